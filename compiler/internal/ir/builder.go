@@ -1,0 +1,175 @@
+package ir
+
+import (
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Builder appends values to a current block.
+type Builder struct {
+	Func *Func
+	// Span is given to every value appended.
+	Span  lang.Span
+	block *Block
+}
+
+// NewBuilder starts a function with an empty entry block.
+func NewBuilder(name string, span lang.Span) *Builder {
+	b := &Builder{Func: &Func{Name: name, Span: span}, Span: span}
+	b.block = b.NewBlock()
+	return b
+}
+
+// NewBlock adds an empty block to the function without entering it.
+func (b *Builder) NewBlock() *Block {
+	block := &Block{ID: len(b.Func.Blocks), Func: b.Func}
+	b.Func.Blocks = append(b.Func.Blocks, block)
+	return block
+}
+
+// NewColdBlock is NewBlock for a path that is rarely taken.
+func (b *Builder) NewColdBlock() *Block {
+	block := b.NewBlock()
+	block.Cold = true
+	return block
+}
+
+// Enter makes block the one that values are appended to.
+func (b *Builder) Enter(block *Block) { b.block = block }
+
+// Ended reports whether the current block has its terminator, so that what follows cannot be reached.
+func (b *Builder) Ended() bool {
+	n := len(b.block.Values)
+	return n > 0 && b.block.Values[n-1].Op.Terminator()
+}
+
+// NewSlot reserves size bytes of frame memory.
+func (b *Builder) NewSlot(name string, size int) *Slot {
+	slot := &Slot{ID: len(b.Func.Slots), Size: (size + 7) / 8 * 8, Name: name}
+	b.Func.Slots = append(b.Func.Slots, slot)
+	return slot
+}
+
+// NewCell declares a mutable variable.
+func (b *Builder) NewCell(name string) *Cell {
+	cell := &Cell{ID: len(b.Func.Cells), Name: name}
+	b.Func.Cells = append(b.Func.Cells, cell)
+	return cell
+}
+
+// Append adds a value to the current block. Code after a terminator goes into a fresh
+// block that nothing reaches; opt removes it.
+func (b *Builder) Append(v Value) *Value {
+	if b.Ended() {
+		b.Enter(b.NewBlock())
+	}
+	value := &v
+	b.Func.values++
+	value.ID = b.Func.values
+	value.Block = b.block
+	value.Span = b.Span
+	b.block.Values = append(b.block.Values, value)
+	return value
+}
+
+// Const returns a constant.
+func (b *Builder) Const(n int64) *Value { return b.Append(Value{Op: Const, Int: n}) }
+
+// Context returns the address of the program's context.
+func (b *Builder) Context() *Value { return b.Append(Value{Op: Context}) }
+
+// Binary returns `x op y`.
+func (b *Builder) Binary(op Op, x, y *Value) *Value {
+	return b.Append(Value{Op: op, Args: []*Value{x, y}})
+}
+
+// Unary returns `op x`.
+func (b *Builder) Unary(op Op, x *Value) *Value { return b.Append(Value{Op: op, Args: []*Value{x}}) }
+
+// Extend returns the low size bytes of x, sign- or zero-extended to 64 bits.
+func (b *Builder) Extend(x *Value, size int, signed bool) *Value {
+	if size == 8 {
+		return x
+	}
+	op := ZeroExtend
+	if signed {
+		op = SignExtend
+	}
+	return b.Append(Value{Op: op, Args: []*Value{x}, Size: size})
+}
+
+// Bound returns x, known to be within [0, limit]; limit+1 is a power of two.
+func (b *Builder) Bound(x *Value, limit int64) *Value {
+	return b.Append(Value{Op: Bound, Args: []*Value{x}, Int: limit})
+}
+
+// SlotAddress returns the address of a frame slot.
+func (b *Builder) SlotAddress(slot *Slot) *Value { return b.Append(Value{Op: SlotAddress, Slot: slot}) }
+
+// MapPointer returns a kernel map as a helper's argument.
+func (b *Builder) MapPointer(name string) *Value { return b.Append(Value{Op: MapPointer, Map: name}) }
+
+// DataAddress returns the address of a byte inside the only element of an array map.
+func (b *Builder) DataAddress(name string, offset int) *Value {
+	return b.Append(Value{Op: DataAddress, Map: name, Int: int64(offset)})
+}
+
+// Load reads size bytes at address+offset.
+func (b *Builder) Load(space Space, address *Value, offset, size int, signed bool) *Value {
+	return b.Append(Value{Op: Load, Args: []*Value{address}, Space: space, Offset: offset, Size: size, Signed: signed})
+}
+
+// Store writes the low size bytes of value at address+offset.
+func (b *Builder) Store(space Space, address *Value, offset, size int, value *Value) {
+	b.Append(Value{Op: Store, Args: []*Value{address, value}, Space: space, Offset: offset, Size: size})
+}
+
+// AtomicAdd adds value to the 8 bytes at address+offset.
+func (b *Builder) AtomicAdd(space Space, address *Value, offset int, value *Value) {
+	b.Append(Value{Op: AtomicAdd, Args: []*Value{address, value}, Space: space, Offset: offset, Size: 8})
+}
+
+// ReadKernel reads kernel memory that may fault; what cannot be read is 0.
+func (b *Builder) ReadKernel(address *Value, offset, size int, signed bool) *Value {
+	return b.Append(Value{Op: ReadKernel, Args: []*Value{address}, Offset: offset, Size: size, Signed: signed})
+}
+
+// ReadUser is ReadKernel for user memory.
+func (b *Builder) ReadUser(address *Value, offset, size int, signed bool) *Value {
+	return b.Append(Value{Op: ReadUser, Args: []*Value{address}, Offset: offset, Size: size, Signed: signed})
+}
+
+// CellGet reads a variable.
+func (b *Builder) CellGet(cell *Cell) *Value { return b.Append(Value{Op: CellGet, Cell: cell}) }
+
+// CellSet writes a variable.
+func (b *Builder) CellSet(cell *Cell, value *Value) {
+	b.Append(Value{Op: CellSet, Cell: cell, Args: []*Value{value}})
+}
+
+// Call calls a helper.
+func (b *Builder) Call(helper asm.BuiltinFunc, effect Effect, args ...*Value) *Value {
+	return b.Append(Value{Op: Call, Helper: helper, Effect: effect, Args: args})
+}
+
+// Jump ends the block.
+func (b *Builder) Jump(to *Block) {
+	if !b.Ended() {
+		b.Append(Value{Op: Jump, Then: to})
+	}
+}
+
+// If ends the block: to then when `x compare y` holds, else to otherwise.
+func (b *Builder) If(compare Op, x, y *Value, then, otherwise *Block) {
+	b.Append(Value{Op: If, Compare: compare, Args: []*Value{x, y}, Then: then, Else: otherwise})
+}
+
+// Return ends the function.
+func (b *Builder) Return(value *Value) {
+	if !b.Ended() {
+		b.Append(Value{Op: Return, Args: []*Value{value}})
+	}
+}
+
+// Terminator reports whether the op ends a block.
+func (o Op) Terminator() bool { return o >= Jump }

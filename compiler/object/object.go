@@ -1,0 +1,187 @@
+// Package object is what the compiler produces and the runtime loads: programs, maps, the layout
+// of every event record, format strings and the table that leads from an instruction back to the
+// script. It is plain data; it holds no code, no file descriptors and nothing of the machine that
+// it will run on but what the Target told the compiler.
+//
+// Where a map lives:
+//
+//	Slot        one value in the kernel map "data", an array of one element that user space mmaps
+//	CPUSlot     one row per CPU in the kernel map "percpu", likewise mmapped; row i starts at i*Object.Stride.
+//	            CPU numbers go up to the possible CPUs of the Target, rounded up to a power of two
+//	Hash        a hash map, values shared by all CPUs
+//	CPUHash     a per-CPU hash map
+//
+// The kernel map "data" starts with the words of Data*: counters and switches shared by the programs
+// and the runtime. The kernel map "events" is the ring buffer. A record starts with a 64-bit word, the
+// index into Object.Events; its fields follow as the event's Layout says.
+package object
+
+import (
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// The names of the kernel maps that every object may have besides its hashes.
+const (
+	DataMap    = "data"
+	PerCPUMap  = "percpu"
+	EventsMap  = "events"
+	ScratchMap = "scratch"
+	ZeroMap    = "zero"
+)
+
+// Byte offsets of the words at the start of the kernel map "data".
+const (
+	// DataDropped counts events that found the ring buffer full.
+	DataDropped = 0
+	// DataWakeup holds the flags for bpf_ringbuf_submit: the runtime sets BPF_RB_FORCE_WAKEUP while
+	// it sleeps, BPF_RB_NO_WAKEUP while it polls.
+	DataWakeup = 8
+	// DataStart is the CLOCK_MONOTONIC time in nanoseconds from which `elapsed` counts.
+	DataStart = 16
+	// DataStopped becomes 1 with the first exit(): no clause but END runs its body after it.
+	DataStopped = 24
+	// DataHeader is where the slots of the maps begin.
+	DataHeader = 64
+)
+
+// Object is a compiled script.
+type Object struct {
+	Programs []*Program
+	Maps     []*Map // by name
+	Events   []*Event
+	// ProbeNames are the texts that values of kind ProbeName index.
+	ProbeNames []string
+	// Kernel holds the kernel maps to create, "data", "percpu", "events", "scratch" and "zero" included where used.
+	Kernel map[string]*ebpf.MapSpec
+	// Stride is the distance in bytes between the rows of two CPUs in the kernel map "percpu".
+	Stride   int
+	Settings Settings
+	Notices  []string // one line each, for standard error: "kprobe:blk_start_request is now ..."
+}
+
+// Program is one eBPF program with the attach points it serves.
+type Program struct {
+	Name         string // valid as a kernel object name: at most 15 characters
+	Type         ebpf.ProgramType
+	Attach       ebpf.AttachType
+	AttachTo     string // the kernel function or tracepoint for Tracing programs
+	Instructions asm.Instructions
+	Points       []Point
+	// Lines maps an instruction's index (in the verifier's numbering, in 8-byte units) to the script.
+	Lines []Line
+	// Clause is the place of the clause in the script.
+	Clause lang.Span
+}
+
+// Line says that the instructions from Instruction on come from Span.
+type Line struct {
+	Instruction int
+	Span        lang.Span
+}
+
+// Mechanism is the way in which a program gets its events.
+type Mechanism uint8
+
+const (
+	// Run: the runtime runs the program itself (BEGIN, END, interval).
+	Run Mechanism = iota
+	Kprobe
+	Kretprobe
+	KprobeMulti
+	KretprobeMulti
+	Fentry
+	Fexit
+	RawTracepoint
+	Tracepoint
+	Profile
+)
+
+// Point is one attach point.
+type Point struct {
+	Probe     string // as shown: "kprobe:vfs_read"
+	Mechanism Mechanism
+	// Symbols are the kernel functions of Kprobe, Kretprobe (one) and the Multi forms (many).
+	Symbols []string
+	// Category and Name are those of a Tracepoint or RawTracepoint (Name only).
+	Category, Name string
+	Offset         uint64        // Kprobe: bytes into the function
+	Period         time.Duration // interval, profile
+	When           When          // Run only
+	// Index into Object.ProbeNames; given to the program as its attach cookie where Symbols has several.
+	ProbeName int
+}
+
+// When tells at which moments a Run program runs.
+type When uint8
+
+const (
+	AtBegin When = iota
+	AtEnd
+	AtInterval
+)
+
+// Storage is the place of a map's values.
+type Storage uint8
+
+const (
+	Slot Storage = iota
+	CPUSlot
+	Hash
+	CPUHash
+)
+
+// Map is a map of the script.
+type Map struct {
+	Name    string        // without the at sign; empty for `@`
+	Key     *types.Layout // nil when the map has no key
+	Value   *types.Type   // a plain type, or an aggregation
+	Storage Storage
+	// Offset in bytes of the value in its slot (Slot, CPUSlot).
+	Offset int
+	// Present is the offset in "data" of a word that is not zero once a Slot was assigned.
+	Present int
+	// Kernel names the kernel map (Hash, CPUHash).
+	Kernel     string
+	MaxEntries int
+	// Full is the offset in "data" of the count of updates that found the map full (Hash, CPUHash).
+	Full int
+}
+
+// Action is what the runtime does with an event.
+type Action uint8
+
+const (
+	Printf   Action = iota // Format over Fields
+	Print                  // one value: field 0, or the fields as a tuple
+	PrintMap               // Map; Top and Divisor
+	PrintKey               // one key of Map: the fields are the key
+	Printa                 // Format over Map: key parts, then %@ conversions its value
+	Clear                  // Map
+	Zero                   // Map
+	Time                   // Format is a strftime text
+	Exit                   // field 0 is the exit code
+)
+
+// Event is the description of one kind of record.
+type Event struct {
+	Action Action
+	Layout types.Layout // the record, its 8-byte header included
+	Format string
+	Map    *Map
+	// Top and Divisor are the literal arguments of print(@m, top, div); 0 when absent.
+	Top, Divisor int64
+	Source       lang.Span
+}
+
+// Settings are the values of the `config` block and its environment variables that the runtime needs.
+type Settings struct {
+	HistStyle       string // "bpftrace", "dtrace", "bcc", "bcc-trimmed"
+	HistUnit        string // the heading of the label column where the style has one ("kbytes")
+	PrintMapsOnExit bool
+	RingBufferPages int
+}

@@ -1,0 +1,296 @@
+// Package types says what values are: their kind, size, alignment and where the parts of a
+// record or key lie. It is shared by the compiler, which stores values, and the runtime, which
+// reads them back: both go through the same Layout, so there is no second description to keep
+// in step.
+//
+// Values that fit a register (integers, booleans, enums, pointers, symbols) are computed in 64
+// bits and stored in Size bytes, little or big end first as the machine does. Strings, buffers,
+// structs, arrays and tuples live in memory and are handled by address. An aggregation
+// (count, hist, ...) is a row of 64-bit words; Words says what each of them means.
+//
+// How a value prints follows from its Kind alone; package render holds the code.
+package types
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Kind tells how a value is stored, computed and printed.
+type Kind uint8
+
+const (
+	None         Kind = iota // no value: the result of printf
+	Int                      // Size 1, 2, 4 or 8; Signed
+	Bool                     // Size 1; prints true or false
+	Enum                     // Size 1, 2, 4 or 8; prints by name; Values
+	Pointer                  // Size 8; Elem is what it points at, nil for void
+	String                   // Size bytes, ended by a zero byte unless full
+	Buffer                   // a 4-byte length, then up to Size-4 bytes
+	Struct                   // a struct or union; Name, Size; fields come from the Target
+	Array                    // Count elements of type Elem
+	Tuple                    // Fields lie as Layout says
+	KernelSymbol             // Size 8; an address that prints as a kernel function's name
+	ProbeName                // Size 8; an index into Object.ProbeNames
+	Count                    // aggregations, from here on
+	Sum
+	Avg
+	Min
+	Max
+	Stats
+	Hist       // power-of-two buckets
+	LinearHist // buckets of Step from Low to High
+)
+
+// Type describes a value. Types are compared with Equal, never by address.
+type Type struct {
+	Kind   Kind
+	Size   int // bytes as stored
+	Signed bool
+	Elem   *Type  // Pointer, Array
+	Count  int    // Array
+	Name   string // Struct, Enum: the tag, without "struct"
+	Union  bool   // Struct that is a union
+	Values []EnumValue
+	Fields []Field // Tuple
+	// Trusted marks a Pointer that the verifier knows by its BTF type: it may be loaded through directly.
+	Trusted bool
+	// User marks a Pointer into user memory.
+	User bool
+	// Origin is the target's own description of a Struct (a BTF type); nobody else looks inside.
+	Origin any
+	// LinearHist only.
+	Low, High, Step int64
+	// Hist only: each power of two is split in 1<<Bits parts.
+	Bits int
+}
+
+// EnumValue is one named constant of an Enum.
+type EnumValue struct {
+	Name  string
+	Value int64
+}
+
+// Field is a part of a Layout.
+type Field struct {
+	Name   string // empty in a key or tuple
+	Type   *Type
+	Offset int // bytes from the start
+}
+
+// Layout is where the parts of a key, tuple or event lie. Fields are aligned to their natural
+// alignment, at most 8; Size is a multiple of 8, and whoever stores zeroes the gaps of a key.
+type Layout struct {
+	Size   int
+	Fields []Field
+}
+
+// NewLayout lays the types out one after the other, starting after a header of the given size in bytes.
+func NewLayout(header int, parts ...*Type) Layout {
+	layout := Layout{}
+	offset := header
+	for _, part := range parts {
+		offset = align(offset, part.Align())
+		layout.Fields = append(layout.Fields, Field{Type: part, Offset: offset})
+		offset += part.Size
+	}
+	layout.Size = align(offset, 8)
+	return layout
+}
+
+// Gaps returns the byte ranges [start, end) that no field covers, header included.
+func (l Layout) Gaps() [][2]int {
+	var gaps [][2]int
+	end := 0
+	for _, field := range l.Fields {
+		if field.Offset > end {
+			gaps = append(gaps, [2]int{end, field.Offset})
+		}
+		end = field.Offset + field.Type.Size
+	}
+	if end < l.Size {
+		gaps = append(gaps, [2]int{end, l.Size})
+	}
+	return gaps
+}
+
+func align(n, to int) int { return (n + to - 1) / to * to }
+
+// The types that need no further description.
+var (
+	NoValue = &Type{Kind: None}
+	Int64   = &Type{Kind: Int, Size: 8, Signed: true}
+	Uint64  = &Type{Kind: Int, Size: 8}
+	Int32   = &Type{Kind: Int, Size: 4, Signed: true}
+	Uint32  = &Type{Kind: Int, Size: 4}
+	Boolean = &Type{Kind: Bool, Size: 1}
+	Symbol  = &Type{Kind: KernelSymbol, Size: 8}
+	Probe   = &Type{Kind: ProbeName, Size: 8}
+)
+
+// NewInt returns the integer type of size bytes.
+func NewInt(size int, signed bool) *Type { return &Type{Kind: Int, Size: size, Signed: signed} }
+
+// NewString returns a string of at most size bytes, the ending zero included.
+func NewString(size int) *Type { return &Type{Kind: String, Size: size} }
+
+// NewPointer returns a pointer to elem; nil means void.
+func NewPointer(elem *Type) *Type { return &Type{Kind: Pointer, Size: 8, Elem: elem} }
+
+// NewTuple lays out a tuple of the given parts.
+func NewTuple(parts ...*Type) *Type {
+	layout := NewLayout(0, parts...)
+	return &Type{Kind: Tuple, Size: layout.Size, Fields: layout.Fields}
+}
+
+// Layout returns the parts of a Tuple.
+func (t *Type) Layout() Layout { return Layout{Size: t.Size, Fields: t.Fields} }
+
+// Align returns the alignment in bytes at which a value of the type is stored.
+func (t *Type) Align() int {
+	switch t.Kind {
+	case Int, Bool, Enum, Pointer, KernelSymbol, ProbeName:
+		return max(t.Size, 1)
+	case String:
+		return 1
+	default:
+		return 8
+	}
+}
+
+// Scalar reports whether a value of the type is held in a register.
+func (t *Type) Scalar() bool {
+	switch t.Kind {
+	case Int, Bool, Enum, Pointer, KernelSymbol, ProbeName:
+		return true
+	}
+	return false
+}
+
+// Integer reports whether arithmetic applies: integers, booleans and enums.
+func (t *Type) Integer() bool { return t.Kind == Int || t.Kind == Bool || t.Kind == Enum }
+
+// Aggregation reports whether the type is that of count() and its family.
+func (t *Type) Aggregation() bool { return t.Kind >= Count }
+
+// The number of buckets of a Hist: one below zero, one for zero, one for each power of two up to 1<<63.
+const HistBuckets = 66
+
+// Words returns the number of 64-bit words of an aggregation. They are, in order:
+//
+//	count       n
+//	sum         total, set
+//	avg, stats  total, n
+//	min, max    value, set
+//	hist        bucket 0: v < 0; 1: v == 0; i >= 2: [1<<(i-2), 1<<(i-1))
+//	lhist       bucket 0: v < low; i: [low+(i-1)*step, low+i*step); last: v >= high
+//
+// where set becomes 1 with the first update. Every CPU has its own row; Merge of package events adds them up.
+func (t *Type) Words() int {
+	switch t.Kind {
+	case Count:
+		return 1
+	case Sum, Avg, Stats, Min, Max:
+		return 2
+	case Hist:
+		return HistBuckets
+	case LinearHist:
+		return t.LinearBuckets() + 2
+	}
+	return 0
+}
+
+// LinearBuckets returns the number of buckets between Low and High.
+func (t *Type) LinearBuckets() int { return int((t.High - t.Low + t.Step - 1) / t.Step) }
+
+// NewAggregation returns an aggregation of the kind over values of the given signedness.
+func NewAggregation(kind Kind, signed bool) *Type {
+	t := &Type{Kind: kind, Signed: signed}
+	t.Size = t.Words() * 8
+	return t
+}
+
+// NewLinearHist returns the type of lhist(v, low, high, step).
+func NewLinearHist(low, high, step int64) *Type {
+	t := &Type{Kind: LinearHist, Signed: true, Low: low, High: high, Step: step}
+	t.Size = t.Words() * 8
+	return t
+}
+
+// Equal reports whether values of both types are stored and printed alike.
+func (t *Type) Equal(other *Type) bool {
+	if t == nil || other == nil {
+		return t == other
+	}
+	if t.Kind != other.Kind || t.Size != other.Size || t.Signed != other.Signed || t.Name != other.Name {
+		return false
+	}
+	if t.Low != other.Low || t.High != other.High || t.Step != other.Step || t.Count != other.Count {
+		return false
+	}
+	if t.Kind == Array && !t.Elem.Equal(other.Elem) || len(t.Fields) != len(other.Fields) {
+		return false
+	}
+	for i := range t.Fields {
+		if !t.Fields[i].Type.Equal(other.Fields[i].Type) {
+			return false
+		}
+	}
+	return true
+}
+
+var kindNames = map[Kind]string{
+	None: "no value", Bool: "bool", Buffer: "buffer", KernelSymbol: "ksym", ProbeName: "probe name",
+	Count: "count", Sum: "sum", Avg: "avg", Min: "min", Max: "max", Stats: "stats", Hist: "hist",
+}
+
+// String names the type as a script would write it.
+func (t *Type) String() string {
+	switch t.Kind {
+	case Int:
+		if t.Signed {
+			return fmt.Sprintf("int%d", t.Size*8)
+		}
+		return fmt.Sprintf("uint%d", t.Size*8)
+	case Enum:
+		return "enum " + t.Name
+	case String:
+		return fmt.Sprintf("string[%d]", t.Size)
+	case Struct:
+		return t.structName()
+	case Pointer:
+		return pointerName(t.Elem)
+	case Array:
+		return fmt.Sprintf("%s[%d]", t.Elem, t.Count)
+	case Tuple:
+		return tupleName(t.Fields)
+	case LinearHist:
+		return fmt.Sprintf("lhist(%d, %d, %d)", t.Low, t.High, t.Step)
+	}
+	return kindNames[t.Kind]
+}
+
+func (t *Type) structName() string {
+	if t.Union {
+		return "union " + t.Name
+	}
+	return "struct " + t.Name
+}
+
+func pointerName(elem *Type) string {
+	if elem == nil {
+		return "void *"
+	}
+	if elem.Kind == Pointer {
+		return elem.String() + "*"
+	}
+	return elem.String() + " *"
+}
+
+func tupleName(fields []Field) string {
+	names := make([]string, len(fields))
+	for i, field := range fields {
+		names[i] = field.Type.String()
+	}
+	return "(" + strings.Join(names, ", ") + ")"
+}
