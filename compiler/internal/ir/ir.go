@@ -110,22 +110,22 @@ const (
 
 // Value is one operation and its result.
 type Value struct {
-	ID     int
-	Op     Op
-	Args   []*Value
-	Block  *Block
-	Span   lang.Span
-	Int    int64 // Const: the value; Bound: the upper bound; DataAddress: offset
-	Size   int   // Load, Store, AtomicAdd, Read*, *Extend: bytes
-	Offset int   // Load, Store, AtomicAdd, Read*: added to the address
-	Space  Space // Load, Store, AtomicAdd; of the address
-	Signed bool  // Load, Read*: sign-extend
-	Map    string
-	Slot   *Slot
-	Cell   *Cell
-	Helper asm.BuiltinFunc
-	Effect Effect // Call
-	Compare    Op // If
+	ID         int
+	Op         Op
+	Args       []*Value
+	Block      *Block
+	Span       lang.Span
+	Int        int64 // Const: the value; Bound: the upper bound; DataAddress: offset
+	Size       int   // Load, Store, AtomicAdd, Read*, *Extend: bytes
+	Offset     int   // Load, Store, AtomicAdd, Read*: added to the address
+	Space      Space // Load, Store, AtomicAdd; of the address
+	Signed     bool  // Load, Read*: sign-extend
+	Map        string
+	Slot       *Slot
+	Cell       *Cell
+	Helper     asm.BuiltinFunc
+	Effect     Effect // Call
+	Compare    Op     // If
 	Then, Else *Block
 }
 
