@@ -1,0 +1,4 @@
+// Command workload makes loads of exactly known size.
+package main
+
+func main() {}

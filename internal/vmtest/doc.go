@@ -1,0 +1,2 @@
+// Package vmtest runs programs on real kernels.
+package vmtest
