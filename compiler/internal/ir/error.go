@@ -1,0 +1,43 @@
+package ir
+
+import (
+	"fmt"
+
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Error is a mistake of the compiler, never of the user: a broken invariant. It is thrown by Fail
+// and caught at the door of each package behind the IR.
+type Error struct {
+	Span lang.Span // the clause or expression being compiled
+	Func string
+	Text string
+}
+
+// Error names the script line, for the report that the user is asked to send.
+func (e *Error) Error() string {
+	if e.Span.Source == nil {
+		return fmt.Sprintf("internal error in %s: %s", e.Func, e.Text)
+	}
+	line, column := e.Span.Source.Position(e.Span.Start)
+	return fmt.Sprintf("%s:%d:%d: internal error in %s: %s", e.Span.Source.Name, line, column, e.Func, e.Text)
+}
+
+// Fail panics with an Error.
+func (f *Func) Fail(span lang.Span, format string, args ...any) {
+	if span.Source == nil {
+		span = f.Span
+	}
+	panic(&Error{Span: span, Func: f.Name, Text: fmt.Sprintf(format, args...)})
+}
+
+// Catch, deferred, turns the panic of Fail into an error. Other panics go on.
+func Catch(err *error) {
+	switch thrown := recover().(type) {
+	case nil:
+	case *Error:
+		*err = thrown
+	default:
+		panic(thrown)
+	}
+}
