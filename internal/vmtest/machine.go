@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ponytrace/ponytrace/internal/vmtest/kernel"
@@ -43,8 +45,17 @@ type File struct {
 	Mode    os.FileMode // for Content
 }
 
-// Fetched is a file or folder of the guest copied to a place on the host after the last command.
+// Fetched is a file or folder of the guest copied to a place on the host after the last command. Guest may be
+// a pattern; then Host is the place of its longest fixed folder.
 type Fetched struct{ Guest, Host string }
+
+func (f Fetched) fixed() string {
+	dir := f.Guest
+	for strings.ContainsAny(dir, "*?[") {
+		dir = path.Dir(dir)
+	}
+	return dir
+}
 
 // Result is what became of a machine whose commands all ended.
 type Result struct {
@@ -234,23 +245,23 @@ func (s *session) openFile(payload []byte) error {
 	if err := json.Unmarshal(payload, &header); err != nil {
 		return err
 	}
-	path, err := s.hostPath(header.Path)
+	host, err := s.hostPath(header.Path)
 	if err != nil {
 		return err
 	}
 	if header.Mode.IsDir() {
-		return os.MkdirAll(path, 0o755)
+		return os.MkdirAll(host, 0o755)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(host), 0o755); err != nil {
 		return err
 	}
-	s.file, err = os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644|header.Mode.Perm()&0o111)
+	s.file, err = os.OpenFile(host, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644|header.Mode.Perm()&0o111)
 	return err
 }
 
 func (s *session) hostPath(guest string) (string, error) {
 	for _, f := range s.machine.Get {
-		rest, err := filepath.Rel(f.Guest, guest)
+		rest, err := filepath.Rel(f.fixed(), guest)
 		if err == nil && filepath.IsLocal(rest) {
 			return filepath.Join(f.Host, rest), nil
 		}

@@ -49,6 +49,16 @@ func exitStatus(state *os.ProcessState) wire.ExitStatus {
 	return wire.ExitStatus{Code: state.ExitCode()}
 }
 
+func sendMatches(pattern string, out *wire.Writer) {
+	paths, _ := filepath.Glob(pattern)
+	if len(paths) == 0 {
+		out.Send(wire.Note, fmt.Appendf(nil, "the guest has no %s", pattern))
+	}
+	for _, path := range paths {
+		sendTree(path, out)
+	}
+}
+
 func sendTree(root string, out *wire.Writer) {
 	err := filepath.Walk(root, func(path string, info os.FileInfo, err error) error {
 		if err != nil {

@@ -49,8 +49,8 @@ func serve() error {
 		return err
 	}
 	run(job, out)
-	for _, path := range job.Get {
-		sendTree(path, out)
+	for _, pattern := range job.Get {
+		sendMatches(pattern, out)
 	}
 	return out.Send(wire.Done, nil)
 }

@@ -47,7 +47,7 @@ const (
 type Job struct {
 	Modules  []Module
 	Commands []Command
-	Get      []string // files and folders sent back after the last command
+	Get      []string // patterns of files and folders to send back after the last command
 	Tracefs  bool
 	Env      []string
 }

@@ -29,8 +29,9 @@ import (
 )
 
 type cli struct {
-	Run   runCmd   `cmd:"" default:"withargs" help:"Run a command in a machine (the default)."`
-	Fetch fetchCmd `cmd:"" help:"Download the kernels."`
+	Run     runCmd     `cmd:"" default:"withargs" help:"Run a command in a machine (the default)."`
+	Fetch   fetchCmd   `cmd:"" help:"Download the kernels."`
+	Extract extractCmd `cmd:"" help:"Copy BTF, symbols and tracepoint formats out of the kernels."`
 }
 
 // shape is the part of the machine that flags choose.
