@@ -1,0 +1,145 @@
+package target
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+// Function is a kernel function with its prototype.
+type Function struct {
+	Name     string
+	Module   string // empty for vmlinux
+	Params   []Param
+	Return   *types.Type // nil for void
+	Variadic bool
+}
+
+// Param is a parameter of a Function or of a raw tracepoint.
+type Param struct {
+	Name string
+	Type *types.Type // nil when values of the type cannot be computed with
+	// Register is the index into Registers.Args of the register that holds the parameter at a kprobe;
+	// -1 when it is on the stack, or a struct by value.
+	Register int
+	// Slot is the index of the parameter's 8-byte word in the context of a tracing program (fentry,
+	// fexit, tp_btf, raw_tp); -1 when it has none.
+	Slot int
+}
+
+// Function returns the prototype of a kernel function that probes can attach to or not. Functions whose
+// name ends in .isra.0 and the like have none: the optimiser changed their arguments.
+func (t *Target) Function(name string) (*Function, bool) {
+	list := t.functionList()
+	module := list.modules[name]
+	proto := prototype(t.moduleSpec(module), name)
+	if proto == nil {
+		return nil, false
+	}
+	params, variadic := t.params(proto.Params)
+	return &Function{Name: name, Module: module, Params: params, Return: convert(proto.Return), Variadic: variadic}, true
+}
+
+// prototype finds the one prototype of the function; two that share a name would leave the choice to chance.
+func prototype(spec *btf.Spec, name string) *btf.FuncProto {
+	if spec == nil {
+		return nil
+	}
+	var function *btf.Func
+	if err := spec.TypeByName(name, &function); err != nil {
+		return nil
+	}
+	proto, _ := function.Type.(*btf.FuncProto)
+	return proto
+}
+
+func (t *Target) params(from []btf.FuncParam) (params []Param, variadic bool) {
+	place := placer{registers: len(t.Registers().Args), byReference: t.Arch == "arm64"}
+	for i, p := range from {
+		if _, void := p.Type.(*btf.Void); void && p.Name == "" && i == len(from)-1 {
+			return params, true
+		}
+		params = append(params, place.next(p))
+	}
+	return params, false
+}
+
+// placer hands out registers and slots to parameters in their order.
+type placer struct {
+	registers   int
+	byReference bool // structs above 16 bytes come as a pointer (arm64), else on the stack (x86_64)
+	register    int
+	slot        int
+}
+
+func (p *placer) next(param btf.FuncParam) Param {
+	placed := Param{Name: param.Name, Type: convert(param.Type), Register: -1, Slot: -1}
+	words, inRegisters := p.words(placed.Type)
+	fits := inRegisters && p.register+words <= p.registers
+	if scalar := placed.Type != nil && placed.Type.Scalar(); scalar {
+		placed.Slot = p.slot
+		if fits {
+			placed.Register = p.register
+		}
+	}
+	if fits {
+		p.register += words
+	}
+	p.slot += words
+	return placed
+}
+
+func (p *placer) words(t *types.Type) (words int, inRegisters bool) {
+	if t == nil {
+		return 1, true
+	}
+	words = max((t.Size+7)/8, 1)
+	if words > 2 && p.byReference {
+		return 1, true
+	}
+	return words, words <= 2
+}
+
+// functionList holds the names that probes can attach to.
+type functionList struct {
+	names   []string // sorted
+	modules map[string]string
+}
+
+func (t *Target) functionList() functionList {
+	return t.functions.get(func() functionList {
+		if t.Sources.Functions == nil {
+			return functionList{}
+		}
+		lines, err := t.Sources.Functions()
+		t.note("list of functions", err)
+		return newFunctionList(lines)
+	})
+}
+
+func newFunctionList(lines []string) functionList {
+	list := functionList{names: make([]string, 0, len(lines)), modules: map[string]string{}}
+	for _, line := range lines {
+		name, module, inModule := strings.Cut(line, " [")
+		if inModule {
+			list.modules[name] = strings.TrimSuffix(module, "]")
+		}
+		list.names = append(list.names, name)
+	}
+	slices.Sort(list.names)
+	list.names = slices.Compact(list.names)
+	return list
+}
+
+// Traceable reports whether a probe can attach to the function.
+func (t *Target) Traceable(name string) bool {
+	_, found := slices.BinarySearch(t.functionList().names, name)
+	return found
+}
+
+// MatchFunctions lists the traceable functions that match a pattern of *, ? and [...], sorted.
+func (t *Target) MatchFunctions(pattern string) ([]string, error) {
+	return match(t.functionList().names, pattern)
+}

@@ -1,0 +1,132 @@
+package target
+
+import (
+	"github.com/cilium/ebpf/btf"
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+// Member is a field of a struct or union.
+type Member struct {
+	Name   string
+	Type   *types.Type
+	Offset int // bytes from the start of the struct
+	// BitSize is 0 unless the member is a bitfield. The unit to load is Type.Size bytes at Offset; the
+	// field is its BitSize bits from BitOffset on, counted from the least significant.
+	BitOffset, BitSize int
+}
+
+// Member finds a field by name, through members that are anonymous structs and unions.
+func (t *Target) Member(of *types.Type, name string) (Member, bool) {
+	if name == "" {
+		return Member{}, false
+	}
+	m, ok := findMember(t.members(of), name, 0, 0)
+	if !ok {
+		return Member{}, false
+	}
+	return place(m)
+}
+
+// MemberNames returns the names that Member finds, in the order of declaration.
+func (t *Target) MemberNames(of *types.Type) []string {
+	return appendNames(nil, t.members(of), 0)
+}
+
+// members returns those of a struct; a declaration without a body is looked up by its name.
+func (t *Target) members(of *types.Type) []btf.Member {
+	if of == nil || of.Kind != types.Struct {
+		return nil
+	}
+	switch origin := of.Origin.(type) {
+	case *btf.Struct:
+		return origin.Members
+	case *btf.Union:
+		return origin.Members
+	}
+	return t.definition(of)
+}
+
+func (t *Target) definition(of *types.Type) []btf.Member {
+	tag := "struct"
+	if of.Union {
+		tag = "union"
+	}
+	full, ok := t.tagged(tag, of.Name)
+	if !ok {
+		return nil
+	}
+	return membersOf(full.Origin)
+}
+
+// membersOf returns the members of a BTF struct or union, nil for all else.
+func membersOf(t any) []btf.Member {
+	switch t := t.(type) {
+	case *btf.Struct:
+		return t.Members
+	case *btf.Union:
+		return t.Members
+	}
+	return nil
+}
+
+// findMember searches the members whose struct starts at base bits.
+func findMember(members []btf.Member, name string, base btf.Bits, depth int) (btf.Member, bool) {
+	for _, m := range members {
+		m.Offset += base
+		if m.Name == name {
+			return m, true
+		}
+		if m.Name != "" || depth > maxDepth {
+			continue
+		}
+		bare, _ := strip(m.Type)
+		if inner, ok := findMember(membersOf(bare), name, m.Offset, depth+1); ok {
+			return inner, true
+		}
+	}
+	return btf.Member{}, false
+}
+
+func appendNames(names []string, members []btf.Member, depth int) []string {
+	for _, m := range members {
+		if m.Name != "" {
+			names = append(names, m.Name)
+		} else if depth <= maxDepth {
+			bare, _ := strip(m.Type)
+			names = appendNames(names, membersOf(bare), depth+1)
+		}
+	}
+	return names
+}
+
+// place turns bits into a unit to load. A bitfield is loaded through the aligned unit of its declared
+// type that holds it whole; packed structs may need a larger one.
+func place(m btf.Member) (Member, bool) {
+	converted := convert(m.Type)
+	if converted == nil {
+		return Member{}, false
+	}
+	placed := Member{Name: m.Name, Type: converted, Offset: int(m.Offset / 8)}
+	if m.BitfieldSize == 0 {
+		return placed, true
+	}
+	placed.BitSize = int(m.BitfieldSize)
+	for size := max(converted.Size, 1); size <= 8; size *= 2 {
+		placed.Offset = int(m.Offset) / 8 / size * size
+		placed.BitOffset = int(m.Offset) - placed.Offset*8
+		if placed.BitOffset+placed.BitSize <= size*8 {
+			placed.Type = resized(converted, size)
+			return placed, true
+		}
+	}
+	return Member{}, false
+}
+
+func resized(t *types.Type, size int) *types.Type {
+	if t.Size == size {
+		return t
+	}
+	wider := *t
+	wider.Size = size
+	return &wider
+}

@@ -1,0 +1,67 @@
+package target
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// match lists the names that fit the pattern.
+func match(names []string, pattern string) ([]string, error) {
+	if _, err := path.Match(pattern, ""); err != nil {
+		return nil, fmt.Errorf("bad pattern %q: %w", pattern, err)
+	}
+	prefix := pattern[:prefixLength(pattern)]
+	start, _ := slices.BinarySearch(names, prefix)
+	var found []string
+	for _, name := range names[start:] {
+		if !strings.HasPrefix(name, prefix) {
+			break
+		}
+		if ok, _ := path.Match(pattern, name); ok {
+			found = append(found, name)
+		}
+	}
+	return found, nil
+}
+
+// prefixLength returns how many bytes of the pattern stand for themselves.
+func prefixLength(pattern string) int {
+	if i := strings.IndexAny(pattern, `*?[\`); i >= 0 {
+		return i
+	}
+	return len(pattern)
+}
+
+// Nearest returns at most 3 traceable functions with names like the given one.
+func (t *Target) Nearest(name string) []string { return nearest(t.functionList().names, name) }
+
+// NearestType returns at most 3 names of structs, unions, enums and typedefs like the given one.
+func (t *Target) NearestType(name string) []string {
+	return nearest(t.typeNames(), name)
+}
+
+func (t *Target) typeNames() []string {
+	return t.names.get(func() []string {
+		raw := t.rawTypes()
+		if raw == nil {
+			return nil
+		}
+		names := raw.namesOf(kindStruct, kindUnion, kindEnum, kindEnum64, kindTypedef)
+		slices.Sort(names)
+		return slices.Compact(names)
+	})
+}
+
+// nearest returns the at most 3 names most like the wanted one, the best first.
+func nearest(names []string, wanted string) []string {
+	best := ranking{}
+	likeness := newLikeness(wanted)
+	for _, name := range names {
+		if score := likeness.of(name); score >= alike {
+			best.add(name, score)
+		}
+	}
+	return best.names()
+}

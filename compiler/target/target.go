@@ -1,0 +1,166 @@
+// Package target holds all that the compiler may know of a machine: its architecture, its kernel's
+// version and abilities, the kernel's functions, types, constants and tracepoints.
+//
+// # Model
+//
+// A Target is a few plain facts (Arch, Version, Features, ...) and a set of Sources: functions that
+// fetch what is large. The compiler never opens a file; it asks the Target, the Target asks a source,
+// once, and only when a script needs the answer. runtime/detect builds a Target whose sources are the
+// running kernel; package target/frozen builds one from files kept in this repository. Both go through
+// the same code here, which is why a golden made on one machine holds on every other.
+//
+// What there is to ask:
+//
+//	functions    Function, Traceable, MatchFunctions, Nearest, Successor   function.go, names.go, renames.go
+//	types        Struct, Member, MemberNames, NearestType                  ctypes.go, convert.go, member.go
+//	constants    Constant                                                  constants.go, rawbtf.go
+//	tracepoints  Tracepoint, RawTracepoint, MatchTracepoints               tracepoint.go
+//	the machine  Registers, Has...                                         registers.go, target.go
+//
+// # Invariants
+//
+//   - The same sources give the same answers: lists are sorted, ties are broken by name.
+//   - A types.Type that comes from here is finite. A pointer to a struct carries the struct's name, size
+//     and Origin, never its members; members are looked up one at a time through Member.
+//   - Nothing read here is trusted. BTF, format files and symbol lists may be malformed; the answer is
+//     then "not found" or an error, never a panic and never an endless loop.
+//   - A source that fails is asked once. Problem returns the first failure in the user's terms.
+//
+// # Cost
+//
+// Kernel BTF has 126,000 types (6.18). Indexing it takes 15-20 ms, walking all of it as Go values a
+// quarter of a second and 47 MB, so nothing here iterates over types: names are looked up in the index of
+// cilium/ebpf, enum constants and function lists are found by scanning the raw bytes (3 ms).
+//
+// Rejected: a reader of our own for all of BTF. It would open faster, but loading a tracing program makes
+// cilium/ebpf index the same bytes anyway, and two readers would be two places to be wrong in.
+//
+// # Sources
+//
+//   - BTF: https://www.kernel.org/doc/html/v6.12/bpf/btf.html
+//   - calling conventions: https://gitlab.com/x86-psABIs/x86-64-ABI (section 3.2.3),
+//     https://github.com/ARM-software/abi-aa/blob/2024Q3/aapcs64/aapcs64.rst (section 6.8)
+//   - pt_regs: https://elixir.bootlin.com/linux/v6.12/source/arch/x86/include/asm/ptrace.h,
+//     https://elixir.bootlin.com/linux/v6.12/source/arch/arm64/include/uapi/asm/ptrace.h
+//   - tracepoint formats: https://www.kernel.org/doc/html/v6.12/trace/events.html
+package target
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/cilium/ebpf/btf"
+)
+
+// Version is that of a kernel.
+type Version struct{ Major, Minor, Patch int }
+
+// AtLeast reports whether the version is major.minor or newer.
+func (v Version) AtLeast(major, minor int) bool {
+	return v.Major > major || v.Major == major && v.Minor >= minor
+}
+
+// String writes the version as 6.12.3.
+func (v Version) String() string {
+	return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch)
+}
+
+// Target is the machine that a script is compiled for.
+type Target struct {
+	Arch     string // "x86_64" or "arm64"
+	Release  string // as uname prints it
+	Version  Version
+	CPUs     int // possible CPUs: numbers below this may ever be seen
+	PageSize int
+	Features Features
+	Sources  Sources
+
+	types     memo[*btf.Spec]
+	raw       memo[*rawBTF]
+	functions memo[functionList]
+	points    memo[[]string]
+	names     memo[[]string]
+	modules   map[string]*btf.Spec
+
+	mu      sync.Mutex
+	problem error
+}
+
+// Sources fetch what is too large to fetch unasked. A nil source has nothing to offer.
+type Sources struct {
+	// BTF opens the index of the kernel's types.
+	BTF func() (*btf.Spec, error)
+	// ModuleBTF opens the index of the types that a kernel module adds.
+	ModuleBTF func(module string) (*btf.Spec, error)
+	// RawBTF returns the same description of vmlinux as bytes; they are only read.
+	RawBTF func() ([]byte, error)
+	// Functions lists the functions that probes can attach to, as "name" or "name [module]", in any order.
+	Functions func() ([]string, error)
+	// Tracepoints lists "category:name", in any order.
+	Tracepoints func() ([]string, error)
+	// Format returns the text of a tracepoint's format file; its error satisfies fs.ErrNotExist when there is no such tracepoint.
+	Format func(category, name string) ([]byte, error)
+}
+
+// Problem returns the first failure of a source, or nil.
+func (t *Target) Problem() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.problem
+}
+
+func (t *Target) note(what string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.problem == nil && err != nil {
+		t.problem = fmt.Errorf("%s: %w", what, err)
+	}
+}
+
+// memo computes a value once.
+type memo[T any] struct {
+	once  sync.Once
+	value T
+}
+
+func (m *memo[T]) get(compute func() T) T {
+	m.once.Do(func() { m.value = compute() })
+	return m.value
+}
+
+// spec returns the kernel's types, or nil when the kernel does not describe them.
+func (t *Target) spec() *btf.Spec {
+	return t.types.get(func() *btf.Spec {
+		if t.Sources.BTF == nil {
+			return nil
+		}
+		spec, err := t.Sources.BTF()
+		t.note("kernel types", err)
+		return spec
+	})
+}
+
+// moduleSpec returns the types of a kernel module, or nil.
+func (t *Target) moduleSpec(module string) *btf.Spec {
+	if module == "" {
+		return t.spec()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	spec, known := t.modules[module]
+	if known || t.Sources.ModuleBTF == nil {
+		return spec
+	}
+	if t.modules == nil {
+		t.modules = map[string]*btf.Spec{}
+	}
+	spec, err := t.Sources.ModuleBTF(module)
+	if err != nil {
+		spec = nil
+	}
+	t.modules[module] = spec
+	return spec
+}
+
+// HasTypes reports whether the kernel describes its types (CONFIG_DEBUG_INFO_BTF).
+func (t *Target) HasTypes() bool { return t.spec() != nil }

@@ -1,0 +1,254 @@
+package target
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+// Tracepoint is an event with the record that perf hands to a program: its fields lie at offsets from the
+// start of the program's context.
+type Tracepoint struct {
+	Category, Name string
+	ID             int
+	Fields         []TracepointField // without the common ones (common_pid, ...), which builtins serve
+}
+
+// TracepointField is a part of a tracepoint's record.
+type TracepointField struct {
+	Name   string
+	Type   *types.Type
+	Offset int
+	// DataLocation marks a field whose 4 bytes at Offset say where the value is: its length in the upper,
+	// its place in the lower 16 bits. Type is then a String or Array without a size.
+	DataLocation bool
+	// Relative: the place counts from the end of the 4 bytes and not from the start of the record.
+	Relative bool
+}
+
+// UnknownTracepoint is the error for a tracepoint that the kernel does not have.
+type UnknownTracepoint struct {
+	Category, Name string
+	Nearest        []string // "category:name"
+}
+
+func (e *UnknownTracepoint) Error() string {
+	return fmt.Sprintf("no tracepoint %s:%s in this kernel", e.Category, e.Name)
+}
+
+// Tracepoint describes an event. The error is an *UnknownTracepoint when there is none of the name.
+func (t *Target) Tracepoint(category, name string) (*Tracepoint, error) {
+	if t.Sources.Format == nil {
+		return nil, errors.New("tracepoint formats cannot be read here")
+	}
+	text, err := t.Sources.Format(category, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &UnknownTracepoint{category, name, t.NearestTracepoint(category, name)}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("format of tracepoint %s:%s: %w", category, name, err)
+	}
+	return parseFormat(category, name, string(text))
+}
+
+func parseFormat(category, name, text string) (*Tracepoint, error) {
+	point := &Tracepoint{Category: category, Name: name}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if id, ok := strings.CutPrefix(line, "ID:"); ok {
+			point.ID, _ = strconv.Atoi(strings.TrimSpace(id))
+		}
+		if !strings.HasPrefix(line, "field:") {
+			continue
+		}
+		field, err := parseField(line, category == "syscalls")
+		if err != nil {
+			return nil, fmt.Errorf("format of tracepoint %s:%s: %w", category, name, err)
+		}
+		if !strings.HasPrefix(field.Name, "common_") {
+			point.Fields = append(point.Fields, field)
+		}
+	}
+	return point, nil
+}
+
+// parseField reads a line such as
+//
+//	field:const char * filename;	offset:24;	size:8;	signed:0;
+func parseField(line string, user bool) (TracepointField, error) {
+	properties := map[string]string{}
+	for part := range strings.SplitSeq(line, ";") {
+		key, value, _ := strings.Cut(strings.TrimSpace(part), ":")
+		properties[key] = value
+	}
+	offset, err := strconv.ParseUint(properties["offset"], 10, 16)
+	size, err2 := strconv.ParseUint(properties["size"], 10, 16)
+	if err := errors.Join(err, err2); err != nil {
+		return TracepointField{}, fmt.Errorf("%q: %w", line, err)
+	}
+	d := declaration{size: int(size), signed: properties["signed"] == "1", user: user}
+	return d.field(properties["field"], int(offset))
+}
+
+// declaration is what the size and sign beside a C declaration say.
+type declaration struct {
+	size         int
+	signed, user bool
+}
+
+func (d declaration) field(text string, offset int) (TracepointField, error) {
+	field := TracepointField{Offset: offset}
+	text, field.DataLocation = strings.CutPrefix(text, "__data_loc ")
+	if !field.DataLocation {
+		text, field.Relative = strings.CutPrefix(text, "__rel_loc ")
+		field.DataLocation = field.Relative
+	}
+	spelled, name := splitDeclaration(text)
+	if name == "" {
+		return field, fmt.Errorf("no name in %q", text)
+	}
+	field.Name = name
+	field.Type = d.typeOf(spelled, field.DataLocation)
+	return field, nil
+}
+
+// splitDeclaration parts "char comm[16]" into "char[16]" and "comm", "void (*f)(int)" into "void (*)" and "f".
+func splitDeclaration(text string) (spelled, name string) {
+	if before, after, ok := strings.Cut(text, "(*"); ok {
+		name, _, _ = strings.Cut(after, ")")
+		return before + "(*)", strings.TrimSpace(name)
+	}
+	text, brackets := strings.TrimSpace(text), ""
+	if i := strings.LastIndexByte(text, '['); i >= 0 && strings.HasSuffix(text, "]") {
+		text, brackets = strings.TrimSpace(text[:i]), text[i:]
+	}
+	i := strings.LastIndexAny(text, " *]") + 1
+	return strings.TrimSpace(text[:i]) + brackets, text[i:]
+}
+
+func (d declaration) typeOf(spelled string, dynamic bool) *types.Type {
+	base, _, isArray := strings.Cut(spelled, "[")
+	base = strings.TrimSpace(strings.ReplaceAll(" "+base, " const ", " "))
+	switch {
+	case isArray && base == "char":
+		return d.text(dynamic)
+	case isArray:
+		return d.array(base, dynamic)
+	case strings.HasSuffix(base, "*") || strings.HasSuffix(base, "(*)"):
+		return d.pointer(base)
+	case strings.HasPrefix(base, "struct ") || strings.HasPrefix(base, "union ") || d.size > 8:
+		return structByName(base, d.size)
+	case base == "bool":
+		return types.Boolean
+	}
+	return types.NewInt(d.size, d.signed)
+}
+
+func (d declaration) text(dynamic bool) *types.Type {
+	if dynamic {
+		return types.NewString(0)
+	}
+	return types.NewString(d.size)
+}
+
+func (d declaration) array(base string, dynamic bool) *types.Type {
+	elem := d.element(base)
+	array := &types.Type{Kind: types.Array, Elem: elem}
+	if !dynamic {
+		array.Count = d.size / elem.Size
+		array.Size = array.Count * elem.Size
+	}
+	return array
+}
+
+// element guesses bytes for types that C itself does not have: their size is not in the format.
+func (d declaration) element(base string) *types.Type {
+	if strings.HasSuffix(base, "*") {
+		return d.pointer(base)
+	}
+	if elem, ok := (&Target{}).Struct("", base); ok && elem.Size > 0 {
+		return elem
+	}
+	return uint8Type
+}
+
+func (d declaration) pointer(base string) *types.Type {
+	p := types.NewPointer(pointee(strings.TrimSpace(strings.TrimSuffix(base, "*"))))
+	p.User = d.user
+	return p
+}
+
+// pointee is a struct by name, its members to be found when asked for, or one of C's own types.
+func pointee(base string) *types.Type {
+	if inner, ok := strings.CutSuffix(base, "*"); ok {
+		return types.NewPointer(pointee(strings.TrimSpace(inner)))
+	}
+	if strings.HasPrefix(base, "struct ") || strings.HasPrefix(base, "union ") {
+		return structByName(base, 0)
+	}
+	if elem, ok := (&Target{}).Struct("", base); ok && elem.Kind != types.None {
+		return elem
+	}
+	return nil
+}
+
+func structByName(base string, size int) *types.Type {
+	name := strings.TrimPrefix(strings.TrimPrefix(base, "struct "), "union ")
+	return &types.Type{Kind: types.Struct, Name: strings.TrimSpace(name), Size: size, Union: strings.HasPrefix(base, "union ")}
+}
+
+// tracepoints lists "category:name", sorted.
+func (t *Target) tracepoints() []string {
+	return t.points.get(func() []string {
+		if t.Sources.Tracepoints == nil {
+			return nil
+		}
+		names, err := t.Sources.Tracepoints()
+		t.note("list of tracepoints", err)
+		names = slices.Clone(names)
+		slices.Sort(names)
+		return slices.Compact(names)
+	})
+}
+
+// MatchTracepoints lists, as "category:name", the tracepoints that match two patterns of *, ? and [...].
+func (t *Target) MatchTracepoints(category, pattern string) ([]string, error) {
+	return match(t.tracepoints(), category+":"+pattern)
+}
+
+// NearestTracepoint returns at most 3 tracepoints with names like category:name.
+func (t *Target) NearestTracepoint(category, name string) []string {
+	return nearest(t.tracepoints(), category+":"+name)
+}
+
+// RawTracepoint returns the arguments of a tracepoint as raw_tp and tp_btf programs get them.
+func (t *Target) RawTracepoint(name string) ([]Param, bool) {
+	spec := t.spec()
+	if spec == nil {
+		return nil, false
+	}
+	var definition *btf.Typedef
+	if err := spec.TypeByName("btf_trace_"+name, &definition); err != nil {
+		return nil, false
+	}
+	pointer, _ := definition.Type.(*btf.Pointer)
+	if pointer == nil {
+		return nil, false
+	}
+	proto, _ := pointer.Target.(*btf.FuncProto)
+	if proto == nil || len(proto.Params) == 0 {
+		return nil, false
+	}
+	var place placer
+	var params []Param
+	for _, p := range proto.Params[1:] { // the first is the subscriber's own data
+		params = append(params, place.next(p))
+	}
+	return params, true
+}
