@@ -30,6 +30,7 @@ type Machine struct {
 	Icount   bool
 	Tracefs  bool
 	Timeout  time.Duration
+	Once     bool // no second try when it dies while booting
 
 	Stdout  io.Writer
 	Stderr  io.Writer
@@ -129,7 +130,7 @@ func (m Machine) Start(ctx context.Context) (Result, error) {
 	defer cancel()
 	result, err := m.once(ctx, image)
 	var died *DiedError
-	if errors.As(err, &died) && !died.Booted {
+	if errors.As(err, &died) && !died.Booted && !m.Once {
 		fmt.Fprintf(m.Log, "%v\nstarting it again\n", err)
 		result, err = m.once(ctx, image)
 		result.Boots++

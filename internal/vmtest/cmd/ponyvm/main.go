@@ -13,10 +13,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,13 +27,14 @@ import (
 
 	"github.com/ponytrace/ponytrace/internal/vmtest"
 	"github.com/ponytrace/ponytrace/internal/vmtest/kernel"
-	"github.com/ponytrace/ponytrace/internal/vmtest/wire"
 )
 
 type cli struct {
 	Run     runCmd     `cmd:"" default:"withargs" help:"Run a command in a machine (the default)."`
+	Setup   setupCmd   `cmd:"" help:"Install QEMU, as root, on Debian 12 or 13."`
 	Fetch   fetchCmd   `cmd:"" help:"Download the kernels."`
 	Extract extractCmd `cmd:"" help:"Copy BTF, symbols and tracepoint formats out of the kernels."`
+	Soak    soakCmd    `cmd:"" help:"Boot each kernel again and again."`
 }
 
 // shape is the part of the machine that flags choose.
@@ -46,6 +49,9 @@ type shape struct {
 }
 
 func (s shape) kernels() []string {
+	if os.Getenv("KERNEL") != "" {
+		return []string{"custom"}
+	}
 	if s.Kernel == "all" {
 		return kernel.Names
 	}
@@ -64,108 +70,44 @@ func (s shape) machine(name string) (vmtest.Machine, error) {
 	return m, err
 }
 
-type runCmd struct {
-	Shape   shape    `embed:""`
-	File    []string `short:"f" sep:"none" help:"Put a file or folder into the guest: HOST[:GUEST]."`
-	Get     []string `sep:"none" help:"Copy a file or folder back afterwards: GUEST[:HOST]."`
-	Env     []string `sep:"none" help:"Set a variable for the commands: NAME=VALUE."`
-	Command []string `arg:"" passthrough:"" help:"The command and its arguments."`
-}
+// exitCode is how a command of the guest ended, handed on.
+type exitCode int
 
-func (r *runCmd) Run(ctx context.Context) error {
-	worst := 0
-	for _, name := range r.Shape.kernels() {
-		m, err := r.Shape.machine(name)
-		if err != nil {
-			return err
-		}
-		m.Commands = commands(r.Command)
-		m.Env = r.Env
-		if m.Files, err = files(r.File); err != nil {
-			return err
-		}
-		m.Get = fetched(r.Get)
-		result, err := m.Start(ctx)
-		if err != nil {
-			return err
-		}
-		worst = max(worst, result.ExitCode())
-	}
-	os.Exit(worst)
-	return nil
-}
+func (e exitCode) Error() string { return fmt.Sprintf("the command ended with %d", int(e)) }
 
-func commands(words []string) []wire.Command {
-	if len(words) > 0 && words[0] == "--" {
-		words = words[1:]
-	}
-	list := []wire.Command{{}}
-	for _, word := range words {
-		switch last := &list[len(list)-1]; word {
-		case "--then", "--with":
-			last.Background = word == "--with"
-			list = append(list, wire.Command{})
-		default:
-			last.Args = append(last.Args, word)
-		}
-	}
-	return list
-}
-
-func files(specs []string) (list []vmtest.File, err error) {
-	for _, spec := range specs {
-		host, guest, _ := strings.Cut(spec, ":")
-		if guest == "" {
-			info, err := os.Stat(host)
-			if err != nil {
-				return nil, err
-			}
-			guest = "/tmp/" + filepath.Base(host)
-			if info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-				guest = "/bin/" + filepath.Base(host)
-			}
-		}
-		list = append(list, vmtest.File{Host: filepath.Clean(host), Guest: guest})
-	}
-	return list, nil
-}
-
-func fetched(specs []string) (list []vmtest.Fetched) {
-	for _, spec := range specs {
-		guest, host, ok := strings.Cut(spec, ":")
-		if !ok {
-			host = filepath.Base(guest)
-		}
-		list = append(list, vmtest.Fetched{Guest: filepath.Clean(guest), Host: host})
-	}
-	return list
-}
-
-type fetchCmd struct {
-	Kernels []string `arg:"" optional:"" help:"Which ones; all without arguments."`
-}
-
-func (f *fetchCmd) Run() error {
-	if len(f.Kernels) == 0 {
-		f.Kernels = kernel.Names
-	}
-	for _, name := range f.Kernels {
-		k, err := vmtest.FindKernel(name)
-		if err != nil {
-			return err
-		}
-		fmt.Println(k.Name, k.Image)
-	}
-	return nil
-}
+const ownFailure = 125
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c cli
-	k := kong.Parse(&c, kong.Name("ponyvm"), kong.Description("Runs a command on a real kernel in a virtual machine."), kong.BindTo(ctx, (*context.Context)(nil)))
-	if err := k.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "ponyvm:", err)
-		os.Exit(125)
+	parser := kong.Must(&c, kong.Name("ponyvm"), kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Description("Runs a command on a real kernel in a virtual machine."))
+	command, err := parser.Parse(twoDashes(os.Args[1:]))
+	parser.FatalIfErrorf(err)
+	if err = command.Run(); err == nil {
+		return
 	}
+	var code exitCode
+	if errors.As(err, &code) {
+		os.Exit(int(code))
+	}
+	fmt.Fprintln(os.Stderr, "ponyvm:", err)
+	os.Exit(ownFailure)
+}
+
+var longFlag = regexp.MustCompile(`^-[a-z]{2}`)
+
+// twoDashes lets -smp mean --smp, up to the guest's command.
+func twoDashes(args []string) []string {
+	end := slices.Index(args, "--")
+	if end < 0 {
+		end = len(args)
+	}
+	for i, arg := range args[:end] {
+		if longFlag.MatchString(arg) {
+			args[i] = "-" + arg
+		}
+	}
+	return args
 }

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/ponytrace/ponytrace/internal/vmtest"
+	"github.com/ponytrace/ponytrace/internal/vmtest/kernel"
+)
+
+type setupCmd struct{}
+
+func (setupCmd) Run() error { return vmtest.InstallQEMU(os.Stderr) }
+
+type fetchCmd struct {
+	Kernels []string `arg:"" optional:"" help:"Which ones; all without arguments."`
+}
+
+func (f fetchCmd) Run() error {
+	if len(f.Kernels) == 0 {
+		f.Kernels = kernel.Names
+	}
+	for _, name := range f.Kernels {
+		k, err := vmtest.FindKernel(name)
+		if err != nil {
+			return err
+		}
+		fmt.Println(k.Name, k.Image)
+	}
+	return nil
+}
