@@ -1,0 +1,215 @@
+package bpf
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+	"strconv"
+
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// emitter writes the blocks in order, with labels for the targets of jumps.
+type emitter struct {
+	*function
+	code asm.Instructions
+	// spans has the place of each instruction of code in the script.
+	spans []lang.Span
+	// offset is the size of code in units of 8 bytes.
+	offset  int
+	starts  map[*block]int // index into code
+	offsets map[*block]int
+	jumps   []jump
+}
+
+// jump is a jump of code that still needs its label.
+type jump struct {
+	index, offset int
+	to            *block
+}
+
+func (f *function) emit() *Result {
+	f.assignRegisters()
+	f.threadJumps()
+	e := &emitter{function: f, starts: map[*block]int{}, offsets: map[*block]int{}}
+	for i, b := range f.blocks {
+		var following *block
+		if i+1 < len(f.blocks) {
+			following = f.blocks[i+1]
+		}
+		e.block(b, following)
+	}
+	e.label()
+	e.attachLines()
+	return &Result{
+		Instructions: e.code,
+		Lines:        e.lines(),
+		Stack:        f.frame.stack,
+		ScratchSize:  f.frame.row,
+		Static:       e.offset,
+	}
+}
+
+// assignRegisters puts the machine's registers in and drops the moves that have become empty.
+func (f *function) assignRegisters() {
+	assign := func(r *register) {
+		if r.virtual() {
+			*r = f.lookup(*r).assigned
+		}
+	}
+	for _, b := range f.blocks {
+		for i := range b.instructions {
+			assign(&b.instructions[i].dst)
+			assign(&b.instructions[i].src)
+		}
+		b.instructions = slices.DeleteFunc(b.instructions, func(i instruction) bool { return i.isMove() && i.dst == i.src })
+	}
+}
+
+// threadJumps leads jumps past empty blocks, then drops the blocks that nothing reaches.
+func (f *function) threadJumps() {
+	for _, b := range f.blocks {
+		for i, next := range b.next {
+			b.next[i] = f.destination(next)
+		}
+		if len(b.next) == 2 && b.next[0] == b.next[1] {
+			b.next = b.next[:1]
+			b.instructions = b.instructions[:len(b.instructions)-1]
+		}
+	}
+	reached := map[*block]bool{f.blocks[0]: true}
+	for work := []*block{f.blocks[0]}; len(work) > 0; {
+		b := work[len(work)-1]
+		work = work[:len(work)-1]
+		for _, next := range b.next {
+			if !reached[next] {
+				reached[next] = true
+				work = append(work, next)
+			}
+		}
+	}
+	f.blocks = slices.DeleteFunc(f.blocks, func(b *block) bool { return !reached[b] })
+}
+
+// destination follows empty blocks; the count ends an empty loop.
+func (f *function) destination(b *block) *block {
+	for range f.blocks {
+		if len(b.instructions) > 0 || len(b.next) != 1 {
+			break
+		}
+		b = b.next[0]
+	}
+	return b
+}
+
+func (e *emitter) block(b, following *block) {
+	e.starts[b], e.offsets[b] = len(e.code), e.offset
+	branches := len(b.next) == 2
+	for i := range b.instructions {
+		if branches && i == len(b.instructions)-1 {
+			break
+		}
+		if b.instructions[i].addsNothing() {
+			continue
+		}
+		e.append(e.encode(&b.instructions[i]), b.instructions[i].span)
+	}
+	switch {
+	case branches:
+		e.branch(b, following)
+	case len(b.next) == 1 && b.next[0] != following:
+		e.jump(asm.Ja.Label(""), b.next[0], e.lastSpan())
+	}
+}
+
+// addsNothing recognises the address of a slot that starts the scratch row.
+func (i *instruction) addsNothing() bool {
+	return i.slot != nil && i.op == asm.Add.Op(asm.ImmSource) && i.constant+int64(i.slot.offset) == 0
+}
+
+// branch emits the conditional jump that lets one arm fall through where the order allows.
+func (e *emitter) branch(b, following *block) {
+	last := b.instructions[len(b.instructions)-1]
+	taken, other := b.next[0], b.next[1]
+	if taken == following {
+		taken, other = other, taken
+		last.op = last.op.SetJumpOp(inverted[last.op.JumpOp()])
+	}
+	e.jump(e.encode(&last), taken, last.span)
+	if other != following {
+		e.jump(asm.Ja.Label(""), other, last.span)
+	}
+}
+
+func (e *emitter) jump(i asm.Instruction, to *block, span lang.Span) {
+	i.Offset = -1
+	e.jumps = append(e.jumps, jump{len(e.code), e.offset, to})
+	e.append(i, span)
+}
+
+func (e *emitter) append(i asm.Instruction, span lang.Span) {
+	e.code = append(e.code, i)
+	e.spans = append(e.spans, span)
+	e.offset += int(i.Width())
+}
+
+func (e *emitter) lastSpan() lang.Span {
+	if len(e.spans) == 0 {
+		return e.ir.Span
+	}
+	return e.spans[len(e.spans)-1]
+}
+
+// encode fills in what only the frame knows.
+func (e *emitter) encode(i *instruction) asm.Instruction {
+	offset, constant := i.offset, i.constant
+	if i.slot != nil && i.op.Class().IsALU() {
+		constant += int64(i.slot.offset)
+	} else if i.slot != nil {
+		offset += i.slot.offset
+	}
+	if i.rowShift {
+		constant = int64(bits.TrailingZeros(uint(e.frame.row)))
+	}
+	if !fits16(int64(offset)) {
+		e.ir.Fail(i.span, "an offset of %d bytes", offset)
+	}
+	code := asm.Instruction{OpCode: i.op, Dst: asm.Register(i.dst), Offset: int16(offset), Constant: constant}
+	if i.readsSrc() || i.reference != "" {
+		code.Src = asm.Register(i.src)
+	}
+	if i.reference != "" {
+		code = code.WithReference(i.reference)
+	}
+	return code
+}
+
+// label names the function and the targets of jumps. Blocks that start at the same instruction share a label.
+func (e *emitter) label() {
+	e.code[0] = e.code[0].WithSymbol(e.ir.Name)
+	for _, j := range e.jumps {
+		if distance := e.offsets[j.to] - j.offset - 1; distance > math.MaxInt16 || distance < math.MinInt16 {
+			e.ir.Fail(e.spans[j.index], "the clause is too long: a jump over %d instructions", distance)
+		}
+		at := &e.code[e.starts[j.to]]
+		if at.Symbol() == "" {
+			*at = at.WithSymbol(e.ir.Name + "." + strconv.Itoa(e.starts[j.to]))
+		}
+		e.code[j.index] = e.code[j.index].WithReference(at.Symbol())
+	}
+}
+
+// lines returns where in the script each run of instructions comes from.
+func (e *emitter) lines() []object.Line {
+	var lines []object.Line
+	for i, offset := 0, 0; i < len(e.code); i++ {
+		if i == 0 || e.spans[i] != e.spans[i-1] {
+			lines = append(lines, object.Line{Instruction: offset, Span: e.spans[i]})
+		}
+		offset += int(e.code[i].Width())
+	}
+	return lines
+}

@@ -1,0 +1,168 @@
+package bpf
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+)
+
+const (
+	// stackSize is MAX_BPF_STACK of include/linux/filter.h.
+	stackSize = 512
+	// largeSlot is the size in bytes from which a slot goes to the scratch map at once: two of them
+	// would fill the frame.
+	largeSlot = 256
+)
+
+// slot is memory in the frame or in the scratch map.
+type slot struct {
+	size    int
+	index   int // in frame.all
+	spill   bool
+	scratch bool
+	escapes bool // its address is stored somewhere: it lives as long as the function
+	offset  int  // from the frame pointer or the start of the scratch row
+	ranges  ranges
+}
+
+// frame lays out the slots of one function. Slots that are never alive together share their bytes.
+type frame struct {
+	f       *ir.Func
+	slots   map[*ir.Slot]*slot
+	buffers map[*ir.Value]*slot // where ReadKernel and ReadUser copy to
+	all     []*slot
+	// touches lists for each value the slots whose memory its instructions may use.
+	touches map[*ir.Value][]*slot
+	// scratchAt is the value before which the code computes the address of the scratch row.
+	scratchAt  *ir.Value
+	stack, row int
+}
+
+func newFrame(f *ir.Func) *frame {
+	fr := &frame{f: f, slots: map[*ir.Slot]*slot{}, buffers: map[*ir.Value]*slot{}, touches: map[*ir.Value][]*slot{}}
+	uses := findUsers(f)
+	for _, s := range f.Slots {
+		fr.slots[s] = fr.add(&slot{size: s.Size, scratch: s.Size > largeSlot})
+		uses.trace(s, fr)
+	}
+	fr.placeScratch()
+	return fr
+}
+
+func (fr *frame) add(s *slot) *slot {
+	s.index = len(fr.all)
+	fr.all = append(fr.all, s)
+	return s
+}
+
+func (fr *frame) spillSlot() *slot { return fr.add(&slot{size: 8, spill: true}) }
+
+// buffer returns the slot that v is read into.
+func (fr *frame) buffer(v *ir.Value) *slot {
+	known, ok := fr.buffers[v]
+	if !ok {
+		known = fr.add(&slot{size: 8})
+		fr.buffers[v] = known
+		fr.touches[v] = append(fr.touches[v], known)
+	}
+	return known
+}
+
+// placeScratch finds the place that comes before every address of a scratch slot: in the closest common
+// dominator, at the first such address or else at the end.
+func (fr *frame) placeScratch() {
+	dominators := fr.f.Dominators()
+	var common *ir.Block
+	fr.scratchAt = nil
+	fr.eachScratchAddress(dominators, func(v *ir.Value) { common = dominators.Common(common, v.Block) })
+	if common == nil {
+		return
+	}
+	fr.scratchAt = common.Terminator()
+	fr.eachScratchAddress(dominators, func(v *ir.Value) {
+		if v.Block == common && fr.scratchAt == common.Terminator() {
+			fr.scratchAt = v
+		}
+	})
+}
+
+func (fr *frame) eachScratchAddress(dominators *ir.Dominators, visit func(*ir.Value)) {
+	for _, block := range dominators.Order {
+		for _, v := range block.Values {
+			if v.Op == ir.SlotAddress && fr.slots[v.Slot].scratch {
+				visit(v)
+			}
+		}
+	}
+}
+
+// layout gives every slot its offset. Where the frame is too small it moves the largest slot to the
+// scratch map and reports false: the code has to be selected again.
+func (fr *frame) layout(f *function) bool {
+	fr.findLifetimes(f)
+	fr.stack = fr.place(false)
+	for _, s := range fr.all {
+		if !s.scratch {
+			s.offset = -s.offset - s.size
+		}
+	}
+	if fr.stack > stackSize {
+		fr.relieve()
+		return false
+	}
+	if size := fr.place(true); size > 0 {
+		fr.row = 1 << bits.Len(uint(size-1))
+	}
+	return true
+}
+
+// place colours the slots of the frame or of the scratch map, the largest first, each at the lowest
+// offset that no slot alive at the same time covers.
+func (fr *frame) place(scratch bool) (size int) {
+	var placed, order []*slot
+	for _, s := range fr.all {
+		if s.scratch == scratch && len(s.ranges) > 0 {
+			order = append(order, s)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b *slot) int { return cmp.Compare(b.size, a.size) })
+	for _, s := range order {
+		s.offset = lowest(s, placed)
+		at, _ := slices.BinarySearchFunc(placed, s, func(a, b *slot) int { return cmp.Compare(a.offset, b.offset) })
+		placed = slices.Insert(placed, at, s)
+		size = max(size, s.offset+s.size)
+	}
+	return size
+}
+
+// lowest returns the first offset at which s meets no slot of placed, which are in the order of their offsets.
+func lowest(s *slot, placed []*slot) (offset int) {
+	for _, other := range placed {
+		if other.offset < offset+s.size && offset < other.offset+other.size && other.ranges.overlaps(s.ranges) {
+			offset = other.offset + other.size
+		}
+	}
+	return offset
+}
+
+// relieve moves the largest slot of the frame to the scratch map and forgets what register
+// allocation added.
+func (fr *frame) relieve() {
+	var largest *slot
+	for _, s := range fr.slots {
+		if !s.scratch && (largest == nil || s.size > largest.size || s.size == largest.size && s.index < largest.index) {
+			largest = s
+		}
+	}
+	if largest == nil {
+		fr.f.Fail(fr.f.Span, "the frame needs %d bytes, and no slot can leave it", fr.stack)
+	}
+	largest.scratch = true
+	fr.all = slices.DeleteFunc(fr.all, func(s *slot) bool { return s.spill })
+	for i, s := range fr.all {
+		s.index = i
+	}
+	fr.placeScratch()
+}

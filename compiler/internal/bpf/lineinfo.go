@@ -1,0 +1,104 @@
+package bpf
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Limits of struct bpf_line_info: the line number has 22 bits, the column 10.
+const (
+	maxLine   = 1<<22 - 1
+	maxColumn = 1<<10 - 1
+)
+
+// lineTable builds the BTF line information of a function. Package btf has no constructor for a
+// Line, but it reads the kernel's own format: a blob of BTF with nothing but strings, and records
+// that point into it. https://github.com/cilium/ebpf/blob/v0.22.0/btf/ext_info.go
+type lineTable struct {
+	strings bytes.Buffer
+	places  map[string]uint32
+	records []lineRecord
+}
+
+// lineRecord is struct bpf_line_info of include/uapi/linux/bpf.h.
+type lineRecord struct {
+	Instruction, File, Text, LineColumn uint32
+}
+
+// attachLines gives an instruction its script line wherever the place changes. An instruction that belongs
+// to no script gets none, but for the first: the kernel wants one there.
+func (e *emitter) attachLines() {
+	table := &lineTable{places: map[string]uint32{}}
+	table.intern("")
+	var marked []int
+	var previous lang.Span
+	for i, span := range e.spans {
+		if i == 0 && span.Source == nil {
+			return
+		}
+		if span.Source != nil && span != previous {
+			table.add(len(marked), span)
+			marked = append(marked, i)
+			previous = span
+		}
+	}
+	for _, line := range e.load(table) {
+		at := &e.code[marked[line.Offset]]
+		*at = at.WithSource(line.Line)
+	}
+}
+
+func (t *lineTable) add(number int, span lang.Span) {
+	line, column := span.Source.Position(span.Start)
+	t.records = append(t.records, lineRecord{
+		Instruction: uint32(number),
+		File:        t.intern(span.Source.Name),
+		Text:        t.intern(span.Source.Line(line)),
+		LineColumn:  uint32(min(line, maxLine)<<10 | min(column, maxColumn)),
+	})
+}
+
+// intern returns the offset of a text in the string section, where a zero byte ends it.
+func (t *lineTable) intern(text string) uint32 {
+	text = strings.ReplaceAll(text, "\x00", " ")
+	offset, known := t.places[text]
+	if !known {
+		offset = uint32(t.strings.Len())
+		t.places[text] = offset
+		t.strings.WriteString(text)
+		t.strings.WriteByte(0)
+	}
+	return offset
+}
+
+func (e *emitter) load(t *lineTable) btf.LineOffsets {
+	spec, err := btf.LoadSpecFromReader(bytes.NewReader(t.blob()))
+	if err != nil {
+		e.ir.Fail(e.ir.Span, "line strings: %v", err)
+	}
+	var records bytes.Buffer
+	if err := binary.Write(&records, binary.NativeEndian, t.records); err != nil {
+		e.ir.Fail(e.ir.Span, "line records: %v", err)
+	}
+	lines, err := btf.LoadLineInfos(&records, binary.NativeEndian, uint32(len(t.records)), spec)
+	if err != nil {
+		e.ir.Fail(e.ir.Span, "line records: %v", err)
+	}
+	return lines
+}
+
+// blob is a BTF section without types: the header of include/uapi/linux/btf.h and the strings.
+func (t *lineTable) blob() []byte {
+	const headerSize = 24
+	blob := binary.NativeEndian.AppendUint16(nil, 0xeb9f)
+	blob = append(blob, 1, 0)
+	for _, field := range []uint32{headerSize, 0, 0, 0, uint32(t.strings.Len())} {
+		blob = binary.NativeEndian.AppendUint32(blob, field)
+	}
+	return append(blob, t.strings.Bytes()...)
+}

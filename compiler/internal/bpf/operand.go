@@ -1,0 +1,146 @@
+package bpf
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+)
+
+// emit appends an instruction for the current value.
+func (s *selector) emit(i instruction) {
+	i.from, i.span = s.value, s.ir.Span
+	if s.value != nil && s.value.Span.Source != nil {
+		i.span = s.value.Span
+	}
+	s.block.instructions = append(s.block.instructions, i)
+}
+
+// define gives v a register.
+func (s *selector) define(v *ir.Value) register {
+	t := s.newVirtual().name
+	s.registers[v] = t
+	return t
+}
+
+func (s *selector) move(dst, src register) {
+	s.emit(instruction{op: asm.Mov.Op(asm.RegSource), dst: dst, src: src})
+}
+
+func (s *selector) operate(op asm.ALUOp, dst, src register) {
+	s.emit(instruction{op: op.Op(asm.RegSource), dst: dst, src: src})
+}
+
+func (s *selector) immediate(op asm.ALUOp, dst register, constant int64) {
+	s.emit(instruction{op: op.Op(asm.ImmSource), dst: dst, constant: constant})
+}
+
+// set loads a constant.
+func (s *selector) set(dst register, constant int64) {
+	if fits32(constant) {
+		s.immediate(asm.Mov, dst, constant)
+		return
+	}
+	s.emit(instruction{op: asm.LoadImmOp(asm.DWord), dst: dst, constant: constant})
+}
+
+// into brings v into the given register.
+func (s *selector) into(dst register, v *ir.Value) {
+	if m, ok := materialOf(v); ok {
+		s.materialise(dst, m)
+		return
+	}
+	s.move(dst, s.register(v))
+}
+
+func (s *selector) materialise(dst register, m material) {
+	switch m.op {
+	case ir.Const:
+		s.set(dst, m.number)
+	case ir.SlotAddress:
+		s.slotAddress(dst, s.frame.slots[m.slot], int(m.number))
+	case ir.MapPointer:
+		s.emit(mapLoad(dst, asm.LoadMapPtr(0, 0), m.name))
+	case ir.DataAddress:
+		s.emit(mapLoad(dst, asm.LoadMapValue(0, 0, uint32(m.number)), m.name))
+	}
+}
+
+func mapLoad(dst register, wide asm.Instruction, name string) instruction {
+	return instruction{op: wide.OpCode, dst: dst, src: register(wide.Src), constant: wide.Constant, reference: name}
+}
+
+// register returns the register that holds v.
+func (s *selector) register(v *ir.Value) register {
+	if m, ok := materialOf(v); ok {
+		return s.hold(m)
+	}
+	name, ok := s.registers[v]
+	if !ok {
+		s.ir.Fail(v.Span, "%s has no register", v)
+	}
+	return name
+}
+
+// hold returns a register with the material, made before in this block or now.
+func (s *selector) hold(m material) register {
+	for _, known := range s.local {
+		if known.material == m {
+			return known.name
+		}
+	}
+	name := s.newVirtual().name
+	s.materialise(name, m)
+	s.local = append(s.local, held{m, name})
+	return name
+}
+
+// base returns where a memory access finds its object. Slots need no register of their own; two places of
+// the same global data share one.
+func (s *selector) base(v *ir.Value) (base register, offset int, at *slot) {
+	root, offset := address(v)
+	m, ok := materialOf(root)
+	if !ok || m.op != ir.SlotAddress && m.op != ir.DataAddress {
+		return s.register(root), offset, nil
+	}
+	if m.op == ir.SlotAddress {
+		at = s.frame.slots[m.slot]
+		return s.slotBase(at), offset + int(m.number), at
+	}
+	for _, known := range s.local {
+		away := m.number + int64(offset) - known.material.number
+		if known.material.op == ir.DataAddress && known.material.name == m.name && fits16(away) {
+			return known.name, int(away), nil
+		}
+	}
+	return s.hold(m), offset, nil
+}
+
+func (s *selector) slotBase(at *slot) register {
+	if at.scratch {
+		return s.scratch
+	}
+	return framePointer
+}
+
+// slotAddress computes an address in a slot; the frame fills in where the slot lies.
+func (s *selector) slotAddress(dst register, at *slot, offset int) {
+	s.move(dst, s.slotBase(at))
+	s.emit(instruction{op: asm.Add.Op(asm.ImmSource), dst: dst, constant: int64(offset), slot: at})
+}
+
+// scratchBase computes the address of this CPU's row in the scratch map. The mask is for
+// the verifier, which does not know how many CPUs there are.
+func (s *selector) scratchBase() {
+	s.scratch = s.newVirtual().name
+	row := s.newVirtual().name
+	if s.options.CPUs > 1 {
+		s.callHelper(asm.FnGetSmpProcessorId, 0)
+		s.move(row, result)
+		s.immediate(asm.And, row, int64(s.options.CPUs-1))
+		s.emit(instruction{op: asm.LSh.Op(asm.ImmSource), dst: row, rowShift: true})
+	}
+	s.emit(mapLoad(s.scratch, asm.LoadMapValue(0, 0, 0), s.options.ScratchMap))
+	if s.options.CPUs > 1 {
+		s.operate(asm.Add, s.scratch, row)
+	}
+}

@@ -1,0 +1,389 @@
+package bpf
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+)
+
+// selector walks the values of a function and appends instructions to a current block.
+type selector struct {
+	*function
+	demands demands
+	entries map[*ir.Block]*block
+	block   *block
+	value   *ir.Value // being selected
+	index   int       // its index in its block
+	// registers of the values, cells and the context.
+	registers map[*ir.Value]register
+	cells     []register
+	context   register
+	scratch   register
+	local     []held
+}
+
+// held says that a register of the current block still holds a material.
+type held struct {
+	material material
+	name     register
+}
+
+func selectInstructions(f *ir.Func, d demands, frame *frame, options Options) *function {
+	s := &selector{
+		function:  &function{ir: f, options: options, frame: frame},
+		demands:   d,
+		entries:   map[*ir.Block]*block{},
+		registers: map[*ir.Value]register{},
+	}
+	for range f.Cells {
+		s.cells = append(s.cells, s.newVirtual().name)
+	}
+	order := layoutOrder(f)
+	for _, b := range order {
+		s.entries[b] = &block{cold: b.Cold}
+	}
+	for i, b := range order {
+		s.enter(s.entries[b])
+		if i == 0 {
+			s.prologue()
+		}
+		s.selectBlock(b)
+	}
+	s.clearCells()
+	return s.function
+}
+
+// layoutOrder is the order of the blocks in memory: cold ones last, else so that one arm of
+// each branch falls through.
+func layoutOrder(f *ir.Func) []*ir.Block {
+	var hot, cold []*ir.Block
+	for _, b := range f.ReversePostorder() {
+		if b.Cold {
+			cold = append(cold, b)
+		} else {
+			hot = append(hot, b)
+		}
+	}
+	if f.Blocks[0].Cold {
+		return append(cold, hot...)
+	}
+	return append(hot, cold...)
+}
+
+func (s *selector) enter(b *block) {
+	s.blocks = append(s.blocks, b)
+	s.block = b
+	s.local = s.local[:0]
+}
+
+// prologue saves the context where a value needs it.
+func (s *selector) prologue() {
+	s.context = s.newVirtual().name
+	for v := range s.demands {
+		if v.Op == ir.Context {
+			s.move(s.context, argument)
+			return
+		}
+	}
+}
+
+// clearCells writes 0 to the cells that are read before they are set on some path.
+func (s *selector) clearCells() {
+	s.number()
+	live := s.liveness()
+	var clear []instruction
+	for _, cell := range s.cells {
+		if live.liveIn(s.blocks[0], cell) {
+			clear = append(clear, instruction{op: asm.Mov.Op(asm.ImmSource), dst: cell, span: s.ir.Span})
+		}
+	}
+	entry := s.blocks[0]
+	if len(clear) == 0 {
+		return
+	}
+	if len(entry.instructions) > 0 && entry.instructions[0].dst == s.context {
+		clear = append(entry.instructions[:1:1], clear...)
+		entry.instructions = entry.instructions[1:]
+	}
+	entry.instructions = append(clear, entry.instructions...)
+}
+
+func (s *selector) selectBlock(b *ir.Block) {
+	for i, v := range b.Values {
+		s.value, s.index = v, i
+		if s.frame.scratchAt == v {
+			s.scratchBase()
+		}
+		if v.ValueEffect() == ir.Writes || s.demands[v] != nil {
+			s.selectValue(v)
+		}
+	}
+}
+
+func (s *selector) selectValue(v *ir.Value) {
+	switch v.Op {
+	case ir.Context:
+		s.registers[v] = s.context
+	case ir.SDiv, ir.SMod:
+		s.signedDivision(v)
+	case ir.Neg:
+		t := s.define(v)
+		s.into(t, v.Args[0])
+		s.emit(instruction{op: asm.Neg.Op(asm.ImmSource), dst: t})
+	case ir.Not:
+		t := s.define(v)
+		s.into(t, v.Args[0])
+		s.immediate(asm.Xor, t, -1)
+	case ir.SignExtend:
+		t := s.define(v)
+		s.into(t, v.Args[0])
+		s.signExtend(t, v.Size)
+	case ir.ZeroExtend:
+		s.zeroExtend(v)
+	case ir.Bound:
+		s.bound(v)
+	case ir.Load:
+		s.load(v)
+	case ir.Store:
+		s.store(v)
+	case ir.AtomicAdd:
+		base, offset, slot := s.base(v)
+		s.emit(instruction{op: asm.StoreXAddOp(asm.DWord), dst: base, src: s.register(v.Args[1]), offset: offset, slot: slot})
+	case ir.ReadKernel:
+		s.read(v, asm.FnProbeReadKernel)
+	case ir.ReadUser:
+		s.read(v, asm.FnProbeReadUser)
+	case ir.CellGet:
+		s.cellGet(v)
+	case ir.CellSet:
+		s.into(s.cells[v.Cell.ID], v.Args[0])
+	case ir.Call:
+		s.call(v)
+	case ir.Jump:
+		s.block.next = []*block{s.entries[v.Then]}
+	case ir.If:
+		s.branch(v.Compare, v.Args[0], v.Args[1])
+		s.block.next = []*block{s.entries[v.Then], s.entries[v.Else]}
+	case ir.Return:
+		s.into(result, v.Args[0])
+		s.emit(instruction{op: asm.Return().OpCode})
+	default:
+		s.binary(v)
+	}
+}
+
+var aluOps = map[ir.Op]asm.ALUOp{
+	ir.Add: asm.Add, ir.Sub: asm.Sub, ir.Mul: asm.Mul, ir.UDiv: asm.Div, ir.UMod: asm.Mod,
+	ir.And: asm.And, ir.Or: asm.Or, ir.Xor: asm.Xor,
+	ir.ShiftLeft: asm.LSh, ir.ShiftRight: asm.RSh, ir.ShiftRightArith: asm.ArSh,
+}
+
+// binary selects two-operand arithmetic. Of exchangeable operands the one that is
+// not needed afterwards comes first: the result takes over its register.
+func (s *selector) binary(v *ir.Value) {
+	if v.Op.Comparison() {
+		s.truth(v)
+		return
+	}
+	x, y := v.Args[0], v.Args[1]
+	if ir.Ops[v.Op].Commutes && (x.Op == ir.Const || s.demands.dies(y, v, s.index) && !s.demands.dies(x, v, s.index)) && y.Op != ir.Const {
+		x, y = y, x
+	}
+	s.arithmetic(v, x, y)
+}
+
+func (s *selector) arithmetic(v, x, y *ir.Value) {
+	constant, isConstant := y.Constant()
+	switch {
+	case !isConstant || !s.fitsImmediate(v.Op, constant):
+		right := s.register(y)
+		t := s.define(v)
+		s.into(t, x)
+		s.operate(aluOps[v.Op], t, right)
+	case v.Op == ir.And && constant == 0xffffffff:
+		s.emit(instruction{op: asm.Mov.Op32(asm.RegSource), src: s.register(x), dst: s.define(v)})
+	default:
+		t := s.define(v)
+		s.into(t, x)
+		s.immediate(aluOps[v.Op], t, constant)
+	}
+}
+
+// fitsImmediate reports whether the constant can be the right operand itself. The verifier refuses a literal
+// zero divisor and shift counts beyond 63.
+func (s *selector) fitsImmediate(op ir.Op, constant int64) bool {
+	switch op {
+	case ir.UDiv, ir.UMod:
+		return constant != 0 && fits32(constant)
+	case ir.ShiftLeft, ir.ShiftRight, ir.ShiftRightArith:
+		return constant >= 0 && constant < 64
+	case ir.And:
+		return fits32(constant) || constant == 0xffffffff
+	}
+	return fits32(constant)
+}
+
+// truth selects a comparison whose result is wanted as a number.
+func (s *selector) truth(v *ir.Value) {
+	t := s.define(v)
+	no, after := &block{cold: s.block.cold}, &block{cold: s.block.cold}
+	s.set(t, 1)
+	s.branch(v.Op, v.Args[0], v.Args[1])
+	s.block.next = []*block{after, no}
+	s.enter(no)
+	s.set(t, 0)
+	no.next = []*block{after}
+	s.enter(after)
+}
+
+func (s *selector) zeroExtend(v *ir.Value) {
+	if v.Size == 4 {
+		s.emit(instruction{op: asm.Mov.Op32(asm.RegSource), src: s.register(v.Args[0]), dst: s.define(v)})
+		return
+	}
+	t := s.define(v)
+	s.into(t, v.Args[0])
+	s.immediate(asm.And, t, 1<<(8*v.Size)-1)
+}
+
+func (s *selector) signExtend(t register, size int) {
+	s.immediate(asm.LSh, t, int64(64-8*size))
+	s.immediate(asm.ArSh, t, int64(64-8*size))
+}
+
+// bound masks its operand unless the verifier sees the limit anyway.
+func (s *selector) bound(v *ir.Value) {
+	t := s.define(v)
+	s.into(t, v.Args[0])
+	if !fits32(v.Int) {
+		s.ir.Fail(v.Span, "a bound of %d", v.Int)
+	}
+	s.lookup(t).bound = v.Int
+	if !seenWithin(v.Args[0], v.Int) {
+		s.immediate(asm.And, t, v.Int)
+	}
+}
+
+// seenWithin reports whether the instructions of v themselves show the verifier that it is in [0, limit].
+func seenWithin(v *ir.Value, limit int64) bool {
+	switch v.Op {
+	case ir.Load:
+		return !v.Signed && v.Size < 8 && 1<<(8*v.Size)-1 <= limit
+	case ir.And:
+		mask, ok := v.Args[1].Constant()
+		return ok && mask >= 0 && mask <= limit
+	case ir.ShiftRight:
+		count, ok := v.Args[1].Constant()
+		return ok && count > 0 && count < 64 && int64(^uint64(0)>>count) <= limit
+	}
+	return false
+}
+
+var memorySizes = map[int]asm.Size{1: asm.Byte, 2: asm.Half, 4: asm.Word, 8: asm.DWord}
+
+func (s *selector) load(v *ir.Value) {
+	base, offset, slot := s.base(v)
+	t := s.define(v)
+	s.emit(instruction{op: asm.LoadMemOp(memorySizes[v.Size]), dst: t, src: base, offset: offset, slot: slot})
+	if v.Signed && v.Size < 8 {
+		s.signExtend(t, v.Size)
+	}
+}
+
+func (s *selector) store(v *ir.Value) {
+	base, offset, slot := s.base(v)
+	size := memorySizes[v.Size]
+	if constant, ok := v.Args[1].Constant(); ok {
+		stored := int64(ir.Extend(uint64(constant), min(v.Size, 4), true))
+		if v.Size < 8 || stored == constant {
+			s.emit(instruction{op: asm.StoreImmOp(size), dst: base, constant: stored, offset: offset, slot: slot})
+			return
+		}
+	}
+	s.emit(instruction{op: asm.StoreMemOp(size), dst: base, src: s.register(v.Args[1]), offset: offset, slot: slot})
+}
+
+// read copies memory that may fault into the frame and loads it from there.
+func (s *selector) read(v *ir.Value, helper asm.BuiltinFunc) {
+	base, offset := address(v)
+	buffer := s.frame.buffer(v)
+	s.into(argument+2, base)
+	if offset != 0 {
+		s.immediate(asm.Add, argument+2, int64(offset))
+	}
+	s.slotAddress(argument, buffer, 0)
+	s.set(argument+1, int64(v.Size))
+	s.callHelper(helper, 3)
+	t := s.define(v)
+	s.emit(instruction{op: asm.LoadMemOp(memorySizes[v.Size]), dst: t, src: s.slotBase(buffer), slot: buffer})
+	if v.Signed && v.Size < 8 {
+		s.signExtend(t, v.Size)
+	}
+}
+
+// cellGet shares the cell's own register while nothing sets the cell.
+func (s *selector) cellGet(v *ir.Value) {
+	if s.setBeforeLastUse(v) {
+		s.move(s.define(v), s.cells[v.Cell.ID])
+		return
+	}
+	s.registers[v] = s.cells[v.Cell.ID]
+}
+
+func (s *selector) setBeforeLastUse(v *ir.Value) bool {
+	d := s.demands[v]
+	if d.outside {
+		return true
+	}
+	for _, between := range v.Block.Values[s.index+1 : d.last] {
+		if between.Op == ir.CellSet && between.Cell == v.Cell {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *selector) call(v *ir.Value) {
+	for i, arg := range v.Args {
+		s.into(argument+register(i), arg)
+	}
+	s.callHelper(v.Helper, len(v.Args))
+	if s.demands[v] != nil {
+		s.move(s.define(v), result)
+	}
+}
+
+func (s *selector) callHelper(helper asm.BuiltinFunc, args int) {
+	s.emit(instruction{op: helper.Call().OpCode, constant: int64(helper), args: args})
+	s.local = s.local[:0]
+}
+
+var jumpOps = map[ir.Op]asm.JumpOp{
+	ir.Equal: asm.JEq, ir.NotEqual: asm.JNE, ir.Less: asm.JLT, ir.LessEqual: asm.JLE,
+	ir.SignedLess: asm.JSLT, ir.SignedLessEqual: asm.JSLE,
+}
+
+// mirrored has the operands exchanged, inverted the arms.
+var (
+	mirrored = map[asm.JumpOp]asm.JumpOp{
+		asm.JEq: asm.JEq, asm.JNE: asm.JNE, asm.JLT: asm.JGT, asm.JLE: asm.JGE, asm.JSLT: asm.JSGT, asm.JSLE: asm.JSGE,
+	}
+	inverted = map[asm.JumpOp]asm.JumpOp{
+		asm.JEq: asm.JNE, asm.JNE: asm.JEq, asm.JLT: asm.JGE, asm.JGE: asm.JLT, asm.JLE: asm.JGT, asm.JGT: asm.JLE,
+		asm.JSLT: asm.JSGE, asm.JSGE: asm.JSLT, asm.JSLE: asm.JSGT, asm.JSGT: asm.JSLE,
+	}
+)
+
+// branch ends the block with a jump taken when x compare y.
+func (s *selector) branch(compare ir.Op, x, y *ir.Value) {
+	op := jumpOps[compare]
+	if x.Op == ir.Const && y.Op != ir.Const {
+		x, y, op = y, x, mirrored[op]
+	}
+	left := s.register(x)
+	if constant, ok := y.Constant(); ok && fits32(constant) {
+		s.emit(instruction{op: op.Op(asm.ImmSource), dst: left, constant: constant})
+		return
+	}
+	s.emit(instruction{op: op.Op(asm.RegSource), dst: left, src: s.register(y)})
+}
