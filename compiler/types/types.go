@@ -126,6 +126,8 @@ var (
 	Boolean = &Type{Kind: Bool, Size: 1}
 	Symbol  = &Type{Kind: KernelSymbol, Size: 8}
 	Probe   = &Type{Kind: ProbeName, Size: 8}
+	// FunctionName is a ProbeName that prints only what stands behind the last colon.
+	FunctionName = &Type{Kind: ProbeName, Size: 8, Name: "func"}
 )
 
 // NewInt returns the integer type of size bytes.

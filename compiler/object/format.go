@@ -1,0 +1,109 @@
+package object
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+// Conversion is one `%...` of a printf or printa format. The compiler checks arguments against
+// it, the runtime prints through it.
+type Conversion struct {
+	Text       string // as written: "%-16s"
+	Start, End int    // where it stands in the format, in bytes
+	Minus      bool   // left-justify
+	Plus       bool   // always a sign
+	Space      bool   // a blank in place of the plus sign
+	Alternate  bool   // 0x before hexadecimal
+	Zero       bool   // pad with zeroes
+	Width      int    // 0 when absent
+	Precision  int    // -1 when absent
+	Verb       byte   // one of d i o u x X c s p r
+	Value      bool   // `%@d`: the value of printa's map
+}
+
+// maxFieldWidth bounds width and precision, so that no format asks for a gigabyte of blanks.
+const maxFieldWidth = 4096
+
+// ParseFormat returns the conversions of a format in order; `%%` is none. An error names the wrong one.
+func ParseFormat(format string) ([]Conversion, error) {
+	var list []Conversion
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			continue
+		}
+		if strings.HasPrefix(format[i:], "%%") {
+			i++
+			continue
+		}
+		conversion, err := parseConversion(format, i)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, conversion)
+		i = conversion.End - 1
+	}
+	return list, nil
+}
+
+func parseConversion(format string, start int) (Conversion, error) {
+	c := Conversion{Start: start, Precision: -1}
+	at := start + 1
+	at = c.flags(format, at)
+	c.Width, at = number(format, at)
+	if at < len(format) && format[at] == '.' {
+		c.Precision, at = number(format, at+1)
+	}
+	for at < len(format) && strings.IndexByte("hlLjzt", format[at]) >= 0 {
+		at++
+	}
+	if at == len(format) || strings.IndexByte("diouxXcspr", format[at]) < 0 {
+		return c, fmt.Errorf("%q is no conversion; there are %%d %%i %%u %%x %%X %%o %%c %%s %%p %%r and %%%%", format[start:min(at+1, len(format))])
+	}
+	if c.Width > maxFieldWidth || c.Precision > maxFieldWidth {
+		return c, fmt.Errorf("%q is wider than %d columns", format[start:at+1], maxFieldWidth)
+	}
+	c.Verb, c.End, c.Text = format[at], at+1, format[start:at+1]
+	return c, nil
+}
+
+func (c *Conversion) flags(format string, at int) int {
+	for ; at < len(format); at++ {
+		switch format[at] {
+		case '-':
+			c.Minus = true
+		case '+':
+			c.Plus = true
+		case ' ':
+			c.Space = true
+		case '#':
+			c.Alternate = true
+		case '0':
+			c.Zero = true
+		case '@':
+			c.Value = true
+		default:
+			return at
+		}
+	}
+	return at
+}
+
+func number(format string, at int) (n, end int) {
+	for ; at < len(format) && format[at] >= '0' && format[at] <= '9'; at++ {
+		n = min(n*10+int(format[at]-'0'), maxFieldWidth+1)
+	}
+	return n, at
+}
+
+// Accepts reports whether the conversion can print values of the type.
+func (c Conversion) Accepts(t *types.Type) bool {
+	switch c.Verb {
+	case 's':
+		return t.Kind == types.String || t.Kind == types.Enum || t.Kind == types.Bool || t.Kind == types.KernelSymbol || t.Kind == types.ProbeName
+	case 'r':
+		return t.Kind == types.Buffer
+	}
+	return t.Scalar()
+}
