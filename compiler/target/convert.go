@@ -11,8 +11,8 @@ const maxDepth = 32
 // convert describes a BTF type; nil stands for void and for what no value can have.
 func convert(t btf.Type) *types.Type { return convertAt(t, 0) }
 
-func convertAt(t btf.Type, depth int) *types.Type {
-	t, _ = strip(t)
+func convertAt(from btf.Type, depth int) *types.Type {
+	t, _ := strip(from)
 	if depth > maxDepth {
 		return nil
 	}
@@ -28,13 +28,27 @@ func convertAt(t btf.Type, depth int) *types.Type {
 	case *btf.Array:
 		return array(t, depth+1)
 	case *btf.Struct:
-		return &types.Type{Kind: types.Struct, Name: t.Name, Size: int(t.Size), Origin: t}
+		return &types.Type{Kind: types.Struct, Name: nameOf(t, from), Size: int(t.Size), Origin: t}
 	case *btf.Union:
-		return &types.Type{Kind: types.Struct, Name: t.Name, Size: int(t.Size), Union: true, Origin: t}
+		return &types.Type{Kind: types.Struct, Name: nameOf(t, from), Size: int(t.Size), Union: true, Origin: t}
 	case *btf.Fwd:
 		return &types.Type{Kind: types.Struct, Name: t.Name, Union: t.Kind == btf.FwdUnion, Origin: t}
 	}
 	return nil
+}
+
+// nameOf returns the tag, or else the typedef through which an untagged struct is known (kuid_t).
+func nameOf(bare, from btf.Type) string {
+	for range maxDepth {
+		d, ok := from.(*btf.Typedef)
+		if !ok || bare.TypeName() != "" {
+			break
+		}
+		if from = d.Type; from == bare {
+			return d.Name
+		}
+	}
+	return bare.TypeName()
 }
 
 // strip removes typedefs and qualifiers; user tells whether a __user tag was among them.
@@ -66,7 +80,8 @@ func integer(t *btf.Int) *types.Type {
 	case t.Encoding == btf.Bool:
 		return &types.Type{Kind: types.Bool, Size: int(t.Size)}
 	}
-	return types.NewInt(int(t.Size), t.Encoding == btf.Signed)
+	// BTF of the kernel marks char neither way; scripts expect C's usual one.
+	return types.NewInt(int(t.Size), t.Encoding == btf.Signed || t.Name == "char")
 }
 
 func enum(t *btf.Enum) *types.Type {

@@ -1,5 +1,11 @@
 package target
 
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
 // Features are the abilities of a kernel that change what the compiler emits. A field is true when the
 // ability is there; the first version of Linux with it is named, but a version alone proves nothing:
 // kernels are configured without, and distributions port back.
@@ -104,4 +110,28 @@ func (f Features) WithTypes(v Version) Features {
 	f.RdonlyCast = v.AtLeast(6, 2)
 	f.Iterators = v.AtLeast(6, 4)
 	return f
+}
+
+// Add switches features on by name.
+func (f *Features) Add(names ...string) error {
+	fields := reflect.ValueOf(f).Elem()
+	for _, name := range names {
+		field := fields.FieldByName(name)
+		if !field.IsValid() {
+			return fmt.Errorf("no feature %q", name)
+		}
+		field.SetBool(true)
+	}
+	return nil
+}
+
+// String lists the features that are there, for --verbose and bug reports.
+func (f Features) String() string {
+	var names []string
+	for field, value := range reflect.ValueOf(f).Fields() {
+		if value.Bool() {
+			names = append(names, field.Name)
+		}
+	}
+	return strings.Join(names, " ")
 }

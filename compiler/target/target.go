@@ -65,6 +65,16 @@ func (v Version) String() string {
 	return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch)
 }
 
+// ParseVersion reads the version at the start of a release such as 6.12.117+deb13-cloud-amd64.
+func ParseVersion(release string) (Version, error) {
+	var v Version
+	n, _ := fmt.Sscanf(release, "%d.%d.%d", &v.Major, &v.Minor, &v.Patch)
+	if n < 2 {
+		return Version{}, fmt.Errorf("no kernel version in %q", release)
+	}
+	return v, nil
+}
+
 // Target is the machine that a script is compiled for.
 type Target struct {
 	Arch     string // "x86_64" or "arm64"

@@ -1,0 +1,147 @@
+// Package frozen holds targets that never change, for tests: what the compiler asks of a kernel, taken from
+// real ones and kept in files of 100 KB. A golden that was made for frozen.Target("6.12") is true on every
+// machine.
+//
+// The names are those of the test kernels (Debian's cloud kernels of four suites), and one for arm64:
+//
+//	5.10        no kprobe_multi, no attach cookies, no bpf_loop
+//	6.1         no kprobe_multi: Debian's 6.1 is configured without fprobe
+//	6.12        all that the compiler uses
+//	7.x         the newest at the time of freezing
+//	6.12-arm64  other registers, other system call names; its formats are those of x86_64
+//
+// Only what roots.txt lists is in them. A type that is absent here may well be in a real kernel, so a test
+// that needs one more adds a line there and runs go generate; that needs the kernels' own descriptions
+// (go run ./internal/vmtest/cmd/ponyvm extract).
+//
+// Rejected: whole BTF, 5 MB a kernel; and C headers compiled to BTF by hand, which would be our idea of a
+// kernel and not the kernel.
+package frozen
+
+import (
+	"archive/zip"
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/cilium/ebpf/btf"
+	"github.com/ponytrace/ponytrace/compiler/target"
+)
+
+//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/5.10 -features Kprobe,Fentry,Tracefs -out 5.10.zip
+//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/6.1 -features Kprobe,Fentry,Tracefs -out 6.1.zip
+//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/6.12 -features Kprobe,KprobeMulti,Fentry,Tracefs -out 6.12.zip
+//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/7.x -features Kprobe,KprobeMulti,Fentry,Tracefs -out 7.x.zip
+//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/6.12-arm64 -events ../../../.cache/extract/6.12 -arch arm64 -features Kprobe,Fentry,Tracefs -out 6.12-arm64.zip
+
+//go:embed *.zip
+var files embed.FS
+
+var names = []string{"5.10", "6.1", "6.12", "7.x", "6.12-arm64"}
+
+// Names lists the frozen targets.
+func Names() []string { return slices.Clone(names) }
+
+// Target returns a new target of the name, one of Names. Any other is a mistake in the test, and panics.
+func Target(name string) *target.Target {
+	archive, err := open(name)
+	if err != nil {
+		panic(fmt.Sprintf("frozen target %q: %v", name, err))
+	}
+	t, err := archive.target()
+	if err != nil {
+		panic(fmt.Sprintf("frozen target %q: %v", name, err))
+	}
+	return t
+}
+
+// archive is an opened zip file; internal/trimbtf describes what is in it.
+type archive struct{ *zip.Reader }
+
+func open(name string) (archive, error) {
+	data, err := files.ReadFile(name + ".zip")
+	if err != nil {
+		return archive{}, err
+	}
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	return archive{z}, err
+}
+
+func (a archive) target() (*target.Target, error) {
+	t := &target.Target{Sources: a.sources()}
+	facts, err := fs.ReadFile(a, "facts")
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(facts)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if err := setFact(t, key, value); err != nil {
+			return nil, fmt.Errorf("fact %s: %w", key, err)
+		}
+	}
+	return t, nil
+}
+
+// setFact relies on the features coming after the release: they depend on it.
+func setFact(t *target.Target, key, value string) (err error) {
+	switch key {
+	case "arch":
+		t.Arch = value
+	case "release":
+		t.Release = value
+		t.Version, err = target.ParseVersion(value)
+	case "cpus":
+		t.CPUs, err = strconv.Atoi(value)
+	case "pagesize":
+		t.PageSize, err = strconv.Atoi(value)
+	case "features":
+		t.Features = target.ByVersion(t.Version).WithTypes(t.Version)
+		err = t.Features.Add(strings.Split(value, ",")...)
+	}
+	return err
+}
+
+func (a archive) sources() target.Sources {
+	raw := sync.OnceValues(func() ([]byte, error) { return fs.ReadFile(a, "vmlinux.btf") })
+	return target.Sources{
+		RawBTF: raw,
+		BTF: func() (*btf.Spec, error) {
+			data, err := raw()
+			if err != nil {
+				return nil, err
+			}
+			return btf.LoadSpecFromReader(bytes.NewReader(data))
+		},
+		Functions: func() ([]string, error) {
+			text, err := fs.ReadFile(a, "functions")
+			return strings.Split(strings.TrimSpace(string(text)), "\n"), err
+		},
+		Tracepoints: func() ([]string, error) {
+			formats, err := a.formats()
+			return slices.Collect(maps.Keys(formats)), err
+		},
+		Format: func(category, name string) ([]byte, error) {
+			formats, err := a.formats()
+			if format, ok := formats[category+":"+name]; ok || err != nil {
+				return []byte(format), err
+			}
+			return nil, fs.ErrNotExist
+		},
+	}
+}
+
+func (a archive) formats() (map[string]string, error) {
+	text, err := fs.ReadFile(a, "formats")
+	formats := map[string]string{}
+	for entry := range strings.SplitSeq(strings.TrimPrefix(string(text), "-- "), "\n-- ") {
+		name, format, _ := strings.Cut(entry, " --\n")
+		formats[name] = format
+	}
+	return formats, err
+}

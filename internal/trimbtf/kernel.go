@@ -1,0 +1,148 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+	"github.com/ponytrace/ponytrace/compiler/target"
+)
+
+// kernel is what one kernel says about itself.
+type kernel struct {
+	spec      *btf.Spec
+	functions []string // lines of available_filter_functions
+	events    map[event]string
+	release   string
+}
+
+func readKernel(dir, events string) (*kernel, error) {
+	raw, err := readTypes(dir)
+	if err != nil {
+		return nil, err
+	}
+	release, err := os.ReadFile(filepath.Join(dir, "release"))
+	if err != nil {
+		return nil, err
+	}
+	k := &kernel{release: strings.TrimSpace(string(release)), events: map[event]string{}}
+	if k.spec, err = btf.LoadSpecFromReader(bytes.NewReader(raw)); err != nil {
+		return nil, err
+	}
+	if k.functions, err = readFunctions(dir, raw); err != nil {
+		return nil, err
+	}
+	return k, k.readEvents(filepath.Join(events, "events"))
+}
+
+// readTypes falls back on an uncompressed kernel image, which holds the types among all else.
+func readTypes(dir string) ([]byte, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, "vmlinux.btf"))
+	if !os.IsNotExist(err) {
+		return raw, err
+	}
+	image, err := os.ReadFile(filepath.Join(dir, "Image"))
+	if err != nil {
+		return nil, err
+	}
+	header := []byte("\x9f\xeb\x01\x00\x18\x00\x00\x00\x00\x00\x00\x00") // magic, version, header length, types at once
+	for at := bytes.Index(image, header); at >= 0; {
+		end := 24 + uint64(binary.LittleEndian.Uint32(image[at+16:])) + uint64(binary.LittleEndian.Uint32(image[at+20:]))
+		if end > 1<<20 && end <= uint64(len(image)-at) {
+			return image[at:][:end], nil
+		}
+		next := bytes.Index(image[at+1:], header)
+		if next < 0 {
+			break
+		}
+		at += 1 + next
+	}
+	return nil, errors.New("no types in the kernel image")
+}
+
+// readFunctions falls back on the types where no kernel ran to list what it can trace.
+func readFunctions(dir string, raw []byte) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "available_filter_functions"))
+	if os.IsNotExist(err) {
+		return target.FunctionNames(raw)
+	}
+	return strings.Split(strings.TrimSpace(string(text)), "\n"), err
+}
+
+func (k *kernel) readEvents(dir string) error {
+	paths, err := filepath.Glob(filepath.Join(dir, "*", "*", "format"))
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		folder := filepath.Dir(path)
+		k.events[event{filepath.Base(filepath.Dir(folder)), filepath.Base(folder)}] = string(text)
+	}
+	return err
+}
+
+func (k *kernel) facts(arch, features string) []byte {
+	return fmt.Appendf(nil, "arch %s\nrelease %s\ncpus 4\npagesize 4096\nfeatures %s\n", arch, k.release, features)
+}
+
+// trim returns the files of the frozen target, but for the facts.
+func (k *kernel) trim(r *roots) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	t := newTrimmer(k.spec, r)
+	var functions []string
+	for _, line := range k.functions {
+		name, module, _ := strings.Cut(line, " ")
+		if !r.keepsFunction(name) {
+			continue
+		}
+		functions = append(functions, strings.TrimSpace(name+" "+module))
+		t.function(name)
+	}
+	slices.Sort(functions)
+	files["functions"] = []byte(strings.Join(slices.Compact(functions), "\n") + "\n")
+	files["formats"] = k.formats(r, t)
+	t.named()
+	blob, err := t.marshal(binary.LittleEndian)
+	files["vmlinux.btf"] = blob
+	return files, err
+}
+
+// formats joins the kept formats: one text compresses to a fifth of what they take one by one.
+func (k *kernel) formats(r *roots, t *trimmer) []byte {
+	var kept []string
+	for e, format := range k.events {
+		if r.keepsEvent(e) {
+			kept = append(kept, fmt.Sprintf("-- %s:%s --\n%s", e.Category, e.Name, format))
+			t.typedef("btf_trace_" + e.Name)
+		}
+	}
+	slices.Sort(kept)
+	return []byte(strings.Join(kept, ""))
+}
+
+func writeZip(path string, files map[string][]byte) error {
+	var buffer bytes.Buffer
+	z := zip.NewWriter(&buffer)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		w, err := z.Create(name)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(files[name]); err != nil {
+			return err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	return os.WriteFile(path, buffer.Bytes(), 0o644)
+}
