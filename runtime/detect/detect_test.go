@@ -1,0 +1,91 @@
+package detect
+
+import (
+	"testing"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"golang.org/x/sys/unix"
+)
+
+func BenchmarkDetect(b *testing.B) {
+	for b.Loop() {
+		if _, err := Detect(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func TestLive(t *testing.T) {
+	live, err := Detect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(live.Arch, live.Release, live.CPUs, "CPUs:", live.Features)
+	if live.CPUs < 1 || live.PageSize < 4096 {
+		t.Errorf("%d CPUs, pages of %d bytes", live.CPUs, live.PageSize)
+	}
+	if names, err := live.MatchFunctions("vfs_rea[d]"); err != nil || len(names) != 1 {
+		t.Errorf("vfs_read is not in the list: %v, %v", names, err)
+	}
+	if !live.HasTypes() {
+		t.Skip("kernel types: this kernel has none (CONFIG_DEBUG_INFO_BTF)")
+	}
+	f, ok := live.Function("vfs_read")
+	if !ok || len(f.Params) != 4 || f.Params[0].Type.String() != "struct file *" {
+		t.Errorf("vfs_read: %+v, %v", f, ok)
+	}
+}
+
+func TestTracefsWithoutMount(t *testing.T) {
+	if Privilege(must(t)) != nil {
+		t.Skip("tracefs: needs root")
+	}
+	live := must(t)
+	point, err := live.Tracepoint("sched", "sched_switch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if point.ID == 0 || len(point.Fields) < 7 {
+		t.Errorf("%+v", point)
+	}
+	if _, err := live.Tracepoint("sched", "../sched_switch"); err == nil {
+		t.Error("a name that leads out of its folder was taken")
+	}
+}
+
+func must(t *testing.T) *target.Target {
+	live, err := Detect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return live
+}
+
+func TestLacking(t *testing.T) {
+	set := func(capabilities ...int) (s capabilitySet) {
+		for _, c := range capabilities {
+			s |= 1 << c
+		}
+		return s
+	}
+	fine, coarse := target.ByVersion(target.Version{Major: 6, Minor: 1}), target.ByVersion(target.Version{Major: 5, Minor: 4})
+	for _, test := range []struct {
+		has  capabilitySet
+		on   target.Features
+		want string
+	}{
+		{set(unix.CAP_SYS_ADMIN), fine, ""},
+		{set(unix.CAP_BPF, unix.CAP_PERFMON), fine, ""},
+		{set(unix.CAP_BPF), fine, "tracing needs CAP_PERFMON, which this process does not have: run as root (sudo)"},
+		{set(), fine, "tracing needs CAP_BPF and CAP_PERFMON, which this process does not have: run as root (sudo)"},
+		{set(unix.CAP_BPF, unix.CAP_PERFMON), coarse, "tracing needs CAP_SYS_ADMIN, which this process does not have: run as root (sudo)"},
+	} {
+		got := ""
+		if missing := test.has.lacking(test.on); missing != nil {
+			got = (&MissingPrivilege{Capabilities: missing}).Error()
+		}
+		if got != test.want {
+			t.Errorf("%b: %q, want %q", test.has, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package detect
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"golang.org/x/sys/unix"
+)
+
+// MissingPrivilege is the error when this process may not trace.
+type MissingPrivilege struct {
+	Capabilities []string // "CAP_BPF", ...
+	Lockdown     bool     // the kernel is locked down for confidentiality
+}
+
+func (e *MissingPrivilege) Error() string {
+	if e.Lockdown {
+		return "this kernel is locked down for confidentiality (see /sys/kernel/security/lockdown): programs may not read kernel memory"
+	}
+	return "tracing needs " + strings.Join(e.Capabilities, " and ") + ", which this process does not have: run as root (sudo)"
+}
+
+// Privilege returns what keeps this process from tracing, as a *MissingPrivilege, or nil. It answers
+// without trying, so that the message comes before anything is attached.
+func Privilege(t *target.Target) error {
+	effective, err := capabilities()
+	if err != nil {
+		return fmt.Errorf("capabilities: %w", err)
+	}
+	if missing := effective.lacking(t.Features); len(missing) > 0 {
+		return &MissingPrivilege{Capabilities: missing}
+	}
+	if lockedDown() {
+		return &MissingPrivilege{Lockdown: true}
+	}
+	return nil
+}
+
+// CanRaiseMemoryLimit reports whether the process may go beyond RLIMIT_MEMLOCK, to which maps are charged
+// on kernels before 5.11.
+func CanRaiseMemoryLimit() bool {
+	effective, err := capabilities()
+	return err == nil && effective.has(unix.CAP_SYS_RESOURCE)
+}
+
+type capabilitySet uint64
+
+func capabilities() (capabilitySet, error) {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return 0, err
+	}
+	return capabilitySet(data[0].Effective) | capabilitySet(data[1].Effective)<<32, nil
+}
+
+func (c capabilitySet) has(capability int) bool { return c>>capability&1 == 1 }
+
+// lacking lists what loading and attaching needs beyond the set. CAP_SYS_ADMIN stands for all.
+func (c capabilitySet) lacking(f target.Features) []string {
+	switch {
+	case c.has(unix.CAP_SYS_ADMIN):
+		return nil
+	case !f.FineCapabilities:
+		return []string{"CAP_SYS_ADMIN"}
+	}
+	var missing []string
+	if !c.has(unix.CAP_BPF) {
+		missing = append(missing, "CAP_BPF")
+	}
+	if !c.has(unix.CAP_PERFMON) {
+		missing = append(missing, "CAP_PERFMON")
+	}
+	return missing
+}
+
+func lockedDown() bool {
+	state, err := readFile("/sys/kernel/security/lockdown", 4096)
+	return err == nil && bytes.Contains(state, []byte("[confidentiality]"))
+}
+
+// AddressesHidden reports whether the kernel shows this process zeroes in place of its addresses, so that
+// kernel stacks and symbols cannot be resolved (sysctl kernel.kptr_restrict).
+func AddressesHidden() bool {
+	file, err := os.Open("/proc/kallsyms")
+	if err != nil {
+		return true
+	}
+	defer file.Close()
+	line := make([]byte, 17)
+	n, _ := file.Read(line)
+	return n < 17 || bytes.HasPrefix(line, []byte("0000000000000000 "))
+}

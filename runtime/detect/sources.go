@@ -1,0 +1,148 @@
+package detect
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"golang.org/x/sys/unix"
+)
+
+// The most that is read of a file, several times what the largest known kernels need.
+const (
+	typesLimit   = 256 << 20
+	symbolsLimit = 64 << 20
+	formatLimit  = 64 << 10
+)
+
+func sources() target.Sources {
+	return target.Sources{
+		BTF:         Types.Kernel,
+		ModuleBTF:   moduleTypes,
+		RawBTF:      rawTypes,
+		Functions:   functions,
+		Tracepoints: tracepoints,
+		Format:      format,
+	}
+}
+
+func moduleTypes(module string) (*btf.Spec, error) {
+	if !plain(module) {
+		return nil, fs.ErrNotExist
+	}
+	return Types.Module(module)
+}
+
+// rawTypes maps the file, which Linux allows since 6.18, and else reads it.
+func rawTypes() ([]byte, error) {
+	file, err := os.Open(kernelTypes)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err == nil && info.Size() > 0 && info.Size() < typesLimit {
+		if data, err := unix.Mmap(int(file.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_PRIVATE); err == nil {
+			return data, nil
+		}
+		return readSized(file, int(info.Size()))
+	}
+	return readLimited(file, typesLimit)
+}
+
+// functions lists what can be traced: the kernel's own list, or the best substitute.
+func functions() ([]string, error) {
+	if lines, err := traceable(); err == nil {
+		return lines, nil
+	}
+	if data, err := rawTypes(); err == nil {
+		return target.FunctionNames(data)
+	}
+	return textSymbols()
+}
+
+func traceable() ([]string, error) {
+	text, err := readTrace("available_filter_functions", symbolsLimit)
+	return strings.Split(strings.TrimSpace(string(text)), "\n"), err
+}
+
+// textSymbols lists the functions of /proc/kallsyms, without the pieces that a compiler or linker made.
+func textSymbols() ([]string, error) {
+	text, err := readFile("/proc/kallsyms", symbolsLimit)
+	var names []string
+	for line := range bytes.Lines(text) {
+		fields := strings.Fields(string(line))
+		if len(fields) < 3 || !strings.Contains("tTwW", fields[1]) || artificial(fields[2]) {
+			continue
+		}
+		names = append(names, strings.Join(fields[2:], " "))
+	}
+	return names, err
+}
+
+func artificial(name string) bool {
+	return strings.HasPrefix(name, "__pfx_") || strings.HasPrefix(name, "__cfi_") || strings.HasSuffix(name, ".cold")
+}
+
+func tracepoints() ([]string, error) {
+	text, err := readTrace("available_events", symbolsLimit)
+	if err != nil {
+		return nil, err
+	}
+	return strings.Fields(string(text)), nil
+}
+
+func format(category, name string) ([]byte, error) {
+	if !plain(category) || !plain(name) {
+		return nil, fs.ErrNotExist
+	}
+	return readTrace(filepath.Join("events", category, name, "format"), formatLimit)
+}
+
+// plain reports whether a name is one part of a path: it comes from a script.
+func plain(name string) bool {
+	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00")
+}
+
+func readFile(path string, limit int) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return readLimited(file, limit)
+}
+
+var errTooLarge = errors.New("file is larger than any kernel writes it")
+
+// readLimited doubles its buffer: files in /proc say nothing of their size, and each read of a kernel list
+// returns one page at most.
+func readLimited(from io.Reader, limit int) ([]byte, error) {
+	var data []byte
+	for {
+		data = slices.Grow(data, max(len(data), 64<<10))
+		n, err := from.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case len(data) > limit:
+			return nil, errTooLarge
+		case err == io.EOF:
+			return data, nil
+		case err != nil:
+			return nil, err
+		}
+	}
+}
+
+func readSized(from io.Reader, size int) ([]byte, error) {
+	data := make([]byte, size)
+	_, err := io.ReadFull(from, data)
+	return data, err
+}
