@@ -1,0 +1,249 @@
+// Package emu interprets eBPF: the oracle of the compiler's tests, and the counter behind the
+// `executed` and `helpers` figures of the goldens.
+//
+// # The machine
+//
+// It runs asm.Instructions with their symbols and references still in place: a jump finds its target by
+// label, a wide load finds its map by name. Every object (context, stack, map value, ring buffer record)
+// is a region of its own, 4 GiB apart from the next, so that an access beyond its end cannot hit another. Kernel and user
+// memory are what the Environment says; a direct load from elsewhere gives 0, as the kernel's
+// fault handler makes it, and probe_read gives -EFAULT.
+//
+// What the verifier would refuse is an error as far as it shows in a run: registers read before they are written
+// or after a call took them, stack bytes read before they are written, accesses out of bounds, a record neither
+// submitted nor discarded, instructions that Linux 5.10 does not know. It is no verifier: it sees one path.
+//
+// An executed instruction is one step of the kernel's interpreter: a wide load counts once.
+//
+// Sources: Documentation/bpf/standardization/instruction-set.rst and kernel/bpf/core.c of Linux v6.12
+// (https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/core.c); tests compare with the machine's own kernel.
+package emu
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf/asm"
+)
+
+// Environment is what a program runs in. A run changes Maps and Records.
+type Environment struct {
+	Context []byte
+	Maps    map[string]*Map
+	// Memory holds kernel and user memory by start address.
+	Memory map[uint64][]byte
+	// Values are the results of helpers that only report something: ktime_get_ns, get_current_pid_tgid ...
+	Values map[asm.BuiltinFunc]uint64
+	CPU    int
+	Comm   string
+	// Records are the ring buffer records submitted.
+	Records [][]byte
+	// Full makes ring buffers refuse records.
+	Full bool
+	// Steps limits the instructions executed; 0 means a million, as the verifier.
+	Steps int
+}
+
+// Result is the outcome of a run.
+type Result struct {
+	Return   uint64
+	Executed int
+	Helpers  int
+}
+
+// Error is a program that misbehaved.
+type Error struct {
+	Index       int // into the instructions
+	Instruction asm.Instruction
+	Text        string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("instruction %d, %v: %s", e.Index, e.Instruction, e.Text)
+}
+
+// Run executes the program from its first instruction to its exit.
+func Run(code asm.Instructions, environment *Environment) (result Result, err error) {
+	m := newMachine(code, environment)
+	defer func() {
+		switch thrown := recover().(type) {
+		case nil:
+		case *Error:
+			result, err = m.result, thrown
+		default:
+			panic(thrown)
+		}
+	}()
+	m.run()
+	return m.result, nil
+}
+
+// machine is one run.
+type machine struct {
+	*Environment
+	code      asm.Instructions
+	labels    map[string]int
+	offsets   []int       // of each instruction, in units of 8 bytes
+	indices   map[int]int // the inverse
+	registers [11]uint64
+	written   uint16 // a bit for each register that may be read
+	regions   []*region
+	handles   []*Map // maps as helper arguments
+	at        int
+	result    Result
+}
+
+const defaultSteps = 1_000_000
+
+func newMachine(code asm.Instructions, environment *Environment) *machine {
+	m := &machine{Environment: environment, code: code, labels: map[string]int{}, indices: map[int]int{}}
+	offset := 0
+	for i := range code {
+		if symbol := code[i].Symbol(); symbol != "" {
+			m.labels[symbol] = i
+		}
+		m.offsets = append(m.offsets, offset)
+		m.indices[offset] = i
+		offset += int(code[i].Width())
+	}
+	m.set(asm.R1, m.newRegion(environment.Context))
+	stack := m.newRegion(make([]byte, stackSize))
+	m.regions[1].written = make([]bool, stackSize)
+	m.set(asm.R10, stack+stackSize)
+	return m
+}
+
+const stackSize = 512
+
+// fail ends the run.
+func (m *machine) fail(format string, args ...any) {
+	e := &Error{Index: m.at, Text: fmt.Sprintf(format, args...)}
+	if m.at < len(m.code) {
+		e.Instruction = m.code[m.at]
+	}
+	panic(e)
+}
+
+func (m *machine) get(r asm.Register) uint64 {
+	if r > asm.R10 || m.written&(1<<r) == 0 {
+		m.fail("%v is read before it is written", r)
+	}
+	return m.registers[r]
+}
+
+func (m *machine) set(r asm.Register, n uint64) {
+	m.registers[r] = n
+	m.written |= 1 << r
+}
+
+func (m *machine) run() {
+	limit := m.Steps
+	if limit == 0 {
+		limit = defaultSteps
+	}
+	for {
+		if m.at >= len(m.code) {
+			m.fail("the program runs off its end")
+		}
+		if m.result.Executed == limit {
+			m.fail("more than %d instructions", limit)
+		}
+		m.result.Executed++
+		instruction := &m.code[m.at]
+		if instruction.OpCode.JumpOp() == asm.Exit {
+			m.exit()
+			return
+		}
+		m.at = m.step(instruction)
+	}
+}
+
+func (m *machine) exit() {
+	m.result.Return = m.get(asm.R0)
+	for _, r := range m.regions {
+		if r.reserved {
+			m.fail("a ring buffer record is neither submitted nor discarded")
+		}
+	}
+}
+
+// step executes one instruction and returns the index of the next.
+func (m *machine) step(i *asm.Instruction) int {
+	switch class := i.OpCode.Class(); class {
+	case asm.ALUClass, asm.ALU64Class:
+		m.arithmetic(i, class == asm.ALUClass)
+	case asm.LdClass:
+		m.set(i.Dst, m.wide(i))
+	case asm.LdXClass:
+		m.require(i.OpCode.Mode() == asm.MemMode)
+		m.set(i.Dst, m.load(m.get(i.Src)+uint64(int64(i.Offset)), i.OpCode.Size().Sizeof()))
+	case asm.StClass:
+		m.require(i.OpCode.Mode() == asm.MemMode)
+		m.store(m.get(i.Dst)+uint64(int64(i.Offset)), i.OpCode.Size().Sizeof(), uint64(i.Constant))
+	case asm.StXClass:
+		m.storeRegister(i)
+	default:
+		if i.OpCode.JumpOp() == asm.Call {
+			m.call(i)
+			break
+		}
+		if m.taken(i, class == asm.Jump32Class) {
+			return m.target(i)
+		}
+	}
+	return m.at + 1
+}
+
+func (m *machine) require(known bool) {
+	if !known {
+		m.fail("not an instruction of Linux 5.10")
+	}
+}
+
+func (m *machine) storeRegister(i *asm.Instruction) {
+	address, size, n := m.get(i.Dst)+uint64(int64(i.Offset)), i.OpCode.Size().Sizeof(), m.get(i.Src)
+	if i.OpCode.Mode() == asm.AtomicMode {
+		m.require(i.OpCode.AtomicOp() == asm.AddAtomic && i.Constant == 0 && size >= 4)
+		n += m.load(address, size)
+	} else {
+		m.require(i.OpCode.Mode() == asm.MemMode)
+	}
+	m.store(address, size, n)
+}
+
+// wide returns what a load of two instructions' width makes.
+func (m *machine) wide(i *asm.Instruction) uint64 {
+	m.require(i.OpCode.IsDWordLoad())
+	switch i.Src {
+	case asm.R0:
+		return uint64(i.Constant)
+	case asm.PseudoMapFD:
+		return m.handle(m.named(i.Reference()))
+	case asm.PseudoMapValue:
+		return m.named(i.Reference()).whole(m) + uint64(i.Constant)>>32
+	}
+	m.fail("a wide load of unknown kind")
+	return 0
+}
+
+func (m *machine) named(name string) *Map {
+	known, ok := m.Maps[name]
+	if !ok {
+		m.fail("no map %q", name)
+	}
+	return known
+}
+
+func (m *machine) target(i *asm.Instruction) int {
+	if name := i.Reference(); name != "" {
+		index, ok := m.labels[name]
+		if !ok {
+			m.fail("no label %q", name)
+		}
+		return index
+	}
+	index, ok := m.indices[m.offsets[m.at]+1+int(i.Offset)]
+	if !ok {
+		m.fail("a jump into nowhere")
+	}
+	return index
+}

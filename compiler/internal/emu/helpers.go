@@ -1,0 +1,191 @@
+package emu
+
+import (
+	"bytes"
+	"syscall"
+
+	"github.com/cilium/ebpf/asm"
+)
+
+const (
+	errNotFound = syscall.ENOENT
+	errTooBig   = syscall.E2BIG
+	errExist    = syscall.EEXIST
+	errInvalid  = syscall.EINVAL
+	errFault    = syscall.EFAULT
+)
+
+// helper is one kernel function for programs: how many arguments it reads and what it does.
+type helper struct {
+	args int
+	run  func(m *machine, a [5]uint64) uint64
+}
+
+// helpers has those with an effect or with arguments; the rest is Environment.Values.
+var helpers = map[asm.BuiltinFunc]helper{
+	asm.FnMapLookupElem:      {2, lookup},
+	asm.FnMapUpdateElem:      {4, update},
+	asm.FnMapDeleteElem:      {2, remove},
+	asm.FnGetSmpProcessorId:  {0, func(m *machine, _ [5]uint64) uint64 { return uint64(m.CPU) }},
+	asm.FnGetCurrentComm:     {2, comm},
+	asm.FnProbeReadKernel:    {3, probeRead},
+	asm.FnProbeReadUser:      {3, probeRead},
+	asm.FnProbeReadKernelStr: {3, probeReadString},
+	asm.FnProbeReadUserStr:   {3, probeReadString},
+	asm.FnRingbufOutput:      {4, output},
+	asm.FnRingbufReserve:     {3, reserve},
+	asm.FnRingbufSubmit:      {2, submit},
+	asm.FnRingbufDiscard:     {2, discard},
+}
+
+func (m *machine) call(i *asm.Instruction) {
+	m.require(i.IsBuiltinCall())
+	function := asm.BuiltinFunc(i.Constant)
+	known, ok := helpers[function]
+	value, fixed := m.Values[function]
+	if !ok && !fixed {
+		m.fail("no helper %v in this environment", function)
+	}
+	var args [5]uint64
+	for n := range known.args {
+		args[n] = m.get(asm.R1 + asm.Register(n))
+	}
+	if !fixed {
+		value = known.run(m, args)
+	}
+	m.result.Helpers++
+	m.written &^= 0b111110
+	m.set(asm.R0, value)
+}
+
+func code(err error) uint64 {
+	if number, failed := err.(syscall.Errno); failed {
+		return uint64(-int64(number))
+	}
+	return 0
+}
+
+// handle is the address by which a helper knows a map.
+func (m *machine) handle(known *Map) uint64 {
+	for i, other := range m.handles {
+		if other == known {
+			return handles + uint64(i)
+		}
+	}
+	m.handles = append(m.handles, known)
+	return handles + uint64(len(m.handles)-1)
+}
+
+const handles = 0xffff_c900_0000_0000
+
+func (m *machine) mapArgument(address uint64) *Map {
+	index := address - handles
+	if index >= uint64(len(m.handles)) {
+		m.fail("%#x is no map", address)
+	}
+	return m.handles[index]
+}
+
+func lookup(m *machine, a [5]uint64) uint64 {
+	known := m.mapArgument(a[0])
+	key := m.object(a[1], known.KeySize, false)
+	if slot := known.slot(key, m.CPU); slot != nil {
+		return m.share(slot)
+	}
+	return 0
+}
+
+func update(m *machine, a [5]uint64) uint64 {
+	known := m.mapArgument(a[0])
+	key, value := m.object(a[1], known.KeySize, false), m.object(a[2], known.ValueSize, false)
+	return code(known.update(key, value, a[3], m.CPU))
+}
+
+func remove(m *machine, a [5]uint64) uint64 {
+	known := m.mapArgument(a[0])
+	return code(known.delete(m.object(a[1], known.KeySize, false)))
+}
+
+func comm(m *machine, a [5]uint64) uint64 {
+	clear(m.object(a[0], int(a[1]), true))
+	copy(m.object(a[0], int(a[1])-1, true), m.Comm)
+	return 0
+}
+
+func probeRead(m *machine, a [5]uint64) uint64 {
+	to, from := m.object(a[0], int(a[1]), true), m.readable(a[2], int(a[1]))
+	clear(to)
+	if from == nil {
+		return code(errFault)
+	}
+	copy(to, from)
+	return 0
+}
+
+// readable returns memory that may be the program's own or foreign.
+func (m *machine) readable(address uint64, size int) []byte {
+	if r, _ := m.region(address); r != nil {
+		return m.object(address, size, false)
+	}
+	return m.foreign(address, size)
+}
+
+func probeReadString(m *machine, a [5]uint64) uint64 {
+	to := m.object(a[0], int(a[1]), true)
+	for i := range to {
+		from := m.readable(a[2]+uint64(i), 1)
+		if from == nil {
+			clear(to)
+			return code(errFault)
+		}
+		to[i] = from[0]
+		if to[i] == 0 {
+			return uint64(i + 1)
+		}
+	}
+	if len(to) > 0 {
+		to[len(to)-1] = 0
+	}
+	return uint64(len(to))
+}
+
+func output(m *machine, a [5]uint64) uint64 {
+	m.mapArgument(a[0])
+	if m.Full {
+		return code(syscall.EAGAIN)
+	}
+	m.Records = append(m.Records, bytes.Clone(m.object(a[1], int(a[2]), false)))
+	return 0
+}
+
+func reserve(m *machine, a [5]uint64) uint64 {
+	m.mapArgument(a[0])
+	if m.Full {
+		return 0
+	}
+	address := m.newRegion(make([]byte, a[1]))
+	m.regions[len(m.regions)-1].reserved = true
+	m.regions[len(m.regions)-1].written = make([]bool, a[1])
+	return address
+}
+
+func submit(m *machine, a [5]uint64) uint64 {
+	m.Records = append(m.Records, m.release(a[0]))
+	return 0
+}
+
+func discard(m *machine, a [5]uint64) uint64 {
+	m.release(a[0])
+	return 0
+}
+
+// release takes a record from the program.
+func (m *machine) release(address uint64) []byte {
+	r, offset := m.region(address)
+	if r == nil || !r.reserved || offset != 0 {
+		m.fail("%#x is no reserved record", address)
+	}
+	record := r.bytes
+	r.bytes, r.reserved = nil, false
+	return record
+}

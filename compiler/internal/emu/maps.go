@@ -1,0 +1,110 @@
+package emu
+
+import "github.com/cilium/ebpf"
+
+// Map is a kernel map: an array or hash, shared or per CPU. A ring buffer keeps its records in the
+// Environment.
+type Map struct {
+	KeySize, ValueSize, MaxEntries int
+	kind                           ebpf.MapType
+	// Values holds the values by key and, where they are per CPU, by CPU. An array has them all from the start,
+	// one after the other under the key "".
+	Values map[string][][]byte
+	cpus   int
+}
+
+// NewMap returns an empty map for the specification.
+func NewMap(spec *ebpf.MapSpec, cpus int) *Map {
+	m := &Map{
+		KeySize: int(spec.KeySize), ValueSize: int(spec.ValueSize), MaxEntries: int(spec.MaxEntries),
+		kind: spec.Type, Values: map[string][][]byte{}, cpus: 1,
+	}
+	if spec.Type == ebpf.PerCPUArray || spec.Type == ebpf.PerCPUHash || spec.Type == ebpf.LRUCPUHash {
+		m.cpus = cpus
+	}
+	if m.array() {
+		m.Values[""] = m.newValue(m.ValueSize * m.MaxEntries)
+	}
+	return m
+}
+
+func (m *Map) array() bool { return m.kind == ebpf.Array || m.kind == ebpf.PerCPUArray }
+
+func (m *Map) newValue(size int) [][]byte {
+	values := make([][]byte, m.cpus)
+	for i := range values {
+		values[i] = make([]byte, size)
+	}
+	return values
+}
+
+// whole returns the address of an array's values.
+func (m *Map) whole(run *machine) uint64 {
+	if !m.array() {
+		run.fail("only an array has an address")
+	}
+	return run.share(m.Values[""][0])
+}
+
+// share returns the address of bytes that may have a region already.
+func (m *machine) share(bytes []byte) uint64 {
+	for i, r := range m.regions {
+		if len(bytes) > 0 && len(r.bytes) == len(bytes) && &r.bytes[0] == &bytes[0] {
+			return uint64(i+1) << regionShift
+		}
+	}
+	return m.newRegion(bytes)
+}
+
+// slot returns the bytes of a key's value on the CPU, nil where there are none.
+func (m *Map) slot(key []byte, cpu int) []byte {
+	if m.cpus == 1 {
+		cpu = 0
+	}
+	if m.array() {
+		index := int(number(key))
+		if index >= m.MaxEntries {
+			return nil
+		}
+		return m.Values[""][cpu][index*m.ValueSize : (index+1)*m.ValueSize]
+	}
+	if values, ok := m.Values[string(key)]; ok {
+		return values[cpu]
+	}
+	return nil
+}
+
+// Flags of map_update_elem.
+const (
+	noExist = 1
+	exist   = 2
+)
+
+// update is map_update_elem. A new per-CPU value is zero on the other CPUs.
+func (m *Map) update(key, value []byte, flags uint64, cpu int) error {
+	slot := m.slot(key, cpu)
+	switch {
+	case slot != nil && flags == noExist:
+		return errExist
+	case slot == nil && flags == exist:
+		return errNotFound
+	case slot == nil && (m.array() || len(m.Values) >= m.MaxEntries):
+		return errTooBig
+	case slot == nil:
+		m.Values[string(key)] = m.newValue(m.ValueSize)
+		slot = m.slot(key, cpu)
+	}
+	copy(slot, value)
+	return nil
+}
+
+func (m *Map) delete(key []byte) error {
+	if m.array() {
+		return errInvalid
+	}
+	if _, ok := m.Values[string(key)]; !ok {
+		return errNotFound
+	}
+	delete(m.Values, string(key))
+	return nil
+}
