@@ -32,9 +32,13 @@ type Param struct {
 // Function returns the prototype of a kernel function that probes can attach to or not. Functions whose
 // name ends in .isra.0 and the like have none: the optimiser changed their arguments.
 func (t *Target) Function(name string) (*Function, bool) {
-	list := t.functionList()
-	module := list.modules[name]
-	proto := prototype(t.moduleSpec(module), name)
+	module := ""
+	proto := prototype(t.spec(), name)
+	if proto == nil && t.spec() != nil {
+		if module = t.functionList().modules[name]; module != "" {
+			proto = prototype(t.moduleSpec(module), name)
+		}
+	}
 	if proto == nil {
 		return nil, false
 	}
@@ -115,6 +119,7 @@ func (t *Target) functionList() functionList {
 		}
 		lines, err := t.Sources.Functions()
 		t.note("list of functions", err)
+		t.listed.Store(true)
 		return newFunctionList(lines)
 	})
 }
@@ -133,8 +138,24 @@ func newFunctionList(lines []string) functionList {
 	return list
 }
 
-// Traceable reports whether a probe can attach to the function.
+// Traceable reports whether a probe can attach to the function. The kernel takes 30 ms and more to list what
+// it can trace, so for one name its types answer where they can: what they describe is taken to be
+// traceable, which is wrong for a few thousand functions that only attaching finds out (inlined, notrace,
+// freed after boot). For functions of the tables of renames it matters, and there the list decides.
 func (t *Target) Traceable(name string) bool {
+	if t.listed.Load() {
+		return t.inList(name)
+	}
+	switch raw := t.rawTypes(); {
+	case raw == nil:
+		return t.inList(name)
+	case raw.hasFunction(name):
+		return !moved(name) || t.inList(name)
+	}
+	return !moved(name) && t.inList(name)
+}
+
+func (t *Target) inList(name string) bool {
 	_, found := slices.BinarySearch(t.functionList().names, name)
 	return found
 }

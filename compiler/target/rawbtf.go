@@ -140,6 +140,19 @@ func (r *rawBTF) offset(text string) (uint32, bool) {
 	return uint32(at + 1), at >= 0
 }
 
+// hasFunction reports whether the types describe a function of the name.
+func (r *rawBTF) hasFunction(name string) (found bool) {
+	offset, ok := r.offset(name)
+	if !ok {
+		return false
+	}
+	r.each(func(t rawType) bool {
+		found = t.kind == kindFunction && t.name == offset
+		return !found
+	})
+	return found
+}
+
 // namesOf lists the names of all types of a kind.
 func (r *rawBTF) namesOf(kinds ...uint32) []string {
 	var names []string

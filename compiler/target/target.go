@@ -48,6 +48,7 @@ package target
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf/btf"
 )
@@ -90,9 +91,10 @@ type Target struct {
 	functions memo[functionList]
 	points    memo[[]string]
 	names     memo[[]string]
-	modules   map[string]*btf.Spec
+	listed    atomic.Bool // functions holds the list
 
 	mu      sync.Mutex
+	modules map[string]*btf.Spec
 	problem error
 }
 

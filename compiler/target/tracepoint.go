@@ -144,8 +144,15 @@ func (d declaration) typeOf(spelled string, dynamic bool) *types.Type {
 		return d.pointer(base)
 	case strings.HasPrefix(base, "struct ") || strings.HasPrefix(base, "union ") || d.size > 8:
 		return structByName(base, d.size)
-	case base == "bool":
-		return types.Boolean
+	}
+	return d.scalar(base)
+}
+
+// scalar prefers C's own idea of a type: system call arguments are all said to be 8 unsigned bytes, of which
+// an int fills the first four, and the rest is whatever the caller left in the register.
+func (d declaration) scalar(base string) *types.Type {
+	if known, ok := (&Target{}).Struct("", base); ok && known.Scalar() && known.Size <= d.size {
+		return known
 	}
 	return types.NewInt(d.size, d.signed)
 }
