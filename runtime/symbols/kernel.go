@@ -1,0 +1,201 @@
+// Package symbols turns addresses into names and back. So far it knows the running kernel; user programs and
+// Go binaries are to follow, each in its own file with the same two questions.
+//
+// # Kernel
+//
+// /proc/kallsyms has 120,000 to 250,000 lines and takes the kernel 50 to 100 ms to write, so it is read once, when
+// the first address is to be printed, and kept compactly: one text of all names and a sorted table of 16
+// bytes a symbol, 7 MB for 250,000. A script that prints no kernel address pays nothing.
+//
+// Of several names at one address the first that the kernel lists is taken, as the kernel does itself. Of several
+// addresses with one name (static functions) Address returns the lowest.
+//
+// The file is not trusted: lines that make no sense are left out, long ones and too many are refused.
+//
+// When the kernel hides addresses (sysctl kernel.kptr_restrict, no CAP_SYSLOG) the file is full of zeroes.
+// That is an error here and not a table in which everything is at zero.
+//
+// Rejected: reading the file for each batch of addresses, which needs no memory but 50 ms for every table
+// printed at an interval; and System.map, which does not know where the kernel was moved to (KASLR) nor modules.
+//
+// Sources: https://elixir.bootlin.com/linux/v6.12/source/kernel/kallsyms.c (s_show, get_symbol_pos)
+package symbols
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+)
+
+// Symbol is what lies at an address.
+type Symbol struct {
+	Name   string
+	Module string // empty for the kernel proper
+	Offset uint64 // bytes from the start of the symbol
+}
+
+// String writes the symbol as in a stack: vfs_read+12.
+func (s Symbol) String() string { return s.Name + "+" + strconv.FormatUint(s.Offset, 10) }
+
+// ErrHidden means that the kernel shows this process no addresses.
+var ErrHidden = errors.New("the kernel hides its addresses from this process (sysctl kernel.kptr_restrict; run as root)")
+
+// Kernel resolves addresses of the running kernel. It reads its table when first asked.
+type Kernel struct {
+	open  func() (io.ReadCloser, error)
+	once  sync.Once
+	table table
+	err   error
+}
+
+// NewKernel returns the symbols of the running kernel.
+func NewKernel() *Kernel {
+	return &Kernel{open: func() (io.ReadCloser, error) { return os.Open("/proc/kallsyms") }}
+}
+
+// Lookup returns the symbol that an address lies in.
+func (k *Kernel) Lookup(address uint64) (Symbol, bool) {
+	k.load()
+	return k.table.lookup(address)
+}
+
+// Address returns where a symbol is.
+func (k *Kernel) Address(name string) (uint64, bool) {
+	k.load()
+	return k.table.address(name)
+}
+
+// Err returns why nothing can be resolved, or nil.
+func (k *Kernel) Err() error {
+	k.load()
+	return k.err
+}
+
+func (k *Kernel) load() {
+	k.once.Do(func() {
+		file, err := k.open()
+		if err != nil {
+			k.err = fmt.Errorf("kernel symbols: %w", err)
+			return
+		}
+		defer file.Close()
+		k.table, k.err = read(file)
+	})
+}
+
+// The largest table that is taken, and the farthest that an address may lie behind a symbol.
+const (
+	maxSymbols = 4 << 20
+	maxNames   = 128 << 20
+	maxOffset  = 16 << 20
+)
+
+// table holds the symbols by address.
+type table struct {
+	entries []entry
+	names   []byte // each ended by a zero
+	modules []string
+}
+
+type entry struct {
+	address uint64
+	name    uint32 // where it starts in names
+	module  uint32 // index into modules
+}
+
+func read(from io.Reader) (table, error) {
+	b := builder{table: table{modules: []string{""}}, indices: map[string]uint32{"": 0}}
+	lines := bufio.NewReaderSize(from, 64<<10)
+	for {
+		line, err := lines.ReadSlice('\n')
+		if err != nil && err != io.EOF {
+			return table{}, fmt.Errorf("kernel symbols: %w", err)
+		}
+		if !b.add(line) {
+			return table{}, errors.New("kernel symbols: more than any kernel has")
+		}
+		if err == io.EOF {
+			return b.finish()
+		}
+	}
+}
+
+type builder struct {
+	table
+	indices map[string]uint32
+	hidden  int // symbols at address zero
+}
+
+// add takes a line such as "ffffffffc0a01000 t ext4_sync_file\t[ext4]". It refuses only when there are too many.
+func (b *builder) add(line []byte) bool {
+	digits, rest, _ := bytes.Cut(line, []byte{' '})
+	_, rest, _ = bytes.Cut(rest, []byte{' '})
+	name, module, _ := bytes.Cut(bytes.TrimSpace(rest), []byte{'\t'})
+	address, err := strconv.ParseUint(string(digits), 16, 64)
+	if err != nil || len(name) == 0 {
+		return true
+	}
+	if address == 0 {
+		b.hidden++
+		return true
+	}
+	b.entries = append(b.entries, entry{address, uint32(len(b.names)), b.module(bytes.Trim(module, "[]"))})
+	b.names = append(append(b.names, name...), 0)
+	return len(b.entries) <= maxSymbols && len(b.names) <= maxNames
+}
+
+func (b *builder) module(name []byte) uint32 {
+	index, known := b.indices[string(name)]
+	if !known {
+		index = uint32(len(b.modules))
+		b.modules = append(b.modules, string(name))
+		b.indices[string(name)] = index
+	}
+	return index
+}
+
+func (b *builder) finish() (table, error) {
+	if len(b.entries) == 0 && b.hidden > 0 {
+		return table{}, ErrHidden
+	}
+	slices.SortStableFunc(b.entries, func(x, y entry) int { return cmp.Compare(x.address, y.address) })
+	b.entries, b.names = slices.Clip(b.entries), slices.Clip(b.names)
+	return b.table, nil
+}
+
+func (t *table) lookup(address uint64) (Symbol, bool) {
+	after, _ := slices.BinarySearchFunc(t.entries, address, func(e entry, a uint64) int {
+		if e.address <= a {
+			return -1
+		}
+		return 1
+	})
+	if after == 0 || address-t.entries[after-1].address > maxOffset {
+		return Symbol{}, false
+	}
+	start := t.entries[after-1].address
+	at, _ := slices.BinarySearchFunc(t.entries, start, func(e entry, a uint64) int { return cmp.Compare(e.address, a) })
+	return Symbol{t.name(t.entries[at]), t.modules[t.entries[at].module], address - start}, true
+}
+
+func (t *table) name(e entry) string {
+	name, _, _ := bytes.Cut(t.names[e.name:], []byte{0})
+	return string(name)
+}
+
+func (t *table) address(name string) (uint64, bool) {
+	wanted := append([]byte(name), 0)
+	for _, e := range t.entries {
+		if bytes.HasPrefix(t.names[e.name:], wanted) {
+			return e.address, true
+		}
+	}
+	return 0, false
+}
