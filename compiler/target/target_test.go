@@ -1,0 +1,342 @@
+package target
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf/btf"
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+// build returns a target whose kernel has the given types.
+func build(t testing.TB, arch string, described ...btf.Type) *Target {
+	builder, err := btf.NewBuilder(described, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := builder.Marshal(nil, &btf.MarshalOptions{Order: binary.LittleEndian})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := builder.Spec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Target{Arch: arch, PageSize: 4096, Sources: Sources{
+		BTF:    func() (*btf.Spec, error) { return spec, nil },
+		RawBTF: func() ([]byte, error) { return raw, nil },
+	}}
+}
+
+var (
+	charBTF = &btf.Int{Name: "char", Size: 1}
+	intBTF  = &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
+	longBTF = &btf.Int{Name: "long unsigned int", Size: 8}
+	wideBTF = &btf.Int{Name: "__int128", Size: 16, Encoding: btf.Signed}
+)
+
+func TestConvert(t *testing.T) {
+	selfish := &btf.Pointer{}
+	selfish.Target = selfish
+	circle := &btf.Typedef{Name: "circle"}
+	circle.Type = circle
+	node := &btf.Struct{Name: "node", Size: 8}
+	node.Members = []btf.Member{{Name: "next", Type: &btf.Pointer{Target: node}}}
+	for _, test := range []struct {
+		from btf.Type
+		want string
+	}{
+		{intBTF, "int32"},
+		{charBTF, "int8"},
+		{&btf.Int{Name: "_Bool", Size: 1, Encoding: btf.Bool}, "bool"},
+		{&btf.Const{Type: &btf.Volatile{Type: &btf.Typedef{Name: "u64", Type: longBTF}}}, "uint64"},
+		{&btf.Pointer{Target: &btf.Const{Type: charBTF}}, "int8 *"},
+		{&btf.Pointer{Target: &btf.Pointer{Target: node}}, "struct node **"},
+		{&btf.Pointer{Target: &btf.FuncProto{Return: &btf.Void{}}}, "void *"},
+		{&btf.Pointer{Target: &btf.Void{}}, "void *"},
+		{&btf.Array{Index: intBTF, Type: charBTF, Nelems: 16}, "string[16]"},
+		{&btf.Array{Index: intBTF, Type: &btf.Array{Index: intBTF, Type: intBTF, Nelems: 3}, Nelems: 2}, "int32[3][2]"},
+		{&btf.Fwd{Name: "hidden", Kind: btf.FwdUnion}, "union hidden"},
+		{&btf.Typedef{Name: "kuid_t", Type: &btf.Struct{Size: 4}}, "struct kuid_t"},
+		{&btf.Float{Name: "double", Size: 8}, "struct double"},
+		{wideBTF, "struct __int128"},
+		{&btf.Enum{Name: "color", Size: 4}, "enum color"},
+		{&btf.Void{}, "nothing"},
+		{circle, "nothing"},
+		{selfish, "void *" + strings.Repeat("*", maxDepth)},
+	} {
+		got := "nothing"
+		if converted := convert(test.from); converted != nil {
+			got = converted.String()
+		}
+		if got != test.want {
+			t.Errorf("%v: %s, want %s", test.from, got, test.want)
+		}
+	}
+}
+
+func TestUserPointer(t *testing.T) {
+	tagged := &btf.Pointer{Target: &btf.TypeTag{Value: "user", Type: charBTF}}
+	if !convert(tagged).User || convert(&btf.Pointer{Target: charBTF}).User {
+		t.Error("the tag decides whether a pointer is the user's")
+	}
+}
+
+func TestMember(t *testing.T) {
+	inner := &btf.Union{Size: 8, Members: []btf.Member{{Name: "inner", Type: longBTF}, {Name: "low", Type: intBTF}}}
+	packed := &btf.Struct{Name: "s", Size: 24, Members: []btf.Member{
+		{Name: "plain", Type: intBTF},
+		{Name: "bits", Type: intBTF, Offset: 32, BitfieldSize: 3},
+		{Name: "more", Type: intBTF, Offset: 60, BitfieldSize: 4},
+		{Name: "across", Type: intBTF, Offset: 76, BitfieldSize: 30},
+		{Type: inner, Offset: 128},
+	}}
+	target := build(t, "x86_64", packed)
+	of, _ := target.Struct("struct", "s")
+	for _, test := range []struct{ name, want string }{
+		{"plain", "int32 0 0 0"},
+		{"bits", "int32 4 0 3"},
+		{"more", "int32 4 28 4"},
+		{"across", "int64 8 12 30"},
+		{"inner", "uint64 16 0 0"},
+		{"low", "int32 16 0 0"},
+		{"absent", "none"},
+		{"", "none"},
+	} {
+		got := "none"
+		if m, ok := target.Member(of, test.name); ok {
+			got = fmt.Sprint(m.Type, m.Offset, m.BitOffset, m.BitSize)
+		}
+		if got != test.want {
+			t.Errorf("%q: %s, want %s", test.name, got, test.want)
+		}
+	}
+	if got := strings.Join(target.MemberNames(of), " "); got != "plain bits more across inner low" {
+		t.Error(got)
+	}
+	named := &types.Type{Kind: types.Struct, Name: "s"}
+	if _, ok := target.Member(named, "plain"); !ok {
+		t.Error("a struct known by name alone has no members")
+	}
+}
+
+func TestParameters(t *testing.T) {
+	small := &btf.Struct{Name: "small", Size: 16}
+	large := &btf.Struct{Name: "large", Size: 24}
+	proto := &btf.FuncProto{Return: intBTF, Params: []btf.FuncParam{
+		{Name: "a", Type: intBTF}, {Name: "s", Type: small}, {Name: "b", Type: longBTF}, {Name: "l", Type: large},
+		{Name: "c", Type: longBTF}, {Name: "d", Type: intBTF}, {Name: "e", Type: intBTF},
+	}}
+	function := &btf.Func{Name: "f", Type: proto}
+	for arch, want := range map[string]string{
+		"x86_64": "a0/0 s-1/-1 b3/3 l-1/-1 c4/7 d5/8 e-1/9 ",
+		"arm64":  "a0/0 s-1/-1 b3/3 l-1/-1 c5/5 d6/6 e7/7 ",
+	} {
+		f, ok := build(t, arch, function).Function("f")
+		if !ok || f.Variadic {
+			t.Fatal(f, ok)
+		}
+		var got strings.Builder
+		for _, p := range f.Params {
+			fmt.Fprintf(&got, "%s%d/%d ", p.Name, p.Register, p.Slot)
+		}
+		if got.String() != want {
+			t.Errorf("%s: %s, want %s", arch, got.String(), want)
+		}
+	}
+}
+
+func TestStruct(t *testing.T) {
+	target := build(t, "x86_64",
+		&btf.Struct{Name: "both", Size: 8}, &btf.Typedef{Name: "both", Type: intBTF}, &btf.Enum{Name: "color", Size: 4},
+		&btf.Typedef{Name: "sector_t", Type: longBTF})
+	for _, test := range []struct{ tag, name, want string }{
+		{"struct", "both", "struct both"},
+		{"", "both", "int32"},
+		{"enum", "color", "enum color"},
+		{"union", "both", "none"},
+		{"", "sector_t", "uint64"},
+		{"", "unsigned", "uint32"},
+		{"", "long unsigned int", "uint64"},
+		{"", "unsigned  long long", "uint64"},
+		{"", "signed char", "int8"},
+		{"", "short int", "int16"},
+		{"", "unsigned signed", "none"},
+		{"", "__u16", "uint16"},
+		{"", "void", "no value"},
+		{"", "bool", "bool"},
+		{"", "nothing_t", "none"},
+		{"", "", "none"},
+	} {
+		got := "none"
+		if found, ok := target.Struct(test.tag, test.name); ok {
+			got = found.String()
+		}
+		if got != test.want {
+			t.Errorf("%s %s: %s, want %s", test.tag, test.name, got, test.want)
+		}
+	}
+}
+
+func TestConstant(t *testing.T) {
+	target := build(t, "arm64", &btf.Enum{Name: "color", Size: 4, Signed: true, Values: []btf.EnumValue{{Name: "RED", Value: 7}, {Name: "BLACK", Value: 1<<64 - 1}}})
+	for name, want := range map[string]string{
+		"RED": "7 enum color true", "BLACK": "-1 enum color true", "ENOENT": "2 int64 true", "O_DIRECT": "65536 int64 true",
+		"PAGE_SIZE": "4096 int64 true", "color": "0 <nil> false", "": "0 <nil> false",
+	} {
+		value, typ, ok := target.Constant(name)
+		if got := fmt.Sprint(value, typ, ok); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	if got := fmt.Sprint(target.NearestConstant("EAGIAN")); got != "[EAGAIN]" {
+		t.Error(got)
+	}
+}
+
+func TestParseVersion(t *testing.T) {
+	for release, want := range map[string]string{
+		"6.12.117+deb13-cloud-amd64": "6.12.117", "7.3.4": "7.3.4", "5.10-rc1": "5.10.0", "6.18.44-fc": "6.18.44", "linux": "0.0.0",
+	} {
+		v, err := ParseVersion(release)
+		if v.String() != want || (err != nil) != (release == "linux") {
+			t.Error(release, v, err)
+		}
+	}
+	if v := (Version{6, 1, 0}); !v.AtLeast(5, 18) || !v.AtLeast(6, 1) || v.AtLeast(6, 2) || v.AtLeast(7, 0) {
+		t.Error("order of versions")
+	}
+}
+
+func TestFormat(t *testing.T) {
+	text := `name: made_up
+ID: 316
+format:
+	field:unsigned short common_type;	offset:0;	size:2;	signed:0;
+
+	field:char comm[16];	offset:8;	size:16;	signed:0;
+	field:__data_loc char[] name;	offset:24;	size:4;	signed:0;
+	field:__rel_loc u32[] words;	offset:28;	size:4;	signed:0;
+	field:const struct sock * sk;	offset:32;	size:8;	signed:0;
+	field:void (*work)(struct x *);	offset:40;	size:8;	signed:0;
+	field:dev_t dev;	offset:48;	size:4;	signed:0;
+	field:unsigned long args[6];	offset:56;	size:48;	signed:0;
+	field:bool ok;	offset:104;	size:1;	signed:0;
+	field:struct in6_addr where;	offset:108;	size:16;	signed:0;
+	field:char * const * argv;	offset:124;	size:8;	signed:0;
+	field:enum state s;	offset:132;	size:4;	signed:1;
+	field:int fd;	offset:136;	size:8;	signed:0;
+
+print fmt: "%s", REC->comm
+`
+	want := `comm string[16] 8 false false
+name string[0] 24 true false
+words uint32[0] 28 true true
+sk struct sock * 32 false false
+work void * 40 false false
+dev uint32 48 false false
+args uint64[6] 56 false false
+ok bool 104 false false
+where struct in6_addr 108 false false
+argv int8 ** 124 false false
+s int32 132 false false
+fd int32 136 false false
+`
+	point, err := parseFormat("made", "up", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for _, f := range point.Fields {
+		fmt.Fprintln(&got, f.Name, f.Type, f.Offset, f.DataLocation, f.Relative)
+	}
+	if got.String() != want || point.ID != 316 {
+		t.Errorf("ID %d\n%s", point.ID, got.String())
+	}
+}
+
+func FuzzFormat(f *testing.F) {
+	f.Add("ID: 1\n\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n")
+	f.Add("field:__data_loc x[] [;offset:8;size:0;")
+	f.Fuzz(func(t *testing.T, text string) {
+		point, err := parseFormat("syscalls", "x", text)
+		if err != nil {
+			return
+		}
+		for _, field := range point.Fields {
+			_ = field.Type.String()
+		}
+	})
+}
+
+func FuzzRawBTF(f *testing.F) {
+	raw, err := os.ReadFile("/sys/kernel/btf/vmlinux")
+	if err == nil {
+		f.Add(raw[:4096])
+	}
+	f.Add([]byte("\x9f\xeb\x01\x00\x18\x00\x00\x00\x00\x00\x00\x00\x0c\x00\x00\x00\x0c\x00\x00\x00\x03\x00\x00\x00\x01\x00\x00\x00\xff\xff\x00\x06\x00\x00\x00\x00\x00a\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		raw, err := newRawBTF(data)
+		if err != nil {
+			return
+		}
+		raw.namesOf(kindStruct, kindFunction)
+		raw.enumConstant("a")
+		raw.hasFunction("a")
+	})
+}
+
+func TestNearest(t *testing.T) {
+	names := strings.Fields(`blk_mq_start_request blk_mq_complete_request vfs_read vfs_readv vfs_write vfs_open ksys_read
+		tcp_sendmsg tcp_sendmsg_locked udp_sendmsg tcp_recvmsg do_nanosleep hrtimer_nanosleep xfs_file_read_iter`)
+	for wanted, want := range map[string]string{
+		"vfs_raed":             "[vfs_read vfs_readv vfs_open]",
+		"tcp_sendmesg":         "[tcp_sendmsg udp_sendmsg tcp_recvmsg]",
+		"blk_start_request":    "[blk_mq_start_request]",
+		"nanosleep":            "[do_nanosleep]",
+		"completely_unlike":    "[]",
+		"":                     "[]",
+		"tcp_sendmsg_unlocked": "[tcp_sendmsg_locked tcp_sendmsg]",
+	} {
+		if got := fmt.Sprint(nearest(names, wanted)); got != want {
+			t.Errorf("%s: %s, want %s", wanted, got, want)
+		}
+	}
+}
+
+func TestMatch(t *testing.T) {
+	target := &Target{Sources: Sources{Functions: func() ([]string, error) {
+		return []string{"vfs_write", "vfs_read", "vfs_read", "ext4_sync_file [ext4]", "tcp_sendmsg"}, nil
+	}}}
+	for pattern, want := range map[string]string{
+		"vfs_*": "[vfs_read vfs_write]", "*_[rs]e[an]*": "[tcp_sendmsg vfs_read]", "ext4_sync_fil?": "[ext4_sync_file]", "none*": "[]",
+	} {
+		if got, err := target.MatchFunctions(pattern); err != nil || fmt.Sprint(got) != want {
+			t.Errorf("%s: %s, %v, want %s", pattern, got, err, want)
+		}
+	}
+	if _, err := target.MatchFunctions("vfs_[a"); err == nil {
+		t.Error("a pattern without its bracket was taken")
+	}
+	if !target.Traceable("ext4_sync_file") || target.Traceable("ext4") {
+		t.Error("traceable means: in the list")
+	}
+}
+
+// TestRenames checks what the tables can be held to: an old name has no successor of its own name, every
+// entry has a source, and no argument maps to nowhere.
+func TestRenames(t *testing.T) {
+	for _, r := range renames {
+		if r.Old == r.New || r.Since == "" || !strings.HasPrefix(r.Source, "https://") {
+			t.Errorf("%+v", r)
+		}
+		for from, to := range r.Arguments {
+			if from < 0 || to < 0 {
+				t.Errorf("%s: argument %d -> %d", r.Old, from, to)
+			}
+		}
+	}
+}
