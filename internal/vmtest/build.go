@@ -19,11 +19,12 @@ func CacheDir() (string, error) {
 	if dir := os.Getenv("PONYTRACE_CACHE"); dir != "" {
 		return filepath.Abs(dir)
 	}
-	root, err := moduleRoot()
+	root, err := ModuleRoot()
 	return filepath.Join(root, ".cache"), err
 }
 
-func moduleRoot() (string, error) {
+// ModuleRoot is the folder of the ponytrace repository that the working folder is in.
+func ModuleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
@@ -69,7 +70,7 @@ func Build(verb, pkg string, flags ...string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := moduleRoot()
+	root, err := ModuleRoot()
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ import (
 var modules = []string{"virtio_pci", "virtio_console", "virtio_blk", "null_blk"}
 
 var moduleParams = map[string]string{
-	"null_blk": "queue_mode=2 submit_queues=1 irqmode=0 completion_nsec=0 gb=1 bs=512 nr_devices=1",
+	"null_blk": "queue_mode=2 submit_queues=1 no_sched=1 irqmode=0 completion_nsec=0 gb=1 bs=512 nr_devices=1",
 }
 
 func (m Machine) initramfs() ([]byte, error) {

@@ -1,0 +1,146 @@
+// Package guesttest turns the tests of a package, run on a real kernel, into tests of the host.
+//
+// A guest package has its tests under the build tag "guest", so that the host does not run them by accident. [Suite.Run]
+// builds them into one static binary, boots every kernel once, runs the binary there and gives each guest
+// test a subtest of the host's with the same name, output and result, as soon as it has ended. The guest says
+// what happened in the form that the go command itself understands (-test.v=test2json); test2json, which is part
+// of Go, reads it.
+//
+// KERNELS chooses the kernels (KERNELS=6.12,5.10), KERNEL a kernel of your own. Two machines run at a time, as
+// -parallel says. Without QEMU a developer's run skips and says so; in CI (CI=true) that is a failure.
+//
+// The go command must not take an old result for a new one: the sources of the guest's programs are no part of the
+// host's test binary. So a run walks over the module's folders, which the go command notes as inputs of the test.
+package guesttest
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ponytrace/ponytrace/internal/vmtest"
+	"github.com/ponytrace/ponytrace/internal/vmtest/kernel"
+	"github.com/ponytrace/ponytrace/internal/vmtest/wire"
+)
+
+// Suite is one guest package and what its tests need beside them. All paths are from the module's root.
+type Suite struct {
+	Package  string        // such as internal/vmtest/guest; its testdata comes along
+	Programs []string      // main packages, found in the guest by their last name
+	Files    []vmtest.File // anything else
+	Machine  vmtest.Machine
+}
+
+// Kernels are the names of those to test on.
+func Kernels() []string {
+	if os.Getenv("KERNEL") != "" {
+		return []string{"custom"}
+	}
+	if list := os.Getenv("KERNELS"); list != "" {
+		return strings.Split(list, ",")
+	}
+	return kernel.Names
+}
+
+// NeedQEMU skips the test where there is no QEMU, and fails it in CI.
+func NeedQEMU(t testing.TB) {
+	t.Helper()
+	err := vmtest.CheckQEMU()
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true":
+		t.Fatal(err)
+	default:
+		t.Skip("real kernels not tested: ", err)
+	}
+}
+
+// Run tests on every kernel.
+func (s Suite) Run(t *testing.T) {
+	NeedQEMU(t)
+	root, err := vmtest.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dependOn(root)
+	files, err := s.files(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range Kernels() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s.on(t, name, files)
+		})
+	}
+}
+
+func (s Suite) files(root string) ([]vmtest.File, error) {
+	tests, err := vmtest.Build("test", s.Package, "-c", "-tags", "guest")
+	if err != nil {
+		return nil, err
+	}
+	files := append(s.Files, vmtest.File{Guest: "/tmp/guest.test", Content: tests, Mode: 0o755})
+	for _, pkg := range s.Programs {
+		program, err := vmtest.Build("build", pkg)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, vmtest.File{Guest: "/bin/" + path.Base(pkg), Content: program, Mode: 0o755})
+	}
+	data := filepath.Join(root, s.Package, "testdata")
+	if _, err := os.Stat(data); err == nil {
+		files = append(files, vmtest.File{Guest: "/tmp/testdata", Host: data})
+	}
+	return files, nil
+}
+
+func (s Suite) on(t *testing.T, name string, files []vmtest.File) {
+	k, err := vmtest.FindKernel(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := s.Machine
+	m.Kernel, m.Files, m.Log = k, files, t.Output()
+	if m.Timeout == 0 {
+		m.Timeout = 15 * time.Minute
+	}
+	m.Commands = []wire.Command{{Args: s.command(m.Timeout)}}
+	var complaints strings.Builder
+	m.Stderr = &complaints
+	results, err := listen(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Stdout = results
+	result, err := m.Start(context.Background())
+	unfinished := results.close()
+	if err != nil || unfinished || result.ExitCode() != 0 && !t.Failed() {
+		t.Errorf("the tests ended with %d, %v\n%s", result.ExitCode(), err, complaints.String())
+	}
+	t.Logf("%s: booted in %.1f s, tested in %.1f s", result.Release, result.Boot.Seconds(), result.Run.Seconds())
+}
+
+// command runs the tests that GUEST_RUN selects, all without it, and stops them early enough to say where they hung.
+func (s Suite) command(limit time.Duration) []string {
+	args := []string{"/tmp/guest.test", "-test.v=test2json", fmt.Sprintf("-test.timeout=%s", limit-time.Minute)}
+	if pattern := os.Getenv("GUEST_RUN"); pattern != "" {
+		args = append(args, "-test.run="+pattern)
+	}
+	return args
+}
+
+func dependOn(root string) {
+	filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() && path != root && strings.HasPrefix(d.Name(), ".") {
+			return filepath.SkipDir
+		}
+		return nil
+	})
+}

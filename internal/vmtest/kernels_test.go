@@ -1,0 +1,11 @@
+package vmtest_test
+
+import (
+	"testing"
+
+	"github.com/ponytrace/ponytrace/internal/vmtest/guesttest"
+)
+
+func TestKernels(t *testing.T) {
+	guesttest.Suite{Package: "internal/vmtest/guest"}.Run(t)
+}
