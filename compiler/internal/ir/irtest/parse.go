@@ -1,0 +1,189 @@
+// Package irtest serves the tests of the packages around the intermediate representation: it reads
+// the printed form back, makes random functions from a seed, and evaluates a function directly, with nothing
+// of the compiler's back end in between.
+package irtest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Parse reads what Func.String prints. Values are numbered anew, in the order of the text.
+func Parse(text string) (f *ir.Func, err error) {
+	p := &parser{values: map[string]*ir.Value{}, blocks: map[string]*ir.Block{}}
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			f, err = nil, fmt.Errorf("line %d: %v", p.number, thrown)
+		}
+	}()
+	lines := strings.Split(text, "\n")
+	p.declare(lines)
+	for i, line := range lines {
+		p.number = i + 1
+		p.line(strings.Fields(line))
+	}
+	return p.f, nil
+}
+
+type parser struct {
+	*ir.Builder
+	f      *ir.Func
+	values map[string]*ir.Value
+	blocks map[string]*ir.Block
+	number int
+}
+
+// declare makes all blocks, which jumps name before they begin.
+func (p *parser) declare(lines []string) {
+	name := strings.TrimPrefix(lines[0], "func ")
+	p.Builder = ir.NewBuilder(name, lang.Span{})
+	p.f = p.Func
+	p.f.Blocks = nil
+	for _, line := range lines {
+		if label, ok := strings.CutSuffix(line, ":"); ok {
+			label, cold := strings.CutSuffix(label, " cold")
+			block := p.NewBlock()
+			block.Cold = cold
+			p.blocks[label] = block
+		}
+	}
+}
+
+func (p *parser) line(words []string) {
+	switch {
+	case len(words) == 0 || words[0] == "func":
+	case strings.HasSuffix(words[len(words)-1], ":"):
+		p.Enter(p.blocks[strings.TrimSuffix(words[0], ":")])
+	case words[0] == "slot":
+		p.NewSlot(strings.Join(words[3:], " "), atoi(words[2]))
+	case words[0] == "cell":
+		p.NewCell(strings.Join(words[2:], " "))
+	case len(words) > 2 && words[1] == "=":
+		p.values[words[0]] = p.value(words[2], words[3:])
+	default:
+		p.value(words[0], words[1:])
+	}
+}
+
+// value reads one operation. The width is part of its name: load4s, sext2.
+func (p *parser) value(name string, words []string) *ir.Value {
+	signed := strings.HasSuffix(name, "4s") || strings.HasSuffix(name, "2s") || strings.HasSuffix(name, "1s") || strings.HasSuffix(name, "8s")
+	if signed {
+		name = strings.TrimSuffix(name, "s")
+	}
+	base := strings.TrimRight(name, "0123456789")
+	v := ir.Value{Op: opNamed(base), Signed: signed}
+	if digits := name[len(base):]; digits != "" {
+		v.Size = atoi(digits)
+	}
+	p.fill(&v, words)
+	return p.Append(v)
+}
+
+func (p *parser) fill(v *ir.Value, words []string) {
+	switch v.Op {
+	case ir.Const:
+		v.Int, _ = strconv.ParseInt(words[0], 10, 64)
+	case ir.SlotAddress:
+		v.Slot = p.f.Slots[atoi(words[0][1:])]
+	case ir.MapPointer:
+		v.Map = words[0]
+	case ir.DataAddress:
+		name, offset, _ := strings.Cut(words[0], "+")
+		v.Map, v.Int = name, int64(atoi(offset))
+	case ir.Bound:
+		v.Args, v.Int = p.args(words[:1]), int64(atoi(words[1]))
+	case ir.Load, ir.Store, ir.AtomicAdd:
+		v.Space = spaceNamed(words[0])
+		p.place(v, words[1], words[2:])
+		if v.Op == ir.AtomicAdd {
+			v.Size = 8
+		}
+	case ir.ReadKernel, ir.ReadUser:
+		p.place(v, words[0], nil)
+	case ir.CellGet, ir.CellSet:
+		v.Cell, v.Args = p.f.Cells[atoi(words[0][1:])], p.args(words[1:])
+	case ir.Call:
+		v.Helper, v.Effect, v.Args = helperNamed(words[0]), effectNamed(words[1]), p.args(words[2:])
+	case ir.Jump:
+		v.Then = p.blocks[words[0]]
+	case ir.If:
+		v.Args, v.Compare = p.args([]string{words[0], words[2]}), comparisons[words[1]]
+		v.Then, v.Else = p.blocks[words[3]], p.blocks[words[4]]
+	default:
+		v.Args = p.args(words)
+	}
+}
+
+// place reads an address like v2+44.
+func (p *parser) place(v *ir.Value, text string, rest []string) {
+	at := strings.IndexAny(text, "+-")
+	v.Offset = atoi(text[at:])
+	v.Args = p.args(append([]string{text[:at]}, rest...))
+}
+
+func (p *parser) args(words []string) []*ir.Value {
+	var args []*ir.Value
+	for _, word := range words {
+		v, ok := p.values[word]
+		if !ok {
+			panic("no value " + word)
+		}
+		args = append(args, v)
+	}
+	return args
+}
+
+var comparisons = map[string]ir.Op{
+	"==": ir.Equal, "!=": ir.NotEqual, "<": ir.Less, "<=": ir.LessEqual, "s<": ir.SignedLess, "s<=": ir.SignedLessEqual,
+}
+
+func opNamed(name string) ir.Op {
+	for op, info := range ir.Ops {
+		if info.Name == name {
+			return ir.Op(op)
+		}
+	}
+	panic("no op " + name)
+}
+
+func spaceNamed(name string) ir.Space {
+	for s := ir.ContextSpace; s <= ir.Kernel; s++ {
+		if s.String() == name {
+			return s
+		}
+	}
+	panic("no space " + name)
+}
+
+func effectNamed(name string) ir.Effect {
+	for e := ir.Writes; e <= ir.Invariant; e++ {
+		if e.String() == name {
+			return e
+		}
+	}
+	panic("no effect " + name)
+}
+
+func helperNamed(name string) asm.BuiltinFunc {
+	for f := asm.FnMapLookupElem; f < asm.FnMapLookupElem+250; f++ {
+		if f.String() == name {
+			return f
+		}
+	}
+	panic("no helper " + name)
+}
+
+func atoi(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}

@@ -1,0 +1,218 @@
+package irtest
+
+import (
+	"math/rand/v2"
+
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// The maps that a random function uses.
+const (
+	DataMap  = "data" // an array with one value of DataSize bytes
+	HashMap  = "hash" // keys and values of 8 bytes
+	DataSize = 64
+	// ContextSize is that of twelve arguments of a raw tracepoint.
+	ContextSize = 96
+)
+
+// Random returns a function made from the seed. The verifier accepts it, and it ends: loops count.
+func Random(seed uint64) *ir.Func {
+	r := &random{Rand: rand.New(rand.NewPCG(seed, 2)), Builder: ir.NewBuilder("random", lang.Span{})}
+	for range 1 + r.IntN(4) {
+		r.cells = append(r.cells, r.NewCell("x"))
+	}
+	context := r.Context()
+	for range 3 {
+		r.known = append(r.known, r.Load(ir.ContextSpace, context, 8*r.IntN(12), 8, false))
+	}
+	for range 1 + r.IntN(4) {
+		r.slots = append(r.slots, r.clearedSlot())
+	}
+	r.statements(12+r.IntN(40), 3)
+	sum := r.known[0]
+	for _, cell := range r.cells {
+		sum = r.Binary(ir.Xor, r.Binary(ir.Mul, sum, r.Const(31)), r.CellGet(cell))
+	}
+	for _, slot := range r.slots {
+		sum = r.Binary(ir.Add, sum, r.Load(ir.Frame, r.SlotAddress(slot), 0, 8, false))
+	}
+	r.Return(r.Binary(ir.Xor, sum, r.Binary(ir.ShiftRight, sum, r.Const(32))))
+	return r.Func
+}
+
+type random struct {
+	*rand.Rand
+	*ir.Builder
+	known []*ir.Value // numbers that dominate the current place
+	cells []*ir.Cell
+	slots []*ir.Slot
+}
+
+func (r *random) clearedSlot() *ir.Slot {
+	size := 8 * (1 + r.IntN(12))
+	if r.IntN(8) == 0 {
+		size += 240
+	}
+	slot := r.NewSlot("buffer", size)
+	address := r.SlotAddress(slot)
+	for offset := 0; offset < slot.Size; offset += 8 {
+		r.Store(ir.Frame, address, offset, 8, r.Const(0))
+	}
+	return slot
+}
+
+func (r *random) pick() *ir.Value {
+	if r.IntN(4) == 0 {
+		return r.Const(r.number())
+	}
+	return r.known[r.IntN(len(r.known))]
+}
+
+// number is near an edge more often than chance has it.
+func (r *random) number() int64 {
+	switch r.IntN(5) {
+	case 0:
+		return int64(r.IntN(7)) - 3
+	case 1:
+		return 1<<r.IntN(64) - int64(r.IntN(2))
+	case 2:
+		return int64(r.Uint32())
+	case 3:
+		return -int64(r.Uint32())
+	}
+	return int64(r.Uint64())
+}
+
+func (r *random) statements(count, depth int) {
+	for range count {
+		r.statement(depth)
+	}
+}
+
+func (r *random) statement(depth int) {
+	switch n := r.IntN(20); {
+	case n < 8:
+		r.known = append(r.known, r.arithmetic())
+	case n < 10:
+		r.CellSet(r.cells[r.IntN(len(r.cells))], r.pick())
+	case n < 12:
+		r.known = append(r.known, r.CellGet(r.cells[r.IntN(len(r.cells))]))
+	case n < 14:
+		r.frame()
+	case n < 16:
+		r.data()
+	case n < 17:
+		r.hash()
+	case n < 18:
+		r.known = append(r.known, r.ReadKernel(r.Const(int64(8*r.IntN(8))), r.IntN(64), r.size(), r.IntN(2) == 0))
+	case depth > 0 && n < 19:
+		r.conditional(depth - 1)
+	case depth > 0:
+		r.loop(depth - 1)
+	}
+}
+
+func (r *random) size() int { return 1 << r.IntN(4) }
+
+func (r *random) arithmetic() *ir.Value {
+	x, y := r.pick(), r.pick()
+	switch op := ir.Add + ir.Op(r.IntN(int(ir.Bound-ir.Add)+1)); op {
+	case ir.Neg, ir.Not:
+		return r.Unary(op, x)
+	case ir.SignExtend, ir.ZeroExtend:
+		return r.Extend(x, 1<<r.IntN(3), op == ir.SignExtend)
+	case ir.Bound:
+		limit := int64(1)<<r.IntN(8) - 1
+		return r.Bound(r.Binary(ir.And, x, r.Const(limit)), limit)
+	case ir.ShiftLeft, ir.ShiftRight, ir.ShiftRightArith:
+		if r.IntN(2) == 0 {
+			y = r.Const(int64(r.IntN(64)))
+		}
+		return r.Binary(op, x, y)
+	default:
+		return r.Binary(op, x, y)
+	}
+}
+
+func (r *random) frame() {
+	slot := r.slots[r.IntN(len(r.slots))]
+	size := r.size()
+	address, offset := r.SlotAddress(slot), size*r.IntN(slot.Size/size)
+	if r.IntN(2) == 0 {
+		address, offset = r.Binary(ir.Add, address, r.Const(int64(offset))), 0
+	}
+	if r.IntN(2) == 0 {
+		r.Store(ir.Frame, address, offset, size, r.pick())
+		return
+	}
+	r.known = append(r.known, r.Load(ir.Frame, address, offset, size, r.IntN(2) == 0))
+}
+
+func (r *random) data() {
+	size := r.size()
+	address, offset := r.DataAddress(DataMap, 0), size*r.IntN(DataSize/size)
+	switch r.IntN(4) {
+	case 0:
+		r.Store(ir.MapValue, address, offset, size, r.pick())
+	case 1:
+		r.AtomicAdd(ir.MapValue, address, offset/8*8, r.pick())
+	case 2:
+		index := r.Bound(r.pick(), 7)
+		address = r.Binary(ir.Add, address, r.Binary(ir.ShiftLeft, index, r.Const(3)))
+		r.AtomicAdd(ir.MapValue, address, 0, r.pick())
+	default:
+		r.known = append(r.known, r.Load(ir.MapValue, address, offset, size, r.IntN(2) == 0))
+	}
+}
+
+// hash looks a key up, adds to what is there, and else inserts it.
+func (r *random) hash() {
+	key, value := r.NewSlot("key", 8), r.NewSlot("value", 8)
+	r.Store(ir.Frame, r.SlotAddress(key), 0, 8, r.Binary(ir.And, r.pick(), r.Const(3)))
+	found := r.Call(asm.FnMapLookupElem, ir.Reads, r.MapPointer(HashMap), r.SlotAddress(key))
+	hit, miss, after := r.NewBlock(), r.NewColdBlock(), r.NewBlock()
+	r.If(ir.NotEqual, found, r.Const(0), hit, miss)
+	r.Enter(hit)
+	r.AtomicAdd(ir.MapValue, found, 0, r.pick())
+	r.Jump(after)
+	r.Enter(miss)
+	r.Store(ir.Frame, r.SlotAddress(value), 0, 8, r.pick())
+	r.Call(asm.FnMapUpdateElem, ir.Writes, r.MapPointer(HashMap), r.SlotAddress(key), r.SlotAddress(value), r.Const(0))
+	r.Jump(after)
+	r.Enter(after)
+}
+
+func (r *random) conditional(depth int) {
+	then, otherwise, after := r.NewBlock(), r.NewBlock(), r.NewBlock()
+	then.Cold = r.IntN(4) == 0
+	compare := ir.Equal + ir.Op(r.IntN(int(ir.SignedLessEqual-ir.Equal)+1))
+	r.If(compare, r.pick(), r.pick(), then, otherwise)
+	outer := r.known
+	for _, arm := range []*ir.Block{then, otherwise} {
+		r.Enter(arm)
+		r.statements(r.IntN(6), depth)
+		r.known = outer[:len(outer):len(outer)]
+		r.Jump(after)
+	}
+	r.Enter(after)
+}
+
+// loop runs its body up to three times.
+func (r *random) loop(depth int) {
+	counter := r.NewCell("i")
+	head, body, after := r.NewBlock(), r.NewBlock(), r.NewBlock()
+	r.CellSet(counter, r.Const(0))
+	r.Jump(head)
+	r.Enter(head)
+	r.If(ir.Less, r.CellGet(counter), r.Const(int64(1+r.IntN(3))), body, after)
+	r.Enter(body)
+	outer := r.known
+	r.statements(r.IntN(4), depth)
+	r.known = outer[:len(outer):len(outer)]
+	r.CellSet(counter, r.Binary(ir.Add, r.CellGet(counter), r.Const(1)))
+	r.Jump(head)
+	r.Enter(after)
+}
