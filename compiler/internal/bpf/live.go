@@ -37,8 +37,8 @@ func (r ranges) prepend(start, end int) ranges {
 // those that it writes.
 type flow struct{ in, out, written bitset }
 
-// liveness holds the flow of every block. Only registers that occur in more than one block can be
-// live between blocks; shared numbers them.
+// liveness holds the flow of every block. Only registers that a block reads
+// before it writes them can be live between blocks; shared numbers them.
 type liveness struct {
 	shared map[register]int
 	flows  map[*block]*flow
@@ -63,26 +63,22 @@ func (f *function) liveness() *liveness {
 	return l
 }
 
-// shared numbers the virtual registers that occur in several blocks.
+// shared numbers the virtual registers that some block reads before it writes them.
 func (f *function) shared() map[register]int {
-	home := make([]*block, len(f.virtuals))
+	writer := make([]*block, len(f.virtuals))
 	shared := map[register]int{}
 	for _, b := range f.blocks {
-		note := func(r register) {
-			if !r.virtual() {
-				return
-			}
-			known := &home[r-firstVirtual]
-			if *known == nil {
-				*known = b
-			}
-			if _, ok := shared[r]; !ok && *known != b {
-				shared[r] = len(shared)
-			}
-		}
 		for i := range b.instructions {
-			b.instructions[i].reads(note)
-			b.instructions[i].writes(note)
+			b.instructions[i].reads(func(r register) {
+				if _, known := shared[r]; r.virtual() && !known && writer[r-firstVirtual] != b {
+					shared[r] = len(shared)
+				}
+			})
+			b.instructions[i].writes(func(r register) {
+				if r.virtual() {
+					writer[r-firstVirtual] = b
+				}
+			})
 		}
 	}
 	return shared

@@ -1,6 +1,8 @@
 package bpf
 
 import (
+	"slices"
+
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
@@ -38,9 +40,10 @@ func selectInstructions(f *ir.Func, d demands, frame *frame, options Options) *f
 	for range f.Cells {
 		s.cells = append(s.cells, s.newVirtual().name)
 	}
-	order := layoutOrder(f)
+	order := f.ReversePostorder()
+	isCold := coldBlocks(f, order)
 	for _, b := range order {
-		s.entries[b] = &block{cold: b.Cold}
+		s.entries[b] = &block{cold: isCold[b]}
 	}
 	for i, b := range order {
 		s.enter(s.entries[b])
@@ -49,25 +52,26 @@ func selectInstructions(f *ir.Func, d demands, frame *frame, options Options) *f
 		}
 		s.selectBlock(b)
 	}
+	slices.SortStableFunc(s.blocks[1:], func(x, y *block) int { return rank(x.cold) - rank(y.cold) })
 	s.clearCells()
 	return s.function
 }
 
-// layoutOrder is the order of the blocks in memory: cold ones last, else so that one arm of
-// each branch falls through.
-func layoutOrder(f *ir.Func) []*ir.Block {
-	var hot, cold []*ir.Block
-	for _, b := range f.ReversePostorder() {
-		if b.Cold {
-			cold = append(cold, b)
-		} else {
-			hot = append(hot, b)
-		}
+// coldBlocks adds to the blocks that are marked cold those to which only cold ones lead.
+func coldBlocks(f *ir.Func, order []*ir.Block) map[*ir.Block]bool {
+	isCold, preds := map[*ir.Block]bool{}, f.Predecessors()
+	for i, b := range order {
+		hot := func(p *ir.Block) bool { return !isCold[p] }
+		isCold[b] = b.Cold || i > 0 && !slices.ContainsFunc(preds[b], hot)
 	}
-	if f.Blocks[0].Cold {
-		return append(cold, hot...)
+	return isCold
+}
+
+func rank(last bool) int {
+	if last {
+		return 1
 	}
-	return append(hot, cold...)
+	return 0
 }
 
 func (s *selector) enter(b *block) {

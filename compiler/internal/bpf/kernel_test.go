@@ -1,0 +1,100 @@
+package bpf
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir/irtest"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// load gives the code to the machine's kernel as a raw tracepoint program, the type that can be run at will.
+func load(t *testing.T, code *Result) *ebpf.Collection {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: BPF programs")
+	}
+	_ = rlimit.RemoveMemlock()
+	collection, err := ebpf.NewCollectionWithOptions(&ebpf.CollectionSpec{
+		Maps: specs(code),
+		Programs: map[string]*ebpf.ProgramSpec{
+			"p": {Type: ebpf.RawTracepoint, License: "GPL", Instructions: code.Instructions},
+		},
+	}, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelInstruction, LogSizeStart: 1 << 24}})
+	var refused *ebpf.VerifierError
+	if errors.As(err, &refused) {
+		t.Fatalf("%+v\n%v", refused, code.Instructions)
+	}
+	if errors.Is(err, os.ErrPermission) {
+		t.Skipf("needs BPF: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(collection.Close)
+	return collection
+}
+
+func runOnKernel(t *testing.T, code *Result, context []byte) outcome {
+	t.Helper()
+	collection := load(t, code)
+	arguments := make([]uint64, len(context)/8)
+	for i := range arguments {
+		arguments[i] = binary.LittleEndian.Uint64(context[8*i:])
+	}
+	result, err := collection.Programs["p"].Run(&ebpf.RunOptions{Context: arguments})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := outcome{result: uint64(result), data: make([]byte, irtest.DataSize), hash: map[string][]byte{}}
+	if err := collection.Maps[irtest.DataMap].Lookup(uint32(0), &o.data); err != nil {
+		t.Fatal(err)
+	}
+	var key, value []byte
+	for entries := collection.Maps[irtest.HashMap].Iterate(); entries.Next(&key, &value); {
+		o.hash[string(key)] = append([]byte(nil), value...)
+	}
+	return o
+}
+
+// TestRandomOnKernel is TestRandom with the real verifier and the real machine.
+func TestRandomOnKernel(t *testing.T) {
+	for seed := range uint64(60) {
+		f := irtest.Random(seed)
+		context := randomContext(seed)
+		want := evaluate(f, context)
+		code := generate(t, f)
+		if got := runOnKernel(t, code, context); !same(got, want) {
+			t.Fatalf("seed %d: got %v\nwant %v\n%v\n%v", seed, got, want, f, code.Instructions)
+		}
+	}
+}
+
+// count is what lower makes of `@ = count()`.
+func count() *ir.Func {
+	source := lang.NewSource("one.pt", "kprobe:vfs_read\n{ @ = count() }\n")
+	b := ir.NewBuilder("count", lang.Span{Source: source, Start: 16, End: 31})
+	b.Span = lang.Span{Source: source, Start: 18, End: 29}
+	cpu := b.Call(asm.FnGetSmpProcessorId, ir.Invariant)
+	row := b.Binary(ir.ShiftLeft, b.Bound(cpu, testCPUs-1), b.Const(6))
+	address := b.Binary(ir.Add, b.DataAddress("percpu", 0), row)
+	b.AtomicAdd(ir.MapValue, address, 0, b.Const(1))
+	b.Return(b.Const(0))
+	return b.Func
+}
+
+// TestLinesOnKernel wants the script in the verifier's log.
+func TestLinesOnKernel(t *testing.T) {
+	collection := load(t, generate(t, count()))
+	if log := collection.Programs["p"].VerifierLog; !strings.Contains(log, "; { @ = count() }") {
+		t.Errorf("no script line in the log:\n%s", log)
+	}
+}
