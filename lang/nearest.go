@@ -1,0 +1,71 @@
+package lang
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Nearest returns the candidates that differ least from word, at most max of them, the best first.
+// A candidate counts as near when about a third of the word's letters differ, at least one and at
+// most three; case differences count as none, and two swapped letters as one.
+func Nearest(word string, candidates iter.Seq[string], max int) []string {
+	type match struct {
+		name     string
+		distance int
+	}
+	limit := min(1+len(word)/3, 3)
+	if len(word) < 2 {
+		limit = 0
+	}
+	var matches []match
+	lower := strings.ToLower(word)
+	for name := range candidates {
+		if d := distance(lower, strings.ToLower(name), limit); d <= limit && d < len(name) {
+			matches = append(matches, match{name, d})
+		}
+	}
+	slices.SortFunc(matches, func(a, b match) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.name, b.name))
+	})
+	var names []string
+	for _, m := range matches[:min(max, len(matches))] {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// distance is Damerau and Levenshtein's (with adjacent transpositions), or more than limit.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
+	}
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		least := row[0]
+		for j := range len(b) {
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+differ(a[i], b[j]))
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+			least = min(least, row[j+1])
+		}
+		if least > limit {
+			return limit + 1
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
+
+func differ(a, b byte) int {
+	if a == b {
+		return 0
+	}
+	return 1
+}
