@@ -3,6 +3,7 @@ package lang
 // Script is a parsed file: settings first, then clauses in the order written.
 type Script struct {
 	Source   *Source
+	Config   Span // of the `config = { ... }` block; zero without one
 	Settings []*Setting
 	Clauses  []*Clause
 	Comments []*Comment

@@ -1,5 +1,10 @@
 package lang
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Diagnostic is one message about a script, in the user's terms.
 type Diagnostic struct {
 	Span    Span
@@ -18,3 +23,19 @@ type Related struct {
 
 // Diagnostics is a list of messages in the order of the script; as an error it prints them all.
 type Diagnostics []Diagnostic
+
+// Sorted returns the messages in the order of their places in the script, each once; nil for none.
+func (d Diagnostics) Sorted() Diagnostics {
+	sorted := slices.Clone(d)
+	slices.SortStableFunc(sorted, func(a, b Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End))
+	})
+	return slices.CompactFunc(sorted, func(a, b Diagnostic) bool {
+		return a.Span == b.Span && a.Message == b.Message
+	})
+}
+
+// HasErrors tells errors from a list of nothing but warnings.
+func (d Diagnostics) HasErrors() bool {
+	return slices.ContainsFunc(d, func(one Diagnostic) bool { return !one.Warning })
+}
