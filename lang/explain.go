@@ -1,0 +1,123 @@
+package lang
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/participle/v2/lexer"
+)
+
+// unexpected explains a token that cannot stand where it does, by what stands before it.
+func (p *parser) unexpected(token *lexer.Token) Diagnostic {
+	before := p.previous(token)
+	switch {
+	case token.Type == elseToken:
+		return p.diagnostic(token, "this else has no if", "else follows the } of an if, without a semicolon")
+	case token.Type == blockCloseToken && token.Value == ">" && before != nil && before.Type == operatorToken:
+		return closedByComparison(p.tokenSpan(token))
+	case before == nil:
+		return p.diagnostic(token, "expected a probe", "")
+	}
+	if d, found := p.missing(before, token); found {
+		return d
+	}
+	return p.diagnostic(token, "unexpected "+describe(token), "")
+}
+
+// missing names what had to follow the token before.
+func (p *parser) missing(before, token *lexer.Token) (d Diagnostic, found bool) {
+	gap := p.gap(token)
+	switch {
+	case before.Type == returnToken:
+		return p.diagnostic(token, "return has no value", "write return;"), true
+	case before.Type == elseToken:
+		return Diagnostic{Span: gap, Message: "expected { or if after else"}, true
+	case before.Type == predicateOpenToken:
+		return p.diagnostic(token, "unexpected "+describe(token)+" in a predicate", ""), true
+	case wantsOperand(before):
+		message := fmt.Sprintf("expected a value after %s", before.Value)
+		return Diagnostic{Span: gap, Message: message, Hint: operandHint(before, token)}, true
+	case endsOperand(before) && (startsStatement(token) || token.Type == blockOpenToken):
+		after := Span{Source: p.source, Start: before.Pos.Offset, End: before.Pos.Offset + len(before.Value)}
+		return Diagnostic{Span: after, Message: "expected ; after " + quote(before.Value), Hint: "statements end with ;"}, true
+	}
+	return d, false
+}
+
+func operandHint(before, token *lexer.Token) string {
+	if before.Value == ">" && token.Type == blockCloseToken {
+		return "put a comparison in parentheses: (a > b)"
+	}
+	return ""
+}
+
+func closedByComparison(span Span) Diagnostic {
+	return Diagnostic{Span: span, Message: "this > closes the block", Hint: "put a comparison in parentheses: (a > b)"}
+}
+
+func (p *parser) diagnostic(token *lexer.Token, message, hint string) Diagnostic {
+	return Diagnostic{Span: p.gap(token), Message: message, Hint: hint}
+}
+
+// gap is the token's span, or the place behind the last token when this one has no width.
+func (p *parser) gap(token *lexer.Token) Span {
+	span := p.tokenSpan(token)
+	if span.Start < span.End {
+		return span
+	}
+	if before := p.previous(token); before != nil {
+		end := before.Pos.Offset + len(before.Value)
+		return Span{Source: p.source, Start: end, End: end}
+	}
+	return span
+}
+
+func describe(token *lexer.Token) string {
+	switch {
+	case token.EOF():
+		return "end of the script"
+	case token.Value == "":
+		return "end of the block"
+	}
+	return quote(token.Value)
+}
+
+func wantsOperand(token *lexer.Token) bool {
+	switch token.Type {
+	case assignToken, commaToken, colonToken:
+		return true
+	case operatorToken:
+		return token.Value != ")" && token.Value != "]" && token.Value != "++" && token.Value != "--"
+	}
+	return false
+}
+
+func endsOperand(token *lexer.Token) bool {
+	switch token.Type {
+	case wordToken, integerToken, stringToken, variableToken, positionalToken, countToken, mapToken:
+		return true
+	}
+	return token.Type == operatorToken && !wantsOperand(token)
+}
+
+func startsStatement(token *lexer.Token) bool {
+	switch token.Type {
+	case wordToken, variableToken, mapToken, ifToken, returnToken, integerToken, stringToken, positionalToken, countToken:
+		return true
+	}
+	return false
+}
+
+// quote puts text into the marks that messages use for the script's words, shortened when long.
+func quote(text string) string {
+	const most = 40
+	if line, _, cut := strings.Cut(text, "\n"); cut {
+		text = line + "..."
+	}
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most-3]) + "..."
+	}
+	return "'" + text + "'"
+}
+
+func didYouMean(name string) string { return fmt.Sprintf("did you mean %s?", name) }

@@ -1,0 +1,292 @@
+package lang
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/alecthomas/participle/v2/lexer"
+)
+
+const maxOperators = 1000
+
+// precedence of the infix operators: C's.
+var precedence = map[string]int{
+	"||": 1,
+	"&&": 2,
+	"|":  3,
+	"^":  4,
+	"&":  5,
+	"==": 6, "!=": 6,
+	"<": 7, "<=": 7, ">": 7, ">=": 7,
+	"<<": 8, ">>": 8,
+	"+": 9, "-": 9,
+	"*": 10, "/": 10, "%": 10,
+}
+
+// expression is a conditional expression, the loosest kind.
+func (p *parser) expression() Expr {
+	p.descend()
+	defer p.ascend()
+	cond := p.binary(1)
+	if !p.at("?") {
+		return cond
+	}
+	p.lex.Next()
+	var x Expr
+	if p.lex.Peek().Type != colonToken {
+		x = p.expression()
+	}
+	if token := p.lex.Peek(); token.Type != colonToken {
+		p.fail(p.gap(token), "expected : and the other value of ?", "write cond ? a : b")
+	}
+	p.lex.Next()
+	y := p.expression()
+	return &Ternary{Cond: cond, X: x, Y: y, Span: cond.Range().To(y.Range())}
+}
+
+// binary climbs: it takes operators of at least the given precedence.
+func (p *parser) binary(least int) Expr {
+	x := p.unary()
+	for count := 0; ; count++ {
+		op := p.lex.Peek()
+		level := precedence[op.Value]
+		if op.Type != operatorToken || level < least || level == 0 {
+			return x
+		}
+		p.tooLong(count, op)
+		p.lex.Next()
+		y := p.binary(level + 1)
+		x = &Binary{Op: Operator(op.Value), OpSpan: p.tokenSpan(op), X: x, Y: y, Span: x.Range().To(y.Range())}
+	}
+}
+
+func (p *parser) unary() Expr {
+	p.descend()
+	defer p.ascend()
+	token := p.lex.Peek()
+	if token.Type != operatorToken {
+		return p.postfix(p.primary())
+	}
+	switch token.Value {
+	case "-", "!", "~", "*", "&":
+		p.lex.Next()
+		x := p.unary()
+		return &Unary{Op: Operator(token.Value), X: x, Span: p.tokenSpan(token).To(x.Range())}
+	case "++", "--":
+		p.lex.Next()
+		return p.incDec(p.unary(), token, true)
+	case "+":
+		p.fail(p.tokenSpan(token), "there is no + sign before a value", "leave it out")
+	}
+	return p.postfix(p.primary())
+}
+
+func (p *parser) incDec(x Expr, op *lexer.Token, prefix bool) Expr {
+	switch x.(type) {
+	case *Variable, *Map:
+	default:
+		p.fail(x.Range(), fmt.Sprintf("%s changes a $variable or a @map, not %s", op.Value, quote(x.Range().Text())), "")
+	}
+	span := x.Range().To(p.tokenSpan(op))
+	if prefix {
+		span = p.tokenSpan(op).To(x.Range())
+	}
+	return &IncDec{X: x, Op: Operator(op.Value), Prefix: prefix, Span: span}
+}
+
+func (p *parser) postfix(x Expr) Expr {
+	for count := 0; ; count++ {
+		token := p.lex.Peek()
+		if token.Type != operatorToken {
+			return x
+		}
+		switch token.Value {
+		case ".", "->":
+			x = p.field(x, p.lex.Next())
+		case "[":
+			x = p.index(x)
+		case "++", "--":
+			x = p.incDec(x, p.lex.Next(), false)
+		case "(":
+			p.fail(x.Range(), fmt.Sprintf("%s is not a function", quote(x.Range().Text())), "")
+		default:
+			return x
+		}
+		p.tooLong(count, token)
+	}
+}
+
+// field takes a name, or the number of a tuple's element.
+func (p *parser) field(x Expr, op *lexer.Token) Expr {
+	p.noDTraceVariable(x, op)
+	name := p.lex.Peek()
+	switch name.Type {
+	case wordToken, ifToken, elseToken, returnToken:
+	case integerToken:
+		p.tupleIndex(name)
+	default:
+		p.fail(p.gap(name), fmt.Sprintf("expected a field name after %s", op.Value), "")
+	}
+	span := p.tokenSpan(p.lex.Next())
+	return &Field{X: x, Name: name.Value, NameSpan: span, Arrow: op.Value == "->", Span: x.Range().To(span)}
+}
+
+func (p *parser) tupleIndex(token *lexer.Token) {
+	if _, err := strconv.ParseUint(token.Value, 10, 31); err != nil {
+		p.fail(p.tokenSpan(token), "expected a field name or the number of a tuple's element", "")
+	}
+}
+
+func (p *parser) index(x Expr) Expr {
+	open := p.lex.Next()
+	i := p.expression()
+	end := p.close(open, "]")
+	return &Index{X: x, I: i, Span: x.Range().To(end)}
+}
+
+func (p *parser) primary() Expr {
+	token := p.lex.Peek()
+	switch token.Type {
+	case wordToken:
+		return p.nameOrCall()
+	case integerToken:
+		return p.integer(token)
+	case stringToken:
+		return p.stringLiteral(token)
+	case variableToken:
+		p.lex.Next()
+		return &Variable{Name: token.Value[1:], Span: p.tokenSpan(token)}
+	case positionalToken:
+		return p.positional(token)
+	case countToken:
+		p.lex.Next()
+		return &PositionalCount{Span: p.tokenSpan(token)}
+	case mapToken:
+		return p.mapAccess()
+	case operatorToken:
+		if token.Value == "(" {
+			return p.parenthesis()
+		}
+	}
+	p.failWith(p.unexpected(token))
+	return nil
+}
+
+func (p *parser) nameOrCall() Expr {
+	name := p.lex.Next()
+	span := p.tokenSpan(name)
+	if !p.at("(") {
+		return &Name{Name: name.Value, Span: span}
+	}
+	args, end := p.list(p.lex.Next(), ")")
+	return &Call{Name: name.Value, NameSpan: span, Args: args, Span: span.To(end)}
+}
+
+func (p *parser) mapAccess() Expr {
+	token := p.lex.Next()
+	m := &Map{Name: token.Value[1:], Span: p.tokenSpan(token)}
+	if !p.at("[") {
+		return m
+	}
+	open := p.lex.Next()
+	keys, end := p.list(open, "]")
+	if len(keys) == 0 {
+		p.fail(p.tokenSpan(open).To(end), "a map needs a key between [ and ]", "")
+	}
+	m.Keys, m.Span = keys, m.Span.To(end)
+	return m
+}
+
+func (p *parser) positional(token *lexer.Token) Expr {
+	index, err := strconv.ParseUint(token.Value[1:], 10, 31)
+	if err != nil || index == 0 {
+		p.fail(p.tokenSpan(token), fmt.Sprintf("%s is not a parameter", token.Value), "the first is $1, their number is $#")
+	}
+	p.lex.Next()
+	return &Positional{Index: int(index), Span: p.tokenSpan(token)}
+}
+
+// parenthesis is a cast, a tuple or an expression in parentheses.
+func (p *parser) parenthesis() Expr {
+	open := p.lex.Next()
+	if typeName := p.castType(); typeName != nil {
+		x := p.unary()
+		return &Cast{Type: typeName, X: x, Span: p.tokenSpan(open).To(x.Range())}
+	}
+	elems, end := p.list(open, ")")
+	span := p.tokenSpan(open).To(end)
+	switch len(elems) {
+	case 0:
+		p.fail(span, "expected a value between ( and )", "")
+	case 1:
+		return &Paren{X: elems[0], Span: span}
+	}
+	return &Tuple{Elems: elems, Span: span}
+}
+
+// list is `expression, ...` up to the closing bracket, whose span it returns too.
+func (p *parser) list(open *lexer.Token, closer string) ([]Expr, Span) {
+	var list []Expr
+	if p.at(closer) {
+		return nil, p.tokenSpan(p.lex.Next())
+	}
+	for {
+		list = append(list, p.expression())
+		if p.lex.Peek().Type != commaToken {
+			return list, p.close(open, closer)
+		}
+		p.lex.Next()
+	}
+}
+
+// close takes the closing bracket and returns its span.
+func (p *parser) close(open *lexer.Token, closer string) Span {
+	if p.at(closer) {
+		return p.tokenSpan(p.lex.Next())
+	}
+	token := p.lex.Peek()
+	if token.Type == assignToken {
+		p.fail(p.tokenSpan(token), fmt.Sprintf("%s cannot stand inside %s %s", token.Value, open.Value, closer), "to compare, write ==")
+	}
+	d := p.unexpected(token)
+	d.Hint = fmt.Sprintf("expected , or %s", closer)
+	d.Related = []Related{{Span: p.tokenSpan(open), Message: fmt.Sprintf("to close this %s", open.Value)}}
+	p.failWith(d)
+	return Span{}
+}
+
+// startsOperand tells whether an expression can begin here.
+func (p *parser) startsOperand() bool {
+	token := p.lex.Peek()
+	switch token.Type {
+	case wordToken, integerToken, stringToken, variableToken, positionalToken, countToken, mapToken:
+		return true
+	case operatorToken:
+		switch token.Value {
+		case "(", "-", "!", "~", "*", "&", "++", "--", "+":
+			return true
+		}
+	}
+	return false
+}
+
+func (p *parser) at(operator string) bool {
+	token := p.lex.Peek()
+	return token.Type == operatorToken && token.Value == operator
+}
+
+func (p *parser) descend() {
+	p.depth++
+	if p.depth > 2*maxNesting+2 {
+		p.fail(p.tokenSpan(p.lex.Peek()), fmt.Sprintf("this expression is nested more than %d levels deep", maxNesting), "use a $variable for a part of it")
+	}
+}
+
+func (p *parser) ascend() { p.depth-- }
+
+// tooLong limits what descend does not see: chains that nest to the left.
+func (p *parser) tooLong(count int, op *lexer.Token) {
+	if count == maxOperators {
+		p.fail(p.tokenSpan(op), fmt.Sprintf("this expression has more than %d operators", maxOperators), "use a $variable for a part of it")
+	}
+}

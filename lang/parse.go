@@ -1,0 +1,170 @@
+package lang
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"sync"
+
+	"github.com/alecthomas/participle/v2"
+	"github.com/alecthomas/participle/v2/lexer"
+)
+
+// Parse returns the settings and clauses of source that are well formed, and a message for each
+// clause that is not. The Diagnostics are nil when there is nothing to say.
+func Parse(source *Source) (*Script, Diagnostics) {
+	script := &Script{Source: source}
+	if len(source.Text) > maxSize {
+		message := fmt.Sprintf("the script has %d bytes, more than the limit of %d", len(source.Text), maxSize)
+		return script, Diagnostics{{Span: Span{Source: source}, Message: message}}
+	}
+	p := parsers.Get().(*parser)
+	p.source, p.diagnostics = source, nil
+	s := scan(source)
+	p.sections(script, s)
+	script.Comments = s.comments
+	diagnostics := append(s.diagnostics, p.diagnostics...)
+	p.source, p.diagnostics, p.tokens = nil, nil, nil
+	parsers.Put(p)
+	return script, diagnostics.Sorted()
+}
+
+// parsers are kept because building a grammar takes longer than parsing a line with it.
+var parsers = sync.Pool{New: func() any {
+	p := &parser{}
+	p.grammar = newGrammar(p)
+	return p
+}}
+
+// parser holds what the grammar's functions need to know beyond the tokens.
+type parser struct {
+	grammar     *participle.Parser[sectionRule]
+	source      *Source
+	tokens      []lexer.Token // of the section at hand
+	lex         *lexer.PeekingLexer
+	depth       int // of the expression at hand
+	failure     *syntaxError
+	diagnostics Diagnostics
+}
+
+// syntaxError ends the parsing of a section.
+type syntaxError struct{ Diagnostic }
+
+func (e *syntaxError) Error() string { return e.Message }
+
+func (p *parser) sections(script *Script, s *scanner) {
+	for _, section := range s.sections {
+		if !section.broken {
+			p.section(script, s.tokens[section.first:section.end], section.limit)
+		}
+	}
+}
+
+// section adds a section to the script, or its first error to the diagnostics.
+func (p *parser) section(script *Script, tokens []lexer.Token, limit int) {
+	p.tokens, p.failure = tokens, nil
+	if err := p.add(script, limit); err != nil {
+		p.diagnostics = append(p.diagnostics, p.diagnose(err))
+	}
+}
+
+func (p *parser) add(script *Script, limit int) (err error) {
+	defer catch(&err)
+	peeker, err := lexer.Upgrade(&replay{tokens: p.tokens, end: limit})
+	if err != nil {
+		return err
+	}
+	rule, err := p.grammar.ParseFromLexer(peeker)
+	switch {
+	case err != nil:
+		return err
+	case rule.Config != nil:
+		p.addSettings(script, rule.Config)
+	default:
+		p.addClause(script, rule.Clause)
+	}
+	return nil
+}
+
+func (p *parser) addClause(script *Script, rule *clauseRule) {
+	before := len(p.diagnostics)
+	clause := p.clause(rule)
+	p.checkDTrace(clause)
+	if len(p.diagnostics) == before {
+		script.Clauses = append(script.Clauses, clause)
+	}
+}
+
+// catch is the one door for panics: the parser's own failures, and those of participle,
+// which reports some errors so. Anything else is our bug, and must not cost the user the session.
+func catch(err *error) {
+	switch cause := recover().(type) {
+	case nil:
+	case *syntaxError:
+		*err = cause
+	case participle.Error:
+		*err = cause
+	default:
+		*err = fmt.Errorf("internal error: %v", cause)
+	}
+}
+
+// entry makes a function of the parser one that participle calls. It matches nothing, and lets
+// participle try what else may stand here, when the function returns nil before taking a token.
+func entry[T any](p *parser, parse func() T) func(*lexer.PeekingLexer) (T, error) {
+	return func(lex *lexer.PeekingLexer) (node T, err error) {
+		defer catch(&err)
+		p.lex, p.depth = lex, 0
+		if node = parse(); any(node) == nil {
+			return node, participle.NextMatch
+		}
+		return node, nil
+	}
+}
+
+// diagnose prefers the parser's own failure: participle tries other alternatives after one that
+// failed at its first token, and then knows only that none matched.
+func (p *parser) diagnose(err error) Diagnostic {
+	var syntax *syntaxError
+	if errors.As(err, &syntax) {
+		return syntax.Diagnostic
+	}
+	var unexpected *participle.UnexpectedTokenError
+	if errors.As(err, &unexpected) {
+		if p.failure != nil && p.failure.Span.Start >= unexpected.Unexpected.Pos.Offset {
+			return p.failure.Diagnostic
+		}
+		return p.unexpected(&unexpected.Unexpected)
+	}
+	first := p.tokenSpan(&p.tokens[0])
+	return Diagnostic{Span: first, Message: "cannot read this clause: " + err.Error()}
+}
+
+// report adds a message without giving the section up.
+func (p *parser) report(span Span, message, hint string) {
+	p.diagnostics = append(p.diagnostics, Diagnostic{Span: span, Message: message, Hint: hint})
+}
+
+// fail gives the section up.
+func (p *parser) fail(span Span, message, hint string) {
+	p.failWith(Diagnostic{Span: span, Message: message, Hint: hint})
+}
+
+func (p *parser) failWith(d Diagnostic) {
+	p.failure = &syntaxError{d}
+	panic(p.failure)
+}
+
+func (p *parser) tokenSpan(token *lexer.Token) Span {
+	start := token.Pos.Offset
+	return Span{Source: p.source, Start: start, End: start + len(token.Value)}
+}
+
+// previous returns the token before the given one, or nil.
+func (p *parser) previous(token *lexer.Token) *lexer.Token {
+	index := sort.Search(len(p.tokens), func(i int) bool { return p.tokens[i].Pos.Offset >= token.Pos.Offset })
+	if index == 0 {
+		return nil
+	}
+	return &p.tokens[index-1]
+}

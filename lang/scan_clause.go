@@ -1,0 +1,265 @@
+package lang
+
+import (
+	"fmt"
+	"strings"
+)
+
+func (s *scanner) clause() {
+	if !s.probes() {
+		return
+	}
+	if s.peek() == '/' {
+		s.open(predicateOpenToken)
+		s.code()
+		s.space()
+	}
+	if s.peek() != '{' && s.peek() != '<' {
+		s.noBlock()
+		return
+	}
+	s.block()
+}
+
+func (s *scanner) block() {
+	s.open(blockOpenToken)
+	s.code()
+	if last := s.pos - 1; !s.broken && s.text[last] == '>' {
+		s.afterAngle(last)
+	}
+}
+
+// afterAngle finds the comparison that was meant where a `>` closed the block:
+// what follows on the line is no probe then.
+func (s *scanner) afterAngle(at int) {
+	next := skipInline(s.text, s.pos)
+	if next == len(s.text) || strings.IndexByte("\n;", s.text[next]) >= 0 {
+		return
+	}
+	if commentEnd(s.text, next) != next || looksLikeProbe(s.text, next, wordEnd(s.text, next)) {
+		return
+	}
+	s.fail(at, at+1, "this > closes the block", "put a comparison in parentheses: (a > b)")
+	s.skipToHeader()
+}
+
+// probes scans `probe[, probe...]` and reports false when there is none.
+func (s *scanner) probes() bool {
+	if c := s.peek(); !isProbeStart(c) {
+		s.noProbe(c)
+		return false
+	}
+	for {
+		s.probe()
+		s.space()
+		if s.peek() != ',' {
+			return true
+		}
+		s.take(commaToken, 1)
+		s.space()
+		if !isProbeStart(s.peek()) {
+			return true
+		}
+	}
+}
+
+func (s *scanner) probe() {
+	s.takeText(s.typeEnd())
+	for s.peek() == ':' {
+		s.take(colonToken, 1)
+		s.part()
+	}
+}
+
+// typeEnd is the end of a probe's first part, which is stricter than the others so that
+// a statement outside of a block is seen as such.
+func (s *scanner) typeEnd() int {
+	pos := s.pos
+	for pos < len(s.text) && (isLetter(s.text[pos]) || isDigit(s.text[pos]) || strings.IndexByte("*?[]-.", s.text[pos]) >= 0) {
+		pos++
+	}
+	return pos
+}
+
+func (s *scanner) part() {
+	switch c := s.peek(); {
+	case c == '(':
+		s.open(operatorToken)
+		s.code()
+	case c == '$':
+		s.dollar()
+	default:
+		s.takeText(s.textEnd())
+		return
+	}
+	if s.textEnd() > s.pos {
+		s.fail(s.pos, s.textEnd(), "a parameter must stand alone between colons", "")
+		s.pos = s.textEnd()
+	}
+}
+
+func (s *scanner) takeText(end int) {
+	s.take(probeTextToken, end-s.pos)
+}
+
+// textEnd is the end of a part: a name with wildcards, a path, or quoted text.
+// A `/` belongs to a path when the part begins like one or another part follows; else it opens the predicate.
+func (s *scanner) textEnd() int {
+	pos := s.pos
+	path := pos < len(s.text) && strings.IndexByte("/.~", s.text[pos]) >= 0
+	for pos < len(s.text) && !endsPart(s.text[pos]) {
+		switch c := s.text[pos]; {
+		case c == '"':
+			end := stringEnd(s.text, pos)
+			if end < 0 {
+				s.fail(pos, lineEnd(s.text, pos), "this quoted name is never closed", "")
+				return lineEnd(s.text, pos)
+			}
+			pos = end
+		case c == '/' && !path:
+			if !colonFollows(s.text, pos) {
+				return pos
+			}
+			path = true
+		case c == '[':
+			pos = setEnd(s.text, pos)
+		default:
+			pos++
+		}
+	}
+	return pos
+}
+
+func endsPart(c byte) bool { return c < ' ' || strings.IndexByte(" ,:{}<>;$=", c) >= 0 }
+
+// setEnd is the end of the wildcard [...], which may hold any character but blanks.
+func setEnd(text string, pos int) int {
+	for end := pos + 1; end < len(text) && !isBlank(text[end]); end++ {
+		if text[end] == ']' {
+			return end + 1
+		}
+	}
+	return pos + 1
+}
+
+func colonFollows(text string, pos int) bool {
+	for pos < len(text) && !endsPart(text[pos]) {
+		pos++
+	}
+	return pos < len(text) && text[pos] == ':'
+}
+
+func isProbeStart(c byte) bool { return isLetter(c) || c == '*' || c == '?' }
+
+// looksLikeProbe tells whether the word [pos, end) begins a clause beyond doubt.
+func looksLikeProbe(text string, pos, end int) bool {
+	if end+1 < len(text) && text[end] == ':' && !isBlank(text[end+1]) {
+		return end > pos
+	}
+	switch text[pos:end] {
+	case "BEGIN", "END", "begin", "end":
+		next := skipSpace(text, end)
+		return next < len(text) && strings.IndexByte("{</,", text[next]) >= 0
+	}
+	return false
+}
+
+func skipInline(text string, pos int) int {
+	for pos < len(text) && (text[pos] == ' ' || text[pos] == '\t' || text[pos] == '\r') {
+		pos++
+	}
+	return pos
+}
+
+// skipToHeader resumes at the next line that begins with a probe.
+func (s *scanner) skipToHeader() {
+	for s.pos < len(s.text) {
+		s.pos = skipInline(s.text, min(lineEnd(s.text, s.pos)+1, len(s.text)))
+		if looksLikeProbe(s.text, s.pos, wordEnd(s.text, s.pos)) {
+			return
+		}
+	}
+}
+
+// noProbe reports what stands in the place of a probe and skips it.
+func (s *scanner) noProbe(c byte) {
+	const example = "a clause is probe { actions }, such as kprobe:vfs_read { @ = count() }"
+	switch c {
+	case '}', '>', ')', ']':
+		s.fail(s.pos, s.pos+1, fmt.Sprintf("this %c closes nothing", c), "the block before it has ended already")
+		s.pos++
+	case '{', '<':
+		s.fail(s.pos, s.pos+1, "this block has no probe", example)
+		s.open(blockOpenToken)
+		s.code()
+	default:
+		s.unexpectedAtTop(example)
+		s.skipToHeader()
+	}
+}
+
+func (s *scanner) unexpectedAtTop(example string) {
+	c := s.peek()
+	switch {
+	case c == '@' || c == '$' || isDigit(c) || c == '"':
+		s.fail(s.pos, s.pos+1, "expected a probe", example)
+	case c == '/':
+		s.fail(s.pos, s.pos+1, "this predicate has no probe", example)
+	case len(operators[c]) > 0 || c == '(' || c == '[':
+		s.fail(s.pos, s.pos+1, fmt.Sprintf("expected a probe, found %c", c), example)
+	default:
+		s.unknown()
+	}
+}
+
+// noBlock reports a header that no block follows, and resumes where the next clause may begin.
+func (s *scanner) noBlock() {
+	last := s.tokens[len(s.tokens)-1]
+	end := last.Pos.Offset + len(last.Value)
+	start := s.headerStart()
+	text := strings.TrimSpace(s.text[start:end])
+	next := s.peek()
+	switch {
+	case strings.HasSuffix(text, ":") && isProbeStart(next):
+		s.fail(end, s.pos, "a probe has no spaces inside", "write "+text+s.text[s.pos:s.typeEnd()])
+	case next == '(' || next == '=' || next == '.' || next == '+':
+		s.fail(start, end, "statements belong inside a block", "kprobe:vfs_read { "+text+" ... }")
+	case next == '@' || next == '$':
+		s.fail(s.pos, s.pos+1, "expected { before the actions", text+" { ... }")
+	default:
+		s.fail(start, end, "this probe has no block", text+" { ... }")
+	}
+	if !looksLikeProbe(s.text, s.pos, wordEnd(s.text, s.pos)) {
+		s.skipToHeader()
+	}
+}
+
+// headerStart is the offset of the clause's first token.
+func (s *scanner) headerStart() int {
+	first := 0
+	if n := len(s.sections); n > 0 {
+		first = s.sections[n-1].end
+	}
+	return s.tokens[first].Pos.Offset
+}
+
+var closers = map[byte]string{'{': "}", '<': ">", '(': ")", '[': "]", '/': "/"}
+
+// unclosed reports the innermost open bracket and gives the section up.
+func (s *scanner) unclosed() {
+	s.reportUnclosed()
+	s.brackets = s.brackets[:0]
+}
+
+func (s *scanner) reportUnclosed() {
+	top := s.brackets[len(s.brackets)-1]
+	message := fmt.Sprintf("this %c is never closed", top.kind)
+	hint := fmt.Sprintf("missing %s", closers[top.kind])
+	switch top.kind {
+	case '/':
+		message, hint = "this predicate is never closed", "missing / before the block"
+	case '<':
+		hint = "missing >; inside ( ), [ ] and { } a > compares"
+	}
+	s.fail(top.at, top.at+1, message, hint)
+}
