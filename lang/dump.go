@@ -1,0 +1,183 @@
+package lang
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Dump shows the tree: a line for each clause and statement, expressions as s-expressions.
+func Dump(script *Script) string {
+	d := &dumper{}
+	for _, setting := range script.Settings {
+		d.line(0, "config", setting.Name, expression(setting.Value))
+	}
+	for _, clause := range script.Clauses {
+		d.clause(clause)
+	}
+	return d.String()
+}
+
+type dumper struct{ strings.Builder }
+
+func (d *dumper) line(depth int, words ...string) {
+	d.WriteString(strings.Repeat("  ", depth))
+	d.WriteString(strings.Join(words, " "))
+	d.WriteByte('\n')
+}
+
+func (d *dumper) clause(clause *Clause) {
+	d.line(0, "clause")
+	for _, probe := range clause.Probes {
+		d.line(1, "probe", probeParts(probe))
+	}
+	if clause.Predicate != nil {
+		d.line(1, "predicate", expression(clause.Predicate))
+	}
+	d.block(1, clause.Body)
+}
+
+func probeParts(probe *Probe) string {
+	words := make([]string, len(probe.Parts))
+	for i, part := range probe.Parts {
+		words[i] = strconv.Quote(part.Text)
+		if part.Expr != nil {
+			words[i] = expression(part.Expr)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func (d *dumper) block(depth int, block *Block) {
+	if block.Angle {
+		d.line(depth, "block <>")
+	} else {
+		d.line(depth, "block")
+	}
+	for _, statement := range block.Statements {
+		d.statement(depth+1, statement)
+	}
+}
+
+func (d *dumper) statement(depth int, statement Statement) {
+	switch s := statement.(type) {
+	case *Assign:
+		d.line(depth, string(s.Op), expression(s.Target), expression(s.Value))
+	case *ExprStatement:
+		d.line(depth, "do", expression(s.X))
+	case *Return:
+		d.line(depth, "return")
+	case *Block:
+		d.block(depth, s)
+	case *If:
+		d.ifStatement(depth, s)
+	}
+}
+
+func (d *dumper) ifStatement(depth int, s *If) {
+	d.line(depth, "if", expression(s.Cond))
+	d.block(depth+1, s.Then)
+	if s.Else != nil {
+		d.line(depth, "else")
+		d.statement(depth+1, s.Else)
+	}
+}
+
+func expression(x Expr) string {
+	switch x := x.(type) {
+	case *Integer:
+		if x.Unsigned {
+			return fmt.Sprintf("%du", x.Value)
+		}
+		return strconv.FormatUint(x.Value, 10)
+	case *String:
+		return strconv.Quote(x.Value)
+	case *Name:
+		return x.Name
+	case *Variable:
+		return "$" + x.Name
+	case *Positional:
+		return fmt.Sprintf("$%d", x.Index)
+	case *PositionalCount:
+		return "$#"
+	case *Map:
+		return "@" + x.Name + keys(x.Keys)
+	case *Unary:
+		return group(string(x.Op), x.X)
+	case *IncDec:
+		return incDec(x)
+	case *Binary:
+		return group(string(x.Op), x.X, x.Y)
+	case *Ternary:
+		if x.X == nil {
+			return group("?:", x.Cond, x.Y)
+		}
+		return group("?", x.Cond, x.X, x.Y)
+	case *Call:
+		return group("call "+x.Name, x.Args...)
+	case *Field:
+		return group(fieldOperator(x)+x.Name, x.X)
+	case *Index:
+		return group("index", x.X, x.I)
+	case *Cast:
+		return group("cast "+strconv.Quote(x.Type.String()), x.X)
+	case *Tuple:
+		return group("tuple", x.Elems...)
+	case *Paren:
+		return group("paren", x.X)
+	}
+	return fmt.Sprintf("%T", x)
+}
+
+func group(head string, args ...Expr) string {
+	words := make([]string, len(args)+1)
+	words[0] = head
+	for i, arg := range args {
+		words[i+1] = expression(arg)
+	}
+	return "(" + strings.Join(words, " ") + ")"
+}
+
+func keys(list []Expr) string {
+	if len(list) == 0 {
+		return ""
+	}
+	words := make([]string, len(list))
+	for i, key := range list {
+		words[i] = expression(key)
+	}
+	return "[" + strings.Join(words, ", ") + "]"
+}
+
+func incDec(x *IncDec) string {
+	if x.Prefix {
+		return group(string(x.Op), x.X)
+	}
+	return group("post"+string(x.Op), x.X)
+}
+
+func fieldOperator(x *Field) string {
+	if x.Arrow {
+		return "->"
+	}
+	return "."
+}
+
+// String is the type as it is written: `struct request *`, `char[16]`.
+func (t *TypeName) String() string {
+	var b strings.Builder
+	if t.Tag != "" {
+		b.WriteString(t.Tag + " ")
+	}
+	b.WriteString(t.Name)
+	if t.Pointers > 0 {
+		b.WriteString(" " + strings.Repeat("*", t.Pointers))
+	}
+	switch {
+	case t.Array > 0:
+		fmt.Fprintf(&b, "[%d]", t.Array)
+	case t.Array == 0:
+		b.WriteString("[]")
+	}
+	return b.String()
+}
