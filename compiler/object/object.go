@@ -150,6 +150,10 @@ type Map struct {
 	MaxEntries int
 	// Full is the offset in "data" of the count of updates that found the map full (Hash, CPUHash).
 	Full int
+	// WriteOnly says that no clause reads a value or deletes a key: only the runtime sees what clear() leaves.
+	WriteOnly bool
+	// Additive says that every assignment to a plain integer is ++, --, += or -=, made atomically.
+	Additive bool
 }
 
 // Action is what the runtime does with an event.

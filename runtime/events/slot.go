@@ -1,0 +1,144 @@
+package events
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+)
+
+// memory is the mmapped value of an array map. Words are read and written atomically: programs
+// do the same on other CPUs at the same time.
+type memory []byte
+
+func (m memory) word(offset int) *uint64 { return (*uint64)(unsafe.Pointer(&m[offset])) }
+
+// copyOut copies size bytes, by whole words where possible.
+func (m memory) copyOut(to []byte, offset int) {
+	for i := 0; i < len(to); i += 8 {
+		if offset%8 != 0 || len(to)-i < 8 {
+			copy(to[i:], m[offset+i:])
+			return
+		}
+		word := atomic.LoadUint64(m.word(offset + i))
+		*(*[8]byte)(to[i:]) = *(*[8]byte)(unsafe.Pointer(&word))
+	}
+}
+
+func (m memory) clear(offset, size int) {
+	for i := 0; i < size; i += 8 {
+		if offset%8 != 0 || size-i < 8 {
+			clear(m[offset+i : offset+size])
+			return
+		}
+		atomic.StoreUint64(m.word(offset+i), 0)
+	}
+}
+
+// slot is a map without key in the kernel map "data".
+type slot struct {
+	object *object.Map
+	data   memory
+}
+
+func (s *slot) read(t *Table) error {
+	if atomic.LoadUint64(s.data.word(s.object.Present)) == 0 {
+		return nil
+	}
+	row := make([]byte, t.ValueSize)
+	s.data.copyOut(row, s.object.Offset)
+	t.Append(nil, row)
+	return nil
+}
+
+func (s *slot) lookup(_ []byte, t *Table) error { return s.read(t) }
+
+func (s *slot) remove([]byte, *Table) error { return nil }
+
+func (s *slot) zero() error {
+	s.data.clear(s.object.Offset, s.object.Value.Size)
+	return nil
+}
+
+func (s *slot) clear(printed *Table) (*Table, error) {
+	present := s.data.word(s.object.Present)
+	if printed == nil || printed.Len() == 0 && !s.object.Additive {
+		atomic.StoreUint64(present, 0)
+		return nil, s.zero()
+	}
+	if s.object.Additive {
+		s.subtract(present, printed)
+		return nil, nil
+	}
+	row := make([]byte, s.object.Value.Size)
+	s.data.copyOut(row, s.object.Offset)
+	if string(row) == string(printed.rawValue(0)) {
+		atomic.StoreUint64(present, 0)
+		return nil, s.zero()
+	}
+	return nil, nil
+}
+
+// subtract takes off what was printed; what was added meanwhile stays.
+func (s *slot) subtract(present *uint64, printed *Table) {
+	shown := uint64(0)
+	if printed.Len() > 0 {
+		shown = printed.Value(0).Uint()
+	}
+	atomic.StoreUint64(present, 0)
+	if atomic.AddUint64(s.data.word(s.object.Offset), -shown) != 0 {
+		atomic.StoreUint64(present, 1)
+	}
+}
+
+// cpuSlot is an aggregation without key: one row per CPU in the kernel map "percpu".
+type cpuSlot struct {
+	object *object.Map
+	rows   memory
+	stride int
+}
+
+func (s *cpuSlot) each(visit func(offset int)) {
+	for start := 0; start+s.object.Offset+s.object.Value.Size <= len(s.rows); start += s.stride {
+		visit(start + s.object.Offset)
+	}
+}
+
+func (s *cpuSlot) read(t *Table) error {
+	row, merged := make([]byte, t.ValueSize), make([]byte, t.ValueSize)
+	s.each(func(offset int) {
+		s.rows.copyOut(row, offset)
+		Merge(s.object.Value, merged, row)
+	})
+	t.Append(nil, merged)
+	return nil
+}
+
+func (s *cpuSlot) lookup(_ []byte, t *Table) error { return s.read(t) }
+
+func (s *cpuSlot) remove([]byte, *Table) error { return nil }
+
+func (s *cpuSlot) zero() error {
+	_, err := s.clear(nil)
+	return err
+}
+
+// clear resets the rows of a min or max; one that went beyond what was printed stays.
+func (s *cpuSlot) clear(printed *Table) (*Table, error) {
+	s.each(func(offset int) {
+		value, set := s.rows.word(offset), s.rows.word(offset+8)
+		before := atomic.LoadUint64(value)
+		if printed != nil && s.unseen(printed, before) {
+			return
+		}
+		atomic.StoreUint64(set, 0)
+		if atomic.LoadUint64(value) != before {
+			atomic.StoreUint64(set, 1)
+		}
+	})
+	return nil, nil
+}
+
+func (s *cpuSlot) unseen(printed *Table, value uint64) bool {
+	return printed.Len() == 0 || beats(s.object.Value, value, printed.Value(0).Word(0))
+}

@@ -1,0 +1,205 @@
+package events
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+// Table is a copy of a map at one moment. Row i has its key at Keys[i*KeySize:] and its merged value
+// at Values[i*ValueSize:]; a map without key has one row or none.
+type Table struct {
+	Map       *object.Map
+	KeySize   int
+	ValueSize int
+	Keys      []byte
+	Values    []byte
+	order     []uint32
+	rows      int
+}
+
+// NewTable returns an empty table for the map.
+func NewTable(m *object.Map) *Table {
+	t := &Table{Map: m, ValueSize: m.Value.Size}
+	if m.Key != nil {
+		t.KeySize = m.Key.Size
+	}
+	return t
+}
+
+// Len returns the number of rows.
+func (t *Table) Len() int { return t.rows }
+
+// Append adds a row; value may be longer than a row and is cut.
+func (t *Table) Append(key, value []byte) {
+	t.Keys = append(t.Keys, key[:t.KeySize]...)
+	t.Values = append(t.Values, value[:t.ValueSize]...)
+	t.rows++
+}
+
+// appendMerged adds a row made of one row per CPU, stride bytes apart.
+func (t *Table) appendMerged(key, perCPU []byte, stride int) {
+	t.Append(key, perCPU)
+	row := t.rawValue(t.rows - 1)
+	for offset := stride; offset+t.ValueSize <= len(perCPU); offset += stride {
+		Merge(t.Map.Value, row, perCPU[offset:offset+t.ValueSize])
+	}
+}
+
+func (t *Table) rawKey(i int) []byte   { return t.Keys[i*t.KeySize : (i+1)*t.KeySize] }
+func (t *Table) rawValue(i int) []byte { return t.Values[i*t.ValueSize : (i+1)*t.ValueSize] }
+
+// keep drops the rows for which the function says no.
+func (t *Table) keep(wanted func(row int) bool) {
+	kept := 0
+	for i := range t.rows {
+		if !wanted(i) {
+			continue
+		}
+		if kept != i {
+			copy(t.rawKey(kept), t.rawKey(i))
+			copy(t.rawValue(kept), t.rawValue(i))
+		}
+		kept++
+	}
+	t.Keys, t.Values, t.rows = t.Keys[:kept*t.KeySize], t.Values[:kept*t.ValueSize], kept
+}
+
+// Row returns the number of the row at a place in the order of Sort.
+func (t *Table) Row(place int) int {
+	if t.order == nil {
+		return place
+	}
+	return int(t.order[place])
+}
+
+// Value returns the value of a row.
+func (t *Table) Value(row int) Value { return Value{t.Map.Value, t.rawValue(row)} }
+
+// KeyParts returns the number of parts of a key.
+func (t *Table) KeyParts() int {
+	if t.Map.Key == nil {
+		return 0
+	}
+	return len(t.Map.Key.Fields)
+}
+
+// KeyPart returns a part of a row's key.
+func (t *Table) KeyPart(row, part int) Value {
+	field := &t.Map.Key.Fields[part]
+	return Decode(field.Type, t.rawKey(row)[field.Offset:])
+}
+
+// Sort orders the rows as they print: numbers and counts ascending, averages by average, histograms
+// by their number of events, all else by key. Equal values follow their keys.
+func (t *Table) Sort() {
+	places := make([]place, t.rows)
+	weigh := weigher(t.Map.Value)
+	for i := range places {
+		places[i] = place{row: uint32(i), prefix: t.prefix(i)}
+		if weigh != nil {
+			places[i].weight = weigh(t.Value(i))
+		}
+	}
+	slices.SortFunc(places, t.compare)
+	t.order = make([]uint32, t.rows)
+	for i := range places {
+		t.order[i] = places[i].row
+	}
+}
+
+// place is a row with what decides most comparisons: the order of its value, and the first eight
+// bytes of its key in an order that unsigned comparison keeps.
+type place struct {
+	weight, prefix uint64
+	row            uint32
+}
+
+func (t *Table) compare(a, b place) int {
+	if a.weight != b.weight {
+		return cmp.Compare(a.weight, b.weight)
+	}
+	if a.prefix != b.prefix {
+		return cmp.Compare(a.prefix, b.prefix)
+	}
+	for i := range t.KeyParts() {
+		if order := compareValues(t.KeyPart(int(a.row), i), t.KeyPart(int(b.row), i)); order != 0 {
+			return order
+		}
+	}
+	return 0
+}
+
+const signBit = 1 << 63
+
+// weigher returns the function by whose result values of the type are ordered, nil when keys decide.
+func weigher(t *types.Type) func(Value) uint64 {
+	sign := uint64(0)
+	if t.Signed {
+		sign = signBit
+	}
+	switch t.Kind {
+	case types.Int:
+		return func(v Value) uint64 { return v.Uint() ^ sign }
+	case types.Count, types.Sum, types.Min, types.Max:
+		return func(v Value) uint64 { return v.Word(0) ^ sign }
+	case types.Avg, types.Stats:
+		return func(v Value) uint64 { return v.Average() ^ sign }
+	case types.Hist, types.LinearHist:
+		return Value.Total
+	}
+	return nil
+}
+
+// prefix orders rows by the first part of their key, as far as eight bytes tell.
+func (t *Table) prefix(row int) uint64 {
+	if t.KeyParts() == 0 {
+		return 0
+	}
+	part := t.KeyPart(row, 0)
+	switch {
+	case part.Type.Scalar() && part.Type.Signed:
+		return part.Uint() ^ signBit
+	case part.Type.Scalar():
+		return part.Uint()
+	case part.Type.Kind == types.String:
+		return textPrefix(part)
+	}
+	return 0
+}
+
+func textPrefix(v Value) uint64 {
+	text, _ := v.Text()
+	prefix := uint64(0)
+	for i := range 8 {
+		prefix <<= 8
+		if i < len(text) {
+			prefix |= uint64(text[i])
+		}
+	}
+	return prefix
+}
+
+func compareValues(a, b Value) int {
+	switch {
+	case a.Type.Scalar() && a.Type.Signed:
+		return cmp.Compare(a.Int(), b.Int())
+	case a.Type.Scalar():
+		return cmp.Compare(a.Uint(), b.Uint())
+	case a.Type.Kind == types.String:
+		textA, _ := a.Text()
+		textB, _ := b.Text()
+		return bytes.Compare(textA, textB)
+	case a.Type.Kind == types.Buffer:
+		return bytes.Compare(a.Buffer(), b.Buffer())
+	}
+	for i := range a.Len() {
+		if order := compareValues(a.Part(i), b.Part(i)); order != 0 {
+			return order
+		}
+	}
+	return 0
+}

@@ -1,0 +1,165 @@
+// Package events turns what the kernel hands over into values: the records of the ring buffer and
+// the rows of maps.
+//
+// # Values
+//
+// A Value is a view: a type and the bytes that hold it. Nothing is decoded before a renderer asks
+// for it, so a line of printf and a map of a million keys cost no allocation per value. The bytes
+// are laid out by the same types.Layout through which the compiler stored them; there is no second
+// description to keep in step. (Rejected: a tree of Go values, which costs an allocation a leaf.)
+//
+// # Maps
+//
+// A Table is a copy of one map at one moment: keys and merged values in flat memory. Aggregations
+// are kept in one row per CPU by the kernel; Merge makes one row of them.
+//
+// # Generations: print, clear and no lost event
+//
+// A script that prints a map and clears it each second wants every event in exactly one of the
+// reports. Programs go on counting on other CPUs while we read, so a clear that wrote zeroes would
+// drop what arrived between reading and writing. Map therefore never writes to a row that
+// programs add to. It remembers, per key, what must be added to the kernel's value to get the
+// value since the last clear: the carry. Clearing sets carry = -printed, and an event that
+// arrives between print and clear is in the next report. Sums wrap, so this is exact in two's complement.
+//
+// Keys whose value did not change for a whole generation are deleted from the kernel's hash at the
+// next clear, so that the map does not fill up with the dead; what the deletion returns beyond the
+// printed value is carried on.
+//
+// The rules per storage:
+//
+//	CPUSlot, additive    the kernel's rows are never written; exact
+//	CPUSlot, min/max     the `set` word is reset, and set again if the value moved meanwhile; exact, because
+//	                     programs store the value before the set word
+//	CPUHash, additive    carry, and idle keys deleted: exact but for an update in flight on a key that
+//	                     was idle for a generation; where the script itself reads or deletes (WriteOnly is
+//	                     false) all keys are deleted and the excess carried: an update that a program
+//	                     has in flight on the deleted element, a few nanoseconds, is lost
+//	Slot, Additive       the printed amount is subtracted atomically; exact
+//	Slot, otherwise      reset unless assigned anew since printing
+//	Hash, and min/max    deleted in batches; what changed since printing is carried
+//
+// The kernel's side of these promises: Linux kernel/bpf/hashtab.c, batch operations
+// (https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/hashtab.c).
+package events
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+// Value is a typed view of bytes. An aggregation's bytes are one merged row.
+type Value struct {
+	Type *types.Type
+	Raw  []byte
+}
+
+// Decode views raw as a value of type t.
+func Decode(t *types.Type, raw []byte) Value { return Value{Type: t, Raw: raw[:t.Size]} }
+
+// Uint returns a scalar, extended to 64 bits as its type says.
+func (v Value) Uint() uint64 {
+	switch v.Type.Size {
+	case 1:
+		if v.Type.Signed {
+			return uint64(int8(v.Raw[0]))
+		}
+		return uint64(v.Raw[0])
+	case 2:
+		n := binary.NativeEndian.Uint16(v.Raw)
+		if v.Type.Signed {
+			return uint64(int16(n))
+		}
+		return uint64(n)
+	case 4:
+		n := binary.NativeEndian.Uint32(v.Raw)
+		if v.Type.Signed {
+			return uint64(int32(n))
+		}
+		return uint64(n)
+	}
+	return binary.NativeEndian.Uint64(v.Raw)
+}
+
+// Int returns a scalar as a signed number.
+func (v Value) Int() int64 { return int64(v.Uint()) }
+
+// Text returns the bytes of a String before its ending zero; truncated tells that there was none.
+func (v Value) Text() (text []byte, truncated bool) {
+	if end := bytes.IndexByte(v.Raw, 0); end >= 0 {
+		return v.Raw[:end], false
+	}
+	return v.Raw, true
+}
+
+// Buffer returns the bytes of a Buffer.
+func (v Value) Buffer() []byte {
+	length := min(int(binary.NativeEndian.Uint32(v.Raw)), len(v.Raw)-4)
+	return v.Raw[4 : 4+length]
+}
+
+// Len returns the number of parts of a tuple, struct or array.
+func (v Value) Len() int {
+	if v.Type.Kind == types.Array {
+		return v.Type.Count
+	}
+	return len(v.Type.Fields)
+}
+
+// Part returns a part of a tuple, struct or array.
+func (v Value) Part(i int) Value {
+	if v.Type.Kind == types.Array {
+		return Decode(v.Type.Elem, v.Raw[i*v.Type.Elem.Size:])
+	}
+	field := &v.Type.Fields[i]
+	return Decode(field.Type, v.Raw[field.Offset:])
+}
+
+// Words returns the number of words of an aggregation's row.
+func (v Value) Words() int { return len(v.Raw) / 8 }
+
+// Word returns a word of an aggregation's row; types.Words says what each holds.
+func (v Value) Word(i int) uint64 { return binary.NativeEndian.Uint64(v.Raw[i*8:]) }
+
+func (v Value) setWord(i int, word uint64) { binary.NativeEndian.PutUint64(v.Raw[i*8:], word) }
+
+// Average returns the mean of an avg or stats row by integer division, 0 when nothing was counted.
+func (v Value) Average() uint64 {
+	total, n := v.Word(0), v.Word(1)
+	if n == 0 {
+		return 0
+	}
+	if v.Type.Signed {
+		return uint64(int64(total) / int64(n))
+	}
+	return total / n
+}
+
+// Total returns the number of events in a histogram.
+func (v Value) Total() uint64 {
+	total := uint64(0)
+	for i := range v.Words() {
+		total += v.Word(i)
+	}
+	return total
+}
+
+// Empty reports whether no event went into an aggregation. Other values are never empty.
+func (v Value) Empty() bool {
+	switch v.Type.Kind {
+	case types.Sum, types.Avg, types.Stats, types.Min, types.Max:
+		return v.Word(1) == 0
+	}
+	return v.Type.Aggregation() && isZero(v.Raw)
+}
+
+func isZero(raw []byte) bool {
+	for _, b := range raw {
+		if b != 0 {
+			return false
+		}
+	}
+	return true
+}
