@@ -1,0 +1,180 @@
+// Package builtin is the table: every function, variable, aggregation, probe type and setting of
+// the language is one entry here, and nothing else in ponytrace knows any of them by name.
+//
+// An entry says how it is written (Signature), what it means (Doc), shows one use that a test
+// compiles (Example), names the first kernel that has what it needs (Since), says what type it has
+// (a Check or Type hook, called by sema) and how it is computed (a Lower hook, called by lower).
+// The readers are sema, lower, `ponytrace help`, the Reference of spec.md and the generator of
+// random programs; adding a function touches one file of this package and one golden.
+//
+// # Hooks
+//
+// Check sees the arguments through a Checker: their types, and their values where these are known
+// at compile time. It reports errors there and returns the type of the result. It may run several
+// times for one call, since the types of maps are found by repetition, so it keeps no state.
+//
+// Lower appends to the IR through a Lowering. A scalar result is returned as a value. A result
+// that lives in memory (comm, str) is written where the caller wants it (Into): straight into the
+// key, the variable or the ring buffer record, never copied.
+//
+// Helper numbers and meanings are those of the kernel's uapi header:
+// https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/bpf.h
+package builtin
+
+import (
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Info is what every entry has.
+type Info struct {
+	Name      string
+	Signature string // "hist(int n)"; for a variable its type
+	Doc       string // one or more sentences
+	Example   string // a whole script
+	Since     string // the first kernel that has it; empty: every supported one (5.10)
+}
+
+// Function is a function that can be called in a clause.
+type Function struct {
+	Info
+	MinArgs, MaxArgs int // MaxArgs < 0: any number
+	// Check reports wrong arguments and returns the type of the result.
+	Check func(c Checker, call *lang.Call) *types.Type
+	// Lower computes a scalar, or does what the statement says and returns nil.
+	Lower func(l Lowering, call *lang.Call) *ir.Value
+	// Into writes a result that lives in memory; exactly one of Lower and Into is set.
+	Into func(l Lowering, call *lang.Call, to Place)
+	// ParameterText: a positional parameter as the only argument is meant as text.
+	ParameterText bool
+	// Ends: nothing of the clause runs once the function was called.
+	Ends bool
+}
+
+// Variable is a word such as pid.
+type Variable struct {
+	Info
+	// Type returns the variable's type at the current probe, or nil after reporting why it has none.
+	Type  func(c Checker, name *lang.Name) *types.Type
+	Lower func(l Lowering, name *lang.Name) *ir.Value
+	Into  func(l Lowering, to Place)
+	// Argument is set when the meaning depends on the traced function, so that a clause that uses
+	// the variable is compiled once for each function.
+	Argument bool
+	// ProbeName is set when the variable tells attach points of one program apart.
+	ProbeName bool
+	// Fills: Into writes every byte of the type, padding included.
+	Fills bool
+}
+
+// Aggregation is a function that can only be assigned to a map.
+type Aggregation struct {
+	Info
+	MinArgs, MaxArgs int
+	Check            func(c Checker, call *lang.Call) *types.Type
+	// Update adds one observation to the row at row.
+	Update func(l Lowering, call *lang.Call, kind *types.Type, row Place)
+}
+
+// Setting is a name of the config block, or of an environment variable PONYTRACE_<NAME> or BPFTRACE_<NAME>.
+type Setting struct {
+	Info
+	Default string
+	// Apply stores a value, or returns what is wrong with it.
+	Apply func(s *Settings, value string) error
+}
+
+// Settings are the values of the config block.
+type Settings struct {
+	object.Settings
+	MaxStringSize int
+	MaxMapKeys    int
+	MissingProbes string // "error", "warn", "ignore"
+	Usage         string
+}
+
+// Place is memory that a value is written to or an aggregation lives in.
+type Place struct {
+	Space   ir.Space
+	Address *ir.Value
+	Offset  int
+}
+
+// Checker is what Check and Type hooks may ask of sema.
+type Checker interface {
+	Target() *target.Target
+	Settings() *Settings
+	// Type returns the type of an expression. It is types.NoValue where an error was reported already
+	// or the type of a map is not known yet: then nothing more is to be reported.
+	Type(e lang.Expr) *types.Type
+	// Integer and Text return the value of an expression that is known at compile time.
+	Integer(e lang.Expr) (int64, bool)
+	Text(e lang.Expr) (string, bool)
+	// Key returns the types of a map's key parts; false when the map was not assigned yet.
+	Key(m *lang.Map) ([]*types.Type, bool)
+	// CheckKey checks the key of a map reference as if the map were read there.
+	CheckKey(m *lang.Map)
+	// Scope is the probe that the clause is checked for.
+	Scope() *Scope
+	Errorf(span lang.Span, format string, args ...any)
+	// Hint adds a suggestion to the last error.
+	Hint(format string, args ...any)
+}
+
+// Scope describes the attach point that a clause is compiled for.
+type Scope struct {
+	Probe     *ProbeType
+	Mechanism object.Mechanism
+	// Function is the traced kernel function when there is exactly one and BTF describes it.
+	Function *target.Function
+	// Tracepoint is the traced tracepoint when its fields are used.
+	Tracepoint *target.Tracepoint
+	// ProbeName is the index of the attach point's text; -1 when the attach cookie holds it.
+	ProbeName int
+	// Symbols counts the functions that the program is attached to.
+	Symbols int
+}
+
+// Lowering is what Lower hooks may ask of lower.
+type Lowering interface {
+	IR() *ir.Builder
+	Target() *target.Target
+	Settings() *Settings
+	Scope() *Scope
+	Type(e lang.Expr) *types.Type
+	Integer(e lang.Expr) (int64, bool)
+	Text(e lang.Expr) (string, bool)
+	// Value computes a scalar expression in 64 bits.
+	Value(e lang.Expr) *ir.Value
+	// Store writes the value of any expression as its type says. Strings are padded with zeroes when pad is set.
+	Store(e lang.Expr, to Place, pad bool)
+	// Pointer returns the address of a place as one value.
+	Pointer(p Place) *ir.Value
+	// Emit sends an event whose fields are the given expressions.
+	Emit(event *object.Event, fields ...lang.Expr)
+	// Map returns the map behind an expression that Check accepted as one.
+	Map(e lang.Expr) *object.Map
+	// MapKey evaluates the key of a keyed map reference into frame memory.
+	MapKey(e *lang.Map) *ir.Value
+	// Temporary reserves zeroed frame memory.
+	Temporary(name string, size int) Place
+	// SetData and Data write and read a 64-bit word of the kernel map "data".
+	SetData(offset int, value *ir.Value)
+	Data(offset int) *ir.Value
+}
+
+// FunctionNamed, VariableNamed, AggregationNamed, SettingNamed and ProbeNamed look an entry up; nil when there is none.
+func FunctionNamed(name string) *Function       { return functions[name] }
+func VariableNamed(name string) *Variable       { return variables[name] }
+func AggregationNamed(name string) *Aggregation { return aggregations[name] }
+func SettingNamed(name string) *Setting         { return settings[name] }
+func ProbeNamed(name string) *ProbeType         { return probes[name] }
+
+// helper shortens a call of a kernel helper in the hooks.
+func helper(l Lowering, id asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value {
+	return l.IR().Call(id, effect, args...)
+}

@@ -1,0 +1,197 @@
+package builtin
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// ProbeType is a kind of probe: what may stand before the first colon.
+type ProbeType struct {
+	Info
+	Aliases []string
+	// Parts is how many parts follow the name, at least and at most.
+	MinParts, MaxParts int
+	// Expand turns an attach point into sites, or reports why it cannot.
+	Expand func(x Expansion, at At) []*Site
+}
+
+// At is an attach point as written.
+type At struct {
+	Probe *ProbeType
+	Parts []Part // without the name of the type
+	Span  lang.Span
+}
+
+// Part is one text between colons.
+type Part struct {
+	Text string
+	Span lang.Span
+}
+
+// Site is one program that a clause compiles to, with the attach points it serves.
+type Site struct {
+	Scope    Scope
+	Type     ebpf.ProgramType
+	Attach   ebpf.AttachType
+	AttachTo string
+	Points   []object.Point
+}
+
+// Expansion is what Expand hooks may ask of sema.
+type Expansion interface {
+	Target() *target.Target
+	// UsesArguments: the clause reads what depends on the traced function.
+	UsesArguments() bool
+	// UsesProbeName: the clause reads probe or func.
+	UsesProbeName() bool
+	// Mechanism is what --attach forces; empty leaves the choice to us.
+	Mechanism() string
+	// Refused reports that this kernel refused to load or attach the cheaper program for the point.
+	Refused(probe string) bool
+	// Missing reports an attach point that does not exist, as the setting missing_probes says.
+	Missing(span lang.Span, near []string, format string, args ...any)
+	Errorf(span lang.Span, format string, args ...any)
+	Hint(format string, args ...any)
+	// Renamed tells the user that a function is gone and that its successor is traced, or refuses that.
+	Renamed(span lang.Span, old, successor, since string)
+	// Notice tells the user something on standard error, once.
+	Notice(format string, args ...any)
+}
+
+var probeList = []*ProbeType{
+	{
+		Info: Info{Name: "begin", Signature: "BEGIN",
+			Doc:     "Fires once, before any other probe is attached.",
+			Example: `BEGIN { printf("Tracing...\n") }`},
+		Aliases: []string{"BEGIN"},
+		Expand:  runAt(object.AtBegin),
+	},
+	{
+		Info: Info{Name: "end", Signature: "END",
+			Doc:     "Fires once, after every other probe is detached.",
+			Example: `END { printf("done\n") }`},
+		Aliases: []string{"END"},
+		Expand:  runAt(object.AtEnd),
+	},
+	{
+		Info: Info{Name: "interval", Signature: "interval:UNIT:N, interval:Ns",
+			Doc:     "Fires regularly: interval:s:1, interval:ms:100, interval:us:500, interval:hz:5, interval:1s.",
+			Example: `interval:s:1 { print(@); clear(@) } kprobe:vfs_read { @ = count() }`},
+		Aliases:  []string{"i"},
+		MinParts: 1, MaxParts: 2, Expand: expandInterval,
+	},
+	{
+		Info: Info{Name: "profile", Signature: "profile:UNIT:N",
+			Doc:     "Fires regularly on every CPU, in whatever runs there: profile:hz:99, profile:ms:10.",
+			Example: `profile:hz:99 { @[comm] = count() }`},
+		Aliases:  []string{"p"},
+		MinParts: 1, MaxParts: 2, Expand: expandProfile,
+	},
+	{
+		Info: Info{Name: "kprobe", Signature: "kprobe:FUNCTION[+OFFSET]",
+			Doc:     "Fires when a kernel function is entered. The name may hold * ? and [...]. Attached through fentry where the kernel can.",
+			Example: `kprobe:vfs_read { @ = hist(arg2) }`},
+		Aliases:  []string{"k"},
+		MinParts: 1, MaxParts: 1, Expand: expandFunction(entryMechanisms),
+	},
+	{
+		Info: Info{Name: "kretprobe", Signature: "kretprobe:FUNCTION",
+			Doc:     "Fires when a kernel function returns. Attached through fexit where the kernel can.",
+			Example: `kretprobe:vfs_read { @ = hist(retval) }`},
+		Aliases:  []string{"kr"},
+		MinParts: 1, MaxParts: 1, Expand: expandFunction(returnMechanisms),
+	},
+	{
+		Info: Info{Name: "tracepoint", Signature: "tracepoint:CATEGORY:NAME",
+			Doc:     "Fires at a static tracepoint of the kernel. The name may hold * ? and [...].",
+			Example: `tracepoint:sched:sched_switch { @[args.next_comm] = count() }`},
+		Aliases:  []string{"t"},
+		MinParts: 2, MaxParts: 2, Expand: expandTracepoint,
+	},
+}
+
+// rawSite is the program for what the runtime runs itself, and for raw tracepoints.
+func rawSite(at At, point object.Point) *Site {
+	return &Site{
+		Scope:  Scope{Probe: at.Probe, Mechanism: point.Mechanism},
+		Type:   ebpf.RawTracepoint,
+		Points: []object.Point{point},
+	}
+}
+
+func runAt(when object.When) func(Expansion, At) []*Site {
+	return func(_ Expansion, at At) []*Site {
+		return []*Site{rawSite(at, object.Point{Probe: at.Probe.Name, Mechanism: object.Run, When: when})}
+	}
+}
+
+// expandInterval makes a program that the runtime runs by its own timer. Rejected: a perf event
+// on one CPU, which interrupts whoever runs there and takes milliseconds to detach.
+func expandInterval(x Expansion, at At) []*Site {
+	period, ok := parsePeriod(x, at)
+	if !ok {
+		return nil
+	}
+	point := object.Point{Probe: at.Span.Text(), Mechanism: object.Run, When: object.AtInterval, Period: period}
+	return []*Site{rawSite(at, point)}
+}
+
+func expandProfile(x Expansion, at At) []*Site {
+	period, ok := parsePeriod(x, at)
+	if !ok {
+		return nil
+	}
+	point := object.Point{Probe: at.Span.Text(), Mechanism: object.Profile, Period: period}
+	return []*Site{{
+		Scope:  Scope{Probe: at.Probe, Mechanism: object.Profile},
+		Type:   ebpf.PerfEvent,
+		Points: []object.Point{point},
+	}}
+}
+
+var periodUnits = map[string]time.Duration{
+	"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond, "ns": time.Nanosecond,
+}
+
+// shortestPeriod keeps a typing error from taking the machine.
+const shortestPeriod = 10 * time.Microsecond
+
+// parsePeriod reads `s:1`, `hz:99` or `1s`.
+func parsePeriod(x Expansion, at At) (time.Duration, bool) {
+	unit, number := splitPeriod(at.Parts)
+	n, err := strconv.ParseInt(number.Text, 10, 64)
+	if err != nil || n <= 0 {
+		x.Errorf(number.Span, "%q is not a positive number", number.Text)
+		return 0, false
+	}
+	scale, known := periodUnits[unit.Text]
+	period := time.Duration(n) * scale
+	if unit.Text == "hz" {
+		known, period = true, time.Second/time.Duration(n)
+	}
+	switch {
+	case !known:
+		x.Errorf(unit.Span, "%q is no unit of time: s, ms, us, ns or hz", unit.Text)
+		return 0, false
+	case period < shortestPeriod || n > int64(24*365*time.Hour):
+		x.Errorf(at.Span, "the period must be between %v and a year", shortestPeriod)
+		return 0, false
+	}
+	return period, true
+}
+
+func splitPeriod(parts []Part) (unit, number Part) {
+	if len(parts) == 2 {
+		return parts[0], parts[1]
+	}
+	text, digits := parts[0].Text, 0
+	for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
+		digits++
+	}
+	return Part{Text: text[digits:], Span: parts[0].Span}, Part{Text: text[:digits], Span: parts[0].Span}
+}

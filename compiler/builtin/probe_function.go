@@ -1,0 +1,174 @@
+package builtin
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+)
+
+// mechanisms are the ways to trace one end of kernel functions, cheapest last.
+type mechanisms struct {
+	plain, multi, tracing object.Mechanism
+	tracingAttach         ebpf.AttachType
+	tracingName           string
+}
+
+var (
+	entryMechanisms  = mechanisms{object.Kprobe, object.KprobeMulti, object.Fentry, ebpf.AttachTraceFEntry, "fentry"}
+	returnMechanisms = mechanisms{object.Kretprobe, object.KretprobeMulti, object.Fexit, ebpf.AttachTraceFExit, "fexit"}
+)
+
+// maxTypedFunctions bounds how many programs one clause compiles to when its arguments must be typed
+// function by function; above it they are plain numbers.
+const maxTypedFunctions = 512
+
+// functionSites makes the sites of one attach point.
+type functionSites struct {
+	Expansion
+	mechanisms
+	at     At
+	offset uint64
+}
+
+func expandFunction(m mechanisms) func(Expansion, At) []*Site {
+	return func(x Expansion, at At) []*Site {
+		f := &functionSites{Expansion: x, mechanisms: m, at: at}
+		pattern, ok := f.split(at.Parts[0])
+		if !ok {
+			return nil
+		}
+		names := f.names(pattern)
+		switch {
+		case len(names) == 0:
+			return nil
+		case len(names) == 1:
+			return f.one(names[0])
+		case x.UsesArguments() && len(names) <= maxTypedFunctions:
+			return f.each(names)
+		}
+		return f.many(names)
+	}
+}
+
+// split takes the offset off `function+0x10`.
+func (f *functionSites) split(part Part) (pattern string, ok bool) {
+	pattern, offset, found := strings.Cut(part.Text, "+")
+	if !found {
+		return pattern, true
+	}
+	n, err := strconv.ParseUint(offset, 0, 32)
+	if err != nil || f.plain != object.Kprobe {
+		f.Errorf(part.Span, "only a kprobe takes an offset, a number of bytes: kprobe:%s+0x10", pattern)
+		return "", false
+	}
+	f.offset = n
+	return pattern, true
+}
+
+// names resolves what is written to traceable functions, successors of renamed ones included.
+func (f *functionSites) names(pattern string) []string {
+	span := f.at.Parts[0].Span
+	if strings.ContainsAny(pattern, "*?[") {
+		names, err := f.Target().MatchFunctions(pattern)
+		if err != nil {
+			f.Errorf(span, "%v", err)
+		} else if len(names) == 0 {
+			f.Missing(span, nil, "no traceable kernel function matches %s", pattern)
+		}
+		return names
+	}
+	if f.Target().Traceable(pattern) {
+		return []string{pattern}
+	}
+	if rename, ok := f.Target().Successor(pattern); ok {
+		f.Renamed(span, pattern, rename.New, rename.Since)
+		return []string{rename.New}
+	}
+	f.Missing(span, f.Target().Nearest(pattern), "this kernel has no traceable function %s", pattern)
+	return nil
+}
+
+func (f *functionSites) probe(name string) string {
+	if f.offset > 0 {
+		return f.at.Probe.Name + ":" + name + "+" + strconv.FormatUint(f.offset, 10)
+	}
+	return f.at.Probe.Name + ":" + name
+}
+
+func (f *functionSites) each(names []string) []*Site {
+	var sites []*Site
+	for _, name := range names {
+		sites = append(sites, f.one(name)...)
+	}
+	return sites
+}
+
+// one traces a single function by the cheapest mechanism that serves it.
+func (f *functionSites) one(name string) []*Site {
+	var function *target.Function
+	if f.UsesArguments() || f.wantsTracing(name) {
+		function, _ = f.Target().Function(name)
+	}
+	if f.offset > 0 {
+		function = nil
+	}
+	site := f.site(f.plain, name, function)
+	if function != nil && f.wantsTracing(name) && tracingServes(function) {
+		site = f.site(f.tracing, name, function)
+		site.Type, site.Attach, site.AttachTo = ebpf.Tracing, f.tracingAttach, name
+	}
+	return []*Site{site}
+}
+
+func (f *functionSites) site(m object.Mechanism, name string, function *target.Function) *Site {
+	return &Site{
+		Scope:  Scope{Probe: f.at.Probe, Mechanism: m, Function: function, Symbols: 1},
+		Type:   ebpf.Kprobe,
+		Points: []object.Point{{Probe: f.probe(name), Mechanism: m, Symbols: []string{name}, Offset: f.offset}},
+	}
+}
+
+func (f *functionSites) wantsTracing(name string) bool {
+	if f.offset > 0 || f.Refused(f.probe(name)) {
+		return false
+	}
+	if forced := f.Mechanism(); forced != "" {
+		return forced == f.tracingName || forced == "fentry"
+	}
+	return f.Target().Features.Fentry
+}
+
+// tracingServes refuses functions with arguments that have no word of their own in the context.
+func tracingServes(function *target.Function) bool {
+	for _, param := range function.Params {
+		if param.Slot < 0 {
+			return false
+		}
+	}
+	return !function.Variadic
+}
+
+// many traces functions through one program: by one link where the kernel has kprobe_multi, else
+// one kprobe each. Without attach cookies only a program of its own knows where it is.
+func (f *functionSites) many(names []string) []*Site {
+	if f.Target().Features.KprobeMulti && f.Mechanism() != "kprobe" {
+		site := f.site(f.multi, names[0], nil)
+		site.Attach = ebpf.AttachTraceKprobeMulti
+		site.Points[0].Probe, site.Points[0].Symbols = f.at.Span.Text(), names
+		site.Scope.Symbols = len(names)
+		return []*Site{site}
+	}
+	if f.UsesProbeName() && !f.Target().Features.AttachCookie {
+		return f.each(names)
+	}
+	site := f.site(f.plain, names[0], nil)
+	site.Scope.Symbols = len(names)
+	site.Points = nil
+	for _, name := range names {
+		site.Points = append(site.Points, object.Point{Probe: f.probe(name), Mechanism: f.plain, Symbols: []string{name}})
+	}
+	return []*Site{site}
+}

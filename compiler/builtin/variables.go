@@ -1,0 +1,144 @@
+package builtin
+
+import (
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// commSize is TASK_COMM_LEN of include/linux/sched.h.
+const commSize = 16
+
+func always(t *types.Type) func(Checker, *lang.Name) *types.Type {
+	return func(Checker, *lang.Name) *types.Type { return t }
+}
+
+var processVariables = []*Variable{
+	{
+		Info: Info{Name: "pid", Signature: "uint32",
+			Doc:     "The process ID of the current thread, as user space sees it (the kernel's tgid).",
+			Example: `kprobe:vfs_read { @[pid] = count() }`},
+		Type: always(types.Uint32), Lower: upperHalf(asm.FnGetCurrentPidTgid),
+	},
+	{
+		Info: Info{Name: "tid", Signature: "uint32",
+			Doc:     "The ID of the current thread (the kernel's pid).",
+			Example: `kprobe:vfs_read { @start[tid] = nsecs }`},
+		Type: always(types.Uint32), Lower: lowerHalf(asm.FnGetCurrentPidTgid),
+	},
+	{
+		Info: Info{Name: "uid", Signature: "uint32",
+			Doc:     "The user ID of the current thread.",
+			Example: `kprobe:vfs_read { @[uid] = count() }`},
+		Type: always(types.Uint32), Lower: lowerHalf(asm.FnGetCurrentUidGid),
+	},
+	{
+		Info: Info{Name: "gid", Signature: "uint32",
+			Doc:     "The group ID of the current thread.",
+			Example: `kprobe:vfs_read { @[gid] = count() }`},
+		Type: always(types.Uint32), Lower: upperHalf(asm.FnGetCurrentUidGid),
+	},
+	{
+		Info: Info{Name: "comm", Signature: "string[16]",
+			Doc:     "The name of the current thread, at most 15 characters.",
+			Example: `kprobe:vfs_read /comm == "cat"/ { @ = count() }`},
+		Type: always(types.NewString(commSize)), Fills: true,
+		Into: func(l Lowering, to Place) {
+			helper(l, asm.FnGetCurrentComm, ir.Writes, l.Pointer(to), l.IR().Const(commSize))
+		},
+	},
+	{
+		Info: Info{Name: "cpu", Signature: "uint32",
+			Doc:     "The number of the CPU that runs the probe.",
+			Example: `kprobe:vfs_read { @[cpu] = count() }`},
+		Type:  always(types.Uint32),
+		Lower: func(l Lowering, _ *lang.Name) *ir.Value { return helper(l, asm.FnGetSmpProcessorId, ir.Invariant) },
+	},
+	{
+		Info: Info{Name: "curtask", Signature: "struct task_struct *",
+			Doc:     "The kernel's description of the current thread.",
+			Example: `kprobe:vfs_read { @[curtask->tgid] = count() }`},
+		Type: currentTaskType, Lower: lowerCurrentTask,
+	},
+	{
+		Info: Info{Name: "probe", Signature: "probe name",
+			Doc:     "The attach point that fired, as a script would write it.",
+			Example: `kprobe:vfs_read,kprobe:vfs_write { @[probe] = count() }`},
+		Type: always(types.Probe), Lower: lowerProbeName, ProbeName: true,
+	},
+	{
+		Info: Info{Name: "func", Signature: "probe name",
+			Doc:     "The name of the traced function.",
+			Example: `kprobe:vfs_* { @[func] = count() }`},
+		Type: functionNameType, Lower: lowerProbeName, ProbeName: true,
+	},
+}
+
+var timeVariables = []*Variable{
+	{
+		Info: Info{Name: "nsecs", Signature: "uint64",
+			Doc:     "Nanoseconds of the monotonic clock, which starts at boot and stands still while the machine sleeps.",
+			Example: `kprobe:vfs_read { @start[tid] = nsecs }`},
+		Type:  always(types.Uint64),
+		Lower: func(l Lowering, _ *lang.Name) *ir.Value { return helper(l, asm.FnKtimeGetNs, ir.Reads) },
+	},
+	{
+		Info: Info{Name: "elapsed", Signature: "uint64",
+			Doc:     "Nanoseconds since ponytrace began to trace.",
+			Example: `interval:s:1 { printf("%d s\n", elapsed / 1s) }`},
+		Type: always(types.Uint64),
+		Lower: func(l Lowering, _ *lang.Name) *ir.Value {
+			now := helper(l, asm.FnKtimeGetNs, ir.Reads)
+			return l.IR().Binary(ir.Sub, now, l.Data(object.DataStart))
+		},
+	},
+}
+
+func upperHalf(id asm.BuiltinFunc) func(Lowering, *lang.Name) *ir.Value {
+	return func(l Lowering, _ *lang.Name) *ir.Value {
+		return l.IR().Binary(ir.ShiftRight, helper(l, id, ir.Invariant), l.IR().Const(32))
+	}
+}
+
+func lowerHalf(id asm.BuiltinFunc) func(Lowering, *lang.Name) *ir.Value {
+	return func(l Lowering, _ *lang.Name) *ir.Value {
+		return l.IR().Extend(helper(l, id, ir.Invariant), 4, false)
+	}
+}
+
+func currentTaskType(c Checker, _ *lang.Name) *types.Type {
+	task, ok := c.Target().Struct("struct", "task_struct")
+	if !ok {
+		return types.NewPointer(nil)
+	}
+	pointer := types.NewPointer(task)
+	pointer.Trusted = c.Target().Features.TaskPointer
+	return pointer
+}
+
+// lowerCurrentTask prefers bpf_get_current_task_btf (5.11), whose result can be loaded through directly.
+func lowerCurrentTask(l Lowering, _ *lang.Name) *ir.Value {
+	if l.Target().Features.TaskPointer {
+		return helper(l, asm.FnGetCurrentTaskBtf, ir.Invariant)
+	}
+	return helper(l, asm.FnGetCurrentTask, ir.Invariant)
+}
+
+func functionNameType(c Checker, name *lang.Name) *types.Type {
+	if c.Scope().Symbols == 0 {
+		c.Errorf(name.Span, "func is not known here: a %s probe traces no function", c.Scope().Probe.Name)
+		return nil
+	}
+	return types.FunctionName
+}
+
+// lowerProbeName gives a constant where the program has one attach point, else what the runtime
+// put into the attach cookie.
+func lowerProbeName(l Lowering, _ *lang.Name) *ir.Value {
+	if n := l.Scope().ProbeName; n >= 0 {
+		return l.IR().Const(int64(n))
+	}
+	return helper(l, asm.FnGetAttachCookie, ir.Invariant, l.IR().Context())
+}

@@ -1,0 +1,187 @@
+// Package compiler turns a parsed script into programs and maps that a kernel can load.
+//
+// Compile is a function of the script, the target and the options: the same input gives the same
+// bytes on every machine. It asks the machine nothing; the Target holds all that it may know of one, and package
+// runtime/detect makes the live Target.
+//
+// The passes, in order:
+//
+//	sema    names, types, attach points                  compiler/internal/sema
+//	lower   typed syntax to IR, through the table         compiler/internal/lower, compiler/builtin
+//	opt     IR to better IR                               compiler/internal/opt
+//	bpf     IR to eBPF instructions                       compiler/internal/bpf
+//
+// What the user did wrong is returned as lang.Diagnostics; what we did wrong panics with an *ir.Error,
+// which is recovered here and names the line of the script.
+package compiler
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/internal/bpf"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/internal/lower"
+	"github.com/ponytrace/ponytrace/compiler/internal/opt"
+	"github.com/ponytrace/ponytrace/compiler/internal/sema"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Options are what the command line adds to a script.
+type Options struct {
+	Args        []string                 // positional parameters
+	Attach      string                   // the mechanism to use for kernel functions and tracepoints; empty: the cheapest
+	Refused     map[string]bool          // attach points (object.Point.Probe) for which the kernel refused the cheaper program
+	Strict      bool                     // renamed functions are errors
+	Environment func(name string) string // environment variables that hold settings; nil: none
+	Unoptimised bool
+	// Stage, when set, is given the text of each stage: "types", "ir", "opt", "asm" of every clause.
+	Stage func(stage, name, text string)
+}
+
+// UsageError carries the usage text of a script whose parameters are wrong.
+type UsageError = sema.UsageError
+
+// Compile returns the object, or an error that is lang.Diagnostics, a *UsageError or an internal error.
+func Compile(script *lang.Script, machine *target.Target, options Options) (result *object.Object, err error) {
+	defer ir.Catch(&err)
+	info, err := sema.Check(script, machine, sema.Options{
+		Args: options.Args, Mechanism: options.Attach, Refused: options.Refused,
+		Strict: options.Strict, Environment: options.Environment,
+	})
+	if err != nil {
+		return nil, err
+	}
+	unit := lower.NewUnit(info, machine)
+	out := &object.Object{
+		ProbeNames: info.ProbeNames,
+		Kernel:     map[string]*ebpf.MapSpec{},
+		Stride:     unit.Layout.Stride,
+		Settings:   info.Settings.Settings,
+		Notices:    info.Notices,
+	}
+	for i, instance := range info.Instances {
+		program, err := compileClause(unit, instance, i, out, options)
+		if err != nil {
+			return nil, err
+		}
+		out.Programs = append(out.Programs, program)
+	}
+	out.Events = unit.Events
+	addMaps(out, unit)
+	return out, nil
+}
+
+func compileClause(unit *lower.Unit, instance *sema.Instance, number int, out *object.Object, options Options) (*object.Program, error) {
+	name := programName(instance.Site, number)
+	stage := func(stage, text string) {
+		if options.Stage != nil {
+			options.Stage(stage, name, text)
+		}
+	}
+	f := unit.Clause(instance, name)
+	stage("ir", f.String())
+	if options.Unoptimised {
+		opt.Reachable(f)
+	} else {
+		opt.Run(f)
+	}
+	stage("opt", f.String())
+	scratch := fmt.Sprintf("%s%d", object.ScratchMap, number)
+	code, err := bpf.Generate(f, bpf.Options{CPUs: lower.CPURows(unit.Target), ScratchMap: scratch})
+	if err != nil {
+		return nil, err
+	}
+	stage("asm", fmt.Sprint(code.Instructions))
+	if code.ScratchSize > 0 {
+		out.Kernel[scratch] = slots(scratch, code.ScratchSize*lower.CPURows(unit.Target))
+	}
+	return &object.Program{
+		Name: name, Type: instance.Site.Type, Attach: instance.Site.Attach, AttachTo: instance.Site.AttachTo,
+		Instructions: code.Instructions, Points: instance.Site.Points, Lines: code.Lines, Clause: instance.Clause.Span,
+	}, nil
+}
+
+// programName fits the kernel's 15 characters: the number keeps it unique, the rest tells people.
+func programName(site *builtin.Site, number int) string {
+	text := site.Points[0].Probe
+	text = text[strings.LastIndexByte(text, ':')+1:]
+	clean := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, text)
+	name := fmt.Sprintf("p%d_%s", number, clean)
+	return name[:min(len(name), 15)]
+}
+
+// slots is an array of one element that user space can map.
+func slots(name string, size int) *ebpf.MapSpec {
+	return &ebpf.MapSpec{
+		Name: name, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(max((size+7)/8*8, 8)), MaxEntries: 1,
+		Flags: mappable,
+	}
+}
+
+// BPF_F_MMAPABLE and BPF_F_NO_PREALLOC of include/uapi/linux/bpf.h.
+const (
+	mappable      = 1 << 10
+	noPreallocate = 1
+)
+
+func addMaps(out *object.Object, unit *lower.Unit) {
+	out.Kernel[object.DataMap] = slots(object.DataMap, unit.Layout.Data)
+	if unit.Layout.PerCPU > 0 {
+		out.Kernel[object.PerCPUMap] = slots(object.PerCPUMap, unit.Layout.Stride*lower.CPURows(unit.Target))
+	}
+	if unit.Zeroes > 0 {
+		out.Kernel[object.ZeroMap] = slots(object.ZeroMap, unit.Zeroes)
+	}
+	if len(unit.Events) > 0 {
+		out.Kernel[object.EventsMap] = &ebpf.MapSpec{
+			Name: object.EventsMap, Type: ebpf.RingBuf, MaxEntries: ringSize(out.Settings.RingBufferPages, unit.Target.PageSize),
+		}
+	}
+	for _, m := range unit.Maps {
+		out.Maps = append(out.Maps, m)
+		if m.Kernel != "" {
+			out.Kernel[m.Kernel] = hash(m, unit.Target)
+		}
+	}
+	slices.SortFunc(out.Maps, func(a, b *object.Map) int { return strings.Compare(a.Name, b.Name) })
+}
+
+func hash(m *object.Map, machine *target.Target) *ebpf.MapSpec {
+	spec := &ebpf.MapSpec{
+		Name: mapName(m.Name), Type: ebpf.Hash,
+		KeySize: uint32(m.Key.Size), ValueSize: uint32((m.Value.Size + 7) / 8 * 8), MaxEntries: uint32(m.MaxEntries),
+	}
+	if m.Storage == object.CPUHash {
+		spec.Type = ebpf.PerCPUHash
+	}
+	if !lower.Preallocates(machine) {
+		spec.Flags = noPreallocate
+	}
+	return spec
+}
+
+// mapName is what tools such as bpftool show: letters, digits and underscores, at most 15.
+func mapName(name string) string {
+	name = "at_" + name
+	return name[:min(len(name), 15)]
+}
+
+// ringSize is a power of two of at least a page.
+func ringSize(pages, page int) uint32 {
+	size := max(page, 4096)
+	for size < pages*4096 {
+		size *= 2
+	}
+	return uint32(size)
+}

@@ -1,0 +1,236 @@
+package lower
+
+import (
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/internal/sema"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+func (f *function) block(b *lang.Block) {
+	for _, s := range b.Statements {
+		f.b.Span = s.Range()
+		f.statement(s)
+	}
+}
+
+func (f *function) statement(s lang.Statement) {
+	switch s := s.(type) {
+	case *lang.Block:
+		f.block(s)
+	case *lang.If:
+		f.branch(s)
+	case *lang.Return:
+		f.b.Return(f.b.Const(0))
+	case *lang.Assign:
+		f.assign(s)
+	case *lang.ExprStatement:
+		f.effect(s.X)
+	}
+}
+
+func (f *function) branch(s *lang.If) {
+	then, otherwise, join := f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock()
+	f.condition(s.Cond, then, otherwise)
+	f.b.Enter(then)
+	f.block(s.Then)
+	f.b.Jump(join)
+	f.b.Enter(otherwise)
+	if s.Else != nil {
+		f.statement(s.Else)
+	}
+	f.b.Jump(join)
+	f.b.Enter(join)
+}
+
+// effect evaluates an expression whose value nobody wants.
+func (f *function) effect(e lang.Expr) {
+	e = lang.Unparen(e)
+	if call, ok := e.(*lang.Call); ok {
+		if function := builtin.FunctionNamed(call.Name); function.Lower != nil {
+			function.Lower(hooks{f}, call)
+			return
+		}
+	}
+	if f.typeOf(e).Scalar() {
+		f.value(e)
+	}
+}
+
+// condition jumps to then or otherwise without making a 0 or 1 of the decision.
+func (f *function) condition(e lang.Expr, then, otherwise *ir.Block) {
+	e = lang.Unparen(e)
+	if n, known := (hooks{f}).Integer(e); known {
+		if n == 0 {
+			then = otherwise
+		}
+		f.b.Jump(then)
+		return
+	}
+	switch e := e.(type) {
+	case *lang.Unary:
+		if e.Op == "!" {
+			f.condition(e.X, otherwise, then)
+			return
+		}
+	case *lang.Binary:
+		if f.decides(e, then, otherwise) {
+			return
+		}
+	}
+	f.b.If(ir.NotEqual, f.value(e), f.b.Const(0), then, otherwise)
+}
+
+// decides handles the operators that are decisions; it reports whether e is one.
+func (f *function) decides(e *lang.Binary, then, otherwise *ir.Block) bool {
+	switch e.Op {
+	case "&&":
+		next := f.b.NewBlock()
+		f.condition(e.X, next, otherwise)
+		f.b.Enter(next)
+		f.condition(e.Y, then, otherwise)
+	case "||":
+		next := f.b.NewBlock()
+		f.condition(e.X, then, next)
+		f.b.Enter(next)
+		f.condition(e.Y, then, otherwise)
+	case "==", "!=", "<", "<=", ">", ">=":
+		f.compare(e, then, otherwise)
+	default:
+		return false
+	}
+	return true
+}
+
+func (f *function) compare(e *lang.Binary, then, otherwise *ir.Block) {
+	x, y := f.typeOf(e.X), f.typeOf(e.Y)
+	if e.Op == "!=" && (x.Kind == types.String || y.Kind == types.String) {
+		then, otherwise = otherwise, then
+	}
+	switch {
+	case x.Kind == types.ProbeName && y.Kind == types.String:
+		f.compareProbe(e.X, e.Y, then, otherwise)
+	case y.Kind == types.ProbeName && x.Kind == types.String:
+		f.compareProbe(e.Y, e.X, then, otherwise)
+	case x.Kind == types.String:
+		f.compareStrings(e.X, e.Y, then, otherwise)
+	default:
+		f.compareNumbers(e, sema.Signed(x, y), then, otherwise)
+	}
+}
+
+func (f *function) compareNumbers(e *lang.Binary, signed bool, then, otherwise *ir.Block) {
+	x, y := f.value(e.X), f.value(e.Y)
+	if e.Op == ">" || e.Op == ">=" {
+		x, y = y, x
+	}
+	op := ir.Less
+	switch e.Op {
+	case "==":
+		op = ir.Equal
+	case "!=":
+		op = ir.NotEqual
+	case "<=", ">=":
+		op = ir.LessEqual
+	}
+	f.b.If(signedCompare(op, signed), x, y, then, otherwise)
+}
+
+func signedCompare(op ir.Op, signed bool) ir.Op {
+	switch {
+	case signed && op == ir.Less:
+		return ir.SignedLess
+	case signed && op == ir.LessEqual:
+		return ir.SignedLessEqual
+	}
+	return op
+}
+
+// compareProbe compares indices: the texts are known here.
+func (f *function) compareProbe(name, text lang.Expr, then, otherwise *ir.Block) {
+	wanted, _ := (hooks{f}).Text(text)
+	value := f.value(name)
+	for i, probe := range f.unit.Info.ProbeNames {
+		if f.typeOf(name).Name != "" {
+			probe = probe[strings.LastIndexByte(probe, ':')+1:]
+		}
+		if probe == wanted {
+			next := f.b.NewBlock()
+			f.b.If(ir.Equal, value, f.b.Const(int64(i)), then, next)
+			f.b.Enter(next)
+		}
+	}
+	f.b.Jump(otherwise)
+}
+
+func (f *function) compareStrings(x, y lang.Expr, then, otherwise *ir.Block) {
+	if text, ok := (hooks{f}).Text(x); ok {
+		f.compareLiteral(y, text, then, otherwise)
+		return
+	}
+	if text, ok := (hooks{f}).Text(y); ok {
+		f.compareLiteral(x, text, then, otherwise)
+		return
+	}
+	size := (max(f.typeOf(x).Size, f.typeOf(y).Size) + 7) / 8 * 8
+	a, b := f.text(x, size), f.text(y, size)
+	for offset := 0; offset < size; offset += 8 {
+		next := f.b.NewBlock()
+		word := f.b.Load(a.Space, a.Address, a.Offset+offset, 8, false)
+		f.b.If(ir.Equal, word, f.b.Load(b.Space, b.Address, b.Offset+offset, 8, false), next, otherwise)
+		f.b.Enter(next)
+	}
+	f.b.Jump(then)
+}
+
+// text computes a string into frame memory of the size, padded with zeroes.
+func (f *function) text(e lang.Expr, size int) builtin.Place {
+	place := f.slotPlace(f.b.NewSlot("text", size))
+	f.store(e, place, types.NewString(size), true)
+	return place
+}
+
+// compareLiteral compares the bytes of the literal and its ending zero, in the largest pieces that fit.
+func (f *function) compareLiteral(e lang.Expr, literal string, then, otherwise *ir.Block) {
+	size := f.typeOf(e).Size
+	if len(literal) >= size {
+		f.b.Jump(otherwise)
+		return
+	}
+	place := f.slotPlace(f.b.NewSlot("text", size))
+	f.store(e, place, f.typeOf(e), false)
+	for _, piece := range pieces(literal + "\x00") {
+		next := f.b.NewBlock()
+		value := f.b.Load(place.Space, place.Address, place.Offset+piece.offset, piece.size, false)
+		f.b.If(ir.Equal, value, f.b.Const(piece.value), next, otherwise)
+		f.b.Enter(next)
+	}
+	f.b.Jump(then)
+}
+
+// piece is a part of a text as a number.
+type piece struct {
+	offset, size int
+	value        int64
+}
+
+// pieces cuts a text into words of 8, 4, 2 and 1 bytes, each aligned. All targets are little endian.
+func pieces(text string) []piece {
+	var list []piece
+	for offset := 0; offset < len(text); {
+		size := 8
+		for size > len(text)-offset {
+			size /= 2
+		}
+		var value uint64
+		for i := range size {
+			value |= uint64(text[offset+i]) << (8 * i)
+		}
+		list = append(list, piece{offset, size, int64(value)})
+		offset += size
+	}
+	return list
+}

@@ -1,0 +1,71 @@
+package lower
+
+import (
+	"math/bits"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/sema"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+// Layout is where the maps of a script live.
+type Layout struct {
+	maps   map[string]*object.Map
+	Data   int // bytes of the kernel map "data"
+	PerCPU int // bytes of a row of "percpu" in use
+	Stride int // bytes from row to row, a power of two
+}
+
+// preallocated bounds the memory of a per-CPU hash on kernels that must allocate all of it at once.
+const preallocated = 64 << 20
+
+// CPURows is the number of rows of the kernel map "percpu".
+func CPURows(machine *target.Target) int { return 1 << bits.Len(uint(max(machine.CPUs, 1)-1)) }
+
+// Preallocates reports whether hash maps must allocate their elements up front: before 6.1 an
+// allocation inside a probe could deadlock (https://git.kernel.org/torvalds/c/fba1a1c6c912).
+func Preallocates(machine *target.Target) bool { return !machine.Version.AtLeast(6, 1) }
+
+func newLayout(info *sema.Info, machine *target.Target) *Layout {
+	l := &Layout{maps: map[string]*object.Map{}, Data: object.DataHeader}
+	for _, m := range info.Maps {
+		if m.Value != nil {
+			l.maps[m.Name] = l.place(m, info, machine)
+		}
+	}
+	l.Stride = 1 << bits.Len(uint(max(l.PerCPU, 64)-1))
+	return l
+}
+
+func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *object.Map {
+	placed := &object.Map{Name: m.Name, Value: m.Value}
+	switch {
+	case len(m.Key) == 0 && m.Value.Aggregation():
+		placed.Storage, placed.Offset = object.CPUSlot, l.PerCPU
+		l.PerCPU += m.Value.Size
+	case len(m.Key) == 0:
+		placed.Storage, placed.Present, placed.Offset = object.Slot, l.Data, l.Data+8
+		l.Data += 8 + (m.Value.Size+7)/8*8
+	default:
+		key := types.NewLayout(0, m.Key...)
+		placed.Key, placed.Kernel, placed.Full = &key, "@"+m.Name, l.Data
+		placed.MaxEntries = info.Settings.MaxMapKeys
+		l.Data += 8
+		placed.Storage = object.Hash
+		if m.Value.Aggregation() {
+			placed.Storage = object.CPUHash
+			placed.MaxEntries = affordable(placed, machine)
+		}
+	}
+	return placed
+}
+
+// affordable keeps a preallocated map within its memory, at 1,024 keys or more.
+func affordable(m *object.Map, machine *target.Target) int {
+	if !Preallocates(machine) {
+		return m.MaxEntries
+	}
+	fits := preallocated / (m.Value.Size * max(machine.CPUs, 1))
+	return min(m.MaxEntries, max(fits, 1024))
+}

@@ -1,0 +1,218 @@
+// Package lower turns checked clauses into IR, calling the hooks of the table for everything that
+// has a name.
+//
+// # How values are held
+//
+// A scalar is one IR value, extended to 64 bits by its declared type. Everything else is memory and is
+// computed into the place where it is wanted: the key of a map, a variable's slot, the ring buffer
+// record. A struct is never copied: a member access computes an address (a reference) and loads only the leaf.
+//
+// # How kernel memory is read
+//
+// Through a pointer that the verifier knows by its BTF type (types.Type.Trusted) by a direct load; through
+// any other by bpf_probe_read_kernel or _user. Arithmetic on a trusted pointer is refused by the verifier, so
+// a cast to a number launders it first (launder).
+//
+// # How maps are updated
+//
+// A map without a key is a slot at a fixed address. A keyed map is looked up and updated in place; only a miss,
+// which is out of line, calls bpf_map_update_elem with BPF_NOEXIST and looks again, so that two CPUs
+// that insert the same key at once lose nothing. What cannot be inserted is counted.
+package lower
+
+import (
+	"math/bits"
+
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/internal/sema"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Unit is a script on its way to IR: what its clauses share.
+type Unit struct {
+	Info   *sema.Info
+	Target *target.Target
+	Maps   map[string]*object.Map
+	Events []*object.Event
+	Layout *Layout
+	// Zeroes is how many bytes of zeroes the programs copy from the kernel map "zero".
+	Zeroes int
+}
+
+// NewUnit lays the maps out.
+func NewUnit(info *sema.Info, machine *target.Target) *Unit {
+	layout := newLayout(info, machine)
+	return &Unit{Info: info, Target: machine, Maps: layout.maps, Layout: layout}
+}
+
+// function is one clause at one site.
+type function struct {
+	unit     *Unit
+	instance *sema.Instance
+	b        *ir.Builder
+	cells    map[*sema.Variable]*ir.Cell
+	slots    map[*sema.Variable]*ir.Slot
+}
+
+// Clause lowers an instance.
+func (u *Unit) Clause(instance *sema.Instance, name string) *ir.Func {
+	f := &function{
+		unit:     u,
+		instance: instance,
+		b:        ir.NewBuilder(name, instance.Clause.Span),
+		cells:    map[*sema.Variable]*ir.Cell{},
+		slots:    map[*sema.Variable]*ir.Slot{},
+	}
+	f.stopped()
+	if predicate := instance.Clause.Predicate; predicate != nil {
+		f.guard(func(body, done *ir.Block) { f.condition(predicate, body, done) })
+	}
+	f.block(instance.Clause.Body)
+	f.b.Return(f.b.Const(0))
+	return f.b.Func
+}
+
+// guard goes on in a new block where decide jumps to body, and returns 0 where it jumps to done.
+func (f *function) guard(decide func(body, done *ir.Block)) {
+	body, done := f.b.NewBlock(), f.b.NewBlock()
+	decide(body, done)
+	f.b.Enter(done)
+	f.b.Return(f.b.Const(0))
+	f.b.Enter(body)
+}
+
+// stopped lets a clause that ends the tracing do nothing once it has.
+func (f *function) stopped() {
+	ends := false
+	lang.Walk(f.instance.Clause.Body, func(node any) bool {
+		if call, ok := node.(*lang.Call); ok {
+			if function := builtin.FunctionNamed(call.Name); function != nil && function.Ends {
+				ends = true
+			}
+		}
+		return true
+	})
+	point := f.instance.Site.Points[0]
+	if !ends || point.Mechanism == object.Run && point.When != object.AtInterval {
+		return
+	}
+	f.guard(func(body, done *ir.Block) {
+		f.b.If(ir.Equal, f.Data(object.DataStopped), f.b.Const(0), body, done)
+	})
+}
+
+// hooks is the function as the table's hooks see it.
+type hooks struct{ *function }
+
+var _ builtin.Lowering = hooks{}
+
+func (h hooks) IR() *ir.Builder                   { return h.b }
+func (h hooks) Target() *target.Target            { return h.unit.Target }
+func (h hooks) Settings() *builtin.Settings       { return h.unit.Info.Settings }
+func (h hooks) Scope() *builtin.Scope             { return &h.instance.Site.Scope }
+func (h hooks) Type(e lang.Expr) *types.Type      { return h.typeOf(e) }
+func (h hooks) Value(e lang.Expr) *ir.Value       { return h.value(e) }
+func (h hooks) Map(e lang.Expr) *object.Map       { return h.unit.Maps[lang.Unparen(e).(*lang.Map).Name] }
+func (h hooks) MapKey(e *lang.Map) *ir.Value      { return h.key(e) }
+func (h hooks) Integer(e lang.Expr) (int64, bool) { return h.unit.Info.Constants.Integer(e) }
+func (h hooks) Text(e lang.Expr) (string, bool)   { return h.unit.Info.Constants.Text(e) }
+
+// Store writes the value of any expression as its own type says.
+func (h hooks) Store(e lang.Expr, to builtin.Place, pad bool) { h.store(e, to, h.typeOf(e), pad) }
+
+// Temporary reserves zeroed frame memory.
+func (h hooks) Temporary(name string, size int) builtin.Place {
+	place := h.slotPlace(h.b.NewSlot(name, size))
+	h.zero(place, size)
+	return place
+}
+
+func (f *function) typeOf(e lang.Expr) *types.Type { return f.instance.Types[e] }
+
+func (f *function) slotPlace(slot *ir.Slot) builtin.Place {
+	return builtin.Place{Space: ir.Frame, Address: f.b.SlotAddress(slot)}
+}
+
+// Pointer returns the address of a place as one value.
+func (f *function) Pointer(p builtin.Place) *ir.Value {
+	if p.Offset == 0 {
+		return p.Address
+	}
+	return f.b.Binary(ir.Add, p.Address, f.b.Const(int64(p.Offset)))
+}
+
+// SetData writes a word of the kernel map "data".
+func (f *function) SetData(offset int, value *ir.Value) {
+	f.b.Store(ir.MapValue, f.b.DataAddress(object.DataMap, offset), 0, 8, value)
+}
+
+// Data reads a word of the kernel map "data".
+func (f *function) Data(offset int) *ir.Value {
+	return f.b.Load(ir.MapValue, f.b.DataAddress(object.DataMap, offset), 0, 8, false)
+}
+
+// count increments a word of the kernel map "data".
+func (f *function) count(offset int) {
+	f.b.AtomicAdd(ir.MapValue, f.b.DataAddress(object.DataMap, offset), 0, f.b.Const(1))
+}
+
+// Emit sends an event: reserve, fill in place, submit. Scalars are computed before the reservation,
+// which keeps the record reserved for a short time only.
+func (f *function) Emit(event *object.Event, fields ...lang.Expr) {
+	parts := f.fieldTypes(event, fields)
+	event.Layout = types.NewLayout(8, parts...)
+	number := len(f.unit.Events)
+	f.unit.Events = append(f.unit.Events, event)
+	values := make([]*ir.Value, len(fields))
+	for i, field := range fields {
+		if parts[i].Scalar() {
+			values[i] = f.value(field)
+		}
+	}
+	sent, lost, join := f.b.NewBlock(), f.b.NewColdBlock(), f.b.NewBlock()
+	record := f.b.Call(asm.FnRingbufReserve, ir.Writes, f.b.MapPointer(object.EventsMap), f.b.Const(int64(event.Layout.Size)), f.b.Const(0))
+	f.b.If(ir.Equal, record, f.b.Const(0), lost, sent)
+	f.b.Enter(lost)
+	f.count(object.DataDropped)
+	f.b.Jump(join)
+	f.b.Enter(sent)
+	f.fill(record, event.Layout, number, fields, values)
+	f.b.Call(asm.FnRingbufSubmit, ir.Writes, record, f.Data(object.DataWakeup))
+	f.b.Jump(join)
+	f.b.Enter(join)
+}
+
+func (f *function) fieldTypes(event *object.Event, fields []lang.Expr) []*types.Type {
+	parts := make([]*types.Type, len(fields))
+	for i, field := range fields {
+		parts[i] = f.typeOf(field)
+		if event.Action == object.PrintKey {
+			parts[i] = event.Map.Key.Fields[i].Type
+		}
+	}
+	return parts
+}
+
+func (f *function) fill(record *ir.Value, layout types.Layout, number int, fields []lang.Expr, values []*ir.Value) {
+	f.b.Store(ir.Record, record, 0, 8, f.b.Const(int64(number)))
+	for i, field := range layout.Fields {
+		if values[i] != nil {
+			f.b.Store(ir.Record, record, field.Offset, field.Type.Size, values[i])
+			continue
+		}
+		f.store(fields[i], builtin.Place{Space: ir.Record, Address: record, Offset: field.Offset}, field.Type, false)
+	}
+}
+
+// cpuRow is the address of this CPU's row in the kernel map "percpu".
+func (f *function) cpuRow() *ir.Value {
+	cpu := f.b.Bound(f.b.Call(asm.FnGetSmpProcessorId, ir.Invariant), int64(CPURows(f.unit.Target)-1))
+	shift := bits.TrailingZeros(uint(f.unit.Layout.Stride))
+	row := f.b.Binary(ir.ShiftLeft, cpu, f.b.Const(int64(shift)))
+	return f.b.Binary(ir.Add, f.b.DataAddress(object.PerCPUMap, 0), row)
+}

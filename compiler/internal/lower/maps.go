@@ -1,0 +1,161 @@
+package lower
+
+import (
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/internal/sema"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// insertOnly is BPF_NOEXIST of include/uapi/linux/bpf.h.
+const insertOnly = 1
+
+// key evaluates the key of a map reference into frame memory, gaps zeroed.
+func (f *function) key(e *lang.Map) *ir.Value {
+	layout := *(hooks{f}).Map(e).Key
+	place := f.slotPlace(f.b.NewSlot("key", layout.Size))
+	f.zeroGaps(layout, place)
+	for i, field := range layout.Fields {
+		f.store(e.Keys[i], builtin.Place{Space: ir.Frame, Address: place.Address, Offset: field.Offset}, field.Type, true)
+	}
+	return place.Address
+}
+
+func (f *function) lookup(m *object.Map, key *ir.Value) *ir.Value {
+	return f.b.Call(asm.FnMapLookupElem, ir.Reads, f.b.MapPointer(m.Kernel), key)
+}
+
+func slotOf(f *function, m *object.Map) builtin.Place {
+	return builtin.Place{Space: ir.MapValue, Address: f.b.DataAddress(object.DataMap, m.Offset)}
+}
+
+// withRow runs update on the row of an aggregation, or on the value of a keyed map; a new key is inserted first.
+func (f *function) withRow(e *lang.Map, update func(builtin.Place)) {
+	m := (hooks{f}).Map(e)
+	if m.Storage == object.CPUSlot {
+		update(builtin.Place{Space: ir.MapValue, Address: f.cpuRow(), Offset: m.Offset})
+		return
+	}
+	key := f.key(e)
+	row := f.b.NewCell("row")
+	miss, full, found, join := f.b.NewColdBlock(), f.b.NewColdBlock(), f.b.NewBlock(), f.b.NewBlock()
+	f.findRow(m, key, row, found, miss)
+	f.b.Enter(miss)
+	f.b.Call(asm.FnMapUpdateElem, ir.Writes, f.b.MapPointer(m.Kernel), key, f.zeroValue(m), f.b.Const(insertOnly))
+	f.findRow(m, key, row, found, full)
+	f.b.Enter(full)
+	f.count(m.Full)
+	f.b.Jump(join)
+	f.b.Enter(found)
+	update(builtin.Place{Space: ir.MapValue, Address: f.b.CellGet(row)})
+	f.b.Jump(join)
+	f.b.Enter(join)
+}
+
+func (f *function) findRow(m *object.Map, key *ir.Value, row *ir.Cell, found, missing *ir.Block) {
+	value := f.lookup(m, key)
+	f.b.CellSet(row, value)
+	f.b.If(ir.NotEqual, value, f.b.Const(0), found, missing)
+}
+
+// zeroValue is the address of what a new key starts with.
+func (f *function) zeroValue(m *object.Map) *ir.Value {
+	size := (m.Value.Size + 7) / 8 * 8
+	if size <= 16 {
+		place := f.slotPlace(f.b.NewSlot("zero", size))
+		f.zero(place, size)
+		return place.Address
+	}
+	f.unit.Zeroes = max(f.unit.Zeroes, size)
+	return f.b.DataAddress(object.ZeroMap, 0)
+}
+
+// readMap reads a scalar; a key that is not there reads as 0.
+func (f *function) readMap(e *lang.Map) *ir.Value {
+	m := (hooks{f}).Map(e)
+	t := m.Value
+	if m.Storage == object.Slot {
+		place := slotOf(f, m)
+		return f.b.Load(place.Space, place.Address, 0, t.Size, t.Signed)
+	}
+	cell := f.b.NewCell("value")
+	found, join := f.b.NewBlock(), f.b.NewBlock()
+	f.b.CellSet(cell, f.b.Const(0))
+	value := f.lookup(m, f.key(e))
+	f.b.If(ir.NotEqual, value, f.b.Const(0), found, join)
+	f.b.Enter(found)
+	f.b.CellSet(cell, f.b.Load(ir.MapValue, value, 0, t.Size, t.Signed))
+	f.b.Jump(join)
+	f.b.Enter(join)
+	return f.b.CellGet(cell)
+}
+
+// storeFromMap copies a value that lives in memory out of a map.
+func (f *function) storeFromMap(e *lang.Map, to builtin.Place, t *types.Type) {
+	m := (hooks{f}).Map(e)
+	if m.Storage == object.Slot {
+		f.copyPadded(to, slotOf(f, m), m.Value.Size, t, true)
+		return
+	}
+	found, missing, join := f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock()
+	value := f.lookup(m, f.key(e))
+	f.b.If(ir.NotEqual, value, f.b.Const(0), found, missing)
+	f.b.Enter(found)
+	f.copyPadded(to, builtin.Place{Space: ir.MapValue, Address: value}, m.Value.Size, t, true)
+	f.b.Jump(join)
+	f.b.Enter(missing)
+	f.zero(to, t.Size)
+	f.b.Jump(join)
+	f.b.Enter(join)
+}
+
+func (f *function) assignMap(e *lang.Map, value lang.Expr) {
+	m := (hooks{f}).Map(e)
+	if m.Storage == object.Slot {
+		f.store(value, slotOf(f, m), m.Value, true)
+		f.SetData(m.Present, f.b.Const(1))
+		return
+	}
+	size := (m.Value.Size + 7) / 8 * 8
+	place := f.slotPlace(f.b.NewSlot("value", size))
+	if size != m.Value.Size {
+		f.zero(place, size)
+	}
+	f.store(value, place, m.Value, true)
+	f.insert(m, f.key(e), place.Address)
+}
+
+func (f *function) insert(m *object.Map, key, value *ir.Value) {
+	full, join := f.b.NewColdBlock(), f.b.NewBlock()
+	result := f.b.Call(asm.FnMapUpdateElem, ir.Writes, f.b.MapPointer(m.Kernel), key, value, f.b.Const(0))
+	f.b.If(ir.SignedLess, result, f.b.Const(0), full, join)
+	f.b.Enter(full)
+	f.count(m.Full)
+	f.b.Jump(join)
+	f.b.Enter(join)
+}
+
+// updateMap is `@x op= operand`. Addition and subtraction are atomic.
+func (f *function) updateMap(e *lang.Map, op lang.Operator, operand *ir.Value, t *types.Type) {
+	m := (hooks{f}).Map(e)
+	update := func(place builtin.Place) {
+		switch op {
+		case "+":
+			f.b.AtomicAdd(place.Space, place.Address, place.Offset, operand)
+		case "-":
+			f.b.AtomicAdd(place.Space, place.Address, place.Offset, f.b.Unary(ir.Neg, operand))
+		default:
+			old := f.b.Load(place.Space, place.Address, place.Offset, 8, false)
+			f.b.Store(place.Space, place.Address, place.Offset, 8, f.arithmetic(op, old, operand, sema.Signed(m.Value, t), t))
+		}
+	}
+	if m.Storage == object.Slot {
+		update(slotOf(f, m))
+		f.SetData(m.Present, f.b.Const(1))
+		return
+	}
+	f.withRow(e, update)
+}

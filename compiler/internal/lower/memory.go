@@ -1,0 +1,265 @@
+package lower
+
+import (
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// reference is a place in the memory of the kernel or a process.
+type reference struct {
+	base   *ir.Value
+	offset int
+	direct bool // the verifier knows base by its BTF type
+	t      *types.Type
+	member target.Member // set for bitfields
+}
+
+// reference computes the address of a member, element or pointee.
+func (f *function) reference(e lang.Expr) reference {
+	switch e := lang.Unparen(e).(type) {
+	case *lang.Field:
+		return f.member(e)
+	case *lang.Index:
+		return f.element(e)
+	case *lang.Unary:
+		t := f.typeOf(e.X)
+		return reference{base: f.value(e.X), direct: t.Trusted, t: f.typeOf(e)}
+	}
+	panic("lower: no memory behind the expression")
+}
+
+// whole is the struct that a member is taken from, through a pointer or inside another.
+func (f *function) whole(e lang.Expr) reference {
+	t := f.typeOf(e)
+	if t.Kind == types.Pointer {
+		return reference{base: f.value(e), direct: t.Trusted, t: t.Elem}
+	}
+	return f.reference(e)
+}
+
+func (f *function) member(e *lang.Field) reference {
+	whole := f.whole(e.X)
+	member, _ := f.unit.Target.Member(whole.t, e.Name)
+	r := reference{base: whole.base, offset: whole.offset + member.Offset, direct: whole.direct, t: f.typeOf(e)}
+	if member.BitSize > 0 {
+		r.member = member
+	}
+	return r
+}
+
+func (f *function) element(e *lang.Index) reference {
+	t := f.typeOf(e.X)
+	var r reference
+	if t.Kind == types.Pointer {
+		r = reference{base: f.plainPointer(f.value(e.X), t)}
+	} else {
+		r = f.reference(e.X)
+	}
+	r.t = f.typeOf(e)
+	if n, known := (hooks{f}).Integer(e.I); known {
+		r.offset += int(n) * r.t.Size
+		return r
+	}
+	distance := f.b.Binary(ir.Mul, f.value(e.I), f.b.Const(int64(r.t.Size)))
+	if r.direct {
+		r.base, r.direct = f.launder(r.base), false
+	}
+	r.base = f.b.Binary(ir.Add, r.base, distance)
+	return r
+}
+
+// field loads a scalar member.
+func (f *function) field(e *lang.Field) *ir.Value {
+	if arguments, ok := f.typeOf(e.X).Origin.(*builtin.Arguments); ok {
+		argument, _ := arguments.Named(e.Name)
+		return argument.Load(hooks{f})
+	}
+	return f.load(f.reference(e))
+}
+
+func (f *function) load(r reference) *ir.Value {
+	if r.member.BitSize > 0 {
+		return f.bitfield(r)
+	}
+	switch {
+	case r.t.User:
+		return f.b.ReadUser(r.base, r.offset, r.t.Size, r.t.Signed)
+	case r.direct:
+		return f.b.Load(ir.Kernel, r.base, r.offset, r.t.Size, r.t.Signed)
+	}
+	return f.b.ReadKernel(r.base, r.offset, r.t.Size, r.t.Signed)
+}
+
+// bitfield loads the unit that holds the bits and shifts them out. The unit is never loaded directly: the
+// verifier checks direct loads against the member that starts there.
+func (f *function) bitfield(r reference) *ir.Value {
+	unit := f.b.ReadKernel(r.base, r.offset, r.t.Size, false)
+	left := f.b.Binary(ir.ShiftLeft, unit, f.b.Const(int64(64-r.member.BitOffset-r.member.BitSize)))
+	op := ir.ShiftRight
+	if r.t.Signed {
+		op = ir.ShiftRightArith
+	}
+	return f.b.Binary(op, left, f.b.Const(int64(64-r.member.BitSize)))
+}
+
+// inlineWords is up to how many words memory is zeroed and copied in line; above, a helper does it.
+const inlineWords = 16
+
+func (f *function) zero(to builtin.Place, size int) {
+	if size > inlineWords*8 {
+		f.unit.Zeroes = max(f.unit.Zeroes, size)
+		f.b.Call(asm.FnProbeReadKernel, ir.Writes, f.Pointer(to), f.b.Const(int64(size)), f.b.DataAddress(object.ZeroMap, 0))
+		return
+	}
+	f.eachWord(to, size, func(offset, width int) *ir.Value { return f.b.Const(0) })
+}
+
+// eachWord stores size bytes in the widest aligned pieces.
+func (f *function) eachWord(to builtin.Place, size int, value func(offset, width int) *ir.Value) {
+	for offset := 0; offset < size; {
+		width := 8
+		for width > size-offset || (to.Offset+offset)%width != 0 {
+			width /= 2
+		}
+		f.b.Store(to.Space, to.Address, to.Offset+offset, width, value(offset, width))
+		offset += width
+	}
+}
+
+func (f *function) copy(to, from builtin.Place, size int) {
+	if size > inlineWords*8 {
+		f.b.Call(asm.FnProbeReadKernel, ir.Writes, f.Pointer(to), f.b.Const(int64(size)), f.Pointer(from))
+		return
+	}
+	f.eachWord(to, size, func(offset, width int) *ir.Value {
+		return f.b.Load(from.Space, from.Address, from.Offset+offset, width, false)
+	})
+}
+
+// store writes the value of e as type t. With pad, the bytes that the value leaves open are zeroed.
+func (f *function) store(e lang.Expr, to builtin.Place, t *types.Type, pad bool) {
+	e = lang.Unparen(e)
+	switch {
+	case t.Scalar():
+		f.b.Store(to.Space, to.Address, to.Offset, t.Size, f.value(e))
+	case t.Kind == types.Tuple:
+		f.storeTuple(e, to, t)
+	default:
+		f.storeString(e, to, t, pad)
+	}
+}
+
+func (f *function) storeTuple(e lang.Expr, to builtin.Place, t *types.Type) {
+	tuple, written := e.(*lang.Tuple)
+	if !written {
+		f.storeString(e, to, t, false)
+		return
+	}
+	f.zeroGaps(t.Layout(), to)
+	for i, field := range t.Fields {
+		f.store(tuple.Elems[i], builtin.Place{Space: to.Space, Address: to.Address, Offset: to.Offset + field.Offset}, field.Type, true)
+	}
+}
+
+func (f *function) zeroGaps(layout types.Layout, to builtin.Place) {
+	for _, gap := range layout.Gaps() {
+		f.zero(builtin.Place{Space: to.Space, Address: to.Address, Offset: to.Offset + gap[0]}, gap[1]-gap[0])
+	}
+}
+
+// storeString writes a value that lives in memory.
+func (f *function) storeString(e lang.Expr, to builtin.Place, t *types.Type, pad bool) {
+	if text, ok := (hooks{f}).Text(e); ok {
+		f.storeLiteral(text, to, t, pad)
+		return
+	}
+	switch e := e.(type) {
+	case *lang.Variable:
+		v := f.instance.Variables[e]
+		f.copyPadded(to, f.variablePlace(v), v.Type.Size, t, pad)
+		return
+	case *lang.Map:
+		f.storeFromMap(e, to, t)
+		return
+	case *lang.Ternary:
+		f.storeChoice(e, to, t, pad)
+		return
+	}
+	if pad && !f.fills(e, t) {
+		f.zero(to, t.Size)
+	}
+	f.into(e, to)
+}
+
+// fills reports whether the expression writes every byte by itself.
+func (f *function) fills(e lang.Expr, t *types.Type) bool {
+	name, ok := e.(*lang.Name)
+	return ok && builtin.VariableNamed(name.Name).Fills && f.typeOf(e).Size == t.Size
+}
+
+func (f *function) into(e lang.Expr, to builtin.Place) {
+	switch e := e.(type) {
+	case *lang.Name:
+		builtin.VariableNamed(e.Name).Into(hooks{f}, to)
+		return
+	case *lang.Call:
+		builtin.FunctionNamed(e.Name).Into(hooks{f}, e, to)
+		return
+	case *lang.Field:
+		if arguments, ok := f.typeOf(e.X).Origin.(*builtin.Arguments); ok {
+			argument, _ := arguments.Named(e.Name)
+			argument.Into(hooks{f}, to)
+			return
+		}
+	}
+	f.readText(f.reference(e), to)
+}
+
+// readText copies a character array up to its first zero.
+func (f *function) readText(r reference, to builtin.Place) {
+	helper := asm.FnProbeReadKernelStr
+	if r.t.User {
+		helper = asm.FnProbeReadUserStr
+	}
+	source := r.base
+	if r.offset != 0 {
+		source = f.b.Binary(ir.Add, r.base, f.b.Const(int64(r.offset)))
+	}
+	f.b.Call(helper, ir.Writes, f.Pointer(to), f.b.Const(int64(r.t.Size)), source)
+}
+
+func (f *function) copyPadded(to, from builtin.Place, size int, t *types.Type, pad bool) {
+	f.copy(to, from, min(size, t.Size))
+	if pad && size < t.Size {
+		f.zero(builtin.Place{Space: to.Space, Address: to.Address, Offset: to.Offset + size}, t.Size-size)
+	}
+}
+
+func (f *function) storeLiteral(text string, to builtin.Place, t *types.Type, pad bool) {
+	text = text[:min(len(text), t.Size-1)] + "\x00"
+	size := len(text)
+	if pad {
+		size = t.Size
+	}
+	padded := text + string(make([]byte, size-len(text)))
+	f.eachWord(to, size, func(offset, width int) *ir.Value {
+		return f.b.Const(pieces(padded[offset : offset+width])[0].value)
+	})
+}
+
+func (f *function) storeChoice(e *lang.Ternary, to builtin.Place, t *types.Type, pad bool) {
+	then, otherwise, join := f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock()
+	f.condition(e.Cond, then, otherwise)
+	f.b.Enter(then)
+	f.store(e.X, to, t, pad)
+	f.b.Jump(join)
+	f.b.Enter(otherwise)
+	f.store(e.Y, to, t, pad)
+	f.b.Jump(join)
+	f.b.Enter(join)
+}

@@ -1,0 +1,175 @@
+package sema
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Constants evaluates expressions of literals, positional parameters and the kernel's constants.
+type Constants struct {
+	args   []string
+	target *target.Target
+}
+
+// Text returns the value of a literal string, or of str($1).
+func (c *Constants) Text(e lang.Expr) (string, bool) {
+	switch e := lang.Unparen(e).(type) {
+	case *lang.String:
+		return e.Value, true
+	case *lang.Positional:
+		if _, number := c.parameter(e.Index); !number {
+			return c.argument(e.Index), true
+		}
+	case *lang.Call:
+		if p, ok := soleParameter(e); ok {
+			return c.argument(p.Index), true
+		}
+	}
+	return "", false
+}
+
+// soleParameter recognises a function whose only argument is a positional parameter: the one place
+// where the parameter is text even when it looks like a number.
+func soleParameter(call *lang.Call) (*lang.Positional, bool) {
+	f := builtin.FunctionNamed(call.Name)
+	if f == nil || !f.ParameterText || len(call.Args) != 1 {
+		return nil, false
+	}
+	p, ok := lang.Unparen(call.Args[0]).(*lang.Positional)
+	return p, ok
+}
+
+func (c *Constants) argument(index int) string {
+	if index < 1 || index > len(c.args) {
+		return ""
+	}
+	return c.args[index-1]
+}
+
+// parameter returns a positional parameter as a number; one that was not given is 0.
+func (c *Constants) parameter(index int) (int64, bool) {
+	text := c.argument(index)
+	if index >= 1 && index > len(c.args) {
+		return 0, true
+	}
+	n, err := strconv.ParseInt(text, 0, 64)
+	if err != nil {
+		unsigned, err := strconv.ParseUint(text, 0, 64)
+		return int64(unsigned), err == nil
+	}
+	return n, true
+}
+
+// Integer returns the value of an integer expression that is known at compile time.
+func (c *Constants) Integer(e lang.Expr) (int64, bool) {
+	switch e := lang.Unparen(e).(type) {
+	case *lang.Integer:
+		return int64(e.Value), true
+	case *lang.Positional:
+		return c.parameter(e.Index)
+	case *lang.PositionalCount:
+		return int64(len(c.args)), true
+	case *lang.Name:
+		return c.named(e.Name)
+	case *lang.Unary:
+		return c.unary(e)
+	case *lang.Binary:
+		return c.binary(e)
+	case *lang.Ternary:
+		return c.ternary(e)
+	}
+	return 0, false
+}
+
+func (c *Constants) named(name string) (int64, bool) {
+	switch name {
+	case "true":
+		return 1, true
+	case "false":
+		return 0, true
+	}
+	if !constantName(name) {
+		return 0, false
+	}
+	value, _, ok := c.target.Constant(name)
+	return value, ok
+}
+
+// constantName keeps the search through the kernel's types for words that can be a constant.
+func constantName(name string) bool { return strings.ToLower(name) != name }
+
+func (c *Constants) unary(e *lang.Unary) (int64, bool) {
+	x, ok := c.Integer(e.X)
+	if !ok {
+		return 0, false
+	}
+	switch e.Op {
+	case "-":
+		return -x, true
+	case "~":
+		return ^x, true
+	case "!":
+		return boolean(x == 0), true
+	}
+	return 0, false
+}
+
+func boolean(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (c *Constants) ternary(e *lang.Ternary) (int64, bool) {
+	cond, ok := c.Integer(e.Cond)
+	if !ok {
+		return 0, false
+	}
+	if cond == 0 {
+		return c.Integer(e.Y)
+	}
+	if e.X == nil {
+		return cond, true
+	}
+	return c.Integer(e.X)
+}
+
+func (c *Constants) binary(e *lang.Binary) (int64, bool) {
+	x, xok := c.Integer(e.X)
+	y, yok := c.Integer(e.Y)
+	if !xok || !yok {
+		return 0, false
+	}
+	switch e.Op {
+	case "+":
+		return x + y, true
+	case "-":
+		return x - y, true
+	case "*":
+		return x * y, true
+	case "/":
+		if y == 0 {
+			return 0, false
+		}
+		return x / y, true
+	case "%":
+		if y == 0 {
+			return 0, false
+		}
+		return x % y, true
+	case "<<":
+		return x << (uint64(y) & 63), true
+	case "|":
+		return x | y, true
+	case "&":
+		return x & y, true
+	case "^":
+		return x ^ y, true
+	}
+	return 0, false
+}

@@ -1,0 +1,217 @@
+package sema
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// settings applies the environment first, then the config block, which wins.
+func (c *checker) settings(script *lang.Script) {
+	for _, name := range builtin.SettingNames() {
+		c.environment(builtin.SettingNamed(name))
+	}
+	for _, s := range script.Settings {
+		setting := builtin.SettingNamed(s.Name)
+		if setting == nil {
+			c.Errorf(s.Span, "there is no setting %s", s.Name)
+			c.nearest(s.Name, builtin.SettingNames())
+			continue
+		}
+		if err := setting.Apply(c.Settings, settingText(s.Value)); err != nil {
+			c.Errorf(s.Value.Range(), "%s: %v", s.Name, err)
+		}
+	}
+}
+
+func (c *checker) environment(setting *builtin.Setting) {
+	if c.options.Environment == nil {
+		return
+	}
+	for _, prefix := range []string{"BPFTRACE_", "PONYTRACE_"} {
+		variable := prefix + strings.ToUpper(setting.Name)
+		value := c.options.Environment(variable)
+		if value == "" {
+			continue
+		}
+		if err := setting.Apply(c.Settings, value); err != nil {
+			c.Errorf(lang.Span{}, "environment variable %s: %v", variable, err)
+		}
+	}
+}
+
+func settingText(e lang.Expr) string {
+	switch e := e.(type) {
+	case *lang.String:
+		return e.Value
+	case *lang.Name:
+		return e.Name
+	}
+	return e.Range().Text()
+}
+
+// wrongParameters reports whether a script with a usage text was given parameters that it does not take:
+// too many, or ones that are no positive numbers where a number is wanted.
+func (c *checker) wrongParameters(script *lang.Script) bool {
+	if c.Settings.Usage == "" {
+		return false
+	}
+	highest := 0
+	wrong := false
+	lang.Walk(script, func(node any) bool {
+		switch node := node.(type) {
+		case *lang.Call:
+			if _, text := soleParameter(node); text {
+				highest = max(highest, node.Args[0].(*lang.Positional).Index)
+				return false
+			}
+		case *lang.Positional:
+			highest = max(highest, node.Index)
+			n, number := c.Constants.parameter(node.Index)
+			given := node.Index <= len(c.options.Args)
+			wrong = wrong || given && (!number || n <= 0)
+		}
+		return true
+	})
+	return wrong || len(c.options.Args) > highest
+}
+
+// clauseUse says what a clause reads that depends on the attach point.
+type clauseUse struct{ arguments, probeName bool }
+
+func usesOf(clause *lang.Clause) clauseUse {
+	var use clauseUse
+	lang.Walk(clause, func(node any) bool {
+		if name, ok := node.(*lang.Name); ok {
+			if v := builtin.VariableNamed(name.Name); v != nil {
+				use.arguments = use.arguments || v.Argument
+				use.probeName = use.probeName || v.ProbeName
+			}
+		}
+		return true
+	})
+	return use
+}
+
+// expansion is one clause's view of the checker while its probes are expanded.
+type expansion struct {
+	*checker
+	use clauseUse
+}
+
+func (x expansion) UsesArguments() bool       { return x.use.arguments }
+func (x expansion) UsesProbeName() bool       { return x.use.probeName }
+func (x expansion) Mechanism() string         { return x.options.Mechanism }
+func (x expansion) Refused(probe string) bool { return x.options.Refused[probe] }
+
+// Missing reports an attach point that does not exist, as the setting missing_probes says.
+func (x expansion) Missing(span lang.Span, near []string, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	switch x.checker.Settings.MissingProbes {
+	case "ignore":
+	case "warn":
+		x.Notice("%s", message)
+	default:
+		x.Errorf(span, "%s", message)
+		if len(near) > 0 {
+			x.Hint("did you mean %s?", either(near))
+		}
+	}
+}
+
+// Renamed tells that a successor is traced, or refuses it.
+func (x expansion) Renamed(span lang.Span, old, successor, since string) {
+	if x.options.Strict {
+		x.Errorf(span, "%s is gone since Linux %s", old, since)
+		x.Hint("its successor is %s; without --strict ponytrace takes it by itself", successor)
+		return
+	}
+	x.Notice("%s is gone since Linux %s: tracing its successor %s", old, since, successor)
+}
+
+// Notice tells the user something once.
+func (c *checker) Notice(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !c.notices[text] {
+		c.notices[text] = true
+		c.Notices = append(c.Notices, text)
+	}
+}
+
+// expand makes an instance for every site of every clause.
+func (c *checker) expand(script *lang.Script) {
+	for _, clause := range script.Clauses {
+		x := expansion{c, usesOf(clause)}
+		for _, probe := range clause.Probes {
+			for _, site := range x.sites(probe) {
+				c.nameProbes(site)
+				c.Instances = append(c.Instances, &Instance{Clause: clause, Site: site})
+			}
+		}
+	}
+}
+
+func (x expansion) sites(probe *lang.Probe) []*builtin.Site {
+	name := probe.Parts[0].Text
+	kind := builtin.ProbeNamed(name)
+	if kind == nil {
+		x.Errorf(probe.Parts[0].Span, "there is no probe type %q", name)
+		x.nearest(name, builtin.ProbeTypeNames())
+		return nil
+	}
+	at := builtin.At{Probe: kind, Span: probe.Span}
+	for _, part := range probe.Parts[1:] {
+		text, ok := x.part(part)
+		if !ok {
+			return nil
+		}
+		at.Parts = append(at.Parts, builtin.Part{Text: text, Span: part.Span})
+	}
+	if n := len(at.Parts); n < kind.MinParts || n > kind.MaxParts {
+		x.Errorf(probe.Span, "a %s probe is written %s", kind.Name, kind.Signature)
+		return nil
+	}
+	return kind.Expand(x, at)
+}
+
+// part evaluates a piece of an attach point that is not plain text.
+func (x expansion) part(part lang.ProbePart) (string, bool) {
+	if part.Expr == nil {
+		return part.Text, true
+	}
+	if n, ok := x.Integer(part.Expr); ok {
+		return strconv.FormatInt(n, 10), true
+	}
+	if text, ok := x.Text(part.Expr); ok {
+		return text, true
+	}
+	x.Errorf(part.Span, "this must be known before tracing starts: a number, a string or a positional parameter")
+	return "", false
+}
+
+// nameProbes enters the attach points into the table that probe and func index.
+func (c *checker) nameProbes(site *builtin.Site) {
+	site.Scope.ProbeName = -1
+	for i := range site.Points {
+		point := &site.Points[i]
+		point.ProbeName = len(c.ProbeNames)
+		if len(point.Symbols) > 1 {
+			for _, symbol := range point.Symbols {
+				c.ProbeNames = append(c.ProbeNames, site.Scope.Probe.Name+":"+symbol)
+			}
+			continue
+		}
+		if known := slices.Index(c.ProbeNames, point.Probe); known >= 0 {
+			point.ProbeName = known
+		} else {
+			c.ProbeNames = append(c.ProbeNames, point.Probe)
+		}
+	}
+	if len(site.Points) == 1 && len(site.Points[0].Symbols) <= 1 {
+		site.Scope.ProbeName = site.Points[0].ProbeName
+	}
+}

@@ -1,0 +1,144 @@
+package sema
+
+import (
+	"fmt"
+
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+func (c *checker) mapNamed(name string) *Map {
+	m := c.maps[name]
+	if m == nil {
+		m = &Map{Name: name}
+		c.maps[name] = m
+	}
+	return m
+}
+
+// readMap is the type of `@x` or `@x[k]` as a value.
+func (c *checker) readMap(e *lang.Map) *types.Type {
+	m := c.maps[e.Name]
+	if m == nil || m.Value == nil {
+		c.keyTypes(e)
+		c.Errorf(e.Span, "nothing is ever assigned to @%s", e.Name)
+		c.nearest("@"+e.Name, c.mapNames())
+		return nil
+	}
+	if len(e.Keys) > 0 || len(m.Key) == 0 {
+		c.useKey(m, e)
+	}
+	return m.Value
+}
+
+func (c *checker) mapNames() []string {
+	var names []string
+	for name, m := range c.maps {
+		if m.Value != nil {
+			names = append(names, "@"+name)
+		}
+	}
+	return names
+}
+
+// keyTypes returns the types of the key parts as stored; false when one is not known.
+func (c *checker) keyTypes(e *lang.Map) ([]*types.Type, bool) {
+	var parts []*types.Type
+	known := true
+	for _, key := range e.Keys {
+		t := c.expression(key)
+		switch {
+		case t.Kind == types.None:
+			known = false
+		case !t.Scalar() && t.Kind != types.String && t.Kind != types.Tuple:
+			c.Errorf(key.Range(), "%s cannot be part of a key", t)
+			known = false
+		}
+		parts = append(parts, stored(t))
+	}
+	return parts, known
+}
+
+// assignMap enters an assignment to a map into what is known of it.
+func (c *checker) assignMap(e *lang.Map, t *types.Type, span lang.Span) {
+	m := c.mapNamed(e.Name)
+	if !c.useKey(m, e) {
+		return
+	}
+	if m.Value == nil {
+		m.Value, m.ValueSpan, c.changed = t, span, true
+		return
+	}
+	wider, ok := widen(m.Value, t)
+	if !ok {
+		c.conflict(span, m.ValueSpan, fmt.Sprintf("@%s holds %s, this is %s", e.Name, m.Value, t))
+		return
+	}
+	if !wider.Equal(m.Value) {
+		m.Value, c.changed = wider, true
+	}
+}
+
+func (c *checker) conflict(span, first lang.Span, message string) {
+	c.report(lang.Diagnostic{Span: span, Message: message,
+		Related: []lang.Related{{Span: first, Message: "first assigned here"}}})
+}
+
+// useKey holds the key of a reference against the key that the map has.
+func (c *checker) useKey(m *Map, e *lang.Map) bool {
+	parts, known := c.keyTypes(e)
+	if !known {
+		return false
+	}
+	if m.KeySpan.Source == nil {
+		m.Key, m.KeySpan, c.changed = parts, e.Span, true
+		return true
+	}
+	if len(parts) != len(m.Key) {
+		c.conflict(e.Span, m.KeySpan, fmt.Sprintf("the key of @%s has %s, not %d", m.Name, parted(len(m.Key)), len(parts)))
+		return false
+	}
+	for i, part := range parts {
+		if !c.useKeyPart(m, e, i, part) {
+			return false
+		}
+	}
+	return true
+}
+
+func parted(n int) string {
+	if n == 1 {
+		return "1 part"
+	}
+	return fmt.Sprintf("%d parts", n)
+}
+
+func (c *checker) useKeyPart(m *Map, e *lang.Map, i int, part *types.Type) bool {
+	wider, ok := widen(m.Key[i], part)
+	if !ok {
+		c.conflict(e.Keys[i].Range(), m.KeySpan, fmt.Sprintf("part %d of the key of @%s is %s, not %s", i+1, m.Name, m.Key[i], part))
+		return false
+	}
+	if !wider.Equal(m.Key[i]) {
+		m.Key[i], c.changed = wider, true
+	}
+	return true
+}
+
+// Key returns the types of a map's key parts; false when the map was not assigned yet.
+func (c *checker) Key(e *lang.Map) ([]*types.Type, bool) {
+	m := c.maps[e.Name]
+	if m == nil || m.Value == nil {
+		c.Errorf(e.Span, "nothing is ever assigned to @%s", e.Name)
+		c.nearest("@"+e.Name, c.mapNames())
+		return nil, false
+	}
+	return m.Key, true
+}
+
+// CheckKey checks the key of a map reference as if the map were read there.
+func (c *checker) CheckKey(e *lang.Map) {
+	if m := c.maps[e.Name]; m != nil && m.Value != nil {
+		c.useKey(m, e)
+	}
+}

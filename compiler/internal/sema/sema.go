@@ -1,0 +1,233 @@
+// Package sema finds out what a script means: which attach points its clauses serve, what type
+// every expression has, which maps there are and what they hold.
+//
+// # The model
+//
+// A clause is checked once for every Site that its probes expand to, because the type of arg0
+// depends on the function. What sema learns of a clause at a site is an Instance: side tables from syntax nodes to
+// types and variables, as go/types does it; the syntax tree is never changed.
+//
+// The type of a map is that of its assignments, wherever these stand: a clause may read what a later one
+// assigns. So all instances are checked again until no map and no variable changes its type, and only
+// the messages of the last round are given. A type can only widen (longer strings, unsigned instead of
+// signed), so the rounds end.
+//
+// Integers are computed in 64 bits; whether an operation is signed follows C's rules for the
+// operands' declared types (C11 6.3.1.8). What is stored in a map or variable is 8 bytes wide.
+package sema
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Options are what the command line adds to a script.
+type Options struct {
+	Args        []string                 // positional parameters
+	Mechanism   string                   // --attach; empty: the cheapest
+	Refused     map[string]bool          // attach points whose cheaper program the kernel refused
+	Strict      bool                     // renamed functions are errors
+	Environment func(name string) string // PONYTRACE_* and BPFTRACE_* variables; may be nil
+}
+
+// Info is the meaning of a script.
+type Info struct {
+	Settings   *builtin.Settings
+	Instances  []*Instance
+	Maps       []*Map // by name
+	ProbeNames []string
+	Notices    []string
+	// Constants evaluates what is known at compile time.
+	Constants *Constants
+}
+
+// Instance is a clause at a site.
+type Instance struct {
+	Clause    *lang.Clause
+	Site      *builtin.Site
+	Types     map[lang.Expr]*types.Type
+	Variables map[*lang.Variable]*Variable // every mention of a variable
+	declared  map[*lang.Variable]*Variable // by the first assignment
+	scope     *scope
+}
+
+// Variable is a `$x` in its scope.
+type Variable struct {
+	Name     string
+	Type     *types.Type
+	Span     lang.Span // of the first assignment
+	assigned int
+}
+
+// Map is what the assignments say of a map.
+type Map struct {
+	Name      string
+	Key       []*types.Type
+	KeySpan   lang.Span
+	Value     *types.Type
+	ValueSpan lang.Span
+}
+
+// UsageError asks for the usage text of the script, because its parameters are wrong.
+type UsageError struct{ Text string }
+
+func (e *UsageError) Error() string { return e.Text }
+
+// maxRounds ends the search for types; each round widens at least one.
+const maxRounds = 50
+
+type checker struct {
+	*Info
+	target      *target.Target
+	options     Options
+	maps        map[string]*Map
+	diagnostics lang.Diagnostics
+	seen        map[string]bool
+	notices     map[string]bool
+	changed     bool
+	instance    *Instance
+	usage       bool
+}
+
+// Check returns the meaning of a script, or a *UsageError or lang.Diagnostics.
+func Check(script *lang.Script, machine *target.Target, options Options) (*Info, error) {
+	c := &checker{
+		Info:    &Info{Settings: builtin.Defaults()},
+		target:  machine,
+		options: options,
+		maps:    map[string]*Map{},
+		notices: map[string]bool{},
+	}
+	c.Constants = &Constants{args: options.Args, target: machine}
+	c.reset()
+	c.settings(script)
+	if c.wrongParameters(script) {
+		return nil, &UsageError{Text: c.Settings.Usage}
+	}
+	c.expand(script)
+	if len(c.diagnostics) == 0 || len(c.Instances) > 0 {
+		c.rounds()
+	}
+	for _, name := range slices.Sorted(keys(c.maps)) {
+		c.Maps = append(c.Maps, c.maps[name])
+	}
+	return c.result()
+}
+
+func (c *checker) result() (*Info, error) {
+	for _, d := range c.diagnostics {
+		if !d.Warning {
+			return nil, c.diagnostics.Sorted()
+		}
+	}
+	for _, d := range c.diagnostics {
+		c.Notice("%s", d.Message)
+	}
+	return c.Info, nil
+}
+
+func (c *checker) reset() {
+	c.diagnostics = nil
+	c.seen = map[string]bool{}
+}
+
+// rounds checks every instance until the types stand still.
+func (c *checker) rounds() {
+	first := c.diagnostics
+	for range maxRounds {
+		c.reset()
+		c.diagnostics = slices.Clone(first)
+		c.changed = false
+		for _, instance := range c.Instances {
+			c.checkInstance(instance)
+		}
+		if !c.changed {
+			return
+		}
+	}
+}
+
+func (c *checker) checkInstance(instance *Instance) {
+	c.instance = instance
+	instance.Types = map[lang.Expr]*types.Type{}
+	instance.Variables = map[*lang.Variable]*Variable{}
+	if instance.declared == nil {
+		instance.declared = map[*lang.Variable]*Variable{}
+	}
+	for _, v := range instance.declared {
+		v.assigned = 0
+	}
+	if p := instance.Clause.Predicate; p != nil {
+		c.condition(p)
+	}
+	c.block(instance.Clause.Body)
+}
+
+func keys[V any](m map[string]V) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for name := range m {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// Errorf reports an error once, however many sites of a clause have it.
+func (c *checker) Errorf(span lang.Span, format string, args ...any) {
+	c.report(lang.Diagnostic{Span: span, Message: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) report(d lang.Diagnostic) {
+	id := fmt.Sprintf("%d-%d %s", d.Span.Start, d.Span.End, d.Message)
+	if c.seen[id] {
+		return
+	}
+	c.seen[id] = true
+	c.diagnostics = append(c.diagnostics, d)
+}
+
+// Hint adds a suggestion to the last error.
+func (c *checker) Hint(format string, args ...any) {
+	if n := len(c.diagnostics); n > 0 {
+		c.diagnostics[n-1].Hint = fmt.Sprintf(format, args...)
+	}
+}
+
+// nearest hints at words that look alike.
+func (c *checker) nearest(word string, candidates []string) {
+	if near := lang.Nearest(word, slices.Values(candidates), 3); len(near) > 0 {
+		c.Hint("did you mean %s?", either(near))
+	}
+}
+
+// either joins names as in "a, b or c".
+func either(names []string) string {
+	text := names[0]
+	for i, name := range names[1:] {
+		if i == len(names)-2 {
+			text += " or " + name
+		} else {
+			text += ", " + name
+		}
+	}
+	return text
+}
+
+func (c *checker) Target() *target.Target            { return c.target }
+func (c *checker) Scope() *builtin.Scope             { return &c.instance.Site.Scope }
+func (c *checker) Integer(e lang.Expr) (int64, bool) { return c.Constants.Integer(e) }
+func (c *checker) Text(e lang.Expr) (string, bool)   { return c.Constants.Text(e) }
+
+// hooks is the checker as the table's hooks see it; Settings is a method there and a field here.
+type hooks struct{ *checker }
+
+func (h hooks) Settings() *builtin.Settings  { return h.checker.Settings }
+func (h hooks) Type(e lang.Expr) *types.Type { return h.expression(e) }
+
+var _ builtin.Checker = hooks{}
