@@ -1,0 +1,149 @@
+// Package attach connects loaded programs with what fires them, one file a mechanism.
+//
+// Every function here returns Links. A Link keeps its program attached as long as it is referenced and not closed;
+// nothing is pinned, so the kernel detaches by itself when the process dies, however it dies.
+//
+// Perf events are opened here and not by cilium/ebpf where that needs a mounted tracefs: the number of a
+// tracepoint comes from the Target, which can read tracefs without a mount.
+//
+// Sources: perf_event_open(2), bpf(2), https://docs.kernel.org/6.12/trace/kprobes.html
+package attach
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"syscall"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+)
+
+// Link is an attached program.
+type Link interface {
+	Close() error
+}
+
+// Error says which attach point failed and why, in the user's terms.
+type Error struct {
+	Probe   string
+	Reason  string
+	Tracing bool // another mechanism may serve: fentry, fexit or a raw tracepoint was refused
+	cause   error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("cannot attach to %s: %s", e.Probe, e.Reason) }
+func (e *Error) Unwrap() error { return e.cause }
+
+// Attach attaches a program to one of its points.
+func Attach(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {
+	links, err := attach(machine, program, point)
+	if err != nil {
+		closeAll(links)
+		return nil, &Error{Probe: point.Probe, Reason: reason(err, point), Tracing: cheaper(point.Mechanism), cause: err}
+	}
+	return links, nil
+}
+
+func attach(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {
+	switch point.Mechanism {
+	case object.Kprobe, object.Kretprobe:
+		return attachKprobe(machine, program, point)
+	case object.KprobeMulti, object.KretprobeMulti:
+		return attachKprobeMulti(program, point)
+	case object.Fentry, object.Fexit:
+		return one(link.AttachTracing(link.TracingOptions{Program: program}))
+	case object.RawTracepoint:
+		return one(link.AttachRawTracepoint(link.RawTracepointOptions{Name: point.Name, Program: program}))
+	case object.Tracepoint:
+		return attachTracepoint(machine, program, point)
+	case object.Profile:
+		return attachProfile(machine, program, point)
+	}
+	return nil, nil
+}
+
+func one(l link.Link, err error) ([]Link, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []Link{l}, nil
+}
+
+func cheaper(m object.Mechanism) bool {
+	return m == object.Fentry || m == object.Fexit || m == object.RawTracepoint
+}
+
+// reason puts an errno into words.
+func reason(err error, point *object.Point) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this kernel has no such function to trace, or it was inlined"
+	case errors.Is(err, fs.ErrPermission):
+		return "the kernel does not permit it; ponytrace must run as root or with CAP_BPF and CAP_PERFMON"
+	case errors.Is(err, syscall.EINVAL):
+		return "the kernel cannot trace it: it is excluded (notrace, kprobe blacklist), or the offset is inside an instruction"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "too many open files; raise the limit with ulimit -n"
+	case errors.Is(err, syscall.EBUSY):
+		return "another tracer holds it"
+	case errors.Is(err, link.ErrNotSupported):
+		return "this kernel is built without this kind of probe"
+	}
+	return err.Error()
+}
+
+// Detach closes links in parallel: the kernel waits for a grace period at each, up to 70 ms.
+func Detach(links []Link) {
+	var group sync.WaitGroup
+	slots := make(chan struct{}, 64)
+	for _, l := range links {
+		group.Add(1)
+		slots <- struct{}{}
+		go func() {
+			defer group.Done()
+			_ = l.Close()
+			<-slots
+		}()
+	}
+	group.Wait()
+}
+
+func closeAll(links []Link) {
+	for _, l := range links {
+		_ = l.Close()
+	}
+}
+
+// Missed returns how many events a link says that it could not deliver; kernels before 6.7 do not say.
+func Missed(l Link) uint64 {
+	described, ok := l.(interface{ Info() (*link.Info, error) })
+	if !ok {
+		return 0
+	}
+	info, err := described.Info()
+	if err != nil {
+		return 0
+	}
+	if multi := info.KprobeMulti(); multi != nil {
+		missed, _ := multi.Missed()
+		return missed
+	}
+	return missedKprobe(info)
+}
+
+func missedKprobe(info *link.Info) uint64 {
+	perf := info.PerfEvent()
+	if perf == nil {
+		return 0
+	}
+	kprobe := perf.Kprobe()
+	if kprobe == nil {
+		return 0
+	}
+	missed, _ := kprobe.Missed()
+	return missed
+}
