@@ -1,15 +1,12 @@
 package vmtest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -77,48 +74,6 @@ func (r Result) ExitCode() int {
 	return 0
 }
 
-// DiedError tells of a machine that stopped before it was done.
-type DiedError struct {
-	Kernel  string
-	Booted  bool
-	Console string
-	Cause   error
-}
-
-func (e *DiedError) Error() string {
-	when := "while booting"
-	if e.Booted {
-		when = "while its commands ran"
-	}
-	text := fmt.Sprintf("the machine with kernel %s died %s", e.Kernel, when)
-	if e.Cause != nil {
-		text += ": " + e.Cause.Error()
-	}
-	return text + consoleText(e.Console)
-}
-
-func (e *DiedError) Unwrap() error { return e.Cause }
-
-// TimeoutError tells of a machine that was killed because its time was over.
-type TimeoutError struct {
-	Kernel  string
-	After   time.Duration
-	Booted  bool
-	Console string
-}
-
-func (e *TimeoutError) Error() string {
-	what := "was still booting"
-	if e.Booted {
-		what = "was still running its commands"
-	}
-	return fmt.Sprintf("the machine with kernel %s %s after %s", e.Kernel, what, e.After) + consoleText(e.Console)
-}
-
-func consoleText(console string) string {
-	return "\n--- the end of its console ---\n" + console
-}
-
 // Start boots the machine, runs its commands and waits for the end. A machine that dies while booting is started once more.
 func (m Machine) Start(ctx context.Context) (Result, error) {
 	m = m.withDefaults()
@@ -182,114 +137,3 @@ func (m Machine) once(ctx context.Context, image []byte) (Result, error) {
 	}
 	return s.result, &DiedError{m.Kernel.Name, booted, console.String(), errors.Join(err, complaint)}
 }
-
-// session is what the host knows while it listens to one machine.
-type session struct {
-	machine Machine
-	started time.Time
-	ready   time.Time
-	result  Result
-	file    *os.File
-	done    bool
-}
-
-func (s *session) listen(frames io.Reader) error {
-	for {
-		kind, payload, err := wire.Read(frames)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := s.take(kind, payload); err != nil {
-			return err
-		}
-		if s.done {
-			return nil
-		}
-	}
-}
-
-func (s *session) take(kind wire.Kind, payload []byte) (err error) {
-	switch kind {
-	case wire.Ready:
-		s.ready = time.Now()
-		s.result.Boot = s.ready.Sub(s.started)
-		s.result.Release = string(payload)
-	case wire.Stdout:
-		_, err = s.machine.Stdout.Write(payload)
-	case wire.Stderr:
-		_, err = s.machine.Stderr.Write(payload)
-	case wire.Exit:
-		var status wire.ExitStatus
-		err = json.Unmarshal(payload, &status)
-		s.result.Exits = append(s.result.Exits, status)
-	case wire.FileStart:
-		err = s.openFile(payload)
-	case wire.FileData:
-		_, err = s.file.Write(payload)
-	case wire.Note:
-		fmt.Fprintf(s.machine.Log, "%s\n", payload)
-	case wire.Done:
-		s.result.Run = time.Since(s.ready)
-		s.done = true
-	default:
-		err = fmt.Errorf("the guest sent a frame of unknown kind %q", kind)
-	}
-	return err
-}
-
-func (s *session) openFile(payload []byte) error {
-	s.closeFile()
-	var header wire.FileHeader
-	if err := json.Unmarshal(payload, &header); err != nil {
-		return err
-	}
-	host, err := s.hostPath(header.Path)
-	if err != nil {
-		return err
-	}
-	if header.Mode.IsDir() {
-		return os.MkdirAll(host, 0o755)
-	}
-	if err := os.MkdirAll(filepath.Dir(host), 0o755); err != nil {
-		return err
-	}
-	s.file, err = os.OpenFile(host, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644|header.Mode.Perm()&0o111)
-	return err
-}
-
-func (s *session) hostPath(guest string) (string, error) {
-	for _, f := range s.machine.Get {
-		rest, err := filepath.Rel(f.fixed(), guest)
-		if err == nil && filepath.IsLocal(rest) {
-			return filepath.Join(f.Host, rest), nil
-		}
-	}
-	return "", fmt.Errorf("the guest sent %s, which nobody asked for", guest)
-}
-
-func (s *session) closeFile() {
-	if s.file != nil {
-		s.file.Close()
-	}
-}
-
-// tail keeps the last of what is written and passes everything on.
-type tail struct {
-	also io.Writer
-	kept []byte
-}
-
-const tailSize = 8 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.kept = append(t.kept, p...)
-	if len(t.kept) > 2*tailSize {
-		t.kept = bytes.Clone(t.kept[len(t.kept)-tailSize:])
-	}
-	return t.also.Write(p)
-}
-
-func (t *tail) String() string { return string(bytes.ReplaceAll(t.kept, []byte("\r"), nil)) }

@@ -80,6 +80,7 @@ const ownFailure = 125
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	go whenParentDies(stop)
 	var c cli
 	parser := kong.Must(&c, kong.Name("ponyvm"), kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Description("Runs a command on a real kernel in a virtual machine."))
@@ -94,6 +95,13 @@ func main() {
 	}
 	fmt.Fprintln(os.Stderr, "ponyvm:", err)
 	os.Exit(ownFailure)
+}
+
+// whenParentDies stops the machine when `go run` or a script was killed without telling its children.
+func whenParentDies(stop func()) {
+	for parent := os.Getppid(); os.Getppid() == parent; time.Sleep(time.Second) {
+	}
+	stop()
 }
 
 var longFlag = regexp.MustCompile(`^-[a-z]{2}`)
