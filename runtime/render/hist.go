@@ -1,0 +1,139 @@
+package render
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/runtime/events"
+)
+
+// appendHist appends the table of a histogram in the configured style, without a title.
+func (p *printer) appendHist(b []byte, v events.Value, divisor int64) []byte {
+	counts := divided(v, divisor)
+	first, last := filled(v)
+	switch {
+	case p.settings.HistStyle == "dtrace":
+		return appendQuantize(b, v.Type, counts, first, last)
+	case p.alwaysHeads(v.Type):
+		return p.appendBCC(b, counts)
+	}
+	return appendBars(b, v.Type, counts, first, last)
+}
+
+// alwaysHeads reports whether the style has a heading even above an empty table.
+func (p *printer) alwaysHeads(t *types.Type) bool {
+	style := p.settings.HistStyle
+	return t.Kind == types.Hist && (style == "bcc" || style == "bcc-trimmed")
+}
+
+func divided(v events.Value, divisor int64) []uint64 {
+	counts := make([]uint64, v.Words())
+	for i := range counts {
+		counts[i] = v.Word(i) / uint64(divisor)
+	}
+	return counts
+}
+
+// filled returns the first and last bucket that is not empty; last is -1 when all are.
+func filled(v events.Value) (first, last int) {
+	last = v.Words() - 1
+	for last >= 0 && v.Word(last) == 0 {
+		last--
+	}
+	for first < last && v.Word(first) == 0 {
+		first++
+	}
+	return first, last
+}
+
+const barWidth = 52
+
+func appendBars(b []byte, t *types.Type, counts []uint64, first, last int) []byte {
+	most := slices.Max(counts)
+	for i := first; i <= last; i++ {
+		b = appendLeft(b, 16, func(b []byte) []byte { return appendLabel(b, t, i) })
+		b = append(appendRight(b, 8, counts[i]), " |"...)
+		b = append(appendBar(b, '@', stars(counts[i], most), barWidth), "|\n"...)
+	}
+	return b
+}
+
+// stars is computed in single precision, as bpftrace does, for the same bar to the column.
+func stars(count, most uint64) int {
+	if most == 0 {
+		return 0
+	}
+	return int(float32(count) / float32(most) * barWidth)
+}
+
+func appendBar(b []byte, mark byte, marks, width int) []byte {
+	return repeat(repeat(b, mark, marks), ' ', width-marks)
+}
+
+func appendLeft(b []byte, width int, add func([]byte) []byte) []byte {
+	start := len(b)
+	b = add(b)
+	return repeat(b, ' ', width-(len(b)-start))
+}
+
+func appendRight(b []byte, width int, n uint64) []byte {
+	var space [20]byte
+	digits := strconv.AppendUint(space[:0], n, 10)
+	return append(repeat(b, ' ', width-len(digits)), digits...)
+}
+
+// appendLabel appends the range of a bucket: [2, 4).
+func appendLabel(b []byte, t *types.Type, i int) []byte {
+	if t.Kind == types.LinearHist {
+		return appendLinearLabel(b, t, i)
+	}
+	switch i {
+	case 0:
+		return append(b, "(..., 0)"...)
+	case 1, 2:
+		return append(strconv.AppendInt(append(b, '['), int64(i-1), 10), ']')
+	}
+	b = appendPower(append(b, '['), i-2)
+	return append(appendPower(append(b, ", "...), i-1), ')')
+}
+
+// appendPower appends 1<<power with the suffix of its power of 1024.
+func appendPower(b []byte, power int) []byte {
+	b = strconv.AppendUint(b, 1<<(power%10), 10)
+	if power >= 10 {
+		b = append(b, "KMGTPE"[power/10-1])
+	}
+	return b
+}
+
+func appendLinearLabel(b []byte, t *types.Type, i int) []byte {
+	low, high := linearBounds(t, i)
+	switch {
+	case i == 0:
+		return append(appendLinear(append(b, "(..., "...), t.Low, t.Step), ')')
+	case i == t.Words()-1:
+		return append(appendLinear(append(b, '['), t.High, t.Step), ", ...)"...)
+	case high-low == 1:
+		return append(strconv.AppendInt(append(b, '['), low, 10), ']')
+	}
+	b = appendLinear(append(b, '['), low, t.Step)
+	return append(appendLinear(append(b, ", "...), high, t.Step), ')')
+}
+
+// linearBounds returns the bounds of a bucket that is neither the first nor the last.
+func linearBounds(t *types.Type, i int) (low, high int64) {
+	low = t.Low + int64(i-1)*t.Step
+	return low, min(low+t.Step, t.High)
+}
+
+// appendLinear appends a bound, with a suffix where all bounds can have one.
+func appendLinear(b []byte, n, step int64) []byte {
+	switch {
+	case step%1024 != 0 || n == 0 || n%1024 != 0:
+		return strconv.AppendInt(b, n, 10)
+	case n%(1<<20) == 0:
+		return append(strconv.AppendInt(b, n>>20, 10), 'M')
+	}
+	return append(strconv.AppendInt(b, n>>10, 10), 'K')
+}

@@ -1,0 +1,114 @@
+package render
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+const bccWidth = 38
+
+// appendBCC appends a table as the tools of 2015 did. Their first bucket is 0 and 1 together.
+func (p *printer) appendBCC(b []byte, counts []uint64) []byte {
+	b = p.appendBCCHeading(b)
+	below, counts := counts[0], mergeFirst(counts)
+	first, last := 0, len(counts)-1
+	for last >= 0 && counts[last] == 0 {
+		last--
+	}
+	for p.settings.HistStyle == "bcc-trimmed" && first < last && counts[first] == 0 {
+		first++
+	}
+	most := max(below, slices.Max(counts))
+	if below > 0 {
+		b = appendBCCRow(append(b, "     ... -> -1      "...), below, most)
+	}
+	for i := first; i <= last; i++ {
+		b = appendBCCRow(appendBCCRange(b, i), counts[i], most)
+	}
+	return b
+}
+
+func (p *printer) appendBCCHeading(b []byte) []byte {
+	b = append(b, "     "...)
+	b = appendLeft(b, 15, func(b []byte) []byte { return append(b, p.settings.HistUnit...) })
+	return append(b, " : count     distribution\n"...)
+}
+
+// mergeFirst drops the bucket below zero and makes one of those for 0 and 1.
+func mergeFirst(counts []uint64) []uint64 {
+	merged := slices.Clone(counts[2:])
+	merged[0] += counts[1]
+	return merged
+}
+
+func appendBCCRange(b []byte, i int) []byte {
+	low, high := uint64(1)<<i, uint64(1)<<i*2-1
+	if i == 0 {
+		low = 0
+	}
+	b = append(appendRight(b, 8, low), " -> "...)
+	return appendLeft(b, 8, func(b []byte) []byte { return strconv.AppendUint(b, high, 10) })
+}
+
+func appendBCCRow(b []byte, count, most uint64) []byte {
+	b = append(b, " : "...)
+	b = appendLeft(b, 8, func(b []byte) []byte { return strconv.AppendUint(b, count, 10) })
+	b = append(b, " |"...)
+	return append(appendBar(b, '*', bccStars(count, most), bccWidth), "|\n"...)
+}
+
+func bccStars(count, most uint64) int {
+	if most == 0 {
+		return 0
+	}
+	return min(max(int(float64(count)*bccWidth/float64(most))-1, 0), bccWidth-1)
+}
+
+const quantizeWidth = 40
+
+// appendQuantize appends a table as DTrace does: an empty bucket on either side, bars of the total.
+func appendQuantize(b []byte, t *types.Type, counts []uint64, first, last int) []byte {
+	b = append(b, "           value  ------------- Distribution ------------- count    \n"...)
+	first, last = max(first-1, 0), min(last+1, len(counts)-1)
+	total := uint64(0)
+	for _, count := range counts {
+		total += count
+	}
+	for i := first; i <= last; i++ {
+		b = append(appendQuantizeLabel(b, t, i), " |"...)
+		b = appendBar(b, '@', share(counts[i], total), quantizeWidth)
+		b = appendLeft(append(b, ' '), 9, func(b []byte) []byte { return strconv.AppendUint(b, counts[i], 10) })
+		b = append(b, '\n')
+	}
+	return b
+}
+
+func share(count, total uint64) int {
+	if total == 0 {
+		return 0
+	}
+	return int(float64(count)*quantizeWidth/float64(total) + 0.5)
+}
+
+func appendQuantizeLabel(b []byte, t *types.Type, i int) []byte {
+	var space [32]byte
+	label := quantizeLabel(space[:0], t, i)
+	return append(repeat(b, ' ', 16-len(label)), label...)
+}
+
+func quantizeLabel(b []byte, t *types.Type, i int) []byte {
+	linear := t.Kind == types.LinearHist
+	switch {
+	case i == 0:
+		return strconv.AppendInt(append(b, "< "...), t.Low, 10)
+	case linear && i == t.Words()-1:
+		return strconv.AppendInt(append(b, ">= "...), t.High, 10)
+	case linear:
+		return strconv.AppendInt(b, t.Low+int64(i-1)*t.Step, 10)
+	case i == 1:
+		return append(b, '0')
+	}
+	return strconv.AppendUint(b, 1<<(i-2), 10)
+}

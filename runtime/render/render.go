@@ -1,0 +1,127 @@
+// Package render prints: the lines of printf, maps, histograms and the time, as text or as JSON. It decodes
+// nothing and knows nothing of the kernel; it gets views of bytes (package events) and descriptions of
+// them (package object) and appends to one buffer that Flush writes out.
+//
+// # Text
+//
+// The bytes are those of bpftrace 0.24 and later, since scripts and eyes are used to them:
+//
+//	@x: 5
+//	@x[key, 2]: 5
+//	@h[key]:
+//	[2, 4)                 2 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|
+//
+// A histogram is followed by a blank line, everything else is not.
+//
+// Three deviations, all on purpose: %d prints all 64 bits of its argument where bpftrace cuts it to an int, unless
+// the script says %hd or %hhd; print(@lhist, top, div) divides; and text from the traced system cannot
+// steer the terminal: control characters other than newline and tab, and bytes that are not UTF-8, become
+// \xNN. What the script itself says in a format string is printed as it stands.
+//
+// A string that fills its space may have been cut and ends in "..". The space of str() is the setting max_strlen,
+// in practice a power of two of at least 64; literals and comm are as big as their text, so smaller
+// and odd sizes mean nothing unless the ending zero is missing.
+//
+// # Histograms
+//
+// The bar of a style is always drawn from the same buckets (types.Words):
+//
+//	bpftrace     52 columns of the largest bucket
+//	dtrace       40 columns of the total, one empty bucket on either side
+//	bcc          the tools of 2015: 38 columns of the largest bucket, less one; from the first bucket on
+//	bcc-trimmed  the same from the first bucket that is not empty
+//
+// The bcc styles are for powers of two; linear histograms fall back to bpftrace's style there.
+//
+// # Speed
+//
+// A printf format is parsed once per event and then appends its pieces without allocation; see
+// BenchmarkPrintf. (Rejected: fmt, which boxes every argument and differs from C in its flags.)
+//
+// # JSON
+//
+// One object a line, with the members of bpftrace's. Integers that a double cannot hold are strings. Spaces within
+// keys are kept; bpftrace takes them out and so makes one of two keys.
+//
+// Sources: bpftrace's output (https://github.com/bpftrace/bpftrace/tree/v0.24.0/src/output),
+// DTrace's quantize (https://github.com/oracle/dtrace-utils/blob/2.0.1/libdtrace/dt_aggregate.c and dt_consume.c),
+// the tools of 2015 (https://github.com/brendangregg/BPF-tools/tree/master/old/2015-05-15),
+// printf of C23 (https://www.open-std.org/jtc1/sc22/wg14/www/docs/n3096.pdf, 7.23.6.1).
+package render
+
+import (
+	"io"
+	"time"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/runtime/events"
+)
+
+// Renderer prints what a script says. It is not safe for concurrent use.
+type Renderer interface {
+	// Printf prints an event's format over its arguments.
+	Printf(event *object.Event, args []events.Value)
+	// Value prints one value on a line.
+	Value(value events.Value)
+	// Map prints the last top rows, all when top is 0, with values divided by divisor unless it is 0.
+	Map(t *events.Table, top, divisor int64)
+	// Key prints the value of one row on a line.
+	Key(t *events.Table, row int)
+	// Printa prints the format once per row.
+	Printa(format string, t *events.Table)
+	// Time prints a moment by a strftime format.
+	Time(format string, now time.Time)
+	// Text prints s as it stands.
+	Text(s string)
+	// Attached tells to how many probes the script is attached.
+	Attached(n int)
+	// Flush writes out what was printed. It returns the first error of any write.
+	Flush() error
+}
+
+// Names turns numbers into the names they stand for.
+type Names struct {
+	// Symbol names a kernel address.
+	Symbol func(address uint64) string
+	// Probes are the texts that values of kind ProbeName index.
+	Probes []string
+}
+
+// printer is what both renderers share.
+type printer struct {
+	w        io.Writer
+	err      error
+	buf      []byte
+	settings object.Settings
+	names    Names
+	events   map[*object.Event]*format
+	formats  map[string]*format
+}
+
+func newPrinter(w io.Writer, settings object.Settings, names Names) printer {
+	return printer{w: w, settings: settings, names: names, events: map[*object.Event]*format{}, formats: map[string]*format{}}
+}
+
+// fullBuffer is how much is kept before it is written without a Flush.
+const fullBuffer = 64 << 10
+
+// keep takes over the buffer that the renderer appended to.
+func (p *printer) keep(b []byte) {
+	p.buf = b
+	if len(b) >= fullBuffer {
+		p.write()
+	}
+}
+
+func (p *printer) write() {
+	if len(p.buf) > 0 && p.err == nil {
+		_, p.err = p.w.Write(p.buf)
+	}
+	p.buf = p.buf[:0]
+}
+
+// Flush writes out the buffer.
+func (p *printer) Flush() error {
+	p.write()
+	return p.err
+}

@@ -1,0 +1,106 @@
+package render
+
+import (
+	"io"
+	"time"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/runtime/events"
+)
+
+type text struct{ printer }
+
+// NewText returns a renderer that prints as bpftrace does.
+func NewText(w io.Writer, settings object.Settings, names Names) Renderer {
+	return &text{newPrinter(w, settings, names)}
+}
+
+func (r *text) Printf(event *object.Event, args []events.Value) {
+	r.keep(r.appendFormat(r.buf, r.eventFormat(event), args))
+}
+
+func (r *text) Value(value events.Value) {
+	r.keep(append(r.appendValue(r.buf, value, 1), '\n'))
+}
+
+func (r *text) Key(t *events.Table, row int) { r.Value(t.Value(row)) }
+
+func (r *text) Map(t *events.Table, top, divisor int64) {
+	t.Sort()
+	divisor = max(divisor, 1)
+	if t.Map.Key == nil {
+		r.unkeyed(t, divisor)
+		return
+	}
+	for place := firstPlace(t, top); place < t.Len(); place++ {
+		row := t.Row(place)
+		b := append(append(r.buf, '@'), t.Map.Name...)
+		b = append(r.appendKey(append(b, '['), t, row, ", "), ']')
+		r.keep(r.appendTitled(b, t.Value(row), divisor))
+	}
+}
+
+// unkeyed prints a map without key. One that never was assigned prints as zero, but no empty table.
+func (r *text) unkeyed(t *events.Table, divisor int64) {
+	value := onlyValue(t)
+	if t.Len() == 0 && tabular(value.Type) && !r.alwaysHeads(value.Type) {
+		return
+	}
+	b := append(append(r.buf, '@'), t.Map.Name...)
+	r.keep(r.appendTitled(b, value, divisor))
+}
+
+// appendTitled ends the line of a map's name and key with the value.
+func (r *text) appendTitled(b []byte, value events.Value, divisor int64) []byte {
+	if tabular(value.Type) {
+		b = append(b, ":\n"...)
+	} else {
+		b = append(b, ": "...)
+	}
+	return append(r.appendValue(b, value, divisor), '\n')
+}
+
+func (r *text) Printa(format string, t *events.Table) {
+	t.Sort()
+	r.keep(r.appendPrinta(r.buf, format, t))
+}
+
+func (r *text) Time(format string, now time.Time) { r.keep(appendTime(r.buf, format, now)) }
+
+func (r *text) Text(s string) { r.keep(append(r.buf, s...)) }
+
+// Attached prints nothing: the session tells it on standard error.
+func (r *text) Attached(int) {}
+
+func tabular(t *types.Type) bool { return t.Kind == types.Hist || t.Kind == types.LinearHist }
+
+// firstPlace is where the last top rows of a sorted table begin.
+func firstPlace(t *events.Table, top int64) int {
+	if top <= 0 || top >= int64(t.Len()) {
+		return 0
+	}
+	return t.Len() - int(top)
+}
+
+// onlyValue is the value of a map without key; zero when nothing was assigned.
+func onlyValue(t *events.Table) events.Value {
+	if t.Len() > 0 {
+		return t.Value(0)
+	}
+	return events.Decode(t.Map.Value, make([]byte, t.Map.Value.Size))
+}
+
+// appendKey appends the parts of a key. A key that is one tuple goes without its parentheses.
+func (p *printer) appendKey(b []byte, t *events.Table, row int, separator string) []byte {
+	if t.KeyParts() == 1 && t.KeyPart(row, 0).Type.Kind == types.Tuple {
+		return p.appendParts(b, t.KeyPart(row, 0), separator)
+	}
+	for i := range t.KeyParts() {
+		if i > 0 {
+			b = append(b, separator...)
+		}
+		b = p.appendValue(b, t.KeyPart(row, i), 1)
+	}
+	return b
+}
