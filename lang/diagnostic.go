@@ -35,6 +35,14 @@ func (d Diagnostics) Sorted() Diagnostics {
 	})
 }
 
+func (d Diagnostics) limited() Diagnostics {
+	if len(d) <= maxDiagnostics {
+		return d
+	}
+	last := Diagnostic{Span: d[maxDiagnostics].Span, Message: "too many errors; what follows is not read"}
+	return append(d[:maxDiagnostics:maxDiagnostics], last)
+}
+
 // HasErrors tells errors from a list of nothing but warnings.
 func (d Diagnostics) HasErrors() bool {
 	return slices.ContainsFunc(d, func(one Diagnostic) bool { return !one.Warning })

@@ -77,6 +77,11 @@ func (d *dumper) statement(depth int, statement Statement) {
 func (d *dumper) ifStatement(depth int, s *If) {
 	d.line(depth, "if", expression(s.Cond))
 	d.block(depth+1, s.Then)
+	for next, chained := s.Else.(*If); chained; next, chained = s.Else.(*If) {
+		s = next
+		d.line(depth, "else if", expression(s.Cond))
+		d.block(depth+1, s.Then)
+	}
 	if s.Else != nil {
 		d.line(depth, "else")
 		d.statement(depth+1, s.Else)

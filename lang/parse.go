@@ -23,10 +23,10 @@ func Parse(source *Source) (*Script, Diagnostics) {
 	s := scan(source)
 	p.sections(script, s)
 	script.Comments = s.comments
-	diagnostics := append(s.diagnostics, p.diagnostics...)
+	diagnostics := append(s.diagnostics, p.diagnostics...).Sorted()
 	p.source, p.diagnostics, p.tokens = nil, nil, nil
 	parsers.Put(p)
-	return script, diagnostics.Sorted()
+	return script, diagnostics.limited()
 }
 
 // parsers are kept because building a grammar takes longer than parsing a line with it.
@@ -54,7 +54,7 @@ func (e *syntaxError) Error() string { return e.Message }
 
 func (p *parser) sections(script *Script, s *scanner) {
 	for _, section := range s.sections {
-		if !section.broken {
+		if !section.broken && len(p.diagnostics) <= maxDiagnostics {
 			p.section(script, s.tokens[section.first:section.end], section.limit)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 const (
 	maxSize    = 4 << 20
 	maxNesting = 200
+	// maxDiagnostics keeps a file that is no script from filling the screen.
+	maxDiagnostics = 100
 )
 
 // scanner turns a script into sections of tokens.
@@ -421,6 +423,9 @@ func (s *scanner) fail(start, end int, message, hint string) {
 		return
 	}
 	s.broken = true
+	if len(s.diagnostics) > maxDiagnostics {
+		return
+	}
 	s.diagnostics = append(s.diagnostics, Diagnostic{Span: s.span(start, end), Message: message, Hint: hint})
 }
 
