@@ -1,0 +1,111 @@
+package opt
+
+import "github.com/ponytrace/ponytrace/compiler/internal/ir"
+
+// dead drops values that nobody uses, assignments that no read sees, and stores to slots that are
+// never read.
+func dead(f *ir.Func) {
+	deadSets(f)
+	kept := map[*ir.Value]bool{}
+	read := readSlots(f)
+	var keep func(*ir.Value)
+	keep = func(v *ir.Value) {
+		if kept[v] {
+			return
+		}
+		kept[v] = true
+		for _, arg := range v.Args {
+			keep(arg)
+		}
+	}
+	for _, b := range f.Blocks {
+		for _, v := range b.Values {
+			if v.ValueEffect() == ir.Writes && !lostStore(v, read) {
+				keep(v)
+			}
+		}
+	}
+	for _, b := range f.Blocks {
+		b.Values = filter(b.Values, func(v *ir.Value) bool { return kept[v] })
+	}
+}
+
+// lostStore reports whether v writes to a slot that is never read.
+func lostStore(v *ir.Value, read map[*ir.Slot]bool) bool {
+	if v.Op != ir.Store && v.Op != ir.AtomicAdd {
+		return false
+	}
+	slot := slotOf(v.Args[0])
+	return slot != nil && !read[slot]
+}
+
+// slotOf returns the slot that an address with constants added points into.
+func slotOf(v *ir.Value) *ir.Slot {
+	for v.Op == ir.Add {
+		v = v.Args[0]
+	}
+	return v.Slot
+}
+
+// readSlots returns the slots whose address does more than take stores.
+func readSlots(f *ir.Func) map[*ir.Slot]bool {
+	read := map[*ir.Slot]bool{}
+	for _, b := range f.Blocks {
+		for _, v := range b.Values {
+			for i, arg := range v.Args {
+				taken := i == 0 && (v.Op == ir.Store || v.Op == ir.AtomicAdd || v.Op == ir.Add)
+				if slot := slotOf(arg); slot != nil && !taken {
+					read[slot] = true
+				}
+			}
+		}
+	}
+	return read
+}
+
+// deadSets drops the assignments of cells that are set again, or never read, on every path.
+func deadSets(f *ir.Func) {
+	wanted := map[*ir.Block][]bool{} // by cell, where the block starts
+	order := f.ReversePostorder()
+	for _, b := range order {
+		wanted[b] = make([]bool, len(f.Cells))
+	}
+	for changed := true; changed; {
+		changed = false
+		for i := len(order) - 1; i >= 0; i-- {
+			changed = wantedBefore(order[i], wanted, nil) || changed
+		}
+	}
+	for _, b := range order {
+		lost := map[*ir.Value]bool{}
+		wantedBefore(b, wanted, lost)
+		b.Values = filter(b.Values, func(v *ir.Value) bool { return !lost[v] })
+	}
+}
+
+// wantedBefore walks b backwards, notes the sets that are lost, and reports whether a cell is newly wanted
+// at its start.
+func wantedBefore(b *ir.Block, wanted map[*ir.Block][]bool, lost map[*ir.Value]bool) (grew bool) {
+	now := make([]bool, len(wanted[b]))
+	for _, next := range b.Successors() {
+		for cell, want := range wanted[next] {
+			now[cell] = now[cell] || want
+		}
+	}
+	for i := len(b.Values) - 1; i >= 0; i-- {
+		switch v := b.Values[i]; v.Op {
+		case ir.CellGet:
+			now[v.Cell.ID] = true
+		case ir.CellSet:
+			if !now[v.Cell.ID] && lost != nil {
+				lost[v] = true
+			}
+			now[v.Cell.ID] = false
+		}
+	}
+	for cell, want := range now {
+		grew = grew || want && !wanted[b][cell]
+		wanted[b][cell] = wanted[b][cell] || want
+	}
+	return grew
+}

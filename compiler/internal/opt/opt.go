@@ -1,0 +1,41 @@
+// Package opt improves the intermediate representation. Run reads as the list of the passes; each is
+// one file, with a golden in testdata that shows a function before and after.
+//
+// # What may change
+//
+// A pass keeps what the function does, but for two liberties that tracing allows: values that Reads make
+// are not made when nobody uses them, and two reads of the same kernel memory in one clause may become one
+// (nobody can tell when between them the memory changed). Passes keep every Bound, whose mask the verifier
+// wants to see, unless a constant takes its place; they never join two reads of other memory across a write.
+//
+// Clauses are short and nearly always free of loops, so each pass runs once or twice in a fixed order; there is no
+// search for a fixpoint over all of them. Where blocks are walked, they are walked in reverse postorder:
+// what a value uses was visited before it.
+//
+// Source: value numbering over the dominator tree follows Briggs, Cooper and Simpson, "Value Numbering"
+// (Software: Practice and Experience, 1997).
+package opt
+
+import "github.com/ponytrace/ponytrace/compiler/internal/ir"
+
+// Run applies all passes to f, which Check accepts, and leaves a function that Check accepts and
+// in which every block can be reached.
+func Run(f *ir.Func) (err error) {
+	defer ir.Catch(&err)
+	for _, pass := range passes {
+		pass(f)
+	}
+	return nil
+}
+
+// Twice where one pass's work is the other's material: a cell that is gone bares constants, a branch that is
+// decided leaves cells with one value, joined values make operands equal.
+var passes = []func(*ir.Func){
+	straighten,
+	promote, fold, thread, straighten,
+	promote, fold, straighten,
+	number, fold, straighten,
+	dead,
+	sink,
+	straighten,
+}

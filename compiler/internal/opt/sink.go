@@ -1,0 +1,97 @@
+package opt
+
+import "github.com/ponytrace/ponytrace/compiler/internal/ir"
+
+// sink moves a value into the only arm of a branch that uses it, so that the other arm, often the
+// usual one, does not pay. An arm to which another way leads takes nothing: it may be in a loop.
+func sink(f *ir.Func) {
+	s := &sinker{f: f, dominators: f.Dominators(), preds: f.Predecessors(), uses: map[*ir.Value][]*ir.Block{}}
+	for _, b := range f.Blocks {
+		for _, v := range b.Values {
+			for _, arg := range v.Args {
+				s.uses[arg] = append(s.uses[arg], b)
+			}
+		}
+	}
+	for _, b := range s.dominators.Order {
+		if b.Terminator().Op == ir.If {
+			s.block(b)
+		}
+	}
+}
+
+type sinker struct {
+	f          *ir.Func
+	dominators *ir.Dominators
+	preds      map[*ir.Block][]*ir.Block
+	uses       map[*ir.Value][]*ir.Block
+}
+
+// block goes backwards: a value that moves lets its operands follow.
+func (s *sinker) block(b *ir.Block) {
+	moved := map[*ir.Value]bool{}
+	arriving := map[*ir.Block][]*ir.Value{}
+	for i := len(b.Values) - 2; i >= 0; i-- {
+		v := b.Values[i]
+		if to := s.arm(b, v); to != nil && movable(v) {
+			moved[v] = true
+			v.Block = to
+			arriving[to] = append(arriving[to], v)
+			for _, arg := range v.Args {
+				s.move(arg, b, to)
+			}
+		}
+	}
+	b.Values = filter(b.Values, func(v *ir.Value) bool { return !moved[v] })
+	for to, values := range arriving {
+		to.Values = append(reversed(values), to.Values...)
+	}
+}
+
+// arm returns the successor below which all uses of v lie.
+func (s *sinker) arm(b *ir.Block, v *ir.Value) *ir.Block {
+	for _, next := range b.Successors() {
+		if len(s.preds[next]) == 1 && len(s.uses[v]) > 0 && s.allBelow(next, s.uses[v]) {
+			return next
+		}
+	}
+	return nil
+}
+
+func (s *sinker) allBelow(top *ir.Block, blocks []*ir.Block) bool {
+	for _, b := range blocks {
+		if !s.dominators.Dominates(top, b) {
+			return false
+		}
+	}
+	return true
+}
+
+// move makes one use in from a use in to.
+func (s *sinker) move(arg *ir.Value, from, to *ir.Block) {
+	for i, b := range s.uses[arg] {
+		if b == from {
+			s.uses[arg][i] = to
+			return
+		}
+	}
+}
+
+// movable reports whether it does not matter when v is computed.
+func movable(v *ir.Value) bool {
+	switch v.ValueEffect() {
+	case ir.Pure, ir.Invariant:
+		return true
+	case ir.Reads:
+		return unchanging(v)
+	}
+	return false
+}
+
+func reversed(values []*ir.Value) []*ir.Value {
+	result := make([]*ir.Value, 0, len(values)+8)
+	for i := len(values) - 1; i >= 0; i-- {
+		result = append(result, values[i])
+	}
+	return result
+}
