@@ -12,6 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/emu"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir/irtest"
+	"github.com/ponytrace/ponytrace/compiler/internal/opt"
 )
 
 // outcome is all that a random function leaves behind.
@@ -21,7 +22,9 @@ type outcome struct {
 	hash   map[string][]byte
 }
 
-func (o outcome) String() string { return fmt.Sprintf("%#x, data %x, hash %x", o.result, o.data, o.hash) }
+func (o outcome) String() string {
+	return fmt.Sprintf("%#x, data %x, hash %x", o.result, o.data, o.hash)
+}
 
 func randomContext(seed uint64) []byte {
 	r := rand.New(rand.NewPCG(seed, 3))
@@ -92,22 +95,37 @@ func generate(t *testing.T, f *ir.Func) *Result {
 	return code
 }
 
-// TestRandom compares the code of random functions with their direct evaluation.
+// optimised returns the same random function through the passes.
+func optimised(t *testing.T, seed uint64) *ir.Func {
+	t.Helper()
+	f := irtest.Random(seed)
+	if err := opt.Run(f); err != nil {
+		t.Fatalf("seed %d: %v\n%v", seed, err, f)
+	}
+	if err := ir.Check(f); err != nil {
+		t.Fatalf("seed %d: %v\n%v\nbefore\n%v", seed, err, f, irtest.Random(seed))
+	}
+	return f
+}
+
+// TestRandom compares the code of random functions, with and without the passes, with their direct evaluation.
 func TestRandom(t *testing.T) {
 	for seed := range uint64(2000) {
-		f := irtest.Random(seed)
-		if err := ir.Check(f); err != nil {
-			t.Fatalf("seed %d: %v\n%v", seed, err, f)
+		plain := irtest.Random(seed)
+		if err := ir.Check(plain); err != nil {
+			t.Fatalf("seed %d: %v\n%v", seed, err, plain)
 		}
 		context := randomContext(seed)
-		want := evaluate(f, context)
-		code := generate(t, f)
-		got, _, err := emulate(code, context)
-		if err != nil {
-			t.Fatalf("seed %d: %v\n%v\n%v", seed, err, f, code.Instructions)
-		}
-		if !same(got, want) {
-			t.Fatalf("seed %d: got %v\nwant %v\n%v\n%v", seed, got, want, f, code.Instructions)
+		want := evaluate(plain, context)
+		for _, f := range []*ir.Func{plain, optimised(t, seed)} {
+			code := generate(t, f)
+			got, _, err := emulate(code, context)
+			if err != nil {
+				t.Fatalf("seed %d: %v\n%v\n%v", seed, err, f, code.Instructions)
+			}
+			if !same(got, want) {
+				t.Fatalf("seed %d: got %v\nwant %v\n%v\n%v", seed, got, want, f, code.Instructions)
+			}
 		}
 	}
 }
