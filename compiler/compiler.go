@@ -39,7 +39,6 @@ type Options struct {
 	Refused     map[string]bool          // attach points (object.Point.Probe) for which the kernel refused the cheaper program
 	Strict      bool                     // renamed functions are errors
 	Environment func(name string) string // environment variables that hold settings; nil: none
-	Unoptimised bool
 	// Stage, when set, is given the text of each stage: "types", "ir", "opt", "asm" of every clause.
 	Stage func(stage, name, text string)
 }
@@ -86,10 +85,8 @@ func compileClause(unit *lower.Unit, instance *sema.Instance, number int, out *o
 	}
 	f := unit.Clause(instance, name)
 	stage("ir", f.String())
-	if options.Unoptimised {
-		opt.Reachable(f)
-	} else {
-		opt.Run(f)
+	if err := opt.Run(f); err != nil {
+		return nil, err
 	}
 	stage("opt", f.String())
 	scratch := fmt.Sprintf("%s%d", object.ScratchMap, number)

@@ -129,21 +129,10 @@ func Missed(l Link) uint64 {
 		return 0
 	}
 	if multi := info.KprobeMulti(); multi != nil {
-		missed, _ := multi.Missed()
-		return missed
+		return multi.Missed
 	}
-	return missedKprobe(info)
-}
-
-func missedKprobe(info *link.Info) uint64 {
-	perf := info.PerfEvent()
-	if perf == nil {
-		return 0
+	if perf := info.PerfEvent(); perf != nil && perf.Kprobe() != nil {
+		return perf.Kprobe().Missed
 	}
-	kprobe := perf.Kprobe()
-	if kprobe == nil {
-		return 0
-	}
-	missed, _ := kprobe.Missed()
-	return missed
+	return 0
 }

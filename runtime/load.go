@@ -1,0 +1,189 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/ringbuf"
+	"github.com/cilium/ebpf/rlimit"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/runtime/attach"
+	"github.com/ponytrace/ponytrace/runtime/detect"
+	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/render"
+	"github.com/ponytrace/ponytrace/runtime/symbols"
+)
+
+// RefusedError says that the kernel did not accept a program. Where a cheaper mechanism was tried,
+// Tracing is true and compiling again with the probes in compiler.Options.Refused may serve.
+type RefusedError struct {
+	Program *object.Program
+	Tracing bool
+	Span    lang.Span // the part of the script that the verifier stopped at
+	Log     string    // the end of the verifier's log
+	cause   error
+}
+
+func (e *RefusedError) Unwrap() error { return e.cause }
+
+// Error names the script line and asks for a report: a program that the verifier refuses is our mistake.
+func (e *RefusedError) Error() string {
+	d := lang.Diagnostic{
+		Span:    e.Span,
+		Message: "the kernel's verifier refused the code that ponytrace made of this; that is a bug of ponytrace",
+		Hint:    "please report it with this log:\n" + e.Log,
+	}
+	return lang.Diagnostics{d}.Error()
+}
+
+// Load brings the object into the kernel.
+func Load(o *object.Object, machine *target.Target, options Options) (*Session, error) {
+	if !machine.Features.MemoryCgroup && detect.CanRaiseMemoryLimit() {
+		if err := rlimit.RemoveMemlock(); err != nil {
+			return nil, fmt.Errorf("raising the limit of locked memory: %w", err)
+		}
+	}
+	collection, err := ebpf.NewCollectionWithOptions(specification(o), ebpf.CollectionOptions{Cache: detect.Types})
+	if err != nil {
+		return nil, refused(o, err)
+	}
+	s := &Session{
+		object: o, machine: machine, options: options, collection: collection,
+		shown: map[*object.Map]shown{}, exit: make(chan int, 1),
+	}
+	if s.store, err = events.Open(o, collection.Maps); err != nil {
+		collection.Close()
+		return nil, err
+	}
+	if ring := collection.Maps[object.EventsMap]; ring != nil {
+		if s.reader, err = ringbuf.NewReader(ring); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("opening the event buffer: %w", err)
+		}
+	}
+	s.out = s.renderer()
+	return s, nil
+}
+
+func (s *Session) renderer() render.Renderer {
+	names := render.Names{Probes: s.object.ProbeNames, Symbol: symbolName()}
+	if s.options.JSON {
+		return render.NewJSON(s.options.Stdout, s.object.Settings, names)
+	}
+	return render.NewText(s.options.Stdout, s.object.Settings, names)
+}
+
+// symbolName reads the kernel's symbols when the first one is asked for.
+func symbolName() func(uint64) string {
+	var kernel *symbols.Kernel
+	return func(address uint64) string {
+		if kernel == nil {
+			kernel = symbols.NewKernel()
+		}
+		symbol, ok := kernel.Lookup(address)
+		if !ok {
+			return "0x" + strconv.FormatUint(address, 16)
+		}
+		return symbol.Name
+	}
+}
+
+func specification(o *object.Object) *ebpf.CollectionSpec {
+	spec := &ebpf.CollectionSpec{Maps: o.Kernel, Programs: map[string]*ebpf.ProgramSpec{}}
+	for _, program := range o.Programs {
+		spec.Programs[program.Name] = &ebpf.ProgramSpec{
+			Name: program.Name, Type: program.Type, AttachType: program.Attach, AttachTo: program.AttachTo,
+			Instructions: program.Instructions, License: "GPL",
+		}
+	}
+	return spec
+}
+
+// refused turns an error of loading into one about the script.
+func refused(o *object.Object, err error) error {
+	program := failed(o, err)
+	var verifier *ebpf.VerifierError
+	switch {
+	case program != nil && program.Type == ebpf.Tracing:
+		return &RefusedError{Program: program, Tracing: true, Span: program.Clause, Log: err.Error(), cause: err}
+	case program != nil && errors.As(err, &verifier) && len(verifier.Log) > 0:
+		return &RefusedError{Program: program, Span: spanOf(program, verifier.Log), Log: tail(verifier.Log), cause: err}
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("the kernel does not let this process load programs: run as root, or with CAP_BPF and CAP_PERFMON")
+	}
+	return fmt.Errorf("loading into the kernel: %w", err)
+}
+
+// failed finds the program that the library's message names.
+func failed(o *object.Object, err error) *object.Program {
+	for _, program := range o.Programs {
+		if strings.Contains(err.Error(), "program "+program.Name+":") {
+			return program
+		}
+	}
+	return nil
+}
+
+// refusedAt matches the verifier's trace of an instruction: "12: (79) r1 = ...".
+var refusedAt = regexp.MustCompile(`^(\d+): \(`)
+
+// spanOf finds the script position of the last instruction in a verifier log.
+func spanOf(program *object.Program, log []string) lang.Span {
+	for i := len(log) - 1; i >= 0; i-- {
+		match := refusedAt.FindStringSubmatch(log[i])
+		if match == nil {
+			continue
+		}
+		instruction, _ := strconv.Atoi(match[1])
+		return positionOf(program, instruction)
+	}
+	return program.Clause
+}
+
+func positionOf(program *object.Program, instruction int) lang.Span {
+	span := program.Clause
+	for _, line := range program.Lines {
+		if line.Instruction > instruction {
+			break
+		}
+		span = line.Span
+	}
+	return span
+}
+
+// tail keeps a log readable.
+func tail(log []string) string {
+	const most = 20
+	return "  " + strings.Join(log[max(0, len(log)-most):], "\n  ")
+}
+
+// attachAll attaches every program to its points.
+func (s *Session) attachAll() error {
+	for _, program := range s.object.Programs {
+		for i := range program.Points {
+			links, err := attach.Attach(s.machine, s.collection.Programs[program.Name], &program.Points[i])
+			if err != nil {
+				return err
+			}
+			s.links = append(s.links, links...)
+		}
+	}
+	return nil
+}
+
+// detachable sums up what the links missed, while they can still say so.
+func (s *Session) detachable() []attach.Link {
+	for _, l := range s.links {
+		s.missed += attach.Missed(l)
+	}
+	links := s.links
+	s.links = nil
+	return links
+}

@@ -1,0 +1,220 @@
+package runtime
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/cilium/ebpf/ringbuf"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/runtime/events"
+)
+
+// Flags of bpf_ringbuf_submit, include/uapi/linux/bpf.h.
+const (
+	noWakeup    = 1
+	forceWakeup = 2
+)
+
+const (
+	pollPeriod  = 2 * time.Millisecond
+	sleepPeriod = 500 * time.Millisecond
+	// quietPolls is after how many polls without an event the loop sleeps.
+	quietPolls = 5
+	// reportAge is how old a printed table may be for clear to take exactly that away.
+	reportAge = 100 * time.Millisecond
+)
+
+// startLoop reads the ring buffer until finishLoop; the channel closes when all is printed.
+func (s *Session) startLoop() <-chan struct{} {
+	done := make(chan struct{})
+	if s.reader == nil {
+		close(done)
+		return done
+	}
+	s.store.Set(object.DataWakeup, forceWakeup)
+	go func() {
+		defer close(done)
+		s.loop()
+	}()
+	return done
+}
+
+// finishLoop prints what is still in the ring buffer.
+func (s *Session) finishLoop(done <-chan struct{}) {
+	if s.reader != nil {
+		s.reader.Flush()
+	}
+	<-done
+}
+
+func (s *Session) loop() {
+	record := ringbuf.Record{RawSample: make([]byte, 0, 4096)}
+	quiet := quietPolls
+	for {
+		s.reader.SetDeadline(time.Now().Add(s.patience(quiet)))
+		err := s.reader.ReadInto(&record)
+		switch {
+		case err == nil:
+			quiet = s.awake(quiet)
+			s.handle(record.RawSample)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			quiet++
+			s.flush()
+		default:
+			s.flush()
+			return
+		}
+	}
+}
+
+// patience is how long to wait for the next record. Before the first long wait the programs are asked to
+// wake us, and one more short wait sees what they sent before they saw that.
+func (s *Session) patience(quiet int) time.Duration {
+	switch {
+	case quiet < quietPolls:
+		return pollPeriod
+	case quiet == quietPolls:
+		s.store.Set(object.DataWakeup, forceWakeup)
+		return pollPeriod
+	}
+	return sleepPeriod
+}
+
+// awake switches back to polling with the first record after a sleep. A lone line is printed at once.
+func (s *Session) awake(quiet int) int {
+	if quiet >= quietPolls {
+		s.store.Set(object.DataWakeup, noWakeup)
+	}
+	return 0
+}
+
+func (s *Session) flush() {
+	if err := s.out.Flush(); err != nil && s.failure == nil {
+		s.failure = err
+		s.stop(0)
+	}
+}
+
+// stop ends the session; the first one counts.
+func (s *Session) stop(code int) {
+	select {
+	case s.exit <- code:
+	default:
+	}
+}
+
+// handle does what a record asks for.
+func (s *Session) handle(record []byte) {
+	if len(record) < 8 {
+		return
+	}
+	number := binary.NativeEndian.Uint64(record)
+	if number >= uint64(len(s.object.Events)) {
+		return
+	}
+	event := s.object.Events[number]
+	if len(record) < event.Layout.Size {
+		return
+	}
+	s.act(event, record)
+}
+
+func (s *Session) act(event *object.Event, record []byte) {
+	switch event.Action {
+	case object.Printf:
+		s.out.Printf(event, fields(event, record))
+	case object.Print:
+		s.out.Value(fields(event, record)[0])
+	case object.PrintMap:
+		s.out.Map(s.table(event.Map), event.Top, event.Divisor)
+	case object.PrintKey:
+		s.printKey(event, record)
+	case object.Printa:
+		s.out.Printa(event.Format, s.table(event.Map))
+	case object.Clear:
+		s.keep(s.store.Map(event.Map).Clear(s.printed(event.Map)))
+	case object.Zero:
+		s.keep(s.store.Map(event.Map).Zero(s.printed(event.Map)))
+	case object.Time:
+		s.out.Time(event.Format, time.Now())
+	case object.Exit:
+		s.flush()
+		s.stop(exitCode(event, record))
+	}
+}
+
+func exitCode(event *object.Event, record []byte) int {
+	if len(event.Layout.Fields) == 0 {
+		return 0
+	}
+	return int(uint8(fields(event, record)[0].Int()))
+}
+
+// keep remembers the first failure; tracing goes on.
+func (s *Session) keep(err error) {
+	if s.failure == nil {
+		s.failure = err
+	}
+}
+
+func fields(event *object.Event, record []byte) []events.Value {
+	values := make([]events.Value, len(event.Layout.Fields))
+	for i := range event.Layout.Fields {
+		field := &event.Layout.Fields[i]
+		values[i] = events.Decode(field.Type, record[field.Offset:])
+	}
+	return values
+}
+
+// table reads a map to print it, and remembers what it printed.
+func (s *Session) table(m *object.Map) *events.Table {
+	table, err := s.store.Map(m).Read()
+	if err != nil {
+		s.keep(err)
+		return events.NewTable(m)
+	}
+	table.Sort()
+	s.shown[m] = shown{table, time.Now()}
+	return table
+}
+
+// printed is the table that the user has just seen of a map, or nil.
+func (s *Session) printed(m *object.Map) *events.Table {
+	last, ok := s.shown[m]
+	delete(s.shown, m)
+	if !ok || time.Since(last.when) > reportAge {
+		return nil
+	}
+	return last.table
+}
+
+func (s *Session) printKey(event *object.Event, record []byte) {
+	key := record[8:event.Layout.Size]
+	value, found, err := s.store.Map(event.Map).Lookup(key)
+	if err != nil {
+		s.keep(err)
+	}
+	if !found {
+		return
+	}
+	table := events.NewTable(event.Map)
+	table.Append(key, value.Raw)
+	s.out.Key(table, 0)
+}
+
+// printMaps prints what every map holds at the end.
+func (s *Session) printMaps() {
+	if !s.object.Settings.PrintMapsOnExit {
+		return
+	}
+	if !s.options.JSON {
+		s.out.Text("\n\n")
+	}
+	for _, m := range s.object.Maps {
+		if table := s.table(m); table.Len() > 0 {
+			s.out.Map(table, 0, 0)
+		}
+	}
+}

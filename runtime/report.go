@@ -1,0 +1,49 @@
+package runtime
+
+import (
+	"fmt"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+)
+
+// announce says that tracing has begun.
+func (s *Session) announce() {
+	n := 0
+	for _, program := range s.object.Programs {
+		for _, point := range program.Points {
+			n += max(len(point.Symbols), 1)
+		}
+	}
+	if s.options.JSON {
+		s.out.Attached(n)
+		return
+	}
+	if s.options.Quiet {
+		return
+	}
+	if n == 1 {
+		fmt.Fprintln(s.options.Stderr, "Attached 1 probe")
+		return
+	}
+	fmt.Fprintf(s.options.Stderr, "Attached %d probes\n", n)
+}
+
+// reportLosses says what was lost, how much, and what helps.
+func (s *Session) reportLosses() {
+	if n := s.store.Load(object.DataDropped); n > 0 {
+		fmt.Fprintf(s.options.Stderr, "WARNING: %d events were lost because the buffer was full; a larger one: perf_rb_pages = %d\n",
+			n, 4*s.object.Settings.RingBufferPages)
+	}
+	for _, m := range s.object.Maps {
+		if m.Kernel == "" {
+			continue
+		}
+		if n := s.store.Load(m.Full); n > 0 {
+			fmt.Fprintf(s.options.Stderr, "WARNING: the map @%s was full at %d keys: %d updates were lost; more room: max_map_keys = %d\n",
+				m.Name, m.MaxEntries, n, 4*m.MaxEntries)
+		}
+	}
+	if s.missed > 0 {
+		fmt.Fprintf(s.options.Stderr, "WARNING: %d events were missed because the probe was busy on the same CPU\n", s.missed)
+	}
+}

@@ -1,0 +1,106 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"golang.org/x/sys/unix"
+)
+
+// run runs the programs of BEGIN or END.
+func (s *Session) run(when object.When) {
+	for _, program := range s.object.Programs {
+		for _, point := range program.Points {
+			if point.Mechanism == object.Run && point.When == when {
+				s.runOnce(s.collection.Programs[program.Name])
+			}
+		}
+	}
+}
+
+// runOnce runs a program here and now. Raw tracepoint programs take no context.
+func (s *Session) runOnce(program *ebpf.Program) {
+	if _, err := program.Run(&ebpf.RunOptions{}); err != nil {
+		fmt.Fprintf(s.options.Stderr, "WARNING: a clause did not run: %v\n", err)
+	}
+}
+
+// startIntervals runs interval programs until stop is closed. A tick that comes late is not made up for twice:
+// time.Ticker drops ticks for slow receivers and keeps the phase.
+func (s *Session) startIntervals(stop <-chan struct{}) {
+	for _, program := range s.object.Programs {
+		for _, point := range program.Points {
+			if point.Mechanism == object.Run && point.When == object.AtInterval {
+				go s.tick(s.collection.Programs[program.Name], point.Period, stop)
+			}
+		}
+	}
+}
+
+func (s *Session) tick(program *ebpf.Program, period time.Duration, stop <-chan struct{}) {
+	ticker := time.NewTicker(period)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+			s.runOnce(program)
+		}
+	}
+}
+
+// watch starts the command or finds the process whose end is the session's; nil: neither was asked for.
+func (s *Session) watch(stop <-chan struct{}) (<-chan struct{}, error) {
+	switch {
+	case len(s.options.Command) > 0:
+		return s.startCommand()
+	case s.options.Pid > 0:
+		return watchProcess(s.options.Pid, stop)
+	}
+	return nil, nil
+}
+
+// startCommand starts the command of -c. Everything is attached by now, so that none of its events is missed.
+func (s *Session) startCommand() (<-chan struct{}, error) {
+	command := exec.Command(s.options.Command[0], s.options.Command[1:]...)
+	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := command.Start(); err != nil {
+		return nil, fmt.Errorf("starting the command of -c: %w", err)
+	}
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		_ = command.Wait()
+	}()
+	return finished, nil
+}
+
+// watchProcess waits for the end of a process that is not our child.
+func watchProcess(pid int, stop <-chan struct{}) (<-chan struct{}, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil, fmt.Errorf("there is no process %d", pid)
+	}
+	finished := make(chan struct{})
+	go func() {
+		defer unix.Close(fd)
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		for {
+			if n, _ := unix.Poll(poll, 200); n > 0 {
+				close(finished)
+				return
+			}
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	}()
+	return finished, nil
+}
