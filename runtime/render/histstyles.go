@@ -71,6 +71,9 @@ const quantizeWidth = 40
 // appendQuantize appends a table as DTrace does: an empty bucket on either side, bars of the total.
 func appendQuantize(b []byte, t *types.Type, counts []uint64, first, last int) []byte {
 	b = append(b, "           value  ------------- Distribution ------------- count    \n"...)
+	if last < 0 {
+		return b
+	}
 	first, last = max(first-1, 0), min(last+1, len(counts)-1)
 	total := uint64(0)
 	for _, count := range counts {

@@ -1,0 +1,94 @@
+package render
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/runtime/events"
+)
+
+// jsonLine is what is printed, checked to be JSON, without its newline.
+func jsonLine(t *testing.T, print func(Renderer)) string {
+	t.Helper()
+	line := jsonOf(print)
+	if line != "" && !json.Valid([]byte(line)) {
+		t.Errorf("no JSON: %s", line)
+	}
+	if line == "" {
+		return ""
+	}
+	return line[:len(line)-1]
+}
+
+func jsonMap(t *testing.T, table *events.Table) string {
+	t.Helper()
+	return jsonLine(t, func(r Renderer) { r.Map(table, 0, 0) })
+}
+
+func TestJSONMap(t *testing.T) {
+	keyed := newTable("a", types.Int64, types.Int64, types.NewString(16))
+	check(t, jsonMap(t, keyed), "")
+	add(keyed, 1, 1, "x")
+	add(keyed, 2, 2, `a "b`)
+	check(t, jsonMap(t, keyed), `{"type": "map", "data": {"@a": {"1,x": 1, "2,a \"b": 2}}}`)
+
+	stats := newTable("s", types.NewAggregation(types.Stats, true))
+	add(stats, []uint64{12, 2})
+	check(t, jsonMap(t, stats), `{"type": "stats", "data": {"@s": {"count": 2, "average": 6, "total": 12}}}`)
+	avg := newTable("s", types.NewAggregation(types.Avg, true))
+	add(avg, []uint64{12, 2})
+	check(t, jsonMap(t, avg), `{"type": "stats", "data": {"@s": 6}}`)
+}
+
+func TestJSONHist(t *testing.T) {
+	table := newTable("h", hist())
+	check(t, jsonMap(t, table), "")
+	add(table, buckets(hist(), map[int]uint64{0: 1, 1: 2, 2: 3, 3: 4}))
+	check(t, jsonMap(t, table), `{"type": "hist", "data": {"@h": [{"max": -1, "count": 1},{"min": 0, "max": 0, "count": 2},{"min": 1, "max": 1, "count": 3},{"min": 2, "max": 3, "count": 4}]}}`)
+
+	keyed := newTable("", hist(), types.NewString(16))
+	add(keyed, buckets(hist(), map[int]uint64{65: 1}), "k")
+	check(t, jsonMap(t, keyed), `{"type": "hist", "data": {"@": {"k": [{"min": 9223372036854775808, "max": "18446744073709551615", "count": 1}]}}}`)
+
+	check(t, jsonMap(t, linear(0, 2, 1, map[int]uint64{0: 1, 1: 2, 3: 4})),
+		`{"type": "hist", "data": {"@": [{"max": -1, "count": 1},{"min": 0, "max": 0, "count": 2},{"min": 1, "max": 1, "count": 0},{"min": 2, "count": 4}]}}`)
+}
+
+func TestJSONValues(t *testing.T) {
+	structure := &types.Type{Kind: types.Struct, Size: 8, Fields: []types.Field{{Name: "m", Type: types.Int64}}}
+	for want, v := range map[string]events.Value{
+		`9007199254740992`:     value(types.Int64, 1<<53),
+		`"9007199254740993"`:   value(types.Int64, 1<<53+1),
+		`"-9007199254740993"`:  value(types.Int64, -1<<53-1),
+		`-9223372036854775808`: value(types.Int64, -1<<63),
+		`true`:                 value(types.Boolean, 1),
+		`4096`:                 value(types.NewPointer(nil), 4096),
+		`[1,"a\tb\\x1b"]`:      value(types.NewTuple(types.Int64, types.NewString(16)), []any{1, "a\tb\x1b"}),
+		`{"m": 5}`:             value(structure, []any{5}),
+		`[72,255]`:             value(&types.Type{Kind: types.Buffer, Size: 12}, "H\xff"),
+		`"vfs_read"`:           value(types.Symbol, 1),
+		`"BEGIN"`:              value(types.Probe, 0),
+	} {
+		check(t, jsonLine(t, func(r Renderer) { r.Value(v) }), `{"type": "value", "data": `+want+`}`)
+	}
+}
+
+func TestJSONLines(t *testing.T) {
+	moment := time.Date(2015, 5, 14, 23, 3, 17, 0, time.UTC)
+	table := newTable("", count())
+	for want, print := range map[string]func(Renderer){
+		`{"type": "printf", "data": "a 5\n"}`: func(r Renderer) {
+			r.Printf(&object.Event{Format: "a %d\n"}, []events.Value{value(types.Int64, 5)})
+		},
+		`{"type": "printf", "data": "n 0"}`:                              func(r Renderer) { r.Printa("n %@d", table) },
+		`{"type": "printf", "data": "\u001bx"}`:                          func(r Renderer) { r.Text("\x1bx") },
+		`{"type": "time", "data": "23:03:17\n"}`:                         func(r Renderer) { r.Time("%H:%M:%S\n", moment) },
+		`{"type": "attached_probes", "count": 2, "data": {"probes": 2}}`: func(r Renderer) { r.Attached(2) },
+		``: func(r Renderer) { r.Text("\n\n") },
+	} {
+		check(t, jsonLine(t, print), want)
+	}
+}
