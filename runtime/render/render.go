@@ -44,8 +44,8 @@
 // keys are kept; bpftrace takes them out and so makes one of two keys.
 //
 // Sources: bpftrace's output (https://github.com/bpftrace/bpftrace/tree/v0.24.0/src/output),
-// DTrace's quantize (https://github.com/oracle/dtrace-utils/blob/2.0.1/libdtrace/dt_aggregate.c and dt_consume.c),
-// the tools of 2015 (https://github.com/brendangregg/BPF-tools/tree/master/old/2015-05-15),
+// DTrace's quantize (https://github.com/oracle/dtrace-utils/blob/1781f153002410b55e2689f088be247fdde4032e/libdtrace/dt_consume.c),
+// the tools of 2015 (https://github.com/brendangregg/BPF-tools/tree/95fabbf4b02bce207665a9facbd01ba1fea97002/old/2015-03-25),
 // printf of C23 (https://www.open-std.org/jtc1/sc22/wg14/www/docs/n3096.pdf, 7.23.6.1).
 package render
 

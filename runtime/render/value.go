@@ -142,27 +142,44 @@ func maximal(size int) bool { return size >= 64 && size&(size-1) == 0 }
 
 // appendSafe appends text from the traced system, which must not reach the terminal as anything but text.
 func appendSafe(b, text []byte) []byte {
-	for i := 0; i < len(text); {
-		c := text[i]
-		if c < utf8.RuneSelf {
-			b = appendSafeByte(b, c)
-			i++
-			continue
+	for len(text) > 0 {
+		n := harmless(text)
+		b = append(b, text[:n]...)
+		if text = text[n:]; len(text) > 0 {
+			b = appendHex(b, text[0])
+			text = text[1:]
 		}
-		r, size := utf8.DecodeRune(text[i:])
-		if r == utf8.RuneError && size == 1 || r < 0xa0 {
-			b = appendHex(b, c)
-			i++
-			continue
-		}
-		b = append(b, text[i:i+size]...)
-		i += size
 	}
 	return b
 }
 
+// harmless returns the length of the beginning of text that may be printed.
+func harmless(text []byte) int {
+	i := 0
+	for i < len(text) {
+		if text[i] < utf8.RuneSelf {
+			if control(text[i]) {
+				return i
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(text[i:])
+		if r < firstPrintable || r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return i
+}
+
+// firstPrintable is the first character behind the control characters of Latin 1.
+const firstPrintable = 0xa0
+
+func control(c byte) bool { return c < ' ' && c != '\n' && c != '\t' || c == 0x7f }
+
 func appendSafeByte(b []byte, c byte) []byte {
-	if c >= ' ' && c < 0x7f || c == '\n' || c == '\t' {
+	if c < utf8.RuneSelf && !control(c) {
 		return append(b, c)
 	}
 	return appendHex(b, c)
