@@ -21,15 +21,17 @@ type hash struct {
 	kernel *ebpf.Map
 	stride int // bytes between the rows of two CPUs
 	cpus   int
+	rows   int // of the first batch
 }
 
 func newHash(m *object.Map, kernel *ebpf.Map) (*hash, error) {
 	h := &hash{object: m, kernel: kernel, stride: int(kernel.ValueSize()), cpus: 1}
-	if m.Storage != object.CPUHash {
-		return h, nil
+	var err error
+	if m.Storage == object.CPUHash {
+		h.stride = (h.stride + 7) / 8 * 8
+		h.cpus, err = ebpf.PossibleCPU()
 	}
-	cpus, err := ebpf.PossibleCPU()
-	h.cpus, h.stride = cpus, (h.stride+7)/8*8
+	h.rows = min(batchRows, max(16, batchBytes/max(1, h.rowBytes())))
 	return h, err
 }
 
@@ -71,7 +73,7 @@ type batchOperation func(cursor *ebpf.MapBatchCursor, keys, values any, opts *eb
 
 func (h *hash) batches(t *Table, operation batchOperation) error {
 	var cursor ebpf.MapBatchCursor
-	rows := min(batchRows, max(16, batchBytes/h.rowBytes()))
+	rows := h.rows
 	buffer := h.newBatch(rows)
 	for {
 		n, err := operation(&cursor, buffer.keys, buffer.values, nil)
@@ -87,6 +89,7 @@ func (h *hash) batches(t *Table, operation batchOperation) error {
 		if err != nil {
 			return nil
 		}
+		t.reserve(int(h.kernel.MaxEntries()))
 	}
 }
 

@@ -1,6 +1,8 @@
 package events
 
 import (
+	"time"
+
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
@@ -22,35 +24,40 @@ type source interface {
 
 // Map is a map of the running script. It is not safe for concurrent use.
 type Map struct {
-	object *object.Map
-	source source
-	carry  map[string]*carried
+	object   *object.Map
+	source   source
+	carry    map[string]*carried
+	patience time.Duration
 }
+
+// patience is how long a key must be idle before it is deleted. A program that looked it up just before the
+// deletion, and was preempted, loses its update: after a second there is none.
+const patience = time.Second
 
 // carried is what to add to a key's kernel value to get its value since the last clear.
 type carried struct {
 	row  []byte
 	kept bool // print the key even while it is 0: zero() does not remove keys
 	seen bool
+	used time.Time // the last generation with an event ended then
 }
 
 func newMap(m *object.Map, s source) *Map {
-	return &Map{object: m, source: s, carry: map[string]*carried{}}
+	return &Map{object: m, source: s, carry: map[string]*carried{}, patience: patience}
 }
 
 // adds reports whether values change by addition only.
-func (m *Map) adds() bool {
-	plain := m.object.Additive && m.object.Value.Kind == types.Int && m.object.Value.Size == 8
-	return plain || additive(m.object.Value)
+func adds(m *object.Map) bool {
+	return additive(m.Value) || m.Additive && m.Value.Kind == types.Int && m.Value.Size == 8
 }
 
 // carries reports whether clear leaves the kernel's values alone.
 func (m *Map) carries() bool {
 	switch m.object.Storage {
 	case object.CPUSlot:
-		return m.adds()
+		return adds(m.object)
 	case object.Hash, object.CPUHash:
-		return m.adds() && m.object.WriteOnly
+		return adds(m.object) && m.object.WriteOnly
 	}
 	return false
 }
@@ -84,7 +91,16 @@ func (m *Map) Lookup(key []byte) (Value, bool, error) {
 
 // settle applies the carry to rows fresh from the kernel and drops those without an event.
 func (m *Map) settle(t *Table) {
-	for row := range t.Len() * min(len(m.carry), 1) {
+	if len(m.carry) > 0 {
+		m.apply(t)
+	}
+	if m.carries() || m.object.Value.Aggregation() {
+		t.keep(func(row int) bool { return m.shows(t, row) })
+	}
+}
+
+func (m *Map) apply(t *Table) {
+	for row := range t.Len() {
 		if c := m.carry[string(t.rawKey(row))]; c != nil {
 			m.combine(t.rawValue(row), c.row)
 			c.seen = true
@@ -96,18 +112,19 @@ func (m *Map) settle(t *Table) {
 		}
 		c.seen = false
 	}
-	t.keep(func(row int) bool { return m.shows(t, row) })
 }
 
+// shows reports whether a row is of this generation: counted in, zeroed, or a new integer.
 func (m *Map) shows(t *Table, row int) bool {
-	if !m.object.Value.Aggregation() && !(m.carries() && isZero(t.rawValue(row))) {
-		return true
-	}
-	if m.object.Value.Aggregation() && !t.Value(row).Empty() {
+	aggregation := m.object.Value.Aggregation()
+	if aggregation && !t.Value(row).Empty() || !aggregation && !isZero(t.rawValue(row)) {
 		return true
 	}
 	c := m.carry[string(t.rawKey(row))]
-	return c != nil && c.kept || c == nil && !m.object.Value.Aggregation()
+	if c == nil {
+		return !aggregation
+	}
+	return c.kept
 }
 
 // combine adds what was carried to a row from the kernel.
@@ -138,7 +155,7 @@ func (m *Map) Clear(printed *Table) error {
 	}
 	before := m.carry
 	m.carry = map[string]*carried{}
-	if rest != nil && printed != nil {
+	if rest != nil && printed != nil && (adds(m.object) || m.object.Value.Aggregation()) {
 		m.carryRest(rest, printed, before)
 	}
 	return nil
@@ -149,8 +166,18 @@ func (m *Map) Zero(printed *Table) error {
 	if m.carries() {
 		return m.advance(printed, true)
 	}
-	clear(m.carry)
-	return m.source.zero()
+	t, err := m.Read()
+	if err != nil {
+		return err
+	}
+	if err := m.source.zero(); err != nil || !m.object.Value.Aggregation() {
+		return err
+	}
+	m.carry = make(map[string]*carried, t.Len())
+	for row := range t.Len() {
+		m.carry[string(t.rawKey(row))] = &carried{row: make([]byte, t.ValueSize), kept: true}
+	}
+	return nil
 }
 
 // advance begins a new generation: what was printed is taken off by the carry.
@@ -160,6 +187,7 @@ func (m *Map) advance(printed *Table, keep bool) (err error) {
 			return err
 		}
 	}
+	now := time.Now()
 	for row := range printed.Len() {
 		c := m.carry[string(printed.rawKey(row))]
 		if c == nil {
@@ -167,9 +195,9 @@ func (m *Map) advance(printed *Table, keep bool) (err error) {
 			m.carry[string(printed.rawKey(row))] = c
 		}
 		m.take(c.row, printed.rawValue(row))
-		c.kept, c.seen = keep, true
+		c.kept, c.used = keep, now
 	}
-	return m.retire()
+	return m.retire(now.Add(-m.patience))
 }
 
 // take subtracts a printed row.
@@ -181,12 +209,10 @@ func (m *Map) take(row, printed []byte) {
 	subtract(t, row, printed)
 }
 
-// retire deletes the keys that had no event in the generation that ends.
-func (m *Map) retire() error {
+// retire deletes the keys that had no event since the given time.
+func (m *Map) retire(since time.Time) error {
 	for key, c := range m.carry {
-		idle := !c.seen && !c.kept
-		c.seen = false
-		if !idle || m.object.Key == nil {
+		if !c.used.Before(since) || c.kept || m.object.Key == nil {
 			continue
 		}
 		last := NewTable(m.object)
@@ -216,7 +242,7 @@ func (m *Map) carryRest(rest, printed *Table, before map[string]*carried) {
 		}
 		place, was := shown[key]
 		switch {
-		case was && m.adds():
+		case was && adds(m.object):
 			m.take(value, printed.rawValue(place))
 		case was && string(value) == string(printed.rawValue(place)):
 			continue

@@ -60,23 +60,24 @@ func (s *slot) zero() error {
 	return nil
 }
 
+// clear resets the value, unless it was assigned after it was printed.
 func (s *slot) clear(printed *Table) (*Table, error) {
 	present := s.data.word(s.object.Present)
-	if printed == nil || printed.Len() == 0 && !s.object.Additive {
-		atomic.StoreUint64(present, 0)
-		return nil, s.zero()
-	}
-	if s.object.Additive {
+	if printed != nil && adds(s.object) {
 		s.subtract(present, printed)
 		return nil, nil
 	}
-	row := make([]byte, s.object.Value.Size)
-	s.data.copyOut(row, s.object.Offset)
-	if string(row) == string(printed.rawValue(0)) {
-		atomic.StoreUint64(present, 0)
-		return nil, s.zero()
+	if printed != nil && !s.same(printed) {
+		return nil, nil
 	}
-	return nil, nil
+	atomic.StoreUint64(present, 0)
+	return nil, s.zero()
+}
+
+func (s *slot) same(printed *Table) bool {
+	now := NewTable(s.object)
+	_ = s.read(now) // cannot fail: it is memory
+	return string(now.Values) == string(printed.Values)
 }
 
 // subtract takes off what was printed; what was added meanwhile stays.

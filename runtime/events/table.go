@@ -40,6 +40,14 @@ func (t *Table) Append(key, value []byte) {
 	t.rows++
 }
 
+// reserve makes room for so many rows at once: growing by steps would touch the memory twice. What is
+// never filled is never resident.
+func (t *Table) reserve(rows int) {
+	rows = min(rows, 1<<22)
+	t.Keys = slices.Grow(t.Keys, max(0, rows*t.KeySize-len(t.Keys)))
+	t.Values = slices.Grow(t.Values, max(0, rows*t.ValueSize-len(t.Values)))
+}
+
 // appendMerged adds a row made of one row per CPU, stride bytes apart.
 func (t *Table) appendMerged(key, perCPU []byte, stride int) {
 	t.Append(key, perCPU)

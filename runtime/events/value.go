@@ -19,22 +19,22 @@
 // reports. Programs go on counting on other CPUs while we read, so a clear that wrote zeroes would
 // drop what arrived between reading and writing. Map therefore never writes to a row that
 // programs add to. It remembers, per key, what must be added to the kernel's value to get the
-// value since the last clear: the carry. Clearing sets carry = -printed, and an event that
-// arrives between print and clear is in the next report. Sums wrap, so this is exact in two's complement.
+// value since the last clear: the carry. Clearing takes what was printed from it, so an event that
+// arrives between print and clear is in the next report. Words wrap; the arithmetic is exact. One
+// thing is forgotten: whether a sum that did not change since the clear had events of value 0.
 //
-// Keys whose value did not change for a whole generation are deleted from the kernel's hash at the
-// next clear, so that the map does not fill up with the dead; what the deletion returns beyond the
-// printed value is carried on.
+// Keys without an event for a second and more are deleted from the kernel's hash at the next clear, so
+// that the map does not fill up with the dead; what the deletion returns beyond the printed value is
+// carried on.
 //
 // The rules per storage:
 //
 //	CPUSlot, additive    the kernel's rows are never written; exact
 //	CPUSlot, min/max     the `set` word is reset, and set again if the value moved meanwhile; exact, because
 //	                     programs store the value before the set word
-//	CPUHash, additive    carry, and idle keys deleted: exact but for an update in flight on a key that
-//	                     was idle for a generation; where the script itself reads or deletes (WriteOnly is
-//	                     false) all keys are deleted and the excess carried: an update that a program
-//	                     has in flight on the deleted element, a few nanoseconds, is lost
+//	CPUHash, additive    carry, and idle keys deleted; exact. Where the script itself reads or deletes
+//	                     (WriteOnly is false) all keys are deleted and the excess carried: an update that a
+//	                     program has in flight on the deleted element, a few nanoseconds, is lost
 //	Slot, Additive       the printed amount is subtracted atomically; exact
 //	Slot, otherwise      reset unless assigned anew since printing
 //	Hash, and min/max    deleted in batches; what changed since printing is carried
