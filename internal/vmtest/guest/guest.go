@@ -2,7 +2,7 @@
 //
 // The tests are in this folder under the build tag "guest"; `go test ./internal/vmtest` on the host builds and runs
 // them on every kernel (package guesttest). They run programs ([Run], [Start]) and make loads of known
-// size ([Workload]). The machine has the workload program, ponytrace, two disks that nobody else uses (/dev/nullb0
+// size ([Workload]). The machine has the workload program, what the suite adds, two disks that nobody else uses (/dev/nullb0
 // for requests up to 127 KB, /dev/vda up to 1 MB), no tracefs mounted, and no other process but init.
 //
 // A helper that fails ends the test with what the program had said, so tests check results only.
