@@ -189,3 +189,12 @@ type Settings struct {
 	PrintMapsOnExit bool
 	RingBufferPages int
 }
+
+var mechanismNames = [...]string{
+	Run: "ponytrace itself", Kprobe: "kprobe", Kretprobe: "kretprobe", KprobeMulti: "kprobe_multi",
+	KretprobeMulti: "kretprobe_multi", Fentry: "fentry", Fexit: "fexit", RawTracepoint: "raw tracepoint",
+	Tracepoint: "perf tracepoint", Profile: "perf clock",
+}
+
+// String names the mechanism as the kernel's documentation does.
+func (m Mechanism) String() string { return mechanismNames[m] }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// maxScript bounds what is read of a script file.
+const maxScript = 8 << 20
+
+// readScript reads a file, or standard input for "-".
+func readScript(name string) (*lang.Source, error) {
+	if name == "-" {
+		text, err := io.ReadAll(io.LimitReader(os.Stdin, maxScript))
+		return lang.NewSource("stdin", string(text)), err
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("the script %s cannot be read: %w", name, plain(err))
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxScript))
+	if err != nil {
+		return nil, fmt.Errorf("the script %s cannot be read: %w", name, plain(err))
+	}
+	return lang.NewSource(name, string(text)), nil
+}
+
+// plain takes the system call and path off a file error.
+func plain(err error) error {
+	var path *os.PathError
+	if !errors.As(err, &path) {
+		return err
+	}
+	if errors.Is(path.Err, os.ErrNotExist) {
+		return errors.New("there is no such file")
+	}
+	return path.Err
+}
+
+// words splits a command as a shell does with blanks and quotes; there is no shell, so nothing else is special.
+func words(command string) ([]string, error) {
+	var list []string
+	var word strings.Builder
+	var quote rune
+	started := false
+	for _, r := range command {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '"' || r == '\''):
+			quote, started = r, true
+		case quote == 0 && unicode.IsSpace(r):
+			if started {
+				list = append(list, word.String())
+			}
+			word.Reset()
+			started = false
+		default:
+			word.WriteRune(r)
+			started = true
+		}
+	}
+	if quote != 0 {
+		return nil, fmt.Errorf("the command of -c lacks a closing %c", quote)
+	}
+	if started {
+		list = append(list, word.String())
+	}
+	return list, nil
+}
+
+type fmtCommand struct {
+	Write bool     `short:"w" help:"Write the files back instead of printing them."`
+	Files []string `arg:"" optional:"" help:"Script files; standard input when there are none."`
+}
+
+// Run formats scripts.
+func (f *fmtCommand) Run() error {
+	if len(f.Files) == 0 {
+		f.Files = []string{"-"}
+	}
+	for _, name := range f.Files {
+		if err := f.file(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fmtCommand) file(name string) error {
+	source, err := readScript(name)
+	if err != nil {
+		return err
+	}
+	text, diagnostics := lang.Format(source)
+	if diagnostics.HasErrors() {
+		return say(diagnostics)
+	}
+	if f.Write && name != "-" {
+		return os.WriteFile(name, []byte(text), 0o644)
+	}
+	fmt.Print(text)
+	return nil
+}

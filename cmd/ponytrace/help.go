@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler"
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/runtime/detect"
+)
+
+type helpCommand struct {
+	Name string `arg:"" optional:"" help:"What to describe; everything in short when empty."`
+}
+
+// Run describes an entry of the table, or lists it.
+func (h *helpCommand) Run() error {
+	found := false
+	var names []string
+	for _, section := range builtin.Sections() {
+		if h.Name == "" {
+			list(section)
+			found = true
+			continue
+		}
+		for _, entry := range section.Entries {
+			names = append(names, entry.Name)
+			if entry.Name == h.Name {
+				describe(section.Title, entry)
+				found = true
+			}
+		}
+	}
+	if found {
+		return nil
+	}
+	if near := lang.Nearest(h.Name, slices.Values(names), 3); len(near) > 0 {
+		return fmt.Errorf("nothing is named %s; did you mean %s?", h.Name, strings.Join(near, ", "))
+	}
+	return fmt.Errorf("nothing is named %s; ponytrace help lists all", h.Name)
+}
+
+func list(section builtin.Section) {
+	fmt.Printf("%s\n", section.Title)
+	for _, entry := range section.Entries {
+		summary, _, _ := strings.Cut(entry.Doc, ". ")
+		fmt.Printf("  %-20s %s\n", entry.Name, strings.TrimSuffix(summary, "."))
+	}
+	fmt.Println()
+}
+
+func describe(title string, entry *builtin.Info) {
+	fmt.Printf("%s  (%s)\n\n  %s\n\n  Example: %s\n", entry.Signature, strings.ToLower(title), entry.Doc, entry.Example)
+	if entry.Since != "" {
+		fmt.Printf("  Since Linux %s\n", entry.Since)
+	}
+}
+
+type checkCommand struct {
+	Files []string `arg:"" help:"Script files, - for standard input."`
+}
+
+// Run reports the errors of scripts for this machine's kernel; it needs no privileges.
+func (c *checkCommand) Run() error {
+	machine, err := detect.Detect()
+	if err != nil {
+		return err
+	}
+	var failure error
+	for _, name := range c.Files {
+		source, err := readScript(name)
+		if err != nil {
+			return err
+		}
+		script, diagnostics := lang.Parse(source)
+		if diagnostics.HasErrors() {
+			failure = say(diagnostics)
+			continue
+		}
+		if _, err := compiler.Compile(script, machine, compiler.Options{}); err != nil {
+			failure = say(err)
+		}
+	}
+	return failure
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+
+	"github.com/ponytrace/ponytrace/compiler"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/runtime"
+	"github.com/ponytrace/ponytrace/runtime/attach"
+	"github.com/ponytrace/ponytrace/runtime/detect"
+)
+
+type traceCommand struct {
+	Script  string   `arg:"" optional:"" help:"Script file, - for standard input; with -e the first parameter."`
+	Params  []string `arg:"" optional:"" help:"Parameters: $1, $2, ... in the script."`
+	Text    string   `short:"e" name:"text" placeholder:"TEXT" help:"The script itself."`
+	Command string   `short:"c" placeholder:"CMD" help:"Run a command, and end with it."`
+	Pid     int      `short:"p" placeholder:"PID" help:"End with this process."`
+	Output  string   `short:"o" placeholder:"FILE" help:"Write what the script prints to a new file."`
+	Format  string   `short:"f" enum:"text,json" default:"text" help:"Output format: text or json."`
+	Verbose bool     `short:"v" help:"Say how each probe is attached."`
+	Quiet   bool     `short:"q" help:"No notices but losses."`
+	Stages  string   `short:"d" name:"dump" placeholder:"STAGE" help:"Print a stage and do not trace: ast, ir, opt, asm or all."`
+	DryRun  bool     `help:"Compile and load, but attach nothing."`
+	Attach  string   `enum:"auto,kprobe,fentry,tracepoint" default:"auto" help:"Force how probes are attached: auto, kprobe, fentry, tracepoint."`
+	Strict  bool     `help:"Refuse functions that were renamed."`
+}
+
+// Run traces.
+func (t *traceCommand) Run() error {
+	source, params, err := t.source()
+	if err != nil {
+		return err
+	}
+	script, diagnostics := lang.Parse(source)
+	if diagnostics.HasErrors() {
+		return say(diagnostics)
+	}
+	if t.Stages == "ast" {
+		fmt.Print(lang.Dump(script))
+		return nil
+	}
+	machine, err := detect.Detect()
+	if err != nil {
+		return err
+	}
+	if t.Stages == "" {
+		if err := detect.Privilege(machine); err != nil {
+			return err
+		}
+	}
+	return t.trace(script, machine, params)
+}
+
+func (t *traceCommand) source() (*lang.Source, []string, error) {
+	switch {
+	case t.Text != "":
+		if t.Script == "" {
+			return lang.NewSource("-e", t.Text), nil, nil
+		}
+		return lang.NewSource("-e", t.Text), append([]string{t.Script}, t.Params...), nil
+	case t.Script == "":
+		return nil, nil, errors.New("nothing to trace: give a script file, or a one-liner with -e 'kprobe:vfs_read { @[comm] = count() }'")
+	}
+	source, err := readScript(t.Script)
+	return source, t.Params, err
+}
+
+// trace compiles, loads and runs, and does so again with a plainer mechanism where the kernel refuses the cheaper one.
+func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params []string) error {
+	options := compiler.Options{
+		Args: params, Attach: mechanism(t.Attach), Strict: t.Strict,
+		Environment: os.Getenv, Refused: map[string]bool{}, Stage: t.stage(),
+	}
+	out, err := t.output()
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	for {
+		built, err := compiler.Compile(script, machine, options)
+		if err != nil {
+			return say(err)
+		}
+		if t.Stages != "" {
+			return nil
+		}
+		refused, err := t.run(built, machine, out)
+		if refused == nil || t.Attach != "auto" {
+			return err
+		}
+		for _, probe := range refused {
+			options.Refused[probe] = true
+		}
+	}
+}
+
+func mechanism(name string) string {
+	if name == "auto" {
+		return ""
+	}
+	return name
+}
+
+// run traces with a compiled script; refused are the attach points for which another mechanism may serve.
+func (t *traceCommand) run(built *object.Object, machine *target.Target, out io.Writer) (refused []string, err error) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	command, err := words(t.Command)
+	if err != nil {
+		return nil, err
+	}
+	session, err := runtime.Load(built, machine, runtime.Options{
+		Stdout: out, Stderr: os.Stderr, JSON: t.Format == "json", Quiet: t.Quiet,
+		Command: command, Pid: t.Pid, Signals: signals,
+	})
+	if err != nil {
+		return refusedPoints(err), err
+	}
+	defer session.Close()
+	t.notices(built)
+	if t.DryRun {
+		return nil, nil
+	}
+	code, err := session.Run()
+	if err != nil {
+		return refusedPoints(err), err
+	}
+	if code != 0 {
+		return nil, exitError(code)
+	}
+	return nil, nil
+}
+
+// refusedPoints returns the attach points that failed by a mechanism that has an alternative.
+func refusedPoints(err error) []string {
+	var refused *runtime.RefusedError
+	if errors.As(err, &refused) && refused.Tracing {
+		var points []string
+		for _, point := range refused.Program.Points {
+			points = append(points, point.Probe)
+		}
+		return points
+	}
+	var failed *attach.Error
+	if errors.As(err, &failed) && failed.Tracing {
+		return []string{failed.Probe}
+	}
+	return nil
+}
+
+func (t *traceCommand) notices(built *object.Object) {
+	if !t.Quiet {
+		for _, notice := range built.Notices {
+			fmt.Fprintln(os.Stderr, notice)
+		}
+	}
+	if !t.Verbose {
+		return
+	}
+	for _, program := range built.Programs {
+		for _, point := range program.Points {
+			fmt.Fprintf(os.Stderr, "%s: attached by %s\n", point.Probe, point.Mechanism)
+		}
+	}
+}
+
+// stage returns the hook that prints the stages asked for.
+func (t *traceCommand) stage() func(stage, name, text string) {
+	if t.Stages == "" {
+		return nil
+	}
+	return func(stage, name, text string) {
+		if t.Stages == "all" || t.Stages == stage {
+			fmt.Printf("-- %s of %s\n%s\n", stage, name, text)
+		}
+	}
+}
+
+// output opens a new file, or one that is the user's own: a link or a file of somebody else's could be a trap.
+func (t *traceCommand) output() (io.WriteCloser, error) {
+	if t.Output == "" {
+		return os.Stdout, nil
+	}
+	file, err := os.OpenFile(t.Output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the output file %s cannot be created: %w", t.Output, plain(err))
+	}
+	return file, nil
+}
+
+// say prints what is wrong with a script, and leaves only the exit code to report.
+func say(err error) error {
+	var diagnostics lang.Diagnostics
+	if errors.As(err, &diagnostics) {
+		diagnostics.Render(os.Stderr)
+		return exitError(1)
+	}
+	var usage *compiler.UsageError
+	if errors.As(err, &usage) {
+		fmt.Println(usage.Text)
+		return exitError(1)
+	}
+	return err
+}
+
+var stages = []string{"ast", "ir", "opt", "asm", "all"}
+
+// AfterApply refuses a stage that does not exist.
+func (t *traceCommand) AfterApply() error {
+	if t.Stages != "" && !slices.Contains(stages, t.Stages) {
+		return fmt.Errorf("there is no stage %q: ast, ir, opt, asm or all", t.Stages)
+	}
+	return nil
+}
