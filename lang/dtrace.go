@@ -33,17 +33,19 @@ func (p *parser) checkDTrace(clause *Clause) {
 }
 
 func dtraceHint(probe *Probe) string {
-	provider, rest, _ := strings.Cut(probe.Parts[0].Text, "-")
-	switch {
-	case provider == "profile" && rest != "":
-		return "profile:hz:" + rest
-	case provider == "tick" && rest != "":
-		return "interval:" + rest
-	case len(probe.Parts) != 4:
+	provider, last := probe.Parts[0].Text, probe.Parts[len(probe.Parts)-1].Text
+	if len(probe.Parts) == 1 || len(probe.Parts) == 4 {
+		if kind, rate, found := strings.Cut(last, "-"); found && kind == "profile" {
+			return "profile:hz:" + rate
+		} else if found && kind == "tick" {
+			return "interval:" + rate
+		}
+	}
+	if len(probe.Parts) != 4 {
 		return ""
 	}
-	function, name := probe.Parts[2].Text, probe.Parts[3].Text
-	switch provider + ":" + name {
+	function := probe.Parts[2].Text
+	switch provider + ":" + last {
 	case "syscall:entry":
 		return "tracepoint:syscalls:sys_enter_" + function
 	case "syscall:return":
@@ -52,6 +54,8 @@ func dtraceHint(probe *Probe) string {
 		return "kprobe:" + function
 	case "fbt:return":
 		return "kretprobe:" + function
+	case "dtrace:BEGIN", "dtrace:END":
+		return last
 	}
 	return ""
 }

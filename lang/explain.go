@@ -17,6 +17,8 @@ func (p *parser) unexpected(token *lexer.Token) Diagnostic {
 		return closedByComparison(p.tokenSpan(token))
 	case before == nil:
 		return p.diagnostic(token, "expected a probe", "")
+	case p.tokens[0].Type == configToken:
+		return p.diagnostic(token, "expected name = value", "settings end with ; or a new line")
 	}
 	if d, found := p.missing(before, token); found {
 		return d
@@ -32,14 +34,11 @@ func (p *parser) missing(before, token *lexer.Token) (d Diagnostic, found bool) 
 		return p.diagnostic(token, "return has no value", "write return;"), true
 	case before.Type == elseToken:
 		return Diagnostic{Span: gap, Message: "expected { or if after else"}, true
-	case before.Type == predicateOpenToken:
-		return p.diagnostic(token, "unexpected "+describe(token)+" in a predicate", ""), true
+	case before.Type == ifToken:
+		return Diagnostic{Span: gap, Message: "expected a condition after if"}, true
 	case wantsOperand(before):
 		message := fmt.Sprintf("expected a value after %s", before.Value)
 		return Diagnostic{Span: gap, Message: message, Hint: operandHint(before, token)}, true
-	case endsOperand(before) && (startsStatement(token) || token.Type == blockOpenToken):
-		after := Span{Source: p.source, Start: before.Pos.Offset, End: before.Pos.Offset + len(before.Value)}
-		return Diagnostic{Span: after, Message: "expected ; after " + quote(before.Value), Hint: "statements end with ;"}, true
 	}
 	return d, false
 }
@@ -88,22 +87,6 @@ func wantsOperand(token *lexer.Token) bool {
 		return true
 	case operatorToken:
 		return token.Value != ")" && token.Value != "]" && token.Value != "++" && token.Value != "--"
-	}
-	return false
-}
-
-func endsOperand(token *lexer.Token) bool {
-	switch token.Type {
-	case wordToken, integerToken, stringToken, variableToken, positionalToken, countToken, mapToken:
-		return true
-	}
-	return token.Type == operatorToken && !wantsOperand(token)
-}
-
-func startsStatement(token *lexer.Token) bool {
-	switch token.Type {
-	case wordToken, variableToken, mapToken, ifToken, returnToken, integerToken, stringToken, positionalToken, countToken:
-		return true
 	}
 	return false
 }

@@ -248,10 +248,7 @@ func (p *parser) close(open *lexer.Token, closer string) Span {
 	if token.Type == assignToken {
 		p.fail(p.tokenSpan(token), fmt.Sprintf("%s cannot stand inside %s %s", token.Value, open.Value, closer), "to compare, write ==")
 	}
-	d := p.unexpected(token)
-	d.Hint = fmt.Sprintf("expected , or %s", closer)
-	d.Related = []Related{{Span: p.tokenSpan(open), Message: fmt.Sprintf("to close this %s", open.Value)}}
-	p.failWith(d)
+	p.fail(p.gap(token), "unexpected "+describe(token), "expected an operator, a comma or "+closer)
 	return Span{}
 }
 

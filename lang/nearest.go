@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Nearest returns the candidates that differ least from word, at most max of them, the best first.
-// A candidate counts as near when about a third of the word's letters differ, at least one and at
-// most three; case differences count as none, and two swapped letters as one.
-func Nearest(word string, candidates iter.Seq[string], max int) []string {
+// Nearest returns the candidates that differ least from word, at most the given number, the best first.
+// A candidate counts as near when up to a third of the word's letters differ, one at least and
+// three at most; case differences count as none, and two swapped letters as one.
+func Nearest(word string, candidates iter.Seq[string], most int) []string {
 	type match struct {
 		name     string
 		distance int
 	}
-	limit := min(1+len(word)/3, 3)
+	limit := min(max(len(word)/3, 1), 3)
 	if len(word) < 2 {
 		limit = 0
 	}
@@ -27,18 +27,23 @@ func Nearest(word string, candidates iter.Seq[string], max int) []string {
 		}
 	}
 	slices.SortFunc(matches, func(a, b match) int {
-		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.name, b.name))
+		return cmp.Or(
+			cmp.Compare(a.distance, b.distance),
+			cmp.Compare(lengthGap(a.name, word), lengthGap(b.name, word)),
+			cmp.Compare(a.name, b.name))
 	})
 	var names []string
-	for _, m := range matches[:min(max, len(matches))] {
+	for _, m := range matches[:min(most, len(matches))] {
 		names = append(names, m.name)
 	}
 	return names
 }
 
+func lengthGap(a, b string) int { return max(len(a)-len(b), len(b)-len(a)) }
+
 // distance is Damerau and Levenshtein's (with adjacent transpositions), or more than limit.
 func distance(a, b string, limit int) int {
-	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+	if lengthGap(a, b) > limit {
 		return limit + 1
 	}
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)

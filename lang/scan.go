@@ -3,6 +3,7 @@ package lang
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/alecthomas/participle/v2/lexer"
@@ -517,16 +518,20 @@ var lookalikes = map[rune]string{
 
 func (s *scanner) unknown() {
 	r, size := utf8.DecodeRuneInString(s.text[s.pos:])
-	message, hint := fmt.Sprintf("unexpected character %q", r), ""
-	switch plain, found := lookalikes[r]; {
+	message, hint := fmt.Sprintf("unexpected character %c", r), ""
+	plain, found := lookalikes[r]
+	switch {
 	case r == utf8.RuneError && size == 1:
 		message = fmt.Sprintf("byte 0x%02x is not UTF-8 text", s.peek())
+	case !unicode.IsPrint(r):
+		message = fmt.Sprintf("unexpected character %U", r)
 	case r == '\'':
 		hint = `strings are written with "double quotes"`
 	case r == '#':
 		hint = "comments begin with //; #include lines stand outside of clauses"
-	case found:
-		hint = fmt.Sprintf("write %s", plain)
+	}
+	if found {
+		hint = "write " + plain
 	}
 	s.fail(s.pos, s.pos+size, message, hint)
 	s.pos += size

@@ -92,9 +92,9 @@ func (s *scanner) part() {
 		s.takeText(s.textEnd())
 		return
 	}
-	if s.textEnd() > s.pos {
-		s.fail(s.pos, s.textEnd(), "a parameter must stand alone between colons", "")
-		s.pos = s.textEnd()
+	if end := s.textEnd(); end > s.pos && !s.broken {
+		s.fail(s.pos, end, "a parameter must stand alone between colons", "")
+		s.pos = end
 	}
 }
 
@@ -224,12 +224,14 @@ func (s *scanner) noBlock() {
 		s.fail(end, s.pos, "a probe has no spaces inside", "write "+text+s.text[s.pos:s.typeEnd()])
 	case next == '(' || next == '=' || next == '.' || next == '+':
 		s.fail(start, end, "statements belong inside a block", "kprobe:vfs_read { "+text+" ... }")
+	case next == '$' && s.pos == end:
+		s.fail(s.pos, s.pos+1, "a parameter must stand alone between colons", "")
 	case next == '@' || next == '$':
 		s.fail(s.pos, s.pos+1, "expected { before the actions", text+" { ... }")
 	default:
 		s.fail(start, end, "this probe has no block", text+" { ... }")
 	}
-	if !looksLikeProbe(s.text, s.pos, wordEnd(s.text, s.pos)) {
+	if !beginsLine(s.text, s.pos) && !looksLikeProbe(s.text, s.pos, wordEnd(s.text, s.pos)) {
 		s.skipToHeader()
 	}
 }
@@ -259,7 +261,7 @@ func (s *scanner) reportUnclosed() {
 	case '/':
 		message, hint = "this predicate is never closed", "missing / before the block"
 	case '<':
-		hint = "missing >; inside ( ), [ ] and { } a > compares"
+		hint = "missing >; inside ( ), [ ] and { } a > compares, and >> shifts"
 	}
 	s.fail(top.at, top.at+1, message, hint)
 }

@@ -55,7 +55,12 @@ func (p *parser) endStatement(last Expr) {
 	if name, ok := last.(*Name); ok {
 		p.misspelt(name.Span, name.Name)
 	}
-	p.failWith(p.unexpected(token))
+	if token.Type == commaToken || token.Type == operatorToken {
+		p.failWith(p.unexpected(token))
+	}
+	before := p.tokenSpan(p.previous(token))
+	end := Span{Source: p.source, Start: before.End, End: before.End}
+	p.fail(end, "expected ; after "+quote(before.Text()), "statements end with ;")
 }
 
 var keywordNames = []string{"if", "else", "return"}
@@ -105,7 +110,7 @@ func (p *parser) predicate() predicate {
 	token := p.lex.Peek()
 	p.noAssignment(token)
 	if token.Type != predicateCloseToken {
-		p.failWith(p.unexpected(token))
+		p.fail(p.gap(token), "unexpected "+describe(token), "expected an operator, or / at the end of the predicate")
 	}
 	p.lex.Next()
 	return x

@@ -175,7 +175,6 @@ func (s *Session) table(m *object.Map) *events.Table {
 		s.keep(err)
 		return events.NewTable(m)
 	}
-	table.Sort()
 	s.shown[m] = shown{table, time.Now()}
 	return table
 }

@@ -92,14 +92,12 @@ func (s *Session) Run() (int, error) {
 
 // trace runs BEGIN, attaches, and waits for the end.
 func (s *Session) trace() (int, error) {
-	s.run(object.AtBegin)
+	if err := s.begin(); err != nil {
+		return 1, err
+	}
 	if code, ended := s.endedInBegin(); ended {
 		return code, nil
 	}
-	if err := s.attachAll(); err != nil {
-		return 1, err
-	}
-	s.announce()
 	stop := make(chan struct{})
 	defer close(stop)
 	finished, err := s.watch(stop)
@@ -111,6 +109,18 @@ func (s *Session) trace() (int, error) {
 		return s.exitCode(), nil
 	}
 	return s.wait(finished), nil
+}
+
+// begin runs BEGIN, whose exit() keeps everything else from being attached.
+func (s *Session) begin() error {
+	s.run(object.AtBegin)
+	if s.store.Load(object.DataStopped) == 0 {
+		if err := s.attachAll(); err != nil {
+			return err
+		}
+	}
+	s.announce()
+	return nil
 }
 
 // wait returns the exit code when something ends the session.

@@ -43,7 +43,8 @@ func checkWholeMap(c Checker, call *lang.Call, arg lang.Expr) bool {
 
 func checkMapArgument(c Checker, call *lang.Call) *types.Type {
 	if checkWholeMap(c, call, call.Args[0]) {
-		c.Type(call.Args[0])
+		m, _ := wholeMap(call.Args[0])
+		c.Key(m)
 	}
 	return types.NoValue
 }

@@ -118,20 +118,27 @@ func wholeMap(e lang.Expr) (*lang.Map, bool) {
 }
 
 func checkPrint(c Checker, call *lang.Call) *types.Type {
-	t := c.Type(call.Args[0])
-	if _, whole := wholeMap(call.Args[0]); !whole && len(call.Args) > 1 {
-		c.Errorf(call.Args[1].Range(), "top and divisor are for whole maps: print(@map, top, divisor)")
-		return types.NoValue
+	if m, whole := wholeMap(call.Args[0]); whole {
+		c.Key(m)
+	} else {
+		checkPrintValue(c, call)
 	}
 	for _, arg := range call.Args[1:] {
 		if n, ok := c.Integer(arg); !ok || n < 0 {
 			c.Errorf(arg.Range(), "top and divisor must be numbers written in the script, not negative")
 		}
 	}
+	return types.NoValue
+}
+
+func checkPrintValue(c Checker, call *lang.Call) {
+	t := c.Type(call.Args[0])
+	if len(call.Args) > 1 {
+		c.Errorf(call.Args[1].Range(), "top and divisor are for whole maps: print(@map, top, divisor)")
+	}
 	if t.Kind == types.Struct {
 		c.Errorf(call.Args[0].Range(), "%s has members; print the one you want: %s.MEMBER", t, call.Args[0].Range().Text())
 	}
-	return types.NoValue
 }
 
 func lowerPrint(l Lowering, call *lang.Call) *ir.Value {
@@ -169,7 +176,8 @@ func checkPrinta(c Checker, call *lang.Call) *types.Type {
 }
 
 func checkPrintaKeys(c Checker, call *lang.Call, conversions []object.Conversion) {
-	keys, known := c.Key(call.Args[1].(*lang.Map))
+	m, _ := wholeMap(call.Args[1])
+	keys, known := c.Key(m)
 	if !known {
 		return
 	}

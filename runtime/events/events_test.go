@@ -187,7 +187,7 @@ func TestClearOfAValue(t *testing.T) {
 		present  bool
 	}{
 		{"unchanged", false, 5, 0, false},
-		{"assigned since", false, 7, 7, true},
+		{"assigned since", false, 7, 0, false},
 		{"counted, unchanged", true, 5, 0, false},
 		{"counted since", true, 7, 2, true},
 	} {

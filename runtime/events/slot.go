@@ -60,24 +60,15 @@ func (s *slot) zero() error {
 	return nil
 }
 
-// clear resets the value, unless it was assigned after it was printed.
+// clear resets the value; of one that is counted up, what came after it was printed stays.
 func (s *slot) clear(printed *Table) (*Table, error) {
 	present := s.data.word(s.object.Present)
 	if printed != nil && adds(s.object) {
 		s.subtract(present, printed)
 		return nil, nil
 	}
-	if printed != nil && !s.same(printed) {
-		return nil, nil
-	}
 	atomic.StoreUint64(present, 0)
 	return nil, s.zero()
-}
-
-func (s *slot) same(printed *Table) bool {
-	now := NewTable(s.object)
-	_ = s.read(now) // cannot fail: it is memory
-	return string(now.Values) == string(printed.Values)
 }
 
 // subtract takes off what was printed; what was added meanwhile stays.

@@ -36,8 +36,8 @@
 //	                     (WriteOnly is false) all keys are deleted and the excess carried: an update that a
 //	                     program has in flight on the deleted element, a few nanoseconds, is lost
 //	Slot, Additive       the printed amount is subtracted atomically; exact
-//	Slot, otherwise      reset unless assigned anew since printing
-//	Hash, and min/max    deleted in batches; what changed since printing is carried
+//	Slot, otherwise      reset
+//	Hash, and min/max    deleted in batches; the minimum or maximum of a key that moved since printing is carried
 //
 // The kernel's side of these promises: Linux kernel/bpf/hashtab.c, batch operations
 // (https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/hashtab.c).

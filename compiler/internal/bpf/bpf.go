@@ -17,6 +17,7 @@
 //
 //	demand    which values need a register at all; constants and addresses fold into their users
 //	select    values to instructions over any number of virtual registers
+//	coalesce  one register for both ends of a move
 //	allocate  liveness, linear scan, spilling
 //	frame     the only place that counts the 512 bytes
 //	emit      jumps, labels, line information
@@ -71,6 +72,7 @@ func Generate(f *ir.Func, options Options) (result *Result, err error) {
 	frame := newFrame(f)
 	for {
 		function := selectInstructions(f, demands, frame, options)
+		function.coalesce()
 		function.allocate()
 		if frame.layout(function) {
 			return function.emit(), nil

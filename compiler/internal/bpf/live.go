@@ -20,6 +20,32 @@ func (r ranges) overlaps(other ranges) bool {
 	return false
 }
 
+// contain reports whether the position lies in one of the ranges.
+func (r ranges) contain(position int) bool {
+	i, _ := slices.BinarySearchFunc(r, position, func(span [2]int, p int) int {
+		if span[1] <= p {
+			return -1
+		}
+		return 1
+	})
+	return i < len(r) && r[i][0] <= position
+}
+
+// union returns the positions of both.
+func (r ranges) union(other ranges) ranges {
+	all := slices.Concat(r, other)
+	slices.SortFunc(all, func(a, b [2]int) int { return a[0] - b[0] })
+	joined := all[:0]
+	for _, span := range all {
+		if last := len(joined) - 1; last >= 0 && joined[last][1] >= span[0] {
+			joined[last][1] = max(joined[last][1], span[1])
+			continue
+		}
+		joined = append(joined, span)
+	}
+	return joined
+}
+
 func (r ranges) start() int { return r[0][0] }
 
 func (r ranges) end() int { return r[len(r)-1][1] }

@@ -158,7 +158,7 @@ func (s *selector) selectValue(v *ir.Value) {
 	case ir.ReadUser:
 		s.read(v, asm.FnProbeReadUser)
 	case ir.CellGet:
-		s.cellGet(v)
+		s.move(s.define(v), s.cells[v.Cell.ID])
 	case ir.CellSet:
 		s.into(s.cells[v.Cell.ID], v.Args[0])
 	case ir.Call:
@@ -323,28 +323,6 @@ func (s *selector) read(v *ir.Value, helper asm.BuiltinFunc) {
 	if v.Signed && v.Size < 8 {
 		s.signExtend(t, v.Size)
 	}
-}
-
-// cellGet shares the cell's own register while nothing sets the cell.
-func (s *selector) cellGet(v *ir.Value) {
-	if s.setBeforeLastUse(v) {
-		s.move(s.define(v), s.cells[v.Cell.ID])
-		return
-	}
-	s.registers[v] = s.cells[v.Cell.ID]
-}
-
-func (s *selector) setBeforeLastUse(v *ir.Value) bool {
-	d := s.demands[v]
-	if d.outside {
-		return true
-	}
-	for _, between := range v.Block.Values[s.index+1 : d.last] {
-		if between.Op == ir.CellSet && between.Cell == v.Cell {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *selector) call(v *ir.Value) {

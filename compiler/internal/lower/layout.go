@@ -39,7 +39,7 @@ func newLayout(info *sema.Info, machine *target.Target) *Layout {
 }
 
 func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *object.Map {
-	placed := &object.Map{Name: m.Name, Value: m.Value}
+	placed := &object.Map{Name: m.Name, Value: m.Value, WriteOnly: !m.Read, Additive: !m.Replaced}
 	switch {
 	case len(m.Key) == 0 && m.Value.Aggregation():
 		placed.Storage, placed.Offset = object.CPUSlot, l.PerCPU

@@ -25,9 +25,8 @@ func (c *checker) readMap(e *lang.Map) *types.Type {
 		c.nearest("@"+e.Name, c.mapNames())
 		return nil
 	}
-	if len(e.Keys) > 0 || len(m.Key) == 0 {
-		c.useKey(m, e)
-	}
+	m.Read = true
+	c.useKey(m, e)
 	return m.Value
 }
 
@@ -139,6 +138,7 @@ func (c *checker) Key(e *lang.Map) ([]*types.Type, bool) {
 // CheckKey checks the key of a map reference as if the map were read there.
 func (c *checker) CheckKey(e *lang.Map) {
 	if m := c.maps[e.Name]; m != nil && m.Value != nil {
+		m.Read = true
 		c.useKey(m, e)
 	}
 }

@@ -71,6 +71,10 @@ type Map struct {
 	KeySpan   lang.Span
 	Value     *types.Type
 	ValueSpan lang.Span
+	// Read: a clause reads a value or deletes a key.
+	Read bool
+	// Replaced: a clause assigns with something else than ++, --, += or -=.
+	Replaced bool
 }
 
 // UsageError asks for the usage text of the script, because its parameters are wrong.

@@ -126,6 +126,7 @@ func (c *checker) assignTarget(target lang.Expr, t *types.Type, span lang.Span, 
 			return
 		}
 		c.assignMap(target, stored(t), span)
+		c.mapNamed(target.Name).Replaced = c.mapNamed(target.Name).Replaced || !update
 	case *lang.Variable:
 		c.assignVariable(target, t, span, update)
 	}
