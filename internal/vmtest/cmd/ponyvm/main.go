@@ -75,7 +75,10 @@ type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("the command ended with %d", int(e)) }
 
-const ownFailure = 125
+const (
+	ownFailure  = 125
+	interrupted = 130
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -92,6 +95,9 @@ func main() {
 	var code exitCode
 	if errors.As(err, &code) {
 		os.Exit(int(code))
+	}
+	if errors.Is(err, context.Canceled) {
+		os.Exit(interrupted)
 	}
 	fmt.Fprintln(os.Stderr, "ponyvm:", err)
 	os.Exit(ownFailure)

@@ -1,0 +1,72 @@
+//go:build guest
+
+package guest
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// trace runs a script under a load and gives what the script printed, without what the load said.
+func trace(t *testing.T, script, load string, flags ...string) Output {
+	t.Helper()
+	args := append(flags, "-e", script, "-c", "workload "+load)
+	return withoutLoad(MustRun(t, "ponytrace", args...))
+}
+
+// withoutLoad takes away the workload's report and the lines that are there only to part it from the maps.
+func withoutLoad(out Output) Output {
+	var kept []string
+	for line := range strings.Lines(out.Stdout) {
+		if !strings.HasPrefix(line, `{"`) && line != "\n" {
+			kept = append(kept, line)
+		}
+	}
+	out.Stdout = strings.Join(kept, "")
+	return out
+}
+
+func equal(t *testing.T, what, got, want string) {
+	t.Helper()
+	if strings.TrimSpace(got) != strings.TrimSpace(want) {
+		t.Errorf("%s\ngot:\n%s\nwant:\n%s", what, got, want)
+	}
+}
+
+var row = regexp.MustCompile(`(?m)^(?:\[[^)]*\)|\(.*\)|\S+) +(\d+) \|`)
+
+// buckets are the counts of a histogram, with one space between them.
+func buckets(text string) string {
+	var counts []string
+	for _, match := range row.FindAllStringSubmatch(text, -1) {
+		counts = append(counts, match[1])
+	}
+	return strings.Join(counts, " ")
+}
+
+// The command that the project began with, in both spellings, typed as it was.
+func TestBlockHistogram(t *testing.T) {
+	const load = "block --dev /dev/nullb0 --sizes 4096x100,32768x20,65536x7"
+	const want = `@:
+[4K, 8K)             100 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|
+[8K, 16K)              0 |                                                    |
+[16K, 32K)             0 |                                                    |
+[32K, 64K)            20 |@@@@@@@@@@                                          |
+[64K, 128K)            7 |@@@                                                 |
+`
+	for _, script := range []string{
+		"kprobe:blk_start_request < @ = hist(arg0->__data_len) >",
+		"kprobe:blk_start_request { @ = hist(arg0->__data_len) }",
+	} {
+		out := trace(t, script, load)
+		equal(t, script, out.Stdout, want)
+		equal(t, script, out.Stderr, "blk_start_request is gone since Linux 5.0: tracing its successor blk_mq_start_request\nAttached 1 probe")
+	}
+}
+
+func TestBlockHistogramOfAnotherDisk(t *testing.T) {
+	out := trace(t, "kprobe:blk_start_request < @ = hist(arg0->__data_len) >",
+		"block --dev /dev/vda --sizes 512x3,4096x50,131072x7,1015808x3 --read")
+	equal(t, out.Stdout, buckets(out.Stdout), "3 0 0 50 0 0 0 0 7 0 3")
+}
