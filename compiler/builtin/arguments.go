@@ -81,10 +81,14 @@ func argumentVariable(i int) *Variable {
 }
 
 func argumentExample(i int) string {
-	if i < 4 {
-		return fmt.Sprintf("kprobe:vfs_read { @[arg%d] = count() }", i)
+	function := "__ip_append_data"
+	switch {
+	case i < 4:
+		function = "vfs_read"
+	case i < 6:
+		function = "vfs_copy_file_range"
 	}
-	return fmt.Sprintf("kprobe:vfs_re* { @[arg%d] = count() }", i)
+	return fmt.Sprintf("kprobe:%s { @[arg%d] = count() }", function, i)
 }
 
 func atEntry(m object.Mechanism) bool {
