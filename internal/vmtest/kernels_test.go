@@ -7,5 +7,5 @@ import (
 )
 
 func TestKernels(t *testing.T) {
-	guesttest.Suite{Package: "internal/vmtest/guest"}.Run(t)
+	guesttest.Suite{Package: "internal/vmtest/guest", Programs: []string{"cmd/ponytrace"}}.Run(t)
 }
