@@ -12,33 +12,46 @@ type demand struct {
 	last    int  // index in its own block of the last user
 }
 
-// demands holds the values that need a register. What is not here folds into its users or is unused.
-type demands map[*ir.Value]*demand
+// demands holds the values that need a register. What is not among them folds into its users or is unused.
+type demands struct {
+	of   map[*ir.Value]*demand
+	uses map[*ir.Value]int
+}
 
 // findDemands walks backwards, so that the users of a value come before it.
-func findDemands(f *ir.Func) demands {
-	d := demands{}
+func findDemands(f *ir.Func) *demands {
+	d := &demands{of: map[*ir.Value]*demand{}, uses: map[*ir.Value]int{}}
 	order := f.ReversePostorder()
+	for _, b := range order {
+		for _, v := range b.Values {
+			for _, arg := range v.Args {
+				d.uses[arg]++
+			}
+		}
+	}
 	for i := len(order) - 1; i >= 0; i-- {
 		values := order[i].Values
 		for j := len(values) - 1; j >= 0; j-- {
-			if v := values[j]; v.ValueEffect() == ir.Writes || d[v] != nil {
-				d.use(v, j)
+			if d.needed(values[j]) {
+				d.use(values[j], j)
 			}
 		}
 	}
 	return d
 }
 
-func (d demands) use(user *ir.Value, index int) {
-	for _, v := range operands(user) {
+// needed reports whether code must be made for v itself.
+func (d *demands) needed(v *ir.Value) bool { return v.ValueEffect() == ir.Writes || d.of[v] != nil }
+
+func (d *demands) use(user *ir.Value, index int) {
+	for _, v := range d.operands(user) {
 		if rematerialised(v) {
 			continue
 		}
-		known := d[v]
+		known := d.of[v]
 		if known == nil {
 			known = &demand{}
-			d[v] = known
+			d.of[v] = known
 		}
 		if v.Block != user.Block {
 			known.outside = true
@@ -49,9 +62,17 @@ func (d demands) use(user *ir.Value, index int) {
 }
 
 // dies reports whether the user at index of v's block is the last.
-func (d demands) dies(v *ir.Value, user *ir.Value, index int) bool {
-	known := d[v]
+func (d *demands) dies(v *ir.Value, user *ir.Value, index int) bool {
+	known := d.of[v]
 	return known != nil && !known.outside && v.Block == user.Block && known.last == index
+}
+
+// copies reports whether a store wants nothing but what a read of memory that may fault brings, so that the helper can
+// write to the place of the store at once.
+func (d *demands) copies(store *ir.Value) bool {
+	read := store.Args[1]
+	return (read.Op == ir.ReadKernel || read.Op == ir.ReadUser) &&
+		read.Size == store.Size && read.Block == store.Block && d.uses[read] == 1
 }
 
 // material is a value that its users make themselves, in one or two instructions.
@@ -84,9 +105,16 @@ func rematerialised(v *ir.Value) bool {
 }
 
 // operands returns what the code of v reads: its arguments, an address as its base.
-func operands(v *ir.Value) []*ir.Value {
+func (d *demands) operands(v *ir.Value) []*ir.Value {
 	switch v.Op {
-	case ir.Load, ir.Store, ir.AtomicAdd, ir.ReadKernel, ir.ReadUser:
+	case ir.Store:
+		base, _ := address(v)
+		if d.copies(v) {
+			from, _ := address(v.Args[1])
+			return []*ir.Value{base, from}
+		}
+		return []*ir.Value{base, v.Args[1]}
+	case ir.Load, ir.AtomicAdd, ir.ReadKernel, ir.ReadUser:
 		base, _ := address(v)
 		return append([]*ir.Value{base}, v.Args[1:]...)
 	}

@@ -67,13 +67,14 @@ func runOnKernel(t *testing.T, code *Result, context []byte) outcome {
 
 // TestRandomOnKernel is TestRandom with the real verifier and the real machine.
 func TestRandomOnKernel(t *testing.T) {
-	for seed := range uint64(60) {
-		f := irtest.Random(seed)
+	for seed := range uint64(40) {
 		context := randomContext(seed)
-		want := evaluate(f, context)
-		code := generate(t, f)
-		if got := runOnKernel(t, code, context); !same(got, want) {
-			t.Fatalf("seed %d: got %v\nwant %v\n%v\n%v", seed, got, want, f, code.Instructions)
+		want := evaluate(irtest.Random(seed), context)
+		for _, f := range []*ir.Func{irtest.Random(seed), optimised(t, seed)} {
+			code := generate(t, f)
+			if got := runOnKernel(t, code, context); !same(got, want) {
+				t.Fatalf("seed %d: got %v\nwant %v\n%v\n%v", seed, got, want, f, code.Instructions)
+			}
 		}
 	}
 }

@@ -110,7 +110,7 @@ func optimised(t *testing.T, seed uint64) *ir.Func {
 
 // TestRandom compares the code of random functions, with and without the passes, with their direct evaluation.
 func TestRandom(t *testing.T) {
-	for seed := range uint64(2000) {
+	for seed := range uint64(500) {
 		plain := irtest.Random(seed)
 		if err := ir.Check(plain); err != nil {
 			t.Fatalf("seed %d: %v\n%v", seed, err, plain)

@@ -11,7 +11,7 @@ import (
 // selector walks the values of a function and appends instructions to a current block.
 type selector struct {
 	*function
-	demands demands
+	demands *demands
 	entries map[*ir.Block]*block
 	block   *block
 	value   *ir.Value // being selected
@@ -30,7 +30,7 @@ type held struct {
 	name     register
 }
 
-func selectInstructions(f *ir.Func, d demands, frame *frame, options Options) *function {
+func selectInstructions(f *ir.Func, d *demands, frame *frame, options Options) *function {
 	s := &selector{
 		function:  &function{ir: f, options: options, frame: frame},
 		demands:   d,
@@ -83,7 +83,7 @@ func (s *selector) enter(b *block) {
 // prologue saves the context where a value needs it.
 func (s *selector) prologue() {
 	s.context = s.newVirtual().name
-	for v := range s.demands {
+	for v := range s.demands.of {
 		if v.Op == ir.Context {
 			s.move(s.context, argument)
 			return
@@ -118,7 +118,7 @@ func (s *selector) selectBlock(b *ir.Block) {
 		if s.frame.scratchAt == v {
 			s.scratchBase()
 		}
-		if v.ValueEffect() == ir.Writes || s.demands[v] != nil {
+		if s.demands.needed(v) {
 			s.selectValue(v)
 		}
 	}
@@ -153,10 +153,8 @@ func (s *selector) selectValue(v *ir.Value) {
 	case ir.AtomicAdd:
 		base, offset, slot := s.base(v)
 		s.emit(instruction{op: asm.StoreXAddOp(asm.DWord), dst: base, src: s.register(v.Args[1]), offset: offset, slot: slot})
-	case ir.ReadKernel:
-		s.read(v, asm.FnProbeReadKernel)
-	case ir.ReadUser:
-		s.read(v, asm.FnProbeReadUser)
+	case ir.ReadKernel, ir.ReadUser:
+		s.read(v)
 	case ir.CellGet:
 		s.move(s.define(v), s.cells[v.Cell.ID])
 	case ir.CellSet:
@@ -295,6 +293,10 @@ func (s *selector) load(v *ir.Value) {
 }
 
 func (s *selector) store(v *ir.Value) {
+	if s.demands.copies(v) {
+		s.copy(v)
+		return
+	}
 	base, offset, slot := s.base(v)
 	size := memorySizes[v.Size]
 	if constant, ok := v.Args[1].Constant(); ok {
@@ -307,17 +309,38 @@ func (s *selector) store(v *ir.Value) {
 	s.emit(instruction{op: asm.StoreMemOp(size), dst: base, src: s.register(v.Args[1]), offset: offset, slot: slot})
 }
 
-// read copies memory that may fault into the frame and loads it from there.
-func (s *selector) read(v *ir.Value, helper asm.BuiltinFunc) {
+var readHelpers = map[ir.Op]asm.BuiltinFunc{ir.ReadKernel: asm.FnProbeReadKernel, ir.ReadUser: asm.FnProbeReadUser}
+
+// copy selects a read together with the store of what it brings.
+func (s *selector) copy(store *ir.Value) {
+	read := store.Args[1]
+	s.addressInto(argument+2, read)
+	s.addressInto(argument, store)
+	s.set(argument+1, int64(read.Size))
+	s.callHelper(readHelpers[read.Op], 3)
+}
+
+// addressInto computes the address of a memory access.
+func (s *selector) addressInto(dst register, v *ir.Value) {
 	base, offset := address(v)
-	buffer := s.frame.buffer(v)
-	s.into(argument+2, base)
-	if offset != 0 {
-		s.immediate(asm.Add, argument+2, int64(offset))
+	if m, ok := materialOf(base); ok && (m.op == ir.SlotAddress || m.op == ir.DataAddress) {
+		m.number += int64(offset)
+		s.materialise(dst, m)
+		return
 	}
+	s.into(dst, base)
+	if offset != 0 {
+		s.immediate(asm.Add, dst, int64(offset))
+	}
+}
+
+// read copies memory that may fault into the frame and loads it from there.
+func (s *selector) read(v *ir.Value) {
+	buffer := s.frame.buffer(v)
+	s.addressInto(argument+2, v)
 	s.slotAddress(argument, buffer, 0)
 	s.set(argument+1, int64(v.Size))
-	s.callHelper(helper, 3)
+	s.callHelper(readHelpers[v.Op], 3)
 	t := s.define(v)
 	s.emit(instruction{op: asm.LoadMemOp(memorySizes[v.Size]), dst: t, src: s.slotBase(buffer), slot: buffer})
 	if v.Signed && v.Size < 8 {
@@ -330,7 +353,7 @@ func (s *selector) call(v *ir.Value) {
 		s.into(argument+register(i), arg)
 	}
 	s.callHelper(v.Helper, len(v.Args))
-	if s.demands[v] != nil {
+	if s.demands.of[v] != nil {
 		s.move(s.define(v), result)
 	}
 }

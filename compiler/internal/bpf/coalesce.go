@@ -1,0 +1,100 @@
+package bpf
+
+import (
+	"cmp"
+	"slices"
+)
+
+// coalesce makes one register of both ends of a move where neither is written while the other is
+// needed: until then they hold the same. Variables and the values read from them and put into them meet here.
+func (f *function) coalesce() {
+	f.findRanges()
+	c := &coalescer{function: f, writes: make([][]write, len(f.virtuals)), into: make([]register, len(f.virtuals))}
+	for i, v := range f.virtuals {
+		c.into[i] = v.name
+	}
+	moves := c.collect()
+	slices.SortStableFunc(moves, func(a, b copied) int { return cmp.Compare(rank(a.cold), rank(b.cold)) })
+	for _, m := range moves {
+		c.join(c.find(m.dst), c.find(m.src))
+	}
+	c.rename()
+}
+
+// write is a place where a virtual register gets a value; copied from another when it is a move.
+type write struct {
+	position int
+	from     register
+}
+
+// copied is a move between virtual registers.
+type copied struct {
+	dst, src register
+	cold     bool
+}
+
+type coalescer struct {
+	*function
+	writes [][]write
+	into   []register // what a register has become part of; itself at first
+}
+
+func (c *coalescer) collect() (moves []copied) {
+	for _, b := range c.blocks {
+		for i := range b.instructions {
+			instruction := &b.instructions[i]
+			if !instruction.writesDst() || !instruction.dst.virtual() {
+				continue
+			}
+			w := write{position: b.position(i) + 1, from: -1}
+			if instruction.isMove() && instruction.src.virtual() {
+				w.from = instruction.src
+				moves = append(moves, copied{instruction.dst, instruction.src, b.cold})
+			}
+			n := instruction.dst - firstVirtual
+			c.writes[n] = append(c.writes[n], w)
+		}
+	}
+	return moves
+}
+
+func (c *coalescer) find(r register) register {
+	for c.into[r-firstVirtual] != r {
+		r = c.into[r-firstVirtual]
+	}
+	return r
+}
+
+// join makes x part of y. A masked register stays alone: its reloads are masked.
+func (c *coalescer) join(x, y register) {
+	a, b := c.lookup(x), c.lookup(y)
+	if x == y || a.bound != 0 || b.bound != 0 || c.disturbs(x, y) || c.disturbs(y, x) {
+		return
+	}
+	c.into[x-firstVirtual] = y
+	c.writes[y-firstVirtual] = append(c.writes[y-firstVirtual], c.writes[x-firstVirtual]...)
+	b.ranges = b.ranges.union(a.ranges)
+}
+
+// disturbs reports whether x gets another value while y is needed.
+func (c *coalescer) disturbs(x, y register) bool {
+	needed := c.lookup(y).ranges
+	return slices.ContainsFunc(c.writes[x-firstVirtual], func(w write) bool {
+		return (w.from < 0 || c.find(w.from) != y) && needed.contain(w.position)
+	})
+}
+
+func (c *coalescer) rename() {
+	rename := func(r *register) {
+		if r.virtual() {
+			*r = c.find(*r)
+		}
+	}
+	for _, b := range c.blocks {
+		for i := range b.instructions {
+			rename(&b.instructions[i].dst)
+			rename(&b.instructions[i].src)
+		}
+		b.instructions = slices.DeleteFunc(b.instructions, func(i instruction) bool { return i.isMove() && i.dst == i.src })
+	}
+}
