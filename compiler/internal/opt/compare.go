@@ -16,6 +16,7 @@ func (s *folder) comparison(v *ir.Value) *ir.Value {
 	if op == ir.Equal && isZero(y) && x.Op.Comparison() {
 		op, x, y = negated(x.Op, x.Args[0], x.Args[1])
 	}
+	op, x, y = s.unshifted(op, x, y)
 	v.Op, v.Args = op, []*ir.Value{x, y}
 	s.zeroRight(v)
 	return nil
@@ -38,6 +39,7 @@ func (s *folder) branch(v *ir.Value) {
 		}
 		op, x, y = simpler(x.Op, x.Args[0], x.Args[1])
 	}
+	op, x, y = s.unshifted(op, x, y)
 	v.Compare, v.Args = op, []*ir.Value{x, y}
 	s.zeroRight(v)
 }
@@ -56,6 +58,21 @@ func (s *folder) zeroRight(v *ir.Value) {
 			v.Op = ir.Equal
 		}
 	}
+}
+
+// unshifted asks `x < 1<<k` instead of `x>>k == 0`: the shift is needed, if at all, on one way only.
+func (s *folder) unshifted(op ir.Op, x, y *ir.Value) (ir.Op, *ir.Value, *ir.Value) {
+	if !isZero(y) || x.Op != ir.ShiftRight || op != ir.Equal && op != ir.NotEqual {
+		return op, x, y
+	}
+	k, ok := x.Args[1].Constant()
+	if !ok || k < 1 || k > 62 {
+		return op, x, y
+	}
+	if op == ir.Equal {
+		return ir.Less, x.Args[0], s.constant(1 << k)
+	}
+	return ir.LessEqual, s.constant(1 << k), x.Args[0]
 }
 
 func isZero(v *ir.Value) bool { return v.Op == ir.Const && v.Int == 0 }

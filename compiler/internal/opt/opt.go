@@ -37,5 +37,5 @@ var passes = []func(*ir.Func){
 	number, fold, straighten,
 	dead,
 	sink,
-	straighten,
+	early,
 }

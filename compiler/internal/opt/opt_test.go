@@ -14,7 +14,7 @@ import (
 var update = flag.Bool("update", false, "write the goldens")
 
 var passNames = map[string]func(*ir.Func){
-	"straighten": straighten, "promote": promote, "thread": thread, "fold": fold, "number": number, "dead": dead, "sink": sink,
+	"straighten": straighten, "promote": promote, "thread": thread, "fold": fold, "number": number, "dead": dead, "sink": sink, "early": early,
 	"all": func(f *ir.Func) { must(Run(f)) },
 }
 
