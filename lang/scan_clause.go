@@ -122,7 +122,12 @@ func (s *scanner) textEnd() int {
 			}
 			path = true
 		case c == '[':
-			pos = setEnd(s.text, pos)
+			end := setEnd(s.text, pos)
+			if end < 0 {
+				s.fail(pos, pos+1, "this [ is never closed", "a wildcard such as [a-z] needs its ]")
+				return wordEnd(s.text, pos+1)
+			}
+			pos = end
 		default:
 			pos++
 		}
@@ -132,14 +137,14 @@ func (s *scanner) textEnd() int {
 
 func endsPart(c byte) bool { return c < ' ' || strings.IndexByte(" ,:{}<>;$=", c) >= 0 }
 
-// setEnd is the end of the wildcard [...], which may hold any character but blanks.
+// setEnd is the end of the wildcard [...], which may hold any character but blanks, or -1.
 func setEnd(text string, pos int) int {
 	for end := pos + 1; end < len(text) && !isBlank(text[end]); end++ {
 		if text[end] == ']' {
 			return end + 1
 		}
 	}
-	return pos + 1
+	return -1
 }
 
 func colonFollows(text string, pos int) bool {
