@@ -5,11 +5,24 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alecthomas/kong"
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
+
+// help shows the flags of tracing where no command is named: they are what people look for.
+func help(options kong.HelpOptions, context *kong.Context) error {
+	if context.Selected() != nil {
+		return kong.DefaultHelpPrinter(options, context)
+	}
+	trace, err := kong.Trace(context.Kong, []string{"trace"})
+	if err != nil {
+		return err
+	}
+	return kong.DefaultHelpPrinter(options, trace)
+}
 
 type helpCommand struct {
 	Name string `arg:"" optional:"" help:"What to describe; everything in short when empty."`

@@ -36,6 +36,7 @@ func main() {
 	parser := kong.Must(&cli,
 		kong.Name("ponytrace"),
 		kong.Description("A dynamic tracer for Linux: one line, compiled straight to eBPF."),
+		kong.Help(help),
 		kong.Vars{"version": "ponytrace " + version},
 		kong.Exit(func(code int) { os.Exit(min(code, 1)) }),
 	)

@@ -34,6 +34,18 @@ type traceCommand struct {
 	Strict  bool     `help:"Refuse functions that were renamed."`
 }
 
+// Help is shown below the summary.
+func (*traceCommand) Help() string {
+	return `Examples:
+  ponytrace -e 'kprobe:vfs_read { @[comm] = count() }'
+  ponytrace examples/bitehist.pt 5
+
+Besides tracing:
+  ponytrace help [NAME]   describe a function, variable, probe or setting
+  ponytrace check FILE    report the errors of a script
+  ponytrace fmt FILE      write a script in the one style`
+}
+
 // Run traces.
 func (t *traceCommand) Run() error {
 	source, params, err := t.source()

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write the goldens of the scripts anew")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ponytrace": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: *update,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"unprivileged": unprivileged,
+		},
+		Condition: func(name string) (bool, error) {
+			return name == "root" && os.Geteuid() == 0, nil
+		},
+	})
+}
+
+// unprivileged runs ponytrace without any capability.
+func unprivileged(ts *testscript.TestScript, neg bool, args []string) {
+	setpriv, err := exec.LookPath("setpriv")
+	if err != nil {
+		ts.Fatalf("setpriv (util-linux) is needed: %v", err)
+	}
+	drop := []string{"--bounding-set=-all", "--inh-caps=-all", "ponytrace"}
+	err = ts.Exec(setpriv, append(drop, args...)...)
+	if (err != nil) != neg {
+		ts.Fatalf("ponytrace ended with %v", err)
+	}
+}
