@@ -69,7 +69,7 @@ var processVariables = []*Variable{
 		Type: always(types.Probe), Lower: lowerProbeName, ProbeName: true,
 	},
 	{
-		Info: Info{Name: "func", Signature: "probe name",
+		Info: Info{Name: "func", Signature: "function name",
 			Doc:     "The name of the traced function.",
 			Example: `kprobe:vfs_* { @[func] = count() }`},
 		Type: functionNameType, Lower: lowerProbeName, ProbeName: true,

@@ -266,6 +266,10 @@ func (t *Type) String() string {
 		return fmt.Sprintf("%s[%d]", t.Elem, t.Count)
 	case Tuple:
 		return tupleName(t.Fields)
+	case ProbeName:
+		if t.Name != "" {
+			return "function name"
+		}
 	case LinearHist:
 		return fmt.Sprintf("lhist(%d, %d, %d)", t.Low, t.High, t.Step)
 	}
