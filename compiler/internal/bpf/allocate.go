@@ -133,20 +133,33 @@ func (a *allocator) give(v *virtual, r register) {
 	a.active[r] = append(a.active[r], v)
 }
 
+// votes says how many moves each register would save, where the other end of the move has it, and might save, where
+// the other end can still get it.
 func (a *allocator) votes(v *virtual) (votes [framePointer + 1]float64) {
 	for _, p := range v.partners {
-		r := p.name
-		if r.virtual() {
-			r = a.lookup(r).assigned
+		if !p.name.virtual() {
+			votes[p.name] += p.weight
+			continue
 		}
-		if r >= 0 {
-			votes[r] += p.weight
+		switch other := a.lookup(p.name); {
+		case other.assigned >= 0:
+			votes[other.assigned] += p.weight
+		case other.spilled == nil && other.ranges.start() >= v.ranges.start():
+			a.voteFor(other, p.weight/2, &votes)
 		}
 	}
 	if v.wish >= 0 {
 		votes[v.wish] += coldWeight / 2.0
 	}
 	return votes
+}
+
+func (a *allocator) voteFor(other *virtual, weight float64, votes *[framePointer + 1]float64) {
+	for _, r := range preference {
+		if a.free(r, other) {
+			votes[r] += weight
+		}
+	}
 }
 
 func (a *allocator) free(r register, v *virtual) bool {

@@ -72,7 +72,11 @@ func (c *coalescer) join(x, y register) {
 		return
 	}
 	c.into[x-firstVirtual] = y
-	c.writes[y-firstVirtual] = append(c.writes[y-firstVirtual], c.writes[x-firstVirtual]...)
+	for _, w := range c.writes[x-firstVirtual] {
+		if w.from < 0 || c.find(w.from) != y {
+			c.writes[y-firstVirtual] = append(c.writes[y-firstVirtual], w)
+		}
+	}
 	b.ranges = b.ranges.union(a.ranges)
 }
 
@@ -80,7 +84,7 @@ func (c *coalescer) join(x, y register) {
 func (c *coalescer) disturbs(x, y register) bool {
 	needed := c.lookup(y).ranges
 	return slices.ContainsFunc(c.writes[x-firstVirtual], func(w write) bool {
-		return (w.from < 0 || c.find(w.from) != y) && needed.contain(w.position)
+		return needed.contain(w.position) && (w.from < 0 || c.find(w.from) != y)
 	})
 }
 

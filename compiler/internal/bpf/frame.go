@@ -73,9 +73,12 @@ func (fr *frame) buffer(v *ir.Value) *slot {
 // placeScratch finds the place that comes before every address of a scratch slot: in the closest common
 // dominator, at the first such address or else at the end.
 func (fr *frame) placeScratch() {
+	fr.scratchAt = nil
+	if !slices.ContainsFunc(fr.all, func(s *slot) bool { return s.scratch }) {
+		return
+	}
 	dominators := fr.f.Dominators()
 	var common *ir.Block
-	fr.scratchAt = nil
 	fr.eachScratchAddress(dominators, func(v *ir.Value) { common = dominators.Common(common, v.Block) })
 	if common == nil {
 		return

@@ -20,19 +20,30 @@ func (r ranges) overlaps(other ranges) bool {
 	return false
 }
 
+// search returns the index of the first range that ends behind the position.
+func (r ranges) search(position int) int {
+	i, _ := slices.BinarySearchFunc(r, position, func(span [2]int, p int) int { return span[1] - p - 1 })
+	return i
+}
+
 // contain reports whether the position lies in one of the ranges.
 func (r ranges) contain(position int) bool {
-	i, _ := slices.BinarySearchFunc(r, position, func(span [2]int, p int) int {
-		if span[1] <= p {
-			return -1
-		}
-		return 1
-	})
+	i := r.search(position)
 	return i < len(r) && r[i][0] <= position
+}
+
+// within reports whether every position of r is one of other.
+func (r ranges) within(other ranges) bool {
+	return !slices.ContainsFunc(r, func(span [2]int) bool {
+		return !other.contain(span[0]) || other[other.search(span[0])][1] < span[1]
+	})
 }
 
 // union returns the positions of both.
 func (r ranges) union(other ranges) ranges {
+	if other.within(r) {
+		return r
+	}
 	all := slices.Concat(r, other)
 	slices.SortFunc(all, func(a, b [2]int) int { return a[0] - b[0] })
 	joined := all[:0]

@@ -253,17 +253,20 @@ func (s *selector) signExtend(t register, size int) {
 	s.immediate(asm.ArSh, t, int64(64-8*size))
 }
 
-// bound masks its operand unless the verifier sees the limit anyway.
+// bound masks its operand unless the verifier sees the limit anyway. What the mask goes over is not yet the
+// result: a reload of that would mask twice.
 func (s *selector) bound(v *ir.Value) {
-	t := s.define(v)
-	s.into(t, v.Args[0])
 	if !fits32(v.Int) {
 		s.ir.Fail(v.Span, "a bound of %d", v.Int)
 	}
-	s.lookup(t).bound = v.Int
+	masked := s.newVirtual().name
+	s.into(masked, v.Args[0])
 	if !seenWithin(v.Args[0], v.Int) {
-		s.immediate(asm.And, t, v.Int)
+		s.immediate(asm.And, masked, v.Int)
 	}
+	t := s.define(v)
+	s.lookup(t).bound = v.Int
+	s.move(t, masked)
 }
 
 // seenWithin reports whether the instructions of v themselves show the verifier that it is in [0, limit].

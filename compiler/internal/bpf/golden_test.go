@@ -1,0 +1,135 @@
+package bpf
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/emu"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir/irtest"
+)
+
+var update = flag.Bool("update", false, "write the goldens")
+
+// TestGolden compares the instructions for a function and what they cost in one run.
+func TestGolden(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no goldens", err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { golden(t, path) })
+	}
+}
+
+func golden(t *testing.T, path string) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment, rest, _ := strings.Cut(string(text), "-- ir --\n")
+	source, want, _ := strings.Cut(rest, "-- instructions --\n")
+	f, err := irtest.Parse(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ir.Check(f); err != nil {
+		t.Fatal(err)
+	}
+	code := generate(t, f)
+	got := cost(t, code) + fmt.Sprintf("%v", code.Instructions)
+	if *update {
+		golden := comment + "-- ir --\n" + f.String() + "-- instructions --\n" + got
+		if err := os.WriteFile(path, []byte(golden), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	runOnKernel(t, code, make([]byte, irtest.ContextSize))
+}
+
+func cost(t *testing.T, code *Result) string {
+	t.Helper()
+	_, run, err := emulate(code, make([]byte, irtest.ContextSize))
+	if _, misbehaved := err.(*emu.Error); misbehaved {
+		t.Fatalf("%v\n%v", err, code.Instructions)
+	}
+	return fmt.Sprintf("static %d - executed %d - helpers %d - stack %d - scratch %d\n",
+		code.Static, run.Executed, run.Helpers, code.Stack, code.ScratchSize)
+}
+
+// TestTooLong wants a clause whose jumps do not fit an error, not wrong code.
+func TestTooLong(t *testing.T) {
+	b := ir.NewBuilder("long", count().Span)
+	body, after := b.NewBlock(), b.NewBlock()
+	x := b.Load(ir.ContextSpace, b.Context(), 0, 8, false)
+	b.If(ir.Equal, x, b.Const(0), after, body)
+	b.Enter(body)
+	for range 33000 {
+		b.AtomicAdd(ir.MapValue, b.DataAddress(irtest.DataMap, 0), 0, x)
+	}
+	b.Jump(after)
+	b.Enter(after)
+	b.Return(x)
+	_, err := Generate(b.Func, Options{CPUs: 1})
+	if err == nil || !strings.Contains(err.Error(), "one.pt:2:1: internal error in long: the clause is too long") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestFullFrame wants an error where nothing can leave the frame.
+func TestFullFrame(t *testing.T) {
+	b := ir.NewBuilder("full", count().Span)
+	var values []*ir.Value
+	for i := range 100 {
+		values = append(values, b.ReadKernel(b.Const(int64(i)), 0, 8, false))
+	}
+	sum := values[0]
+	for _, v := range values[1:] {
+		sum = b.Binary(ir.Add, sum, v)
+	}
+	b.Return(sum)
+	_, err := Generate(b.Func, Options{CPUs: 1})
+	if err == nil || !strings.Contains(err.Error(), "no slot can leave it") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// BenchmarkGenerate compiles a clause of a thousand statements; the time per statement must not depend on how many.
+func BenchmarkGenerate(b *testing.B) {
+	for _, statements := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint(statements), func(b *testing.B) {
+			f := longFunction(statements)
+			for b.Loop() {
+				if _, err := Generate(f, Options{CPUs: 4}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*statements), "ns/statement")
+		})
+	}
+}
+
+// longFunction has the given number of `if (x < n) { @data += x }`.
+func longFunction(statements int) *ir.Func {
+	b := ir.NewBuilder("long", count().Span)
+	cell := b.NewCell("x")
+	b.CellSet(cell, b.Load(ir.ContextSpace, b.Context(), 0, 8, false))
+	for i := range statements {
+		body, after := b.NewBlock(), b.NewBlock()
+		b.If(ir.Less, b.CellGet(cell), b.Const(int64(i)), body, after)
+		b.Enter(body)
+		b.AtomicAdd(ir.MapValue, b.DataAddress(irtest.DataMap, 0), 0, b.CellGet(cell))
+		b.Jump(after)
+		b.Enter(after)
+	}
+	b.Return(b.Const(0))
+	return b.Func
+}
