@@ -49,19 +49,24 @@ func (s *Session) finishLoop(done <-chan struct{}) {
 	<-done
 }
 
+// loop sets the deadline only before it may have to wait: while records are there, reading them costs no system call.
 func (s *Session) loop() {
 	record := ringbuf.Record{RawSample: make([]byte, 0, 4096)}
 	quiet := quietPolls
+	s.setPatience(quiet)
 	for {
-		s.reader.SetDeadline(time.Now().Add(s.patience(quiet)))
 		err := s.reader.ReadInto(&record)
 		switch {
 		case err == nil:
-			quiet = s.awake(quiet)
+			if quiet > 0 {
+				s.wakeUp(quiet)
+				quiet = 0
+			}
 			s.handle(record.RawSample)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			quiet++
 			s.flush()
+			s.setPatience(quiet)
 		default:
 			s.flush()
 			return
@@ -69,25 +74,25 @@ func (s *Session) loop() {
 	}
 }
 
-// patience is how long to wait for the next record. Before the first long wait the programs are asked to
+// setPatience says how long to wait for the next record. Before the first long wait the programs are asked to
 // wake us, and one more short wait sees what they sent before they saw that.
-func (s *Session) patience(quiet int) time.Duration {
+func (s *Session) setPatience(quiet int) {
+	patience := pollPeriod
 	switch {
-	case quiet < quietPolls:
-		return pollPeriod
 	case quiet == quietPolls:
 		s.store.Set(object.DataWakeup, forceWakeup)
-		return pollPeriod
+	case quiet > quietPolls:
+		patience = sleepPeriod
 	}
-	return sleepPeriod
+	s.reader.SetDeadline(time.Now().Add(patience))
 }
 
-// awake switches back to polling with the first record after a sleep. A lone line is printed at once.
-func (s *Session) awake(quiet int) int {
+// wakeUp goes back to polling with the first record after a pause.
+func (s *Session) wakeUp(quiet int) {
 	if quiet >= quietPolls {
 		s.store.Set(object.DataWakeup, noWakeup)
 	}
-	return 0
+	s.setPatience(0)
 }
 
 func (s *Session) flush() {
@@ -124,9 +129,9 @@ func (s *Session) handle(record []byte) {
 func (s *Session) act(event *object.Event, record []byte) {
 	switch event.Action {
 	case object.Printf:
-		s.out.Printf(event, fields(event, record))
+		s.out.Printf(event, s.fields(event, record))
 	case object.Print:
-		s.out.Value(fields(event, record)[0])
+		s.out.Value(s.fields(event, record)[0])
 	case object.PrintMap:
 		s.out.Map(s.table(event.Map), event.Top, event.Divisor)
 	case object.PrintKey:
@@ -141,15 +146,15 @@ func (s *Session) act(event *object.Event, record []byte) {
 		s.out.Time(event.Format, time.Now())
 	case object.Exit:
 		s.flush()
-		s.stop(exitCode(event, record))
+		s.stop(s.codeOf(event, record))
 	}
 }
 
-func exitCode(event *object.Event, record []byte) int {
+func (s *Session) codeOf(event *object.Event, record []byte) int {
 	if len(event.Layout.Fields) == 0 {
 		return 0
 	}
-	return int(uint8(fields(event, record)[0].Int()))
+	return int(uint8(s.fields(event, record)[0].Int()))
 }
 
 // keep remembers the first failure; tracing goes on.
@@ -159,13 +164,14 @@ func (s *Session) keep(err error) {
 	}
 }
 
-func fields(event *object.Event, record []byte) []events.Value {
-	values := make([]events.Value, len(event.Layout.Fields))
+// fields views the record's fields; the slice is good until the next call.
+func (s *Session) fields(event *object.Event, record []byte) []events.Value {
+	s.values = s.values[:0]
 	for i := range event.Layout.Fields {
 		field := &event.Layout.Fields[i]
-		values[i] = events.Decode(field.Type, record[field.Offset:])
+		s.values = append(s.values, events.Decode(field.Type, record[field.Offset:]))
 	}
-	return values
+	return s.values
 }
 
 // table reads a map to print it, and remembers what it printed.

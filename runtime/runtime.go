@@ -64,6 +64,7 @@ type Session struct {
 	links      []attach.Link
 	missed     uint64
 	shown      map[*object.Map]shown
+	values     []events.Value // of the record at hand
 	exit       chan int
 	failure    error // of the output; owned by the loop until it ends
 }
