@@ -26,7 +26,8 @@ type source interface {
 type Map struct {
 	object   *object.Map
 	source   source
-	carry    map[string]*carried
+	carry    *carry
+	opened   time.Time
 	patience time.Duration
 }
 
@@ -34,16 +35,8 @@ type Map struct {
 // deletion, and was preempted, loses its update: after a second there is none.
 const patience = time.Second
 
-// carried is what to add to a key's kernel value to get its value since the last clear.
-type carried struct {
-	row  []byte
-	kept bool // print the key even while it is 0: zero() does not remove keys
-	seen bool
-	used time.Time // the last generation with an event ended then
-}
-
 func newMap(m *object.Map, s source) *Map {
-	return &Map{object: m, source: s, carry: map[string]*carried{}, patience: patience}
+	return &Map{object: m, source: s, carry: newCarry(m.Value.Size), opened: time.Now(), patience: patience}
 }
 
 // adds reports whether values change by addition only.
@@ -78,10 +71,10 @@ func (m *Map) Lookup(key []byte) (Value, bool, error) {
 	if err := m.source.lookup(key, t); err != nil {
 		return Value{}, false, err
 	}
-	if c := m.carry[string(key)]; c != nil && t.Len() == 0 {
-		t.Append(key, c.row)
-	} else if c != nil {
-		m.combine(t.rawValue(0), c.row)
+	if place, ok := m.carry.find(key); ok && t.Len() == 0 {
+		t.Append(key, m.carry.row(place))
+	} else if ok {
+		m.combine(t.rawValue(0), m.carry.row(place))
 	}
 	if t.Len() == 0 {
 		return Value{}, false, nil
@@ -91,7 +84,7 @@ func (m *Map) Lookup(key []byte) (Value, bool, error) {
 
 // settle applies the carry to rows fresh from the kernel and drops those without an event.
 func (m *Map) settle(t *Table) {
-	if len(m.carry) > 0 {
+	if len(m.carry.places) > 0 {
 		m.apply(t)
 	}
 	if m.carries() || m.object.Value.Aggregation() {
@@ -101,16 +94,17 @@ func (m *Map) settle(t *Table) {
 
 func (m *Map) apply(t *Table) {
 	for row := range t.Len() {
-		if c := m.carry[string(t.rawKey(row))]; c != nil {
-			m.combine(t.rawValue(row), c.row)
-			c.seen = true
+		if place, ok := m.carry.find(t.rawKey(row)); ok {
+			m.combine(t.rawValue(row), m.carry.row(place))
+			m.carry.states[place].seen = true
 		}
 	}
-	for key, c := range m.carry {
-		if !c.seen {
-			t.Append([]byte(key), c.row)
+	for key, place := range m.carry.places {
+		if state := &m.carry.states[place]; state.seen {
+			state.seen = false
+		} else {
+			t.Append([]byte(key), m.carry.row(place))
 		}
-		c.seen = false
 	}
 }
 
@@ -120,11 +114,11 @@ func (m *Map) shows(t *Table, row int) bool {
 	if aggregation && !t.Value(row).Empty() || !aggregation && !isZero(t.rawValue(row)) {
 		return true
 	}
-	c := m.carry[string(t.rawKey(row))]
-	if c == nil {
+	place, carried := m.carry.find(t.rawKey(row))
+	if !carried {
 		return !aggregation
 	}
-	return c.kept
+	return m.carry.states[place].kept
 }
 
 // combine adds what was carried to a row from the kernel.
@@ -154,7 +148,7 @@ func (m *Map) Clear(printed *Table) error {
 		return err
 	}
 	before := m.carry
-	m.carry = map[string]*carried{}
+	m.carry = newCarry(m.object.Value.Size)
 	if rest != nil && printed != nil && (adds(m.object) || m.object.Value.Aggregation()) {
 		m.carryRest(rest, printed, before)
 	}
@@ -173,9 +167,9 @@ func (m *Map) Zero(printed *Table) error {
 	if err := m.source.zero(); err != nil || !m.object.Value.Aggregation() {
 		return err
 	}
-	m.carry = make(map[string]*carried, t.Len())
+	m.carry = newCarry(m.object.Value.Size)
 	for row := range t.Len() {
-		m.carry[string(t.rawKey(row))] = &carried{row: make([]byte, t.ValueSize), kept: true}
+		m.carry.states[m.carry.add(t.rawKey(row))].kept = true
 	}
 	return nil
 }
@@ -187,17 +181,13 @@ func (m *Map) advance(printed *Table, keep bool) (err error) {
 			return err
 		}
 	}
-	now := time.Now()
+	now := time.Since(m.opened)
 	for row := range printed.Len() {
-		c := m.carry[string(printed.rawKey(row))]
-		if c == nil {
-			c = &carried{row: make([]byte, printed.ValueSize)}
-			m.carry[string(printed.rawKey(row))] = c
-		}
-		m.take(c.row, printed.rawValue(row))
-		c.kept, c.used = keep, now
+		place := m.carry.add(printed.rawKey(row))
+		m.take(m.carry.row(place), printed.rawValue(row))
+		m.carry.states[place] = state{used: now, kept: keep}
 	}
-	return m.retire(now.Add(-m.patience))
+	return m.retire(now - m.patience)
 }
 
 // take subtracts a printed row.
@@ -210,9 +200,12 @@ func (m *Map) take(row, printed []byte) {
 }
 
 // retire deletes the keys that had no event since the given time.
-func (m *Map) retire(since time.Time) error {
-	for key, c := range m.carry {
-		if !c.used.Before(since) || c.kept || m.object.Key == nil {
+func (m *Map) retire(since time.Duration) error {
+	if m.object.Key == nil {
+		return nil
+	}
+	for key, place := range m.carry.places {
+		if state := m.carry.states[place]; state.used >= since || state.kept {
 			continue
 		}
 		last := NewTable(m.object)
@@ -220,27 +213,27 @@ func (m *Map) retire(since time.Time) error {
 			return err
 		}
 		if last.Len() > 0 {
-			m.combine(c.row, last.rawValue(0))
+			m.combine(m.carry.row(place), last.rawValue(0))
 		}
-		if isZero(c.row) {
-			delete(m.carry, key)
+		if isZero(m.carry.row(place)) {
+			m.carry.drop(key)
 		}
 	}
 	return nil
 }
 
 // carryRest keeps what the deleted rows hold beyond what was printed.
-func (m *Map) carryRest(rest, printed *Table, before map[string]*carried) {
+func (m *Map) carryRest(rest, printed *Table, before *carry) {
 	shown := make(map[string]int, printed.Len())
 	for row := range printed.Len() {
 		shown[string(printed.rawKey(row))] = row
 	}
 	for row := range rest.Len() {
-		key, value := string(rest.rawKey(row)), rest.rawValue(row)
-		if c := before[key]; c != nil {
-			m.combine(value, c.row)
+		key, value := rest.rawKey(row), rest.rawValue(row)
+		if place, ok := before.find(key); ok {
+			m.combine(value, before.row(place))
 		}
-		place, was := shown[key]
+		place, was := shown[string(key)]
 		switch {
 		case was && adds(m.object):
 			m.take(value, printed.rawValue(place))
@@ -248,7 +241,7 @@ func (m *Map) carryRest(rest, printed *Table, before map[string]*carried) {
 			continue
 		}
 		if !isZero(value) {
-			m.carry[key] = &carried{row: append([]byte(nil), value...)}
+			copy(m.carry.row(m.carry.add(key)), value)
 		}
 	}
 }

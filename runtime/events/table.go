@@ -3,6 +3,8 @@ package events
 import (
 	"bytes"
 	"cmp"
+	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -105,9 +107,9 @@ func (t *Table) KeyPart(row, part int) Value {
 // by their number of events, all else by key. Equal values follow their keys.
 func (t *Table) Sort() {
 	places := make([]place, t.rows)
-	weigh := weigher(t.Map.Value)
+	weigh, prefix := weigher(t.Map.Value), t.prefixes()
 	for i := range places {
-		places[i] = place{row: uint32(i), prefix: t.prefix(i)}
+		places[i] = place{row: uint32(i), prefix: prefix(i)}
 		if weigh != nil {
 			places[i].weight = weigh(t.Value(i))
 		}
@@ -119,11 +121,24 @@ func (t *Table) Sort() {
 	}
 }
 
-// place is a row with what decides most comparisons: the order of its value, and the first eight
-// bytes of its key in an order that unsigned comparison keeps.
+// place is a row with what decides most comparisons: the order of its value, and 32 bits in the
+// order of its key.
 type place struct {
-	weight, prefix uint64
-	row            uint32
+	weight uint64
+	prefix uint32
+	row    uint32
+}
+
+// prefixes returns the function that gives a row's prefix. The keys' range is stretched over the 32
+// bits, so that small numbers and times both differ there.
+func (t *Table) prefixes() func(row int) uint32 {
+	low, high := uint64(math.MaxUint64), uint64(0)
+	for row := range t.rows {
+		prefix := t.prefix(row)
+		low, high = min(low, prefix), max(high, prefix)
+	}
+	shift := max(0, bits.Len64(high-low)-32)
+	return func(row int) uint32 { return uint32((t.prefix(row) - low) >> shift) }
 }
 
 func (t *Table) compare(a, b place) int {
@@ -162,7 +177,7 @@ func weigher(t *types.Type) func(Value) uint64 {
 	return nil
 }
 
-// prefix orders rows by the first part of their key, as far as eight bytes tell.
+// prefix orders rows by the first part of their key, as far as eight bytes tell, by unsigned comparison.
 func (t *Table) prefix(row int) uint64 {
 	if t.KeyParts() == 0 {
 		return 0
