@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -69,4 +70,23 @@ func TestBlockHistogramOfAnotherDisk(t *testing.T) {
 	out := trace(t, "kprobe:blk_start_request < @ = hist(arg0->__data_len) >",
 		"block --dev /dev/vda --sizes 512x3,4096x50,131072x7,1015808x3 --read")
 	equal(t, out.Stdout, buckets(out.Stdout), "3 0 0 50 0 0 0 0 7 0 3")
+}
+
+// tracing starts a script and returns when everything is attached; until [ended], tests may run loads.
+func tracing(t *testing.T, script string, flags ...string) *Process {
+	t.Helper()
+	p := Start(t, "ponytrace", append(flags, "-e", script)...)
+	p.Await("Attached ")
+	return p
+}
+
+// ended is what the script has to say when the user presses Ctrl-C.
+func ended(p *Process) Output {
+	p.t.Helper()
+	p.Signal(os.Interrupt)
+	out := p.Wait()
+	if out.Code != 0 {
+		p.t.Fatalf("ponytrace ended with %d\n%s%s", out.Code, out.Stdout, out.Stderr)
+	}
+	return withoutLoad(out)
 }

@@ -1,0 +1,132 @@
+//go:build guest
+
+package guest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Whichever way a probe is attached, it fires as often and sees the same. The mechanism is what -v says.
+func TestFunctionProbes(t *testing.T) {
+	const script = `
+		kprobe:__x64_sys_dup { @entry[func] = count(); @fd[arg0->di & 0xffffffff] = count(); }
+		kretprobe:__x64_sys_dup { @ret[retval] = count(); }
+		kprobe:blk_mq_start_request { @len[arg0->__data_len] = count(); @cmd[args.rq->cmd_flags & 0xff] = count(); }`
+	const attached = `
+kprobe:__x64_sys_dup: attached by %s
+kretprobe:__x64_sys_dup: attached by %s
+kprobe:blk_mq_start_request: attached by %[1]s
+Attached 3 probes`
+	for attach, by := range map[string][]any{
+		"auto":   {"fentry", "fexit"},
+		"kprobe": {"kprobe", "kretprobe"},
+	} {
+		p := tracing(t, script, "-v", "--attach", attach)
+		Workload(t, "syscalls", "--name", "dup", "--n", "777", "--threads", "3")
+		Workload(t, "block", "--dev", "/dev/nullb0", "--sizes", "8192x10,512x3")
+		out := ended(p)
+		equal(t, attach, out.Stderr, fmt.Sprintf(attached, by...))
+		equal(t, attach, out.Stdout, `
+@cmd[1]: 13
+@entry[__x64_sys_dup]: 777
+@fd[4294967295]: 777
+@len[512]: 3
+@len[8192]: 10
+@ret[-9]: 777
+`)
+	}
+}
+
+func TestTracepoints(t *testing.T) {
+	const script = `
+		tracepoint:syscalls:sys_enter_openat /comm == "pony"/ { @file[str(args.filename)] = count(); @flags[args->flags] = count(); }
+		tracepoint:syscalls:sys_exit_openat /comm == "pony"/ { @ret[args.ret] = count(); }
+		tracepoint:syscalls:sys_enter_getppid { @plain[probe] = count(); }
+		t:syscalls:sys_enter_read /comm == "pony" && args.count == 100/ { @read = sum(args.count); }
+		tracepoint:block:block_rq_issue { @bytes[args.bytes] = count(); @rw[str(args.rwbs)] = count(); }`
+	for _, attach := range []string{"auto", "tracepoint"} {
+		p := tracing(t, script, "--attach", attach)
+		Workload(t, "--comm", "pony", "syscalls", "--name", "openat", "--n", "500", "--threads", "3")
+		Workload(t, "syscalls", "--name", "getppid", "--n", "20000", "--threads", "4")
+		Workload(t, "--comm", "pony", "read", "--n", "123", "--size", "100")
+		Workload(t, "block", "--dev", "/dev/nullb0", "--sizes", "8192x10,512x3")
+		out := ended(p)
+		equal(t, attach, out.Stderr, "Attached 5 probes")
+		equal(t, attach, out.Stdout, `
+@bytes[512]: 3
+@bytes[8192]: 10
+@file[/dev/zero]: 1
+@file[/ponytrace-workload]: 500
+@flags[524288]: 1
+@flags[0]: 500
+@plain[tracepoint:syscalls:sys_enter_getppid]: 20000
+@read: 12300
+@ret[3]: 1
+@ret[-2]: 500
+@rw[WS]: 13
+`)
+	}
+}
+
+// What is printed and cleared every 100 ms adds up to what was done: nothing is lost or counted twice.
+func TestIntervalsAddUp(t *testing.T) {
+	out := trace(t, `
+		kprobe:__x64_sys_getpgid { @ = count(); @k[comm, cpu] = count(); }
+		interval:ms:100 { print(@); clear(@); print(@k); clear(@k); }`,
+		"--comm pony syscalls --name getpgid --n 200000 --threads 4")
+	one, keyed, reports := 0, 0, 0
+	for line := range strings.Lines(out.Stdout) {
+		var n int
+		if _, err := fmt.Sscanf(line, "@: %d", &n); err == nil {
+			one += n
+			reports++
+		} else if _, text, ok := strings.Cut(line, "]: "); ok {
+			fmt.Sscan(text, &n)
+			keyed += n
+		}
+	}
+	if one != 200000 || keyed != 200000 || reports < 3 {
+		t.Errorf("%d reports add up to %d and, by keys, %d\n%s", reports, one, keyed, out.Stdout)
+	}
+}
+
+// A profile is a sample. It never has more than frequency times CPUs times seconds; how many fewer depends on the host,
+// whose load makes the guest's clock jump over ticks. But a CPU that spins is always caught.
+func TestProfile(t *testing.T) {
+	out := trace(t, `profile:hz:100 { @all++; @cpus[cpu]++; }
+		profile:hz:50 /comm == "pony"/ { @pony++; }
+		END { printf("%d %d %d %d %d\n", elapsed / 1000000, @all, @cpus[0], @cpus[1], @pony); clear(@cpus); }`,
+		"--comm pony spin --ms 1000")
+	var ms, all, first, second, pony int
+	if _, err := fmt.Sscan(out.Stdout, &ms, &all, &first, &second, &pony); err != nil {
+		t.Fatal(err, out.Stdout)
+	}
+	most := 2*ms/10 + 2
+	if ms < 1000 || all < most/10 || all > most || pony < 5 || pony > most/2 {
+		t.Errorf("%d samples and %d of pony in %d ms", all, pony, ms)
+	}
+	if first == 0 || second == 0 || first+second != all {
+		t.Errorf("%d samples on one CPU, %d on the other, %d on both", first, second, all)
+	}
+}
+
+func TestBeginAndEnd(t *testing.T) {
+	out := trace(t, `BEGIN { printf("begin %d %d\n", $1, $#); @a = 1; } begin { @b["x"] = 2; }
+		kprobe:__x64_sys_getpgid { @a++; }
+		END { printf("end %d\n", @a); clear(@a); @c = 4; } end { @c++; }`,
+		"syscalls --name getpgid --n 10", "7")
+	equal(t, "begin and end", out.Stdout, "begin 7 1\nend 11\n@b[x]: 2\n@c: 5\n")
+}
+
+// With nothing to wait for, a script ends by itself; exit ends one that would wait.
+func TestExit(t *testing.T) {
+	out := MustRun(t, "ponytrace", "-e", `BEGIN { printf("a\n"); @ = 7; exit(); } END { printf("b\n"); }`)
+	equal(t, "exit in BEGIN", withoutLoad(out).Stdout, "a\nb\n@: 7\n")
+	out = Run(t, "ponytrace", "-q", "-e", `kprobe:__x64_sys_getpgid { @++; } interval:ms:50 { exit(3); }`)
+	if out.Code != 3 {
+		t.Errorf("exit(3) ended with %d: %s", out.Code, out.Stderr)
+	}
+	equal(t, "exit in an interval", withoutLoad(out).Stdout, "")
+}
