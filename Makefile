@@ -37,8 +37,14 @@ kernels:
 	@echo '== tests on real kernels'
 	internal/gotest.sh -timeout 30m -parallel 2 ./internal/vmtest/...
 
-bench:
-	go test -run '^$$' -bench . -benchmem ./...
+bench: build
+	go run ./internal/bench host ./ponytrace
+	go test -run '^$$' -bench . -benchmem ./lang ./compiler/... ./runtime/...
+	@echo 'executed instructions and helper calls of each golden:'
+	@grep -roE '^static [0-9]+.*' --include='*.txtar' compiler/testdata
+	$(PONYVM) setup
+	CGO_ENABLED=0 go build -trimpath -o .build/bench ./internal/bench
+	$(PONYVM) -k $(DEMO_KERNEL) --icount -f ponytrace -f .build/bench -- bench events /bin/ponytrace
 
 fuzz:
 	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

@@ -1,0 +1,32 @@
+// Command bench measures ponytrace from outside, as a user meets it.
+//
+//	bench host PONYTRACE      start, end, memory and size on this machine; bpftrace beside it when it is installed
+//	bench events PONYTRACE    what an event costs; in a guest under -icount nanoseconds are executed instructions
+//
+// Every number is the median of its runs, with the lowest and the highest in brackets. Nothing here passes or fails:
+// the budgets are in the README.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) == 2 {
+		switch args[0] {
+		case "host":
+			return host(args[1])
+		case "events":
+			return events(args[1])
+		}
+	}
+	return fmt.Errorf("usage: bench host|events PONYTRACE")
+}

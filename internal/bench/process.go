@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// tracer is a running ponytrace or bpftrace that has attached its probes.
+type tracer struct {
+	cmd      *exec.Cmd
+	attached time.Duration // from its start
+	drained  chan struct{}
+}
+
+// start runs a script until the tracer says that it has attached.
+func start(program, script string) (*tracer, error) {
+	t := &tracer{cmd: exec.Command(program, "-e", script), drained: make(chan struct{})}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	t.cmd.Stdout, t.cmd.Stderr = write, write
+	began := time.Now()
+	if err := t.cmd.Start(); err != nil {
+		return nil, err
+	}
+	write.Close()
+	lines := bufio.NewReader(read)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return nil, fmt.Errorf("%s ended without attaching: %s: %v", program, line, t.cmd.Wait())
+		}
+		if strings.HasPrefix(line, "Attach") {
+			break
+		}
+	}
+	t.attached = time.Since(began)
+	go func() {
+		io.Copy(io.Discard, lines)
+		close(t.drained)
+	}()
+	return t, nil
+}
+
+// stop ends the tracer, and returns how long that took and how much memory it had at most, in bytes.
+func (t *tracer) stop() (gone time.Duration, memory float64, err error) {
+	began := time.Now()
+	if err := t.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		return 0, 0, err
+	}
+	err = t.cmd.Wait()
+	gone = time.Since(began)
+	<-t.drained
+	usage, _ := t.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	return gone, float64(usage.Maxrss) * 1024, err
+}
+
+// sample is a list of measurements of the same thing.
+type sample []float64
+
+func (s sample) String() string {
+	slices.Sort(s)
+	return fmt.Sprintf("%8.1f [%.1f - %.1f]", s[len(s)/2], s[0], s[len(s)-1])
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
