@@ -178,10 +178,15 @@ func (s *Session) attachAll() error {
 	return nil
 }
 
-// detachable sums up what the links missed, while they can still say so.
+// detachable sums up what links and programs missed, while they can still say so.
 func (s *Session) detachable() []attach.Link {
 	for _, l := range s.links {
 		s.missed += attach.Missed(l)
+	}
+	for _, program := range s.collection.Programs {
+		if stats, err := program.Stats(); err == nil {
+			s.missed += stats.RecursionMisses
+		}
 	}
 	links := s.links
 	s.links = nil

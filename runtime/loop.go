@@ -133,11 +133,15 @@ func (s *Session) act(event *object.Event, record []byte) {
 	case object.Print:
 		s.out.Value(s.fields(event, record)[0])
 	case object.PrintMap:
-		s.out.Map(s.table(event.Map), event.Top, event.Divisor)
+		table := s.table(event.Map)
+		s.out.Map(table, event.Top, event.Divisor)
+		s.shown[event.Map] = shown{table, time.Now()}
 	case object.PrintKey:
 		s.printKey(event, record)
 	case object.Printa:
-		s.out.Printa(event.Format, s.table(event.Map))
+		table := s.table(event.Map)
+		s.out.Printa(event.Format, table)
+		s.shown[event.Map] = shown{table, time.Now()}
 	case object.Clear:
 		s.keep(s.store.Map(event.Map).Clear(s.printed(event.Map)))
 	case object.Zero:
@@ -174,14 +178,13 @@ func (s *Session) fields(event *object.Event, record []byte) []events.Value {
 	return s.values
 }
 
-// table reads a map to print it, and remembers what it printed.
+// table reads a map to print it.
 func (s *Session) table(m *object.Map) *events.Table {
 	table, err := s.store.Map(m).Read()
 	if err != nil {
 		s.keep(err)
 		return events.NewTable(m)
 	}
-	s.shown[m] = shown{table, time.Now()}
 	return table
 }
 

@@ -28,6 +28,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -66,7 +67,8 @@ type Session struct {
 	shown      map[*object.Map]shown
 	values     []events.Value // of the record at hand
 	exit       chan int
-	failure    error // of the output; owned by the loop until it ends
+	ticks      sync.WaitGroup // interval programs
+	failure    error          // of the output; owned by the loop until it ends
 }
 
 // shown is the table that was printed last of a map.
@@ -80,8 +82,11 @@ func (s *Session) Run() (int, error) {
 	s.store.Set(object.DataStart, monotonic())
 	done := s.startLoop()
 	code, err := s.trace()
+	s.ticks.Wait()
 	attach.Detach(s.detachable())
-	s.run(object.AtEnd)
+	if err == nil {
+		s.run(object.AtEnd)
+	}
 	s.finishLoop(done)
 	if err == nil {
 		s.printMaps()

@@ -35,7 +35,7 @@ func (s *Session) startIntervals(stop <-chan struct{}) {
 	for _, program := range s.object.Programs {
 		for _, point := range program.Points {
 			if point.Mechanism == object.Run && point.When == object.AtInterval {
-				go s.tick(s.collection.Programs[program.Name], point.Period, stop)
+				s.ticks.Go(func() { s.tick(s.collection.Programs[program.Name], point.Period, stop) })
 			}
 		}
 	}

@@ -109,6 +109,9 @@ func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params
 		if refused == nil || t.Attach != "auto" {
 			return err
 		}
+		if t.Verbose {
+			fmt.Fprintf(os.Stderr, "trying another way, because %v\n", err)
+		}
 		for _, probe := range refused {
 			options.Refused[probe] = true
 		}
@@ -127,6 +130,7 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, out io.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	catchBrokenPipe()
 	command, err := words(t.Command)
 	if err != nil {
 		return nil, err
@@ -152,6 +156,10 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, out io.
 	}
 	return nil, nil
 }
+
+// catchBrokenPipe turns the end of a reader such as head into an error of writing, after which END runs. It
+// does not ignore the signal: the command of -c would inherit that.
+func catchBrokenPipe() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // refusedPoints returns the attach points that failed by a mechanism that has an alternative.
 func refusedPoints(err error) []string {

@@ -37,7 +37,7 @@ func expandFunction(m mechanisms) func(Expansion, At) []*Site {
 	return func(x Expansion, at At) []*Site {
 		f := &functionSites{Expansion: x, mechanisms: m, at: at}
 		pattern, ok := f.split(at.Parts[0])
-		if !ok || !f.offered(pattern) {
+		if !ok {
 			return nil
 		}
 		names := f.names(pattern)
@@ -51,21 +51,6 @@ func expandFunction(m mechanisms) func(Expansion, At) []*Site {
 		}
 		return f.many(names)
 	}
-}
-
-// offered reports a kernel that cannot trace functions at all, and what it can do instead.
-func (f *functionSites) offered(pattern string) bool {
-	features := f.Target().Features
-	if features.Kprobe || features.Fentry || f.Mechanism() != "" {
-		return true
-	}
-	f.Errorf(f.at.Span, "this kernel cannot trace functions: it is built without kprobes and does not allow fentry")
-	if tracepoint, ok := f.Target().TracepointFor(pattern); ok {
-		f.Hint("tracepoint:%s is close to it; this kernel has tracepoints, profile and interval probes", tracepoint)
-		return false
-	}
-	f.Hint("it has tracepoints (tracepoint:syscalls:sys_enter_read), profile and interval probes")
-	return false
 }
 
 // split takes the offset off `function+0x10`.

@@ -40,6 +40,9 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // Attach attaches a program to one of its points.
 func Attach(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {
+	if onFunctions(point.Mechanism) && !machine.Features.Kprobe {
+		return nil, &Error{Probe: point.Probe, Reason: withoutKprobes(machine, point)}
+	}
 	links, err := attach(machine, program, point)
 	if err != nil {
 		closeAll(links)
@@ -75,6 +78,22 @@ func one(l link.Link, err error) ([]Link, error) {
 
 func cheaper(m object.Mechanism) bool {
 	return m == object.Fentry || m == object.Fexit || m == object.RawTracepoint
+}
+
+func onFunctions(m object.Mechanism) bool {
+	return m == object.Kprobe || m == object.Kretprobe || m == object.KprobeMulti || m == object.KretprobeMulti
+}
+
+// withoutKprobes says what a kernel that cannot trace functions offers instead.
+func withoutKprobes(machine *target.Target, point *object.Point) string {
+	text := "this kernel is built without kprobes"
+	if !machine.Features.Fentry {
+		text += " and does not allow fentry"
+	}
+	if tracepoint, ok := machine.TracepointFor(point.Symbols[0]); ok {
+		return text + "; it offers tracepoint:" + tracepoint
+	}
+	return text + "; it offers tracepoint, profile and interval probes"
 }
 
 // reason puts an errno into words.
