@@ -11,7 +11,7 @@
 // Before the code runs, the kernel's verifier walks it. What it wants shapes this package: no
 // block that cannot be reached, no register or stack byte read before it is written, every access
 // of memory provably within its object. Only instructions of Linux 5.10 are used: no signed
-// division, no sign-extending moves or loads, no fetching atomics, no 32-bit jumps offsets.
+// division, no sign-extending moves or loads, no fetching atomics, no 32-bit jump offsets.
 //
 // # The passes
 //
