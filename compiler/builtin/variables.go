@@ -45,9 +45,7 @@ var processVariables = []*Variable{
 			Doc:     "The name of the current thread, at most 15 characters.",
 			Example: `kprobe:vfs_read /comm == "cat"/ { @ = count() }`},
 		Type: always(types.NewString(commSize)), Fills: true,
-		Into: func(l Lowering, to Place) {
-			helper(l, asm.FnGetCurrentComm, ir.Writes, l.Pointer(to), l.IR().Const(commSize))
-		},
+		Into: lowerComm,
 	},
 	{
 		Info: Info{Name: "cpu", Signature: "uint32",
@@ -141,4 +139,20 @@ func lowerProbeName(l Lowering, _ *lang.Name) *ir.Value {
 		return l.IR().Const(int64(n))
 	}
 	return helper(l, asm.FnGetAttachCookie, ir.Invariant, l.IR().Context())
+}
+
+// lowerComm asks for the name. From some kernel after 5.10 until 6.2 the helper left what follows the
+// name as it was, so that one name was several map keys.
+// https://git.kernel.org/linus/f3f213497797
+func lowerComm(l Lowering, to Place) {
+	if version := l.Target().Version; version.AtLeast(5, 11) && !version.AtLeast(6, 2) {
+		width := 8
+		for to.Offset%width != 0 {
+			width /= 2
+		}
+		for offset := 0; offset < commSize; offset += width {
+			l.IR().Store(to.Space, to.Address, to.Offset+offset, width, l.IR().Const(0))
+		}
+	}
+	helper(l, asm.FnGetCurrentComm, ir.Writes, l.Pointer(to), l.IR().Const(commSize))
 }

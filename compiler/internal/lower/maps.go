@@ -131,7 +131,8 @@ func (f *function) assignMap(e *lang.Map, value lang.Expr) {
 func (f *function) insert(m *object.Map, key, value *ir.Value) {
 	full, join := f.b.NewColdBlock(), f.b.NewBlock()
 	result := f.b.Call(asm.FnMapUpdateElem, ir.Writes, f.b.MapPointer(m.Kernel), key, value, f.b.Const(0))
-	f.b.If(ir.SignedLess, result, f.b.Const(0), full, join)
+	// Not "less than 0": before Linux 6.4 the helper returned an int, whose upper half is zero in the register.
+	f.b.If(ir.NotEqual, result, f.b.Const(0), full, join)
 	f.b.Enter(full)
 	f.count(m.Full)
 	f.b.Jump(join)
