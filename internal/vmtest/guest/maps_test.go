@@ -8,11 +8,11 @@ import (
 )
 
 func TestAggregations(t *testing.T) {
-	out := trace(t, `kprobe:blk_mq_start_request /comm == "pony"/ {
+	out := trace(t, `kprobe:blk_mq_start_request {
 		$len = arg0->__data_len;
 		@count = count(); @sum = sum($len); @avg = avg($len); @min = min($len); @max = max($len);
 		@stats = stats($len); @hist = hist($len); @lhist = lhist($len, 0, 40960, 8192);
-	}`, "--comm pony block --dev /dev/nullb0 --sizes 4096x100,32768x20,65536x7")
+	}`, "block --dev /dev/nullb0 --sizes 4096x100,32768x20,65536x7")
 	equal(t, "aggregations", out.Stdout, `
 @avg: 11997
 @count: 127

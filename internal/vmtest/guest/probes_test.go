@@ -41,7 +41,7 @@ Attached 3 probes`
 
 func TestTracepoints(t *testing.T) {
 	const script = `
-		tracepoint:syscalls:sys_enter_openat /comm == "pony"/ { @file[str(args.filename)] = count(); @flags[args->flags] = count(); }
+		tracepoint:syscalls:sys_enter_openat /comm == "pony"/ { @file[str(args.filename, 64)] = count(); @flags[args->flags] = count(); }
 		tracepoint:syscalls:sys_exit_openat /comm == "pony"/ { @ret[args.ret] = count(); }
 		tracepoint:syscalls:sys_enter_getppid { @plain[probe] = count(); }
 		t:syscalls:sys_enter_read /comm == "pony" && args.count == 100/ { @read = sum(args.count); }
