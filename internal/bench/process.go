@@ -20,8 +20,9 @@ type tracer struct {
 }
 
 // start runs a script until the tracer says that it has attached.
-func start(program, script string) (*tracer, error) {
-	t := &tracer{cmd: exec.Command(program, "-e", script), drained: make(chan struct{})}
+func start(program, script string, params ...string) (*tracer, error) {
+	args := append([]string{"-e", script}, params...)
+	t := &tracer{cmd: exec.Command(program, args...), drained: make(chan struct{})}
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -52,6 +53,7 @@ func start(program, script string) (*tracer, error) {
 
 // stop ends the tracer, and returns how long that took and how much memory it had at most, in bytes.
 func (t *tracer) stop() (gone time.Duration, memory float64, err error) {
+	peak := t.peak()
 	began := time.Now()
 	if err := t.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		return 0, 0, err
@@ -59,8 +61,35 @@ func (t *tracer) stop() (gone time.Duration, memory float64, err error) {
 	err = t.cmd.Wait()
 	gone = time.Since(began)
 	<-t.drained
-	usage, _ := t.cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return gone, float64(usage.Maxrss) * 1024, err
+	return gone, <-peak, err
+}
+
+// peak polls the most memory that the process ever had, in bytes, until it is gone. The maximum in its resource usage
+// is no use: a child begins with that of its parent, and we are larger than what we measure.
+func (t *tracer) peak() chan float64 {
+	result := make(chan float64, 1)
+	most, running := t.memory()
+	go func() {
+		for running {
+			time.Sleep(time.Millisecond)
+			var now float64
+			now, running = t.memory()
+			most = max(most, now)
+		}
+		result <- most
+	}()
+	return result
+}
+
+// memory reads the kernel's high-water mark.
+func (t *tracer) memory() (bytes float64, running bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", t.cmd.Process.Pid))
+	_, after, found := strings.Cut(string(text), "VmHWM:")
+	if err != nil || !found {
+		return 0, false
+	}
+	fmt.Sscan(after, &bytes)
+	return bytes * 1024, true
 }
 
 // sample is a list of measurements of the same thing.
