@@ -78,6 +78,7 @@ func Compile(script *lang.Script, machine *target.Target, options Options) (resu
 
 func compileClause(unit *lower.Unit, instance *sema.Instance, number int, out *object.Object, options Options) (*object.Program, error) {
 	name := programName(instance.Site, number)
+	defer ir.Blame(instance.Clause.Span, name)
 	stage := func(stage, text string) {
 		if options.Stage != nil {
 			options.Stage(stage, name, text)

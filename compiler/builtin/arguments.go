@@ -20,10 +20,12 @@ type Arguments struct {
 
 // Argument is one named argument. Exactly one of Load (scalars) and Into (memory) is set.
 type Argument struct {
-	Name string
-	Type *types.Type
-	Load func(l Lowering) *ir.Value
-	Into func(l Lowering, to Place)
+	// Offset is where an array lies in the context.
+	Offset int
+	Name   string
+	Type   *types.Type
+	Load   func(l Lowering) *ir.Value
+	Into   func(l Lowering, to Place)
 }
 
 // Named returns the argument with the name.
@@ -269,7 +271,7 @@ func tracepointField(c Checker, field target.TracepointField) Argument {
 			return b.Load(ir.ContextSpace, b.Context(), field.Offset, field.Type.Size, field.Type.Signed)
 		}}
 	}
-	return Argument{Name: field.Name, Type: field.Type, Into: func(l Lowering, to Place) {
+	return Argument{Offset: field.Offset, Name: field.Name, Type: field.Type, Into: func(l Lowering, to Place) {
 		readContext(l, to, l.IR().Const(int64(field.Offset)), field.Type)
 	}}
 }

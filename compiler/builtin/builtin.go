@@ -22,6 +22,8 @@
 package builtin
 
 import (
+	"strings"
+
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -54,6 +56,9 @@ type Function struct {
 	// Ends: nothing of the clause runs once the function was called.
 	Ends bool
 }
+
+// Void reports whether a call has no value, so that it can only be a statement.
+func (f *Function) Void() bool { return strings.HasPrefix(f.Signature, "void ") }
 
 // Variable is a word such as pid.
 type Variable struct {

@@ -136,7 +136,10 @@ func checkPrintValue(c Checker, call *lang.Call) {
 	if len(call.Args) > 1 {
 		c.Errorf(call.Args[1].Range(), "top and divisor are for whole maps: print(@map, top, divisor)")
 	}
-	if t.Kind == types.Struct {
+	switch {
+	case t.Kind == types.Array && !t.Elem.Scalar():
+		c.Errorf(call.Args[0].Range(), "%s cannot be printed; print what you want of an element: %s[0]", t, call.Args[0].Range().Text())
+	case t.Kind == types.Struct:
 		c.Errorf(call.Args[0].Range(), "%s has members; print the one you want: %s.MEMBER", t, call.Args[0].Range().Text())
 	}
 }

@@ -17,10 +17,10 @@ var stringFunctions = []*Function{
 }
 
 func checkStr(c Checker, call *lang.Call) *types.Type {
-	if text, ok := c.Text(call.Args[0]); ok {
+	t, size := c.Type(call.Args[0]), stringSize(c, call)
+	if text, ok := c.Text(call); ok {
 		return types.NewString(len(text) + 1)
 	}
-	t := c.Type(call.Args[0])
 	switch t.Kind {
 	case types.None:
 		return types.NoValue
@@ -31,7 +31,7 @@ func checkStr(c Checker, call *lang.Call) *types.Type {
 		c.Errorf(call.Args[0].Range(), "str() wants a pointer to text, not %s", t)
 		return types.NoValue
 	}
-	return types.NewString(stringSize(c, call))
+	return types.NewString(size)
 }
 
 // stringSize is what the second argument allows, within the setting.
@@ -50,7 +50,7 @@ func stringSize(c Checker, call *lang.Call) int {
 }
 
 func lowerStr(l Lowering, call *lang.Call, to Place) {
-	if _, ok := l.Text(call.Args[0]); ok || l.Type(call.Args[0]).Kind == types.String {
+	if l.Type(call.Args[0]).Kind == types.String {
 		l.Store(call.Args[0], to, false)
 		return
 	}

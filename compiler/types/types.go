@@ -284,7 +284,7 @@ func (t *Type) structName() string {
 }
 
 func pointerName(elem *Type) string {
-	if elem == nil {
+	if elem == nil || elem.Kind == None {
 		return "void *"
 	}
 	if elem.Kind == Pointer {

@@ -2,6 +2,7 @@ package ir
 
 import (
 	"fmt"
+	"runtime/debug"
 
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -29,6 +30,17 @@ func (f *Func) Fail(span lang.Span, format string, args ...any) {
 		span = f.Span
 	}
 	panic(&Error{Span: span, Func: f.Name, Text: fmt.Sprintf(format, args...)})
+}
+
+// Blame, deferred, makes of any other panic an Error at the span, with the stack for whoever reads the report.
+func Blame(span lang.Span, name string) {
+	switch thrown := recover().(type) {
+	case nil:
+	case *Error:
+		panic(thrown)
+	default:
+		panic(&Error{Span: span, Func: name, Text: fmt.Sprintf("%v\n%s", thrown, debug.Stack())})
+	}
 }
 
 // Catch, deferred, turns the panic of Fail into an error. Other panics go on.

@@ -43,6 +43,10 @@ func (f *function) whole(e lang.Expr) reference {
 }
 
 func (f *function) member(e *lang.Field) reference {
+	if arguments, ok := f.typeOf(e.X).Origin.(*builtin.Arguments); ok {
+		argument, _ := arguments.Named(e.Name)
+		return reference{base: f.b.Context(), offset: argument.Offset, direct: true, t: argument.Type}
+	}
 	whole := f.whole(e.X)
 	member, _ := f.unit.Target.Member(whole.t, e.Name)
 	r := reference{base: whole.base, offset: whole.offset + member.Offset, direct: whole.direct, t: f.typeOf(e)}
@@ -220,10 +224,15 @@ func (f *function) into(e lang.Expr, to builtin.Place) {
 	f.readText(f.reference(e), to)
 }
 
-// readText copies a character array up to its first zero.
+// readText copies a character array up to its first zero, any other array whole.
 func (f *function) readText(r reference, to builtin.Place) {
 	helper := asm.FnProbeReadKernelStr
-	if r.t.User {
+	switch {
+	case r.t.Kind == types.Array && r.t.User:
+		helper = asm.FnProbeReadUser
+	case r.t.Kind == types.Array:
+		helper = asm.FnProbeReadKernel
+	case r.t.User:
 		helper = asm.FnProbeReadUserStr
 	}
 	source := r.base

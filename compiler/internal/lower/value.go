@@ -55,7 +55,8 @@ func (f *function) unary(e *lang.Unary) *ir.Value {
 	case "-":
 		return f.b.Unary(ir.Neg, f.value(e.X))
 	case "~":
-		return f.b.Unary(ir.Not, f.value(e.X))
+		t := f.typeOf(e)
+		return f.b.Extend(f.b.Unary(ir.Not, f.value(e.X)), t.Size, t.Signed)
 	case "*":
 		return f.load(f.reference(e))
 	}
@@ -175,12 +176,12 @@ func (f *function) launder(value *ir.Value) *ir.Value {
 
 func (f *function) cast(e *lang.Cast) *ir.Value {
 	from, to := f.typeOf(e.X), f.typeOf(e)
-	value := f.value(e.X)
-	switch {
-	case to.Kind == types.Pointer:
-		return value
-	case to.Kind == types.Bool:
+	if to.Kind == types.Bool {
 		return f.decision(e.X)
+	}
+	value := f.value(e.X)
+	if to.Kind == types.Pointer {
+		return value
 	}
 	return f.b.Extend(f.plainPointer(value, from), to.Size, to.Signed)
 }

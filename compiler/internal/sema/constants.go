@@ -152,16 +152,8 @@ func (c *Constants) binary(e *lang.Binary) (int64, bool) {
 		return x - y, true
 	case "*":
 		return x * y, true
-	case "/":
-		if y == 0 {
-			return 0, false
-		}
-		return x / y, true
-	case "%":
-		if y == 0 {
-			return 0, false
-		}
-		return x % y, true
+	case "/", "%":
+		return divide(e.Op, x, y, c.unsigned(e))
 	case "<<":
 		return x << (uint64(y) & 63), true
 	case "|":
@@ -172,4 +164,37 @@ func (c *Constants) binary(e *lang.Binary) (int64, bool) {
 		return x ^ y, true
 	}
 	return 0, false
+}
+
+// divide is x / y or x % y as the machine computes them; nothing is known of a division by zero.
+func divide(op lang.Operator, x, y int64, unsigned bool) (int64, bool) {
+	switch {
+	case y == 0:
+		return 0, false
+	case unsigned && op == "/":
+		return int64(uint64(x) / uint64(y)), true
+	case unsigned:
+		return int64(uint64(x) % uint64(y)), true
+	case op == "/":
+		return x / y, true
+	}
+	return x % y, true
+}
+
+// unsigned reports whether a constant has the type uint64.
+func (c *Constants) unsigned(e lang.Expr) bool {
+	switch e := lang.Unparen(e).(type) {
+	case *lang.Integer:
+		return !integerType(e).Signed
+	case *lang.Unary:
+		return e.Op != "!" && c.unsigned(e.X)
+	case *lang.Binary:
+		return c.unsigned(e.X) || e.Op != "<<" && c.unsigned(e.Y)
+	case *lang.Ternary:
+		return e.X != nil && c.unsigned(e.X) || c.unsigned(e.Y)
+	case *lang.Name:
+		_, t, _ := c.target.Constant(e.Name)
+		return t != nil && t.Size == 8 && !t.Signed
+	}
+	return false
 }

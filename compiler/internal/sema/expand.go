@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/lang"
 )
 
@@ -145,12 +146,17 @@ func (c *checker) Notice(format string, args ...any) {
 // expand makes an instance for every site of every clause.
 func (c *checker) expand(script *lang.Script) {
 	for _, clause := range script.Clauses {
-		x := expansion{c, usesOf(clause)}
-		for _, probe := range clause.Probes {
-			for _, site := range x.sites(probe) {
-				c.nameProbes(site)
-				c.Instances = append(c.Instances, &Instance{Clause: clause, Site: site})
-			}
+		c.expandClause(clause)
+	}
+}
+
+func (c *checker) expandClause(clause *lang.Clause) {
+	defer ir.Blame(clause.Span, "sema")
+	x := expansion{c, usesOf(clause)}
+	for _, probe := range clause.Probes {
+		for _, site := range x.sites(probe) {
+			c.nameProbes(site)
+			c.Instances = append(c.Instances, &Instance{Clause: clause, Site: site})
 		}
 	}
 }

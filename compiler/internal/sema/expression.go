@@ -139,7 +139,7 @@ func (c *checker) unary(e *lang.Unary) *types.Type {
 	case e.Op == "-" && !(t.Size == 8 && !t.Signed):
 		return sized(t.Size, true)
 	}
-	return t
+	return promoted(t)
 }
 
 // sized keeps -1 an int and makes of smaller types the int that C promotes them to.
@@ -175,11 +175,14 @@ func (c *checker) binary(e *lang.Binary) *types.Type {
 }
 
 func (c *checker) comparison(e *lang.Binary, x, y *types.Type) *types.Type {
-	text := func(t *types.Type) bool { return t.Kind == types.String || t.Kind == types.ProbeName }
 	equality := e.Op == "==" || e.Op == "!="
 	switch {
+	case equality && c.probeNames(e, x, y):
+	case x.Kind == types.ProbeName || y.Kind == types.ProbeName:
+		c.Errorf(e.Span, "a %s can only be compared with a literal text, by == or !=", types.Probe)
+		return nil
 	case x.Scalar() && y.Scalar():
-	case equality && text(x) && text(y):
+	case equality && x.Kind == types.String && y.Kind == types.String:
 	default:
 		c.Errorf(e.Span, "%s cannot compare %s with %s", e.Op, x, y)
 		if x.Kind == types.String && y.Kind == types.String {
@@ -188,6 +191,13 @@ func (c *checker) comparison(e *lang.Binary, x, y *types.Type) *types.Type {
 		return nil
 	}
 	return types.Boolean
+}
+
+// probeNames reports whether the comparison is one of indices: of two names, or of one with a text known here.
+func (c *checker) probeNames(e *lang.Binary, x, y *types.Type) bool {
+	_, xText := c.Text(e.X)
+	_, yText := c.Text(e.Y)
+	return x.Kind == types.ProbeName && (y.Kind == types.ProbeName || yText) || y.Kind == types.ProbeName && xText
 }
 
 func (c *checker) arithmetic(e *lang.Binary, x, y *types.Type) *types.Type {
@@ -199,14 +209,23 @@ func (c *checker) arithmetic(e *lang.Binary, x, y *types.Type) *types.Type {
 		c.arithmeticHint(e, x, y)
 		return nil
 	}
-	if n, known := c.Integer(e.Y); known && n == 0 && (e.Op == "/" || e.Op == "%") {
-		c.Errorf(e.Y.Range(), "division by zero")
+	if (e.Op == "/" || e.Op == "%") && c.zero(e.Y) {
 		return nil
 	}
 	if e.Op == "<<" || e.Op == ">>" {
 		return types.NewInt(8, promoted(x).Signed)
 	}
 	return types.NewInt(8, Signed(x, y))
+}
+
+// zero reports a divisor that is known to be zero.
+func (c *checker) zero(divisor lang.Expr) bool {
+	n, known := c.Integer(divisor)
+	if !known || n != 0 {
+		return false
+	}
+	c.Errorf(divisor.Range(), "division by zero")
+	return true
 }
 
 func (c *checker) arithmeticHint(e *lang.Binary, x, y *types.Type) {
@@ -263,6 +282,9 @@ func (c *checker) ternary(e *lang.Ternary) *types.Type {
 	if first.Kind == types.None || second.Kind == types.None {
 		return nil
 	}
+	if !c.storable(x, first) || !c.storable(e.Y, second) {
+		return nil
+	}
 	t, ok := widen(stored(first), stored(second))
 	if !ok {
 		c.Errorf(e.Span, "the two outcomes have different types: %s and %s", first, second)
@@ -275,7 +297,7 @@ func (c *checker) tuple(e *lang.Tuple) *types.Type {
 	parts := make([]*types.Type, len(e.Elems))
 	for i, elem := range e.Elems {
 		t := c.expression(elem)
-		if t.Kind == types.None {
+		if t.Kind == types.None || !c.storable(elem, t) {
 			return nil
 		}
 		parts[i] = stored(t)
@@ -288,7 +310,11 @@ func (c *checker) call(e *lang.Call) *types.Type {
 		if !c.arity(e, f.MinArgs, f.MaxArgs, f.Signature) {
 			return nil
 		}
-		return f.Check(hooks{c}, e)
+		t := f.Check(hooks{c}, e)
+		if f.Void() && e != c.instance.called {
+			c.Errorf(e.Span, "%s() has no value", e.Name)
+		}
+		return t
 	}
 	if a := builtin.AggregationNamed(e.Name); a != nil {
 		c.Errorf(e.Span, "%s() must be assigned to a map", e.Name)
@@ -414,6 +440,11 @@ func (c *checker) cast(e *lang.Cast) *types.Type {
 }
 
 func (c *checker) namedType(name *lang.TypeName) *types.Type {
+	if name.Array >= 0 {
+		c.Errorf(name.Span, "nothing can be cast to an array")
+		c.Hint("cast to a pointer and take its elements: ((%s *)x)[0]", name.Name)
+		return nil
+	}
 	t, ok := c.target.Struct(name.Tag, name.Name)
 	if !ok {
 		c.Errorf(name.Span, "this kernel has no type %s", name.Span.Text())

@@ -21,6 +21,7 @@ import (
 	"slices"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
@@ -54,6 +55,7 @@ type Instance struct {
 	Variables map[*lang.Variable]*Variable // every mention of a variable
 	declared  map[*lang.Variable]*Variable // by the first assignment
 	scope     *scope
+	called    *lang.Call // the call that is the statement being checked
 }
 
 // Variable is a `$x` in its scope.
@@ -95,7 +97,6 @@ type checker struct {
 	notices     map[string]bool
 	changed     bool
 	instance    *Instance
-	usage       bool
 }
 
 // Check returns the meaning of a script, or a *UsageError or lang.Diagnostics.
@@ -157,6 +158,7 @@ func (c *checker) rounds() {
 }
 
 func (c *checker) checkInstance(instance *Instance) {
+	defer ir.Blame(instance.Clause.Span, "sema")
 	c.instance = instance
 	instance.Types = map[lang.Expr]*types.Type{}
 	instance.Variables = map[*lang.Variable]*Variable{}

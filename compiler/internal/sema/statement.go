@@ -55,6 +55,7 @@ func (c *checker) statement(s lang.Statement) {
 			c.statement(s.Else)
 		}
 	case *lang.ExprStatement:
+		c.instance.called, _ = lang.Unparen(s.X).(*lang.Call)
 		c.expression(s.X)
 	case *lang.Assign:
 		c.assign(s)
@@ -69,10 +70,7 @@ func (c *checker) assign(s *lang.Assign) {
 		}
 	}
 	t := c.expression(s.Value)
-	if t.Kind == types.None {
-		if f, ok := lang.Unparen(s.Value).(*lang.Call); ok && t == types.NoValue && builtin.FunctionNamed(f.Name) != nil && c.silent(f) {
-			c.Errorf(s.Value.Range(), "%s() has no value to assign", f.Name)
-		}
+	if t.Kind == types.None || !c.storable(s.Value, t) {
 		c.declareUnknown(s.Target)
 		return
 	}
@@ -80,17 +78,13 @@ func (c *checker) assign(s *lang.Assign) {
 		c.Errorf(s.Value.Range(), "%s wants a number, not %s", s.Op, t)
 		return
 	}
-	c.assignTarget(s.Target, t, s.Value.Range(), s.Op != "=")
-}
-
-// silent reports whether no error was given for the call, so that having no value is the error.
-func (c *checker) silent(f *lang.Call) bool {
-	for _, d := range c.diagnostics {
-		if d.Span.Start >= f.Span.Start && d.Span.End <= f.Span.End {
-			return false
-		}
+	if (s.Op == "/=" || s.Op == "%=") && c.zero(s.Value) {
+		return
 	}
-	return builtin.FunctionNamed(f.Name).Lower != nil
+	if s.Op != "=" && t.Kind != types.Int {
+		t = types.Int64
+	}
+	c.assignTarget(s.Target, t, s.Value.Range(), s.Op != "=")
 }
 
 // declareUnknown keeps one error from causing a second: a variable whose value is wrong is declared all the same.
@@ -188,6 +182,24 @@ func keep(t *types.Type, once bool) *types.Type {
 		return t
 	}
 	return stored(t)
+}
+
+// storable reports a value that no variable, map or tuple holds.
+func (c *checker) storable(e lang.Expr, t *types.Type) bool {
+	if t.Scalar() || t.Kind == types.String || t.Kind == types.Tuple {
+		return true
+	}
+	text := e.Range().Text()
+	c.Errorf(e.Range(), "%s cannot be copied", t)
+	switch {
+	case t.Aggregation():
+		c.Hint("an aggregation is printed by print(%s)", text)
+	case t.Kind == types.Struct:
+		c.Hint("take the member you want: %s.MEMBER", text)
+	case t.Kind == types.Array:
+		c.Hint("take an element: %s[0]", text)
+	}
+	return false
 }
 
 // stored is the type in which a value is kept in a map or variable: integers take 8 bytes.

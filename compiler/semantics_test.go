@@ -1,0 +1,150 @@
+package compiler_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+// semantics holds expressions against what C makes of them with 64-bit integers. A division by zero is 0.
+// Where the text is more than an expression, it assigns to @r itself.
+var semantics = []struct {
+	script string
+	want   int64
+}{
+	{"1 + 2 * 3", 7},
+	{"(1 + 2) * 3", 9},
+	{"10 - 4 - 3", 3},
+	{"100 / 10 / 5", 2},
+	{"1 << 2 + 1", 8},
+	{"1 | 2 ^ 3 & 5", 1 | (2 ^ (3 & 5))},
+	{"6 & 3 == 3", 6 & 1},
+	{"1 << 40", 1 << 40},
+	{"-7 / 2", -3},
+	{"-7 % 2", -1},
+	{"7 % -2", 1},
+	{"7 / -2", -3},
+	{"(-9223372036854775807 - 1) / -1", -9223372036854775808},
+	{"(-9223372036854775807 - 1) % -1", 0},
+	{"-9223372036854775808 / -1", 0},
+	{"0xffffffffffffffff / 2", 0x7fffffffffffffff},
+	{"0xffffffffffffffff % 10", 5},
+	{"0xffffffffffffffff >> 60", 15},
+	{"-16 >> 2", -4},
+	{"-1u >> 60", 15},
+	{"~0", -1},
+	{"~5", -6},
+	{"~true", -2},
+	{"~(uint32)5", 0xfffffffa},
+	{"!5", 0},
+	{"!!5", 1},
+	{"-(-5)", 5},
+	{"-1 < 1", 1},
+	{"-1 < 1u", 0},
+	{"-1 > 0xffffffff", 0},
+	{"0xffffffffffffffff > 1", 1},
+	{"pid > -1", 0},
+	{"(int64)pid > -1", 1},
+	{"(int8)200", -56},
+	{"(uint8)300", 44},
+	{"(int16)65535", -1},
+	{"(uint16)-1", 65535},
+	{"(int32)0xffffffff", -1},
+	{"(uint32)-1", 0xffffffff},
+	{"(bool)8", 1},
+	{"(uint8)5 - (uint8)7", -2},
+	{"(uint8)255 + (uint8)1", 256},
+	{"1 < 2 == 1", 1},
+	{"3 > 2 > 1", 0},
+	{"1 ? 2 : 3 ? 4 : 5", 2},
+	{"0 ? 2 : 0 ? 4 : 5", 5},
+	{"0 ?: 5", 5},
+	{"3 ?: 5", 3},
+	{"pid ?: 5", 7},
+	{"5ms", 5_000_000},
+	{"2s / 1ms", 2000},
+	{"1e6", 1_000_000},
+	{"0x10 + 010 + 0b11", 16 + 8 + 3},
+	{"1_000", 1000},
+	{"pid", 7},
+	{"tid", 8},
+	{"uid * 100 + gid", 1009},
+	{"pid / (pid - 7)", 0},
+	{"pid % (pid - 7)", 0},
+	{"-(int64)pid / 2", -3},
+	{"-(int64)pid % 2", -1},
+	{"pid && 0 || 1", 1},
+	{"!pid || !tid", 0},
+	{`comm == "pony"`, 1},
+	{`comm == "pon"`, 0},
+	{`comm == "ponyt"`, 0},
+	{`comm != "pony"`, 0},
+	{`"a" == "b"`, 0},
+	{`"abc" == "abc"`, 1},
+	{`$s = "pony"; @r = $s == comm`, 1},
+	{`$s = "ponytrace is longer"; @r = $s == comm`, 0},
+	{`$s = pid ? "pony" : "x"; @r = $s == comm`, 1},
+	{"$x = 5; @r = $x++ * 10 + $x", 56},
+	{"$x = 5; @r = ++$x * 10 + $x", 66},
+	{"$x = 5; @r = $x-- * 10 + $x", 54},
+	{"$x = 5; @r = --$x * 10 + $x", 44},
+	{"@x = 5; @r = @x++ * 10 + @x", 56},
+	{"@x = 5; @r = ++@x * 10 + @x", 66},
+	{"@x[1] = 5; @r = @x[1]-- * 10 + @x[1]", 54},
+	{"@x[1] = 5; @r = --@x[1] * 10 + @x[1]", 44},
+	{"$x = 0; $y = 0 && $x++; @r = $x * 10 + $y", 0},
+	{"$x = 0; $y = pid && $x++; @r = $x * 10 + $y", 10},
+	{"$x = 0; $y = pid || $x++; @r = $x * 10 + $y", 1},
+	{"$x = 0; $y = pid ? 3 : $x++; @r = $x * 10 + $y", 3},
+	{"$x = 0; $y = $x++ ?: 7; @r = $x * 10 + $y", 17},
+	{"$x = 1; @r = (bool)$x++ * 10 + $x", 12},
+	{"$x = -7; $x /= 2; @r = $x", -3},
+	{"$x = -7; $x %= 4; @r = $x", -3},
+	{"$x = -16; $x >>= 2; @r = $x", -4},
+	{"$x = 1; $x <<= 5; $x |= 3; $x ^= 1; $x &= 0x3e; @r = $x", 34},
+	{"$x = 7; $x *= 6; $x -= 2; $x += 1; @r = $x", 41},
+	{"@r = -7; @r /= 2", -3},
+	{"@r = -7; @r %= 4", -3},
+	{"@r = -16; @r >>= 2", -4},
+	{"@r = 7; @r *= 6; @r -= 2; @r += 1; @r |= 64; @r ^= 1", 104},
+	{"$z = 0; @r = 9; @r /= $z", 0},
+	{"$z = 0; @r = 9; @r %= $z", 0},
+	{"@k[1, \"a\"] = 3; @k[(uint8)1, \"a\"] += 4; @r = @k[1, \"a\"]", 7},
+	{"$t = (1, 2); @k[$t] = 3; @r = @k[(1, 2)]", 3},
+	{"$b = true; $b += true; @r = $b", 2},
+	{"@b = true; @b += true; @r = @b", 2},
+	{"$x = 1; if (pid == 7) { $x = 2 } else { $x = 3 } @r = $x", 2},
+	{"$x = 1; { $x = 5; } @r = $x", 5},
+	{"@r = 1; return; @r = 2", 1},
+	{"pid << 64", 7},
+	{"pid >> 65", 3},
+	{"-9223372036854775807 - 1", -9223372036854775808},
+	{"9223372036854775807 + 1", -9223372036854775808},
+}
+
+func TestSemantics(t *testing.T) {
+	for _, c := range semantics {
+		t.Run(c.script, func(t *testing.T) { evaluate(t, c.script, c.want) })
+	}
+}
+
+func evaluate(t *testing.T, script string, want int64) {
+	text := fmt.Sprintf("BEGIN { @r = %s }", script)
+	if _, err := compileWith(text); err != nil {
+		text = fmt.Sprintf("BEGIN { %s }", script)
+	}
+	o, err := compileWith(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps, _, err := emulate(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := word(o, maps, "r"); got != want {
+		t.Errorf("got %d, want %d\n%v", got, want, o.Programs[0].Instructions)
+	}
+	if os.Geteuid() == 0 {
+		loads(t, o)
+	}
+}
