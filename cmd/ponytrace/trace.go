@@ -106,7 +106,7 @@ func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params
 			return nil
 		}
 		refused, err := t.run(built, machine, out)
-		if refused == nil || t.Attach != "auto" {
+		if t.Attach != "auto" || !anyNew(refused, options.Refused) {
 			return err
 		}
 		if t.Verbose {
@@ -116,6 +116,11 @@ func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params
 			options.Refused[probe] = true
 		}
 	}
+}
+
+// anyNew tells whether compiling again can make a difference.
+func anyNew(refused []string, known map[string]bool) bool {
+	return slices.ContainsFunc(refused, func(probe string) bool { return !known[probe] })
 }
 
 func mechanism(name string) string {
