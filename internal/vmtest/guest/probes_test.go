@@ -22,9 +22,14 @@ Attached 3 probes`
 	for attach, by := range map[string][]any{
 		"auto":   {"fentry", "fexit"},
 		"kprobe": {"kprobe", "kretprobe"},
+		"fentry": {"fentry", "fexit"},
 	} {
+		// Where the kernel preempts itself, tracing programs miss events.
+		if attach == "auto" && AtLeast(t, 7, 0) {
+			by = []any{"kprobe", "kretprobe"}
+		}
 		p := tracing(t, script, "-v", "--attach", attach)
-		Workload(t, "syscalls", "--name", "dup", "--n", "777", "--threads", "3")
+		Workload(t, "syscalls", "--name", "dup", "--n", "777")
 		Workload(t, "block", "--dev", "/dev/nullb0", "--sizes", "8192x10,512x3")
 		out := ended(p)
 		equal(t, attach, out.Stderr, fmt.Sprintf(attached, by...))
@@ -48,8 +53,8 @@ func TestTracepoints(t *testing.T) {
 		tracepoint:block:block_rq_issue { @bytes[args.bytes] = count(); @rw[str(args.rwbs)] = count(); }`
 	for _, attach := range []string{"auto", "tracepoint"} {
 		p := tracing(t, script, "--attach", attach)
-		Workload(t, "--comm", "pony", "syscalls", "--name", "openat", "--n", "500", "--threads", "3")
-		Workload(t, "syscalls", "--name", "getppid", "--n", "20000", "--threads", "4")
+		Workload(t, "--comm", "pony", "syscalls", "--name", "openat", "--n", "500")
+		Workload(t, "syscalls", "--name", "getppid", "--n", "2000")
 		Workload(t, "--comm", "pony", "read", "--n", "123", "--size", "100")
 		Workload(t, "block", "--dev", "/dev/nullb0", "--sizes", "8192x10,512x3")
 		out := ended(p)
@@ -61,7 +66,7 @@ func TestTracepoints(t *testing.T) {
 @file[/ponytrace-workload]: 500
 @flags[524288]: 1
 @flags[0]: 500
-@plain[tracepoint:syscalls:sys_enter_getppid]: 20000
+@plain[tracepoint:syscalls:sys_enter_getppid]: 2000
 @read: 12300
 @ret[3]: 1
 @ret[-2]: 500
@@ -70,7 +75,29 @@ func TestTracepoints(t *testing.T) {
 	}
 }
 
-// What is printed and cleared every 100 ms adds up to what was done: nothing is lost or counted twice.
+// missed is how many events the kernel left out, as ponytrace says. From 7.0 on it preempts programs at system calls and
+// reads of maps, and leaves out what other threads do on that CPU meanwhile.
+func missed(t *testing.T, out Output) (n int) {
+	t.Helper()
+	if _, warning, ok := strings.Cut(out.Stderr, "WARNING: "); ok {
+		fmt.Sscanf(warning, "%d events were missed", &n)
+	}
+	if n > 0 && !AtLeast(t, 7, 0) {
+		t.Errorf("this kernel should miss nothing: %s", out.Stderr)
+	}
+	return n
+}
+
+func TestMissedCallsAreCounted(t *testing.T) {
+	out := trace(t, `tracepoint:syscalls:sys_enter_getppid { @++; }`, "syscalls --n 60000 --threads 8")
+	counted := 0
+	fmt.Sscanf(out.Stdout, "@: %d", &counted)
+	if counted+missed(t, out) != 60000 {
+		t.Errorf("%d counted of 60000\n%s", counted, out.Stderr)
+	}
+}
+
+// What is printed and cleared every 100 ms adds up to what happened: nothing is lost or counted twice.
 func TestIntervalsAddUp(t *testing.T) {
 	out := trace(t, `
 		kprobe:__x64_sys_getpgid { @ = count(); @k[comm, cpu] = count(); }
@@ -87,8 +114,8 @@ func TestIntervalsAddUp(t *testing.T) {
 			keyed += n
 		}
 	}
-	if one != 200000 || keyed != 200000 || reports < 3 {
-		t.Errorf("%d reports add up to %d and, by keys, %d\n%s", reports, one, keyed, out.Stdout)
+	if want := 200000 - missed(t, out); one != want || keyed != want || reports < 3 {
+		t.Errorf("%d reports add up to %d and, by keys, %d, want %d\n%s%s", reports, one, keyed, want, out.Stdout, out.Stderr)
 	}
 }
 

@@ -1,0 +1,42 @@
+//go:build guest
+
+package guest
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestErrors(t *testing.T) {
+	for script, want := range map[string]string{
+		"kprobe:blk_mq_start_requst { @ = count(); }":             "did you mean blk_mq_start_request",
+		"kprobe:blk_mq_start_request { @ = sum(arg0->data_len) }": "did you mean __data_len",
+		"tracepoint:syscalls:sys_enter_getppd { @ = count(); }":   "did you mean syscalls:sys_enter_getppid",
+		"kprobe:blk_mq_start_request { @ = counts() }":            "did you mean count",
+		"kprobe:no_such_thing_at_all* { @ = count(); }":           "no traceable kernel function matches",
+	} {
+		out := Run(t, "ponytrace", "-e", script)
+		if out.Code != 1 || out.Stdout != "" || !strings.Contains(out.Stderr, want) {
+			t.Errorf("%s: ended with %d\n%s%s\nwant: %s", script, out.Code, out.Stdout, out.Stderr, want)
+		}
+	}
+}
+
+// Whoever ends the session, what was collected is printed.
+func TestSignalsPrintMaps(t *testing.T) {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		p := tracing(t, `kprobe:__x64_sys_getpgid { @ = count(); } END { printf("end\n"); }`)
+		Workload(t, "syscalls", "--name", "getpgid", "--n", "100")
+		p.Signal(signal)
+		equal(t, signal.String(), withoutLoad(p.Wait()).Stdout, "end\n@: 100")
+	}
+}
+
+func TestCommandThatCannotStart(t *testing.T) {
+	out := Run(t, "ponytrace", "-e", "kprobe:__x64_sys_getpgid { @ = count(); }", "-c", "no-such-program")
+	if out.Code == 0 || !strings.Contains(out.Stderr, "no-such-program") {
+		t.Errorf("ended with %d: %s", out.Code, out.Stderr)
+	}
+}
