@@ -159,7 +159,10 @@ var periodUnits = map[string]time.Duration{
 }
 
 // shortestPeriod keeps a typing error from taking the machine.
-const shortestPeriod = 10 * time.Microsecond
+const (
+	shortestPeriod = 10 * time.Microsecond
+	longestPeriod  = 365 * 24 * time.Hour
+)
 
 // parsePeriod reads `s:1`, `hz:99` or `1s`.
 func parsePeriod(x Expansion, at At) (time.Duration, bool) {
@@ -169,16 +172,19 @@ func parsePeriod(x Expansion, at At) (time.Duration, bool) {
 		x.Errorf(number.Span, "%q is not a positive number", number.Text)
 		return 0, false
 	}
-	scale, known := periodUnits[unit.Text]
-	period := time.Duration(n) * scale
 	if unit.Text == "hz" {
-		known, period = true, time.Second/time.Duration(n)
+		return allowedPeriod(x, at, time.Second/time.Duration(n))
 	}
-	switch {
-	case !known:
+	scale, known := periodUnits[unit.Text]
+	if !known {
 		x.Errorf(unit.Span, "%q is no unit of time: s, ms, us, ns or hz", unit.Text)
 		return 0, false
-	case period < shortestPeriod || n > int64(24*365*time.Hour):
+	}
+	return allowedPeriod(x, at, time.Duration(min(n, int64(2*longestPeriod/scale)))*scale)
+}
+
+func allowedPeriod(x Expansion, at At, period time.Duration) (time.Duration, bool) {
+	if period < shortestPeriod || period > longestPeriod {
 		x.Errorf(at.Span, "the period must be between %v and a year", shortestPeriod)
 		return 0, false
 	}

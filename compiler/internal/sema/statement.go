@@ -87,11 +87,16 @@ func (c *checker) assign(s *lang.Assign) {
 	c.assignTarget(s.Target, t, s.Value.Range(), s.Op != "=")
 }
 
-// declareUnknown keeps one error from causing a second: a variable whose value is wrong is declared all the same.
+// declareUnknown keeps one error from causing a second: a variable whose value is wrong is declared all
+// the same, and the key of a map counts.
 func (c *checker) declareUnknown(target lang.Expr) {
-	v, ok := target.(*lang.Variable)
-	if ok && c.instance.scope.find(v.Name) == nil {
-		c.instance.scope.variables[v.Name] = &Variable{Name: v.Name, Type: types.NoValue, Span: v.Span}
+	switch target := target.(type) {
+	case *lang.Map:
+		c.useKey(c.mapNamed(target.Name), target)
+	case *lang.Variable:
+		if c.instance.scope.find(target.Name) == nil {
+			c.instance.scope.variables[target.Name] = &Variable{Name: target.Name, Type: types.NoValue, Span: target.Span}
+		}
 	}
 }
 

@@ -1,0 +1,112 @@
+package compiler_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ponytrace/ponytrace/compiler"
+	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+var errorComment = regexp.MustCompile(`// ERROR "(.*)"`)
+
+// TestErrors compares the messages with the ERROR "regexp" on their lines, and how they are shown with a golden.
+func TestErrors(t *testing.T) {
+	paths, err := filepath.Glob("testdata/errors/*.pt")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) { testErrors(t, path) })
+	}
+}
+
+func testErrors(t *testing.T, path string) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, diagnostics := lang.Parse(lang.NewSource(filepath.Base(path), string(text)))
+	if diagnostics.HasErrors() {
+		t.Fatal(diagnostics)
+	}
+	_, err = compiler.Compile(script, frozen.Target("6.12"), compiler.Options{})
+	if !errors.As(err, &diagnostics) {
+		t.Fatalf("no message to the user: %v", err)
+	}
+	found := map[int]string{}
+	for _, d := range diagnostics {
+		line, _ := d.Span.Source.Position(d.Span.Start)
+		found[line] += d.Message + " (" + d.Hint + ") "
+	}
+	for i, line := range strings.Split(string(text), "\n") {
+		checkLine(t, line, found[i+1])
+	}
+	checkGolden(t, strings.TrimSuffix(path, ".pt")+".golden", diagnostics.Error()+"\n")
+}
+
+func checkLine(t *testing.T, line, message string) {
+	t.Helper()
+	want := errorComment.FindStringSubmatch(line)
+	switch {
+	case want == nil && message != "":
+		t.Errorf("%s\n\tunwanted: %s", line, message)
+	case want != nil && !regexp.MustCompile(want[1]).MatchString(message):
+		t.Errorf("%s\n\tis: %s", line, message)
+	}
+}
+
+// checkGolden holds the marked places against the file, where there is one.
+func checkGolden(t *testing.T, path, got string) {
+	t.Helper()
+	want, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if string(want) != got {
+		t.Errorf("%s differs (go test -run Errors -update rewrites it); got\n%s", path, got)
+	}
+}
+
+// TestErrorsOfOptions has the messages that depend on more than the script.
+func TestErrorsOfOptions(t *testing.T) {
+	environment := func(name string) string {
+		if name == "PONYTRACE_MAX_STRLEN" {
+			return "many"
+		}
+		return ""
+	}
+	for _, c := range []struct {
+		script, want string
+		options      compiler.Options
+	}{
+		{"kprobe:blk_start_request { }", "blk_start_request is gone since Linux", compiler.Options{Strict: true}},
+		{"BEGIN { }", "environment variable PONYTRACE_MAX_STRLEN: .many. is not a number from 8", compiler.Options{Environment: environment}},
+		{"kprobe:__ip_append_data { print(arg9) }", "arg9 of __ip_append_data .flags. is passed in memory", compiler.Options{Attach: "kprobe"}},
+		{"kretprobe:vfs_read { print(arg0) }", "arg0 is gone when the function returns", compiler.Options{Attach: "kprobe"}},
+		{"kretprobe:vfs_read { print(args.count) }", "args are gone when the function returns", compiler.Options{Attach: "kprobe"}},
+		{"BEGIN { print(comm + $1) }", `\+ does not apply to string\[16\] and string\[5\]`, compiler.Options{Args: []string{"text"}}},
+	} {
+		t.Run(c.script, func(t *testing.T) {
+			script, _ := lang.Parse(lang.NewSource("script", c.script))
+			_, err := compiler.Compile(script, frozen.Target("6.12"), c.options)
+			if err == nil || !regexp.MustCompile(c.want).MatchString(err.Error()) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
