@@ -37,8 +37,8 @@ func TestBitehist(t *testing.T) {
 
 // bitesize prints at intervals only, so it runs to its end with the load inside.
 func TestBitesize(t *testing.T) {
-	p := Start(t, "ponytrace", "-q", "examples/bitesize.pt", "3", "1")
-	p.Await("Tracing ")
+	p := Start(t, "ponytrace", "examples/bitesize.pt", "3", "1")
+	p.Await("Attached ")
 	Workload(t, "block", "--dev", "/dev/nullb0", "--sizes", "4096x100,32768x20,65536x7")
 	out := p.Wait()
 	if got := fmt.Sprint(totals(out.Stdout)); got != "map[32:20 4:100 64:7]" || out.Code != 0 {
