@@ -160,13 +160,40 @@ func (f *function) store(e lang.Expr, to builtin.Place, t *types.Type, pad bool)
 
 func (f *function) storeTuple(e lang.Expr, to builtin.Place, t *types.Type) {
 	tuple, written := e.(*lang.Tuple)
-	if !written {
+	if _, choice := e.(*lang.Ternary); !written && (choice || f.typeOf(e).Equal(t)) {
 		f.storeString(e, to, t, false)
+		return
+	}
+	if !written {
+		from := f.slotPlace(f.b.NewSlot("tuple", f.typeOf(e).Size))
+		f.storeString(e, from, f.typeOf(e), false)
+		f.widenTuple(to, t, from, f.typeOf(e))
 		return
 	}
 	f.zeroGaps(t.Layout(), to)
 	for i, field := range t.Fields {
 		f.store(tuple.Elems[i], builtin.Place{Space: to.Space, Address: to.Address, Offset: to.Offset + field.Offset}, field.Type, true)
+	}
+}
+
+// widenTuple copies a tuple part by part to where wider parts have their places. A helper copies
+// strings, which may be aligned differently.
+func (f *function) widenTuple(to builtin.Place, t *types.Type, from builtin.Place, narrow *types.Type) {
+	f.zeroGaps(t.Layout(), to)
+	for i, field := range t.Fields {
+		part := narrow.Fields[i]
+		target := builtin.Place{Space: to.Space, Address: to.Address, Offset: to.Offset + field.Offset}
+		source := builtin.Place{Space: from.Space, Address: from.Address, Offset: from.Offset + part.Offset}
+		switch {
+		case field.Type.Scalar():
+			value := f.b.Load(source.Space, source.Address, source.Offset, part.Type.Size, part.Type.Signed)
+			f.b.Store(target.Space, target.Address, target.Offset, field.Type.Size, value)
+		case field.Type.Kind == types.Tuple:
+			f.widenTuple(target, field.Type, source, part.Type)
+		default:
+			f.zero(target, field.Type.Size)
+			f.b.Call(asm.FnProbeReadKernel, ir.Writes, f.Pointer(target), f.b.Const(int64(part.Type.Size)), f.Pointer(source))
+		}
 	}
 }
 
