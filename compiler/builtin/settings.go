@@ -34,7 +34,7 @@ var settingList = []*Setting{
 	},
 	{
 		Info: Info{Name: "max_strlen", Signature: "int",
-			Doc:     "The longest string in bytes that str() reads, the ending zero included.",
+			Doc:     "The longest string in bytes that str() reads, the ending zero included. Before Linux 5.11, whose keys have 512 bytes at most, the default is 256.",
 			Example: `config = { max_strlen = 200 } kprobe:vfs_read { @[str(arg1)] = count() }`},
 		Default: "1024",
 		Apply:   func(s *Settings, value string) error { return number(value, 8, 64<<10, &s.MaxStringSize) },

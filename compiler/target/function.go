@@ -144,7 +144,7 @@ func newFunctionList(lines []string) functionList {
 // freed after boot). For functions of the tables of renames it matters, and there the list decides.
 func (t *Target) Traceable(name string) bool {
 	if t.listed.Load() {
-		return t.inList(name)
+		return t.inList(name) || t.aliased(name)
 	}
 	switch raw := t.rawTypes(); {
 	case raw == nil:
@@ -152,7 +152,13 @@ func (t *Target) Traceable(name string) bool {
 	case raw.hasFunction(name):
 		return !moved(name) || t.inList(name)
 	}
-	return !moved(name) && t.inList(name)
+	return !moved(name) && (t.inList(name) || t.aliased(name))
+}
+
+// aliased reports a second name of an address, such as __x64_sys_getppid, whose address BTF and the kernel's
+// list know as __do_sys_getppid only. Kprobes take it, since they resolve names by the symbol table.
+func (t *Target) aliased(name string) bool {
+	return t.Sources.Symbol != nil && !moved(name) && t.Sources.Symbol(name)
 }
 
 func (t *Target) inList(name string) bool {

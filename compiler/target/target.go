@@ -110,6 +110,8 @@ type Sources struct {
 	RawBTF func() ([]byte, error)
 	// Functions lists the functions that probes can attach to, as "name" or "name [module]", in any order.
 	Functions func() ([]string, error)
+	// Symbol reports whether the kernel's symbol table has a function of the name.
+	Symbol func(name string) bool
 	// Tracepoints lists "category:name", in any order.
 	Tracepoints func() ([]string, error)
 	// Format returns the text of a tracepoint's format file; its error satisfies fs.ErrNotExist when there is no such tracepoint.

@@ -28,6 +28,7 @@ func sources() target.Sources {
 		ModuleBTF:   moduleTypes,
 		RawBTF:      rawTypes,
 		Functions:   functions,
+		Symbol:      symbol,
 		Tracepoints: tracepoints,
 		Format:      format,
 	}
@@ -85,6 +86,19 @@ func textSymbols() ([]string, error) {
 		names = append(names, strings.Join(fields[2:], " "))
 	}
 	return names, err
+}
+
+// symbol looks one name up in /proc/kallsyms.
+func symbol(name string) bool {
+	text, err := readFile("/proc/kallsyms", symbolsLimit)
+	for _, class := range "tTwW" {
+		for _, end := range "\n\t" {
+			if err == nil && bytes.Contains(text, []byte(" "+string(class)+" "+name+string(end))) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func artificial(name string) bool {

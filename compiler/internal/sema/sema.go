@@ -110,6 +110,9 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 	}
 	c.Constants = &Constants{args: options.Args, target: machine}
 	c.reset()
+	if c.oldKeys() {
+		c.Settings.MaxStringSize = oldStringSize
+	}
 	c.settings(script)
 	if c.wrongParameters(script) {
 		return nil, &UsageError{Text: c.Settings.Usage}
@@ -118,10 +121,30 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 	if len(c.diagnostics) == 0 || len(c.Instances) > 0 {
 		c.rounds()
 	}
+	c.limitKeys()
 	for _, name := range slices.Sorted(keys(c.maps)) {
 		c.Maps = append(c.Maps, c.maps[name])
 	}
 	return c.result()
+}
+
+// Before Linux 5.11 a key has 512 bytes at most (https://git.kernel.org/torvalds/c/c6bde958a62b8ca5), so that
+// strings are shorter there unless max_strlen says otherwise.
+const (
+	oldKeySize    = 512
+	oldStringSize = 256
+)
+
+func (c *checker) oldKeys() bool { return !c.target.Version.AtLeast(5, 11) }
+
+func (c *checker) limitKeys() {
+	for _, m := range c.maps {
+		size := types.NewLayout(0, m.Key...).Size
+		if c.oldKeys() && size > oldKeySize {
+			c.Errorf(m.KeySpan, "the key of @%s has %d bytes; this kernel, older than 5.11, takes %d at most", m.Name, size, oldKeySize)
+			c.Hint("shorten its strings: str(pointer, 64)")
+		}
+	}
 }
 
 func (c *checker) result() (*Info, error) {
