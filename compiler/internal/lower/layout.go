@@ -24,7 +24,7 @@ const preallocated = 64 << 20
 func CPURows(machine *target.Target) int { return 1 << bits.Len(uint(max(machine.CPUs, 1)-1)) }
 
 // Preallocates reports whether hash maps must allocate their elements up front: before 6.1 an
-// allocation inside a probe could deadlock (https://git.kernel.org/torvalds/c/fba1a1c6c912).
+// allocation inside a probe could deadlock (since then https://elixir.bootlin.com/linux/v6.1/source/kernel/bpf/memalloc.c).
 func Preallocates(machine *target.Target) bool { return !machine.Version.AtLeast(6, 1) }
 
 func newLayout(info *sema.Info, machine *target.Target) *Layout {

@@ -128,7 +128,8 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 	return c.result()
 }
 
-// Before Linux 5.11 a key has 512 bytes at most (https://git.kernel.org/torvalds/c/c6bde958a62b8ca5), so that
+// Before Linux 5.11 a key has 512 bytes at most (htab_map_alloc_check in
+// https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/hashtab.c), so that
 // strings are shorter there unless max_strlen says otherwise.
 const (
 	oldKeySize    = 512
