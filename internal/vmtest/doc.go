@@ -6,7 +6,7 @@
 // A [Machine] is a kernel of Debian's (package kernel) and an initramfs that is also its whole disk: a small Go
 // program as PID 1 (folder init), the workload program, the modules needed, and the files that the caller
 // adds. It has two CPUs, so that per-CPU counts are really spread; no network but loopback; and two disks,
-// /dev/nullb0 (null_blk, which completes requests where they are submitted) and /dev/vda (virtio, behind
+// /dev/nullb0 (null_blk, whose requests old kernels start from a kernel thread) and /dev/vda (virtio, behind
 // which QEMU's null-co driver throws data away). Nothing is kept of a machine and nothing is shared between two.
 //
 // QEMU translates instructions (TCG), as the development machines have no KVM. A boot takes three to eight
