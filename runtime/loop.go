@@ -66,11 +66,19 @@ func (s *Session) loop() {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			quiet++
 			s.flush()
+			s.endIfLost(quiet)
 			s.setPatience(quiet)
 		default:
 			s.flush()
 			return
 		}
+	}
+}
+
+// endIfLost ends the session when exit() was called but its record found the buffer full.
+func (s *Session) endIfLost(quiet int) {
+	if quiet >= 2 && s.store.Load(object.DataStopped) != 0 {
+		s.stop(0)
 	}
 }
 
