@@ -188,11 +188,6 @@ func (s *Session) detachable() []attach.Link {
 			s.missed += stats.RecursionMisses
 		}
 	}
-	for _, program := range s.collection.Programs {
-		if stats, err := program.Stats(); err == nil {
-			s.missed += stats.RecursionMisses
-		}
-	}
 	links := s.links
 	s.links = nil
 	return links
