@@ -35,6 +35,7 @@ unit:
 
 kernels:
 	@echo '== tests on real kernels'
+	@[[ $$EUID != 0 ]] || { $(PONYVM) setup && $(PONYVM) fetch; } || [[ "$${CI:-}" != true ]]
 	internal/gotest.sh -timeout 30m -parallel 2 ./internal/vmtest/...
 
 bench: build

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
@@ -132,12 +133,12 @@ func failed(o *object.Object, err error) *object.Program {
 }
 
 // refusedAt matches the verifier's trace of an instruction: "12: (79) r1 = ...".
-var refusedAt = regexp.MustCompile(`^(\d+): \(`)
+var refusedAt = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\d+): \(`) })
 
 // spanOf finds the script position of the last instruction in a verifier log.
 func spanOf(program *object.Program, log []string) lang.Span {
 	for i := len(log) - 1; i >= 0; i-- {
-		match := refusedAt.FindStringSubmatch(log[i])
+		match := refusedAt().FindStringSubmatch(log[i])
 		if match == nil {
 			continue
 		}

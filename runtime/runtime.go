@@ -21,7 +21,7 @@
 // A wake-up for each record costs 5 us of CPU at 50,000 lines a second. So while events come, programs
 // submit without a wake-up and the loop looks every two milliseconds; when none came for a while it sets the
 // word DataWakeup so that the next record wakes it at once, looks once more, and sleeps.
-// Measured in the kernel's own documentation: https://docs.kernel.org/6.12/bpf/ringbuf.html
+// The kernel's side of it: https://docs.kernel.org/6.12/bpf/ringbuf.html
 package runtime
 
 import (

@@ -165,8 +165,6 @@ type Lowering interface {
 	Map(e lang.Expr) *object.Map
 	// MapKey evaluates the key of a keyed map reference into frame memory.
 	MapKey(e *lang.Map) *ir.Value
-	// Temporary reserves zeroed frame memory.
-	Temporary(name string, size int) Place
 	// SetData and Data write and read a 64-bit word of the kernel map "data".
 	SetData(offset int, value *ir.Value)
 	Data(offset int) *ir.Value

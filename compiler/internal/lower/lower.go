@@ -125,13 +125,6 @@ func (h hooks) Text(e lang.Expr) (string, bool)   { return h.unit.Info.Constants
 // Store writes the value of any expression as its own type says.
 func (h hooks) Store(e lang.Expr, to builtin.Place, pad bool) { h.store(e, to, h.typeOf(e), pad) }
 
-// Temporary reserves zeroed frame memory.
-func (h hooks) Temporary(name string, size int) builtin.Place {
-	place := h.slotPlace(h.b.NewSlot(name, size))
-	h.zero(place, size)
-	return place
-}
-
 func (f *function) typeOf(e lang.Expr) *types.Type { return f.instance.Types[e] }
 
 func (f *function) slotPlace(slot *ir.Slot) builtin.Place {
