@@ -1,12 +1,106 @@
 package lang
 
-// Script is a parsed file: settings first, then clauses in the order written.
+// Script is a parsed file: what it declares, by kind, each in the order written.
 type Script struct {
-	Source   *Source
-	Config   Span // of the `config = { ... }` block; zero without one
-	Settings []*Setting
-	Clauses  []*Clause
-	Comments []*Comment
+	Source     *Source
+	Config     Span // of the `config = { ... }` block; zero without one
+	Settings   []*Setting
+	Imports    []*Import
+	Directives []*Directive
+	Types      []*TypeDefinition
+	Maps       []*MapDeclaration
+	Functions  []*Function
+	Macros     []*Macro
+	Clauses    []*Clause
+	Comments   []*Comment
+}
+
+// Import is `import "file.pt"`. Parse only records it: whoever reads files merges what is imported (Merge).
+type Import struct {
+	Path     string
+	PathSpan Span
+	Span     Span
+}
+
+// Directive is a line of the preprocessor's that begins with `#`, kept for the formatter and the compiler:
+// #include (ignored), #define NAME [text], #undef, #ifdef, #ifndef, #if, #else, #elif, #endif.
+type Directive struct {
+	Keyword string // "define", "ifdef", ...
+	Name    string // of define, undef, ifdef and ifndef
+	// Value is the text behind a #define as an expression, Type as a type; nil where it reads as neither.
+	Value Expr
+	Type  *TypeName
+	// Off says that the line stands in a branch that is not taken.
+	Off  bool
+	Span Span
+}
+
+// TypeDefinition is `struct name { ... }`, union, enum, or `typedef type name`.
+type TypeDefinition struct {
+	Tag     string // "struct", "union", "enum" or "typedef"
+	Name    string // empty when it is the type of a member
+	Members []*MemberDefinition
+	Values  []*EnumeratorDefinition
+	Type    *TypeName // typedef: what the name stands for; nil when Definition is set
+	// Definition is the body in `typedef struct { ... } name`.
+	Definition *TypeDefinition
+	Packed     bool
+	Aligned    Expr // of __attribute__((aligned(N))); nil without
+	Span       Span
+}
+
+// MemberDefinition is one member of a struct or union.
+type MemberDefinition struct {
+	Name       string          // empty: an anonymous struct or union
+	Type       *TypeName       // nil when Definition is set
+	Definition *TypeDefinition // of `struct { ... } name;`
+	Pointers   int             // `*` before the name, beyond those of Type
+	Dimensions []Expr          // `name[4][2]`, outermost first; an element is nil for `[]`
+	Bits       Expr            // of a bitfield `name : 3`; nil without
+	Span       Span
+}
+
+// EnumeratorDefinition is `NAME` or `NAME = value` in an enum.
+type EnumeratorDefinition struct {
+	Name  string
+	Value Expr // nil: one more than the one before
+	Span  Span
+}
+
+// MapDeclaration is `let @name = kind(size);`.
+type MapDeclaration struct {
+	Map      *Map
+	Kind     string // "hash", "lruhash", ...: not interpreted here
+	KindSpan Span
+	Args     []Expr
+	Span     Span
+}
+
+// Function is `fn name($a : type, ...) : type { ... }`.
+type Function struct {
+	Name     string
+	NameSpan Span
+	Params   []*Param
+	Result   *TypeName // nil: no value
+	Body     *Block
+	Span     Span
+}
+
+// Param is a parameter of a function.
+type Param struct {
+	Variable *Variable
+	Type     *TypeName
+	Span     Span
+}
+
+// Macro is `macro name($variable, @map, expression) { ... }`. The last statement of the body, when it is an
+// expression without a semicolon, is the macro's value.
+type Macro struct {
+	Name     string
+	NameSpan Span
+	Params   []Expr // *Variable, *Map (without keys) or *Name: what may be passed, and how it is called in the body
+	Body     *BlockExpr
+	Span     Span
 }
 
 // Setting is one `name = value` of the `config = { ... }` block.
@@ -53,11 +147,55 @@ type Block struct {
 	Span       Span
 }
 
-// Statement is *Assign, *ExprStatement, *If, *Return or *Block.
+// Statement is *Let, *Assign, *Discard, *ExprStatement, *If, *While, *For, *Unroll, *Break, *Continue, *Return or *Block.
 type Statement interface {
 	Range() Span
 	statement()
 }
+
+// Let is `let $x`, `let $x = e`, `let $x : type` or `let $x : type = e`. It declares $x in the innermost block.
+type Let struct {
+	Variable *Variable
+	Type     *TypeName // nil without
+	Value    Expr      // nil without
+	Span     Span
+}
+
+// Discard is `_ = e`.
+type Discard struct {
+	Value Expr
+	Span  Span
+}
+
+// While is `while cond block`; the condition's parentheses may be left out.
+type While struct {
+	Cond Expr
+	Body *Block
+	Span Span
+}
+
+// For is `for ($i : low..high) block`, from low up to but not including high, or `for ($kv : @map) block`.
+// The parentheses may be left out.
+type For struct {
+	Variable  *Variable
+	Low, High Expr // nil over a map
+	Map       *Map // nil over a range
+	Body      *Block
+	Span      Span
+}
+
+// Unroll is `unroll(count) block`.
+type Unroll struct {
+	Count Expr
+	Body  *Block
+	Span  Span
+}
+
+// Break ends the innermost loop.
+type Break struct{ Span Span }
+
+// Continue goes on with the next round of the innermost loop.
+type Continue struct{ Span Span }
 
 // Assign is `target op value` with op one of = += -= *= /= %= &= |= ^= <<= >>=.
 type Assign struct {
@@ -82,9 +220,10 @@ type If struct {
 	Span Span
 }
 
-// Return ends the clause for this event.
+// Return ends the clause for this event, or the function, whose value it gives.
 type Return struct {
-	Span Span
+	Value Expr // nil without
+	Span  Span
 }
 
 // Expr is any of the expression nodes below.
@@ -138,7 +277,7 @@ type Map struct {
 	Span Span
 }
 
-// Unary is a prefix operator: - ! ~ * (dereference) & (address).
+// Unary is a prefix operator: - ! ~ * (dereference) & (address), or `comptime`.
 type Unary struct {
 	Op   Operator
 	X    Expr
@@ -153,7 +292,7 @@ type IncDec struct {
 	Span   Span
 }
 
-// Binary is an infix operator.
+// Binary is an infix operator; `=~` and `!~` match a text against a glob pattern.
 type Binary struct {
 	Op     Operator
 	OpSpan Span
@@ -162,8 +301,18 @@ type Binary struct {
 }
 
 // Ternary is `cond ? x : y`. X is nil for `cond ?: y`, which yields cond itself when it is not zero.
+// Written as `if cond { x } else { y }` where a value is wanted, If is set, X is a *BlockExpr, and Y another
+// or a *Ternary with If.
 type Ternary struct {
 	Cond, X, Y Expr
+	If         bool
+	Span       Span
+}
+
+// BlockExpr is `{ statements; value }` where a value is wanted.
+type BlockExpr struct {
+	Statements []Statement
+	Value      Expr // nil in a macro without a value
 	Span       Span
 }
 
@@ -203,31 +352,65 @@ type Tuple struct {
 	Span  Span
 }
 
+// Record is `(name = value, ...)` with at least one field.
+type Record struct {
+	Fields []RecordField
+	Span   Span
+}
+
+// RecordField is one `name = value` of a Record.
+type RecordField struct {
+	Name     string
+	NameSpan Span
+	Value    Expr
+}
+
+// TypeExpr is a type as an argument: sizeof(struct file). A bare word is a *Name, even when it may be a type.
+type TypeExpr struct {
+	Type *TypeName
+	Span Span
+}
+
 // Paren is `(x)`, kept so that the formatter writes what was written.
 type Paren struct {
 	X    Expr
 	Span Span
 }
 
-// TypeName is a written type: `uint64`, `struct request *`, `char[16]`.
+// TypeName is a written type: `uint64`, `struct request *`, `char[16]`, `string[64]`, `typeof(x) *`.
 type TypeName struct {
 	Tag      string // "struct", "union", "enum" or empty
 	Name     string
-	Pointers int // number of `*`
-	Array    int // number of elements, or -1 when it is no array
+	Of       Expr // of typeof(e): an expression or a *TypeExpr; Tag and Name are empty then
+	Pointers int  // number of `*`
+	Array    int  // number of elements, 0 for `[]`, or -1 when it is no array
 	Span     Span
 }
 
 // Operator is the text of an operator token, such as "+=" or "&&".
 type Operator string
 
+func (s *Let) Range() Span           { return s.Span }
 func (s *Assign) Range() Span        { return s.Span }
+func (s *Discard) Range() Span       { return s.Span }
+func (s *While) Range() Span         { return s.Span }
+func (s *For) Range() Span           { return s.Span }
+func (s *Unroll) Range() Span        { return s.Span }
+func (s *Break) Range() Span         { return s.Span }
+func (s *Continue) Range() Span      { return s.Span }
 func (s *ExprStatement) Range() Span { return s.Span }
 func (s *If) Range() Span            { return s.Span }
 func (s *Return) Range() Span        { return s.Span }
 func (s *Block) Range() Span         { return s.Span }
 
+func (*Let) statement()           {}
 func (*Assign) statement()        {}
+func (*Discard) statement()       {}
+func (*While) statement()         {}
+func (*For) statement()           {}
+func (*Unroll) statement()        {}
+func (*Break) statement()         {}
+func (*Continue) statement()      {}
 func (*ExprStatement) statement() {}
 func (*If) statement()            {}
 func (*Return) statement()        {}
@@ -249,6 +432,9 @@ func (e *Field) Range() Span           { return e.Span }
 func (e *Index) Range() Span           { return e.Span }
 func (e *Cast) Range() Span            { return e.Span }
 func (e *Tuple) Range() Span           { return e.Span }
+func (e *BlockExpr) Range() Span       { return e.Span }
+func (e *Record) Range() Span          { return e.Span }
+func (e *TypeExpr) Range() Span        { return e.Span }
 func (e *Paren) Range() Span           { return e.Span }
 
 func (*Integer) expr()         {}
@@ -267,4 +453,7 @@ func (*Field) expr()           {}
 func (*Index) expr()           {}
 func (*Cast) expr()            {}
 func (*Tuple) expr()           {}
+func (*BlockExpr) expr()       {}
+func (*Record) expr()          {}
+func (*TypeExpr) expr()        {}
 func (*Paren) expr()           {}

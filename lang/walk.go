@@ -1,5 +1,7 @@
 package lang
 
+import "slices"
+
 // Walk calls visit for node and everything below it, parents before children and in the order
 // of the script. Where visit returns false, Walk does not go below.
 func Walk(node any, visit func(node any) bool) {
@@ -15,7 +17,25 @@ func Walk(node any, visit func(node any) bool) {
 func children(node any) []any {
 	switch n := node.(type) {
 	case *Script:
-		return append(list(n.Settings), list(n.Clauses)...)
+		return slices.Concat(list(n.Settings), list(n.Directives), list(n.Types), list(n.Maps), list(n.Functions), list(n.Macros), list(n.Clauses))
+	case *Directive:
+		return optional(n.Value)
+	case *TypeDefinition:
+		return slices.Concat(list(n.Members), list(n.Values), optional(n.Aligned), present(n.Type), present(n.Definition))
+	case *MemberDefinition:
+		return slices.Concat(present(n.Type), present(n.Definition), exprs(n.Dimensions), optional(n.Bits))
+	case *EnumeratorDefinition:
+		return optional(n.Value)
+	case *MapDeclaration:
+		return append([]any{n.Map}, list(n.Args)...)
+	case *Function:
+		return append(append(list(n.Params), present(n.Result)...), n.Body)
+	case *Param:
+		return append([]any{n.Variable}, present(n.Type)...)
+	case *Macro:
+		return append(list(n.Params), n.Body)
+	case *TypeName:
+		return optional(n.Of)
 	case *Setting:
 		return []any{n.Value}
 	case *Clause:
@@ -24,6 +44,18 @@ func children(node any) []any {
 		return parts(n.Parts)
 	case *Block:
 		return list(n.Statements)
+	case *Let:
+		return slices.Concat([]any{n.Variable}, present(n.Type), optional(n.Value))
+	case *Discard:
+		return []any{n.Value}
+	case *While:
+		return []any{n.Cond, n.Body}
+	case *For:
+		return slices.Concat([]any{n.Variable}, optional(n.Low), optional(n.High), present(n.Map), []any{n.Body})
+	case *Unroll:
+		return []any{n.Count, n.Body}
+	case *Return:
+		return optional(n.Value)
 	case *Assign:
 		return []any{n.Target, n.Value}
 	case *ExprStatement:
@@ -53,6 +85,16 @@ func children(node any) []any {
 		return []any{n.Type, n.X}
 	case *Tuple:
 		return list(n.Elems)
+	case *BlockExpr:
+		return append(list(n.Statements), optional(n.Value)...)
+	case *Record:
+		values := make([]any, len(n.Fields))
+		for i := range n.Fields {
+			values[i] = n.Fields[i].Value
+		}
+		return values
+	case *TypeExpr:
+		return []any{n.Type}
 	case *Paren:
 		return []any{n.X}
 	}
@@ -63,6 +105,22 @@ func list[T any](nodes []T) []any {
 	all := make([]any, len(nodes))
 	for i, node := range nodes {
 		all[i] = node
+	}
+	return all
+}
+
+// present is the node, or nothing when it is nil.
+func present[T any](node *T) []any {
+	if node == nil {
+		return nil
+	}
+	return []any{node}
+}
+
+// exprs is list without the nil elements.
+func exprs(nodes []Expr) (all []any) {
+	for _, node := range nodes {
+		all = append(all, optional(node)...)
 	}
 	return all
 }

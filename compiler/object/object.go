@@ -160,15 +160,22 @@ type Map struct {
 type Action uint8
 
 const (
-	Printf   Action = iota // Format over Fields
-	Print                  // one value: field 0, or the fields as a tuple
-	PrintMap               // Map; Top and Divisor
-	PrintKey               // one key of Map: the fields are the key
-	Printa                 // Format over Map: key parts, then %@ conversions its value
-	Clear                  // Map
-	Zero                   // Map
-	Time                   // Format is a strftime text
-	Exit                   // field 0 is the exit code
+	Printf    Action = iota // Format over Fields
+	Print                   // one value: field 0, or the fields as a tuple
+	PrintMap                // Map; Top and Divisor
+	PrintKey                // one key of Map: the fields are the key
+	Printa                  // Format over Map: key parts, then %@ conversions its value
+	Clear                   // Map
+	Zero                    // Map
+	Time                    // Format is a strftime text
+	Exit                    // field 0 is the exit code
+	Cat                     // the file named by Format over Fields
+	System                  // the shell command Format over Fields; only with --unsafe
+	Join                    // Fields are texts (each may be empty), printed with Format between them
+	Warn                    // Printf to standard error, as a warning at Source
+	Fail                    // Warn as an error
+	Trunc                   // Map keeps its Top largest entries (the smallest ones where Top is negative)
+	Normalize               // Map's values print divided by Divisor from now on; 1 undoes it
 )
 
 // Event is the description of one kind of record.
@@ -180,6 +187,8 @@ type Event struct {
 	// Top and Divisor are the literal arguments of print(@m, top, div); 0 when absent.
 	Top, Divisor int64
 	Source       lang.Span
+	// Maps are those of printa over several maps, the first of them Map.
+	Maps []*Map
 }
 
 // Settings are the values of the `config` block and its environment variables that the runtime needs.

@@ -20,19 +20,31 @@ import (
 type Kind uint8
 
 const (
-	None         Kind = iota // no value: the result of printf
-	Int                      // Size 1, 2, 4 or 8; Signed
-	Bool                     // Size 1; prints true or false
-	Enum                     // Size 1, 2, 4 or 8; prints by name; Values
-	Pointer                  // Size 8; Elem is what it points at, nil for void
-	String                   // Size bytes, ended by a zero byte unless full
-	Buffer                   // a 4-byte length, then up to Size-4 bytes
-	Struct                   // a struct or union; Name, Size; fields come from the Target
-	Array                    // Count elements of type Elem
-	Tuple                    // Fields lie as Layout says
-	KernelSymbol             // Size 8; an address that prints as a kernel function's name
-	ProbeName                // Size 8; an index into Object.ProbeNames
-	Count                    // aggregations, from here on
+	None           Kind = iota // no value: the result of printf
+	Int                        // Size 1, 2, 4 or 8; Signed
+	Bool                       // Size 1; prints true or false
+	Enum                       // Size 1, 2, 4 or 8; prints by name; Values
+	Pointer                    // Size 8; Elem is what it points at, nil for void
+	String                     // Size bytes, ended by a zero byte unless full
+	Buffer                     // a 4-byte length, then up to Size-4 bytes
+	Struct                     // a struct or union; Name, Size; Fields only where Target.Complete gave them
+	Array                      // Count elements of type Elem
+	Tuple                      // Fields lie as Layout says
+	Record                     // a Tuple whose Fields have names
+	KernelSymbol               // Size 8; an address that prints as a kernel function's name
+	ProbeName                  // Size 8; an index into Object.ProbeNames
+	Timestamp                  // Size 8; nsecs that print through strftime with Name as the format
+	ErrorText                  // Size 8; an error number that prints as strerror does
+	SignalName                 // Size 8; a signal's number that prints by name
+	SyscallName                // Size 8; a system call's number that prints by name
+	UserName                   // Size 8; a user ID that prints by name
+	CgroupPath                 // Size 8; a cgroup's ID that prints as its path; Name is a pattern that the path must match, or empty
+	UserSymbol                 // Size 16: an address, a process ID in 8 bytes; prints as a function of that process
+	KernelStack                // Size 8*Count: return addresses, the innermost first, 0 behind the last; Name is the mode
+	UserStack                  // Size 8+8*Count: a process ID in 8 bytes, then as KernelStack
+	NetworkAddress             // Size 20: AF_INET or AF_INET6 in 4 bytes, then 4 or 16 bytes of address in network order
+	MACAddress                 // Size 6
+	Count                      // aggregations, from here on
 	Sum
 	Avg
 	Min
@@ -40,6 +52,7 @@ const (
 	Stats
 	Hist       // power-of-two buckets
 	LinearHist // buckets of Step from Low to High
+	TimeSeries // Count intervals of Step nanoseconds, each a row of the aggregation Elem, or the last value when Elem is an Int
 )
 
 // Type describes a value. Types are compared with Equal, never by address.
@@ -48,11 +61,11 @@ type Type struct {
 	Size   int // bytes as stored
 	Signed bool
 	Elem   *Type  // Pointer, Array
-	Count  int    // Array
-	Name   string // Struct, Enum: the tag, without "struct"
+	Count  int    // Array: elements; KernelStack, UserStack: the most addresses; TimeSeries: intervals
+	Name   string // Struct, Enum: the tag, without "struct"; of other kinds see there
 	Union  bool   // Struct that is a union
 	Values []EnumValue
-	Fields []Field // Tuple
+	Fields []Field // Tuple, Record; Struct where it is complete
 	// Trusted marks a Pointer that the verifier knows by its BTF type: it may be loaded through directly.
 	Trusted bool
 	// User marks a Pointer into user memory.
@@ -76,6 +89,9 @@ type Field struct {
 	Name   string // empty in a key or tuple
 	Type   *Type
 	Offset int // bytes from the start
+	// BitSize is 0 unless the field is a bitfield: its BitSize bits from BitOffset on, counted from the least
+	// significant, of the Type.Size bytes at Offset.
+	BitOffset, BitSize int
 }
 
 // Layout is where the parts of a key, tuple or event lie. Fields are aligned to their natural
@@ -128,6 +144,15 @@ var (
 	Probe   = &Type{Kind: ProbeName, Size: 8}
 	// FunctionName is a ProbeName that prints only what stands behind the last colon.
 	FunctionName = &Type{Kind: ProbeName, Size: 8, Name: "func"}
+	// Numbers that print as the name or text that they stand for.
+	ErrorNumber  = &Type{Kind: ErrorText, Size: 8, Signed: true}
+	SignalNumber = &Type{Kind: SignalName, Size: 8, Signed: true}
+	SyscallID    = &Type{Kind: SyscallName, Size: 8, Signed: true}
+	UserID       = &Type{Kind: UserName, Size: 8}
+	// Memory that prints as the address or name that it holds.
+	UserAddress = &Type{Kind: UserSymbol, Size: 16}
+	IPAddress   = &Type{Kind: NetworkAddress, Size: 20}
+	MAC         = &Type{Kind: MACAddress, Size: 6}
 )
 
 // NewInt returns the integer type of size bytes.
@@ -145,15 +170,35 @@ func NewTuple(parts ...*Type) *Type {
 	return &Type{Kind: Tuple, Size: layout.Size, Fields: layout.Fields}
 }
 
+// NewRecord lays out a record; names and parts go together.
+func NewRecord(names []string, parts []*Type) *Type {
+	t := NewTuple(parts...)
+	t.Kind = Record
+	for i, name := range names {
+		t.Fields[i].Name = name
+	}
+	return t
+}
+
+// NewKernelStack returns a stack of at most depth addresses, printed in the mode "bpftrace", "perf" or "raw".
+func NewKernelStack(mode string, depth int) *Type {
+	return &Type{Kind: KernelStack, Size: 8 * depth, Count: depth, Name: mode}
+}
+
+// NewUserStack is NewKernelStack for the stack of a process.
+func NewUserStack(mode string, depth int) *Type {
+	return &Type{Kind: UserStack, Size: 8 + 8*depth, Count: depth, Name: mode}
+}
+
 // Layout returns the parts of a Tuple.
 func (t *Type) Layout() Layout { return Layout{Size: t.Size, Fields: t.Fields} }
 
 // Align returns the alignment in bytes at which a value of the type is stored.
 func (t *Type) Align() int {
-	switch t.Kind {
-	case Int, Bool, Enum, Pointer, KernelSymbol, ProbeName:
+	switch {
+	case t.Scalar():
 		return max(t.Size, 1)
-	case String:
+	case t.Kind == String || t.Kind == MACAddress:
 		return 1
 	default:
 		return 8
@@ -163,10 +208,10 @@ func (t *Type) Align() int {
 // Scalar reports whether a value of the type is held in a register.
 func (t *Type) Scalar() bool {
 	switch t.Kind {
-	case Int, Bool, Enum, Pointer, KernelSymbol, ProbeName:
+	case Int, Bool, Enum, Pointer:
 		return true
 	}
-	return false
+	return t.Kind >= KernelSymbol && t.Kind <= CgroupPath
 }
 
 // Integer reports whether arithmetic applies: integers, booleans and enums.
@@ -186,6 +231,8 @@ const HistBuckets = 66
 //	min, max    value, set
 //	hist        bucket 0: v < 0; 1: v == 0; i >= 2: [1<<(i-2), 1<<(i-1))
 //	lhist       bucket 0: v < low; i: [low+(i-1)*step, low+i*step); last: v >= high
+//	tseries     for each of Count intervals: its number since the epoch of nsecs plus 1 (0: never used), then the
+//	            words of Elem, or (value, nsecs of the value) when Elem is an Int
 //
 // where set becomes 1 with the first update. Every CPU has its own row; Merge of package events adds them up.
 func (t *Type) Words() int {
@@ -198,6 +245,8 @@ func (t *Type) Words() int {
 		return HistBuckets
 	case LinearHist:
 		return t.LinearBuckets() + 2
+	case TimeSeries:
+		return t.Count * (1 + max(t.Elem.Words(), 2))
 	}
 	return 0
 }
@@ -230,11 +279,14 @@ func (t *Type) Equal(other *Type) bool {
 	if t.Low != other.Low || t.High != other.High || t.Step != other.Step || t.Count != other.Count {
 		return false
 	}
-	if t.Kind == Array && !t.Elem.Equal(other.Elem) || len(t.Fields) != len(other.Fields) {
+	if t.Kind == Struct {
+		return true
+	}
+	if (t.Kind == Array || t.Kind == TimeSeries) && !t.Elem.Equal(other.Elem) || t.Bits != other.Bits || len(t.Fields) != len(other.Fields) {
 		return false
 	}
 	for i := range t.Fields {
-		if !t.Fields[i].Type.Equal(other.Fields[i].Type) {
+		if t.Fields[i].Name != other.Fields[i].Name || !t.Fields[i].Type.Equal(other.Fields[i].Type) {
 			return false
 		}
 	}
@@ -243,6 +295,9 @@ func (t *Type) Equal(other *Type) bool {
 
 var kindNames = map[Kind]string{
 	None: "no value", Bool: "bool", Buffer: "buffer", KernelSymbol: "ksym", ProbeName: "probe name",
+	Timestamp: "timestamp", ErrorText: "strerror", SignalName: "signal name", SyscallName: "syscall name",
+	UserName: "username", CgroupPath: "cgroup path", UserSymbol: "usym", KernelStack: "kstack", UserStack: "ustack",
+	NetworkAddress: "inet", MACAddress: "macaddr", TimeSeries: "tseries",
 	Count: "count", Sum: "sum", Avg: "avg", Min: "min", Max: "max", Stats: "stats", Hist: "hist",
 }
 
@@ -264,7 +319,7 @@ func (t *Type) String() string {
 		return pointerName(t.Elem)
 	case Array:
 		return fmt.Sprintf("%s[%d]", t.Elem, t.Count)
-	case Tuple:
+	case Tuple, Record:
 		return tupleName(t.Fields)
 	case ProbeName:
 		if t.Name != "" {
@@ -297,6 +352,9 @@ func tupleName(fields []Field) string {
 	names := make([]string, len(fields))
 	for i, field := range fields {
 		names[i] = field.Type.String()
+		if field.Name != "" {
+			names[i] = field.Name + "=" + names[i]
+		}
 	}
 	return "(" + strings.Join(names, ", ") + ")"
 }
