@@ -69,6 +69,8 @@ var semantics = []struct {
 	{"pid", 7},
 	{"tid", 8},
 	{"uid * 100 + gid", 1009},
+	{"pid()", 7},
+	{`comm() == "pony"`, 1},
 	{"pid / (pid - 7)", 0},
 	{"pid % (pid - 7)", 0},
 	{"-(int64)pid / 2", -3},

@@ -50,19 +50,19 @@ func (a *Arguments) Names() []string {
 // maxArguments is how many argN variables there are; how many a probe has is the target's matter.
 const maxArguments = 10
 
-func argumentVariables() []*Variable {
-	list := []*Variable{
+func argumentVariables() []*Function {
+	list := []*Function{
 		{
-			Info: Info{Name: "args", Signature: "struct",
+			Info: Info{Name: "args", Signature: "struct args",
 				Doc:     "The arguments of the traced function or tracepoint by name: args.count. The functions' come from the kernel's BTF, the tracepoints' from their format.",
 				Example: `kprobe:vfs_read { @ = sum(args.count) }`},
-			Type: argumentsType, Argument: true,
+			Check: argumentsType, Bare: true, Argument: true,
 		},
 		{
-			Info: Info{Name: "retval", Signature: "the function's return type",
+			Info: Info{Name: "retval", Signature: "retval: the function's return type",
 				Doc:     "What the traced function returns, with its type from BTF.",
 				Example: `kretprobe:vfs_read /retval > 0/ { @bytes = sum(retval) }`},
-			Type: returnType, Lower: lowerReturn, Argument: true,
+			Check: returnType, Lower: lowerReturn, Bare: true, Argument: true,
 		},
 	}
 	for i := range maxArguments {
@@ -71,13 +71,14 @@ func argumentVariables() []*Variable {
 	return list
 }
 
-func argumentVariable(i int) *Variable {
-	return &Variable{
-		Info: Info{Name: fmt.Sprintf("arg%d", i), Signature: "the argument's type",
+func argumentVariable(i int) *Function {
+	return &Function{
+		Info: Info{Name: fmt.Sprintf("arg%d", i), Signature: fmt.Sprintf("arg%d: the argument's type", i),
 			Doc:     fmt.Sprintf("Argument %d of the traced function, counted from 0, with its type from BTF; uint64 where BTF does not describe the function.", i),
 			Example: argumentExample(i)},
-		Type:     func(c Checker, name *lang.Name) *types.Type { return argumentType(c, name, i) },
-		Lower:    func(l Lowering, _ *lang.Name) *ir.Value { return lowerArgument(l, i) },
+		Check:    func(c Checker, name *lang.Call) *types.Type { return argumentType(c, name, i) },
+		Lower:    func(l Lowering, _ *lang.Call) *ir.Value { return lowerArgument(l, i) },
+		Bare:     true,
 		Argument: true,
 	}
 }
@@ -101,7 +102,7 @@ func atReturn(m object.Mechanism) bool {
 	return m == object.Kretprobe || m == object.KretprobeMulti || m == object.Fexit
 }
 
-func argumentType(c Checker, name *lang.Name, i int) *types.Type {
+func argumentType(c Checker, name *lang.Call, i int) *types.Type {
 	scope := c.Scope()
 	switch {
 	case scope.Mechanism == object.Kretprobe || scope.Mechanism == object.KretprobeMulti:
@@ -120,7 +121,7 @@ func argumentType(c Checker, name *lang.Name, i int) *types.Type {
 	return describedArgument(c, name, i)
 }
 
-func untypedArgument(c Checker, name *lang.Name, i int) *types.Type {
+func untypedArgument(c Checker, name *lang.Call, i int) *types.Type {
 	if n := len(c.Target().Registers().Args); i >= n {
 		c.Errorf(name.Span, "%s is not passed in a register on %s, which has %d argument registers", name.Name, c.Target().Arch, n)
 		return nil
@@ -128,7 +129,7 @@ func untypedArgument(c Checker, name *lang.Name, i int) *types.Type {
 	return types.Uint64
 }
 
-func describedArgument(c Checker, name *lang.Name, i int) *types.Type {
+func describedArgument(c Checker, name *lang.Call, i int) *types.Type {
 	function := c.Scope().Function
 	if i >= len(function.Params) {
 		c.Errorf(name.Span, "%s has %s, so there is no %s", function.Name, plural(len(function.Params), "argument"), name.Name)
@@ -186,7 +187,7 @@ func lowerArgument(l Lowering, i int) *ir.Value {
 	return b.Extend(value, param.Type.Size, param.Type.Signed)
 }
 
-func returnType(c Checker, name *lang.Name) *types.Type {
+func returnType(c Checker, name *lang.Call) *types.Type {
 	scope := c.Scope()
 	if !atReturn(scope.Mechanism) {
 		c.Errorf(name.Span, "retval exists only when a function returns: kretprobe, not %s", scope.Probe.Name)
@@ -202,7 +203,7 @@ func returnType(c Checker, name *lang.Name) *types.Type {
 	return trusted(scope.Function.Return, scope.Mechanism)
 }
 
-func lowerReturn(l Lowering, _ *lang.Name) *ir.Value {
+func lowerReturn(l Lowering, _ *lang.Call) *ir.Value {
 	b, scope := l.IR(), l.Scope()
 	offset := l.Target().Registers().Return
 	if scope.Mechanism == object.Fexit {
@@ -215,7 +216,7 @@ func lowerReturn(l Lowering, _ *lang.Name) *ir.Value {
 	return b.Extend(value, scope.Function.Return.Size, scope.Function.Return.Signed)
 }
 
-func argumentsType(c Checker, name *lang.Name) *types.Type {
+func argumentsType(c Checker, name *lang.Call) *types.Type {
 	scope := c.Scope()
 	switch {
 	case scope.Tracepoint != nil:

@@ -3,7 +3,7 @@
 //
 // An entry says how it is written (Signature), what it means (Doc), shows one use that a test
 // compiles (Example), names the first kernel that has what it needs (Since), says what type it has
-// (a Check or Type hook, called by sema) and how it is computed (a Lower hook, called by lower).
+// (a Check hook, called by sema) and how it is computed (a Lower hook, called by lower).
 // The readers are sema, lower, `ponytrace help`, the Reference of spec.md and the generator of
 // random programs; adding a function touches one file of this package and one golden.
 //
@@ -41,7 +41,7 @@ type Info struct {
 	Since     string // the first kernel that has it; empty: every supported one (5.10)
 }
 
-// Function is a function that can be called in a clause.
+// Function is what a clause can call. One that is Bare is also a variable: pid is pid().
 type Function struct {
 	Info
 	MinArgs, MaxArgs int // MaxArgs < 0: any number
@@ -55,26 +55,19 @@ type Function struct {
 	ParameterText bool
 	// Ends: nothing of the clause runs once the function was called.
 	Ends bool
-}
-
-// Void reports whether a call has no value, so that it can only be a statement.
-func (f *Function) Void() bool { return strings.HasPrefix(f.Signature, "void ") }
-
-// Variable is a word such as pid.
-type Variable struct {
-	Info
-	// Type returns the variable's type at the current probe, or nil after reporting why it has none.
-	Type  func(c Checker, name *lang.Name) *types.Type
-	Lower func(l Lowering, name *lang.Name) *ir.Value
-	Into  func(l Lowering, to Place)
+	// Bare: the parentheses may be left out, as in pid.
+	Bare bool
 	// Argument is set when the meaning depends on the traced function, so that a clause that uses
-	// the variable is compiled once for each function.
+	// the function is compiled once for each traced one.
 	Argument bool
-	// ProbeName is set when the variable tells attach points of one program apart.
+	// ProbeName is set when the value tells attach points of one program apart.
 	ProbeName bool
 	// Fills: Into writes every byte of the type, padding included.
 	Fills bool
 }
+
+// Void reports whether a call has no value, so that it can only be a statement.
+func (f *Function) Void() bool { return strings.HasPrefix(f.Signature, "void ") }
 
 // Aggregation is a function that can only be assigned to a map.
 type Aggregation struct {
@@ -109,7 +102,7 @@ type Place struct {
 	Offset  int
 }
 
-// Checker is what Check and Type hooks may ask of sema.
+// Checker is what Check hooks may ask of sema.
 type Checker interface {
 	Target() *target.Target
 	Settings() *Settings
@@ -170,9 +163,8 @@ type Lowering interface {
 	Data(offset int) *ir.Value
 }
 
-// FunctionNamed, VariableNamed, AggregationNamed, SettingNamed and ProbeNamed look an entry up; nil when there is none.
+// FunctionNamed, AggregationNamed, SettingNamed and ProbeNamed look an entry up; nil when there is none.
 func FunctionNamed(name string) *Function       { return functions[name] }
-func VariableNamed(name string) *Variable       { return variables[name] }
 func AggregationNamed(name string) *Aggregation { return aggregations[name] }
 func SettingNamed(name string) *Setting         { return settings[name] }
 func ProbeNamed(name string) *ProbeType         { return probes[name] }

@@ -8,15 +8,13 @@ import (
 // The table, by name. Entries are declared in lists, a file a subject.
 var (
 	functions    map[string]*Function
-	variables    map[string]*Variable
 	aggregations map[string]*Aggregation
 	settings     map[string]*Setting
 	probes       map[string]*ProbeType
 )
 
 func init() {
-	functions = indexed(slices.Concat(outputFunctions, mapFunctions, stringFunctions))
-	variables = indexed(slices.Concat(processVariables, timeVariables, argumentVariables()))
+	functions = indexed(slices.Concat(outputFunctions, mapFunctions, stringFunctions, processVariables, timeVariables, argumentVariables()))
 	aggregations = indexed(aggregationList)
 	settings = indexed(settingList)
 	probes = indexed(probeList)
@@ -54,11 +52,21 @@ type Section struct {
 func Sections() []Section {
 	return []Section{
 		section("Probes", probeList),
-		section("Variables", slices.Collect(maps.Values(variables))),
-		section("Functions", slices.Collect(maps.Values(functions))),
+		section("Variables", functionsThat(func(f *Function) bool { return f.Bare })),
+		section("Functions", functionsThat(func(f *Function) bool { return !f.Bare })),
 		section("Aggregations", aggregationList),
 		section("Settings", settingList),
 	}
+}
+
+func functionsThat(belong func(*Function) bool) []*Function {
+	var list []*Function
+	for _, f := range functions {
+		if belong(f) {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 func section[E entry](title string, list []E) Section {
@@ -81,7 +89,6 @@ func compareNames(a, b string) int {
 // Names returns every word of the table that may stand in an expression, for "did you mean".
 func Names() []string {
 	names := slices.Collect(maps.Keys(functions))
-	names = slices.AppendSeq(names, maps.Keys(variables))
 	names = slices.AppendSeq(names, maps.Keys(aggregations))
 	slices.Sort(names)
 	return names

@@ -11,102 +11,105 @@ import (
 // commSize is TASK_COMM_LEN of include/linux/sched.h.
 const commSize = 16
 
-func always(t *types.Type) func(Checker, *lang.Name) *types.Type {
-	return func(Checker, *lang.Name) *types.Type { return t }
+func always(t *types.Type) func(Checker, *lang.Call) *types.Type {
+	return func(Checker, *lang.Call) *types.Type { return t }
 }
 
-var processVariables = []*Variable{
+var processVariables = []*Function{
 	{
-		Info: Info{Name: "pid", Signature: "uint32",
+		Info: Info{Name: "pid", Signature: "uint32 pid",
 			Doc:     "The process ID of the current thread, as user space sees it (the kernel's tgid).",
 			Example: `kprobe:vfs_read { @[pid] = count() }`},
-		Type: always(types.Uint32), Lower: upperHalf(asm.FnGetCurrentPidTgid),
+		Check: always(types.Uint32), Lower: upperHalf(asm.FnGetCurrentPidTgid), Bare: true,
 	},
 	{
-		Info: Info{Name: "tid", Signature: "uint32",
+		Info: Info{Name: "tid", Signature: "uint32 tid",
 			Doc:     "The ID of the current thread (the kernel's pid).",
 			Example: `kprobe:vfs_read { @start[tid] = nsecs }`},
-		Type: always(types.Uint32), Lower: lowerHalf(asm.FnGetCurrentPidTgid),
+		Check: always(types.Uint32), Lower: lowerHalf(asm.FnGetCurrentPidTgid), Bare: true,
 	},
 	{
-		Info: Info{Name: "uid", Signature: "uint32",
+		Info: Info{Name: "uid", Signature: "uint32 uid",
 			Doc:     "The user ID of the current thread.",
 			Example: `kprobe:vfs_read { @[uid] = count() }`},
-		Type: always(types.Uint32), Lower: lowerHalf(asm.FnGetCurrentUidGid),
+		Check: always(types.Uint32), Lower: lowerHalf(asm.FnGetCurrentUidGid), Bare: true,
 	},
 	{
-		Info: Info{Name: "gid", Signature: "uint32",
+		Info: Info{Name: "gid", Signature: "uint32 gid",
 			Doc:     "The group ID of the current thread.",
 			Example: `kprobe:vfs_read { @[gid] = count() }`},
-		Type: always(types.Uint32), Lower: upperHalf(asm.FnGetCurrentUidGid),
+		Check: always(types.Uint32), Lower: upperHalf(asm.FnGetCurrentUidGid), Bare: true,
 	},
 	{
-		Info: Info{Name: "comm", Signature: "string[16]",
+		Info: Info{Name: "comm", Signature: "string[16] comm",
 			Doc:     "The name of the current thread, at most 15 characters.",
 			Example: `kprobe:vfs_read /comm == "cat"/ { @ = count() }`},
-		Type: always(types.NewString(commSize)), Fills: true,
+		Check: always(types.NewString(commSize)), Bare: true, Fills: true,
 		Into: lowerComm,
 	},
 	{
-		Info: Info{Name: "cpu", Signature: "uint32",
+		Info: Info{Name: "cpu", Signature: "uint32 cpu",
 			Doc:     "The number of the CPU that runs the probe.",
 			Example: `kprobe:vfs_read { @[cpu] = count() }`},
-		Type:  always(types.Uint32),
-		Lower: func(l Lowering, _ *lang.Name) *ir.Value { return helper(l, asm.FnGetSmpProcessorId, ir.Invariant) },
+		Bare:  true,
+		Check: always(types.Uint32),
+		Lower: func(l Lowering, _ *lang.Call) *ir.Value { return helper(l, asm.FnGetSmpProcessorId, ir.Invariant) },
 	},
 	{
-		Info: Info{Name: "curtask", Signature: "struct task_struct *",
+		Info: Info{Name: "curtask", Signature: "struct task_struct *curtask",
 			Doc:     "The kernel's description of the current thread.",
 			Example: `kprobe:vfs_read { @[curtask->tgid] = count() }`},
-		Type: currentTaskType, Lower: lowerCurrentTask,
+		Check: currentTaskType, Lower: lowerCurrentTask, Bare: true,
 	},
 	{
-		Info: Info{Name: "probe", Signature: "probe name",
+		Info: Info{Name: "probe", Signature: "probe name probe",
 			Doc:     "The attach point that fired, as a script would write it.",
 			Example: `kprobe:vfs_read,kprobe:vfs_write { @[probe] = count() }`},
-		Type: always(types.Probe), Lower: lowerProbeName, ProbeName: true,
+		Check: always(types.Probe), Lower: lowerProbeName, Bare: true, ProbeName: true,
 	},
 	{
-		Info: Info{Name: "func", Signature: "function name",
+		Info: Info{Name: "func", Signature: "function name func",
 			Doc:     "The name of the traced function.",
 			Example: `kprobe:vfs_* { @[func] = count() }`},
-		Type: functionNameType, Lower: lowerProbeName, ProbeName: true,
+		Check: functionNameType, Lower: lowerProbeName, Bare: true, ProbeName: true,
 	},
 }
 
-var timeVariables = []*Variable{
+var timeVariables = []*Function{
 	{
-		Info: Info{Name: "nsecs", Signature: "uint64",
+		Info: Info{Name: "nsecs", Signature: "uint64 nsecs",
 			Doc:     "Nanoseconds of the monotonic clock, which starts at boot and stands still while the machine sleeps.",
 			Example: `kprobe:vfs_read { @start[tid] = nsecs }`},
-		Type:  always(types.Uint64),
-		Lower: func(l Lowering, _ *lang.Name) *ir.Value { return helper(l, asm.FnKtimeGetNs, ir.Reads) },
+		Bare:  true,
+		Check: always(types.Uint64),
+		Lower: func(l Lowering, _ *lang.Call) *ir.Value { return helper(l, asm.FnKtimeGetNs, ir.Reads) },
 	},
 	{
-		Info: Info{Name: "elapsed", Signature: "uint64",
+		Info: Info{Name: "elapsed", Signature: "uint64 elapsed",
 			Doc:     "Nanoseconds since ponytrace began to trace.",
 			Example: `interval:s:1 { printf("%d s\n", elapsed / 1s) }`},
-		Type: always(types.Uint64),
-		Lower: func(l Lowering, _ *lang.Name) *ir.Value {
+		Bare:  true,
+		Check: always(types.Uint64),
+		Lower: func(l Lowering, _ *lang.Call) *ir.Value {
 			now := helper(l, asm.FnKtimeGetNs, ir.Reads)
 			return l.IR().Binary(ir.Sub, now, l.Data(object.DataStart))
 		},
 	},
 }
 
-func upperHalf(id asm.BuiltinFunc) func(Lowering, *lang.Name) *ir.Value {
-	return func(l Lowering, _ *lang.Name) *ir.Value {
+func upperHalf(id asm.BuiltinFunc) func(Lowering, *lang.Call) *ir.Value {
+	return func(l Lowering, _ *lang.Call) *ir.Value {
 		return l.IR().Binary(ir.ShiftRight, helper(l, id, ir.Invariant), l.IR().Const(32))
 	}
 }
 
-func lowerHalf(id asm.BuiltinFunc) func(Lowering, *lang.Name) *ir.Value {
-	return func(l Lowering, _ *lang.Name) *ir.Value {
+func lowerHalf(id asm.BuiltinFunc) func(Lowering, *lang.Call) *ir.Value {
+	return func(l Lowering, _ *lang.Call) *ir.Value {
 		return l.IR().Extend(helper(l, id, ir.Invariant), 4, false)
 	}
 }
 
-func currentTaskType(c Checker, _ *lang.Name) *types.Type {
+func currentTaskType(c Checker, _ *lang.Call) *types.Type {
 	task, ok := c.Target().Struct("struct", "task_struct")
 	if !ok {
 		return types.NewPointer(nil)
@@ -117,14 +120,14 @@ func currentTaskType(c Checker, _ *lang.Name) *types.Type {
 }
 
 // lowerCurrentTask prefers bpf_get_current_task_btf (5.11), whose result can be loaded through directly.
-func lowerCurrentTask(l Lowering, _ *lang.Name) *ir.Value {
+func lowerCurrentTask(l Lowering, _ *lang.Call) *ir.Value {
 	if l.Target().Features.TaskPointer {
 		return helper(l, asm.FnGetCurrentTaskBtf, ir.Invariant)
 	}
 	return helper(l, asm.FnGetCurrentTask, ir.Invariant)
 }
 
-func functionNameType(c Checker, name *lang.Name) *types.Type {
+func functionNameType(c Checker, name *lang.Call) *types.Type {
 	if c.Scope().Symbols == 0 {
 		c.Errorf(name.Span, "func is not known here: a %s probe traces no function", c.Scope().Probe.Name)
 		return nil
@@ -134,7 +137,7 @@ func functionNameType(c Checker, name *lang.Name) *types.Type {
 
 // lowerProbeName gives a constant where the program has one attach point, else what the runtime
 // put into the attach cookie.
-func lowerProbeName(l Lowering, _ *lang.Name) *ir.Value {
+func lowerProbeName(l Lowering, _ *lang.Call) *ir.Value {
 	if n := l.Scope().ProbeName; n >= 0 {
 		return l.IR().Const(int64(n))
 	}
@@ -144,7 +147,7 @@ func lowerProbeName(l Lowering, _ *lang.Name) *ir.Value {
 // lowerComm asks for the name. From some kernel after 5.10 until 6.2 the helper left what follows the
 // name as it was, so that one name was several map keys.
 // https://git.kernel.org/linus/f3f213497797
-func lowerComm(l Lowering, to Place) {
+func lowerComm(l Lowering, _ *lang.Call, to Place) {
 	if version := l.Target().Version; version.AtLeast(5, 11) && !version.AtLeast(6, 2) {
 		width := 8
 		for to.Offset%width != 0 {

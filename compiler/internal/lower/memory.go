@@ -229,19 +229,25 @@ func (f *function) storeString(e lang.Expr, to builtin.Place, t *types.Type, pad
 
 // fills reports whether the expression writes every byte by itself.
 func (f *function) fills(e lang.Expr, t *types.Type) bool {
-	name, ok := e.(*lang.Name)
-	return ok && builtin.VariableNamed(name.Name).Fills && f.typeOf(e).Size == t.Size
+	call := f.called(e)
+	return call != nil && builtin.FunctionNamed(call.Name).Fills && f.typeOf(e).Size == t.Size
+}
+
+// called returns the call that an expression is, written with parentheses or without, or nil.
+func (f *function) called(e lang.Expr) *lang.Call {
+	if name, ok := e.(*lang.Name); ok {
+		return f.instance.Bare[name]
+	}
+	call, _ := e.(*lang.Call)
+	return call
 }
 
 func (f *function) into(e lang.Expr, to builtin.Place) {
-	switch e := e.(type) {
-	case *lang.Name:
-		builtin.VariableNamed(e.Name).Into(hooks{f}, to)
+	if call := f.called(e); call != nil {
+		builtin.FunctionNamed(call.Name).Into(hooks{f}, call, to)
 		return
-	case *lang.Call:
-		builtin.FunctionNamed(e.Name).Into(hooks{f}, e, to)
-		return
-	case *lang.Field:
+	}
+	if e, ok := e.(*lang.Field); ok {
 		if arguments, ok := f.typeOf(e.X).Origin.(*builtin.Arguments); ok {
 			argument, _ := arguments.Named(e.Name)
 			argument.Into(hooks{f}, to)

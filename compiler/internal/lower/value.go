@@ -16,7 +16,7 @@ func (f *function) value(e lang.Expr) *ir.Value {
 	}
 	switch e := lang.Unparen(e).(type) {
 	case *lang.Name:
-		return builtin.VariableNamed(e.Name).Lower(hooks{f}, e)
+		return f.value(f.instance.Bare[e])
 	case *lang.Variable:
 		return f.b.CellGet(f.cell(f.instance.Variables[e]))
 	case *lang.Map:

@@ -87,15 +87,24 @@ type clauseUse struct{ arguments, probeName bool }
 func usesOf(clause *lang.Clause) clauseUse {
 	var use clauseUse
 	lang.Walk(clause, func(node any) bool {
-		if name, ok := node.(*lang.Name); ok {
-			if v := builtin.VariableNamed(name.Name); v != nil {
-				use.arguments = use.arguments || v.Argument
-				use.probeName = use.probeName || v.ProbeName
-			}
+		if f := builtinOf(node); f != nil {
+			use.arguments = use.arguments || f.Argument
+			use.probeName = use.probeName || f.ProbeName
 		}
 		return true
 	})
 	return use
+}
+
+// builtinOf returns the entry that a node names, called or bare.
+func builtinOf(node any) *builtin.Function {
+	switch node := node.(type) {
+	case *lang.Name:
+		return builtin.FunctionNamed(node.Name)
+	case *lang.Call:
+		return builtin.FunctionNamed(node.Name)
+	}
+	return nil
 }
 
 // expansion is one clause's view of the checker while its probes are expanded.

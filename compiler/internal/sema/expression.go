@@ -75,8 +75,8 @@ func integerType(e *lang.Integer) *types.Type {
 }
 
 func (c *checker) name(e *lang.Name) *types.Type {
-	if v := builtin.VariableNamed(e.Name); v != nil {
-		return v.Type(hooks{c}, e)
+	if f := builtin.FunctionNamed(e.Name); f != nil && f.Bare {
+		return c.expression(c.instance.bare(e))
 	}
 	if e.Name == "true" || e.Name == "false" {
 		return types.Boolean

@@ -53,9 +53,20 @@ type Instance struct {
 	Site      *builtin.Site
 	Types     map[lang.Expr]*types.Type
 	Variables map[*lang.Variable]*Variable // every mention of a variable
+	Bare      map[*lang.Name]*lang.Call    // the calls that bare words stand for
 	declared  map[*lang.Variable]*Variable // by the first assignment
 	scope     *scope
 	called    *lang.Call // the call that is the statement being checked
+}
+
+// bare returns the call that a word such as pid stands for, always the same one.
+func (i *Instance) bare(name *lang.Name) *lang.Call {
+	call := i.Bare[name]
+	if call == nil {
+		call = &lang.Call{Name: name.Name, NameSpan: name.Span, Span: name.Span}
+		i.Bare[name] = call
+	}
+	return call
 }
 
 // Variable is a `$x` in its scope.
@@ -186,6 +197,9 @@ func (c *checker) checkInstance(instance *Instance) {
 	c.instance = instance
 	instance.Types = map[lang.Expr]*types.Type{}
 	instance.Variables = map[*lang.Variable]*Variable{}
+	if instance.Bare == nil {
+		instance.Bare = map[*lang.Name]*lang.Call{}
+	}
 	if instance.declared == nil {
 		instance.declared = map[*lang.Variable]*Variable{}
 	}
