@@ -33,6 +33,30 @@ var settingList = []*Setting{
 		Apply:   func(s *Settings, value string) error { return boolean(value, &s.PrintMapsOnExit) },
 	},
 	{
+		Info: Info{Name: "sort_by", Signature: "string",
+			Doc:     "The order in which print() and printa() show a map: value (the largest last; maps whose values are no numbers go by key) or key.",
+			Example: `config = { sort_by = "key" } kprobe:vfs_read { @[pid] = count() }`},
+		Default: "value",
+		Apply: func(s *Settings, value string) error {
+			s.SortBy = value
+			return oneOf(value, "value", "key")
+		},
+	},
+	{
+		Info: Info{Name: "max_cat_bytes", Signature: "int",
+			Doc:     "How many bytes cat() prints of a file at most.",
+			Example: `config = { max_cat_bytes = 4096 } BEGIN { printf("set\n") }`},
+		Default: "10240",
+		Apply:   func(s *Settings, value string) error { return number(value, 1, 1<<20, &s.MaxCatBytes) },
+	},
+	{
+		Info: Info{Name: "str_trunc_trailer", Signature: "string",
+			Doc:     "What ends a string that was cut; empty for nothing.",
+			Example: `config = { str_trunc_trailer = "~" } kprobe:vfs_read { @[str(arg1)] = count() }`},
+		Default: "..",
+		Apply:   func(s *Settings, value string) error { s.StringTrailer = value; return nil },
+	},
+	{
 		Info: Info{Name: "max_strlen", Signature: "int",
 			Doc:     "The longest string in bytes that str() reads, the ending zero included. Before Linux 5.11, whose keys have 512 bytes at most, the default is 256.",
 			Example: `config = { max_strlen = 200 } kprobe:vfs_read { @[str(arg1)] = count() }`},

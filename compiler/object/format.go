@@ -97,13 +97,16 @@ func number(format string, at int) (n, end int) {
 	return n, at
 }
 
-// Accepts reports whether the conversion can print values of the type.
+// Accepts reports whether the conversion can print values of the type: %s prints all of them, %r the bytes of memory, and
+// the others the number of what has one.
 func (c Conversion) Accepts(t *types.Type) bool {
-	switch c.Verb {
-	case 's':
-		return t.Kind == types.String || t.Kind == types.Enum || t.Kind == types.Bool || t.Kind == types.KernelSymbol || t.Kind == types.ProbeName
-	case 'r':
-		return t.Kind == types.Buffer
+	switch {
+	case t.Kind == types.None || t.Aggregation():
+		return false
+	case c.Verb == 's':
+		return true
+	case c.Verb == 'r':
+		return t.Kind == types.Buffer || t.Kind == types.String || t.Kind == types.Array && t.Elem.Kind == types.Int && t.Elem.Size == 1
 	}
-	return t.Scalar()
+	return t.Scalar() && t.Kind != types.ProbeName
 }

@@ -197,6 +197,9 @@ type Settings struct {
 	HistUnit        string // the heading of the label column where the style has one ("kbytes")
 	PrintMapsOnExit bool
 	RingBufferPages int
+	MaxCatBytes     int    // what cat() prints of a file at most
+	SortBy          string // "value" (where values are numbers, else the key) or "key"
+	StringTrailer   string // ends a string that was cut
 }
 
 var mechanismNames = [...]string{

@@ -220,8 +220,11 @@ func (t *Type) Integer() bool { return t.Kind == Int || t.Kind == Bool || t.Kind
 // Aggregation reports whether the type is that of count() and its family.
 func (t *Type) Aggregation() bool { return t.Kind >= Count }
 
-// The number of buckets of a Hist: one below zero, one for zero, one for each power of two up to 1<<63.
+// HistBuckets is the number of buckets of a Hist of 0 Bits: one below zero, one for zero, one for each power of two up to 1<<63.
 const HistBuckets = 66
+
+// HistBucketsOf returns the number of buckets of a Hist whose powers of two are split in 1<<bits parts.
+func HistBucketsOf(bits int) int { return (65-bits)<<bits + 1 }
 
 // Words returns the number of 64-bit words of an aggregation. They are, in order:
 //
@@ -229,7 +232,7 @@ const HistBuckets = 66
 //	sum         total, set
 //	avg, stats  total, n
 //	min, max    value, set
-//	hist        bucket 0: v < 0; 1: v == 0; i >= 2: [1<<(i-2), 1<<(i-1))
+//	hist        bucket 0: v < 0; i >= 1: from HistLow(i, Bits) to below HistLow(i+1, Bits)
 //	lhist       bucket 0: v < low; i: [low+(i-1)*step, low+i*step); last: v >= high
 //	tseries     for each of Count intervals: its number since the epoch of nsecs plus 1 (0: never used), then the
 //	            words of Elem, or (value, nsecs of the value) when Elem is an Int
@@ -242,7 +245,7 @@ func (t *Type) Words() int {
 	case Sum, Avg, Stats, Min, Max:
 		return 2
 	case Hist:
-		return HistBuckets
+		return HistBucketsOf(t.Bits)
 	case LinearHist:
 		return t.LinearBuckets() + 2
 	case TimeSeries:
@@ -251,12 +254,36 @@ func (t *Type) Words() int {
 	return 0
 }
 
+// HistLow returns the smallest value of bucket i >= 1 of a Hist. Values below 1<<bits have a bucket each; from there on each
+// power of two has 1<<bits buckets. With 0 bits the buckets begin at 0, 1, 2, 4, 8, ...
+func HistLow(i, bits int) uint64 {
+	i--
+	parts := 1 << bits
+	if i < parts {
+		return uint64(i)
+	}
+	return uint64(parts+i&(parts-1)) << (i>>bits - 1)
+}
+
 // LinearBuckets returns the number of buckets between Low and High.
 func (t *Type) LinearBuckets() int { return int((t.High - t.Low + t.Step - 1) / t.Step) }
 
 // NewAggregation returns an aggregation of the kind over values of the given signedness.
 func NewAggregation(kind Kind, signed bool) *Type {
 	t := &Type{Kind: kind, Signed: signed}
+	t.Size = t.Words() * 8
+	return t
+}
+
+// NewHist returns the type of hist(v, bits).
+func NewHist(signed bool, bits int) *Type {
+	return &Type{Kind: Hist, Signed: signed, Bits: bits, Size: 8 * HistBucketsOf(bits)}
+}
+
+// NewTimeSeries returns the type of tseries(v, step, count) over intervals of step nanoseconds: elem is an aggregation, or an
+// integer of 64 bits for the last value of each.
+func NewTimeSeries(elem *Type, step int64, count int) *Type {
+	t := &Type{Kind: TimeSeries, Signed: elem.Signed, Elem: elem, Step: step, Count: count}
 	t.Size = t.Words() * 8
 	return t
 }
