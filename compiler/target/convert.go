@@ -22,7 +22,7 @@ func convertAt(from btf.Type, depth int) *types.Type {
 	case *btf.Float:
 		return opaque(t.Name, int(t.Size))
 	case *btf.Enum:
-		return enum(t)
+		return enum(t, nameOf(t, from))
 	case *btf.Pointer:
 		return pointer(t, depth+1)
 	case *btf.Array:
@@ -37,7 +37,7 @@ func convertAt(from btf.Type, depth int) *types.Type {
 	return nil
 }
 
-// nameOf returns the tag, or else the typedef through which an untagged struct is known (kuid_t).
+// nameOf returns the tag, or else the typedef through which an untagged struct or enum is known (kuid_t).
 func nameOf(bare, from btf.Type) string {
 	for range maxDepth {
 		d, ok := from.(*btf.Typedef)
@@ -84,12 +84,12 @@ func integer(t *btf.Int) *types.Type {
 	return types.NewInt(int(t.Size), t.Encoding == btf.Signed || t.Name == "char")
 }
 
-func enum(t *btf.Enum) *types.Type {
+func enum(t *btf.Enum, name string) *types.Type {
 	values := make([]types.EnumValue, len(t.Values))
 	for i, v := range t.Values {
 		values[i] = types.EnumValue{Name: v.Name, Value: int64(v.Value)}
 	}
-	return &types.Type{Kind: types.Enum, Name: t.Name, Size: int(t.Size), Signed: t.Signed, Values: values}
+	return &types.Type{Kind: types.Enum, Name: name, Size: int(t.Size), Signed: t.Signed, Values: values}
 }
 
 // opaque describes a value that nothing but its size is known of: floats, 128-bit integers.

@@ -9,61 +9,79 @@ import (
 
 // Struct finds a type by name. The tag is "struct", "union", "enum", or empty for a typedef or a C integer type.
 func (t *Target) Struct(tag, name string) (*types.Type, bool) {
-	if tag != "" {
-		return t.tagged(tag, name)
-	}
-	name = strings.Join(strings.Fields(name), " ")
-	if builtin, ok := cTypes[name]; ok {
-		return builtin, true
-	}
-	if canonical, ok := integerName(name); ok {
-		return cTypes[canonical], true
-	}
-	return t.typedef(name)
-}
-
-func (t *Target) tagged(tag, name string) (*types.Type, bool) {
-	var found btf.Type
-	t.eachNamed(name, func(candidate btf.Type) bool {
-		if tagOf(candidate) != tag {
-			return true
+	if tag == "" && t.script.named("typedef", name) == nil {
+		if builtin, ok := cTypes[canonical(name)]; ok {
+			return builtin, true
 		}
-		found = candidate
-		return false
-	})
-	converted := convert(found)
+	}
+	converted := convert(t.find(tag, name))
 	return converted, converted != nil
 }
 
-func (t *Target) typedef(name string) (*types.Type, bool) {
-	var found btf.Type
+// find returns the type that a name stands for, or nil: the script's, one of C, or the kernel's.
+func (t *Target) find(tag, name string) (found btf.Type) {
+	if tag == "" && t.script.named("typedef", name) == nil {
+		if known := cType(name); known != nil {
+			return known
+		}
+	}
 	t.eachNamed(name, func(candidate btf.Type) bool {
-		switch candidate.(type) {
-		case *btf.Typedef, *btf.Int, *btf.Float:
+		if fits(candidate, tag) {
 			found = candidate
-			return false
 		}
-		return true
+		return found == nil
 	})
-	converted := convert(found)
-	return converted, converted != nil
+	return found
 }
 
-// eachNamed calls visit for the types of vmlinux with the name until it returns false.
+// fits reports whether a type of the right name is what the tag asks for.
+func fits(candidate btf.Type, tag string) bool {
+	if tag != "" {
+		return tagOf(candidate) == tag
+	}
+	switch candidate.(type) {
+	case *btf.Typedef, *btf.Int, *btf.Float:
+		return true
+	}
+	return false
+}
+
+// cType describes a type of cTypes as the kernel would, or returns nil.
+func cType(name string) btf.Type {
+	name = canonical(name)
+	builtin, ok := cTypes[name]
+	switch {
+	case !ok:
+		return nil
+	case builtin.Kind == types.None:
+		return &btf.Void{}
+	case builtin.Kind == types.Bool:
+		return &btf.Int{Name: name, Size: 1, Encoding: btf.Bool}
+	case builtin.Kind == types.Struct:
+		return &btf.Float{Name: name, Size: uint32(builtin.Size)}
+	case builtin.Signed:
+		return &btf.Int{Name: name, Size: uint32(builtin.Size), Encoding: btf.Signed}
+	}
+	return &btf.Int{Name: name, Size: uint32(builtin.Size)}
+}
+
+// eachNamed calls visit for the types of the name, those of the script first, until it returns false.
 func (t *Target) eachNamed(name string, visit func(btf.Type) bool) {
-	spec := t.spec()
-	if spec == nil || name == "" {
-		return
-	}
-	candidates, err := spec.AnyTypesByName(name)
-	if err != nil {
-		return
-	}
-	for _, candidate := range candidates {
+	for _, candidate := range append(t.script.all(name), t.kernelTypes(name)...) {
 		if !visit(candidate) {
 			return
 		}
 	}
+}
+
+// kernelTypes returns the types of vmlinux with the name.
+func (t *Target) kernelTypes(name string) []btf.Type {
+	spec := t.spec()
+	if spec == nil || name == "" {
+		return nil
+	}
+	candidates, _ := spec.AnyTypesByName(name)
+	return candidates
 }
 
 // tagOf returns the C keyword that names of the type's kind follow.
@@ -75,6 +93,8 @@ func tagOf(t btf.Type) string {
 		return "union"
 	case *btf.Enum:
 		return "enum"
+	case *btf.Typedef:
+		return "typedef"
 	}
 	return ""
 }
@@ -103,30 +123,43 @@ var cTypes = map[string]*types.Type{
 	"__u8": uint8Type, "__u16": uint16Type, "__u32": types.Uint32, "__u64": types.Uint64,
 	"size_t": types.Uint64, "ssize_t": types.Int64, "intptr_t": types.Int64, "uintptr_t": types.Uint64,
 	"pid_t": types.Int32, "uid_t": types.Uint32, "gid_t": types.Uint32,
+
+	"float": opaque("float", 4), "double": opaque("double", 8), "long double": opaque("long double", 16),
+	"__int128": opaque("__int128", 16), "unsigned __int128": opaque("unsigned __int128", 16),
 }
 
-// integerName reduces "long unsigned int", "unsigned", "signed long long" and the like to the names of cTypes.
-func integerName(name string) (string, bool) {
+// canonical reduces "long unsigned int", "unsigned", "signed long long" and the like to the names of cTypes.
+func canonical(name string) string {
+	words := strings.Fields(name)
 	count := map[string]int{}
-	for _, word := range strings.Fields(name) {
+	for _, word := range words {
 		switch word {
 		case "unsigned", "signed", "int", "short", "long", "char":
 			count[word]++
 		default:
-			return "", false
+			return strings.Join(words, " ")
 		}
 	}
-	if len(count) == 0 || count["unsigned"] > 0 && count["signed"] > 0 || count["char"] > 0 && count["int"] > 0 {
-		return "", false
+	if count["unsigned"] > 0 && count["signed"] > 0 || count["char"] > 0 && count["int"] > 0 {
+		return ""
 	}
+	return integerName(count)
+}
+
+func integerName(count map[string]int) string {
 	base := "int"
 	for _, size := range []string{"char", "short", "long"} {
 		if count[size] > 0 {
 			base = size
 		}
 	}
-	if count["unsigned"] > 0 {
-		base = "unsigned " + base
+	switch {
+	case len(count) == 0:
+		return ""
+	case count["unsigned"] > 0:
+		return "unsigned " + base
+	case count["signed"] > 0 && base == "char":
+		return "signed char"
 	}
-	return base, true
+	return base
 }

@@ -113,6 +113,7 @@ type functionList struct {
 }
 
 func (t *Target) functionList() functionList {
+	t = t.kernel()
 	return t.functions.get(func() functionList {
 		if t.Sources.Functions == nil {
 			return functionList{}
@@ -143,6 +144,7 @@ func newFunctionList(lines []string) functionList {
 // traceable, which is wrong for a few thousand functions that only attaching finds out (inlined, notrace,
 // freed after boot). For functions of the tables of renames it matters, and there the list decides.
 func (t *Target) Traceable(name string) bool {
+	t = t.kernel()
 	if t.listed.Load() {
 		return t.inList(name) || t.aliased(name)
 	}

@@ -51,11 +51,7 @@ func (t *Target) definition(of *types.Type) []btf.Member {
 	if of.Union {
 		tag = "union"
 	}
-	full, ok := t.tagged(tag, of.Name)
-	if !ok {
-		return nil
-	}
-	return membersOf(full.Origin)
+	return membersOf(t.find(tag, of.Name))
 }
 
 // membersOf returns the members of a BTF struct or union, nil for all else.

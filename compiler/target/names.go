@@ -39,10 +39,11 @@ func (t *Target) Nearest(name string) []string { return nearest(t.functionList()
 
 // NearestType returns at most 3 names of structs, unions, enums and typedefs like the given one.
 func (t *Target) NearestType(name string) []string {
-	return nearest(t.typeNames(), name)
+	return nearest(append(t.script.names(), t.typeNames()...), name)
 }
 
 func (t *Target) typeNames() []string {
+	t = t.kernel()
 	return t.names.get(func() []string {
 		raw := t.rawTypes()
 		if raw == nil {
@@ -64,4 +65,16 @@ func nearest(names []string, wanted string) []string {
 		}
 	}
 	return best.names()
+}
+
+// suggestion words a hint at names that look alike; it is empty without any.
+func suggestion(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	last := len(names) - 1
+	if last == 0 {
+		return "did you mean " + names[0] + "?"
+	}
+	return "did you mean " + strings.Join(names[:last], ", ") + " or " + names[last] + "?"
 }

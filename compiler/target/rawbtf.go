@@ -58,6 +58,7 @@ func newRawBTF(data []byte) (*rawBTF, error) {
 }
 
 func (t *Target) rawTypes() *rawBTF {
+	t = t.kernel()
 	return t.raw.get(func() *rawBTF {
 		if t.Sources.RawBTF == nil {
 			return nil
@@ -223,8 +224,11 @@ func (r *rawBTF) enumValue(t rawType, name uint32) (int64, bool) {
 	return 0, false
 }
 
-// Constant returns the value of a named constant: one of the table, or of an enum of the kernel.
+// Constant returns the value of a named constant: one of the script's enums, of the table, or of an enum of the kernel.
 func (t *Target) Constant(name string) (value int64, typ *types.Type, ok bool) {
+	if own, ok := t.script.constant(name); ok {
+		return own.value, convert(own.of), true
+	}
 	if value, ok := t.tableConstant(name); ok {
 		return value, types.Int64, true
 	}
@@ -243,7 +247,7 @@ func (t *Target) enumType(id btf.TypeID) *types.Type {
 	if spec := t.spec(); spec != nil {
 		if found, err := spec.TypeByID(id); err == nil {
 			if e, ok := found.(*btf.Enum); ok {
-				return enum(e)
+				return enum(e, e.Name)
 			}
 		}
 	}

@@ -14,6 +14,7 @@
 //	functions    Function, Traceable, MatchFunctions    function.go, names.go
 //	             Successor, TracepointFor               renames.go
 //	types        Struct, Member, MemberNames            ctypes.go, convert.go, member.go
+//	             Define, Named                          define.go, layout.go, named.go
 //	constants    Constant                               constants.go, rawbtf.go
 //	tracepoints  Tracepoint, RawTracepoint              tracepoint.go, format.go
 //	the machine  Features, Registers                    features.go, registers.go
@@ -98,6 +99,18 @@ type Target struct {
 	mu      sync.Mutex
 	modules map[string]*btf.Spec
 	problem error
+
+	// Of a Target that Define made: the one that knows the kernel, and the types of the script.
+	base   *Target
+	script *definitions
+}
+
+// kernel returns the Target that asks the sources: all that were made of it share its answers.
+func (t *Target) kernel() *Target {
+	if t.base != nil {
+		return t.base
+	}
+	return t
 }
 
 // Sources fetch what is too large to fetch unasked. A nil source has nothing to offer.
@@ -120,12 +133,14 @@ type Sources struct {
 
 // Problem returns the first failure of a source, or nil.
 func (t *Target) Problem() error {
+	t = t.kernel()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.problem
 }
 
 func (t *Target) note(what string, err error) {
+	t = t.kernel()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.problem == nil && err != nil {
@@ -146,6 +161,7 @@ func (m *memo[T]) get(compute func() T) T {
 
 // spec returns the kernel's types, or nil when the kernel does not describe them.
 func (t *Target) spec() *btf.Spec {
+	t = t.kernel()
 	return t.types.get(func() *btf.Spec {
 		if t.Sources.BTF == nil {
 			return nil
@@ -161,6 +177,7 @@ func (t *Target) moduleSpec(module string) *btf.Spec {
 	if module == "" {
 		return t.spec()
 	}
+	t = t.kernel()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	spec, known := t.modules[module]

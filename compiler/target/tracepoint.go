@@ -57,6 +57,7 @@ func (t *Target) Tracepoint(category, name string) (*Tracepoint, error) {
 
 // tracepoints lists "category:name", sorted.
 func (t *Target) tracepoints() []string {
+	t = t.kernel()
 	return t.points.get(func() []string {
 		if t.Sources.Tracepoints == nil {
 			return nil
