@@ -65,8 +65,25 @@ func (d *dumper) statement(depth int, statement Statement) {
 		d.line(depth, string(s.Op), expression(s.Target), expression(s.Value))
 	case *ExprStatement:
 		d.line(depth, "do", expression(s.X))
+	case *Let:
+		d.line(depth, words("let", s.Variable, s.Type, s.Value)...)
+	case *Discard:
+		d.line(depth, "discard", expression(s.Value))
+	case *While:
+		d.line(depth, "while", expression(s.Cond))
+		d.block(depth+1, s.Body)
+	case *For:
+		d.line(depth, words("for", s.Variable, s.Low, s.High, s.Map)...)
+		d.block(depth+1, s.Body)
+	case *Unroll:
+		d.line(depth, "unroll", expression(s.Count))
+		d.block(depth+1, s.Body)
+	case *Break:
+		d.line(depth, "break")
+	case *Continue:
+		d.line(depth, "continue")
 	case *Return:
-		d.line(depth, "return")
+		d.line(depth, words("return", s.Value)...)
 	case *Block:
 		d.block(depth, s)
 	case *If:
@@ -86,6 +103,26 @@ func (d *dumper) ifStatement(depth int, s *If) {
 		d.line(depth, "else")
 		d.statement(depth+1, s.Else)
 	}
+}
+
+// words is the head and the nodes that are there.
+func words(head string, nodes ...any) []string {
+	list := []string{head}
+	for _, node := range nodes {
+		switch n := node.(type) {
+		case *TypeName:
+			if n != nil {
+				list = append(list, strconv.Quote(n.String()))
+			}
+		case *Map:
+			if n != nil {
+				list = append(list, expression(n))
+			}
+		case Expr:
+			list = append(list, expression(n))
+		}
+	}
+	return list
 }
 
 func expression(x Expr) string {
@@ -128,6 +165,8 @@ func expression(x Expr) string {
 		return group("cast "+strconv.Quote(x.Type.String()), x.X)
 	case *Tuple:
 		return group("tuple", x.Elems...)
+	case *TypeExpr:
+		return group("type " + strconv.Quote(x.Type.String()))
 	case *Paren:
 		return group("paren", x.X)
 	}
@@ -175,6 +214,9 @@ func (t *TypeName) String() string {
 		b.WriteString(t.Tag + " ")
 	}
 	b.WriteString(t.Name)
+	if t.Of != nil {
+		b.WriteString("typeof(" + code(t.Of) + ")")
+	}
 	if t.Pointers > 0 {
 		b.WriteString(" " + strings.Repeat("*", t.Pointers))
 	}

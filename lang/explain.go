@@ -23,6 +23,9 @@ func (p *parser) unexpected(token *lexer.Token) Diagnostic {
 	if d, found := p.missing(before, token); found {
 		return d
 	}
+	if token.Type == operatorToken && token.Value == ".." {
+		return p.diagnostic(token, "a range stands only in a for", "write for ($i : 0..10) { ... }")
+	}
 	return p.diagnostic(token, "unexpected "+describe(token), "")
 }
 
@@ -30,17 +33,22 @@ func (p *parser) unexpected(token *lexer.Token) Diagnostic {
 func (p *parser) missing(before, token *lexer.Token) (d Diagnostic, found bool) {
 	gap := p.gap(token)
 	switch {
-	case before.Type == returnToken:
-		return p.diagnostic(token, "return has no value", "write return;"), true
 	case before.Type == elseToken:
 		return Diagnostic{Span: gap, Message: "expected { or if after else"}, true
-	case before.Type == ifToken:
-		return Diagnostic{Span: gap, Message: "expected a condition after if"}, true
+	case headNames[before.Type] != "":
+		return Diagnostic{Span: gap, Message: fmt.Sprintf("expected a %s after %s", headNames[before.Type], before.Value)}, true
 	case wantsOperand(before):
 		message := fmt.Sprintf("expected a value after %s", before.Value)
 		return Diagnostic{Span: gap, Message: message, Hint: operandHint(before, token)}, true
 	}
 	return d, false
+}
+
+// headNames is what follows the keyword of a statement with a block.
+var headNames = map[lexer.TokenType]string{
+	ifToken:     "condition",
+	whileToken:  "condition",
+	unrollToken: "number of rounds",
 }
 
 func operandHint(before, token *lexer.Token) string {

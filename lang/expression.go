@@ -121,11 +121,13 @@ func (p *parser) field(x Expr, op *lexer.Token) Expr {
 	p.noDTraceVariable(x, op)
 	name := p.lex.Peek()
 	switch name.Type {
-	case wordToken, ifToken, elseToken, returnToken:
+	case wordToken:
 	case integerToken:
 		p.tupleIndex(name)
 	default:
-		p.fail(p.gap(name), fmt.Sprintf("expected a field name after %s", op.Value), "")
+		if _, keyword := keywords[name.Value]; !keyword {
+			p.fail(p.gap(name), fmt.Sprintf("expected a field name after %s", op.Value), "")
+		}
 	}
 	span := p.tokenSpan(p.lex.Next())
 	return &Field{X: x, Name: name.Value, NameSpan: span, Arrow: op.Value == "->", Span: x.Range().To(span)}
@@ -154,8 +156,7 @@ func (p *parser) primary() Expr {
 	case stringToken:
 		return p.stringLiteral(token)
 	case variableToken:
-		p.lex.Next()
-		return &Variable{Name: token.Value[1:], Span: p.tokenSpan(token)}
+		return p.variable(p.lex.Next())
 	case positionalToken:
 		return p.positional(token)
 	case countToken:
@@ -172,13 +173,17 @@ func (p *parser) primary() Expr {
 	return nil
 }
 
+func (p *parser) variable(token *lexer.Token) *Variable {
+	return &Variable{Name: token.Value[1:], Span: p.tokenSpan(token)}
+}
+
 func (p *parser) nameOrCall() Expr {
 	name := p.lex.Next()
 	span := p.tokenSpan(name)
 	if !p.at("(") {
 		return &Name{Name: name.Value, Span: span}
 	}
-	args, end := p.list(p.lex.Next(), ")")
+	args, end := p.list(p.lex.Next(), ")", p.typeOrValue)
 	return &Call{Name: name.Value, NameSpan: span, Args: args, Span: span.To(end)}
 }
 
@@ -189,7 +194,7 @@ func (p *parser) mapAccess() Expr {
 		return m
 	}
 	open := p.lex.Next()
-	keys, end := p.list(open, "]")
+	keys, end := p.list(open, "]", p.expression)
 	if len(keys) == 0 {
 		p.fail(p.tokenSpan(open).To(end), "a map needs a key between [ and ]", "")
 	}
@@ -213,7 +218,7 @@ func (p *parser) parenthesis() Expr {
 		x := p.unary()
 		return &Cast{Type: typeName, X: x, Span: p.tokenSpan(open).To(x.Range())}
 	}
-	elems, end := p.list(open, ")")
+	elems, end := p.list(open, ")", p.expression)
 	span := p.tokenSpan(open).To(end)
 	switch len(elems) {
 	case 0:
@@ -224,14 +229,14 @@ func (p *parser) parenthesis() Expr {
 	return &Tuple{Elems: elems, Span: span}
 }
 
-// list is `expression, ...` up to the closing bracket, whose span it returns too.
-func (p *parser) list(open *lexer.Token, closer string) ([]Expr, Span) {
+// list is `element, ...` up to the closing bracket, whose span it returns too.
+func (p *parser) list(open *lexer.Token, closer string, element func() Expr) ([]Expr, Span) {
 	var list []Expr
 	if p.at(closer) {
 		return nil, p.tokenSpan(p.lex.Next())
 	}
 	for {
-		list = append(list, p.expression())
+		list = append(list, element())
 		if p.lex.Peek().Type != commaToken {
 			return list, p.close(open, closer)
 		}

@@ -364,8 +364,6 @@ func inlineStatement(statement Statement) string {
 		return code(s.Target) + " " + string(s.Op) + " " + code(s.Value)
 	case *ExprStatement:
 		return code(s.X)
-	case *Return:
-		return "return"
 	case *Block:
 		return inlineBlock(s)
 	case *If:
@@ -375,7 +373,7 @@ func inlineStatement(statement Statement) string {
 		}
 		return text
 	}
-	return ""
+	return statement.Range().Text()
 }
 
 // code is an expression in the style: literals as they were written, one space around infix operators.

@@ -46,11 +46,16 @@ type (
 	}
 
 	statementRule struct {
-		If     *ifRule      `parser:"  @@"`
-		Return *lexer.Token `parser:"| @Return Semicolon"`
+		Simple Statement    `parser:"  @@"`
+		If     *ifRule      `parser:"| @@"`
+		Loop   *loopRule    `parser:"| @@"`
 		Block  *blockRule   `parser:"| @@"`
 		Empty  *lexer.Token `parser:"| @Semicolon"`
-		Simple Statement    `parser:"| @@"`
+	}
+
+	loopRule struct {
+		Head loopHead   `parser:"@@"`
+		Body *blockRule `parser:"@@"`
 	}
 
 	ifRule struct {
@@ -75,6 +80,7 @@ type (
 	predicate    interface{ Expr }
 	parameter    interface{ Expr }
 	condition    interface{ Expr }
+	loopHead     interface{ loop(*Block) Statement }
 )
 
 // newGrammar builds the rules over p's functions. With a lookahead of 0 a branch that took one
@@ -87,6 +93,7 @@ func newGrammar(p *parser) *participle.Parser[sectionRule] {
 		participle.ParseTypeWith(entry[predicate](p, p.predicate)),
 		participle.ParseTypeWith(entry[parameter](p, p.parameter)),
 		participle.ParseTypeWith(entry[condition](p, p.condition)),
+		participle.ParseTypeWith(entry[loopHead](p, p.loopHead)),
 		participle.ParseTypeWith(entry[Statement](p, p.simpleStatement)),
 	)
 }
@@ -149,8 +156,8 @@ func (p *parser) statement(rule *statementRule) Statement {
 	switch {
 	case rule.If != nil:
 		return p.ifStatement(rule.If)
-	case rule.Return != nil:
-		return &Return{Span: p.tokenSpan(rule.Return)}
+	case rule.Loop != nil:
+		return rule.Loop.Head.loop(p.block(rule.Loop.Body))
 	case rule.Block != nil:
 		return p.block(rule.Block)
 	case rule.Empty != nil:

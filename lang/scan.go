@@ -40,8 +40,10 @@ type section struct {
 
 // bracket is an open `{`, `<`, `(`, `[` or, for a predicate, `/`.
 type bracket struct {
-	kind byte
-	at   int
+	kind      byte
+	at        int
+	token     int // the index of its token
+	questions int // that waited when it was opened
 }
 
 func scan(source *Source) *scanner {
@@ -246,7 +248,6 @@ func (s *scanner) openBrace() {
 		return
 	}
 	s.open(blockOpenToken)
-	s.questions = 0
 }
 
 func (s *scanner) closeBrace() {
@@ -284,13 +285,13 @@ func (s *scanner) unwind() {
 // closeBlock ends the last statement with a semicolon of no width when it has none of its own.
 func (s *scanner) closeBlock() {
 	switch last := s.tokens[len(s.tokens)-1]; last.Type {
-	case semicolonToken, blockOpenToken, blockCloseToken:
+	case semicolonToken, blockOpenToken:
 	default:
 		end := last.Pos.Offset + len(last.Value)
 		s.tokens = append(s.tokens, lexer.Token{Type: semicolonToken, Pos: lexer.Position{Offset: end}})
 	}
+	s.questions = s.brackets[len(s.brackets)-1].questions
 	s.brackets = s.brackets[:len(s.brackets)-1]
-	s.questions = 0
 	s.take(blockCloseToken, 1)
 }
 
@@ -319,7 +320,7 @@ var operators = [256][]string{
 	'?': {"?"},
 	':': {":"},
 	',': {","},
-	'.': {"."},
+	'.': {"..", "."},
 }
 
 func (s *scanner) operator() {
@@ -379,7 +380,10 @@ func (s *scanner) open(kind lexer.TokenType) {
 	if len(s.brackets) == maxNesting {
 		s.fail(s.pos, s.pos+1, fmt.Sprintf("more than %d brackets are open here", maxNesting), "")
 	}
-	s.brackets = append(s.brackets, bracket{s.peek(), s.pos})
+	s.brackets = append(s.brackets, bracket{s.peek(), s.pos, len(s.tokens), s.questions})
+	if kind == blockOpenToken {
+		s.questions = 0
+	}
 	s.take(kind, 1)
 }
 

@@ -265,6 +265,10 @@ func (s *scanner) reportUnclosed() {
 	switch top.kind {
 	case '/':
 		message, hint = "this predicate is never closed", "missing / before the block"
+	case '(':
+		if top.token > 0 && s.tokens[top.token-1].Type == forToken && s.peek() == ';' {
+			message, hint = "a for goes over a range or a map", forHint
+		}
 	case '<':
 		hint = "missing >; inside ( ), [ ] and { } a > compares, and >> shifts"
 	}

@@ -2,13 +2,24 @@ package lang
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/alecthomas/participle/v2/lexer"
 )
 
-// simpleStatement is `target op value;` or `expression;`.
+// simpleStatement is a statement that ends with a semicolon.
 func (p *parser) simpleStatement() Statement {
+	switch token := p.lex.Peek(); token.Type {
+	case letToken:
+		return p.let(p.lex.Next())
+	case returnToken:
+		return p.returnStatement(p.lex.Next())
+	case breakToken:
+		return &Break{Span: p.jump(p.lex.Next())}
+	case continueToken:
+		return &Continue{Span: p.jump(p.lex.Next())}
+	}
 	if !p.startsOperand() {
 		return nil
 	}
@@ -20,18 +31,72 @@ func (p *parser) simpleStatement() Statement {
 	return &ExprStatement{X: x, Span: x.Range()}
 }
 
+// let is `let $x`, with or without a type and a value.
+func (p *parser) let(keyword *lexer.Token) Statement {
+	token := p.lex.Peek()
+	switch token.Type {
+	case variableToken:
+	case mapToken:
+		p.fail(p.tokenSpan(keyword).To(p.tokenSpan(token)), "a map is declared outside of the blocks", "maps need no let: assign to "+token.Value)
+	default:
+		p.fail(p.gap(token), "expected a $variable after let", "write let $x = value; or let $x : type;")
+	}
+	variable := p.variable(p.lex.Next())
+	s := &Let{Variable: variable, Span: p.tokenSpan(keyword).To(variable.Span)}
+	if p.lex.Peek().Type == colonToken {
+		p.lex.Next()
+		s.Type = p.requiredType()
+		s.Span = s.Span.To(s.Type.Span)
+	}
+	if token := p.lex.Peek(); token.Type == assignToken {
+		p.plainAssign(token)
+		s.Value = p.assigned()
+		s.Span = s.Span.To(s.Value.Range())
+	}
+	p.endStatement(nil)
+	return s
+}
+
+// plainAssign takes the = of a declaration.
+func (p *parser) plainAssign(op *lexer.Token) {
+	if op.Value != "=" {
+		p.fail(p.tokenSpan(op), fmt.Sprintf("%s changes a value that is there, and let declares a new one", op.Value), "write =")
+	}
+	p.lex.Next()
+}
+
+func (p *parser) returnStatement(keyword *lexer.Token) Statement {
+	s := &Return{Span: p.tokenSpan(keyword)}
+	if p.lex.Peek().Type != semicolonToken {
+		s.Value = p.expression()
+		s.Span = s.Span.To(s.Value.Range())
+	}
+	p.endStatement(s.Value)
+	return s
+}
+
+// jump ends a break or continue and returns its span.
+func (p *parser) jump(keyword *lexer.Token) Span {
+	p.endStatement(nil)
+	return p.tokenSpan(keyword)
+}
+
+// assignment is `target op value` or `_ = value`.
 func (p *parser) assignment(target Expr, op *lexer.Token) Statement {
+	discard := isDiscard(target, op)
 	switch target.(type) {
 	case *Variable, *Map:
 	default:
-		p.fail(target.Range(), fmt.Sprintf("cannot assign to %s", quote(target.Range().Text())),
-			"only $variables and @maps hold values; == compares")
+		if !discard {
+			p.fail(target.Range(), fmt.Sprintf("cannot assign to %s", quote(target.Range().Text())),
+				"only $variables and @maps hold values; == compares")
+		}
 	}
-	value := p.expression()
-	if next := p.lex.Peek(); next.Type == assignToken {
-		p.fail(p.tokenSpan(next), "an assignment has no value", "write two statements; == compares")
-	}
+	value := p.assigned()
 	p.endStatement(value)
+	if discard {
+		return &Discard{Value: value, Span: target.Range().To(value.Range())}
+	}
 	return &Assign{
 		Target: target,
 		Op:     Operator(op.Value),
@@ -41,6 +106,20 @@ func (p *parser) assignment(target Expr, op *lexer.Token) Statement {
 	}
 }
 
+func isDiscard(target Expr, op *lexer.Token) bool {
+	name, isName := target.(*Name)
+	return isName && name.Name == "_" && op.Value == "="
+}
+
+// assigned is the value of an assignment.
+func (p *parser) assigned() Expr {
+	value := p.expression()
+	if next := p.lex.Peek(); next.Type == assignToken {
+		p.fail(p.tokenSpan(next), "an assignment has no value", "write two statements; == compares")
+	}
+	return value
+}
+
 // endStatement takes the semicolon, which the scanner supplies before the end of a block.
 func (p *parser) endStatement(last Expr) {
 	token := p.lex.Peek()
@@ -48,7 +127,7 @@ func (p *parser) endStatement(last Expr) {
 		p.lex.Next()
 		return
 	}
-	call, isCall := Unparen(last).(*Call)
+	call, isCall := last.(*Call)
 	if isCall && token.Type == blockOpenToken {
 		p.misspelt(call.NameSpan, call.Name)
 	}
@@ -63,12 +142,12 @@ func (p *parser) endStatement(last Expr) {
 	p.fail(end, "expected ; after "+quote(before.Text()), "statements end with ;")
 }
 
-var keywordNames = []string{"if", "else", "return"}
+var keywordNames = slices.Sorted(maps.Keys(keywords))
 
 // misspelt fails with a better reason when name is close to a keyword or a keyword of C.
 func (p *parser) misspelt(span Span, name string) {
 	switch name {
-	case "while", "for", "unroll", "do", "switch", "goto", "case", "let", "break", "continue":
+	case "do", "switch", "goto", "case":
 		p.fail(span, fmt.Sprintf("%s is not part of the language", name), "")
 	}
 	if near := Nearest(name, slices.Values(keywordNames), 1); len(near) > 0 {
@@ -76,25 +155,45 @@ func (p *parser) misspelt(span Span, name string) {
 	}
 }
 
+// condition is what stands between the keyword of an if, while or unroll and its block.
 func (p *parser) condition() condition {
+	first := p.lex.Peek()
+	if first.Type == blockOpenToken {
+		p.failWith(p.unexpected(first))
+	}
+	keyword := p.previous(first)
 	x := p.expression()
 	token := p.lex.Peek()
 	if token.Type == blockOpenToken {
 		return x
 	}
-	p.noBraces(x)
+	p.noBraces(x, keyword)
 	p.noAssignment(token)
-	if token.Value == ">" && token.Type == blockCloseToken {
-		p.failWith(closedByComparison(p.tokenSpan(token)))
-	}
-	p.fail(p.gap(token), "expected { after the condition", "the actions of an if stand in { }")
+	p.closesBlock(token)
+	p.failWith(noBlock(p.gap(token), keyword))
 	return nil
 }
 
 // noBraces sees through `if (x) @y = 1`, which reads like a cast of @y.
-func (p *parser) noBraces(x Expr) {
+func (p *parser) noBraces(x Expr, keyword *lexer.Token) {
 	if cast, ok := x.(*Cast); ok && cast.Type.String() == cast.Type.Name && !typeWords[cast.Type.Name] {
-		p.fail(cast.X.Range(), "expected { after the condition", "the actions of an if stand in { }")
+		p.failWith(noBlock(cast.X.Range(), keyword))
+	}
+}
+
+func noBlock(span Span, keyword *lexer.Token) Diagnostic {
+	article := "a "
+	switch keyword.Type {
+	case ifToken, unrollToken:
+		article = "an "
+	}
+	return Diagnostic{Span: span, Message: "expected { after the " + headNames[keyword.Type], Hint: "the actions of " + article + keyword.Value + " stand in { }"}
+}
+
+// closesBlock finds the comparison that was meant where a `>` ended the block.
+func (p *parser) closesBlock(token *lexer.Token) {
+	if token.Value == ">" && token.Type == blockCloseToken {
+		p.failWith(closedByComparison(p.tokenSpan(token)))
 	}
 }
 

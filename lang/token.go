@@ -22,7 +22,13 @@ const (
 	semicolonToken
 	ifToken
 	elseToken
+	whileToken
+	forToken
+	unrollToken
+	breakToken
+	continueToken
 	returnToken
+	letToken
 	configToken
 	probeTextToken
 	predicateOpenToken
@@ -48,7 +54,9 @@ var symbols = map[string]lexer.TokenType{
 	"Semicolon":      semicolonToken,
 	"If":             ifToken,
 	"Else":           elseToken,
-	"Return":         returnToken,
+	"While":          whileToken,
+	"For":            forToken,
+	"Unroll":         unrollToken,
 	"Config":         configToken,
 	"ProbeText":      probeTextToken,
 	"PredicateOpen":  predicateOpenToken,
@@ -58,9 +66,15 @@ var symbols = map[string]lexer.TokenType{
 }
 
 var keywords = map[string]lexer.TokenType{
-	"if":     ifToken,
-	"else":   elseToken,
-	"return": returnToken,
+	"if":       ifToken,
+	"else":     elseToken,
+	"while":    whileToken,
+	"for":      forToken,
+	"unroll":   unrollToken,
+	"break":    breakToken,
+	"continue": continueToken,
+	"return":   returnToken,
+	"let":      letToken,
 }
 
 // definition is the scanner behind participle's interface. The parser itself replays one

@@ -1,6 +1,11 @@
 package lang
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/alecthomas/participle/v2/lexer"
+)
 
 // typeWords are the words that name a type by themselves or together ("unsigned long").
 var typeWords = map[string]bool{
@@ -14,7 +19,7 @@ var typeWords = map[string]bool{
 	"__s8": true, "__s16": true, "__s32": true, "__s64": true,
 	"bool": true, "char": true, "short": true, "int": true, "long": true,
 	"signed": true, "unsigned": true, "void": true,
-	"size_t": true, "ssize_t": true, "uintptr_t": true,
+	"size_t": true, "ssize_t": true, "uintptr_t": true, "string": true, "buffer": true,
 }
 
 var tags = map[string]bool{"struct": true, "union": true, "enum": true}
@@ -25,7 +30,7 @@ func (p *parser) castType() *TypeName {
 		return nil
 	}
 	start := p.lex.MakeCheckpoint()
-	tagged := tags[p.lex.Peek().Value]
+	word := p.lex.Peek().Value
 	typeName, certain := p.typeName()
 	if typeName != nil && p.at(")") {
 		p.lex.Next()
@@ -33,12 +38,79 @@ func (p *parser) castType() *TypeName {
 			return typeName
 		}
 	}
-	if tagged {
-		p.fail(p.gap(p.lex.Peek()), "expected a type: struct name *", "")
-	}
+	p.noValue(word)
 	p.lex.LoadCheckpoint(start)
 	return nil
 }
+
+// noValue refuses what begins like a type, is none, and can be nothing else. So nothing long is parsed twice.
+func (p *parser) noValue(word string) {
+	if tags[word] || word == "typeof" {
+		p.fail(p.gap(p.lex.Peek()), "expected a type: struct name *", "")
+	}
+}
+
+// typeOrValue takes an argument, which may be a type where no value can be meant.
+func (p *parser) typeOrValue() Expr {
+	if name := p.typeArgument(); name != nil {
+		return &TypeExpr{Type: name, Span: name.Span}
+	}
+	return p.expression()
+}
+
+func (p *parser) typeArgument() *TypeName {
+	start := p.lex.MakeCheckpoint()
+	if !p.mayBeType() {
+		return nil
+	}
+	word := p.lex.Peek().Value
+	name, certain := p.typeName()
+	if name != nil && certain && !name.word() && (p.at(")") || p.lex.Peek().Type == commaToken) {
+		return name
+	}
+	p.noValue(word)
+	p.lex.LoadCheckpoint(start)
+	return nil
+}
+
+// mayBeType tells by the next two tokens.
+func (p *parser) mayBeType() bool {
+	token := p.lex.Peek()
+	if token.Type != wordToken {
+		return false
+	}
+	start := p.lex.MakeCheckpoint()
+	p.lex.Next()
+	defer p.lex.LoadCheckpoint(start)
+	return typeWords[token.Value] || tags[token.Value] || token.Value == "typeof" || p.at("*")
+}
+
+// word tells whether the type is a single word, which could be a value.
+func (t *TypeName) word() bool {
+	return t.Tag == "" && t.Of == nil && t.Pointers == 0 && t.Array < 0 && strings.IndexByte(t.Name, ' ') < 0
+}
+
+// requiredType takes the type that must stand here.
+func (p *parser) requiredType() *TypeName {
+	if token := p.lex.Peek(); token.Type != wordToken {
+		p.fail(p.gap(token), "expected a type", typeHint)
+	}
+	name, _ := p.typeName()
+	if name == nil {
+		p.incompleteType(p.lex.Peek())
+	}
+	return name
+}
+
+func (p *parser) incompleteType(token *lexer.Token) {
+	message := "expected a name after " + p.previous(token).Value
+	if !tags[p.previous(token).Value] {
+		message = "expected the number of elements, and ]"
+	}
+	p.fail(p.gap(token), message, typeHint)
+}
+
+const typeHint = "such as uint64, string[64] or struct file *"
 
 // typeName takes a type. It is certain when it can be no value: a tag, a type's word, or a `*` at the end.
 func (p *parser) typeName() (name *TypeName, certain bool) {
@@ -46,6 +118,9 @@ func (p *parser) typeName() (name *TypeName, certain bool) {
 	name = &TypeName{Name: first.Value, Array: -1, Span: p.tokenSpan(first)}
 	certain = typeWords[first.Value]
 	switch {
+	case first.Value == "typeof" && p.at("("):
+		p.typeOf(name)
+		certain = true
 	case tags[first.Value]:
 		name.Tag, certain = first.Value, true
 		if p.lex.Peek().Type != wordToken {
@@ -66,6 +141,13 @@ func (p *parser) typeName() (name *TypeName, certain bool) {
 		return nil, false
 	}
 	return name, certain
+}
+
+// typeOf takes the `(x)` of a typeof.
+func (p *parser) typeOf(name *TypeName) {
+	open := p.lex.Next()
+	name.Of, name.Name = p.typeOrValue(), ""
+	name.Span = name.Span.To(p.close(open, ")"))
 }
 
 // extend takes a token into the type's span.

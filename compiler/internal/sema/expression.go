@@ -60,7 +60,8 @@ func (c *checker) typeOf(e lang.Expr) *types.Type {
 	case *lang.Paren:
 		return c.expression(e.X)
 	}
-	panic("sema: an expression without a rule")
+	c.Errorf(e.Range(), "this expression is not supported yet")
+	return nil
 }
 
 // integerType follows C: the first of int, long and unsigned long that holds the value.

@@ -59,6 +59,12 @@ func (c *checker) statement(s lang.Statement) {
 		c.expression(s.X)
 	case *lang.Assign:
 		c.assign(s)
+	case *lang.Return:
+		if s.Value != nil {
+			c.Errorf(s.Value.Range(), "only a function returns a value")
+		}
+	default:
+		c.Errorf(s.Range(), "this statement is not supported yet")
 	}
 }
 
