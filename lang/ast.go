@@ -22,17 +22,22 @@ type Import struct {
 	Span     Span
 }
 
-// Directive is a line of the preprocessor's that begins with `#`, kept for the formatter and the compiler:
-// #include (ignored), #define NAME [text], #undef, #ifdef, #ifndef, #if, #else, #elif, #endif.
+// Directive is a line of the preprocessor's that begins with `#`: #include, #define NAME [text], #undef,
+// #ifdef, #ifndef, #if, #elif, #else or #endif. Parse has decided the conditions already, and what
+// stands in a branch not taken is in no other node. The compiler has to look at #define and #undef only: a name
+// stands for the text of the last #define before the place of its use, up to an #undef. #include means nothing.
 type Directive struct {
-	Keyword string // "define", "ifdef", ...
-	Name    string // of define, undef, ifdef and ifndef
-	// Value is the text behind a #define as an expression, Type as a type; nil where it reads as neither.
+	Keyword  string // "define", "ifdef", ...
+	Name     string // of define, undef, ifdef and ifndef
+	NameSpan Span
+	// Text is what follows the name in a #define, empty when nothing does.
+	Text Span
+	// Value is Text as an expression, Type as a type; nil where it reads as neither. A bare word is both.
 	Value Expr
 	Type  *TypeName
-	// Off says that the line stands in a branch that is not taken.
-	Off  bool
-	Span Span
+	// Skipped is the whole lines of the branch that this line opens when it is not taken.
+	Skipped Span
+	Span    Span
 }
 
 // TypeDefinition is `struct name { ... }`, union, enum, or `typedef type name`.

@@ -38,6 +38,13 @@
 // width. So the grammar ends every statement with one, and needs no lookahead: participle's lookahead
 // groups panic on some input when they stand in an alternative.
 //
+// # The preprocessor
+//
+// There is none as a stage of its own, which would cost every span its place. A line that begins with `#` is skipped
+// like a comment, wherever blanks may stand. Conditions are decided as the scanner meets them, by the names that the script has
+// defined above, and the lines of a branch not taken are not cut into tokens. A #define is kept as a [Directive]
+// and replaces no text: the compiler looks its name up as it does other names.
+//
 // # Errors
 //
 // The scanner knows the brackets, so it reports those: what is unclosed, at its opening. A `;` or `}` proves

@@ -12,6 +12,9 @@ func Dump(script *Script) string {
 	for _, setting := range script.Settings {
 		d.line(0, "config", setting.Name, expression(setting.Value))
 	}
+	for _, directive := range script.Directives {
+		d.directive(directive)
+	}
 	for _, clause := range script.Clauses {
 		d.clause(clause)
 	}
@@ -24,6 +27,20 @@ func (d *dumper) line(depth int, words ...string) {
 	d.WriteString(strings.Repeat("  ", depth))
 	d.WriteString(strings.Join(words, " "))
 	d.WriteByte('\n')
+}
+
+// directive shows the names that are defined; the conditions have been decided.
+func (d *dumper) directive(directive *Directive) {
+	words := []string{directive.Keyword, directive.Name}
+	if directive.Value != nil {
+		words = append(words, expression(directive.Value))
+	}
+	if directive.Type != nil {
+		words = append(words, strconv.Quote(directive.Type.String()))
+	}
+	if directive.Keyword == "define" || directive.Keyword == "undef" {
+		d.line(0, words...)
+	}
 }
 
 func (d *dumper) clause(clause *Clause) {

@@ -1,6 +1,8 @@
 package lang
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,7 +22,7 @@ func Format(source *Source) (string, Diagnostics) {
 	if diagnostics.HasErrors() {
 		return source.Text, diagnostics
 	}
-	f := &formatter{text: source.Text, comments: script.Comments, last: -1}
+	f := &formatter{text: source.Text, trivia: trivia(script), last: -1}
 	if script.Config.Source != nil {
 		f.config(script)
 	}
@@ -32,12 +34,50 @@ func Format(source *Source) (string, Diagnostics) {
 }
 
 type formatter struct {
-	out      strings.Builder
-	text     string
-	comments []*Comment // still to be written
-	depth    int
-	last     int  // offset behind what was written last; negative at the start of a block
-	tall     bool // the last clause took several lines
+	out    strings.Builder
+	text   string
+	trivia []trivium // still to be written
+	depth  int
+	last   int  // offset behind what was written last; negative at the start of a block
+	tall   bool // the last clause took several lines
+}
+
+// trivium is a comment, or a line of the preprocessor's with the branch that it skips.
+type trivium struct {
+	text      string
+	span      Span
+	directive *Directive
+}
+
+func trivia(script *Script) []trivium {
+	var all []trivium
+	for _, comment := range script.Comments {
+		all = append(all, trivium{text: comment.Text, span: comment.Span})
+	}
+	for _, d := range script.Directives {
+		one := trivium{text: directiveText(d), span: d.Span, directive: d}
+		if d.Skipped.Source != nil {
+			one.text += "\n" + d.Skipped.Text()
+			one.span.End = d.Skipped.End
+		}
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(a, b trivium) int { return cmp.Compare(a.span.Start, b.span.Start) })
+	return all
+}
+
+// directiveText is the line as written but for the space around its keyword.
+func directiveText(d *Directive) string {
+	_, rest, _ := strings.Cut(d.Span.Text(), d.Keyword)
+	if rest = strings.TrimLeft(rest, " \t"); rest != "" {
+		rest = " " + rest
+	}
+	return "#" + d.Keyword + rest
+}
+
+// continues tells whether the line belongs to the #if before it.
+func (t *trivium) continues() bool {
+	return t.directive != nil && slices.Contains([]string{"else", "elif", "endif"}, t.directive.Keyword)
 }
 
 func (f *formatter) config(script *Script) {
@@ -116,9 +156,9 @@ func (f *formatter) fits(span Span, inline func() string) (string, bool) {
 }
 
 func (f *formatter) commentInside(span Span) bool {
-	for _, comment := range f.comments {
-		if comment.Span.Start >= span.Start {
-			return comment.Span.Start < span.End
+	for _, t := range f.trivia {
+		if t.span.Start >= span.Start {
+			return t.span.Start < span.End
 		}
 	}
 	return false
@@ -142,7 +182,7 @@ func (f *formatter) block(block *Block, limit int) {
 	}
 	f.out.WriteString(opener)
 	f.last = block.Span.End
-	if len(block.Statements) == 0 && (len(f.comments) == 0 || f.comments[0].Span.Start >= limit) {
+	if len(block.Statements) == 0 && (len(f.trivia) == 0 || f.trivia[0].span.Start >= limit) {
 		f.out.WriteString(" " + closer)
 		return
 	}
@@ -219,37 +259,40 @@ func (f *formatter) ifStatement(s *If) {
 	}
 }
 
-// leading writes the comments that begin before offset limit, each on its line.
+// leading writes the comments and directives that begin before offset limit, each on its line.
 // The first has a blank line before it when separate is set.
 func (f *formatter) leading(limit int, separate bool) (any bool) {
-	for len(f.comments) > 0 && f.comments[0].Span.Start < limit {
-		comment := f.comments[0]
-		f.gap(comment.Span.Start, separate && !any)
-		f.indent()
-		f.comment(comment)
+	for len(f.trivia) > 0 && f.trivia[0].span.Start < limit {
+		next := f.trivia[0]
+		continues := next.continues()
+		f.gap(next.span.Start, separate && !any && !continues)
+		if next.directive == nil {
+			f.indent()
+		}
+		f.trivium()
 		f.out.WriteByte('\n')
-		any = true
+		any = any || !continues
 	}
 	return any
 }
 
 // trailing writes the comments that follow offset end on its line.
 func (f *formatter) trailing(end int) {
-	for len(f.comments) > 0 {
-		comment := f.comments[0]
-		if comment.Span.Start < end || strings.Trim(f.text[end:comment.Span.Start], " \t\r;,") != "" {
+	for len(f.trivia) > 0 {
+		next := f.trivia[0]
+		if next.span.Start < end || strings.Trim(f.text[end:next.span.Start], " \t\r;,") != "" {
 			return
 		}
 		f.out.WriteByte(' ')
-		f.comment(comment)
-		end = comment.Span.End
+		f.trivium()
+		end = next.span.End
 	}
 }
 
-func (f *formatter) comment(comment *Comment) {
-	f.out.WriteString(comment.Text)
-	f.last = max(f.last, comment.Span.End)
-	f.comments = f.comments[1:]
+func (f *formatter) trivium() {
+	f.out.WriteString(f.trivia[0].text)
+	f.last = max(f.last, f.trivia[0].span.End)
+	f.trivia = f.trivia[1:]
 }
 
 // gap writes a blank line when the script has one before offset start, or when it is forced.

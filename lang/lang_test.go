@@ -68,6 +68,9 @@ func commentTexts(script *Script) string {
 	for _, comment := range script.Comments {
 		b.WriteString(comment.Text + "\n")
 	}
+	for _, directive := range script.Directives {
+		b.WriteString(directiveText(directive) + "\n" + directive.Skipped.Text() + "\n")
+	}
 	return b.String()
 }
 

@@ -22,7 +22,7 @@ func Parse(source *Source) (*Script, Diagnostics) {
 	p.source, p.diagnostics = source, nil
 	s := scan(source)
 	p.sections(script, s)
-	script.Comments = s.comments
+	script.Directives, script.Comments = p.directives(s), s.comments
 	diagnostics := append(s.diagnostics, p.diagnostics...).Sorted()
 	p.source, p.diagnostics, p.tokens = nil, nil, nil
 	parsers.Put(p)

@@ -24,11 +24,17 @@ type scanner struct {
 	tokens      []lexer.Token
 	sections    []section
 	comments    []*Comment
+	directives  []*Directive
 	diagnostics Diagnostics
 
 	brackets  []bracket
 	questions int  // `?` that still wait for their `:` in this statement
 	broken    bool // the section at hand has its diagnostic
+
+	conditions  []conditional
+	defined     map[string]string // the text of each #define so far
+	line        *Directive        // when this scanner is for one line
+	commentsEnd int               // see lastClose
 }
 
 // section is the tokens of one clause or config block.
@@ -54,6 +60,7 @@ func scan(source *Source) *scanner {
 	for s.space(); s.pos < len(s.text); s.space() {
 		s.section()
 	}
+	s.unclosedConditions()
 	return s
 }
 
@@ -65,8 +72,6 @@ func (s *scanner) section() {
 	first := len(s.tokens)
 	s.broken, s.questions = false, 0
 	switch {
-	case s.peek() == '#':
-		s.directive()
 	case s.atConfig():
 		s.config()
 	default:
@@ -83,19 +88,6 @@ func (s *scanner) shebang() {
 	if strings.HasPrefix(s.text[s.pos:], "#!") {
 		s.comment(lineEnd(s.text, s.pos))
 	}
-}
-
-// directive keeps an #include line as a comment: types come from the kernel, not from headers.
-func (s *scanner) directive() {
-	end := lineEnd(s.text, s.pos)
-	word := s.text[s.pos:wordEnd(s.text, skipInline(s.text, s.pos+1))]
-	if strings.TrimSpace(word[1:]) == "include" {
-		s.comment(end)
-		return
-	}
-	s.fail(s.pos, s.pos+len(word), fmt.Sprintf("%s is not supported", word),
-		"only #include lines are accepted, and they are ignored")
-	s.pos = end
 }
 
 func (s *scanner) atConfig() bool {
@@ -171,7 +163,7 @@ func (s *scanner) word() {
 // startsClause tells whether the word at hand begins the next clause although brackets are still open:
 // outside of a ternary nothing else is a word and a colon where an operator or a line's end was due.
 func (s *scanner) startsClause(end int) bool {
-	if s.questions > 0 || !looksLikeProbe(s.text, s.pos, end) {
+	if s.questions > 0 || s.line != nil || !looksLikeProbe(s.text, s.pos, end) {
 		return false
 	}
 	return beginsLine(s.text, s.pos) || !wantsOperand(&s.tokens[len(s.tokens)-1])
@@ -354,19 +346,23 @@ func (s *scanner) takeOperator(op string) {
 	}
 }
 
-// space skips blanks, line ends and comments, and keeps the comments.
+// space skips blanks, line ends, comments and lines of the preprocessor's, and keeps what it skips.
 func (s *scanner) space() {
 	for {
 		s.pos = skipBlanks(s.text, s.pos)
-		end := commentEnd(s.text, s.pos)
-		if end == s.pos {
+		switch end := commentEnd(s.text, s.pos); {
+		case end < 0:
+			s.fail(s.pos, s.pos+2, "this comment is never closed", "end it with */")
+			s.comment(len(s.text))
+		case end > s.pos:
+			s.comment(end)
+		case s.atDirective():
+			s.directive()
+		case s.line != nil && continued(s.text, s.pos) > 0:
+			s.pos = continued(s.text, s.pos)
+		default:
 			return
 		}
-		if end < 0 {
-			s.fail(s.pos, s.pos+2, "this comment is never closed", "end it with */")
-			end = len(s.text)
-		}
-		s.comment(end)
 	}
 }
 
@@ -428,10 +424,21 @@ func (s *scanner) fail(start, end int, message, hint string) {
 		return
 	}
 	s.broken = true
-	if len(s.diagnostics) > maxDiagnostics {
-		return
+	s.report(start, end, message, hint)
+}
+
+func (s *scanner) report(start, end int, message, hint string) {
+	s.reportSpan(s.span(start, end), message, hint)
+}
+
+func (s *scanner) reportSpan(span Span, message, hint string) {
+	s.add(Diagnostic{Span: span, Message: message, Hint: hint})
+}
+
+func (s *scanner) add(d Diagnostic) {
+	if len(s.diagnostics) <= maxDiagnostics {
+		s.diagnostics = append(s.diagnostics, d)
 	}
-	s.diagnostics = append(s.diagnostics, Diagnostic{Span: s.span(start, end), Message: message, Hint: hint})
 }
 
 func isLetter(c byte) bool { return c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z' }
@@ -532,7 +539,7 @@ func (s *scanner) unknown() {
 	case r == '\'':
 		hint = `strings are written with "double quotes"`
 	case r == '#':
-		hint = "comments begin with //; #include lines stand outside of clauses"
+		hint = "comments begin with //; #include, #define and the like begin a line"
 	}
 	if found {
 		hint = "write " + plain

@@ -176,11 +176,11 @@ func skipInline(text string, pos int) int {
 	return pos
 }
 
-// skipToHeader resumes at the next line that begins with a probe.
+// skipToHeader resumes at the next line that begins with a probe or a `#`.
 func (s *scanner) skipToHeader() {
 	for s.pos < len(s.text) {
 		s.pos = skipInline(s.text, min(lineEnd(s.text, s.pos)+1, len(s.text)))
-		if looksLikeProbe(s.text, s.pos, wordEnd(s.text, s.pos)) {
+		if s.atDirective() || looksLikeProbe(s.text, s.pos, wordEnd(s.text, s.pos)) {
 			return
 		}
 	}
