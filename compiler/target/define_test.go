@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -160,4 +161,63 @@ func TestNamed(t *testing.T) {
 			t.Errorf("%+v: %s, want %s", test.name, got, test.want)
 		}
 	}
+}
+
+func TestComplete(t *testing.T) {
+	inner := &btf.Struct{Name: "inner", Size: 8, Members: []btf.Member{{Name: "a", Type: intBTF}, {Name: "b", Type: intBTF, Offset: 35, BitfieldSize: 2}}}
+	either := &btf.Union{Size: 8, Members: []btf.Member{{Name: "low", Type: intBTF}, {Name: "all", Type: longBTF}}}
+	outer := &btf.Struct{Name: "outer", Size: 48}
+	outer.Members = []btf.Member{
+		{Type: either}, {Name: "parts", Type: &btf.Array{Index: intBTF, Type: inner, Nelems: 2}, Offset: 64},
+		{Name: "next", Type: &btf.Pointer{Target: outer}, Offset: 192}, {Name: "rest", Type: &btf.Array{Index: intBTF, Type: intBTF}, Offset: 256},
+	}
+	target := build(t, "x86_64", outer)
+	of, _ := target.Struct("struct", "outer")
+	for range 2 {
+		if got, want := fieldsOf(target.Complete(of)), "{low:int32@0 all:uint64@0 parts:struct inner[2]@8{a:int32@0 b:int32@4.3+2} next:struct outer *@24 rest:int32[0]@32}"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	if of.Fields != nil {
+		t.Error("the type that was completed changed")
+	}
+}
+
+func fieldsOf(of *types.Type) string {
+	if of.Kind == types.Array {
+		return fieldsOf(of.Elem)
+	}
+	if of.Fields == nil {
+		return ""
+	}
+	var parts []string
+	for _, f := range of.Fields {
+		text := fmt.Sprintf("%s:%s@%d", f.Name, f.Type, f.Offset)
+		if f.BitSize > 0 {
+			text += fmt.Sprintf(".%d+%d", f.BitOffset, f.BitSize)
+		}
+		parts = append(parts, text+fieldsOf(f.Type))
+	}
+	return "{" + strings.Join(parts, " ") + "}"
+}
+
+// TestCompleteIsBounded builds structs that each hold two of the one before: a million members in twenty lines.
+func TestCompleteIsBounded(t *testing.T) {
+	last := &btf.Struct{Name: "s0", Size: 4, Members: []btf.Member{{Name: "x", Type: intBTF}}}
+	for i := range 20 {
+		last = &btf.Struct{Name: fmt.Sprint("s", i+1), Size: last.Size * 2, Members: []btf.Member{
+			{Name: "a", Type: last}, {Name: "b", Type: last, Offset: btf.Bits(last.Size * 8)}}}
+	}
+	target := build(t, "x86_64", last)
+	of, _ := target.Struct("struct", last.Name)
+	if got := countFields(target.Complete(of)); got != maxFields {
+		t.Errorf("%d fields", got)
+	}
+}
+
+func countFields(of *types.Type) (n int) {
+	for _, f := range of.Fields {
+		n += 1 + countFields(f.Type)
+	}
+	return n
 }

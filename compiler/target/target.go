@@ -15,6 +15,7 @@
 //	             Successor, TracepointFor               renames.go
 //	types        Struct, Member, MemberNames            ctypes.go, convert.go, member.go
 //	             Define, Named                          define.go, layout.go, named.go
+//	             Complete                               complete.go
 //	constants    Constant                               constants.go, rawbtf.go
 //	tracepoints  Tracepoint, RawTracepoint              tracepoint.go, format.go
 //	the machine  Features, Registers                    features.go, registers.go
@@ -54,6 +55,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cilium/ebpf/btf"
+	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
 // Version is that of a kernel.
@@ -99,6 +101,7 @@ type Target struct {
 	mu      sync.Mutex
 	modules map[string]*btf.Spec
 	problem error
+	fields  map[btf.Type][]types.Field // of completed structs
 
 	// Of a Target that Define made: the one that knows the kernel, and the types of the script.
 	base   *Target
