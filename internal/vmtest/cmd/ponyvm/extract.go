@@ -45,6 +45,7 @@ func extract(ctx context.Context, name, dir string) error {
 	_, err = vmtest.Machine{Kernel: k, Tracefs: true, Log: os.Stderr, Get: []vmtest.Fetched{
 		{Guest: "/sys/kernel/btf/vmlinux", Host: part + "/vmlinux.btf"},
 		{Guest: "/proc/kallsyms", Host: part + "/kallsyms"},
+		{Guest: "/sys/kernel/btf/*", Host: part + "/btf"},
 		{Guest: "/proc/sys/kernel/osrelease", Host: part + "/release"},
 		{Guest: "/sys/kernel/tracing/available_filter_functions", Host: part + "/available_filter_functions"},
 		{Guest: "/sys/kernel/tracing/events/*/*/format", Host: part + "/events"},
