@@ -71,7 +71,7 @@ func Compile(script *lang.Script, machine *target.Target, options Options) (resu
 		}
 		out.Programs = append(out.Programs, program)
 	}
-	out.Events = unit.Events
+	out.Events, out.Facts = unit.Events, unit.Facts
 	addMaps(out, unit)
 	return out, nil
 }

@@ -32,11 +32,17 @@ func emulate(o *object.Object) (map[string]*emu.Map, [][]byte, error) {
 		Values: map[asm.BuiltinFunc]uint64{
 			asm.FnKtimeGetNs: 1000, asm.FnGetCurrentPidTgid: 7<<32 | 8, asm.FnGetCurrentUidGid: 9<<32 | 10,
 			asm.FnGetCurrentTaskBtf: 1 << 62, asm.FnGetAttachCookie: 0, asm.FnGetSmpProcessorId: 0,
+			asm.FnKtimeGetBootNs: 3000, asm.FnKtimeGetTaiNs: 5000, asm.FnJiffies64: 250, asm.FnGetPrandomU32: 4,
+			asm.FnGetNumaNodeId: 1, asm.FnGetCurrentCgroupId: 77,
 		},
 		Comm: "pony",
 	}
 	for name, spec := range o.Kernel {
 		machine.Maps[name] = emu.NewMap(spec, 4)
+	}
+	for _, fact := range o.Facts {
+		word := machine.Maps[object.DataMap].Values[""][0][fact.Offset:]
+		binary.LittleEndian.PutUint64(word, factValue(fact))
 	}
 	for _, program := range o.Programs {
 		if _, err := emu.Run(program.Instructions, machine); err != nil {
@@ -45,6 +51,9 @@ func emulate(o *object.Object) (map[string]*emu.Map, [][]byte, error) {
 	}
 	return machine.Maps, machine.Records, nil
 }
+
+// factValue stands for what the runtime would find out.
+func factValue(fact object.Fact) uint64 { return 100*uint64(fact.Kind) + uint64(len(fact.Text)) }
 
 // loads asks the machine's kernel whether it takes the programs that depend on no function of its own.
 func loads(t *testing.T, o *object.Object) {

@@ -63,6 +63,10 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		collection.Close()
 		return nil, err
 	}
+	if err = findFacts(o.Facts, s.store.Set); err != nil {
+		s.Close()
+		return nil, err
+	}
 	if ring := collection.Maps[object.EventsMap]; ring != nil {
 		if s.reader, err = ringbuf.NewReader(ring); err != nil {
 			s.Close()

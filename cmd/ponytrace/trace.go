@@ -145,7 +145,7 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, out io.
 		Command: command, Pid: t.Pid, Signals: signals,
 	})
 	if err != nil {
-		return refusedPoints(err), err
+		return refusedPoints(err), say(err)
 	}
 	defer session.Close()
 	t.notices(built)

@@ -161,6 +161,8 @@ type Lowering interface {
 	// SetData and Data write and read a 64-bit word of the kernel map "data".
 	SetData(offset int, value *ir.Value)
 	Data(offset int) *ir.Value
+	// Fact is a number that the runtime finds out before the first program runs.
+	Fact(kind object.FactKind, text string, source lang.Span) *ir.Value
 }
 
 // FunctionNamed, AggregationNamed, SettingNamed and ProbeNamed look an entry up; nil when there is none.

@@ -14,7 +14,7 @@ var (
 )
 
 func init() {
-	functions = indexed(slices.Concat(outputFunctions, mapFunctions, stringFunctions, processVariables, timeVariables, argumentVariables()))
+	functions = indexed(slices.Concat(outputFunctions, mapFunctions, stringFunctions, processVariables, taskFunctions, timeFunctions, nameFunctions, argumentVariables()))
 	aggregations = indexed(aggregationList)
 	settings = indexed(settingList)
 	probes = indexed(probeList)

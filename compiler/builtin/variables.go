@@ -3,7 +3,6 @@ package builtin
 import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
-	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -17,16 +16,16 @@ func always(t *types.Type) func(Checker, *lang.Call) *types.Type {
 
 var processVariables = []*Function{
 	{
-		Info: Info{Name: "pid", Signature: "uint32 pid",
-			Doc:     "The process ID of the current thread, as user space sees it (the kernel's tgid).",
+		Info: Info{Name: "pid", Signature: "uint32 pid([init | curr_ns])",
+			Doc:     "The process ID of the current thread, as user space sees it (the kernel's tgid). pid(curr_ns) is that of the PID namespace in which ponytrace runs, 0 for a process of another one.",
 			Example: `kprobe:vfs_read { @[pid] = count() }`},
-		Check: always(types.Uint32), Lower: upperHalf(asm.FnGetCurrentPidTgid), Bare: true,
+		MaxArgs: 1, Check: checkTaskID, Lower: lowerTaskID(upperHalf, namespaceProcess), Bare: true,
 	},
 	{
-		Info: Info{Name: "tid", Signature: "uint32 tid",
-			Doc:     "The ID of the current thread (the kernel's pid).",
+		Info: Info{Name: "tid", Signature: "uint32 tid([init | curr_ns])",
+			Doc:     "The ID of the current thread (the kernel's pid). tid(curr_ns) is that of the PID namespace in which ponytrace runs, 0 for a thread of another one.",
 			Example: `kprobe:vfs_read { @start[tid] = nsecs }`},
-		Check: always(types.Uint32), Lower: lowerHalf(asm.FnGetCurrentPidTgid), Bare: true,
+		MaxArgs: 1, Check: checkTaskID, Lower: lowerTaskID(lowerHalf, namespaceThread), Bare: true,
 	},
 	{
 		Info: Info{Name: "uid", Signature: "uint32 uid",
@@ -41,19 +40,16 @@ var processVariables = []*Function{
 		Check: always(types.Uint32), Lower: upperHalf(asm.FnGetCurrentUidGid), Bare: true,
 	},
 	{
-		Info: Info{Name: "comm", Signature: "string[16] comm",
-			Doc:     "The name of the current thread, at most 15 characters.",
+		Info: Info{Name: "comm", Signature: "string[16] comm([struct task_struct *task])",
+			Doc:     "The name of the current thread, or of the task given; at most 15 characters.",
 			Example: `kprobe:vfs_read /comm == "cat"/ { @ = count() }`},
-		Check: always(types.NewString(commSize)), Bare: true, Fills: true,
-		Into: lowerComm,
+		MaxArgs: 1, Check: checkTaskText, Into: lowerComm, Bare: true, Fills: true,
 	},
 	{
 		Info: Info{Name: "cpu", Signature: "uint32 cpu",
 			Doc:     "The number of the CPU that runs the probe.",
 			Example: `kprobe:vfs_read { @[cpu] = count() }`},
-		Bare:  true,
-		Check: always(types.Uint32),
-		Lower: func(l Lowering, _ *lang.Call) *ir.Value { return helper(l, asm.FnGetSmpProcessorId, ir.Invariant) },
+		Check: always(types.Uint32), Lower: lowerCPU, Bare: true,
 	},
 	{
 		Info: Info{Name: "curtask", Signature: "struct task_struct *curtask",
@@ -75,26 +71,8 @@ var processVariables = []*Function{
 	},
 }
 
-var timeVariables = []*Function{
-	{
-		Info: Info{Name: "nsecs", Signature: "uint64 nsecs",
-			Doc:     "Nanoseconds of the monotonic clock, which starts at boot and stands still while the machine sleeps.",
-			Example: `kprobe:vfs_read { @start[tid] = nsecs }`},
-		Bare:  true,
-		Check: always(types.Uint64),
-		Lower: func(l Lowering, _ *lang.Call) *ir.Value { return helper(l, asm.FnKtimeGetNs, ir.Reads) },
-	},
-	{
-		Info: Info{Name: "elapsed", Signature: "uint64 elapsed",
-			Doc:     "Nanoseconds since ponytrace began to trace.",
-			Example: `interval:s:1 { printf("%d s\n", elapsed / 1s) }`},
-		Bare:  true,
-		Check: always(types.Uint64),
-		Lower: func(l Lowering, _ *lang.Call) *ir.Value {
-			now := helper(l, asm.FnKtimeGetNs, ir.Reads)
-			return l.IR().Binary(ir.Sub, now, l.Data(object.DataStart))
-		},
-	},
+func lowerCPU(l Lowering, _ *lang.Call) *ir.Value {
+	return helper(l, asm.FnGetSmpProcessorId, ir.Invariant)
 }
 
 func upperHalf(id asm.BuiltinFunc) func(Lowering, *lang.Call) *ir.Value {
@@ -147,15 +125,13 @@ func lowerProbeName(l Lowering, _ *lang.Call) *ir.Value {
 // lowerComm asks for the name. From some kernel after 5.10 until 6.2 the helper left what follows the
 // name as it was, so that one name was several map keys.
 // https://git.kernel.org/linus/f3f213497797
-func lowerComm(l Lowering, _ *lang.Call, to Place) {
+func lowerComm(l Lowering, call *lang.Call, to Place) {
+	if len(call.Args) == 1 {
+		readTaskName(l, taskArgument(l, call), to)
+		return
+	}
 	if version := l.Target().Version; version.AtLeast(5, 11) && !version.AtLeast(6, 2) {
-		width := 8
-		for to.Offset%width != 0 {
-			width /= 2
-		}
-		for offset := 0; offset < commSize; offset += width {
-			l.IR().Store(to.Space, to.Address, to.Offset+offset, width, l.IR().Const(0))
-		}
+		zero(l, to, commSize)
 	}
 	helper(l, asm.FnGetCurrentComm, ir.Writes, l.Pointer(to), l.IR().Const(commSize))
 }

@@ -60,9 +60,35 @@ type Object struct {
 	Kernel map[string]*ebpf.MapSpec
 	// Stride is the distance in bytes between the rows of two CPUs in the kernel map "percpu".
 	Stride   int
+	Facts    []Fact
 	Settings Settings
 	Notices  []string // one line each, for standard error: "kprobe:blk_start_request is now ..."
 }
+
+// Fact is a number that only the machine knows, so that the compiler leaves a word of the kernel map "data" for it.
+// The runtime fills that before the first program runs, or says at Source why it cannot.
+type Fact struct {
+	Kind   FactKind
+	Text   string // see the kinds
+	Offset int    // of the word in "data"
+	Source lang.Span
+}
+
+// FactKind tells what the number is.
+type FactKind uint8
+
+const (
+	// CgroupID is the ID of the cgroup whose folder is Text.
+	CgroupID FactKind = iota
+	// SymbolAddress is the address of the kernel's symbol Text.
+	SymbolAddress
+	// NamespaceDevice and NamespaceInode are those of the PID namespace that ponytrace runs in, the device as the kernel
+	// keeps it: 12 bits of major above 20 bits of minor number.
+	NamespaceDevice
+	NamespaceInode
+	// TAIOffset is CLOCK_TAI - CLOCK_MONOTONIC in nanoseconds.
+	TAIOffset
+)
 
 // Program is one eBPF program with the attach points it serves.
 type Program struct {

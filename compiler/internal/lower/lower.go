@@ -40,6 +40,7 @@ type Unit struct {
 	Maps   map[string]*object.Map
 	Events []*object.Event
 	Layout *Layout
+	Facts  []object.Fact
 	// Zeroes is how many bytes of zeroes the programs copy from the kernel map "zero".
 	Zeroes int
 }
@@ -147,6 +148,19 @@ func (f *function) SetData(offset int, value *ir.Value) {
 // Data reads a word of the kernel map "data".
 func (f *function) Data(offset int) *ir.Value {
 	return f.b.Load(ir.MapValue, f.b.DataAddress(object.DataMap, offset), 0, 8, false)
+}
+
+// Fact reads what the runtime writes into a word of the kernel map "data", the same word for the same fact.
+func (f *function) Fact(kind object.FactKind, text string, source lang.Span) *ir.Value {
+	for _, fact := range f.unit.Facts {
+		if fact.Kind == kind && fact.Text == text {
+			return f.Data(fact.Offset)
+		}
+	}
+	fact := object.Fact{Kind: kind, Text: text, Offset: f.unit.Layout.Data, Source: source}
+	f.unit.Layout.Data += 8
+	f.unit.Facts = append(f.unit.Facts, fact)
+	return f.Data(fact.Offset)
 }
 
 // count increments a word of the kernel map "data".

@@ -1,0 +1,97 @@
+package builtin
+
+import (
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Numbers that stand for names: they stay numbers in the kernel, in keys and in events, and become text when they print.
+var nameFunctions = []*Function{
+	{
+		Info: Info{Name: "strerror", Signature: "error text strerror(int error)",
+			Doc:     "An error number as text: strerror(2) is No such file or directory. The sign does not matter.",
+			Example: `kretprobe:vfs_read /retval < 0/ { @[strerror(-retval)] = count() }`},
+		MinArgs: 1, MaxArgs: 1, Check: numbered(types.ErrorNumber), Lower: firstArgument,
+	},
+	{
+		Info: Info{Name: "signal_name", Signature: "signal name signal_name(int signal)",
+			Doc:     "A signal's number as its name: signal_name(9) is SIGKILL.",
+			Example: `tracepoint:signal:signal_generate { @[signal_name(args.sig)] = count() }`},
+		MinArgs: 1, MaxArgs: 1, Check: numbered(types.SignalNumber), Lower: firstArgument,
+	},
+	{
+		Info: Info{Name: "syscall_name", Signature: "syscall name syscall_name(int number)",
+			Doc:     "A system call's number, as this machine's own programs use it, as its name.",
+			Example: `tracepoint:raw_syscalls:sys_enter { @[syscall_name(args.id)] = count() }`},
+		MinArgs: 1, MaxArgs: 1, Check: numbered(types.SyscallID), Lower: firstArgument,
+	},
+	{
+		Info: Info{Name: "ksym", Signature: "ksym ksym(uint64 address)",
+			Doc:     "An address as the name of the kernel's function or variable that it lies in.",
+			Example: `tracepoint:timer:hrtimer_start { @[ksym(args.function)] = count() }`},
+		MinArgs: 1, MaxArgs: 1,
+		Check: func(c Checker, call *lang.Call) *types.Type {
+			if !wantAddress(c, call, 0) {
+				return types.NoValue
+			}
+			return types.Symbol
+		},
+		Lower: firstArgument,
+	},
+	{
+		Info: Info{Name: "kaddr", Signature: "uint64 kaddr(string name)",
+			Doc:     "The address of a symbol of the kernel, looked up when tracing starts.",
+			Example: `BEGIN { printf("%s has %d bytes a page\n", str(kaddr("linux_banner")), PAGE_SIZE) }`},
+		MinArgs: 1, MaxArgs: 1, Check: checkSymbolName, Lower: lowerSymbolAddress,
+	},
+	{
+		Info: Info{Name: "percpu_kaddr", Signature: "uint64 percpu_kaddr(string name [, uint32 cpu])",
+			Doc:     "The address of a variable of which the kernel has one for each CPU, on this CPU or the one given; 0 when there is no such CPU.",
+			Example: `kprobe:vfs_read { @[percpu_kaddr("runqueues")] = count() }`},
+		MinArgs: 1, MaxArgs: 2,
+		Check: func(c Checker, call *lang.Call) *types.Type {
+			if len(call.Args) == 2 {
+				wantNumber(c, call, 1)
+			}
+			return checkSymbolName(c, call)
+		},
+		Lower: lowerPerCPUAddress,
+	},
+}
+
+func checkSymbolName(c Checker, call *lang.Call) *types.Type {
+	if name, ok := wantText(c, call, 0, "the name"); ok && name == "" {
+		c.Errorf(call.Args[0].Range(), "%s() wants the name of a symbol", call.Name)
+	}
+	return types.Uint64
+}
+
+func lowerSymbolAddress(l Lowering, call *lang.Call) *ir.Value {
+	name, _ := l.Text(call.Args[0])
+	return l.Fact(object.SymbolAddress, name, call.Span)
+}
+
+// lowerPerCPUAddress adds the CPU's offset, which the kernel keeps in an array, as its per_cpu_ptr does.
+// https://elixir.bootlin.com/linux/v6.12/source/include/asm-generic/percpu.h
+//
+// Rejected: bpf_per_cpu_ptr, which finds only the variables that BTF describes.
+func lowerPerCPUAddress(l Lowering, call *lang.Call) *ir.Value {
+	b := l.IR()
+	base := lowerSymbolAddress(l, call)
+	offsets := l.Fact(object.SymbolAddress, "__per_cpu_offset", call.Span)
+	cpu := lowerCPU(l, call)
+	if len(call.Args) == 2 {
+		cpu = l.Value(call.Args[1])
+	}
+	cell, exists, join := b.NewCell("address"), b.NewBlock(), b.NewBlock()
+	b.CellSet(cell, b.Const(0))
+	b.If(ir.Less, cpu, b.Const(int64(l.Target().CPUs)), exists, join)
+	b.Enter(exists)
+	place := b.Binary(ir.Add, offsets, b.Binary(ir.ShiftLeft, cpu, b.Const(3)))
+	b.CellSet(cell, b.Binary(ir.Add, base, b.ReadKernel(place, 0, 8, false)))
+	b.Jump(join)
+	b.Enter(join)
+	return b.CellGet(cell)
+}

@@ -1,0 +1,200 @@
+package builtin
+
+import (
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+var taskFunctions = []*Function{
+	{
+		Info: Info{Name: "ppid", Signature: "uint32 ppid([struct task_struct *task])",
+			Doc:     "The process ID of the parent of the current thread, or of the task given.",
+			Example: `tracepoint:sched:sched_process_exit { printf("%d, child of %d\n", pid, ppid) }`},
+		MaxArgs: 1, Check: checkTaskNumber, Bare: true,
+		Lower: func(l Lowering, call *lang.Call) *ir.Value {
+			return taskArgument(l, call).follow(l, "real_parent", "tgid")
+		},
+	},
+	{
+		Info: Info{Name: "pcomm", Signature: "string[16] pcomm([struct task_struct *task])",
+			Doc:     "The name of the parent of the current thread, or of the task given.",
+			Example: `tracepoint:sched:sched_process_exec { printf("%s started %s\n", pcomm, comm) }`},
+		MaxArgs: 1, Check: checkTaskText, Bare: true,
+		Into: func(l Lowering, call *lang.Call, to Place) {
+			parent := taskArgument(l, call)
+			parent.address = parent.follow(l, "real_parent")
+			readTaskName(l, parent, to)
+		},
+	},
+	{
+		Info: Info{Name: "username", Signature: "username",
+			Doc:     "The name of the user of the current thread.",
+			Example: `tracepoint:sched:sched_process_exec { @[username] = count() }`},
+		Check: always(types.UserID), Lower: lowerHalf(asm.FnGetCurrentUidGid), Bare: true,
+	},
+	{
+		Info: Info{Name: "cgroup", Signature: "uint64 cgroup",
+			Doc:     "The ID of the cgroup (version 2) of the current thread.",
+			Example: `kprobe:vfs_read /cgroup == 1/ { @ = count() }`},
+		Check: always(types.Uint64), Lower: plainHelper(asm.FnGetCurrentCgroupId, ir.Invariant), Bare: true,
+	},
+	{
+		Info: Info{Name: "cgroupid", Signature: "uint64 cgroupid(string folder)",
+			Doc:     "The ID of the cgroup (version 2) whose folder is given, looked up when tracing starts.",
+			Example: `kprobe:vfs_read /cgroup == cgroupid("/sys/fs/cgroup/system.slice")/ { @ = count() }`},
+		MinArgs: 1, MaxArgs: 1,
+		Check: func(c Checker, call *lang.Call) *types.Type {
+			wantText(c, call, 0, "the folder")
+			return types.Uint64
+		},
+		Lower: func(l Lowering, call *lang.Call) *ir.Value {
+			folder, _ := l.Text(call.Args[0])
+			return l.Fact(object.CgroupID, folder, call.Span)
+		},
+	},
+	{
+		Info: Info{Name: "cgroup_path", Signature: "cgroup path cgroup_path(uint64 id [, string pattern])",
+			Doc:     "A cgroup's ID as the path of its folder below the mounted hierarchies, with the name of each; with a pattern (* ? [...]), of the hierarchies whose name matches.",
+			Example: `kprobe:vfs_read { @[cgroup_path(cgroup)] = count() }`},
+		MinArgs: 1, MaxArgs: 2, Check: checkCgroupPath, Lower: firstArgument,
+	},
+	{
+		Info: Info{Name: "numaid", Signature: "uint32 numaid",
+			Doc:     "The number of the memory node of the CPU that runs the probe.",
+			Example: `kprobe:vfs_read { @[numaid] = count() }`},
+		Check: always(types.Uint32), Lower: plainHelper(asm.FnGetNumaNodeId, ir.Invariant), Bare: true,
+	},
+	{
+		Info: Info{Name: "ncpus", Signature: "uint64 ncpus",
+			Doc:     "How many CPUs the machine can have; their numbers are below it.",
+			Example: `BEGIN { printf("%d CPUs\n", ncpus) }`},
+		Check: always(types.Uint64), Bare: true,
+		Lower: func(l Lowering, _ *lang.Call) *ir.Value { return l.IR().Const(int64(l.Target().CPUs)) },
+	},
+	{
+		Info: Info{Name: "rand", Signature: "uint32 rand",
+			Doc:     "A number that nobody can foresee, another one each time.",
+			Example: `kprobe:vfs_read /rand % 100 == 0/ { @sampled = count() }`},
+		Check: always(types.Uint32), Lower: plainHelper(asm.FnGetPrandomU32, ir.Reads), Bare: true,
+	},
+}
+
+func checkTaskID(c Checker, call *lang.Call) *types.Type {
+	mode(c, call, "init", "curr_ns")
+	return types.Uint32
+}
+
+// Offsets in struct bpf_pidns_info of include/uapi/linux/bpf.h, which has 8 bytes.
+const (
+	namespaceThread  = 0
+	namespaceProcess = 4
+	namespaceSize    = 8
+)
+
+// lowerTaskID takes half of what the kernel calls pid and tgid, or asks for the numbers in ponytrace's own PID namespace (Linux 5.7).
+func lowerTaskID(half func(asm.BuiltinFunc) func(Lowering, *lang.Call) *ir.Value, offset int) func(Lowering, *lang.Call) *ir.Value {
+	initial := half(asm.FnGetCurrentPidTgid)
+	return func(l Lowering, call *lang.Call) *ir.Value {
+		if word(call, 0) != "curr_ns" {
+			return initial(l, call)
+		}
+		b := l.IR()
+		numbers := b.SlotAddress(b.NewSlot("ids", namespaceSize))
+		helper(l, asm.FnGetNsCurrentPidTgid, ir.Writes, l.Fact(object.NamespaceDevice, "", call.Span),
+			l.Fact(object.NamespaceInode, "", call.Span), numbers, b.Const(namespaceSize))
+		return b.Load(ir.Frame, numbers, offset, 4, false)
+	}
+}
+
+// checkTask reports an argument that is no task, or a kernel whose tasks nobody describes.
+func checkTask(c Checker, call *lang.Call) bool {
+	if _, ok := c.Target().Struct("struct", taskStruct); !ok {
+		c.Errorf(call.Span, "%s() needs the kernel's types, and this kernel does not describe them (CONFIG_DEBUG_INFO_BTF)", call.Name)
+		return false
+	}
+	if len(call.Args) == 0 {
+		return true
+	}
+	t := c.Type(call.Args[0])
+	if t.Kind == types.None || t.Kind == types.Pointer && t.Elem != nil && t.Elem.Kind == types.Struct && t.Elem.Name == taskStruct {
+		return t.Kind != types.None
+	}
+	c.Errorf(call.Args[0].Range(), "%s() wants a struct task_struct *, not %s", call.Name, t)
+	return false
+}
+
+const taskStruct = "task_struct"
+
+func checkTaskNumber(c Checker, call *lang.Call) *types.Type {
+	if !checkTask(c, call) {
+		return types.NoValue
+	}
+	return types.Uint32
+}
+
+func checkTaskText(c Checker, call *lang.Call) *types.Type {
+	if len(call.Args) > 0 || call.Name != "comm" {
+		if !checkTask(c, call) {
+			return types.NoValue
+		}
+	}
+	return types.NewString(commSize)
+}
+
+// kernelStruct is a struct in kernel memory.
+type kernelStruct struct {
+	address *ir.Value
+	t       *types.Type
+	trusted bool // the verifier knows the address by its BTF type
+}
+
+// taskArgument is the task that the only argument points at, or the current one.
+func taskArgument(l Lowering, call *lang.Call) kernelStruct {
+	task, _ := l.Target().Struct("struct", taskStruct)
+	if len(call.Args) == 0 {
+		return kernelStruct{lowerCurrentTask(l, call), task, l.Target().Features.TaskPointer}
+	}
+	return kernelStruct{l.Value(call.Args[0]), task, l.Type(call.Args[0]).Trusted}
+}
+
+// follow reads a member, and the members of what it points at.
+func (s kernelStruct) follow(l Lowering, names ...string) *ir.Value {
+	value, of := s.address, s.t
+	for _, name := range names {
+		member, _ := l.Target().Member(of, name)
+		value = s.load(l, value, member)
+		of = member.Type.Elem
+	}
+	return value
+}
+
+func (s kernelStruct) load(l Lowering, address *ir.Value, member target.Member) *ir.Value {
+	if s.trusted {
+		return l.IR().Load(ir.Kernel, address, member.Offset, member.Type.Size, member.Type.Signed)
+	}
+	return l.IR().ReadKernel(address, member.Offset, member.Type.Size, member.Type.Signed)
+}
+
+// readTaskName copies the name up to its end: what follows it may be left from a longer one.
+func readTaskName(l Lowering, task kernelStruct, to Place) {
+	b := l.IR()
+	name, _ := l.Target().Member(task.t, "comm")
+	zero(l, to, commSize)
+	source := b.Binary(ir.Add, task.address, b.Const(int64(name.Offset)))
+	helper(l, asm.FnProbeReadKernelStr, ir.Writes, l.Pointer(to), b.Const(commSize), source)
+}
+
+func checkCgroupPath(c Checker, call *lang.Call) *types.Type {
+	pattern := ""
+	if len(call.Args) == 2 {
+		pattern, _ = wantText(c, call, 1, "the pattern")
+	}
+	if !wantNumber(c, call, 0) {
+		return types.NoValue
+	}
+	return &types.Type{Kind: types.CgroupPath, Size: 8, Name: pattern}
+}

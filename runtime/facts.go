@@ -1,0 +1,104 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/runtime/symbols"
+	"golang.org/x/sys/unix"
+)
+
+// findFacts finds out what the script must know of this machine and hands each number to set, with its place in
+// the kernel map "data". The error is lang.Diagnostics: it shows where the script asks for what is not there.
+func findFacts(facts []object.Fact, set func(offset int, value uint64)) error {
+	kernel := symbols.NewKernel()
+	var diagnostics lang.Diagnostics
+	for _, fact := range facts {
+		value, err := find(fact, kernel)
+		if err != nil {
+			diagnostics = append(diagnostics, lang.Diagnostic{Span: fact.Source, Message: err.Error()})
+		}
+		set(fact.Offset, value)
+	}
+	if len(diagnostics) > 0 {
+		return diagnostics
+	}
+	return nil
+}
+
+func find(fact object.Fact, kernel *symbols.Kernel) (uint64, error) {
+	switch fact.Kind {
+	case object.CgroupID:
+		return cgroupID(fact.Text)
+	case object.SymbolAddress:
+		return symbolAddress(fact.Text, kernel)
+	case object.NamespaceDevice, object.NamespaceInode:
+		return namespace(fact.Kind)
+	case object.TAIOffset:
+		return taiOffset()
+	}
+	return 0, fmt.Errorf("this version of ponytrace cannot find out %d", fact.Kind)
+}
+
+// cgroupID is the inode number of the folder, which on 64-bit machines is the ID that the kernel gives a cgroup.
+// https://elixir.bootlin.com/linux/v5.10/source/include/linux/kernfs.h (kernfs_ino)
+func cgroupID(folder string) (uint64, error) {
+	var system unix.Statfs_t
+	var status unix.Stat_t
+	err := unix.Statfs(folder, &system)
+	if err == nil {
+		err = unix.Stat(folder, &status)
+	}
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return 0, fmt.Errorf("there is no folder %q", folder)
+	case err != nil:
+		return 0, fmt.Errorf("%q cannot be looked at: %w", folder, err)
+	case system.Type != unix.CGROUP2_SUPER_MAGIC || status.Mode&unix.S_IFMT != unix.S_IFDIR:
+		return 0, fmt.Errorf("%q is not the folder of a cgroup (version 2)", folder)
+	}
+	return status.Ino, nil
+}
+
+func symbolAddress(name string, kernel *symbols.Kernel) (uint64, error) {
+	address, ok := kernel.Address(name)
+	switch {
+	case ok:
+		return address, nil
+	case kernel.Err() != nil:
+		return 0, kernel.Err()
+	}
+	return 0, fmt.Errorf("this kernel has no symbol %s", name)
+}
+
+func namespace(kind object.FactKind) (uint64, error) {
+	var status unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/pid", &status); err != nil {
+		return 0, fmt.Errorf("the PID namespace of ponytrace cannot be found: %w", err)
+	}
+	if kind == object.NamespaceInode {
+		return status.Ino, nil
+	}
+	const minorBits = 20 // MINORBITS of include/linux/kdev_t.h
+	return uint64(unix.Major(status.Dev))<<minorBits | uint64(unix.Minor(status.Dev)), nil
+}
+
+// taiOffset reads TAI between two readings of the monotonic clock, a few times, and believes the closest pair.
+func taiOffset() (uint64, error) {
+	best, offset := int64(1<<62), int64(0)
+	for range 5 {
+		before, tai, after := clock(unix.CLOCK_MONOTONIC), clock(unix.CLOCK_TAI), clock(unix.CLOCK_MONOTONIC)
+		if after-before < best {
+			best, offset = after-before, tai-before-(after-before)/2
+		}
+	}
+	return uint64(offset), nil
+}
+
+func clock(id int32) int64 {
+	var now unix.Timespec
+	_ = unix.ClockGettime(id, &now)
+	return now.Nano()
+}
