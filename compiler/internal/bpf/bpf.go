@@ -20,7 +20,8 @@
 //	coalesce  one register for both ends of a move
 //	allocate  liveness, linear scan, spilling
 //	frame     the only place that counts the 512 bytes
-//	emit      jumps, labels, line information
+//	emit      jumps, labels
+//	link      the program and its callbacks in one, line information
 //
 // Virtual registers may be written more than once (cells are), so liveness comes from dataflow
 // over the blocks, not from single assignment; loops need no further thought.
@@ -33,6 +34,9 @@
 // A slot goes to the scratch map instead of the frame when it is large, when the frame is full, or
 // when its address gets a variable added to it (refused for the stack before Linux 5.12). The scratch map
 // is an array of one element that holds one row for each CPU.
+//
+// All functions that are active at once share the 512 bytes and the scratch row. Those that are called are
+// compiled first and their callers take what remains.
 //
 // Sources: Documentation/bpf/standardization/instruction-set.rst and kernel/bpf/verifier.c of
 // Linux v5.10 and v6.12 (https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/verifier.c); linear
@@ -56,26 +60,21 @@ type Options struct {
 	ScratchMap string
 }
 
-// Result is the code of one function.
+// Result is the code of a program and its callbacks.
 type Result struct {
 	Instructions asm.Instructions
 	Lines        []object.Line
-	Stack        int // bytes of the frame used
+	Stack        int // bytes of the stack in use at the deepest, as the kernel counts
 	ScratchSize  int // bytes of a row of the scratch map, a power of two; 0 when it is not used
 	Static       int // size in units of 8 bytes, as the kernel counts
 }
 
-// Generate compiles f, which Check accepts. An error is a mistake of the compiler: an *ir.Error.
+// Generate compiles the program f, which Check accepts. An error is a mistake of the compiler: an *ir.Error.
 func Generate(f *ir.Func, options Options) (result *Result, err error) {
 	defer ir.Catch(&err)
-	demands := findDemands(f)
-	frame := newFrame(f)
-	for {
-		function := selectInstructions(f, demands, frame, options)
-		function.coalesce()
-		function.allocate()
-		if frame.layout(function) {
-			return function.emit(), nil
-		}
+	p := &program{options: options, calls: f.Calls(), functions: map[*ir.Func]*function{}, needs: map[*ir.Func]need{}}
+	for _, g := range p.calls.Order {
+		p.compile(g)
 	}
+	return p.link(f), nil
 }

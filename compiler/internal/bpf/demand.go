@@ -77,9 +77,9 @@ func (d *demands) copies(store *ir.Value) bool {
 
 // material is a value that its users make themselves, in one or two instructions.
 type material struct {
-	op     ir.Op // Const, SlotAddress, MapPointer or DataAddress
+	op     ir.Op // Const, SlotAddress, MapPointer, DataAddress or FuncAddress
 	slot   *ir.Slot
-	name   string // of a map
+	name   string // of a map or function
 	number int64  // the constant, or bytes from the start of the slot or map
 }
 
@@ -88,9 +88,11 @@ func materialOf(v *ir.Value) (m material, ok bool) {
 	switch v.Op {
 	case ir.Const, ir.SlotAddress, ir.MapPointer, ir.DataAddress:
 		return material{op: v.Op, slot: v.Slot, name: v.Map, number: v.Int}, true
+	case ir.FuncAddress:
+		return material{op: v.Op, name: v.Callee.Name}, true
 	case ir.Add:
 		added, isConstant := v.Args[1].Constant()
-		if m, ok = materialOf(v.Args[0]); !ok || !isConstant || m.op == ir.MapPointer {
+		if m, ok = materialOf(v.Args[0]); !ok || !isConstant || m.op == ir.MapPointer || m.op == ir.FuncAddress {
 			return m, false
 		}
 		m.number += added

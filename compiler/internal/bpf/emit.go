@@ -8,7 +8,6 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
-	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/lang"
 )
 
@@ -31,7 +30,7 @@ type jump struct {
 	to            *block
 }
 
-func (f *function) emit() *Result {
+func (f *function) emit() *emitter {
 	f.assignRegisters()
 	f.threadJumps()
 	e := &emitter{function: f, starts: map[*block]int{}, offsets: map[*block]int{}}
@@ -43,14 +42,7 @@ func (f *function) emit() *Result {
 		e.block(b, following)
 	}
 	e.label()
-	e.attachLines()
-	return &Result{
-		Instructions: e.code,
-		Lines:        e.lines(),
-		Stack:        f.frame.stack,
-		ScratchSize:  f.frame.row,
-		Static:       e.offset,
-	}
+	return e
 }
 
 // assignRegisters puts the machine's registers in and drops the moves that have become empty.
@@ -172,7 +164,7 @@ func (e *emitter) encode(i *instruction) asm.Instruction {
 		offset += i.slot.offset
 	}
 	if i.rowShift {
-		constant = int64(bits.TrailingZeros(uint(e.frame.row)))
+		constant = int64(bits.TrailingZeros(uint(e.row)))
 	}
 	if !fits16(int64(offset)) {
 		e.ir.Fail(i.span, "an offset of %d bytes", offset)
@@ -200,16 +192,4 @@ func (e *emitter) label() {
 		}
 		e.code[j.index] = e.code[j.index].WithReference(at.Symbol())
 	}
-}
-
-// lines returns where in the script each run of instructions comes from.
-func (e *emitter) lines() []object.Line {
-	var lines []object.Line
-	for i, offset := 0, 0; i < len(e.code); i++ {
-		if i == 0 || e.spans[i] != e.spans[i-1] {
-			lines = append(lines, object.Line{Instruction: offset, Span: e.spans[i]})
-		}
-		offset += int(e.code[i].Width())
-	}
-	return lines
 }

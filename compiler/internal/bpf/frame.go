@@ -2,15 +2,12 @@ package bpf
 
 import (
 	"cmp"
-	"math/bits"
 	"slices"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
 const (
-	// stackSize is MAX_BPF_STACK of include/linux/filter.h.
-	stackSize = 512
 	// largeSlot is the size in bytes from which a slot goes to the scratch map at once: two of them
 	// would fill the frame.
 	largeSlot = 256
@@ -22,6 +19,7 @@ type slot struct {
 	index   int // in frame.all
 	spill   bool
 	scratch bool
+	pinned  bool // it must lie in the frame: what a callee gets there may be pointers, and bpf_loop takes no other address
 	escapes bool // its address is stored somewhere: it lives as long as the function
 	offset  int  // from the frame pointer or the start of the scratch row
 	ranges  ranges
@@ -30,22 +28,26 @@ type slot struct {
 // frame lays out the slots of one function. Slots that are never alive together share their bytes.
 type frame struct {
 	f       *ir.Func
+	budget  int // bytes that the function may take of the stack
+	base    int // where its slots start in the scratch row
 	slots   map[*ir.Slot]*slot
 	buffers map[*ir.Value]*slot // where ReadKernel and ReadUser copy to
 	all     []*slot
 	// touches lists for each value the slots whose memory its instructions may use.
 	touches map[*ir.Value][]*slot
 	// scratchAt is the value before which the code computes the address of the scratch row.
-	scratchAt  *ir.Value
-	stack, row int
+	scratchAt *ir.Value
+	stack     int
+	scratch   int // the end of its slots in the scratch row; 0 when it has none there
 }
 
-func newFrame(f *ir.Func) *frame {
-	fr := &frame{f: f, slots: map[*ir.Slot]*slot{}, buffers: map[*ir.Value]*slot{}, touches: map[*ir.Value][]*slot{}}
+func newFrame(f *ir.Func, budget, base int) *frame {
+	fr := &frame{f: f, budget: budget, base: base, slots: map[*ir.Slot]*slot{}, buffers: map[*ir.Value]*slot{}, touches: map[*ir.Value][]*slot{}}
 	uses := findUsers(f)
 	for _, s := range f.Slots {
 		fr.slots[s] = fr.add(&slot{size: s.Size, scratch: s.Size > largeSlot})
 		uses.trace(s, fr)
+		fr.slots[s].scratch = fr.slots[s].scratch && !fr.slots[s].pinned
 	}
 	fr.placeScratch()
 	return fr
@@ -111,12 +113,17 @@ func (fr *frame) layout(f *function) bool {
 			s.offset = -s.offset - s.size
 		}
 	}
-	if fr.stack > stackSize {
+	if fr.stack > fr.budget {
 		fr.relieve()
 		return false
 	}
 	if size := fr.place(true); size > 0 {
-		fr.row = 1 << bits.Len(uint(size-1))
+		fr.scratch = fr.base + size
+	}
+	for _, s := range fr.all {
+		if s.scratch {
+			s.offset += fr.base
+		}
 	}
 	return true
 }
@@ -155,7 +162,7 @@ func lowest(s *slot, placed []*slot) (offset int) {
 func (fr *frame) relieve() {
 	var largest *slot
 	for _, s := range fr.slots {
-		if !s.scratch && (largest == nil || s.size > largest.size || s.size == largest.size && s.index < largest.index) {
+		if !s.scratch && !s.pinned && (largest == nil || s.size > largest.size || s.size == largest.size && s.index < largest.index) {
 			largest = s
 		}
 	}

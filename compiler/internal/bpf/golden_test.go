@@ -52,6 +52,7 @@ func golden(t *testing.T, path string) {
 	if got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
+	needHelpers(t, code)
 	runOnKernel(t, code, make([]byte, irtest.ContextSize))
 }
 

@@ -3,7 +3,9 @@ package bpf
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,13 +72,54 @@ func TestRandomOnKernel(t *testing.T) {
 	for seed := range uint64(40) {
 		context := randomContext(seed)
 		want := evaluate(irtest.Random(seed), context)
-		for _, f := range []*ir.Func{irtest.Random(seed), optimised(t, seed)} {
+		for _, f := range []*ir.Func{irtest.Random(seed), optimised(t, irtest.Random(seed))} {
 			code := generate(t, f)
 			if got := runOnKernel(t, code, context); !same(got, want) {
 				t.Fatalf("seed %d: got %v\nwant %v\n%v\n%v", seed, got, want, f, code.Instructions)
 			}
 		}
 	}
+}
+
+// TestCallbacksOnKernel is TestCallbacks with the real verifier and the real machine.
+func TestCallbacksOnKernel(t *testing.T) {
+	for seed := range uint64(40) {
+		context := randomContext(seed)
+		want := evaluate(irtest.RandomCallbacks(seed), context)
+		for _, f := range []*ir.Func{irtest.RandomCallbacks(seed), optimised(t, irtest.RandomCallbacks(seed))} {
+			code := generate(t, f)
+			needHelpers(t, code)
+			if got := runOnKernel(t, code, context); !same(got, want) {
+				t.Fatalf("seed %d: got %v\nwant %v\n%v\n%v", seed, got, want, f, code.Instructions)
+			}
+		}
+	}
+}
+
+// since is the release that brought a helper.
+var since = map[asm.BuiltinFunc][2]int{asm.FnForEachMapElem: {5, 13}, asm.FnLoop: {5, 17}}
+
+// needHelpers skips the test on a kernel that is older than a helper of the code.
+func needHelpers(t *testing.T, code *Result) {
+	t.Helper()
+	release := kernelRelease(t)
+	for _, i := range code.Instructions {
+		if first, known := since[asm.BuiltinFunc(i.Constant)]; i.IsBuiltinCall() && known && slices.Compare(release[:], first[:]) < 0 {
+			t.Skipf("needs %v: Linux %d.%d", asm.BuiltinFunc(i.Constant), first[0], first[1])
+		}
+	}
+}
+
+func kernelRelease(t *testing.T) (release [2]int) {
+	t.Helper()
+	text, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscanf(string(text), "%d.%d", &release[0], &release[1]); err != nil {
+		t.Fatal(err)
+	}
+	return release
 }
 
 // count is what lower makes of `@ = count()`.

@@ -48,6 +48,7 @@ func (u *users) trace(s *ir.Slot, fr *frame) {
 
 // derived returns the values that hold the address because user has it as an operand.
 func (u *users) derived(address, user *ir.Value, s *slot) []*ir.Value {
+	s.pinned = s.pinned || user.CallsBack() || user.Op == ir.Invoke && s.size <= largeSlot
 	switch user.Op {
 	case ir.Store, ir.AtomicAdd:
 		s.escapes = s.escapes || user.Args[1] == address

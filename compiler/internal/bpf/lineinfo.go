@@ -31,24 +31,29 @@ type lineRecord struct {
 }
 
 // attachLines gives an instruction its script line wherever the place changes. An instruction that belongs
-// to no script gets none, but for the first: the kernel wants one there.
-func (e *emitter) attachLines() {
+// to no script gets none, but the first of each function must have one: the kernel wants it.
+func (l *linker) attachLines() {
 	table := &lineTable{places: map[string]uint32{}}
 	table.intern("")
 	var marked []int
 	var previous lang.Span
-	for i, span := range e.spans {
-		if i == 0 && span.Source == nil {
+	starts := l.starts
+	for i, span := range l.spans {
+		first := len(starts) > 0 && starts[0] == i
+		if first {
+			starts = starts[1:]
+		}
+		if first && span.Source == nil {
 			return
 		}
-		if span.Source != nil && span != previous {
+		if span.Source != nil && (first || span != previous) {
 			table.add(len(marked), span)
 			marked = append(marked, i)
 			previous = span
 		}
 	}
-	for _, line := range e.load(table) {
-		at := &e.code[marked[line.Offset]]
+	for _, line := range l.load(table) {
+		at := &l.code[marked[line.Offset]]
 		*at = at.WithSource(line.Line)
 	}
 }
@@ -76,18 +81,18 @@ func (t *lineTable) intern(text string) uint32 {
 	return offset
 }
 
-func (e *emitter) load(t *lineTable) btf.LineOffsets {
+func (l *linker) load(t *lineTable) btf.LineOffsets {
 	spec, err := btf.LoadSpecFromReader(bytes.NewReader(t.blob()))
 	if err != nil {
-		e.ir.Fail(e.ir.Span, "line strings: %v", err)
+		l.main.Fail(l.main.Span, "line strings: %v", err)
 	}
 	var records bytes.Buffer
 	if err := binary.Write(&records, binary.NativeEndian, t.records); err != nil {
-		e.ir.Fail(e.ir.Span, "line records: %v", err)
+		l.main.Fail(l.main.Span, "line records: %v", err)
 	}
 	lines, err := btf.LoadLineInfos(&records, binary.NativeEndian, uint32(len(t.records)), spec)
 	if err != nil {
-		e.ir.Fail(e.ir.Span, "line records: %v", err)
+		l.main.Fail(l.main.Span, "line records: %v", err)
 	}
 	return lines
 }

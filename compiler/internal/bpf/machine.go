@@ -29,7 +29,7 @@ type instruction struct {
 	constant  int64
 	slot      *slot     // the offset, or the constant of an addition, counts from here
 	rowShift  bool      // the constant is the logarithm of the scratch map's row
-	reference string    // the map of a wide load
+	reference string    // the map of a wide load, the function of a call
 	args      int       // of a call
 	from      *ir.Value // what it was selected for
 	span      lang.Span
@@ -140,8 +140,8 @@ type partner struct {
 
 // function is the code of one function between selection and emission.
 type function struct {
+	*program
 	ir       *ir.Func
-	options  Options
 	frame    *frame
 	blocks   []*block // in their final order
 	virtuals []*virtual

@@ -62,8 +62,15 @@ func (s *selector) materialise(dst register, m material) {
 		s.emit(mapLoad(dst, asm.LoadMapPtr(0, 0), m.name))
 	case ir.DataAddress:
 		s.emit(mapLoad(dst, asm.LoadMapValue(0, 0, uint32(m.number)), m.name))
+	case ir.FuncAddress:
+		s.emit(instruction{
+			op: asm.LoadImmOp(asm.DWord), dst: dst, src: register(asm.PseudoFunc), constant: unresolved, reference: m.name,
+		})
 	}
 }
+
+// unresolved is the constant of a reference to a function, until it is linked.
+const unresolved = -1
 
 func mapLoad(dst register, wide asm.Instruction, name string) instruction {
 	return instruction{op: wide.OpCode, dst: dst, src: register(wide.Src), constant: wide.Constant, reference: name}

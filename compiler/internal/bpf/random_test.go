@@ -95,29 +95,34 @@ func generate(t *testing.T, f *ir.Func) *Result {
 	return code
 }
 
-// optimised returns the same random function through the passes.
-func optimised(t *testing.T, seed uint64) *ir.Func {
+// optimised returns the program after the passes.
+func optimised(t *testing.T, f *ir.Func) *ir.Func {
 	t.Helper()
-	f := irtest.Random(seed)
+	before := f.String()
 	if err := opt.Run(f); err != nil {
-		t.Fatalf("seed %d: %v\n%v", seed, err, f)
+		t.Fatalf("%v\n%v", err, before)
 	}
 	if err := ir.Check(f); err != nil {
-		t.Fatalf("seed %d: %v\n%v\nbefore\n%v", seed, err, f, irtest.Random(seed))
+		t.Fatalf("%v\n%v\nbefore\n%v", err, f, before)
 	}
 	return f
 }
 
-// TestRandom compares the code of random functions, with and without the passes, with their direct evaluation.
-func TestRandom(t *testing.T) {
+// TestRandom compares the code of random programs, with and without the passes, with their direct evaluation.
+func TestRandom(t *testing.T) { compareRandom(t, irtest.Random) }
+
+// TestCallbacks is TestRandom for programs with loops and callbacks that helpers run.
+func TestCallbacks(t *testing.T) { compareRandom(t, irtest.RandomCallbacks) }
+
+func compareRandom(t *testing.T, random func(seed uint64) *ir.Func) {
 	for seed := range uint64(500) {
-		plain := irtest.Random(seed)
+		plain := random(seed)
 		if err := ir.Check(plain); err != nil {
 			t.Fatalf("seed %d: %v\n%v", seed, err, plain)
 		}
 		context := randomContext(seed)
 		want := evaluate(plain, context)
-		for _, f := range []*ir.Func{plain, optimised(t, seed)} {
+		for _, f := range []*ir.Func{plain, optimised(t, random(seed))} {
 			code := generate(t, f)
 			got, _, err := emulate(code, context)
 			if err != nil {

@@ -16,12 +16,13 @@ type selector struct {
 	block   *block
 	value   *ir.Value // being selected
 	index   int       // its index in its block
-	// registers of the values, cells and the context.
-	registers map[*ir.Value]register
-	cells     []register
-	context   register
-	scratch   register
-	local     []held
+	// registers of the values, cells and the arguments of the function.
+	registers  map[*ir.Value]register
+	cells      []register
+	parameters [ir.MaxCallArgs]register
+	saves      int // instructions at the start that save arguments
+	scratch    register
+	local      []held
 }
 
 // held says that a register of the current block still holds a material.
@@ -30,9 +31,9 @@ type held struct {
 	name     register
 }
 
-func selectInstructions(f *ir.Func, d *demands, frame *frame, options Options) *function {
+func (p *program) selectInstructions(f *ir.Func, d *demands, frame *frame) *function {
 	s := &selector{
-		function:  &function{ir: f, options: options, frame: frame},
+		function:  &function{program: p, ir: f, frame: frame},
 		demands:   d,
 		entries:   map[*ir.Block]*block{},
 		registers: map[*ir.Value]register{},
@@ -80,13 +81,22 @@ func (s *selector) enter(b *block) {
 	s.local = s.local[:0]
 }
 
-// prologue saves the context where a value needs it.
+// prologue saves the arguments that a value needs: a program's context is its only one.
 func (s *selector) prologue() {
-	s.context = s.newVirtual().name
+	var needed [ir.MaxCallArgs]bool
 	for v := range s.demands.of {
-		if v.Op == ir.Context {
-			s.move(s.context, argument)
-			return
+		switch v.Op {
+		case ir.Context:
+			needed[0] = true
+		case ir.Parameter:
+			needed[v.Int] = true
+		}
+	}
+	for i := range s.parameters {
+		s.parameters[i] = s.newVirtual().name
+		if needed[i] {
+			s.move(s.parameters[i], argument+register(i))
+			s.saves++
 		}
 	}
 }
@@ -102,14 +112,7 @@ func (s *selector) clearCells() {
 		}
 	}
 	entry := s.blocks[0]
-	if len(clear) == 0 {
-		return
-	}
-	if len(entry.instructions) > 0 && entry.instructions[0].dst == s.context {
-		clear = append(entry.instructions[:1:1], clear...)
-		entry.instructions = entry.instructions[1:]
-	}
-	entry.instructions = append(clear, entry.instructions...)
+	entry.instructions = slices.Insert(entry.instructions, s.saves, clear...)
 }
 
 func (s *selector) selectBlock(b *ir.Block) {
@@ -127,7 +130,9 @@ func (s *selector) selectBlock(b *ir.Block) {
 func (s *selector) selectValue(v *ir.Value) {
 	switch v.Op {
 	case ir.Context:
-		s.registers[v] = s.context
+		s.registers[v] = s.parameters[0]
+	case ir.Parameter:
+		s.registers[v] = s.parameters[v.Int]
 	case ir.SDiv, ir.SMod:
 		s.signedDivision(v)
 	case ir.Neg:
@@ -159,7 +164,7 @@ func (s *selector) selectValue(v *ir.Value) {
 		s.move(s.define(v), s.cells[v.Cell.ID])
 	case ir.CellSet:
 		s.into(s.cells[v.Cell.ID], v.Args[0])
-	case ir.Call:
+	case ir.Call, ir.Invoke:
 		s.call(v)
 	case ir.Jump:
 		s.block.next = []*block{s.entries[v.Then]}
@@ -355,7 +360,11 @@ func (s *selector) call(v *ir.Value) {
 	for i, arg := range v.Args {
 		s.into(argument+register(i), arg)
 	}
-	s.callHelper(v.Helper, len(v.Args))
+	if v.Op == ir.Invoke {
+		s.invoke(v)
+	} else {
+		s.callHelper(v.Helper, len(v.Args))
+	}
 	if s.demands.of[v] != nil {
 		s.move(s.define(v), result)
 	}
@@ -363,6 +372,14 @@ func (s *selector) call(v *ir.Value) {
 
 func (s *selector) callHelper(helper asm.BuiltinFunc, args int) {
 	s.emit(instruction{op: helper.Call().OpCode, constant: int64(helper), args: args})
+	s.local = s.local[:0]
+}
+
+func (s *selector) invoke(v *ir.Value) {
+	s.emit(instruction{
+		op: asm.Call.Label("").OpCode, src: register(asm.PseudoCall), constant: unresolved,
+		reference: v.Callee.Name, args: len(v.Args),
+	})
 	s.local = s.local[:0]
 }
 

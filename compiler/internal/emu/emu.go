@@ -73,23 +73,24 @@ func Run(code asm.Instructions, environment *Environment) (result Result, err er
 			panic(thrown)
 		}
 	}()
-	m.run()
+	m.result.Return = m.invoke(0, m.newRegion(environment.Context))
+	m.exit()
 	return m.result, nil
 }
 
 // machine is one run.
 type machine struct {
 	*Environment
-	code      asm.Instructions
-	labels    map[string]int
-	offsets   []int       // of each instruction, in units of 8 bytes
-	indices   map[int]int // the inverse
-	registers [11]uint64
-	written   uint16 // a bit for each register that may be read
-	regions   []*region
-	handles   []*Map // maps as helper arguments
-	at        int
-	result    Result
+	code    asm.Instructions
+	labels  map[string]int
+	offsets []int       // of each instruction, in units of 8 bytes
+	indices map[int]int // the inverse
+	frame               // of the function that runs
+	stacks  []uint64    // address of each frame's stack; they are used again
+	depth   int
+	regions []*region
+	handles []*Map // maps as helper arguments
+	result  Result
 }
 
 const defaultSteps = 1_000_000
@@ -105,14 +106,8 @@ func newMachine(code asm.Instructions, environment *Environment) *machine {
 		m.indices[offset] = i
 		offset += int(code[i].Width())
 	}
-	m.set(asm.R1, m.newRegion(environment.Context))
-	stack := m.newRegion(make([]byte, stackSize))
-	m.regions[1].written = make([]bool, stackSize)
-	m.set(asm.R10, stack+stackSize)
 	return m
 }
-
-const stackSize = 512
 
 // fail ends the run.
 func (m *machine) fail(format string, args ...any) {
@@ -135,6 +130,7 @@ func (m *machine) set(r asm.Register, n uint64) {
 	m.written |= 1 << r
 }
 
+// run executes the current function to its end.
 func (m *machine) run() {
 	limit := m.Steps
 	if limit == 0 {
@@ -150,15 +146,14 @@ func (m *machine) run() {
 		m.result.Executed++
 		instruction := &m.code[m.at]
 		if instruction.OpCode.JumpOp() == asm.Exit {
-			m.exit()
 			return
 		}
 		m.at = m.step(instruction)
 	}
 }
 
+// exit looks whether the program left all in order.
 func (m *machine) exit() {
-	m.result.Return = m.get(asm.R0)
 	for _, r := range m.regions {
 		if r.reserved {
 			m.fail("a ring buffer record is neither submitted nor discarded")
@@ -220,6 +215,8 @@ func (m *machine) wide(i *asm.Instruction) uint64 {
 		return m.handle(m.named(i.Reference()))
 	case asm.PseudoMapValue:
 		return m.named(i.Reference()).whole(m) + uint64(i.Constant)>>32
+	case asm.PseudoFunc:
+		return functions + uint64(m.function(i))
 	}
 	m.fail("a wide load of unknown kind")
 	return 0
@@ -234,16 +231,20 @@ func (m *machine) named(name string) *Map {
 }
 
 func (m *machine) target(i *asm.Instruction) int {
-	if name := i.Reference(); name != "" {
-		index, ok := m.labels[name]
-		if !ok {
-			m.fail("no label %q", name)
-		}
-		return index
+	if i.Reference() != "" {
+		return m.labelled(i.Reference())
 	}
 	index, ok := m.indices[m.offsets[m.at]+1+int(i.Offset)]
 	if !ok {
 		m.fail("a jump into nowhere")
+	}
+	return index
+}
+
+func (m *machine) labelled(name string) int {
+	index, ok := m.labels[name]
+	if !ok {
+		m.fail("no label %q", name)
 	}
 	return index
 }

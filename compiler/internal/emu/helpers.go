@@ -38,7 +38,17 @@ var helpers = map[asm.BuiltinFunc]helper{
 	asm.FnRingbufDiscard:     {2, discard},
 }
 
+// Those that call a function of the program back lead to call again.
+func init() {
+	helpers[asm.FnLoop] = helper{4, loop}
+	helpers[asm.FnForEachMapElem] = helper{4, forEach}
+}
+
 func (m *machine) call(i *asm.Instruction) {
+	if i.IsFunctionCall() {
+		m.callFunction(i)
+		return
+	}
 	m.require(i.IsBuiltinCall())
 	function := asm.BuiltinFunc(i.Constant)
 	known, ok := helpers[function]
@@ -54,6 +64,17 @@ func (m *machine) call(i *asm.Instruction) {
 		value = known.run(m, args)
 	}
 	m.result.Helpers++
+	m.written &^= 0b111110
+	m.set(asm.R0, value)
+}
+
+// callFunction passes on those arguments that are written.
+func (m *machine) callFunction(i *asm.Instruction) {
+	var arguments []uint64
+	for r := asm.R1; r <= asm.R5 && m.written&(1<<r) != 0; r++ {
+		arguments = append(arguments, m.get(r))
+	}
+	value := m.invoke(m.function(i), arguments...)
 	m.written &^= 0b111110
 	m.set(asm.R0, value)
 }

@@ -1,6 +1,12 @@
 package emu
 
-import "github.com/cilium/ebpf"
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	"github.com/cilium/ebpf"
+)
 
 // Map is a kernel map: an array or hash, shared or per CPU. A ring buffer keeps its records in the
 // Environment.
@@ -107,4 +113,19 @@ func (m *Map) delete(key []byte) error {
 	}
 	delete(m.Values, string(key))
 	return nil
+}
+
+// keys returns all keys in their order, an array's as its indices.
+func (m *Map) keys() [][]byte {
+	var keys [][]byte
+	if m.array() {
+		for i := range m.MaxEntries {
+			keys = append(keys, binary.LittleEndian.AppendUint32(nil, uint32(i)))
+		}
+		return keys
+	}
+	for _, key := range slices.Sorted(maps.Keys(m.Values)) {
+		keys = append(keys, []byte(key))
+	}
+	return keys
 }

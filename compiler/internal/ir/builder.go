@@ -1,6 +1,8 @@
 package ir
 
 import (
+	"fmt"
+
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -18,6 +20,16 @@ func NewBuilder(name string, span lang.Span) *Builder {
 	b := &Builder{Func: &Func{Name: name, Span: span}, Span: span}
 	b.block = b.NewBlock()
 	return b
+}
+
+// NewCallback starts another function of the same program, with an empty entry block. The name needs to
+// tell people what it is for; a number makes it unique.
+func (b *Builder) NewCallback(name string) *Builder {
+	program := b.Func.Root()
+	callback := NewBuilder(fmt.Sprintf("%s_%s%d", program.Name, name, len(program.Callbacks)+1), b.Span)
+	callback.Func.Program = program
+	program.Callbacks = append(program.Callbacks, callback.Func)
+	return callback
 }
 
 // NewBlock adds an empty block to the function without entering it.
@@ -114,6 +126,14 @@ func (b *Builder) DataAddress(name string, offset int) *Value {
 	return b.Append(Value{Op: DataAddress, Map: name, Int: int64(offset)})
 }
 
+// Parameter returns the argument number i, from 0, that a callback is called with.
+func (b *Builder) Parameter(i int) *Value { return b.Append(Value{Op: Parameter, Int: int64(i)}) }
+
+// FuncAddress returns a callback as a helper's argument.
+func (b *Builder) FuncAddress(callee *Func) *Value {
+	return b.Append(Value{Op: FuncAddress, Callee: callee})
+}
+
 // Load reads size bytes at address+offset.
 func (b *Builder) Load(space Space, address *Value, offset, size int, signed bool) *Value {
 	return b.Append(Value{Op: Load, Args: []*Value{address}, Space: space, Offset: offset, Size: size, Signed: signed})
@@ -150,6 +170,11 @@ func (b *Builder) CellSet(cell *Cell, value *Value) {
 // Call calls a helper.
 func (b *Builder) Call(helper asm.BuiltinFunc, effect Effect, args ...*Value) *Value {
 	return b.Append(Value{Op: Call, Helper: helper, Effect: effect, Args: args})
+}
+
+// Invoke calls a function of the same program.
+func (b *Builder) Invoke(callee *Func, args ...*Value) *Value {
+	return b.Append(Value{Op: Invoke, Callee: callee, Args: args})
 }
 
 // Jump ends the block.

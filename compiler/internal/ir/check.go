@@ -1,8 +1,23 @@
 package ir
 
-// Check returns the first broken invariant of the package comment as an *Error.
+import "slices"
+
+// Check returns the first broken invariant of the package comment, in the program f or a callback, as an *Error.
 func Check(f *Func) (err error) {
 	defer Catch(&err)
+	names := map[string]bool{}
+	for _, function := range f.Functions() {
+		if names[function.Name] {
+			function.Fail(function.Span, "two functions of this name")
+		}
+		names[function.Name] = true
+		check(function)
+	}
+	f.Calls()
+	return nil
+}
+
+func check(f *Func) {
 	c := &checker{f: f, index: map[*Value]int{}}
 	for _, block := range f.Blocks {
 		c.block(block)
@@ -13,7 +28,6 @@ func Check(f *Func) (err error) {
 			c.value(value)
 		}
 	}
-	return nil
 }
 
 type checker struct {
@@ -34,6 +48,9 @@ func (c *checker) block(b *Block) {
 			c.f.Fail(value.Span, "%s: %s believes to be elsewhere", b, value)
 		}
 		c.index[value] = i
+	}
+	if slices.Contains(b.Successors(), c.f.Blocks[0]) {
+		c.f.Fail(b.Terminator().Span, "%s leads back to the entry", b)
 	}
 }
 
@@ -79,6 +96,12 @@ func (c *checker) shape(v *Value) {
 		c.require(v, v.Cell != nil && v.Cell.ID < len(c.f.Cells) && c.f.Cells[v.Cell.ID] == v.Cell, "cell")
 	case MapPointer, DataAddress:
 		c.require(v, v.Map != "", "map")
+	case Context:
+		c.require(v, c.f.Program == nil, "place")
+	case Parameter:
+		c.require(v, c.f.Program != nil && v.Int >= 0 && v.Int < MaxCallArgs, "number")
+	case FuncAddress, Invoke:
+		c.require(v, slices.Contains(c.f.Root().Callbacks, v.Callee), "callee")
 	case If:
 		c.require(v, v.Compare.Comparison() && v.Then != nil && v.Else != nil, "arms")
 	case Jump:

@@ -36,6 +36,29 @@ func TestCheck(t *testing.T) {
 		"size":  {func(b *Builder) { b.Return(b.Load(Kernel, b.Context(), 0, 3, false)) }, "load has a bad size"},
 		"a slot of another function": {func(b *Builder) { b.Return(b.SlotAddress(&Slot{Size: 8})) },
 			"slot has a bad slot"},
+		"back to the entry":        {func(b *Builder) { b.Jump(b.Func.Blocks[0]) }, "b0 leads back to the entry"},
+		"a parameter of a program": {func(b *Builder) { b.Return(b.Parameter(0)) }, "parameter has a bad number"},
+		"the context of a callback": {func(b *Builder) {
+			callback := b.NewCallback("each")
+			callback.Return(callback.Context())
+			b.Return(b.Const(0))
+		}, "context has a bad place"},
+		"a function of another program": {func(b *Builder) {
+			b.Return(b.Invoke(NewBuilder("g", lang.Span{}).NewCallback("each").Func))
+		}, "invoke has a bad callee"},
+		"recursion": {func(b *Builder) {
+			callback := b.NewCallback("each")
+			callback.Return(callback.Invoke(callback.Func))
+			b.Return(b.Invoke(callback.Func))
+		}, "f_each1 calls itself"},
+		"eight calls deep": {func(b *Builder) {
+			for range MaxFrames {
+				callee := b.NewCallback("each")
+				b.Return(b.Invoke(callee.Func))
+				b = callee
+			}
+			b.Return(b.Const(0))
+		}, "more than 8 functions at once"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +69,7 @@ func TestCheck(t *testing.T) {
 			if test.want == "" && err == nil {
 				return
 			}
-			if err == nil || !strings.Contains(err.Error(), "one.pt:1:9: internal error in f: ") || !strings.Contains(err.Error(), test.want) {
+			if err == nil || !strings.Contains(err.Error(), "one.pt:1:9: internal error in f") || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})

@@ -20,11 +20,18 @@
 // Everything else is read by ReadKernel and ReadUser, which never fault and give 0 where
 // the memory cannot be read.
 //
+// A program may have Callbacks: functions that a helper calls (bpf_loop, bpf_for_each_map_elem: their address is a
+// FuncAddress among the operands of the Call) or that Invoke calls. Each has slots and cells of its own. What a
+// callback needs of its caller, the caller stores into a slot whose address it passes on. The verifier keeps the
+// types of pointers that lie in the frame, so `Load Frame (Parameter n)+8` may read a context, map value or frame
+// address back and use it as what it is.
+//
 // # Invariants, held by Check
 //
 // Every block ends in exactly one terminator; every use is dominated by its definition; operands
 // have the number that the op table says; a Bound survives every pass; calls have at most five
-// arguments; a block that cannot be reached does not exist after opt (the verifier refuses it).
+// arguments; nothing jumps to the entry; functions do not recurse, and their calls go at most MaxFrames deep; a
+// block or callback that cannot be reached does not exist after opt (the verifier refuses it).
 //
 // Source: the op table below; helper numbers are those of include/uapi/linux/bpf.h (v6.12).
 package ir
@@ -44,6 +51,8 @@ const (
 	SlotAddress
 	MapPointer // the map named Map, as a helper argument
 	DataAddress
+	Parameter   // the argument number Int, from 0, of a callback
+	FuncAddress // the function Callee, as a helper argument
 	Add
 	Sub
 	Mul
@@ -75,7 +84,8 @@ const (
 	ReadUser
 	CellGet
 	CellSet
-	Call // helper Helper
+	Call   // helper Helper
+	Invoke // function Callee of this program
 	// Terminators.
 	Jump
 	If // args[0] Compare args[1] ? Then : Else
@@ -115,7 +125,7 @@ type Value struct {
 	Args       []*Value
 	Block      *Block
 	Span       lang.Span
-	Int        int64 // Const: the value; Bound: the upper bound; DataAddress: offset
+	Int        int64 // Const: the value; Bound: the upper bound; DataAddress: offset; Parameter: number
 	Size       int   // Load, Store, AtomicAdd, Read*, *Extend: bytes
 	Offset     int   // Load, Store, AtomicAdd, Read*: added to the address
 	Space      Space // Load, Store, AtomicAdd; of the address
@@ -125,6 +135,7 @@ type Value struct {
 	Cell       *Cell
 	Helper     asm.BuiltinFunc
 	Effect     Effect // Call
+	Callee     *Func  // FuncAddress, Invoke
 	Compare    Op     // If
 	Then, Else *Block
 }
@@ -150,13 +161,20 @@ type Block struct {
 	Func   *Func
 }
 
-// Func is a program or subprogram.
+// MaxFrames is how many functions may be active at once: MAX_CALL_FRAMES of include/linux/bpf_verifier.h.
+const MaxFrames = 8
+
+// Func is a program or one of its callbacks.
 type Func struct {
 	Name   string
 	Blocks []*Block
-	Slots  []*Slot
-	Cells  []*Cell
-	values int
+	// Program is the function that Callbacks belong to, nil for the program itself.
+	Program *Func
+	// Callbacks are all other functions of a program, those that callbacks name included.
+	Callbacks []*Func
+	Slots     []*Slot
+	Cells     []*Cell
+	values    int
 	// Span is the place of the clause.
 	Span lang.Span
 }

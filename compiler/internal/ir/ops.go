@@ -1,6 +1,9 @@
 package ir
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // Info describes an operation: what the passes need to know of it.
 type Info struct {
@@ -18,7 +21,7 @@ type Info struct {
 // Variadic is the operand count of an operation that takes as many as it is given.
 const Variadic = -1
 
-// MaxCallArgs is the number of registers that pass arguments to a helper.
+// MaxCallArgs is the number of registers that pass arguments to a helper or function.
 const MaxCallArgs = 5
 
 // Ops describes every operation. The arithmetic is the machine's own: 64 bits, shift counts taken
@@ -30,6 +33,8 @@ var Ops = [...]Info{
 	SlotAddress:     {Name: "slot", Result: true, Effect: Pure},
 	MapPointer:      {Name: "map", Result: true, Effect: Pure},
 	DataAddress:     {Name: "data", Result: true, Effect: Pure},
+	Parameter:       {Name: "parameter", Result: true, Effect: Pure},
+	FuncAddress:     {Name: "func", Result: true, Effect: Pure},
 	Add:             binary("add", true, func(x, y uint64) uint64 { return x + y }),
 	Sub:             binary("sub", false, func(x, y uint64) uint64 { return x - y }),
 	Mul:             binary("mul", true, func(x, y uint64) uint64 { return x * y }),
@@ -62,6 +67,7 @@ var Ops = [...]Info{
 	CellGet:         {Name: "get", Result: true, Effect: Reads},
 	CellSet:         {Name: "set", Args: 1, Effect: Writes},
 	Call:            {Name: "call", Args: Variadic, Result: true},
+	Invoke:          {Name: "invoke", Args: Variadic, Result: true, Effect: Writes},
 	Jump:            {Name: "jump", Effect: Writes},
 	If:              {Name: "if", Args: 2, Effect: Writes},
 	Return:          {Name: "return", Args: 1, Effect: Writes},
@@ -81,12 +87,21 @@ func (o Op) String() string { return Ops[o].Name }
 // Comparison reports whether the op compares, so that an If may carry it.
 func (o Op) Comparison() bool { return o >= Equal && o <= SignedLessEqual }
 
-// ValueEffect returns the effect of v: that of its op, or the call's own.
+// ValueEffect returns the effect of v: that of its op, or the call's own. What a callback does is
+// not looked at: a call that has one Writes.
 func (v *Value) ValueEffect() Effect {
-	if v.Op == Call {
-		return v.Effect
+	if v.Op != Call {
+		return Ops[v.Op].Effect
 	}
-	return Ops[v.Op].Effect
+	if v.CallsBack() {
+		return Writes
+	}
+	return v.Effect
+}
+
+// CallsBack reports whether v calls a helper that calls a function of the program.
+func (v *Value) CallsBack() bool {
+	return v.Op == Call && slices.ContainsFunc(v.Args, func(arg *Value) bool { return arg.Op == FuncAddress })
 }
 
 // Constant returns the value of a Const.

@@ -23,22 +23,30 @@ var comparisonSigns = map[Op]string{
 // String returns the function as text, one value a line:
 //
 //	v3 = load8 kernel v2+44
+//
+// The callbacks of a program follow it.
 func (f *Func) String() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "func %s\n", f.Name)
+	for _, function := range append([]*Func{f}, f.Callbacks...) {
+		function.print(&text)
+	}
+	return text.String()
+}
+
+func (f *Func) print(text *strings.Builder) {
+	fmt.Fprintf(text, "func %s\n", f.Name)
 	for _, slot := range f.Slots {
-		fmt.Fprintf(&text, "  slot %s\n", slot.describe())
+		fmt.Fprintf(text, "  slot %s\n", slot.describe())
 	}
 	for _, cell := range f.Cells {
-		fmt.Fprintf(&text, "  cell %s\n", strings.TrimSpace(cell.String()+" "+cell.Name))
+		fmt.Fprintf(text, "  cell %s\n", strings.TrimSpace(cell.String()+" "+cell.Name))
 	}
 	for _, block := range f.Blocks {
 		text.WriteString(block.heading())
 		for _, value := range block.Values {
-			fmt.Fprintf(&text, "  %s\n", value.Describe())
+			fmt.Fprintf(text, "  %s\n", value.Describe())
 		}
 	}
-	return text.String()
 }
 
 func (s *Slot) describe() string {
@@ -83,6 +91,12 @@ func (v *Value) operation() string {
 		return "map " + v.Map
 	case DataAddress:
 		return fmt.Sprintf("data %s+%d", v.Map, v.Int)
+	case Parameter:
+		return fmt.Sprintf("parameter %d", v.Int)
+	case FuncAddress:
+		return "func " + v.Callee.Name
+	case Invoke:
+		return strings.TrimSpace(fmt.Sprintf("invoke %s %s", v.Callee.Name, v.operands()))
 	case SignExtend, ZeroExtend:
 		return fmt.Sprintf("%s%d %s", v.Op, v.Size, v.Args[0])
 	case Bound:

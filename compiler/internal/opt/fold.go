@@ -3,6 +3,8 @@ package opt
 import (
 	"math/bits"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
@@ -79,6 +81,8 @@ func (s *folder) simplify(v *ir.Value) *ir.Value {
 		return s.extend(v)
 	case ir.SDiv, ir.SMod:
 		return s.signedDivision(v)
+	case ir.Call:
+		return s.emptyLoop(v)
 	default:
 		if v.Op.Comparison() {
 			return s.comparison(v)
@@ -86,6 +90,15 @@ func (s *folder) simplify(v *ir.Value) *ir.Value {
 		if ir.Ops[v.Op].Args == 2 && ir.Ops[v.Op].Result {
 			return s.binary(v)
 		}
+	}
+	return nil
+}
+
+// emptyLoop drops a bpf_loop without rounds. The verifier of Linux 6.7 and later never looks at its callback, takes that for
+// dead code, and then refuses the whole program (EFAULT) because the call still names it.
+func (s *folder) emptyLoop(v *ir.Value) *ir.Value {
+	if v.Helper == asm.FnLoop && isZero(v.Args[0]) {
+		return v.Args[0]
 	}
 	return nil
 }

@@ -39,6 +39,7 @@ type expression struct {
 	signed bool
 	name   string
 	slot   *ir.Slot
+	callee *ir.Func
 	helper int64
 	epoch  int
 }
@@ -79,7 +80,11 @@ func (n *numbering) walk(b *ir.Block) {
 
 // writesMemory reports whether later reads may see something else.
 func writesMemory(v *ir.Value) bool {
-	return v.Op == ir.Store || v.Op == ir.AtomicAdd || v.Op == ir.Call && v.Effect == ir.Writes
+	switch v.Op {
+	case ir.Store, ir.AtomicAdd, ir.Invoke:
+		return true
+	}
+	return v.Op == ir.Call && v.ValueEffect() == ir.Writes
 }
 
 // expression returns what v is equal by; ok is false where it must stay.
@@ -90,7 +95,7 @@ func (n *numbering) expression(v *ir.Value) (e expression, ok bool) {
 	}
 	e = expression{
 		op: v.Op, number: v.Int, size: v.Size, offset: v.Offset, space: v.Space, signed: v.Signed,
-		name: v.Map, slot: v.Slot, helper: int64(v.Helper),
+		name: v.Map, slot: v.Slot, callee: v.Callee, helper: int64(v.Helper),
 	}
 	copy(e.args[:], v.Args)
 	if effect == ir.Reads && !unchanging(v) {

@@ -16,16 +16,29 @@
 // (Software: Practice and Experience, 1997).
 package opt
 
-import "github.com/ponytrace/ponytrace/compiler/internal/ir"
+import (
+	"slices"
 
-// Run applies all passes to f, which Check accepts, and leaves a function that Check accepts and
-// in which every block can be reached.
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+)
+
+// Run applies all passes to the program f and its callbacks, which Check accepts, and leaves a program that Check
+// accepts and in which every block and callback can be reached.
 func Run(f *ir.Func) (err error) {
 	defer ir.Catch(&err)
-	for _, pass := range passes {
-		pass(f)
+	for _, function := range f.Functions() {
+		for _, pass := range passes {
+			pass(function)
+		}
 	}
+	dropCallbacks(f)
 	return nil
+}
+
+// dropCallbacks drops those that no code left can call.
+func dropCallbacks(f *ir.Func) {
+	called := f.Calls().Order
+	f.Callbacks = slices.DeleteFunc(f.Callbacks, func(callback *ir.Func) bool { return !slices.Contains(called, callback) })
 }
 
 // Twice where one pass's work is the other's material: a cell that is gone bares constants, a branch that is

@@ -16,7 +16,7 @@ import (
 
 // Parse reads what Func.String prints. Values are numbered anew, in the order of the text.
 func Parse(text string) (f *ir.Func, err error) {
-	p := &parser{values: map[string]*ir.Value{}, blocks: map[string]*ir.Block{}}
+	p := &parser{sections: map[string]*section{}}
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			f, err = nil, fmt.Errorf("line %d: %v", p.number, thrown)
@@ -28,24 +28,29 @@ func Parse(text string) (f *ir.Func, err error) {
 		p.number = i + 1
 		p.line(strings.Fields(line))
 	}
-	return p.f, nil
+	return p.program, nil
 }
 
 type parser struct {
-	*ir.Builder
-	f      *ir.Func
-	values map[string]*ir.Value
-	blocks map[string]*ir.Block
-	number int
+	*section // being read
+	program  *ir.Func
+	sections map[string]*section // by the name of the function
+	number   int
 }
 
-// declare makes all blocks, which jumps name before they begin.
+// section is the text of one function.
+type section struct {
+	*ir.Builder
+	blocks map[string]*ir.Block
+	values map[string]*ir.Value
+}
+
+// declare makes all functions and blocks, which calls and jumps name before they begin.
 func (p *parser) declare(lines []string) {
-	name := strings.TrimPrefix(lines[0], "func ")
-	p.Builder = ir.NewBuilder(name, lang.Span{})
-	p.f = p.Func
-	p.f.Blocks = nil
 	for _, line := range lines {
+		if name, ok := strings.CutPrefix(line, "func "); ok {
+			p.function(name)
+		}
 		if label, ok := strings.CutSuffix(line, ":"); ok {
 			label, cold := strings.CutSuffix(label, " cold")
 			block := p.NewBlock()
@@ -55,9 +60,24 @@ func (p *parser) declare(lines []string) {
 	}
 }
 
+func (p *parser) function(name string) {
+	builder := ir.NewBuilder(name, lang.Span{})
+	if p.program == nil {
+		p.program = builder.Func
+	} else {
+		builder.Func.Program = p.program
+		p.program.Callbacks = append(p.program.Callbacks, builder.Func)
+	}
+	builder.Func.Blocks = nil
+	p.section = &section{builder, map[string]*ir.Block{}, map[string]*ir.Value{}}
+	p.sections[name] = p.section
+}
+
 func (p *parser) line(words []string) {
 	switch {
-	case len(words) == 0 || words[0] == "func":
+	case len(words) == 0:
+	case words[0] == "func":
+		p.section = p.sections[words[1]]
 	case strings.HasSuffix(words[len(words)-1], ":"):
 		p.Enter(p.blocks[strings.TrimSuffix(words[0], ":")])
 	case words[0] == "slot":
@@ -91,9 +111,13 @@ func (p *parser) fill(v *ir.Value, words []string) {
 	case ir.Const:
 		v.Int, _ = strconv.ParseInt(words[0], 10, 64)
 	case ir.SlotAddress:
-		v.Slot = p.f.Slots[atoi(words[0][1:])]
+		v.Slot = p.Func.Slots[atoi(words[0][1:])]
 	case ir.MapPointer:
 		v.Map = words[0]
+	case ir.Parameter:
+		v.Int = int64(atoi(words[0]))
+	case ir.FuncAddress, ir.Invoke:
+		v.Callee, v.Args = p.sections[words[0]].Func, p.args(words[1:])
 	case ir.DataAddress:
 		name, offset, _ := strings.Cut(words[0], "+")
 		v.Map, v.Int = name, int64(atoi(offset))
@@ -108,7 +132,7 @@ func (p *parser) fill(v *ir.Value, words []string) {
 	case ir.ReadKernel, ir.ReadUser:
 		p.place(v, words[0], nil)
 	case ir.CellGet, ir.CellSet:
-		v.Cell, v.Args = p.f.Cells[atoi(words[0][1:])], p.args(words[1:])
+		v.Cell, v.Args = p.Func.Cells[atoi(words[0][1:])], p.args(words[1:])
 	case ir.Call:
 		v.Helper, v.Effect, v.Args = helperNamed(words[0]), effectNamed(words[1]), p.args(words[2:])
 	case ir.Jump:

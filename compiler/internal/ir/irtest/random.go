@@ -18,20 +18,31 @@ const (
 	ContextSize = 96
 )
 
-// Random returns a function made from the seed. The verifier accepts it, and it ends: loops count.
-func Random(seed uint64) *ir.Func {
-	r := &random{Rand: rand.New(rand.NewPCG(seed, 2)), Builder: ir.NewBuilder("random", lang.Span{})}
-	for range 1 + r.IntN(4) {
+// Random returns a program made from the seed, in some cases with functions that it calls. The verifier accepts it, and it ends: loops count.
+func Random(seed uint64) *ir.Func { return random{}.program(seed) }
+
+// RandomCallbacks is Random with helpers that call back, which need Linux 5.17.
+func RandomCallbacks(seed uint64) *ir.Func { return random{callsBack: true}.program(seed) }
+
+func (r random) program(seed uint64) *ir.Func {
+	r.Rand, r.Builder = rand.New(rand.NewPCG(seed, 2)), ir.NewBuilder("random", lang.Span{})
+	r.context = r.Context()
+	for range 3 {
+		r.known = append(r.known, r.Load(ir.ContextSpace, r.context, 8*r.IntN(12), 8, false))
+	}
+	r.Return(r.body(12 + r.IntN(40)))
+	return r.Func
+}
+
+// body computes something from all that its statements leave behind.
+func (r *random) body(statements int) *ir.Value {
+	for range 1 + r.IntN(4-r.frames) {
 		r.cells = append(r.cells, r.NewCell("x"))
 	}
-	context := r.Context()
-	for range 3 {
-		r.known = append(r.known, r.Load(ir.ContextSpace, context, 8*r.IntN(12), 8, false))
-	}
-	for range 1 + r.IntN(4) {
+	for range 1 + r.IntN(4-r.frames) {
 		r.slots = append(r.slots, r.clearedSlot())
 	}
-	r.statements(12+r.IntN(40), 3)
+	r.statements(statements, 3)
 	sum := r.known[0]
 	for _, cell := range r.cells {
 		sum = r.Binary(ir.Xor, r.Binary(ir.Mul, sum, r.Const(31)), r.CellGet(cell))
@@ -39,16 +50,21 @@ func Random(seed uint64) *ir.Func {
 	for _, slot := range r.slots {
 		sum = r.Binary(ir.Add, sum, r.Load(ir.Frame, r.SlotAddress(slot), 0, 8, false))
 	}
-	r.Return(r.Binary(ir.Xor, sum, r.Binary(ir.ShiftRight, sum, r.Const(32))))
-	return r.Func
+	return r.Binary(ir.Xor, sum, r.Binary(ir.ShiftRight, sum, r.Const(32)))
 }
 
 type random struct {
 	*rand.Rand
 	*ir.Builder
-	known []*ir.Value // numbers that dominate the current place
-	cells []*ir.Cell
-	slots []*ir.Slot
+	callsBack bool
+	// isolated functions see no memory but their own: they run in an order that only the kernel knows.
+	isolated bool
+	frames   int         // functions active above this one
+	context  *ir.Value   // its address
+	known    []*ir.Value // numbers that dominate the current place
+	cells    []*ir.Cell
+	slots    []*ir.Slot
+	callees  []*ir.Func // functions to invoke
 }
 
 func (r *random) clearedSlot() *ir.Slot {
@@ -93,7 +109,7 @@ func (r *random) statements(count, depth int) {
 }
 
 func (r *random) statement(depth int) {
-	switch n := r.IntN(20); {
+	switch n := r.IntN(21); {
 	case n < 8:
 		r.known = append(r.known, r.arithmetic())
 	case n < 10:
@@ -102,16 +118,18 @@ func (r *random) statement(depth int) {
 		r.known = append(r.known, r.CellGet(r.cells[r.IntN(len(r.cells))]))
 	case n < 14:
 		r.frame()
-	case n < 16:
+	case n < 16 && !r.isolated:
 		r.data()
-	case n < 17:
+	case n < 17 && !r.isolated:
 		r.hash()
 	case n < 18:
 		r.known = append(r.known, r.ReadKernel(r.Const(int64(8*r.IntN(8))), r.IntN(64), r.size(), r.IntN(2) == 0))
 	case depth > 0 && n < 19:
 		r.conditional(depth - 1)
-	case depth > 0:
+	case depth > 0 && n < 20:
 		r.loop(depth - 1)
+	case r.frames < 2 && !r.isolated:
+		r.function()
 	}
 }
 

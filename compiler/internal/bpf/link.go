@@ -1,0 +1,59 @@
+package bpf
+
+import (
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// linker joins the functions of a program: the program itself first, each before those that it calls, so that
+// all calls lead forward.
+type linker struct {
+	main  *ir.Func
+	code  asm.Instructions
+	spans []lang.Span // the place of each instruction of code in the script
+	// starts are the indices of the first instructions of the functions.
+	starts []int
+	size   int // of code in units of 8 bytes
+}
+
+func (l *linker) add(e *emitter) {
+	l.starts = append(l.starts, len(l.code))
+	l.code = append(l.code, e.code...)
+	l.spans = append(l.spans, e.spans...)
+	l.size += e.offset
+}
+
+// describeFunctions gives every function its BTF where there are several: the kernel wants it of all or none, and does
+// not take the address of a function without. Their parameters it need not know.
+func (l *linker) describeFunctions() {
+	if len(l.starts) == 1 {
+		return
+	}
+	number := &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
+	for i, start := range l.starts {
+		linkage := btf.StaticFunc
+		if i == 0 {
+			linkage = btf.GlobalFunc
+		}
+		first := &l.code[start]
+		*first = btf.WithFuncMetadata(*first, &btf.Func{
+			Name: first.Symbol(), Type: &btf.FuncProto{Return: number}, Linkage: linkage,
+		})
+	}
+}
+
+// lines returns where in the script each run of instructions comes from.
+func (l *linker) lines() []object.Line {
+	var lines []object.Line
+	for i, offset := 0, 0; i < len(l.code); i++ {
+		if i == 0 || l.spans[i] != l.spans[i-1] {
+			lines = append(lines, object.Line{Instruction: offset, Span: l.spans[i]})
+		}
+		offset += int(l.code[i].Width())
+	}
+	return lines
+}

@@ -1,0 +1,76 @@
+package bpf
+
+import (
+	"math/bits"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+)
+
+const (
+	// stackSize is MAX_BPF_STACK of include/linux/filter.h: for all functions that are active at once.
+	stackSize = 512
+	// stackUnit is what the kernel rounds the stack of each function up to, where there are several:
+	// check_max_stack_depth of kernel/bpf/verifier.c. With a JIT, Linux 6.8 and later rounds to 16.
+	stackUnit = 32
+)
+
+// program is what the functions of a program share.
+type program struct {
+	options   Options
+	calls     *ir.Calls
+	functions map[*ir.Func]*function // those compiled so far
+	needs     map[*ir.Func]need
+	row       int // bytes of a row of the scratch map, a power of two; 0 without one
+}
+
+// need is what a function and those that it calls take of the stack, as the kernel counts, and of the scratch row.
+type need struct{ stack, scratch int }
+
+// compile generates the code of f, up to what only the whole program tells. Those that f calls are compiled.
+func (p *program) compile(f *ir.Func) {
+	demands := findDemands(f)
+	below := p.below(f)
+	frame := newFrame(f, budget(below.stack, p.calls.Above[f]), below.scratch)
+	for {
+		function := p.selectInstructions(f, demands, frame)
+		function.coalesce()
+		function.allocate()
+		if frame.layout(function) {
+			p.functions[f] = function
+			break
+		}
+	}
+	own := (max(frame.stack, 1) + stackUnit - 1) / stackUnit * stackUnit
+	p.needs[f] = need{below.stack + own, max(below.scratch, frame.scratch)}
+}
+
+// below returns what the functions need that f calls.
+func (p *program) below(f *ir.Func) (below need) {
+	for _, callee := range p.calls.Callees[f] {
+		needed := p.needs[callee]
+		below = need{max(below.stack, needed.stack), max(below.scratch, needed.scratch)}
+	}
+	return below
+}
+
+// budget shares what those below leave of the stack between a function and those above it.
+func budget(below, above int) int { return (stackSize - below) / (above + 1) / stackUnit * stackUnit }
+
+func (p *program) link(f *ir.Func) *Result {
+	if size := p.needs[f].scratch; size > 0 {
+		p.row = 1 << bits.Len(uint(size-1))
+	}
+	l := &linker{main: f}
+	for i := len(p.calls.Order) - 1; i >= 0; i-- {
+		l.add(p.functions[p.calls.Order[i]].emit())
+	}
+	l.describeFunctions()
+	l.attachLines()
+	return &Result{
+		Instructions: l.code,
+		Lines:        l.lines(),
+		Stack:        p.below(f).stack + p.functions[f].frame.stack,
+		ScratchSize:  p.row,
+		Static:       l.size,
+	}
+}
