@@ -8,7 +8,7 @@ import (
 
 // Features are the abilities of a kernel that change what the compiler emits. A field is true when the
 // ability is there; the first version of Linux with it is named, but a version alone proves nothing:
-// kernels are configured without, and distributions port back.
+// kernels are configured without, and distributions port back. Of a single helper, Target.Helper knows more.
 type Features struct {
 	// Kprobe: probes on kernel functions by breakpoint or ftrace (CONFIG_KPROBES and CONFIG_KPROBE_EVENTS).
 	Kprobe bool
@@ -56,6 +56,11 @@ type Features struct {
 	// BoundedLoops: the verifier accepts loops that it can unroll, since 5.3.
 	// https://elixir.bootlin.com/linux/v5.3/source/kernel/bpf/verifier.c (states_maybe_looping)
 	BoundedLoops bool
+	// FetchingAtomics: atomic instructions that return what was there before (xchg, cmpxchg, fetch and add), and
+	// atomic and, or, xor, since 5.12 on x86_64 and 5.18 on arm64.
+	// https://elixir.bootlin.com/linux/v5.12/source/include/uapi/linux/bpf.h (BPF_FETCH),
+	// https://elixir.bootlin.com/linux/v5.18/source/arch/arm64/net/bpf_jit_comp.c (emit_lse_atomic)
+	FetchingAtomics bool
 	// Loop: the helper bpf_loop, since 5.17.
 	// https://elixir.bootlin.com/linux/v5.17/source/kernel/bpf/bpf_iter.c (bpf_loop)
 	Loop bool
@@ -79,10 +84,11 @@ type Features struct {
 	LongJump bool
 }
 
-// ByVersion returns the features that every kernel of the version has, whatever its configuration,
+// ByVersion returns the features that every kernel of the version has on an architecture, whatever its configuration,
 // provided that BPF itself is there.
-func ByVersion(v Version) Features {
+func ByVersion(arch string, v Version) Features {
 	return Features{
+		FetchingAtomics:   v.AtLeast(5, 12) && arch != "arm64" || v.AtLeast(5, 18),
 		StructArguments:   v.AtLeast(6, 1),
 		RawTracepoint:     v.AtLeast(4, 17),
 		PerfLink:          v.AtLeast(5, 15),

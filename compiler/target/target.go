@@ -19,6 +19,7 @@
 //	constants    Constant                               constants.go, rawbtf.go
 //	tracepoints  Tracepoint, RawTracepoint              tracepoint.go, format.go
 //	the machine  Features, Registers                    features.go, registers.go
+//	             Helper, Kfunc                          helpers.go
 //	names like   Nearest, NearestType, ...              likeness.go
 //
 // # Invariants
@@ -54,6 +55,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
@@ -101,6 +103,7 @@ type Target struct {
 	mu      sync.Mutex
 	modules map[string]*btf.Spec
 	problem error
+	helpers map[asm.BuiltinFunc]bool
 	fields  map[btf.Type][]types.Field // of completed structs
 
 	// Of a Target that Define made: the one that knows the kernel, and the types of the script.
@@ -124,6 +127,8 @@ type Sources struct {
 	ModuleBTF func(module string) (*btf.Spec, error)
 	// RawBTF returns the same description of vmlinux as bytes; they are only read.
 	RawBTF func() ([]byte, error)
+	// Helper reports whether tracing programs can call a helper; known is false when it cannot tell.
+	Helper func(helper asm.BuiltinFunc) (has, known bool)
 	// Functions lists the functions that probes can attach to, as "name" or "name [module]", in any order.
 	Functions func() ([]string, error)
 	// Symbol reports whether the kernel's symbol table has a function of the name.

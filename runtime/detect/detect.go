@@ -69,7 +69,7 @@ func Detect() (*target.Target, error) {
 	if t.CPUs, err = ebpf.PossibleCPU(); err != nil {
 		return nil, fmt.Errorf("number of CPUs: %w", err)
 	}
-	t.Features = features(t)
+	t.Features = abilities(t)
 	return t, nil
 }
 
@@ -87,8 +87,8 @@ func release() (string, error) {
 
 const kernelTypes = "/sys/kernel/btf/vmlinux"
 
-func features(t *target.Target) target.Features {
-	f := target.ByVersion(t.Version)
+func abilities(t *target.Target) target.Features {
+	f := target.ByVersion(t.Arch, t.Version)
 	typed := exists(kernelTypes)
 	if typed {
 		f = f.WithTypes(t.Version)

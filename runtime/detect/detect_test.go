@@ -3,6 +3,7 @@ package detect
 import (
 	"testing"
 
+	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"golang.org/x/sys/unix"
 )
@@ -68,7 +69,7 @@ func TestLacking(t *testing.T) {
 		}
 		return s
 	}
-	fine, coarse := target.ByVersion(target.Version{Major: 6, Minor: 1}), target.ByVersion(target.Version{Major: 5, Minor: 4})
+	fine, coarse := target.ByVersion("x86_64", target.Version{Major: 6, Minor: 1}), target.ByVersion("x86_64", target.Version{Major: 5, Minor: 4})
 	for _, test := range []struct {
 		has  capabilitySet
 		on   target.Features
@@ -86,6 +87,23 @@ func TestLacking(t *testing.T) {
 		}
 		if got != test.want {
 			t.Errorf("%b: %q, want %q", test.has, got, test.want)
+		}
+	}
+}
+
+// TestHelpers compares what this kernel says to what its version promises.
+func TestHelpers(t *testing.T) {
+	live := must(t)
+	if Privilege(live) != nil {
+		t.Skip("helpers: needs root")
+	}
+	for helper := asm.FnMapLookupElem; helper <= asm.FnCgrpStorageDelete; helper++ {
+		since := target.HelperSince(helper)
+		if since.Major == 0 {
+			continue
+		}
+		if !live.Helper(helper) && live.Version.AtLeast(since.Major, since.Minor) {
+			t.Errorf("%v is not here, since %v", helper, since)
 		}
 	}
 }

@@ -10,7 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/features"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"golang.org/x/sys/unix"
 )
@@ -27,6 +30,7 @@ func sources() target.Sources {
 		BTF:         Types.Kernel,
 		ModuleBTF:   moduleTypes,
 		RawBTF:      rawTypes,
+		Helper:      helper,
 		Functions:   functions,
 		Symbol:      symbol,
 		Tracepoints: tracepoints,
@@ -56,6 +60,21 @@ func rawTypes() ([]byte, error) {
 		return readSized(file, int(info.Size()))
 	}
 	return readLimited(file, typesLimit)
+}
+
+// helper loads a program that calls the helper, which takes 0.1 ms. Helpers that only fentry, fexit and typed
+// tracepoints may call cannot be probed so.
+func helper(f asm.BuiltinFunc) (has, known bool) {
+	if onlyTracing[f] {
+		return false, false
+	}
+	err := features.HaveProgramHelper(ebpf.Kprobe, f)
+	return err == nil, err == nil || errors.Is(err, ebpf.ErrNotSupported)
+}
+
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/bpf_trace.c (tracing_prog_func_proto)
+var onlyTracing = map[asm.BuiltinFunc]bool{
+	asm.FnDPath: true, asm.FnGetFuncArg: true, asm.FnGetFuncRet: true, asm.FnGetFuncArgCnt: true,
 }
 
 // functions lists what can be traced: the kernel's own list, or the best substitute.

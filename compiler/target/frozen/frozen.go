@@ -88,7 +88,7 @@ func (a archive) target() (*target.Target, error) {
 	return t, nil
 }
 
-// setFact relies on the features coming after the release: they depend on it.
+// setFact relies on the features coming last: they depend on the others.
 func setFact(t *target.Target, key, value string) (err error) {
 	switch key {
 	case "arch":
@@ -101,7 +101,7 @@ func setFact(t *target.Target, key, value string) (err error) {
 	case "pagesize":
 		t.PageSize, err = strconv.Atoi(value)
 	case "features":
-		t.Features = target.ByVersion(t.Version).WithTypes(t.Version)
+		t.Features = target.ByVersion(t.Arch, t.Version).WithTypes(t.Version)
 		err = t.Features.Add(strings.Split(value, ",")...)
 	}
 	return err

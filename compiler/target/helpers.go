@@ -1,0 +1,94 @@
+package target
+
+import (
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+)
+
+// helpersSince says which version of Linux brought the helpers that tracing programs use and that 5.4 lacks; all others are
+// taken to be everywhere. Checked against enum bpf_func_id of 5.10, 6.1, 6.12 and 7.3; descriptions:
+// https://elixir.bootlin.com/linux/v6.12/source/include/uapi/linux/bpf.h (___BPF_FUNC_MAPPER)
+var helpersSince = map[asm.BuiltinFunc]Version{
+	asm.FnProbeReadUser:              {5, 5, 0},
+	asm.FnProbeReadKernel:            {5, 5, 0},
+	asm.FnProbeReadUserStr:           {5, 5, 0},
+	asm.FnProbeReadKernelStr:         {5, 5, 0},
+	asm.FnSendSignalThread:           {5, 6, 0},
+	asm.FnJiffies64:                  {5, 6, 0},
+	asm.FnGetNsCurrentPidTgid:        {5, 7, 0},
+	asm.FnGetCurrentAncestorCgroupId: {5, 7, 0},
+	asm.FnKtimeGetBootNs:             {5, 8, 0},
+	asm.FnRingbufOutput:              {5, 8, 0},
+	asm.FnRingbufReserve:             {5, 8, 0},
+	asm.FnRingbufSubmit:              {5, 8, 0},
+	asm.FnRingbufDiscard:             {5, 8, 0},
+	asm.FnGetTaskStack:               {5, 9, 0},
+	asm.FnDPath:                      {5, 10, 0},
+	asm.FnCopyFromUser:               {5, 10, 0},
+	asm.FnPerCpuPtr:                  {5, 10, 0},
+	asm.FnThisCpuPtr:                 {5, 10, 0},
+	asm.FnTaskStorageGet:             {5, 11, 0},
+	asm.FnTaskStorageDelete:          {5, 11, 0},
+	asm.FnGetCurrentTaskBtf:          {5, 11, 0},
+	asm.FnForEachMapElem:             {5, 13, 0},
+	asm.FnSnprintf:                   {5, 13, 0},
+	asm.FnGetFuncIp:                  {5, 15, 0},
+	asm.FnGetAttachCookie:            {5, 15, 0},
+	asm.FnTaskPtRegs:                 {5, 15, 0},
+	asm.FnFindVma:                    {5, 17, 0},
+	asm.FnLoop:                       {5, 17, 0},
+	asm.FnStrncmp:                    {5, 17, 0},
+	asm.FnGetFuncArg:                 {5, 17, 0},
+	asm.FnGetFuncRet:                 {5, 17, 0},
+	asm.FnGetFuncArgCnt:              {5, 17, 0},
+	asm.FnCopyFromUserTask:           {5, 18, 0},
+	asm.FnMapLookupPercpuElem:        {5, 19, 0},
+	asm.FnKtimeGetTaiNs:              {6, 1, 0},
+}
+
+// Helper reports whether programs of the kernel can call a helper. The source is asked once for each; where it cannot
+// tell, the version does.
+func (t *Target) Helper(helper asm.BuiltinFunc) bool {
+	t = t.kernel()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	has, asked := t.helpers[helper]
+	if asked {
+		return has
+	}
+	has = t.hasHelper(helper)
+	if t.helpers == nil {
+		t.helpers = map[asm.BuiltinFunc]bool{}
+	}
+	t.helpers[helper] = has
+	return has
+}
+
+func (t *Target) hasHelper(helper asm.BuiltinFunc) bool {
+	if t.Sources.Helper != nil {
+		if has, known := t.Sources.Helper(helper); known {
+			return has
+		}
+	}
+	since := HelperSince(helper)
+	return t.Version.AtLeast(since.Major, since.Minor)
+}
+
+// HelperSince returns the version of Linux that brought a helper; it is zero for those that every kernel has that
+// ponytrace runs on.
+func HelperSince(helper asm.BuiltinFunc) Version { return helpersSince[helper] }
+
+// Kfunc returns the number by which a program calls a kernel function that is made to be called (a kfunc), such as
+// bpf_rdonly_cast or bpf_strstr; false when the kernel has none of the name.
+func (t *Target) Kfunc(name string) (btf.TypeID, bool) {
+	spec := t.spec()
+	if spec == nil {
+		return 0, false
+	}
+	var function *btf.Func
+	if err := spec.TypeByName(name, &function); err != nil {
+		return 0, false
+	}
+	id, err := spec.TypeID(function)
+	return id, err == nil
+}
