@@ -92,3 +92,14 @@ func (t *Target) Kfunc(name string) (btf.TypeID, bool) {
 	id, err := spec.TypeID(function)
 	return id, err == nil
 }
+
+// TakesPath reports whether bpf_d_path may be called from a tracing program on the function: the kernel has a list of
+// those that hold no lock which the helper takes.
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/bpf_trace.c (btf_allowlist_d_path)
+func TakesPath(function string) bool { return pathFunctions[function] }
+
+var pathFunctions = map[string]bool{
+	"security_file_permission": true, "security_inode_getattr": true, "security_file_open": true,
+	"security_path_truncate": true, "vfs_truncate": true, "vfs_fallocate": true, "dentry_open": true,
+	"vfs_getattr": true, "filp_close": true,
+}
