@@ -35,7 +35,7 @@ func testErrors(t *testing.T, path string) {
 	if diagnostics.HasErrors() {
 		t.Fatal(diagnostics)
 	}
-	_, err = compiler.Compile(script, frozen.Target("6.12"), compiler.Options{})
+	_, err = compiler.Compile(script, frozen.Target("6.12"), compiler.Options{Unsafe: true})
 	if !errors.As(err, &diagnostics) {
 		t.Fatalf("no message to the user: %v", err)
 	}
@@ -99,6 +99,7 @@ func TestErrorsOfOptions(t *testing.T) {
 		{"kprobe:__ip_append_data { print(arg9) }", "arg9 of __ip_append_data .flags. is passed in memory", compiler.Options{Attach: "kprobe"}},
 		{"kretprobe:vfs_read { print(arg0) }", "arg0 is gone when the function returns", compiler.Options{Attach: "kprobe"}},
 		{"kretprobe:vfs_read { print(args.count) }", "args are gone when the function returns", compiler.Options{Attach: "kprobe"}},
+		{"BEGIN { system(\"ls\") }", `1:9-15: ERROR: system\(\) changes the system and is allowed only with --unsafe`, compiler.Options{}},
 		{"BEGIN { print(comm + $1) }", `\+ does not apply to string\[16\] and string\[5\]`, compiler.Options{Args: []string{"text"}}},
 	} {
 		t.Run(c.script, func(t *testing.T) {

@@ -21,7 +21,7 @@ func compileWith(script string, arguments ...string) (*object.Object, error) {
 	if diagnostics.HasErrors() {
 		return nil, diagnostics
 	}
-	return compiler.Compile(parsed, frozen.Target("6.12"), compiler.Options{Args: arguments})
+	return compiler.Compile(parsed, frozen.Target("6.12"), compiler.Options{Args: arguments, Unsafe: true})
 }
 
 // emulate runs every program once, in order, and returns the records that they sent.
@@ -35,7 +35,7 @@ func emulate(o *object.Object) (map[string]*emu.Map, [][]byte, error) {
 			asm.FnKtimeGetBootNs: 3000, asm.FnKtimeGetTaiNs: 5000, asm.FnJiffies64: 250, asm.FnGetPrandomU32: 4,
 			asm.FnGetNumaNodeId: 1, asm.FnGetCurrentCgroupId: 77,
 		},
-		Comm: "pony",
+		Comm: "pony", Memory: map[uint64][]byte{kernelText: emulatedMemory()},
 	}
 	for name, spec := range o.Kernel {
 		machine.Maps[name] = emu.NewMap(spec, 4)

@@ -60,18 +60,18 @@ func fences(t *testing.T, file string) (found []fence) {
 	return found
 }
 
-func compile(script, kernel string) error {
+func compile(script, kernel string, options compiler.Options) error {
 	parsed, diagnostics := lang.Parse(lang.NewSource("script", script))
 	if diagnostics.HasErrors() {
 		return diagnostics
 	}
-	_, err := compiler.Compile(parsed, frozen.Target(kernel), compiler.Options{})
+	_, err := compiler.Compile(parsed, frozen.Target(kernel), options)
 	return err
 }
 
 // check compiles a script for a kernel and holds the outcome against what the document says.
 func (f fence) check(t *testing.T, kernel string) {
-	err := compile(f.script, kernel)
+	err := compile(f.script, kernel, compiler.Options{Unsafe: !f.fails})
 	if !f.fails {
 		if err != nil {
 			t.Errorf("%s:%d: on %s:\n%s\n%v", f.file, f.line, kernel, f.script, err)
@@ -120,7 +120,7 @@ func TestTableExamples(t *testing.T) {
 			for _, kernel := range kernels {
 				t.Run(section.Title+"/"+entry.Name+"/"+kernel, func(t *testing.T) {
 					t.Parallel()
-					if err := compile(entry.Example, kernel); err != nil {
+					if err := compile(entry.Example, kernel, compiler.Options{Unsafe: true}); err != nil {
 						t.Errorf("%s\n%v", entry.Example, err)
 					}
 				})

@@ -32,6 +32,7 @@ type traceCommand struct {
 	DryRun  bool     `help:"Compile and load, but attach nothing."`
 	Attach  string   `enum:"auto,kprobe,fentry,tracepoint" default:"auto" help:"Force how probes are attached: auto, kprobe, fentry, tracepoint."`
 	Strict  bool     `help:"Refuse functions that were renamed."`
+	Unsafe  bool     `help:"Allow functions that change the system: system, signal, override."`
 }
 
 // Help is shown below the summary.
@@ -89,7 +90,7 @@ func (t *traceCommand) source() (*lang.Source, []string, error) {
 // trace compiles, loads and runs, and does so again with a plainer mechanism where the kernel refuses the cheaper one.
 func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params []string) error {
 	options := compiler.Options{
-		Args: params, Attach: mechanism(t.Attach), Strict: t.Strict,
+		Args: params, Attach: mechanism(t.Attach), Strict: t.Strict, Unsafe: t.Unsafe,
 		Environment: os.Getenv, Refused: map[string]bool{}, Stage: t.stage(),
 	}
 	out, err := t.output()

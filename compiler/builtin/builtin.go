@@ -53,6 +53,11 @@ type Function struct {
 	Into func(l Lowering, call *lang.Call, to Place)
 	// ParameterText: a positional parameter as the only argument is meant as text.
 	ParameterText bool
+	// Unsafe functions change what is traced, and want --unsafe.
+	Unsafe bool
+	// Registers is set when the clause must have the registers of the CPU (struct pt_regs) as its context, so that functions are
+	// attached to by kprobes only.
+	Registers bool
 	// Ends: nothing of the clause runs once the function was called.
 	Ends bool
 	// Bare: the parentheses may be left out, as in pid.
@@ -92,6 +97,7 @@ type Settings struct {
 	MaxStringSize int
 	MaxMapKeys    int
 	MissingProbes string // "error", "warn", "ignore"
+	Unsafe        bool   // --unsafe: functions that change what is traced are allowed
 	Usage         string
 }
 
@@ -154,6 +160,8 @@ type Lowering interface {
 	Pointer(p Place) *ir.Value
 	// Emit sends an event whose fields are the given expressions.
 	Emit(event *object.Event, fields ...lang.Expr)
+	// Send sends an event whose fields have the given types; fill writes each of them into the record.
+	Send(event *object.Event, fields []*types.Type, fill func(i int, to Place))
 	// Map returns the map behind an expression that Check accepted as one.
 	Map(e lang.Expr) *object.Map
 	// MapKey evaluates the key of a keyed map reference into frame memory.

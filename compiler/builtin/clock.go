@@ -35,8 +35,7 @@ var timeFunctions = []*Function{
 		Info: Info{Name: "strftime", Signature: "timestamp strftime(string format, uint64 ns)",
 			Doc:     `A time of nsecs as text, in the format of C's strftime and the local time zone; %f is microseconds.`,
 			Example: `kprobe:vfs_read { printf("%s %s\n", strftime("%H:%M:%S", nsecs), comm) }`},
-		MinArgs: 2, MaxArgs: 2, Check: checkStrftime,
-		Lower: func(l Lowering, call *lang.Call) *ir.Value { return l.Value(call.Args[1]) },
+		MinArgs: 2, MaxArgs: 2, Check: checkStrftime, Lower: lowerStrftime,
 	},
 }
 
@@ -66,9 +65,13 @@ func checkStrftime(c Checker, call *lang.Call) *types.Type {
 	if !wantNumber(c, call, 1) || !ok {
 		return types.NoValue
 	}
-	if clock, direct := lang.Unparen(call.Args[1]).(*lang.Call); direct && clock.Name == "nsecs" && word(clock, 0) != "" && word(clock, 0) != "monotonic" {
-		c.Errorf(clock.Span, "strftime() takes the time of nsecs, and %s is another clock", clock.Span.Text())
-		return types.NoValue
-	}
 	return &types.Type{Kind: types.Timestamp, Size: 8, Name: format}
+}
+
+// lowerStrftime reads the clock that prints right where another one is asked for the present moment: strftime("%H", nsecs(tai)).
+func lowerStrftime(l Lowering, call *lang.Call) *ir.Value {
+	if clock, direct := lang.Unparen(call.Args[1]).(*lang.Call); direct && clock.Name == "nsecs" {
+		return helper(l, asm.FnKtimeGetNs, ir.Reads)
+	}
+	return l.Value(call.Args[1])
 }

@@ -81,21 +81,28 @@ func boundedSize(l Lowering, call *lang.Call, limit *ir.Value) *ir.Value {
 	return b.CellGet(cell)
 }
 
-// readString reads from where the address lies: user memory is the half below the sign bit, on
-// x86_64 and arm64 alike, so that one branch tells what no type says.
+// readString reads a text from where the address lies.
 func readString(l Lowering, t *types.Type, address, size *ir.Value, to Place) {
-	b := l.IR()
+	atEither(l, t, address,
+		func() { helper(l, asm.FnProbeReadKernelStr, ir.Writes, l.Pointer(to), size, address) },
+		func() { helper(l, asm.FnProbeReadUserStr, ir.Writes, l.Pointer(to), size, address) })
+}
+
+// atEither reads by the one or the other way: user memory is the half below the sign bit, on x86_64 and arm64
+// alike, so that one branch tells what no type says.
+func atEither(l Lowering, t *types.Type, address *ir.Value, readKernel, readUser func()) {
 	if t.User {
-		helper(l, asm.FnProbeReadUserStr, ir.Writes, l.Pointer(to), size, address)
+		readUser()
 		return
 	}
+	b := l.IR()
 	kernel, user, join := b.NewBlock(), b.NewBlock(), b.NewBlock()
 	b.If(ir.SignedLess, address, b.Const(0), kernel, user)
 	b.Enter(kernel)
-	helper(l, asm.FnProbeReadKernelStr, ir.Writes, l.Pointer(to), size, address)
+	readKernel()
 	b.Jump(join)
 	b.Enter(user)
-	helper(l, asm.FnProbeReadUserStr, ir.Writes, l.Pointer(to), size, address)
+	readUser()
 	b.Jump(join)
 	b.Enter(join)
 }

@@ -14,7 +14,7 @@ var (
 )
 
 func init() {
-	functions = indexed(slices.Concat(outputFunctions, mapFunctions, stringFunctions, processVariables, taskFunctions, timeFunctions, nameFunctions, argumentVariables()))
+	functions = indexed(slices.Concat(outputFunctions, mapFunctions, stringFunctions, processVariables, taskFunctions, timeFunctions, nameFunctions, actionFunctions, argumentVariables()))
 	aggregations = indexed(aggregationList)
 	settings = indexed(settingList)
 	probes = indexed(probeList)

@@ -172,15 +172,26 @@ func (f *function) count(offset int) {
 // which keeps the record reserved for a short time only.
 func (f *function) Emit(event *object.Event, fields ...lang.Expr) {
 	parts := f.fieldTypes(event, fields)
-	event.Layout = types.NewLayout(8, parts...)
-	number := len(f.unit.Events)
-	f.unit.Events = append(f.unit.Events, event)
 	values := make([]*ir.Value, len(fields))
 	for i, field := range fields {
 		if parts[i].Scalar() {
 			values[i] = f.value(field)
 		}
 	}
+	f.Send(event, parts, func(i int, to builtin.Place) {
+		if values[i] != nil {
+			f.b.Store(to.Space, to.Address, to.Offset, parts[i].Size, values[i])
+		} else {
+			f.store(fields[i], to, parts[i], false)
+		}
+	})
+}
+
+// Send sends an event whose fields fill writes in place.
+func (f *function) Send(event *object.Event, fields []*types.Type, fill func(i int, to builtin.Place)) {
+	event.Layout = types.NewLayout(8, fields...)
+	number := len(f.unit.Events)
+	f.unit.Events = append(f.unit.Events, event)
 	sent, lost, join := f.b.NewBlock(), f.b.NewColdBlock(), f.b.NewBlock()
 	record := f.b.Call(asm.FnRingbufReserve, ir.Writes, f.b.MapPointer(object.EventsMap), f.b.Const(int64(event.Layout.Size)), f.b.Const(0))
 	f.b.If(ir.Equal, record, f.b.Const(0), lost, sent)
@@ -188,7 +199,10 @@ func (f *function) Emit(event *object.Event, fields ...lang.Expr) {
 	f.count(object.DataDropped)
 	f.b.Jump(join)
 	f.b.Enter(sent)
-	f.fill(record, event.Layout, number, fields, values)
+	f.b.Store(ir.Record, record, 0, 8, f.b.Const(int64(number)))
+	for i, field := range event.Layout.Fields {
+		fill(i, builtin.Place{Space: ir.Record, Address: record, Offset: field.Offset})
+	}
 	f.b.Call(asm.FnRingbufSubmit, ir.Writes, record, f.Data(object.DataWakeup))
 	f.b.Jump(join)
 	f.b.Enter(join)
@@ -203,17 +217,6 @@ func (f *function) fieldTypes(event *object.Event, fields []lang.Expr) []*types.
 		}
 	}
 	return parts
-}
-
-func (f *function) fill(record *ir.Value, layout types.Layout, number int, fields []lang.Expr, values []*ir.Value) {
-	f.b.Store(ir.Record, record, 0, 8, f.b.Const(int64(number)))
-	for i, field := range layout.Fields {
-		if values[i] != nil {
-			f.b.Store(ir.Record, record, field.Offset, field.Type.Size, values[i])
-			continue
-		}
-		f.store(fields[i], builtin.Place{Space: ir.Record, Address: record, Offset: field.Offset}, field.Type, false)
-	}
 }
 
 // cpuRow is the address of this CPU's row in the kernel map "percpu".

@@ -82,7 +82,7 @@ func (c *checker) wrongParameters(script *lang.Script) bool {
 }
 
 // clauseUse says what a clause reads that depends on the attach point.
-type clauseUse struct{ arguments, probeName bool }
+type clauseUse struct{ arguments, probeName, registers bool }
 
 func usesOf(clause *lang.Clause) clauseUse {
 	var use clauseUse
@@ -90,6 +90,7 @@ func usesOf(clause *lang.Clause) clauseUse {
 		if f := builtinOf(node); f != nil {
 			use.arguments = use.arguments || f.Argument
 			use.probeName = use.probeName || f.ProbeName
+			use.registers = use.registers || f.Registers
 		}
 		return true
 	})
@@ -115,8 +116,15 @@ type expansion struct {
 
 func (x expansion) UsesArguments() bool       { return x.use.arguments }
 func (x expansion) UsesProbeName() bool       { return x.use.probeName }
-func (x expansion) Mechanism() string         { return x.options.Mechanism }
 func (x expansion) Refused(probe string) bool { return x.options.Refused[probe] }
+
+// Mechanism is what --attach forces, or what the clause needs.
+func (x expansion) Mechanism() string {
+	if x.use.registers {
+		return "kprobe"
+	}
+	return x.options.Mechanism
+}
 
 // Missing reports an attach point that does not exist, as the setting missing_probes says.
 func (x expansion) Missing(span lang.Span, near []string, format string, args ...any) {

@@ -311,6 +311,9 @@ func (c *checker) call(e *lang.Call) *types.Type {
 		if !c.arity(e, f.MinArgs, f.MaxArgs, f.Signature) {
 			return nil
 		}
+		if f.Unsafe && !c.Settings.Unsafe {
+			c.Errorf(e.NameSpan, "%s() changes the system and is allowed only with --unsafe", e.Name)
+		}
 		t := f.Check(hooks{c}, e)
 		if f.Void() && e != c.instance.called {
 			c.Errorf(e.Span, "%s() has no value", e.Name)

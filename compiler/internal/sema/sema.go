@@ -33,6 +33,7 @@ type Options struct {
 	Mechanism   string                   // --attach; empty: the cheapest
 	Refused     map[string]bool          // attach points whose cheaper program the kernel refused
 	Strict      bool                     // renamed functions are errors
+	Unsafe      bool                     // functions that change what is traced are allowed
 	Environment func(name string) string // PONYTRACE_* and BPFTRACE_* variables; may be nil
 }
 
@@ -124,6 +125,7 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 	if c.oldKeys() {
 		c.Settings.MaxStringSize = oldStringSize
 	}
+	c.Settings.Unsafe = options.Unsafe
 	c.settings(script)
 	if c.wrongParameters(script) {
 		return nil, &UsageError{Text: c.Settings.Usage}

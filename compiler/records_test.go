@@ -1,0 +1,84 @@
+package compiler_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+// In the kernel memory of emulate: a path name, and from pointers on an array of pointers to it and into it.
+const (
+	pathText = "/etc/hosts"
+	pointers = kernelText + 64
+)
+
+func emulatedMemory() []byte {
+	memory := make([]byte, 4096)
+	copy(memory, pathText)
+	for i, pointer := range []uint64{kernelText, kernelText + 5, 0, kernelText} {
+		binary.LittleEndian.PutUint64(memory[pointers-kernelText+8*i:], pointer)
+	}
+	return memory
+}
+
+// records are what statements send: the action and format of the event, then its fields, texts up to their end and other
+// memory in hexadecimal.
+var records = []struct{ script, want string }{
+	{`warnf("%d\n", 1 + 1)`, `Warn "%d\n" 2`},
+	{`errorf("%s", comm)`, `Fail "%s" pony`},
+	{`cat("/proc/%d/maps", pid)`, `Cat "/proc/%d/maps" 7`},
+	{`system("echo %d", tid)`, `System "echo %d" 8`},
+	{`join(0xffff888000001040)`, `Join " " /etc/hosts hosts` + strings.Repeat(" ", 14)},
+	{`join(kaddr("nothing"), ", ")`, `Join ", "` + strings.Repeat(" ", 16)},
+}
+
+func TestRecords(t *testing.T) {
+	for _, c := range records {
+		t.Run(c.script, func(t *testing.T) {
+			o, err := compileWith("BEGIN { " + c.script + " }")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, sent, err := emulate(o)
+			if err != nil || len(sent) != 1 {
+				t.Fatalf("%d records, %v", len(sent), err)
+			}
+			if got := describeRecord(o, sent[0]); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+			loads(t, o)
+		})
+	}
+}
+
+var actionNames = map[object.Action]string{
+	object.Print: "Print", object.Warn: "Warn", object.Fail: "Fail", object.Cat: "Cat", object.System: "System", object.Join: "Join",
+}
+
+func describeRecord(o *object.Object, record []byte) string {
+	event := o.Events[binary.LittleEndian.Uint64(record)]
+	text := actionNames[event.Action]
+	if event.Format != "" {
+		text += fmt.Sprintf(" %q", event.Format)
+	}
+	for _, field := range event.Layout.Fields {
+		text += " " + describeField(field.Type, record[field.Offset:][:field.Type.Size])
+	}
+	return text
+}
+
+func describeField(t *types.Type, value []byte) string {
+	switch {
+	case t.Kind == types.String:
+		text, _, _ := bytes.Cut(value, []byte{0})
+		return string(text)
+	case t.Scalar():
+		return fmt.Sprint(int64(binary.LittleEndian.Uint64(append(value[:len(value):len(value)], make([]byte, 8)...))))
+	}
+	return fmt.Sprintf("%x", value)
+}
