@@ -40,29 +40,43 @@ type Directive struct {
 	Span    Span
 }
 
-// TypeDefinition is `struct name { ... }`, union, enum, or `typedef type name`.
+// TypeDefinition is `struct name { ... }`, union, enum, or `typedef type name`. One of several names of a
+// declaration, `typedef int a, *b`, is a definition of its own.
 type TypeDefinition struct {
-	Tag     string // "struct", "union", "enum" or "typedef"
-	Name    string // empty when it is the type of a member
-	Members []*MemberDefinition
-	Values  []*EnumeratorDefinition
-	Type    *TypeName // typedef: what the name stands for; nil when Definition is set
-	// Definition is the body in `typedef struct { ... } name`.
+	Tag      string // "struct", "union", "enum" or "typedef"
+	Name     string // empty for an enum or the type of a member or typedef that has none
+	NameSpan Span
+	Declared bool // `struct name;`, which defines nothing
+	Body     Span // of `{ ... }`; zero without
+	Members  []*MemberDefinition
+	Values   []*EnumeratorDefinition
+	// Type is what a typedef's name stands for, or nil when Definition is set: the body in `typedef struct { ... } name`.
+	// Definitions with one body share it, and it defines its own name too. Pointers and Dimensions are as those of a member.
+	Type       *TypeName
 	Definition *TypeDefinition
+	Pointers   int
+	Dimensions []Expr
 	Packed     bool
 	Aligned    Expr // of __attribute__((aligned(N))); nil without
 	Span       Span
+	written    *declaration
 }
 
-// MemberDefinition is one member of a struct or union.
+// MemberDefinition is one member of a struct or union. A pointer to a function or to an array is one to void.
 type MemberDefinition struct {
-	Name       string          // empty: an anonymous struct or union
-	Type       *TypeName       // nil when Definition is set
-	Definition *TypeDefinition // of `struct { ... } name;`
-	Pointers   int             // `*` before the name, beyond those of Type
+	// Name is empty for an anonymous struct or union, whose members count as those of the outer one, and for a bitfield
+	// that is only there for its bits. When Definition has a name and Name is empty, it only defines a type.
+	Name       string
+	NameSpan   Span
+	Type       *TypeName       // without pointers and array; nil when Definition is set
+	Definition *TypeDefinition // of `struct { ... } name;`: the same for each name of one declaration
+	Pointers   int             // `*` before the name
 	Dimensions []Expr          // `name[4][2]`, outermost first; an element is nil for `[]`
 	Bits       Expr            // of a bitfield `name : 3`; nil without
+	Packed     bool            // __attribute__((packed)) of this member
+	Aligned    Expr            // __attribute__((aligned(N))) of this member; nil without
 	Span       Span
+	written    *declaration
 }
 
 // EnumeratorDefinition is `NAME` or `NAME = value` in an enum.

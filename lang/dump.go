@@ -15,6 +15,9 @@ func Dump(script *Script) string {
 	for _, directive := range script.Directives {
 		d.directive(directive)
 	}
+	for _, definition := range script.Types {
+		d.definition(0, definition)
+	}
 	for _, clause := range script.Clauses {
 		d.clause(clause)
 	}
@@ -41,6 +44,75 @@ func (d *dumper) directive(directive *Directive) {
 	if directive.Keyword == "define" || directive.Keyword == "undef" {
 		d.line(0, words...)
 	}
+}
+
+func (d *dumper) definition(depth int, definition *TypeDefinition) {
+	words := []string{definition.Tag}
+	if definition.Name != "" {
+		words = append(words, definition.Name)
+	}
+	words = append(words, shape(definition.Type, definition.Pointers, definition.Dimensions)...)
+	words = append(words, attributes(definition.Packed, definition.Aligned)...)
+	if definition.Declared {
+		words = append(words, "declared")
+	}
+	d.line(depth, words...)
+	if definition.Definition != nil {
+		d.definition(depth+1, definition.Definition)
+	}
+	for _, member := range definition.Members {
+		d.member(depth+1, member)
+	}
+	for _, value := range definition.Values {
+		if value.Value != nil {
+			d.line(depth+1, "value", value.Name, expression(value.Value))
+		} else {
+			d.line(depth+1, "value", value.Name)
+		}
+	}
+}
+
+func (d *dumper) member(depth int, member *MemberDefinition) {
+	words := []string{"member"}
+	if member.Name != "" {
+		words = append(words, member.Name)
+	}
+	words = append(words, shape(member.Type, member.Pointers, member.Dimensions)...)
+	if member.Bits != nil {
+		words = append(words, "bits", expression(member.Bits))
+	}
+	d.line(depth, append(words, attributes(member.Packed, member.Aligned)...)...)
+	if member.Definition != nil {
+		d.definition(depth+1, member.Definition)
+	}
+}
+
+// shape is what a declaration makes of a type: pointers to it and arrays of those.
+func shape(of *TypeName, pointers int, dimensions []Expr) (words []string) {
+	if of != nil {
+		words = append(words, strconv.Quote(of.String()))
+	}
+	if pointers > 0 {
+		words = append(words, strings.Repeat("*", pointers))
+	}
+	for _, size := range dimensions {
+		if size == nil {
+			words = append(words, "[]")
+		} else {
+			words = append(words, "["+expression(size)+"]")
+		}
+	}
+	return words
+}
+
+func attributes(packed bool, aligned Expr) (words []string) {
+	if packed {
+		words = append(words, "packed")
+	}
+	if aligned != nil {
+		words = append(words, "aligned "+expression(aligned))
+	}
+	return words
 }
 
 func (d *dumper) clause(clause *Clause) {

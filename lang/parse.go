@@ -74,6 +74,11 @@ func (p *parser) add(script *Script, limit int) (err error) {
 	if err != nil {
 		return err
 	}
+	if p.tokens[0].Type == definitionToken {
+		p.lex, p.depth = peeker, 0
+		p.definition(script)
+		return nil
+	}
 	rule, err := p.grammar.ParseFromLexer(peeker)
 	switch {
 	case err != nil:

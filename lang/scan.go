@@ -30,6 +30,7 @@ type scanner struct {
 	brackets  []bracket
 	questions int  // `?` that still wait for their `:` in this statement
 	broken    bool // the section at hand has its diagnostic
+	defining  bool // the section at hand is C, which has no words of ours
 
 	conditions  []conditional
 	defined     map[string]string // the text of each #define so far
@@ -70,10 +71,12 @@ func (s *scanner) section() {
 		return
 	}
 	first := len(s.tokens)
-	s.broken, s.questions = false, 0
+	s.broken, s.defining, s.questions = false, false, 0
 	switch {
 	case s.atConfig():
 		s.config()
+	case s.atDefinition():
+		s.definition()
 	default:
 		s.clause()
 	}
@@ -154,7 +157,7 @@ func (s *scanner) word() {
 		return
 	}
 	kind := wordToken
-	if keyword, ok := keywords[s.text[s.pos:end]]; ok {
+	if keyword, ok := keywords[s.text[s.pos:end]]; ok && !s.defining {
 		kind = keyword
 	}
 	s.take(kind, end-s.pos)
@@ -163,7 +166,7 @@ func (s *scanner) word() {
 // startsClause tells whether the word at hand begins the next clause although brackets are still open:
 // outside of a ternary nothing else is a word and a colon where an operator or a line's end was due.
 func (s *scanner) startsClause(end int) bool {
-	if s.questions > 0 || s.line != nil || !looksLikeProbe(s.text, s.pos, end) {
+	if s.questions > 0 || s.brackets[0].kind == '#' || !looksLikeProbe(s.text, s.pos, end) {
 		return false
 	}
 	return beginsLine(s.text, s.pos) || !wantsOperand(&s.tokens[len(s.tokens)-1])

@@ -30,6 +30,7 @@ const (
 	returnToken
 	letToken
 	configToken
+	definitionToken
 	probeTextToken
 	predicateOpenToken
 	predicateCloseToken
@@ -58,6 +59,7 @@ var symbols = map[string]lexer.TokenType{
 	"For":            forToken,
 	"Unroll":         unrollToken,
 	"Config":         configToken,
+	"Definition":     definitionToken,
 	"ProbeText":      probeTextToken,
 	"PredicateOpen":  predicateOpenToken,
 	"PredicateClose": predicateCloseToken,

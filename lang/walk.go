@@ -21,9 +21,9 @@ func children(node any) []any {
 	case *Directive:
 		return optional(n.Value)
 	case *TypeDefinition:
-		return slices.Concat(list(n.Members), list(n.Values), optional(n.Aligned), present(n.Type), present(n.Definition))
+		return slices.Concat(list(n.Members), list(n.Values), present(n.Type), present(n.Definition), exprs(n.Dimensions), optional(n.Aligned))
 	case *MemberDefinition:
-		return slices.Concat(present(n.Type), present(n.Definition), exprs(n.Dimensions), optional(n.Bits))
+		return slices.Concat(present(n.Type), present(n.Definition), exprs(n.Dimensions), optional(n.Bits), optional(n.Aligned))
 	case *EnumeratorDefinition:
 		return optional(n.Value)
 	case *MapDeclaration:

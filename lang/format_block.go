@@ -1,0 +1,309 @@
+package lang
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// braces writes `{`, lines and `}`. Comments up to offset limit belong to their end.
+func (f *formatter) braces(span Span, limit int, empty bool, lines func()) {
+	f.brackets("{", "}", span, limit, empty, lines)
+}
+
+func (f *formatter) brackets(opener, closer string, span Span, limit int, empty bool, lines func()) {
+	f.out.WriteString(opener)
+	f.last = span.End
+	if empty && (len(f.trivia) == 0 || f.trivia[0].span.Start >= limit) {
+		f.out.WriteString(" " + closer)
+		return
+	}
+	f.trailing(span.Start + 1)
+	f.out.WriteByte('\n')
+	f.depth++
+	f.last = -1
+	lines()
+	f.leading(limit, false)
+	f.depth--
+	f.indent()
+	f.out.WriteString(closer)
+	f.last = span.End
+}
+
+func (f *formatter) block(block *Block, limit int) {
+	lines := func() { f.statements(block.Statements) }
+	if block.Angle {
+		f.brackets("<", ">", block.Span, limit, len(block.Statements) == 0, lines)
+		return
+	}
+	f.braces(block.Span, limit, len(block.Statements) == 0, lines)
+}
+
+// valueBlock is a block whose last line is its value, which has no semicolon.
+func (f *formatter) valueBlock(block *BlockExpr, limit int) {
+	f.braces(block.Span, limit, len(block.Statements) == 0 && block.Value == nil, func() {
+		f.statements(block.Statements)
+		if block.Value != nil {
+			f.value(block.Value)
+		}
+	})
+}
+
+func (f *formatter) value(x Expr) {
+	span := x.Range()
+	if f.torn(span, bodiesOf(x)...) {
+		f.start(span.Start, span.Start)
+		f.asWritten(span)
+	} else if block := blockOf(x); block != nil {
+		f.start(span.Start, block.Span.Start)
+		f.tallValue(x)
+	} else {
+		f.start(span.Start, span.End)
+		f.out.WriteString(code(x))
+	}
+	f.end(span.End)
+}
+
+func (f *formatter) settings(script *Script) {
+	for _, setting := range script.Settings {
+		f.start(setting.Span.Start, setting.Span.End)
+		f.out.WriteString(setting.Name + " = " + code(setting.Value) + ";")
+		f.end(setting.Span.End)
+	}
+}
+
+func (f *formatter) statements(list []Statement) {
+	for _, statement := range list {
+		f.statement(statement)
+	}
+}
+
+func (f *formatter) statement(statement Statement) {
+	span := statement.Range()
+	head, bodies := headOf(statement)
+	switch end := f.semicolon(statement); {
+	case f.torn(span, bodies...):
+		f.start(span.Start, span.Start)
+		f.asWritten(span)
+		if !endsWithBlock(statement) {
+			f.out.WriteByte(';')
+		}
+	case end > span.End:
+		span.End = end
+		f.start(span.Start, span.Start)
+		f.asWritten(span)
+	default:
+		f.start(span.Start, head)
+		f.lines(statement)
+	}
+	f.end(span.End)
+}
+
+// semicolon finds the one behind a statement when directives stand before it: it cannot be written before them.
+func (f *formatter) semicolon(statement Statement) int {
+	end := statement.Range().End
+	if endsWithBlock(statement) {
+		return end
+	}
+	pos, directives := end, false
+	for i := 0; ; i++ {
+		for i < len(f.trivia) && f.trivia[i].span.Start < pos {
+			i++
+		}
+		pos = skipBlanks(f.text, pos)
+		if i == len(f.trivia) || f.trivia[i].span.Start != pos {
+			break
+		}
+		directives = directives || f.trivia[i].directive != nil
+		pos = f.trivia[i].span.End
+	}
+	if directives && strings.HasPrefix(f.text[pos:], ";") {
+		return pos + 1
+	}
+	return end
+}
+
+// headOf returns the offset behind what stands before the statement's first braces, or behind the statement,
+// and the braces.
+func headOf(statement Statement) (head int, bodies []Span) {
+	switch s := statement.(type) {
+	case *Block:
+		bodies = []Span{s.Span}
+	case *If:
+		bodies = bodiesOfIf(s)
+	case *While:
+		bodies = []Span{s.Body.Span}
+	case *For:
+		bodies = []Span{s.Body.Span}
+	case *Unroll:
+		bodies = []Span{s.Body.Span}
+	default:
+		if block := blockOf(lastOf(s)); block != nil {
+			bodies = bodiesOf(lastOf(s))
+		}
+	}
+	if len(bodies) > 0 {
+		return bodies[0].Start, bodies
+	}
+	return statement.Range().End, nil
+}
+
+func bodiesOfIf(s *If) (bodies []Span) {
+	for {
+		bodies = append(bodies, s.Then.Span)
+		next, chained := s.Else.(*If)
+		if !chained {
+			break
+		}
+		s = next
+	}
+	if last, ok := s.Else.(*Block); ok {
+		bodies = append(bodies, last.Span)
+	}
+	return bodies
+}
+
+// lines writes a statement over as many lines as it takes.
+func (f *formatter) lines(statement Statement) {
+	switch s := statement.(type) {
+	case *If:
+		f.ifStatement(s)
+	case *Block:
+		f.block(s, s.Span.End)
+	case *While:
+		f.loop("while "+code(s.Cond), s.Body)
+	case *For:
+		f.loop(forHeader(s), s.Body)
+	case *Unroll:
+		f.loop(unrollHeader(s), s.Body)
+	default:
+		f.simple(s)
+	}
+}
+
+func (f *formatter) loop(header string, body *Block) {
+	f.out.WriteString(header + " ")
+	f.block(body, body.Span.End)
+}
+
+func (f *formatter) ifStatement(s *If) {
+	for {
+		f.out.WriteString("if " + code(s.Cond) + " ")
+		if s.Else == nil {
+			f.block(s.Then, s.Then.Span.End)
+			return
+		}
+		next, chained := s.Else.(*If)
+		if !chained {
+			body := s.Else.(*Block)
+			f.block(s.Then, body.Span.Start)
+			f.out.WriteString(" else ")
+			f.block(body, body.Span.End)
+			return
+		}
+		f.block(s.Then, next.Then.Span.Start)
+		f.out.WriteString(" else ")
+		s = next
+	}
+}
+
+// simple is a statement with its semicolon. What it ends with may take several lines: a block with a value,
+// or the arguments of a long call.
+func (f *formatter) simple(statement Statement) {
+	line, last := inlineStatement(statement)+";", lastOf(statement)
+	if blockOf(last) != nil {
+		if _, fits := f.fits(statement.Range(), func() string { return line }); !fits {
+			f.out.WriteString(strings.TrimSuffix(line, code(last)+";"))
+			f.tallValue(last)
+			f.out.WriteByte(';')
+			return
+		}
+	}
+	call, _ := last.(*Call)
+	if call == nil || f.depth*tabWidth+utf8.RuneCountInString(line) <= formatWidth {
+		f.out.WriteString(line)
+		return
+	}
+	head := strings.TrimSuffix(line, code(call)+";") + call.Name + "("
+	f.out.WriteString(head + f.fill(call.Args, f.depth*tabWidth+len(head)) + ");")
+}
+
+// lastOf is the expression that the statement's text ends with, or nil.
+func lastOf(statement Statement) Expr {
+	switch s := statement.(type) {
+	case *Assign:
+		return s.Value
+	case *ExprStatement:
+		return s.X
+	case *Let:
+		return s.Value
+	case *Discard:
+		return s.Value
+	case *Return:
+		return s.Value
+	}
+	return nil
+}
+
+// blockOf is the first block of a block with a value or an if with values.
+func blockOf(x Expr) *BlockExpr {
+	switch x := x.(type) {
+	case *BlockExpr:
+		return x
+	case *Ternary:
+		if block, ok := x.X.(*BlockExpr); ok && x.If {
+			return block
+		}
+	}
+	return nil
+}
+
+// bodiesOf lists the blocks of x when it begins with blockOf(x).
+func bodiesOf(x Expr) (bodies []Span) {
+	for block := blockOf(x); block != nil; block = blockOf(x) {
+		bodies = append(bodies, block.Span)
+		choice, ok := x.(*Ternary)
+		if !ok {
+			break
+		}
+		x = choice.Y
+	}
+	return bodies
+}
+
+// tallValue writes over several lines what blockOf sees.
+func (f *formatter) tallValue(x Expr) {
+	for {
+		choice, ok := x.(*Ternary)
+		if !ok {
+			f.valueBlock(x.(*BlockExpr), x.Range().End)
+			return
+		}
+		f.out.WriteString("if " + code(choice.Cond) + " ")
+		f.valueBlock(choice.X.(*BlockExpr), blockOf(choice.Y).Span.Start)
+		f.out.WriteString(" else ")
+		x = choice.Y
+	}
+}
+
+func (f *formatter) fill(args []Expr, column int) string {
+	var b strings.Builder
+	for i, arg := range args {
+		text := code(arg)
+		if i < len(args)-1 {
+			text += ","
+		}
+		width := utf8.RuneCountInString(text)
+		switch {
+		case i == 0:
+		case column+width+1 > formatWidth:
+			column = (f.depth + 1) * tabWidth
+			b.WriteString("\n" + strings.Repeat("\t", f.depth+1))
+		default:
+			column++
+			b.WriteByte(' ')
+		}
+		b.WriteString(text)
+		column += width
+	}
+	return b.String()
+}

@@ -1,0 +1,204 @@
+package lang
+
+import "strings"
+
+// typeItems makes an item of each declaration, of which those of several names share a body.
+func typeItems(list []*TypeDefinition) (all []item) {
+	for len(list) > 0 {
+		first, names := list[0], 1
+		for first.Definition != nil && names < len(list) && list[names].Definition == first.Definition {
+			names++
+		}
+		all = append(all, typeItem(list[:names]))
+		list = list[names:]
+	}
+	return all
+}
+
+func typeItem(names []*TypeDefinition) item {
+	first := names[0]
+	it := item{span: first.Span.To(names[len(names)-1].Span), header: first.Span.End}
+	body := first
+	if first.Definition != nil {
+		body = first.Definition
+	}
+	it.inline = func() string { return typeHead(first) + inlineBody(body) + typeTail(names) }
+	if body.Body.Source == nil {
+		return it
+	}
+	it.header, it.bodies = body.Body.Start, []Span{body.Body}
+	it.lines = func(f *formatter) {
+		f.out.WriteString(typeHead(first) + bodyHead(body))
+		f.typeBody(body)
+		f.out.WriteString(typeTail(names))
+	}
+	return it
+}
+
+// typeHead is what stands before a body or in place of one.
+func typeHead(t *TypeDefinition) string {
+	if t.Tag == "typedef" {
+		return strings.TrimSpace("typedef "+t.written.words) + space(t.Definition != nil)
+	}
+	return ""
+}
+
+func space(wanted bool) string {
+	if wanted {
+		return " "
+	}
+	return ""
+}
+
+// typeTail is what follows the body: the names of a typedef.
+func typeTail(names []*TypeDefinition) string {
+	first := names[0]
+	if first.Tag != "typedef" {
+		return ";"
+	}
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = name.written.text()
+	}
+	return " " + strings.Join(texts, ", ") + ";"
+}
+
+// bodyHead is `struct name ` before the braces.
+func bodyHead(t *TypeDefinition) string {
+	return strings.TrimSpace(t.Tag+" "+t.Name) + " "
+}
+
+// inlineBody is a struct, union or enum on one line, and nothing for a typedef of another type.
+func inlineBody(t *TypeDefinition) string {
+	switch {
+	case t.Tag == "typedef":
+		return ""
+	case t.Body.Source == nil:
+		return t.Tag + " " + t.Name
+	case t.Tag == "enum":
+		values := make([]string, len(t.Values))
+		for i, value := range t.Values {
+			values[i] = enumerator(value)
+		}
+		return bodyHead(t) + "{ " + strings.Join(values, ", ") + " }" + attributesText(t.Packed, t.Aligned)
+	}
+	var b strings.Builder
+	for _, group := range memberGroups(t.Members) {
+		b.WriteString(" " + member(group) + ";")
+	}
+	return bodyHead(t) + "{" + b.String() + " }" + attributesText(t.Packed, t.Aligned)
+}
+
+func enumerator(value *EnumeratorDefinition) string {
+	if value.Value == nil {
+		return value.Name
+	}
+	return value.Name + " = " + code(value.Value)
+}
+
+// memberGroups puts the members together that share a body; others have their own declaration each.
+func memberGroups(list []*MemberDefinition) (groups [][]*MemberDefinition) {
+	for len(list) > 0 {
+		names := 1
+		for list[0].Definition != nil && names < len(list) && list[names].Definition == list[0].Definition {
+			names++
+		}
+		groups = append(groups, list[:names])
+		list = list[names:]
+	}
+	return groups
+}
+
+func member(group []*MemberDefinition) string {
+	first := group[0]
+	if first.Definition == nil {
+		return memberHead(first) + memberTail(group)
+	}
+	return memberHead(first) + inlineBody(first.Definition) + memberTail(group)
+}
+
+func memberHead(m *MemberDefinition) string {
+	return m.written.words + space(m.Definition != nil && m.written.words != "")
+}
+
+func memberTail(group []*MemberDefinition) string {
+	texts := make([]string, len(group))
+	for i, m := range group {
+		texts[i] = m.written.text()
+	}
+	text := strings.Join(texts, ", ")
+	return space(text != "") + text
+}
+
+// text is a declarator as it stands behind the type.
+func (d *declaration) text() string {
+	text := d.stars + d.name
+	if d.opaque != "" {
+		text = d.stars + d.opaque
+	} else {
+		for _, size := range d.dimensions {
+			text += "["
+			if size != nil {
+				text += code(size)
+			}
+			text += "]"
+		}
+	}
+	if d.bits != nil {
+		text += " : " + code(d.bits)
+	}
+	return strings.TrimSpace(text + attributesText(d.packed, d.aligned))
+}
+
+func attributesText(packed bool, aligned Expr) string {
+	var list []string
+	if packed {
+		list = append(list, "packed")
+	}
+	if aligned != nil {
+		list = append(list, "aligned("+code(aligned)+")")
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return " __attribute__((" + strings.Join(list, ", ") + "))"
+}
+
+// typeBody writes braces with a line for each member, and the attributes.
+func (f *formatter) typeBody(t *TypeDefinition) {
+	f.braces(t.Body, t.Body.End, len(t.Members)+len(t.Values) == 0, func() {
+		for _, value := range t.Values {
+			f.start(value.Span.Start, value.Span.End)
+			f.out.WriteString(enumerator(value) + ",")
+			f.end(value.Span.End)
+		}
+		for _, group := range memberGroups(t.Members) {
+			f.member(group)
+		}
+	})
+	f.out.WriteString(attributesText(t.Packed, t.Aligned))
+}
+
+func (f *formatter) member(group []*MemberDefinition) {
+	first := group[0]
+	span := first.Span.To(group[len(group)-1].Span)
+	var bodies []Span
+	head := span.End
+	if first.Definition != nil {
+		bodies, head = []Span{first.Definition.Body}, first.Definition.Body.Start
+	}
+	if f.torn(span, bodies...) {
+		f.start(span.Start, span.Start)
+		f.asWritten(span)
+	} else if _, fits := f.fits(span, func() string { return member(group) }); fits || first.Definition == nil {
+		f.start(span.Start, span.End)
+		f.out.WriteString(member(group))
+	} else {
+		f.start(span.Start, head)
+		f.out.WriteString(memberHead(first) + bodyHead(first.Definition))
+		f.typeBody(first.Definition)
+		f.out.WriteString(memberTail(group))
+	}
+	f.out.WriteByte(';')
+	f.end(span.End)
+}

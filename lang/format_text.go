@@ -1,0 +1,248 @@
+package lang
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// The functions of this file write nodes on one line.
+
+func inlineConfig(script *Script) string {
+	if len(script.Settings) == 0 {
+		return "config = { }"
+	}
+	list := make([]string, len(script.Settings))
+	for i, setting := range script.Settings {
+		list[i] = setting.Name + " = " + code(setting.Value)
+	}
+	return "config = { " + strings.Join(list, "; ") + " }"
+}
+
+func mapDeclaration(m *MapDeclaration) string {
+	return "let " + code(m.Map) + " = " + m.Kind + "(" + commaList(m.Args) + ");"
+}
+
+func functionHeader(function *Function) string {
+	params := make([]string, len(function.Params))
+	for i, param := range function.Params {
+		params[i] = "$" + param.Variable.Name
+		if param.Type != nil {
+			params[i] += " : " + param.Type.String()
+		}
+	}
+	header := "fn " + function.Name + "(" + strings.Join(params, ", ") + ")"
+	if function.Result != nil {
+		header += " : " + function.Result.String()
+	}
+	return header
+}
+
+// clauseHeader is the probes, each on its line when they are too long for one, and the predicate.
+func clauseHeader(clause *Clause) string {
+	predicate := ""
+	if clause.Predicate != nil {
+		predicate = " /" + code(clause.Predicate) + "/"
+	}
+	line := strings.Join(probes(clause.Probes), ", ") + predicate
+	if utf8.RuneCountInString(line)+2 > formatWidth {
+		line = strings.Join(probes(clause.Probes), ",\n") + predicate
+	}
+	return line
+}
+
+func probes(list []*Probe) []string {
+	texts := make([]string, len(list))
+	for i, probe := range list {
+		parts := make([]string, len(probe.Parts))
+		for j, part := range probe.Parts {
+			parts[j] = part.Span.Text()
+			if part.Expr != nil {
+				parts[j] = code(part.Expr)
+			}
+		}
+		texts[i] = strings.Join(parts, ":")
+	}
+	return texts
+}
+
+func inlineBlock(block *Block) string {
+	text := inlineStatements(block.Statements)
+	if last := len(block.Statements) - 1; last >= 0 && !endsWithBlock(block.Statements[last]) {
+		text = strings.TrimSuffix(text, ";")
+	}
+	if block.Angle {
+		return "<" + text + " >"
+	}
+	return "{" + text + " }"
+}
+
+// inlineValueBlock keeps the last semicolon: without it, the last statement would be a value.
+func inlineValueBlock(block *BlockExpr) string {
+	text := inlineStatements(block.Statements)
+	if block.Value != nil {
+		text += " " + code(block.Value)
+	}
+	return "{" + text + " }"
+}
+
+func inlineStatements(list []Statement) string {
+	var b strings.Builder
+	for _, statement := range list {
+		b.WriteString(" " + inlineStatement(statement))
+		if !endsWithBlock(statement) {
+			b.WriteByte(';')
+		}
+	}
+	return b.String()
+}
+
+func endsWithBlock(statement Statement) bool {
+	switch statement.(type) {
+	case *If, *While, *For, *Unroll, *Block:
+		return true
+	}
+	return false
+}
+
+func inlineStatement(statement Statement) string {
+	switch s := statement.(type) {
+	case *Let:
+		return let(s)
+	case *Assign:
+		return code(s.Target) + " " + string(s.Op) + " " + code(s.Value)
+	case *Discard:
+		return "_ = " + code(s.Value)
+	case *ExprStatement:
+		return code(s.X)
+	case *Break:
+		return "break"
+	case *Continue:
+		return "continue"
+	case *Return:
+		if s.Value == nil {
+			return "return"
+		}
+		return "return " + code(s.Value)
+	case *Block:
+		return inlineBlock(s)
+	case *While:
+		return "while " + code(s.Cond) + " " + inlineBlock(s.Body)
+	case *For:
+		return forHeader(s) + " " + inlineBlock(s.Body)
+	case *Unroll:
+		return unrollHeader(s) + " " + inlineBlock(s.Body)
+	case *If:
+		text := "if " + code(s.Cond) + " " + inlineBlock(s.Then)
+		if s.Else != nil {
+			text += " else " + inlineStatement(s.Else)
+		}
+		return text
+	}
+	return ""
+}
+
+func let(s *Let) string {
+	text := "let $" + s.Variable.Name
+	if s.Type != nil {
+		text += " : " + s.Type.String()
+	}
+	if s.Value != nil {
+		text += " = " + code(s.Value)
+	}
+	return text
+}
+
+func forHeader(s *For) string {
+	over := ""
+	if s.Map != nil {
+		over = code(s.Map)
+	} else {
+		over = code(s.Low) + ".." + code(s.High)
+	}
+	return "for ($" + s.Variable.Name + " : " + over + ")"
+}
+
+func unrollHeader(s *Unroll) string {
+	if _, ok := s.Count.(*Paren); ok {
+		return "unroll" + code(s.Count)
+	}
+	return "unroll " + code(s.Count)
+}
+
+// code is an expression in the style: literals as they were written, one space around infix operators.
+func code(x Expr) string {
+	switch x := x.(type) {
+	case *Map:
+		if len(x.Keys) == 0 {
+			return "@" + x.Name
+		}
+		return "@" + x.Name + "[" + commaList(x.Keys) + "]"
+	case *Unary:
+		return prefixed(string(x.Op), code(x.X))
+	case *IncDec:
+		if x.Prefix {
+			return string(x.Op) + code(x.X)
+		}
+		return code(x.X) + string(x.Op)
+	case *Binary:
+		return code(x.X) + " " + string(x.Op) + " " + code(x.Y)
+	case *Ternary:
+		return ternary(x)
+	case *BlockExpr:
+		return inlineValueBlock(x)
+	case *Call:
+		return x.Name + "(" + commaList(x.Args) + ")"
+	case *Field:
+		if x.Arrow {
+			return code(x.X) + "->" + x.Name
+		}
+		return code(x.X) + "." + x.Name
+	case *Index:
+		return code(x.X) + "[" + code(x.I) + "]"
+	case *Cast:
+		return "(" + x.Type.String() + ")" + code(x.X)
+	case *Tuple:
+		return "(" + commaList(x.Elems) + ")"
+	case *Record:
+		return record(x)
+	case *TypeExpr:
+		return x.Type.String()
+	case *Paren:
+		return "(" + code(x.X) + ")"
+	}
+	return x.Range().Text()
+}
+
+func ternary(x *Ternary) string {
+	switch {
+	case x.If:
+		return "if " + code(x.Cond) + " " + code(x.X) + " else " + code(x.Y)
+	case x.X == nil:
+		return code(x.Cond) + " ?: " + code(x.Y)
+	}
+	return code(x.Cond) + " ? " + code(x.X) + " : " + code(x.Y)
+}
+
+func record(x *Record) string {
+	fields := make([]string, len(x.Fields))
+	for i, field := range x.Fields {
+		fields[i] = field.Name + " = " + code(field.Value)
+	}
+	return "(" + strings.Join(fields, ", ") + ")"
+}
+
+// prefixed keeps - -x and & &x from becoming other tokens, and `comptime x` two words.
+func prefixed(op, operand string) string {
+	if isLetter(op[0]) || strings.HasPrefix(operand, op) {
+		return op + " " + operand
+	}
+	return op + operand
+}
+
+func commaList(list []Expr) string {
+	texts := make([]string, len(list))
+	for i, x := range list {
+		texts[i] = code(x)
+	}
+	return strings.Join(texts, ", ")
+}
