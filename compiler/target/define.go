@@ -30,7 +30,9 @@ func (t *Target) Define(definitions []*lang.TypeDefinition, constant func(on *Ta
 	d := definer{on: own, script: own.script, constant: constant, report: report,
 		bodies: map[btf.Type]*lang.TypeDefinition{}, shells: map[*lang.TypeDefinition]btf.Type{}, open: map[btf.Type]bool{}}
 	for _, definition := range definitions {
-		d.declare(definition)
+		if !definition.Declared {
+			d.declare(definition)
+		}
 	}
 	for _, definition := range definitions {
 		d.complete(d.shells[definition])
@@ -208,26 +210,28 @@ func (d *definer) whole(t btf.Type, span lang.Span) bool {
 	return false
 }
 
+// typedef takes what it names as the type of a member that has the typedef's name.
 func (d *definer) typedef(t *btf.Typedef, definition *lang.TypeDefinition) {
-	if definition.Definition != nil {
-		t.Type = d.shells[definition.Definition]
-		d.complete(t.Type)
-	} else if of := d.named(definition.Type); of != nil {
+	of := d.declared(&lang.MemberDefinition{
+		Name: definition.Name, Type: definition.Type, Definition: definition.Definition,
+		Pointers: definition.Pointers, Dimensions: definition.Dimensions, Span: definition.Span,
+	})
+	if of != nil {
 		t.Type = of
 	}
-	if n, ok := d.alignment(definition); ok {
+	if n, ok := d.alignment(definition.Aligned); ok {
 		d.script.aligns[t] = n
 	}
 }
 
 // alignment evaluates __attribute__((aligned(n))).
-func (d *definer) alignment(definition *lang.TypeDefinition) (int, bool) {
-	if definition.Aligned == nil {
+func (d *definer) alignment(aligned lang.Expr) (int, bool) {
+	if aligned == nil {
 		return 0, false
 	}
-	n, known := d.constant(d.on, definition.Aligned)
+	n, known := d.constant(d.on, aligned)
 	if !known || n < 1 || n > 1<<16 || n&(n-1) != 0 {
-		d.failf(definition.Aligned.Range(), "an alignment is a power of two, 65536 at most")
+		d.failf(aligned.Range(), "an alignment is a power of two, 65536 at most")
 		return 0, false
 	}
 	return int(n), true
@@ -276,6 +280,15 @@ func holds(t *btf.Enum, least, most int64) bool {
 
 // member returns the type of a member, or nil when it has none that can be.
 func (d *definer) member(m *lang.MemberDefinition) btf.Type {
+	t := d.declared(m)
+	if t == nil || !d.whole(t, m.Span) {
+		return nil
+	}
+	return t
+}
+
+// declared puts the pointers and arrays of a declaration around its type.
+func (d *definer) declared(m *lang.MemberDefinition) btf.Type {
 	var t btf.Type
 	if m.Definition != nil {
 		t = d.shells[m.Definition]
@@ -288,9 +301,6 @@ func (d *definer) member(m *lang.MemberDefinition) btf.Type {
 	}
 	for i := len(m.Dimensions) - 1; i >= 0 && t != nil; i-- {
 		t = d.array(m, t, i)
-	}
-	if t == nil || !d.whole(t, m.Span) {
-		return nil
 	}
 	return t
 }

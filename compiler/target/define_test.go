@@ -99,6 +99,32 @@ func TestDefine(t *testing.T) {
 	}
 }
 
+// TestDefineWritten lays out what a script says, with sizes and places as gcc 14 has them on x86_64.
+func TestDefineWritten(t *testing.T) {
+	script, diagnostics := lang.Parse(lang.NewSource("script", `struct later;
+struct later { char c; int x __attribute__((aligned(16))); short y, *z; };
+typedef struct later *later_p, laters[3];
+struct packed { char c; int x; u16 y __attribute__((aligned(4))); later_p p; laters all; } __attribute__((packed));
+struct mixed { char c; int x __attribute__((packed)); int (*call)(void); struct { u8 in; } a, b[2]; };`))
+	if diagnostics != nil {
+		t.Fatal(diagnostics)
+	}
+	own, messages := define(t, build(t, "x86_64"), script.Types...)
+	if len(messages) > 0 {
+		t.Fatal(messages)
+	}
+	for name, want := range map[string]string{
+		"later":  "32 c:int8@0 x:int32@16 y:int16@20 z:int16 *@24",
+		"packed": "116 c:int8@0 x:int32@1 y:uint16@8 p:struct later *@10 all:struct later[3]@18",
+		"mixed":  "24 c:int8@0 x:int32@1 call:void *@8 a:struct @16 b:struct [2]@17",
+	} {
+		of, _ := own.Struct("struct", name)
+		if got := places(own, of); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 func TestDefineErrors(t *testing.T) {
 	self := structOf("self", &lang.MemberDefinition{Name: "x", Type: typeNamed("struct", "self", 0)})
 	for _, test := range []struct {

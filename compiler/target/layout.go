@@ -29,7 +29,7 @@ type layout struct {
 
 func (d *definer) layOut(definition *lang.TypeDefinition, union bool) *layout {
 	l := &layout{union: union, packed: definition.Packed, arm: d.on.Arch == "arm64", align: 1}
-	if n, ok := d.alignment(definition); ok {
+	if n, ok := d.alignment(definition.Aligned); ok {
 		l.align = n
 	}
 	seen := map[string]bool{}
@@ -70,12 +70,23 @@ func (d *definer) place(l *layout, m *lang.MemberDefinition, last bool) {
 	if array, ok := bare(t).(*btf.Array); ok && !last && array.Nelems == 0 && len(m.Dimensions) > 0 && m.Dimensions[0] == nil {
 		d.failf(m.Span, "only the last member can be an array without a size")
 	}
-	align := d.alignOf(t, 0)
 	if m.Bits == nil {
-		l.plain(m.Name, t, d.size(t), align)
+		l.plain(m.Name, t, d.size(t), d.alignOfMember(m, t, l.packed))
 	} else if bits, ok := d.bits(m, t); ok {
-		l.bitfield(m.Name, t, bits, align)
+		l.bitfield(m.Name, t, bits, d.alignOf(t, 0))
 	}
+}
+
+// alignOfMember is that of its type unless attributes say otherwise; aligned never lowers it.
+func (d *definer) alignOfMember(m *lang.MemberDefinition, t btf.Type, packed bool) int {
+	align := d.alignOf(t, 0)
+	if packed || m.Packed {
+		align = 1
+	}
+	if n, ok := d.alignment(m.Aligned); ok {
+		align = max(align, n)
+	}
+	return align
 }
 
 // bits returns the width of a bitfield.
@@ -117,9 +128,6 @@ func (d *definer) unique(seen map[string]bool, m *lang.MemberDefinition) {
 }
 
 func (l *layout) plain(name string, t btf.Type, size, align int) {
-	if l.packed {
-		align = 1
-	}
 	l.align = max(l.align, align)
 	l.add(name, t, roundUp(l.next(), uint64(align)*8), uint64(size)*8, 0)
 }
