@@ -40,6 +40,7 @@ type Options struct {
 	Strict      bool                     // renamed functions are errors
 	Unsafe      bool                     // functions that change what is traced are allowed
 	Environment func(name string) string // environment variables that hold settings; nil: none
+	Plain       bool                     // leave the optimising passes out, so that tests can compare
 	// Stage, when set, is given the text of each stage: "types", "ir", "opt", "asm" of every clause.
 	Stage func(stage, name, text string)
 }
@@ -87,7 +88,11 @@ func compileClause(unit *lower.Unit, instance *sema.Instance, number int, out *o
 	}
 	f := unit.Clause(instance, name)
 	stage("ir", f.String())
-	if err := opt.Run(f); err != nil {
+	passes := opt.Run
+	if options.Plain {
+		passes = opt.RunLeast
+	}
+	if err := passes(f); err != nil {
 		return nil, err
 	}
 	stage("opt", f.String())

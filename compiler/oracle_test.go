@@ -1,0 +1,155 @@
+package compiler_test
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler"
+	"github.com/ponytrace/ponytrace/compiler/internal/emu"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	"github.com/ponytrace/ponytrace/internal/eval"
+	"github.com/ponytrace/ponytrace/internal/oracle"
+	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/runtime/detect"
+	"github.com/ponytrace/ponytrace/runtime/events"
+)
+
+// emulated is what programs see in the emulator.
+var emulated = &eval.Environment{
+	Numbers: map[string]uint64{"pid": 7, "tid": 8, "uid": 9, "gid": 10},
+	Comm:    "pony", Args: oracle.Args, Memory: map[uint64][]byte{oracle.Address: oracle.Memory()},
+}
+
+// observeEmulated runs every program once, in order.
+func observeEmulated(o *object.Object) (*eval.Result, error) {
+	machine := &emu.Environment{
+		Context: make([]byte, 512), Memory: emulated.Memory, Comm: emulated.Comm, Maps: map[string]*emu.Map{},
+		Values: map[asm.BuiltinFunc]uint64{
+			asm.FnKtimeGetNs: 1000, asm.FnGetCurrentPidTgid: 7<<32 | 8, asm.FnGetCurrentUidGid: 10<<32 | 9,
+			asm.FnGetCurrentTaskBtf: 1 << 62, asm.FnGetCurrentTask: 1 << 62, asm.FnGetAttachCookie: 0,
+		},
+	}
+	for name, spec := range o.Kernel {
+		machine.Maps[name] = emu.NewMap(spec, 4)
+	}
+	for _, program := range o.Programs {
+		if !oracle.Runs(program, machine.Maps[object.DataMap].Values[""][0][object.DataStopped] != 0) {
+			continue
+		}
+		if _, err := emu.Run(program.Instructions, machine); err != nil {
+			return nil, err
+		}
+	}
+	return oracle.Observe(o, func(m *object.Map) (*events.Table, error) { return emulatedTable(o, m, machine.Maps), nil }, machine.Records)
+}
+
+// emulatedTable reads a map as package events reads a kernel's.
+func emulatedTable(o *object.Object, m *object.Map, maps map[string]*emu.Map) *events.Table {
+	t := events.NewTable(m)
+	switch m.Storage {
+	case object.Slot:
+		data := maps[object.DataMap].Values[""][0]
+		if data[m.Present] != 0 {
+			t.Append(nil, data[m.Offset:])
+		}
+	case object.CPUSlot:
+		rows := maps[object.PerCPUMap].Values[""][0]
+		merged := make([]byte, m.Value.Size)
+		for at := m.Offset; at+m.Value.Size <= len(rows); at += o.Stride {
+			events.Merge(m.Value, merged, rows[at:at+m.Value.Size])
+		}
+		if !(events.Value{Type: m.Value, Raw: merged}).Empty() {
+			t.Append(nil, merged)
+		}
+	default:
+		for key, cpus := range maps[m.Kernel].Values {
+			merged := append([]byte(nil), cpus[0][:m.Value.Size]...)
+			for _, row := range cpus[1:] {
+				events.Merge(m.Value, merged, row[:m.Value.Size])
+			}
+			t.Append([]byte(key), merged)
+		}
+	}
+	return t
+}
+
+func compileFor(text string, machine *target.Target, plain bool) (*object.Object, error) {
+	parsed, diagnostics := lang.Parse(lang.NewSource("script", text))
+	if diagnostics.HasErrors() {
+		return nil, diagnostics
+	}
+	return compiler.Compile(parsed, machine, compiler.Options{Args: oracle.Args, Plain: plain})
+}
+
+// judge is nil when a script does, optimised or not and on the kernel if there is one, what its evaluation says.
+func judge(text string, machine *target.Target, kernel *oracle.Kernel) error {
+	parsed, diagnostics := lang.Parse(lang.NewSource("script", text))
+	if diagnostics.HasErrors() {
+		return diagnostics
+	}
+	want, err := eval.Run(parsed, emulated)
+	if err != nil {
+		return err
+	}
+	for _, plain := range []bool{false, true} {
+		o, err := compileFor(text, machine, plain)
+		if err != nil {
+			return err
+		}
+		got, err := observeEmulated(o)
+		if err != nil {
+			return err
+		}
+		if difference := oracle.Difference(got, want); difference != "" {
+			return errors.New("emulator: " + difference)
+		}
+	}
+	if kernel == nil {
+		return nil
+	}
+	return kernel.Judge(text)
+}
+
+// ownKernel is the machine's, where programs can be loaded.
+func ownKernel(t testing.TB) *oracle.Kernel {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	machine, err := detect.Detect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kernel, err := oracle.NewKernel(machine)
+	if errors.Is(err, os.ErrPermission) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kernel.Close)
+	return kernel
+}
+
+func TestCorpus(t *testing.T) {
+	kernel := ownKernel(t)
+	machine := frozen.Target("6.12")
+	pending := 0
+	for _, script := range oracle.Corpus() {
+		err := judge(script.Text, machine, kernel)
+		switch {
+		case script.Pending && err == nil:
+			t.Logf("%s: no longer pending: %s", script.File, script.Text)
+		case script.Pending:
+			pending++
+			t.Logf("%s: %s\n%v", script.File, script.Text, err)
+		case err != nil:
+			t.Errorf("%s: %s\n%v", script.File, script.Text, err)
+		}
+	}
+	t.Logf("%d scripts are pending", pending)
+}

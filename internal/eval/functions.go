@@ -1,0 +1,291 @@
+package eval
+
+import (
+	"fmt"
+	"math/bits"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// rules computes the builtins. What has none here has no value that can be foretold: it reads a clock,
+// the kernel or a file.
+var rules map[string]func(p *program, e lang.Expr, arguments []lang.Expr) Value
+
+// resultTypes are those that no signature tells.
+var resultTypes map[string]func(p *program, arguments []lang.Expr) *types.Type
+
+func init() {
+	resultTypes = map[string]func(p *program, arguments []lang.Expr) *types.Type{
+		"comm":     func(*program, []lang.Expr) *types.Type { return types.NewString(16) },
+		"sizeof":   func(*program, []lang.Expr) *types.Type { return types.Uint64 },
+		"offsetof": func(*program, []lang.Expr) *types.Type { return types.Uint64 },
+		"str":      (*program).strType,
+	}
+	rules = map[string]func(p *program, e lang.Expr, arguments []lang.Expr) Value{
+		"comm":        func(p *program, _ lang.Expr, _ []lang.Expr) Value { return text(p.environment.Comm) },
+		"exit":        (*program).exit,
+		"delete":      (*program).remove,
+		"has_key":     (*program).hasKey,
+		"len":         (*program).length,
+		"clear":       (*program).aboutMap,
+		"zero":        (*program).aboutMap,
+		"print":       (*program).print,
+		"printf":      (*program).printf,
+		"printa":      (*program).printa,
+		"time":        (*program).printf,
+		"str":         (*program).str,
+		"strlen":      (*program).stringLength,
+		"strcontains": (*program).contains,
+		"strncmp":     (*program).compareTexts,
+		"strstr":      (*program).position,
+		"str_concat":  (*program).concatenate,
+		"strcap":      (*program).capacity,
+		"sizeof":      (*program).sizeOf,
+		"offsetof":    (*program).offsetOf,
+		"bswap":       (*program).swapBytes,
+	}
+}
+
+// Known reports whether the value of a builtin can be foretold.
+func Known(name string) bool { return rules[name] != nil }
+
+func (p *program) builtin(name string, e lang.Expr, arguments []lang.Expr) Value {
+	if rule := rules[name]; rule != nil {
+		return rule(p, e, arguments)
+	}
+	if n, ok := p.environment.Numbers[name]; ok {
+		return number(p.typeOf(e), n)
+	}
+	fail(e.Range(), "no rule for this builtin")
+	return Value{}
+}
+
+func (p *program) event(format string, arguments ...any) {
+	p.events = append(p.events, fmt.Sprintf(format, arguments...))
+}
+
+// nothing is the value of what has none.
+var nothing = Value{Type: types.NoValue}
+
+func (p *program) exit(_ lang.Expr, arguments []lang.Expr) Value {
+	p.stopped = true
+	p.event("exit%s", p.texts(arguments))
+	panic(jump{})
+}
+
+// texts evaluates the fields of an event.
+func (p *program) texts(arguments []lang.Expr) string {
+	var b strings.Builder
+	for _, argument := range arguments {
+		b.WriteString(" " + p.value(argument).String())
+	}
+	return b.String()
+}
+
+func (p *program) printf(e lang.Expr, arguments []lang.Expr) Value {
+	format := `"%H:%M:%S\n"`
+	if len(arguments) > 0 {
+		format = p.value(arguments[0]).String()
+		arguments = arguments[1:]
+	}
+	p.event("%s %s%s", e.(*lang.Call).Name, format, p.texts(arguments))
+	return nothing
+}
+
+func (p *program) printa(_ lang.Expr, arguments []lang.Expr) Value {
+	p.event("printa %s @%s", p.value(arguments[0]), arguments[1].(*lang.Map).Name)
+	return nothing
+}
+
+func (p *program) print(e lang.Expr, arguments []lang.Expr) Value {
+	m, ok := lang.Unparen(arguments[0]).(*lang.Map)
+	switch {
+	case ok && len(m.Keys) == 0:
+		return p.aboutMap(e, arguments)
+	case ok:
+		p.event("print key @%s[%s]", m.Name, KeyText(p.key(p.mapNamed(m.Name), m.Keys)))
+	default:
+		p.event("print%s", p.texts(arguments))
+	}
+	return nothing
+}
+
+// aboutMap is what the runtime does with a map when the event reaches it.
+func (p *program) aboutMap(e lang.Expr, arguments []lang.Expr) Value {
+	p.event("%s @%s", e.(*lang.Call).Name, lang.Unparen(arguments[0]).(*lang.Map).Name)
+	return nothing
+}
+
+// keyArgument is the key in f(@m[key]) and f(@m, key), where a key of several parts may be a tuple.
+func (p *program) keyArgument(arguments []lang.Expr) (*mapping, string) {
+	e := lang.Unparen(arguments[0]).(*lang.Map)
+	m, keys := p.mapNamed(e.Name), e.Keys
+	if len(arguments) > 1 {
+		keys = arguments[1:]
+		if tuple, ok := lang.Unparen(keys[0]).(*lang.Tuple); ok && len(m.key) > 1 {
+			keys = tuple.Elems
+		}
+	}
+	return m, KeyText(p.key(m, keys))
+}
+
+func (p *program) remove(_ lang.Expr, arguments []lang.Expr) Value {
+	m, key := p.keyArgument(arguments)
+	found := m.entries[key] != nil
+	delete(m.entries, key)
+	return boolean(found)
+}
+
+func (p *program) hasKey(_ lang.Expr, arguments []lang.Expr) Value {
+	m, key := p.keyArgument(arguments)
+	return boolean(m.entries[key] != nil)
+}
+
+func (p *program) length(e lang.Expr, arguments []lang.Expr) Value {
+	m, ok := lang.Unparen(arguments[0]).(*lang.Map)
+	if !ok {
+		fail(e.Range(), "len of a stack")
+	}
+	return number(types.Int64, uint64(len(p.mapNamed(m.Name).entries)))
+}
+
+// strType is the type of its argument where that is a text already.
+func (p *program) strType(arguments []lang.Expr) *types.Type {
+	if t := p.typeOf(arguments[0]); t != nil && t.Kind == types.String {
+		return t
+	}
+	return types.NewString(p.stringSize())
+}
+
+const defaultStringSize = 1024
+
+// stringSize is the setting max_strlen.
+func (p *program) stringSize() int {
+	for _, setting := range p.script.Settings {
+		if n, ok := setting.Value.(*lang.Integer); ok && setting.Name == "max_strlen" {
+			return int(n.Value)
+		}
+	}
+	return defaultStringSize
+}
+
+// str reads up to the first zero; str(p, n) at most n bytes. A positional parameter is text, whatever it looks like.
+func (p *program) str(_ lang.Expr, arguments []lang.Expr) Value {
+	if parameter, ok := lang.Unparen(arguments[0]).(*lang.Positional); ok && len(arguments) == 1 {
+		if parameter.Index > len(p.environment.Args) {
+			return text("")
+		}
+		return text(p.environment.Args[parameter.Index-1])
+	}
+	x := p.value(arguments[0])
+	most := uint64(p.stringSize() - 1)
+	if len(arguments) > 1 {
+		most = min(most, p.value(arguments[1]).Number)
+	}
+	if x.Type.Kind == types.String {
+		return text(x.Text[:min(uint64(len(x.Text)), most)])
+	}
+	return text(p.textAt(x.Number, most))
+}
+
+func (p *program) textAt(address, most uint64) string {
+	for start, bytes := range p.environment.Memory {
+		if address >= start && address-start < uint64(len(bytes)) {
+			found, _, _ := strings.Cut(string(bytes[address-start:]), "\x00")
+			return found[:min(uint64(len(found)), most)]
+		}
+	}
+	return ""
+}
+
+func (p *program) stringLength(_ lang.Expr, arguments []lang.Expr) Value {
+	return number(types.Int64, uint64(len(p.value(arguments[0]).Text)))
+}
+
+func (p *program) contains(_ lang.Expr, arguments []lang.Expr) Value {
+	x, y := p.value(arguments[0]), p.value(arguments[1])
+	return boolean(strings.Contains(x.Text, y.Text))
+}
+
+// compareTexts is C's strncmp as far as it is the same everywhere: zero or not, and the sign.
+func (p *program) compareTexts(_ lang.Expr, arguments []lang.Expr) Value {
+	x, y, n := p.value(arguments[0]).Text, p.value(arguments[1]).Text, int(p.value(arguments[2]).Number)
+	return boolean(x[:min(len(x), n)] != y[:min(len(y), n)])
+}
+
+func (p *program) position(_ lang.Expr, arguments []lang.Expr) Value {
+	x, y := p.value(arguments[0]), p.value(arguments[1])
+	return number(types.Int64, uint64(strings.Index(x.Text, y.Text)))
+}
+
+func (p *program) concatenate(_ lang.Expr, arguments []lang.Expr) Value {
+	var b strings.Builder
+	for _, argument := range arguments {
+		b.WriteString(p.value(argument).Text)
+	}
+	return text(b.String()[:min(b.Len(), p.stringSize()-1)])
+}
+
+func (p *program) capacity(e lang.Expr, _ []lang.Expr) Value {
+	fail(e.Range(), "sizes of texts are the compiler's business")
+	return Value{}
+}
+
+func (p *program) sizeOf(_ lang.Expr, arguments []lang.Expr) Value {
+	return number(types.Uint64, uint64(p.argumentType(arguments[0]).Size))
+}
+
+// offsetOf adds up the offsets of the members named.
+func (p *program) offsetOf(e lang.Expr, arguments []lang.Expr) Value {
+	t := p.argumentType(arguments[0])
+	offset := 0
+	for _, argument := range arguments[1:] {
+		name, ok := argument.(*lang.Name)
+		if !ok {
+			fail(e.Range(), "no rule for such a member")
+		}
+		found, _ := search(t, name.Name)
+		offset, t = offset+found.Offset, found.Type
+	}
+	return number(types.Uint64, uint64(offset))
+}
+
+// swapBytes turns the bytes of a number around, as many as its type has.
+func (p *program) swapBytes(e lang.Expr, arguments []lang.Expr) Value {
+	x := p.value(arguments[0])
+	return number(p.typeOf(e), bits.ReverseBytes64(x.Number)>>(64-8*x.Type.Size))
+}
+
+// matches holds a text against a pattern with * ? and sets.
+func matches(text, pattern string) bool {
+	if pattern == "" {
+		return text == ""
+	}
+	switch pattern[0] {
+	case '*':
+		return matches(text, pattern[1:]) || text != "" && matches(text[1:], pattern)
+	case '?':
+		return text != "" && matches(text[1:], pattern[1:])
+	case '[':
+		if set, rest, ok := strings.Cut(pattern[1:], "]"); ok {
+			return text != "" && inSet(text[0], set) && matches(text[1:], rest)
+		}
+	}
+	return text != "" && text[0] == pattern[0] && matches(text[1:], pattern[1:])
+}
+
+func inSet(c byte, set string) bool {
+	for i := 0; i < len(set); i++ {
+		if i+2 < len(set) && set[i+1] == '-' {
+			if c >= set[i] && c <= set[i+2] {
+				return true
+			}
+			i += 2
+		} else if set[i] == c {
+			return true
+		}
+	}
+	return false
+}

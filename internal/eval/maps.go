@@ -1,0 +1,189 @@
+package eval
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// mapping is a map of the script: its types, and what it holds while the script runs.
+type mapping struct {
+	key     []*types.Type
+	value   *types.Type
+	entries map[string]*entry // by the text of the key
+}
+
+type entry struct {
+	key   []Value
+	value Value
+}
+
+func (p *program) mapNamed(name string) *mapping {
+	m := p.maps[name]
+	if m == nil {
+		m = &mapping{entries: map[string]*entry{}}
+		p.maps[name] = m
+	}
+	return m
+}
+
+// lookAtKeys finds the types of a key. One tuple and several parts are two ways to write the same key.
+func (p *program) lookAtKeys(m *mapping, keys []lang.Expr) {
+	var parts []*types.Type
+	for _, key := range keys {
+		t := p.typeOf(key)
+		if t == nil {
+			return
+		}
+		parts = append(parts, stored(t))
+	}
+	for i, part := range parts {
+		if i == len(m.key) {
+			m.key, p.changed = append(m.key, part), true
+			continue
+		}
+		if wider := widest(m.key[i], part); !wider.Equal(m.key[i]) {
+			m.key[i], p.changed = wider, true
+		}
+	}
+}
+
+func (p *program) widenMap(e *lang.Map, t *types.Type) {
+	m := p.mapNamed(e.Name)
+	p.lookAtKeys(m, e.Keys)
+	if t == nil {
+		return
+	}
+	if !t.Aggregation() {
+		t = stored(t)
+	}
+	if wider := widest(m.value, t); m.value == nil || !wider.Equal(m.value) {
+		m.value, p.changed = wider, true
+	}
+}
+
+// pair is the type of `$kv` in a loop over a map; nil while it is not known.
+func (p *program) pair(e *lang.Map) *types.Type {
+	m := p.mapNamed(e.Name)
+	if m.value == nil || len(m.key) == 0 {
+		return nil
+	}
+	return types.NewTuple(keyType(m), m.value)
+}
+
+func keyType(m *mapping) *types.Type {
+	if len(m.key) == 1 {
+		return m.key[0]
+	}
+	return types.NewTuple(m.key...)
+}
+
+// key evaluates the key of a reference, as the map's type has it.
+func (p *program) key(m *mapping, keys []lang.Expr) []Value {
+	parts := make([]Value, len(keys))
+	for i, key := range keys {
+		parts[i] = convert(p.value(key), m.key[i])
+	}
+	return parts
+}
+
+// KeyText is how a key is written in a Result.
+func KeyText(parts []Value) string {
+	texts := make([]string, len(parts))
+	for i, part := range parts {
+		texts[i] = part.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+func (p *program) readMap(e *lang.Map) Value {
+	m := p.mapNamed(e.Name)
+	if m.value == nil {
+		fail(e.Span, "nothing is assigned to it")
+	}
+	if found := m.entries[KeyText(p.key(m, e.Keys))]; found != nil {
+		return found.value
+	}
+	return zero(m.value)
+}
+
+func (m *mapping) set(key []Value, value Value) {
+	m.entries[KeyText(key)] = &entry{key, convert(value, m.value)}
+}
+
+// sorted lists the entries in an order that does not change from run to run.
+func (m *mapping) sorted() (list []*entry) {
+	for _, key := range slices.Sorted(maps.Keys(m.entries)) {
+		list = append(list, m.entries[key])
+	}
+	return list
+}
+
+// aggregate adds an observation to the row of an aggregation.
+func (p *program) aggregate(target *lang.Map, call *lang.Call) {
+	m := p.mapNamed(target.Name)
+	var n Value
+	if len(call.Args) > 0 {
+		n = p.value(call.Args[0])
+	}
+	key := p.key(m, target.Keys)
+	found := m.entries[KeyText(key)]
+	if found == nil {
+		found = &entry{key, zero(m.value)}
+		m.entries[KeyText(key)] = found
+	}
+	observe(found.value.Words, m.value, n)
+}
+
+// observe updates the words of a row; types.Words says what they are.
+func observe(words []uint64, t *types.Type, n Value) {
+	switch t.Kind {
+	case types.Count:
+		words[0]++
+	case types.Sum:
+		words[0], words[1] = words[0]+n.Number, 1
+	case types.Avg, types.Stats:
+		words[0], words[1] = words[0]+n.Number, words[1]+1
+	case types.Min:
+		if words[1] == 0 || ordered("<", n.Number, words[0], t.Signed) {
+			words[0], words[1] = n.Number, 1
+		}
+	case types.Max:
+		if words[1] == 0 || ordered(">", n.Number, words[0], t.Signed) {
+			words[0], words[1] = n.Number, 1
+		}
+	case types.Hist:
+		words[powerBucket(n)]++
+	case types.LinearHist:
+		words[linearBucket(int64(n.Number), t)]++
+	}
+}
+
+// powerBucket is 0 below zero, 1 for zero, and 2+k from 1<<k on.
+func powerBucket(n Value) int {
+	if n.Type.Signed && int64(n.Number) < 0 {
+		return 0
+	}
+	bucket := 1
+	for rest := n.Number; rest > 0; rest /= 2 {
+		bucket++
+	}
+	return bucket
+}
+
+func linearBucket(n int64, t *types.Type) int {
+	if n < t.Low {
+		return 0
+	}
+	bucket := 1
+	for low := t.Low; low < t.High; low += t.Step {
+		if n >= low && n < min(low+t.Step, t.High) {
+			return bucket
+		}
+		bucket++
+	}
+	return bucket
+}

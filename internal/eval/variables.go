@@ -1,0 +1,234 @@
+package eval
+
+import (
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// variable is a `$x` in its scope, and its value while the script runs.
+type variable struct {
+	kind  *types.Type
+	fixed bool // by `let $x : type`
+	value Value
+}
+
+// scope is the variables of a block and those around it.
+type scope struct {
+	names map[string]*variable
+	outer *scope
+}
+
+func (s *scope) find(name string) *variable {
+	for ; s != nil; s = s.outer {
+		if v := s.names[name]; v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// within looks at something in a scope of its own.
+func (p *program) within(look func()) {
+	outer := p.scope
+	p.scope = &scope{names: map[string]*variable{}, outer: outer}
+	look()
+	p.scope = outer
+}
+
+// declare makes a variable in the innermost scope. Its type of an earlier round is kept.
+func (p *program) declare(e *lang.Variable) *variable {
+	v := p.declared[e]
+	if v == nil {
+		v = &variable{}
+		p.declared[e] = v
+	}
+	p.scope.names[e.Name] = v
+	p.uses[e] = v
+	return v
+}
+
+// widen gives a variable a type that holds another one too.
+func (p *program) widen(v *variable, t *types.Type) {
+	if t == nil || v.fixed {
+		return
+	}
+	wider := widest(v.kind, stored(t))
+	if v.kind == nil || !wider.Equal(v.kind) {
+		v.kind, p.changed = wider, true
+	}
+}
+
+// stored is the type in which a value is kept: numbers take 64 bits, signed when all of the type's values fit.
+func stored(t *types.Type) *types.Type {
+	switch t.Kind {
+	case types.Int:
+		return types.NewInt(8, t.Signed || t.Size < 8)
+	case types.Tuple, types.Record:
+		return rebuilt(t, func(i int) *types.Type { return stored(t.Fields[i].Type) })
+	}
+	return t
+}
+
+// rebuilt is a tuple or record with other parts.
+func rebuilt(t *types.Type, part func(i int) *types.Type) *types.Type {
+	var names []string
+	var parts []*types.Type
+	for i, field := range t.Fields {
+		names = append(names, field.Name)
+		parts = append(parts, part(i))
+	}
+	if t.Kind == types.Record {
+		return types.NewRecord(names, parts)
+	}
+	return types.NewTuple(parts...)
+}
+
+// widest is the type that holds the values of both; nil stands for a type that is not known yet.
+func widest(a, b *types.Type) *types.Type {
+	switch {
+	case a == nil:
+		return b
+	case b == nil || a.Equal(b):
+		return a
+	case a.Integer() && b.Integer():
+		return types.NewInt(8, (a.Signed || a.Size < 8) && (b.Signed || b.Size < 8))
+	case a.Kind == types.String && b.Kind == types.String:
+		return types.NewString(max(a.Size, b.Size))
+	case a.Aggregation() && a.Kind == b.Kind:
+		wider := *a
+		wider.Signed = a.Signed || b.Signed
+		return &wider
+	case (a.Kind == types.Tuple || a.Kind == types.Record) && a.Kind == b.Kind && len(a.Fields) == len(b.Fields):
+		return rebuilt(a, func(i int) *types.Type { return widest(a.Fields[i].Type, b.Fields[i].Type) })
+	}
+	return a
+}
+
+// findTypes looks at the whole script until no type changes.
+func (p *program) findTypes() {
+	for range 100 {
+		p.types, p.uses = map[lang.Expr]*types.Type{}, map[*lang.Variable]*variable{}
+		p.changed = false
+		for _, f := range p.script.Functions {
+			p.lookAtFunction(f)
+		}
+		for _, clause := range p.script.Clauses {
+			if clause.Predicate != nil {
+				p.typeOf(clause.Predicate)
+			}
+			p.lookAtBlock(clause.Body)
+		}
+		if !p.changed {
+			return
+		}
+	}
+	fail(p.script.Clauses[0].Span, "the types never settle")
+}
+
+func (p *program) lookAtFunction(f *lang.Function) {
+	p.within(func() {
+		for _, parameter := range f.Params {
+			v := p.declare(parameter.Variable)
+			v.kind, v.fixed = p.named(parameter.Type), true
+		}
+		p.returns = nil
+		if f.Result != nil {
+			p.returns = p.named(f.Result)
+		}
+		p.lookAtBlock(f.Body)
+	})
+}
+
+func (p *program) lookAtBlock(b *lang.Block) { p.within(func() { p.lookAtAll(b.Statements) }) }
+
+func (p *program) lookAtAll(list []lang.Statement) {
+	for _, s := range list {
+		p.lookAt(s)
+	}
+}
+
+func (p *program) lookAt(s lang.Statement) {
+	switch s := s.(type) {
+	case *lang.Block:
+		p.lookAtBlock(s)
+	case *lang.Let:
+		p.lookAtLet(s)
+	case *lang.Assign:
+		p.lookAtAssign(s)
+	case *lang.Discard:
+		p.typeOf(s.Value)
+	case *lang.ExprStatement:
+		p.typeOf(s.X)
+	case *lang.If:
+		p.typeOf(s.Cond)
+		p.lookAtBlock(s.Then)
+		if s.Else != nil {
+			p.lookAt(s.Else)
+		}
+	case *lang.While:
+		p.typeOf(s.Cond)
+		p.lookAtBlock(s.Body)
+	case *lang.For:
+		p.lookAtFor(s)
+	case *lang.Unroll:
+		p.typeOf(s.Count)
+		p.lookAtBlock(s.Body)
+	case *lang.Return:
+		if s.Value != nil {
+			p.typeOf(s.Value)
+		}
+	}
+}
+
+func (p *program) lookAtLet(s *lang.Let) {
+	var t *types.Type
+	if s.Value != nil {
+		t = p.typeOf(s.Value)
+	}
+	v := p.declare(s.Variable)
+	if s.Type != nil {
+		v.kind, v.fixed = p.named(s.Type), true
+	}
+	p.widen(v, t)
+}
+
+func (p *program) lookAtAssign(s *lang.Assign) {
+	t := p.typeOf(s.Value)
+	if s.Op != "=" {
+		t = updated(t)
+	}
+	switch target := s.Target.(type) {
+	case *lang.Variable:
+		v := p.scope.find(target.Name)
+		if v == nil {
+			v = p.declare(target)
+		}
+		p.uses[target] = v
+		p.widen(v, t)
+	case *lang.Map:
+		p.widenMap(target, t)
+	default:
+		fail(s.Span, "nothing is assigned here")
+	}
+}
+
+// updated is what `x op= value` adds to the type of x.
+func updated(t *types.Type) *types.Type {
+	if t != nil && t.Kind != types.Int {
+		return types.Int64
+	}
+	return t
+}
+
+func (p *program) lookAtFor(s *lang.For) {
+	kind := types.Int64
+	if s.Map != nil {
+		kind = p.pair(s.Map)
+	} else {
+		kind = widest(stored(p.typeOf(s.Low)), stored(p.typeOf(s.High)))
+	}
+	p.within(func() {
+		p.widen(p.declare(s.Variable), kind)
+		p.lookAtBlock(s.Body)
+	})
+}
