@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
@@ -78,25 +79,20 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 }
 
 func (s *Session) renderer() render.Renderer {
-	names := render.Names{Probes: s.object.ProbeNames, Symbol: symbolName()}
+	names := namesOf(s.object)
 	if s.options.JSON {
 		return render.NewJSON(s.options.Stdout, s.object.Settings, names)
 	}
 	return render.NewText(s.options.Stdout, s.object.Settings, names)
 }
 
-// symbolName reads the kernel's symbols when the first one is asked for.
-func symbolName() func(uint64) string {
-	var kernel *symbols.Kernel
-	return func(address uint64) string {
-		if kernel == nil {
-			kernel = symbols.NewKernel()
-		}
-		symbol, ok := kernel.Lookup(address)
-		if !ok {
-			return "0x" + strconv.FormatUint(address, 16)
-		}
-		return symbol.Name
+// namesOf finds the names of this machine. What a script never prints is never read.
+func namesOf(o *object.Object) render.Names {
+	cgroups := &symbols.Cgroups{}
+	return render.Names{
+		Probes: o.ProbeNames, Boot: time.Now().Add(-time.Duration(monotonic())),
+		Kernel: symbols.NewKernel().Lookup, User: symbols.NewUser().Lookup,
+		Account: symbols.NewAccounts().Lookup, Cgroup: cgroups.Lookup,
 	}
 }
 

@@ -239,7 +239,7 @@ func TestALoneLine(t *testing.T) {
 		start := time.Now()
 		parallel(t, s, "line", 1, 1)
 		<-lines
-		if late := time.Since(start); late > 50*time.Millisecond {
+		if late := time.Since(start); late > sleepPeriod/2 { // a busy machine is late too
 			t.Errorf("the line came after %v", late)
 		}
 	}

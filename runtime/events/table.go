@@ -105,9 +105,14 @@ func (t *Table) KeyPart(row, part int) Value {
 
 // Sort orders the rows as they print: numbers and counts ascending, averages by average, histograms
 // by their number of events, all else by key. Equal values follow their keys.
-func (t *Table) Sort() {
-	places := make([]place, t.rows)
-	weigh, prefix := weigher(t.Map.Value), t.prefixes()
+func (t *Table) Sort() { t.sort(weigher(t.Map.Value)) }
+
+// SortByKey orders the rows by their keys.
+func (t *Table) SortByKey() { t.sort(nil) }
+
+// sort orders the rows by weight, where there is one, and key.
+func (t *Table) sort(weigh func(Value) uint64) {
+	places, prefix := make([]place, t.rows), t.prefixes()
 	for i := range places {
 		places[i] = place{row: uint32(i), prefix: prefix(i)}
 		if weigh != nil {
@@ -165,7 +170,7 @@ func weigher(t *types.Type) func(Value) uint64 {
 		sign = signBit
 	}
 	switch t.Kind {
-	case types.Int:
+	case types.Int, types.Enum:
 		return func(v Value) uint64 { return v.Uint() ^ sign }
 	case types.Count, types.Sum, types.Min, types.Max:
 		return func(v Value) uint64 { return v.Word(0) ^ sign }
@@ -218,6 +223,8 @@ func compareValues(a, b Value) int {
 		return bytes.Compare(textA, textB)
 	case a.Type.Kind == types.Buffer:
 		return bytes.Compare(a.Buffer(), b.Buffer())
+	case a.Type.Kind >= types.UserSymbol && a.Type.Kind <= types.MACAddress:
+		return bytes.Compare(a.Raw, b.Raw)
 	}
 	for i := range a.Len() {
 		if order := compareValues(a.Part(i), b.Part(i)); order != 0 {

@@ -100,7 +100,19 @@ func (v Value) Buffer() []byte {
 	return v.Raw[4 : 4+length]
 }
 
-// Len returns the number of parts of a tuple, struct or array.
+// Bytes returns the content of a Buffer, the text of a String, and the memory of anything else.
+func (v Value) Bytes() []byte {
+	switch v.Type.Kind {
+	case types.Buffer:
+		return v.Buffer()
+	case types.String:
+		text, _ := v.Text()
+		return text
+	}
+	return v.Raw
+}
+
+// Len returns the number of parts of a tuple, record, struct or array.
 func (v Value) Len() int {
 	if v.Type.Kind == types.Array {
 		return v.Type.Count
@@ -108,13 +120,60 @@ func (v Value) Len() int {
 	return len(v.Type.Fields)
 }
 
-// Part returns a part of a tuple, struct or array.
+// Part returns a part of a tuple, record, struct or array.
 func (v Value) Part(i int) Value {
 	if v.Type.Kind == types.Array {
 		return Decode(v.Type.Elem, v.Raw[i*v.Type.Elem.Size:])
 	}
 	field := &v.Type.Fields[i]
-	return Decode(field.Type, v.Raw[field.Offset:])
+	part := Decode(field.Type, v.Raw[field.Offset:])
+	if field.BitSize > 0 {
+		return part.bits(field.BitOffset, field.BitSize)
+	}
+	return part
+}
+
+// bits takes a bitfield out of the integer that holds it.
+func (v Value) bits(offset, size int) Value {
+	n := v.Uint() << max(0, 64-offset-size)
+	if v.Type.Signed {
+		n = uint64(int64(n) >> max(0, 64-size))
+	} else {
+		n >>= max(0, 64-size)
+	}
+	raw := binary.NativeEndian.AppendUint64(nil, n)
+	if bigEndian {
+		return Value{v.Type, raw[8-v.Type.Size:]}
+	}
+	return Value{v.Type, raw[:v.Type.Size]}
+}
+
+var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
+
+// Address returns the address of a UserSymbol, or that of frame i of a stack, the innermost first; 0 stands behind the last.
+func (v Value) Address(i int) uint64 {
+	if v.Type.Kind == types.UserStack {
+		i++
+	}
+	return binary.NativeEndian.Uint64(v.Raw[8*i:])
+}
+
+// Process returns the process ID of a UserSymbol or UserStack.
+func (v Value) Process() int {
+	at := 0
+	if v.Type.Kind == types.UserSymbol {
+		at = 8
+	}
+	return int(int32(binary.NativeEndian.Uint64(v.Raw[at:])))
+}
+
+// Interval returns place i of a TimeSeries: the number of an interval since the epoch of nsecs, and its value. Places are
+// in no order; used is false where no event fell.
+func (v Value) Interval(i int) (number uint64, value Value, used bool) {
+	width := len(v.Raw) / v.Type.Count
+	row := v.Raw[i*width : (i+1)*width]
+	number = binary.NativeEndian.Uint64(row)
+	return number - 1, Decode(v.Type.Elem, row[8:]), number != 0
 }
 
 // Words returns the number of words of an aggregation's row.

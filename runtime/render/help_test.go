@@ -4,16 +4,28 @@ import (
 	"bytes"
 	"encoding/binary"
 	"testing"
+	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/symbols"
 )
 
 var testNames = Names{
-	Symbol: func(address uint64) string { return "vfs_read" },
 	Probes: []string{"BEGIN", "kprobe:vfs_write"},
+	Kernel: func(address uint64) (symbols.Symbol, bool) {
+		return symbols.Symbol{Name: "vfs_read", Offset: address & 0xff}, address>>63 == 1
+	},
+	User: func(process int, address uint64) (symbols.Symbol, bool) {
+		return symbols.Symbol{Name: "a\nb", Module: "/bin/app", Offset: address}, process == 7 && address < 0x1000
+	},
+	Account: func(id uint64) (string, bool) { return "root", id == 0 },
+	Cgroup:  func(id uint64, pattern string) string { return pattern + ":/system.slice" },
+	Boot:    time.Date(2026, 11, 25, 17, 0, 0, 0, time.UTC),
 }
+
+var testSettings = object.Settings{StringTrailer: ".."}
 
 // encode stores a Go value as the type says: an integer, text, or the parts of a tuple or aggregation.
 func encode(t *types.Type, value any) []byte {
@@ -29,6 +41,8 @@ func encode(t *types.Type, value any) []byte {
 		for i, word := range value {
 			binary.NativeEndian.PutUint64(raw[8*i:], word)
 		}
+	case []byte:
+		copy(raw, value)
 	case []any:
 		for i, part := range value {
 			partType, offset := partOf(t, i)
@@ -99,6 +113,7 @@ func buckets(t *types.Type, counts map[int]uint64) []uint64 {
 }
 
 func textOf(settings object.Settings, print func(Renderer)) string {
+	settings.StringTrailer = testSettings.StringTrailer
 	var out bytes.Buffer
 	r := NewText(&out, settings, testNames)
 	print(r)
@@ -108,7 +123,7 @@ func textOf(settings object.Settings, print func(Renderer)) string {
 
 func jsonOf(print func(Renderer)) string {
 	var out bytes.Buffer
-	r := NewJSON(&out, object.Settings{}, testNames)
+	r := NewJSON(&out, testSettings, testNames)
 	print(r)
 	r.Flush()
 	return out.String()

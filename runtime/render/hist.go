@@ -24,7 +24,7 @@ func (p *printer) appendHist(b []byte, v events.Value, divisor int64) []byte {
 // alwaysHeads reports whether the style has a heading even above an empty table.
 func (p *printer) alwaysHeads(t *types.Type) bool {
 	style := p.settings.HistStyle
-	return t.Kind == types.Hist && (style == "bcc" || style == "bcc-trimmed")
+	return t.Kind == types.Hist && t.Bits == 0 && (style == "bcc" || style == "bcc-trimmed")
 }
 
 func divided(v events.Value, divisor int64) []uint64 {
@@ -88,19 +88,24 @@ func appendLabel(b []byte, t *types.Type, i int) []byte {
 	if t.Kind == types.LinearHist {
 		return appendLinearLabel(b, t, i)
 	}
-	switch i {
-	case 0:
+	switch {
+	case i == 0:
 		return append(b, "(..., 0)"...)
-	case 1, 2:
+	case i <= 2<<t.Bits:
 		return append(strconv.AppendInt(append(b, '['), int64(i-1), 10), ']')
 	}
-	b = appendPower(append(b, '['), i-2)
-	return append(appendPower(append(b, ", "...), i-1), ')')
+	b = appendLow(append(b, '['), i, t.Bits)
+	return append(appendLow(append(b, ", "...), i+1, t.Bits), ')')
 }
 
-// appendPower appends 1<<power with the suffix of its power of 1024.
-func appendPower(b []byte, power int) []byte {
-	b = strconv.AppendUint(b, 1<<(power%10), 10)
+// appendLow appends the smallest value of a bucket, with the suffix of the power of 1024 that its width is.
+func appendLow(b []byte, i, bits int) []byte {
+	power := (i-1)>>bits - 1
+	low := types.HistLow(i, bits)
+	if power >= 10 {
+		low = types.HistLow(i-(power/10*10)<<bits, bits)
+	}
+	b = strconv.AppendUint(b, low, 10)
 	if power >= 10 {
 		b = append(b, "KMGTPE"[power/10-1])
 	}

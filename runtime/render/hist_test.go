@@ -1,6 +1,8 @@
 package render
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -146,4 +148,37 @@ func TestQuantize(t *testing.T) {
 			"               0 |@@@@@@@@@@@@@@@@@@@@                     1        \n"+
 			"               5 |@@@@@@@@@@@@@@@@@@@@                     1        \n"+
 			"           >= 10 |                                         0        \n")
+}
+
+// The labels of hist(v, bits) as bpftrace writes them: the suffix is that of the bucket's width, not of its bounds.
+func TestSplitHist(t *testing.T) {
+	labels := func(bits int, values ...uint64) (list []string) {
+		kind := types.NewHist(false, bits)
+		for _, v := range values {
+			row := newTable("", kind)
+			add(row, buckets(kind, map[int]uint64{bucketOf(v, bits): 1}))
+			list = append(list, strings.TrimSpace(strings.Split(mapText(row, 0, 0), "\n")[1][:16]))
+		}
+		return list
+	}
+	check(t, fmt.Sprint(labels(0, 0, 1, 2, 1024, 1<<63)), "[[0] [1] [2, 4) [1K, 2K) [8E, 16E)]")
+	check(t, fmt.Sprint(labels(2, 3, 7, 8, 10, 1023, 1<<12, ^uint64(0))), "[[3] [7] [8, 10) [10, 12) [896, 1024) [4K, 5K) [14E, 16E)]")
+	check(t, fmt.Sprint(labels(5, 63, 64, 1023, 32<<10, 33<<10)), "[[63] [64, 66) [1008, 1024) [32K, 33K) [33K, 34K)]")
+	kind := types.NewHist(false, 5)
+	table := newTable("", kind)
+	add(table, buckets(kind, map[int]uint64{bucketOf(64, 5): 8, bucketOf(^uint64(0), 5): 1}))
+	line := jsonMap(t, table)
+	if !strings.HasPrefix(line, `{"type": "hist", "data": {"@": [{"min": 64, "max": 65, "count": 8},{"min": 66, "max": 67, "count": 0},`) ||
+		!strings.HasSuffix(line, `{"min": 18158513697557839872, "max": "18446744073709551615", "count": 1}]}}`) {
+		t.Error(line)
+	}
+}
+
+// bucketOf looks for the bucket of a value.
+func bucketOf(v uint64, bits int) int {
+	i := types.HistBucketsOf(bits) - 1
+	for types.HistLow(i, bits) > v {
+		i--
+	}
+	return i
 }

@@ -110,8 +110,6 @@ func quantizeLabel(b []byte, t *types.Type, i int) []byte {
 		return strconv.AppendInt(append(b, ">= "...), t.High, 10)
 	case linear:
 		return strconv.AppendInt(b, t.Low+int64(i-1)*t.Step, 10)
-	case i == 1:
-		return append(b, '0')
 	}
-	return strconv.AppendUint(b, 1<<(i-2), 10)
+	return strconv.AppendUint(b, types.HistLow(i, t.Bits), 10)
 }

@@ -41,7 +41,7 @@ func (r *jsonLines) Printf(event *object.Event, args []events.Value) {
 }
 
 func (r *jsonLines) Printa(format string, t *events.Table) {
-	t.Sort()
+	r.sort(t)
 	if lines := r.appendPrinta(r.scratch[:0], format, t); len(lines) > 0 {
 		r.say("printf", lines)
 	}
@@ -74,7 +74,7 @@ func (r *jsonLines) Map(t *events.Table, top, divisor int64) {
 	if t.Len() == 0 && (t.Map.Key != nil || tabular(t.Map.Value)) {
 		return
 	}
-	t.Sort()
+	r.sort(t)
 	b := append(append(r.begin(mapKind(t.Map.Value)), `{"@`...), t.Map.Name...)
 	b = append(b, `": `...)
 	if t.Map.Key == nil {
@@ -87,6 +87,8 @@ func (r *jsonLines) Map(t *events.Table, top, divisor int64) {
 
 func mapKind(t *types.Type) string {
 	switch t.Kind {
+	case types.TimeSeries:
+		return "tseries"
 	case types.Hist, types.LinearHist:
 		return "hist"
 	case types.Avg, types.Stats:
@@ -102,7 +104,9 @@ func (r *jsonLines) appendRows(b []byte, t *events.Table, top, divisor int64) []
 			b = append(b, ", "...)
 		}
 		row := t.Row(place)
+		r.indent = ""
 		r.scratch = r.appendKey(r.scratch[:0], t, row, ",")
+		r.indent = stackIndent
 		b = append(appendQuoted(b, r.scratch), ": "...)
 		b = r.appendValue(b, t.Value(row), divisor)
 	}
@@ -111,16 +115,21 @@ func (r *jsonLines) appendRows(b []byte, t *events.Table, top, divisor int64) []
 
 // appendValue appends a value as JSON; what is named by a number alone, an enum or pointer, is that number.
 func (r *jsonLines) appendValue(b []byte, v events.Value, divisor int64) []byte {
+	if textual(v.Type) {
+		r.scratch = r.printer.appendValue(r.scratch[:0], v, 1)
+		return appendQuoted(b, r.scratch)
+	}
 	switch v.Type.Kind {
+	case types.None:
+		return append(b, "null"...)
 	case types.Bool:
 		return strconv.AppendBool(b, v.Uint() != 0)
 	case types.Buffer:
 		return appendBytes(b, v.Buffer())
-	case types.String, types.KernelSymbol, types.ProbeName:
-		r.scratch = r.printer.appendValue(r.scratch[:0], v, 1)
-		return appendQuoted(b, r.scratch)
-	case types.Struct:
-		return r.appendMembers(b, v)
+	case types.Struct, types.Record:
+		return append(r.appendMembers(append(b, '{'), v, ""), '}')
+	case types.TimeSeries:
+		return r.appendSeriesJSON(b, v)
 	case types.Array, types.Tuple:
 		return r.appendElements(b, v)
 	case types.Stats:
@@ -128,19 +137,33 @@ func (r *jsonLines) appendValue(b []byte, v events.Value, divisor int64) []byte 
 	case types.Hist, types.LinearHist:
 		return appendBuckets(b, v, divisor)
 	}
+	if v.Type.Size > 8 && v.Type.Scalar() {
+		return appendWideJSON(b, v)
+	}
 	return appendJSONNumber(b, number(v), v.Type.Signed, divisor)
 }
 
-func (r *jsonLines) appendMembers(b []byte, v events.Value) []byte {
-	b = append(b, '{')
-	for i := range v.Len() {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		b = append(appendQuoted(b, []byte(v.Type.Fields[i].Name)), ": "...)
-		b = r.appendValue(b, v.Part(i), 1)
+func appendWideJSON(b []byte, v events.Value) []byte {
+	n := wide(v)
+	if n.IsInt64() {
+		return appendJSONNumber(b, uint64(n.Int64()), true, 1)
 	}
-	return append(b, '}')
+	return append(n.Append(append(b, '"'), 10), '"')
+}
+
+// appendMembers appends the members of a struct or record; those of a member without a name stand among them.
+func (r *jsonLines) appendMembers(b []byte, v events.Value, separator string) []byte {
+	for i := range v.Len() {
+		part := v.Part(i)
+		if v.Type.Fields[i].Name == "" && part.Type.Kind == types.Struct {
+			b = r.appendMembers(b, part, separator)
+		} else {
+			b = append(appendQuoted(append(b, separator...), []byte(v.Type.Fields[i].Name)), ": "...)
+			b = r.appendValue(b, part, 1)
+		}
+		separator = ", "
+	}
+	return b
 }
 
 func (r *jsonLines) appendElements(b []byte, v events.Value) []byte {
@@ -208,10 +231,10 @@ func bounds(t *types.Type, i int) (low, high uint64) {
 	case t.Kind == types.LinearHist:
 		low, end := linearBounds(t, i)
 		return uint64(low), uint64(end - 1)
-	case i < 2:
-		return 0, uint64(i) - 1
+	case i == 0:
+		return 0, ^uint64(0)
 	}
-	return 1 << (i - 2), 1<<(i-1) - 1
+	return types.HistLow(i, t.Bits), types.HistLow(i+1, t.Bits) - 1
 }
 
 // appendJSONNumber appends a number, as a string if a double cannot hold it.

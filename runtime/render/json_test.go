@@ -69,7 +69,7 @@ func TestJSONValues(t *testing.T) {
 		`[1,"a\tb\\x1b"]`:      value(types.NewTuple(types.Int64, types.NewString(16)), []any{1, "a\tb\x1b"}),
 		`{"m": 5}`:             value(structure, []any{5}),
 		`[72,255]`:             value(&types.Type{Kind: types.Buffer, Size: 12}, "H\xff"),
-		`"vfs_read"`:           value(types.Symbol, 1),
+		`"vfs_read"`:           value(types.Symbol, -1),
 		`"BEGIN"`:              value(types.Probe, 0),
 	} {
 		check(t, jsonLine(t, func(r Renderer) { r.Value(v) }), `{"type": "value", "data": `+want+`}`)

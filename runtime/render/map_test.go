@@ -60,7 +60,7 @@ func TestValues(t *testing.T) {
 		"0xffff888000000000\n":     value(types.NewPointer(nil), uint64(0xffff888000000000)),
 		"true\n":                   value(types.Boolean, 1),
 		"18446744073709551615\n":   value(types.Uint64, -1),
-		"vfs_read\n":               value(types.Symbol, 1),
+		"vfs_read\n":               value(types.Symbol, -1),
 		"\n":                       value(types.NewString(8), ""),
 	} {
 		check(t, textOf(object.Settings{}, func(r Renderer) { r.Value(v) }), want)

@@ -98,7 +98,7 @@ func (p *printer) appendConversion(b []byte, c *piece, v events.Value) []byte {
 		b = appendSafeByte(b, byte(number(v)))
 	default:
 		if tabular(v.Type) {
-			return p.appendHist(b, v, 1)
+			return p.appendValue(b, v, 1)
 		}
 		return appendInteger(b, c, v)
 	}
@@ -118,10 +118,10 @@ func cut(b []byte, start, limit int) []byte {
 }
 
 func (p *printer) appendRaw(b []byte, c *piece, v events.Value) []byte {
-	if c.raw == 0 || v.Type.Kind != types.Buffer {
-		return p.appendValue(b, v, 1)
+	if c.raw == 0 {
+		return appendBuffer(b, v.Bytes())
 	}
-	for i, value := range v.Buffer() {
+	for i, value := range v.Bytes() {
 		switch {
 		case c.raw == 'x':
 			b = append(b, '\\', 'x')

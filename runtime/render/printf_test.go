@@ -71,7 +71,7 @@ func TestText(t *testing.T) {
 		{"%s bool", printf("%s", value(types.Boolean, 1)), "true"},
 		{"%s probe", printf("%s %s", value(types.Probe, 1), value(types.FunctionName, 1)), "kprobe:vfs_write vfs_write"},
 		{"%s no probe", printf("%s", value(types.Probe, 7)), ""},
-		{"%s symbol", printf("%s", value(types.Symbol, 7)), "vfs_read"},
+		{"%s symbol", printf("%s", value(types.Symbol, -7)), "vfs_read"},
 		{"%r", printf("%r", value(buffer, "Hi\x00\xff")), `Hi\x00\xff`},
 		{"%rx", printf("%rx", value(buffer, "Hi\x00")), `\x48\x69\x00`},
 		{"%rh", printf("%rh.", value(buffer, "Hi\x00")), `48 69 00.`},

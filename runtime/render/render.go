@@ -41,7 +41,7 @@
 // # JSON
 //
 // One object a line, with the members of bpftrace's. Integers that a double cannot hold are strings. Spaces within
-// keys are kept; bpftrace takes them out and so makes one of two keys.
+// keys are kept, but for the indentation of stacks; bpftrace takes them out and so makes one of two keys.
 //
 // Sources: bpftrace's output (https://github.com/bpftrace/bpftrace/tree/v0.24.0/src/output),
 // DTrace's quantize (https://github.com/oracle/dtrace-utils/blob/1781f153002410b55e2689f088be247fdde4032e/libdtrace/dt_consume.c),
@@ -79,14 +79,6 @@ type Renderer interface {
 	Flush() error
 }
 
-// Names turns numbers into the names they stand for.
-type Names struct {
-	// Symbol names a kernel address.
-	Symbol func(address uint64) string
-	// Probes are the texts that values of kind ProbeName index.
-	Probes []string
-}
-
 // printer is what both renderers share.
 type printer struct {
 	w        io.Writer
@@ -96,10 +88,27 @@ type printer struct {
 	names    Names
 	events   map[*object.Event]*format
 	formats  map[string]*format
+	// indent stands before each frame of a stack.
+	indent string
+	// lastInterval is where all time series of the table at hand end.
+	lastInterval uint64
 }
 
 func newPrinter(w io.Writer, settings object.Settings, names Names) printer {
-	return printer{w: w, settings: settings, names: names, events: map[*object.Event]*format{}, formats: map[string]*format{}}
+	return printer{
+		w: w, settings: settings, names: names, indent: stackIndent,
+		events: map[*object.Event]*format{}, formats: map[string]*format{},
+	}
+}
+
+// sort brings the rows of a table in the order that the settings ask for.
+func (p *printer) sort(t *events.Table) {
+	p.lastInterval = lastInterval(t)
+	if p.settings.SortBy == "key" {
+		t.SortByKey()
+	} else {
+		t.Sort()
+	}
 }
 
 // fullBuffer is how much is kept before it is written without a Flush.

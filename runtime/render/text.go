@@ -27,7 +27,7 @@ func (r *text) Value(value events.Value) {
 func (r *text) Key(t *events.Table, row int) { r.Value(t.Value(row)) }
 
 func (r *text) Map(t *events.Table, top, divisor int64) {
-	t.Sort()
+	r.sort(t)
 	divisor = max(divisor, 1)
 	if t.Map.Key == nil {
 		r.unkeyed(t, divisor)
@@ -62,7 +62,7 @@ func (r *text) appendTitled(b []byte, value events.Value, divisor int64) []byte 
 }
 
 func (r *text) Printa(format string, t *events.Table) {
-	t.Sort()
+	r.sort(t)
 	r.keep(r.appendPrinta(r.buf, format, t))
 }
 
@@ -73,7 +73,9 @@ func (r *text) Text(s string) { r.keep(append(r.buf, s...)) }
 // Attached prints nothing: the session tells it on standard error.
 func (r *text) Attached(int) {}
 
-func tabular(t *types.Type) bool { return t.Kind == types.Hist || t.Kind == types.LinearHist }
+func tabular(t *types.Type) bool {
+	return t.Kind == types.Hist || t.Kind == types.LinearHist || t.Kind == types.TimeSeries
+}
 
 // firstPlace is where the last top rows of a sorted table begin.
 func firstPlace(t *events.Table, top int64) int {

@@ -1,8 +1,10 @@
 package render
 
 import (
+	"encoding/binary"
+	"math/big"
+	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -11,7 +13,12 @@ import (
 
 // appendValue appends a value as text. Numbers are divided.
 func (p *printer) appendValue(b []byte, v events.Value, divisor int64) []byte {
+	if v.Type.Kind >= types.KernelSymbol && v.Type.Kind <= types.MACAddress {
+		return p.appendName(b, v)
+	}
 	switch v.Type.Kind {
+	case types.None:
+		return append(b, "null"...)
 	case types.Bool:
 		return strconv.AppendBool(b, v.Uint() != 0)
 	case types.Enum:
@@ -19,25 +26,44 @@ func (p *printer) appendValue(b []byte, v events.Value, divisor int64) []byte {
 	case types.Pointer:
 		return appendAddress(b, v.Uint())
 	case types.String:
-		return appendString(b, v)
+		return p.appendString(b, v)
 	case types.Buffer:
 		return appendBuffer(b, v.Buffer())
-	case types.Struct:
+	case types.Struct, types.Record:
 		return p.appendStruct(b, v)
 	case types.Array:
 		return append(p.appendParts(append(b, '['), v, ","), ']')
 	case types.Tuple:
 		return append(p.appendParts(append(b, '('), v, ", "), ')')
-	case types.KernelSymbol:
-		return p.appendSymbol(b, v.Uint())
-	case types.ProbeName:
-		return append(b, p.probe(v)...)
 	case types.Stats:
 		return appendStats(b, v, divisor)
 	case types.Hist, types.LinearHist:
 		return p.appendHist(b, v, divisor)
+	case types.TimeSeries:
+		return p.appendSeries(b, v)
+	}
+	if v.Type.Size > 8 && v.Type.Scalar() {
+		return wide(v).Append(b, 10)
 	}
 	return appendNumber(b, v, divisor)
+}
+
+// wide is an integer of 128 bits, of which there are a few in the kernel's structs.
+func wide(v events.Value) *big.Int {
+	raw := slices.Clone(v.Raw)
+	if binary.NativeEndian.Uint16([]byte{0, 1}) != 1 {
+		slices.Reverse(raw)
+	}
+	n := new(big.Int).SetBytes(raw)
+	if v.Type.Signed && raw[0] >= 0x80 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(raw))))
+	}
+	return n
+}
+
+// textual reports whether values of the type are text in JSON.
+func textual(t *types.Type) bool {
+	return t.Kind == types.String || t.Kind >= types.KernelSymbol && t.Kind <= types.MACAddress
 }
 
 // number is the one number that stands for a value: an aggregation's result, else the value itself.
@@ -48,7 +74,7 @@ func number(v events.Value) uint64 {
 	case types.Avg, types.Stats:
 		return v.Average()
 	}
-	if v.Type.Scalar() {
+	if v.Type.Scalar() && v.Type.Size <= 8 {
 		return v.Uint()
 	}
 	return 0
@@ -83,16 +109,27 @@ func (p *printer) appendParts(b []byte, v events.Value, separator string) []byte
 }
 
 func (p *printer) appendStruct(b []byte, v events.Value) []byte {
-	if v.Len() == 0 {
-		return append(b, "{}"...)
+	start := len(b)
+	b = p.appendMembers(append(b, '{'), v, " .")
+	if len(b) > start+1 {
+		b = append(b, ' ')
 	}
-	separator := "{ ."
+	return append(b, '}')
+}
+
+// appendMembers appends the members of a struct or record; those of a member without a name stand among them.
+func (p *printer) appendMembers(b []byte, v events.Value, separator string) []byte {
 	for i := range v.Len() {
-		b = append(append(b, separator...), v.Type.Fields[i].Name...)
-		b = p.appendValue(append(b, " = "...), v.Part(i), 1)
+		part := v.Part(i)
+		if v.Type.Fields[i].Name == "" && part.Type.Kind == types.Struct {
+			b = p.appendMembers(b, part, separator)
+		} else {
+			b = append(append(b, separator...), v.Type.Fields[i].Name...)
+			b = p.appendValue(append(b, " = "...), part, 1)
+		}
 		separator = ", ."
 	}
-	return append(b, " }"...)
+	return b
 }
 
 func appendEnum(b []byte, v events.Value) []byte {
@@ -108,31 +145,11 @@ func appendAddress(b []byte, address uint64) []byte {
 	return strconv.AppendUint(append(b, "0x"...), address, 16)
 }
 
-func (p *printer) appendSymbol(b []byte, address uint64) []byte {
-	if p.names.Symbol == nil {
-		return appendAddress(b, address)
-	}
-	return append(b, p.names.Symbol(address)...)
-}
-
-// probe is the text of a ProbeName; of a function name only what stands behind the last colon.
-func (p *printer) probe(v events.Value) string {
-	index := v.Uint()
-	if index >= uint64(len(p.names.Probes)) {
-		return ""
-	}
-	name := p.names.Probes[index]
-	if v.Type.Name == types.FunctionName.Name {
-		return name[strings.LastIndexByte(name, ':')+1:]
-	}
-	return name
-}
-
-func appendString(b []byte, v events.Value) []byte {
+func (p *printer) appendString(b []byte, v events.Value) []byte {
 	text, unended := v.Text()
 	b = appendSafe(b, text)
 	if unended || len(text) == v.Type.Size-1 && maximal(v.Type.Size) {
-		b = append(b, ".."...)
+		b = append(b, p.settings.StringTrailer...)
 	}
 	return b
 }

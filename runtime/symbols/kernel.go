@@ -1,5 +1,5 @@
-// Package symbols turns addresses into names and back. So far it knows the running kernel; user programs and
-// Go binaries are to follow, each in its own file with the same two questions.
+// Package symbols turns numbers into names: addresses of the kernel and of processes, users, control groups, system calls,
+// errors and signals.
 //
 // # Kernel
 //
@@ -18,7 +18,20 @@
 // Rejected: reading the file for each batch of addresses, which needs no memory but 50 ms for every table
 // printed at an interval; and System.map, which does not know where the kernel was moved to (KASLR) nor modules.
 //
-// Sources: https://elixir.bootlin.com/linux/v6.12/source/kernel/kallsyms.c (s_show, get_symbol_pos)
+// # Processes
+//
+// A process says in /proc/PID/maps which file lies where; the ELF file says in .symtab and .dynsym which function lies where in
+// it. Functions are kept by device and inode, so that a library is read once however many processes have it. A memory map is
+// read again after a second, since programs load libraries and become other programs. That of a process which has ended stays as
+// it was; of one that was never asked about before it ended, nothing is known, and its addresses print as numbers.
+//
+// Files are opened as the process sees them (/proc/PID/map_files, /proc/PID/root), for processes in containers. All of it is
+// hostile: paths lead to regular files or are not opened, sizes are bounded, and a file that makes no sense has no functions.
+//
+// Names of C++ and Rust are decoded; those of Go need no decoding.
+//
+// Sources: https://elixir.bootlin.com/linux/v6.12/source/kernel/kallsyms.c (s_show, get_symbol_pos), proc_pid_maps(5), elf(5),
+// https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.symtab.html
 package symbols
 
 import (

@@ -1,0 +1,69 @@
+package render
+
+import (
+	"testing"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/runtime/events"
+)
+
+func bitfield(name string, t *types.Type, offset, bitOffset, bits int) types.Field {
+	return types.Field{Name: name, Type: t, Offset: offset, BitOffset: bitOffset, BitSize: bits}
+}
+
+// Structs with all that C has: bitfields, members without a name, unions, arrays of arrays.
+func TestMemory(t *testing.T) {
+	byteArray := &types.Type{Kind: types.Array, Count: 3, Size: 3, Elem: types.NewInt(1, false)}
+	matrix := &types.Type{Kind: types.Array, Count: 2, Size: 6, Elem: byteArray}
+	flags := &types.Type{Kind: types.Struct, Name: "flags", Size: 4, Fields: []types.Field{
+		bitfield("low", types.Uint32, 0, 0, 4), bitfield("sign", types.Int32, 0, 4, 3), bitfield("high", types.Uint32, 0, 7, 25),
+	}}
+	either := &types.Type{Kind: types.Struct, Union: true, Size: 2, Fields: []types.Field{
+		{Name: "number", Type: types.NewInt(2, false)}, {Name: "bytes", Type: &types.Type{Kind: types.Array, Count: 2, Size: 2, Elem: types.NewInt(1, false)}},
+	}}
+	outer := &types.Type{Kind: types.Struct, Size: 8, Fields: []types.Field{
+		{Name: "a", Type: types.NewInt(1, true)}, {Type: either, Offset: 2}, {Name: "f", Type: flags, Offset: 4},
+	}}
+	record := types.NewRecord([]string{"a", "b"}, []*types.Type{types.Int64, types.NewString(8)})
+	wide := &types.Type{Kind: types.Int, Size: 16}
+	for _, test := range []struct {
+		value      events.Value
+		text, json string
+	}{
+		{value(flags, []byte{0x45, 0x01, 0, 0x80}), "{ .low = 5, .sign = -4, .high = 16777218 }", `{"low": 5, "sign": -4, "high": 16777218}`},
+		{value(outer, []byte{0xff, 0, 1, 2, 0x05, 0, 0, 0}),
+			"{ .a = -1, .number = 513, .bytes = [1,2], .f = { .low = 5, .sign = 0, .high = 0 } }",
+			`{"a": -1, "number": 513, "bytes": [1,2], "f": {"low": 5, "sign": 0, "high": 0}}`},
+		{value(matrix, []byte{1, 2, 3, 4, 5, 255}), "[[1,2,3],[4,5,255]]", "[[1,2,3],[4,5,255]]"},
+		{value(record, []any{1, "x y"}), "{ .a = 1, .b = x y }", `{"a": 1, "b": "x y"}`},
+		{value(types.NewTuple(record, types.Boolean), []any{[]any{1, "x"}, 1}), "({ .a = 1, .b = x }, true)", `[{"a": 1, "b": "x"},true]`},
+		{value(wide, words(1, 0)), "1", "1"},
+		{value(wide, words(0, 1)), "18446744073709551616", `"18446744073709551616"`},
+		{value(&types.Type{Kind: types.Int, Size: 16, Signed: true}, words(^uint64(0), ^uint64(0))), "-1", "-1"},
+		{events.Value{Type: types.NoValue}, "null", "null"},
+	} {
+		check(t, textOf(object.Settings{}, func(r Renderer) { r.Value(test.value) }), test.text+"\n")
+		check(t, printf("%s", test.value), test.text)
+		check(t, jsonLine(t, func(r Renderer) { r.Value(test.value) }), `{"type": "value", "data": `+test.json+`}`)
+	}
+	check(t, printf("%r %rx %rh %r", value(byteArray, []byte{'H', 0, 255}), value(byteArray, []byte{'H', 0, 255}),
+		value(byteArray, []byte{'H', 0, 255}), value(types.NewString(8), "a\tb")), `H\x00\xff \x48\x00\xff 48 00 ff a\x09b`)
+}
+
+func TestTrailer(t *testing.T) {
+	v := value(types.NewString(4), "abcd")
+	for trailer, want := range map[string]string{"..": "abcd..", "": "abcd", "~": "abcd~"} {
+		p := newPrinter(nil, object.Settings{StringTrailer: trailer}, Names{})
+		check(t, string(p.appendValue(nil, v, 1)), want)
+	}
+}
+
+func TestSortBy(t *testing.T) {
+	table := newTable("", count(), types.NewString(8))
+	add(table, 1, "b")
+	add(table, 2, "a")
+	byKey := object.Settings{SortBy: "key"}
+	check(t, textOf(byKey, func(r Renderer) { r.Map(table, 0, 0) }), "@[a]: 2\n@[b]: 1\n")
+	check(t, textOf(object.Settings{SortBy: "value"}, func(r Renderer) { r.Map(table, 0, 0) }), "@[b]: 1\n@[a]: 2\n")
+}

@@ -1,0 +1,56 @@
+package symbols
+
+import (
+	"fmt"
+	"syscall"
+	"unicode"
+)
+
+//go:generate go run ../../internal/syscallnames
+
+// Error returns the text of an error number as strerror(3) does; that of -n is that of n, since the kernel returns errors so.
+func Error(number int64) string {
+	if number < 0 {
+		number = -number
+	}
+	text := syscall.Errno(number).Error()
+	switch {
+	case number == 0:
+		return "Success"
+	case text == fmt.Sprintf("errno %d", number):
+		return fmt.Sprintf("Unknown error %d", number)
+	}
+	return capital(text)
+}
+
+// The real-time signals, of which the C library keeps the first two for itself.
+const (
+	firstRealTime = 34
+	lastRealTime  = 64
+)
+
+// Signal returns the text of a signal as strsignal(3) does, "N/A" for a number that is none.
+func Signal(number int64) string {
+	switch {
+	case number < 0 || number > lastRealTime:
+		return "N/A"
+	case number >= firstRealTime:
+		return fmt.Sprintf("Real-time signal %d", number-firstRealTime)
+	case number == 0 || number == 32 || number == 33:
+		return fmt.Sprintf("Unknown signal %d", number)
+	}
+	return capital(syscall.Signal(number).String())
+}
+
+// Syscall returns the name of a system call of this machine.
+func Syscall(number int64) string {
+	if number < 0 || number >= int64(len(syscalls)) || syscalls[number] == "" {
+		return "Unknown syscall"
+	}
+	return syscalls[number]
+}
+
+// capital writes the first letter as the C library does and Go does not.
+func capital(text string) string {
+	return string(unicode.ToUpper(rune(text[0]))) + text[1:]
+}
