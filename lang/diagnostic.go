@@ -24,11 +24,18 @@ type Related struct {
 // Diagnostics is a list of messages in the order of the script; as an error it prints them all.
 type Diagnostics []Diagnostic
 
-// Sorted returns the messages in the order of their places in the script, each once; nil for none.
+// Sorted returns the messages in the order of their places, each once; nil for none. Those of several scripts stand
+// together by script.
 func (d Diagnostics) Sorted() Diagnostics {
 	sorted := slices.Clone(d)
+	first := map[*Source]int{}
+	for i, one := range d {
+		if _, known := first[one.Span.Source]; !known {
+			first[one.Span.Source] = i
+		}
+	}
 	slices.SortStableFunc(sorted, func(a, b Diagnostic) int {
-		return cmp.Or(cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End))
+		return cmp.Or(cmp.Compare(first[a.Span.Source], first[b.Span.Source]), cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End))
 	})
 	return slices.CompactFunc(sorted, func(a, b Diagnostic) bool {
 		return a.Span == b.Span && a.Message == b.Message

@@ -12,6 +12,9 @@ func Dump(script *Script) string {
 	for _, setting := range script.Settings {
 		d.line(0, "config", setting.Name, expression(setting.Value))
 	}
+	for _, i := range script.Imports {
+		d.line(0, "import", strconv.Quote(i.Path))
+	}
 	for _, directive := range script.Directives {
 		d.directive(directive)
 	}

@@ -74,9 +74,13 @@ func (p *parser) add(script *Script, limit int) (err error) {
 	if err != nil {
 		return err
 	}
-	if p.tokens[0].Type == definitionToken {
-		p.lex, p.depth = peeker, 0
+	p.lex, p.depth = peeker, 0
+	switch p.tokens[0].Type {
+	case definitionToken:
 		p.definition(script)
+		return nil
+	case importToken:
+		p.importLine(script)
 		return nil
 	}
 	rule, err := p.grammar.ParseFromLexer(peeker)

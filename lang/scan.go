@@ -75,6 +75,8 @@ func (s *scanner) section() {
 	switch {
 	case s.atConfig():
 		s.config()
+	case s.atImport():
+		s.importLine()
 	case s.atDefinition():
 		s.definition()
 	default:

@@ -31,6 +31,7 @@ const (
 	letToken
 	configToken
 	definitionToken
+	importToken
 	probeTextToken
 	predicateOpenToken
 	predicateCloseToken
@@ -60,6 +61,7 @@ var symbols = map[string]lexer.TokenType{
 	"Unroll":         unrollToken,
 	"Config":         configToken,
 	"Definition":     definitionToken,
+	"Import":         importToken,
 	"ProbeText":      probeTextToken,
 	"PredicateOpen":  predicateOpenToken,
 	"PredicateClose": predicateCloseToken,

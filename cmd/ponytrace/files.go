@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/ponytrace/ponytrace/lang"
@@ -30,6 +32,41 @@ func readScript(name string) (*lang.Source, error) {
 		return nil, fmt.Errorf("the script %s cannot be read: %w", name, plain(err))
 	}
 	return lang.NewSource(name, string(text)), nil
+}
+
+// parse reads a script's text, and the files that it imports.
+func parse(source *lang.Source) (*lang.Script, lang.Diagnostics) {
+	script, diagnostics := lang.Parse(source)
+	if !diagnostics.HasErrors() {
+		diagnostics = append(diagnostics, lang.Merge(script, readImport)...)
+	}
+	return script, diagnostics
+}
+
+// maxImport limits an imported file, in bytes.
+const maxImport = 4 << 20
+
+// readImport takes regular files only: a pipe or a device could keep the script waiting, or never end.
+func readImport(path string) (string, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		return "", plain(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return "", plain(err)
+	case !info.Mode().IsRegular():
+		return "", errors.New("it is not a regular file")
+	case info.Size() > maxImport:
+		return "", fmt.Errorf("it has %d bytes, more than the limit of %d", info.Size(), maxImport)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxImport+1))
+	return string(text), err
 }
 
 // plain takes the system call and path off a file error.

@@ -87,7 +87,7 @@ func (c *checkCommand) Run() error {
 		if err != nil {
 			return err
 		}
-		script, diagnostics := lang.Parse(source)
+		script, diagnostics := parse(source)
 		if diagnostics.HasErrors() {
 			failure = say(diagnostics)
 			continue

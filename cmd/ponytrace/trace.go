@@ -53,7 +53,7 @@ func (t *traceCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	script, diagnostics := lang.Parse(source)
+	script, diagnostics := parse(source)
 	if diagnostics.HasErrors() {
 		return say(diagnostics)
 	}
