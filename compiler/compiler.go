@@ -86,22 +86,25 @@ func compileClause(unit *lower.Unit, instance *sema.Instance, number int, out *o
 			options.Stage(stage, name, text)
 		}
 	}
-	f := unit.Clause(instance, name)
+	f := unit.Clause(instance, name, number)
 	stage("ir", f.String())
 	passes := opt.Run
 	if options.Plain {
 		passes = opt.RunLeast
 	}
-	if err := passes(f); err != nil {
+	if err := passes(f.Func); err != nil {
 		return nil, err
 	}
 	stage("opt", f.String())
 	scratch := fmt.Sprintf("%s%d", object.ScratchMap, number)
-	code, err := bpf.Generate(f, bpf.Options{CPUs: lower.CPURows(unit.Target), ScratchMap: scratch})
+	code, err := bpf.Generate(f.Func, bpf.Options{CPUs: lower.CPURows(unit.Target), ScratchMap: scratch})
 	if err != nil {
 		return nil, err
 	}
 	stage("asm", fmt.Sprint(code.Instructions))
+	if f.SharedSize > 0 {
+		out.Kernel[f.Shared] = slots(f.Shared, f.SharedSize*lower.CPURows(unit.Target))
+	}
 	if code.ScratchSize > 0 {
 		out.Kernel[scratch] = slots(scratch, code.ScratchSize*lower.CPURows(unit.Target))
 	}
@@ -166,11 +169,16 @@ func hash(m *object.Map, machine *target.Target) *ebpf.MapSpec {
 		Name: mapName(m.Name), Type: ebpf.Hash,
 		KeySize: uint32(m.Key.Size), ValueSize: uint32((m.Value.Size + 7) / 8 * 8), MaxEntries: uint32(m.MaxEntries),
 	}
-	if m.Storage == object.CPUHash {
-		spec.Type = ebpf.PerCPUHash
-	}
-	if !lower.Preallocates(machine) {
+	if !lower.Preallocates(machine) && !m.Recent {
 		spec.Flags = noPreallocate
+	}
+	switch perCPU := m.Storage == object.CPUHash; {
+	case perCPU && m.Recent:
+		spec.Type = ebpf.LRUCPUHash
+	case perCPU:
+		spec.Type = ebpf.PerCPUHash
+	case m.Recent:
+		spec.Type = ebpf.LRUHash
 	}
 	return spec
 }

@@ -3,6 +3,7 @@ package compiler_test
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -138,6 +139,90 @@ var semantics = []struct {
 	{"pid >> 65", 3},
 	{"-9223372036854775807 - 1", -9223372036854775808},
 	{"9223372036854775807 + 1", -9223372036854775808},
+
+	{"let $x; @r = $x; $x = 5", 0},
+	{"let $x = 5; @r = $x", 5},
+	{"let $x: uint8 = 300; @r = $x", 44},
+	{"let $x: int8 = 200; @r = $x", -56},
+	{"let $x: uint8 = 255; $x++; @r = $x", 0},
+	{"let $x: uint8 = 255; $x += 2; @r = $x", 1},
+	{"let $x: bool = 7; @r = $x", 1},
+	{"let $x: int16; $x = 70000; @r = $x", 4464},
+	{"$x = 1; { let $x = 2; $x = 3; } @r = $x", 1},
+	{`let $s: string[16] = "pony"; @r = $s == comm`, 1},
+	{"_ = 5; @r = 1", 1},
+	{"(1, 2).1", 2},
+	{"$t = (1, (2, 3)); @r = $t.1.0", 2},
+	{`$t = ("pony", 5); @r = $t.0 == comm`, 1},
+	{"@t = (1, 2, 3); @r = @t.2", 3},
+	{"@t[1] = (4, 5); @r = @t[1].1", 5},
+	{"@t[1] = (4, 5); @r = @t[2].1", 0},
+	{"(1, 2) == (1, 2)", 1},
+	{"(1, 2) == (1, 3)", 0},
+	{"(1, 2) != (1, 3)", 1},
+	{`$a = ("a", 1); $b = ("a", 1); @r = $a == $b`, 1},
+	{"$a = (uint8[4])0x04030201; @r = $a[2]", 3},
+	{"$a = (uint8[4])0x04030201; $i = pid - 6; @r = $a[$i]", 2},
+	{"$a = (uint8[4])0x04030201; $i = pid; @r = $a[$i]", 0},
+	{"$a = (uint8[8])0x0807060504030201; @r = (uint64)$a", 0x0807060504030201},
+	{"$a = (uint8[])(uint32)0x04030201; @r = $a[3]", 4},
+	{"comm[1]", 'o'},
+	{"$i = pid - 7; @r = comm[$i]", 'p'},
+	{"$x = 5; $p = &$x; @r = *$p", 5},
+	{"$x = 5; $p = &$x; $x = 6; @r = *$p + 1", 7},
+	{"$x = (1, 2); $p = &$x; @r = (*$p).1", 2},
+	{"$p = (int32 *)100; $p++; @r = (int64)$p", 104},
+	{"$p = (int32 *)100; $p += 2; @r = (int64)$p", 108},
+	{"$p = (int32 *)100; $q = $p + 3; @r = $q - $p", 3},
+	{"$x = 0; unroll(5) { $x += 2; } @r = $x", 10},
+	{"$x = 0; unroll(5) { $x++; if ($x == 3) { break } } @r = $x", 3},
+	{"$x = 0; unroll(5) { $x++; if ($x > 1) { continue } $x += 10; } @r = $x", 15},
+	{"$x = 0; for ($i : 0..5) { $x += $i; } @r = $x", 10},
+	{"$x = 0; for ($i : -3..2) { $x += $i; } @r = $x", -5},
+	{"$x = 0; for ($i : 5..0) { $x += $i; } @r = $x", 0},
+	{"$x = 0; $n = pid; for ($i : $n..$n+3) { $x += $i; } @r = $x", 24},
+	{"$x = 0; for ($i : 0..10) { if ($i == 4) { break } $x += $i; } @r = $x", 6},
+	{"$x = 0; for ($i : 0..10) { if ($i % 2) { continue } $x += $i; } @r = $x", 20},
+	{"$x = 0; for ($i : 0..3) { for ($j : 0..4) { $x += $i * $j; } } @r = $x", 18},
+	{"$x = 0; for ($i : 0..3) { $y = $i; for ($j : 0..4) { if ($j > $y) { break } $x++; } } @r = $x", 6},
+	{"@r = 1; for ($i : 0..10) { if ($i == 4) { return } @r = $i; }", 3},
+	{"@r = 1; for ($i : 0..10) { for ($j : 0..10) { if ($i + $j == 4) { return } @r = $i * 10 + $j; } }", 3},
+	{"$x = 0; while ($x < 100) { $x += 7; } @r = $x", 105},
+	{"$x = 10; while ($x) { $x--; if ($x == 3) { break } } @r = $x", 3},
+	{"$x = 0; $n = 0; while ($x < 10) { $x++; if ($x & 1) { continue } $n += $x; } @r = $n", 30},
+	{`$s = "a"; for ($i : 0..3) { if ($i == 1) { $s = "pony"; } } @r = $s == comm`, 1},
+	{"$t = (0, 0); for ($i : 0..5) { $t = ($i, $t.1 + $i); } @r = $t.1", 10},
+	{"for ($i : 0..5) { @m[$i] = $i * $i; } @r = 0; for ($kv : @m) { @r += $kv.0 * 100 + $kv.1; }", 1030},
+	{"for ($i : 0..5) { @m[$i, 1] = $i; } @r = 0; for ($kv : @m) { @r += $kv.0.0 * 100 + $kv.1; }", 1010},
+	{"for ($i : 0..5) { @m[$i] = count(); } @r = 0; for ($kv : @m) { @r += $kv.1; }", 5},
+	{`@m["pony"] = 3; @r = 0; for ($kv : @m) { if ($kv.0 == comm) { @r = $kv.1; } }`, 3},
+	{"@m[1] = (5, 6); @r = 0; for ($kv : @m) { @r = $kv.1.1; }", 6},
+	{"@m[1] = 2; @r = 0; for ($kv : @m) { $t = $kv; @r = $t.0 * 10 + $t.1; }", 12},
+	{"@m[1] = 2; @r = 0; for ($kv : @m) { for ($i : 0..2) { @r += $kv.1; } }", 4},
+	{"@m[1] = 2; @m[2] = 3; @r = 0; for ($kv : @m) { @r++; if ($kv.1) { break } }", 1},
+	{"@c = count(); @c = count(); @r = @c + 1", 3},
+	{"@c[1] = count(); @c[1] = count(); @r = (int64)@c[1] * 10 + @c[2]", 20},
+	{"@a = avg(10); @a = avg(20); @r = @a", 15},
+	{"@a = sum(10); @a = sum(-20); @r = @a", -10},
+	{"@a = max(10); @a = max(20); @a = max(5); @r = @a", 20},
+	{"@a[7] = min(10); @a[7] = min(20); @r = @a[pid]", 10},
+	{"if (@c > 5) { @r = 1 } else { @r = 2 } @c = count();", 2},
+}
+
+// programs are scripts of more than one clause's statements; each assigns to @r.
+var programs = []struct {
+	script string
+	want   int64
+}{
+	{"#define N 5\n#define M (N * 2)\nBEGIN { @r = M + N }", 15},
+	{"#define WHO comm\nBEGIN { @r = WHO == \"pony\" }", 1},
+	{"#define T uint8\nBEGIN { @r = (T)300 }", 44},
+}
+
+func TestPrograms(t *testing.T) {
+	for _, c := range programs {
+		t.Run(c.script, func(t *testing.T) { evaluateScript(t, strings.ReplaceAll(c.script, "\\n", "\n"), c.want) })
+	}
 }
 
 func TestSemantics(t *testing.T) {
@@ -151,6 +236,11 @@ func evaluate(t *testing.T, script string, want int64) {
 	if _, err := compileWith(text); err != nil {
 		text = fmt.Sprintf("BEGIN { %s }", script)
 	}
+	evaluateScript(t, text, want)
+}
+
+func evaluateScript(t *testing.T, text string, want int64) {
+	t.Helper()
 	o, err := compileWith(text)
 	if err != nil {
 		t.Fatal(err)

@@ -166,6 +166,12 @@ type Lowering interface {
 	Map(e lang.Expr) *object.Map
 	// MapKey evaluates the key of a keyed map reference into frame memory.
 	MapKey(e *lang.Map) *ir.Value
+	// HasKey is 1 when the map has the key of the reference, else 0.
+	HasKey(e *lang.Map) *ir.Value
+	// CountKeys is the number of keys of a map in a hash.
+	CountKeys(m *object.Map) *ir.Value
+	// End leaves the clause.
+	End()
 	// SetData and Data write and read a 64-bit word of the kernel map "data".
 	SetData(offset int, value *ir.Value)
 	Data(offset int) *ir.Value

@@ -11,12 +11,14 @@ var (
 	aggregations map[string]*Aggregation
 	settings     map[string]*Setting
 	probes       map[string]*ProbeType
+	mapKinds     map[string]*MapKind
 )
 
 func init() {
 	functions = indexed(slices.Concat(outputFunctions, mapFunctions, stringFunctions, processVariables, taskFunctions, timeFunctions, nameFunctions, actionFunctions, argumentVariables()))
 	aggregations = indexed(aggregationList)
 	settings = indexed(settingList)
+	mapKinds = indexed(mapKindList)
 	probes = indexed(probeList)
 	for _, probe := range probeList {
 		for _, alias := range probe.Aliases {

@@ -32,6 +32,7 @@ const (
 	EventsMap  = "events"
 	ScratchMap = "scratch"
 	ZeroMap    = "zero"
+	SharedMap  = "shared"
 )
 
 // Byte offsets of the words at the start of the kernel map "data".
@@ -45,6 +46,8 @@ const (
 	DataStart = 16
 	// DataStopped becomes 1 with the first exit(): no clause but END runs its body after it.
 	DataStopped = 24
+	// DataCut counts loops that were cut off, because they went on for longer than the kernel allows.
+	DataCut = 32
 	// DataHeader is where the slots of the maps begin.
 	DataHeader = 64
 )
@@ -174,6 +177,8 @@ type Map struct {
 	// Kernel names the kernel map (Hash, CPUHash).
 	Kernel     string
 	MaxEntries int
+	// Recent: a full map drops the key that was not used for the longest time (BPF_MAP_TYPE_LRU_HASH and its like).
+	Recent bool
 	// Full is the offset in "data" of the count of updates that found the map full (Hash, CPUHash).
 	Full int
 	// WriteOnly says that no clause reads a value or deletes a key: only the runtime sees what clear() leaves.

@@ -164,6 +164,11 @@ func NewString(size int) *Type { return &Type{Kind: String, Size: size} }
 // NewPointer returns a pointer to elem; nil means void.
 func NewPointer(elem *Type) *Type { return &Type{Kind: Pointer, Size: 8, Elem: elem} }
 
+// NewArray returns an array of count elements.
+func NewArray(elem *Type, count int) *Type {
+	return &Type{Kind: Array, Elem: elem, Count: count, Size: elem.Size * count}
+}
+
 // NewTuple lays out a tuple of the given parts.
 func NewTuple(parts ...*Type) *Type {
 	layout := NewLayout(0, parts...)

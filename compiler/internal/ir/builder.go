@@ -11,8 +11,9 @@ import (
 type Builder struct {
 	Func *Func
 	// Span is given to every value appended.
-	Span  lang.Span
-	block *Block
+	Span    lang.Span
+	block   *Block
+	context *Value
 }
 
 // NewBuilder starts a function with an empty entry block.
@@ -87,8 +88,16 @@ func (b *Builder) Append(v Value) *Value {
 // Const returns a constant.
 func (b *Builder) Const(n int64) *Value { return b.Append(Value{Op: Const, Int: n}) }
 
-// Context returns the address of the program's context.
-func (b *Builder) Context() *Value { return b.Append(Value{Op: Context}) }
+// Context returns the address of the program's context: in a callback what UseContext said.
+func (b *Builder) Context() *Value {
+	if b.context != nil {
+		return b.context
+	}
+	return b.Append(Value{Op: Context})
+}
+
+// UseContext says where a callback has the program's context, which it was handed through memory.
+func (b *Builder) UseContext(context *Value) { b.context = context }
 
 // Binary returns `x op y`.
 func (b *Builder) Binary(op Op, x, y *Value) *Value {

@@ -170,6 +170,9 @@ func follow(with map[*Value]*Value, v *Value) *Value {
 	}
 }
 
+// Size is the number of values that were ever made.
+func (f *Func) Size() int { return f.values }
+
 // NewValue returns a value that is in no block yet: the pass that makes it places it.
 func (f *Func) NewValue(v Value) *Value {
 	value := &v

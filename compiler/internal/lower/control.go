@@ -10,8 +10,10 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-func (f *function) block(b *lang.Block) {
-	for _, s := range b.Statements {
+func (f *function) block(b *lang.Block) { f.statements(b.Statements) }
+
+func (f *function) statements(list []lang.Statement) {
+	for _, s := range list {
 		f.b.Span = s.Range()
 		f.statement(s)
 	}
@@ -23,10 +25,24 @@ func (f *function) statement(s lang.Statement) {
 		f.block(s)
 	case *lang.If:
 		f.branch(s)
+	case *lang.While:
+		f.while(s)
+	case *lang.For:
+		f.forLoop(s)
+	case *lang.Unroll:
+		f.unroll(s)
+	case *lang.Break:
+		f.loop.end()
+	case *lang.Continue:
+		f.loop.again()
 	case *lang.Return:
-		f.b.Return(f.b.Const(0))
+		f.returns(s)
+	case *lang.Let:
+		f.let(s)
 	case *lang.Assign:
 		f.assign(s)
+	case *lang.Discard:
+		f.effect(s.Value)
 	case *lang.ExprStatement:
 		f.effect(s.X)
 	}
@@ -48,21 +64,50 @@ func (f *function) branch(s *lang.If) {
 
 // effect evaluates an expression whose value nobody wants.
 func (f *function) effect(e lang.Expr) {
-	e = lang.Unparen(e)
-	if call, ok := e.(*lang.Call); ok {
-		if function := builtin.FunctionNamed(call.Name); function.Lower != nil {
-			function.Lower(hooks{f}, call)
+	e = f.resolved(e)
+	switch e := e.(type) {
+	case *lang.BlockExpr:
+		f.statements(e.Statements)
+		if e.Value != nil {
+			f.effect(e.Value)
+		}
+		return
+	case *lang.Call:
+		if f.effectOfCall(e) {
 			return
 		}
 	}
-	if f.typeOf(e).Scalar() {
+	if t := f.typeOf(e); t.Scalar() {
 		f.value(e)
+	} else if t.Size > 0 {
+		f.computed(e, t)
 	}
+}
+
+// effectOfCall reports whether the call is done, whatever its result.
+func (f *function) effectOfCall(e *lang.Call) bool {
+	if body := f.instance.Expansions[e]; body != nil {
+		f.effect(body)
+		return true
+	}
+	if inline := f.instance.Inlines[e]; inline != nil {
+		place := builtin.Place{}
+		if !inline.Result.Scalar() && inline.Result.Kind != types.None {
+			place = f.resultPlace(inline)
+		}
+		f.inline(e, inline, place)
+		return true
+	}
+	function := builtin.FunctionNamed(e.Name)
+	if function.Lower != nil {
+		function.Lower(hooks{f}, e)
+	}
+	return function.Lower != nil
 }
 
 // condition jumps to then or otherwise without making a 0 or 1 of the decision.
 func (f *function) condition(e lang.Expr, then, otherwise *ir.Block) {
-	e = lang.Unparen(e)
+	e = f.resolved(e)
 	if n, known := (hooks{f}).Integer(e); known {
 		if n == 0 {
 			then = otherwise
@@ -107,7 +152,7 @@ func (f *function) decides(e *lang.Binary, then, otherwise *ir.Block) bool {
 
 func (f *function) compare(e *lang.Binary, then, otherwise *ir.Block) {
 	x, y := f.typeOf(e.X), f.typeOf(e.Y)
-	if e.Op == "!=" && (x.Kind == types.String || y.Kind == types.String) {
+	if e.Op == "!=" && (!x.Scalar() || !y.Scalar()) {
 		then, otherwise = otherwise, then
 	}
 	switch {
@@ -117,6 +162,8 @@ func (f *function) compare(e *lang.Binary, then, otherwise *ir.Block) {
 		f.compareProbe(e.Y, e.X, then, otherwise)
 	case x.Kind == types.String:
 		f.compareStrings(e.X, e.Y, then, otherwise)
+	case !x.Scalar():
+		f.compareMemory(e.X, e.Y, then, otherwise)
 	default:
 		f.compareNumbers(e, sema.Signed(x, y), then, otherwise)
 	}

@@ -41,7 +41,7 @@ func newLayout(info *sema.Info, machine *target.Target) *Layout {
 func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *object.Map {
 	placed := &object.Map{Name: m.Name, Value: m.Value, WriteOnly: !m.Read, Additive: !m.Replaced}
 	switch {
-	case len(m.Key) == 0 && m.Value.Aggregation():
+	case len(m.Key) == 0 && m.Value.Aggregation() && !m.Computed:
 		placed.Storage, placed.Offset = object.CPUSlot, l.PerCPU
 		l.PerCPU += m.Value.Size
 	case len(m.Key) == 0:
@@ -53,12 +53,24 @@ func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *ob
 		placed.MaxEntries = info.Settings.MaxMapKeys
 		l.Data += 8
 		placed.Storage = object.Hash
-		if m.Value.Aggregation() {
+		if perCPU(m) {
 			placed.Storage = object.CPUHash
 			placed.MaxEntries = affordable(placed, machine)
 		}
+		if m.Kind != nil {
+			placed.MaxEntries, placed.Recent = m.Size, m.Kind.Recent
+		}
 	}
 	return placed
+}
+
+// perCPU reports whether every CPU has values of its own. An aggregation that the script computes with is shared: a
+// program sees only the values of its own CPU.
+func perCPU(m *sema.Map) bool {
+	if m.Kind != nil && m.Kind.PerCPU {
+		return !m.Computed
+	}
+	return m.Value.Aggregation() && !m.Computed
 }
 
 // affordable keeps a preallocated map within its memory, at 1,024 keys or more.

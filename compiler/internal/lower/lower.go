@@ -51,31 +51,55 @@ func NewUnit(info *sema.Info, machine *target.Target) *Unit {
 	return &Unit{Info: info, Target: machine, Maps: layout.maps, Layout: layout}
 }
 
-// function is one clause at one site.
+// function is one clause at one site. The builder, the cells, the slots and the loop are those of the function of the
+// program that is being made: the clause, or a callback of it.
 type function struct {
 	unit     *Unit
 	instance *sema.Instance
 	b        *ir.Builder
 	cells    map[*sema.Variable]*ir.Cell
 	slots    map[*sema.Variable]*ir.Slot
+	loop     innermost
+	escapes  []*destination // that the callback at hand is left for
+
+	*sharedMemory
+	offsets      map[*sema.Variable]int // of shared variables
+	iterators    map[*sema.Variable]iterator
+	nest         *nest
+	returning    []*destination // the innermost last
+	destinations int
+	leaving      int
 }
 
-// Clause lowers an instance.
-func (u *Unit) Clause(instance *sema.Instance, name string) *ir.Func {
+// Code is a clause as IR, and the kernel map that its program shares with its callbacks: its name, and the bytes of a
+// row, 0 where it has none.
+type Code struct {
+	*ir.Func
+	Shared     string
+	SharedSize int
+}
+
+// Clause lowers an instance, the number of which names what belongs to it alone.
+func (u *Unit) Clause(instance *sema.Instance, name string, number int) *Code {
 	f := &function{
-		unit:     u,
-		instance: instance,
-		b:        ir.NewBuilder(name, instance.Clause.Span),
-		cells:    map[*sema.Variable]*ir.Cell{},
-		slots:    map[*sema.Variable]*ir.Slot{},
+		unit:         u,
+		instance:     instance,
+		b:            ir.NewBuilder(name, instance.Clause.Span),
+		cells:        map[*sema.Variable]*ir.Cell{},
+		slots:        map[*sema.Variable]*ir.Slot{},
+		sharedMemory: &sharedMemory{name: sharedName(number)},
+		offsets:      map[*sema.Variable]int{},
+		iterators:    map[*sema.Variable]iterator{},
 	}
+	f.returning = []*destination{f.newDestination(nil)}
 	f.stopped()
 	if predicate := instance.Clause.Predicate; predicate != nil {
 		f.guard(func(body, done *ir.Block) { f.condition(predicate, body, done) })
 	}
 	f.block(instance.Clause.Body)
 	f.b.Return(f.b.Const(0))
-	return f.b.Func
+	f.finish()
+	return &Code{Func: f.b.Func, Shared: f.sharedMemory.name, SharedSize: f.size}
 }
 
 // guard goes on in a new block where decide jumps to body, and returns 0 where it jumps to done.
@@ -89,17 +113,8 @@ func (f *function) guard(decide func(body, done *ir.Block)) {
 
 // stopped lets a clause that ends the tracing do nothing once it has.
 func (f *function) stopped() {
-	ends := false
-	lang.Walk(f.instance.Clause.Body, func(node any) bool {
-		if call, ok := node.(*lang.Call); ok {
-			if function := builtin.FunctionNamed(call.Name); function != nil && function.Ends {
-				ends = true
-			}
-		}
-		return true
-	})
 	point := f.instance.Site.Points[0]
-	if !ends || point.Mechanism == object.Run && point.When != object.AtInterval {
+	if !f.instance.Ends || point.Mechanism == object.Run && point.When != object.AtInterval {
 		return
 	}
 	f.guard(func(body, done *ir.Block) {
@@ -113,7 +128,7 @@ type hooks struct{ *function }
 var _ builtin.Lowering = hooks{}
 
 func (h hooks) IR() *ir.Builder                   { return h.b }
-func (h hooks) Target() *target.Target            { return h.unit.Target }
+func (h hooks) Target() *target.Target            { return h.unit.Info.Target }
 func (h hooks) Settings() *builtin.Settings       { return h.unit.Info.Settings }
 func (h hooks) Scope() *builtin.Scope             { return &h.instance.Site.Scope }
 func (h hooks) Type(e lang.Expr) *types.Type      { return h.typeOf(e) }

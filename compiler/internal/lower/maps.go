@@ -35,8 +35,13 @@ func slotOf(f *function, m *object.Map) builtin.Place {
 // withRow runs update on the row of an aggregation, or on the value of a keyed map; a new key is inserted first.
 func (f *function) withRow(e *lang.Map, update func(builtin.Place)) {
 	m := (hooks{f}).Map(e)
-	if m.Storage == object.CPUSlot {
+	switch m.Storage {
+	case object.CPUSlot:
 		update(builtin.Place{Space: ir.MapValue, Address: f.cpuRow(), Offset: m.Offset})
+		return
+	case object.Slot:
+		update(slotOf(f, m))
+		f.SetData(m.Present, f.b.Const(1))
 		return
 	}
 	key := f.key(e)
@@ -76,10 +81,8 @@ func (f *function) zeroValue(m *object.Map) *ir.Value {
 // readMap reads a scalar; a key that is not there reads as 0.
 func (f *function) readMap(e *lang.Map) *ir.Value {
 	m := (hooks{f}).Map(e)
-	t := m.Value
 	if m.Storage == object.Slot {
-		place := slotOf(f, m)
-		return f.b.Load(place.Space, place.Address, 0, t.Size, t.Signed)
+		return f.number(slotOf(f, m), m.Value)
 	}
 	cell := f.b.NewCell("value")
 	found, join := f.b.NewBlock(), f.b.NewBlock()
@@ -87,7 +90,7 @@ func (f *function) readMap(e *lang.Map) *ir.Value {
 	value := f.lookup(m, f.key(e))
 	f.b.If(ir.NotEqual, value, f.b.Const(0), found, join)
 	f.b.Enter(found)
-	f.b.CellSet(cell, f.b.Load(ir.MapValue, value, 0, t.Size, t.Signed))
+	f.b.CellSet(cell, f.number(builtin.Place{Space: ir.MapValue, Address: value}, m.Value))
 	f.b.Jump(join)
 	f.b.Enter(join)
 	return f.b.CellGet(cell)
@@ -153,10 +156,21 @@ func (f *function) updateMap(e *lang.Map, op lang.Operator, operand *ir.Value, t
 			f.b.Store(place.Space, place.Address, place.Offset, 8, f.arithmetic(op, old, operand, sema.Signed(m.Value, t), t))
 		}
 	}
-	if m.Storage == object.Slot {
-		update(slotOf(f, m))
-		f.SetData(m.Present, f.b.Const(1))
-		return
-	}
 	f.withRow(e, update)
+}
+
+// HasKey is 1 when the map has the key of the reference, else 0.
+func (f *function) HasKey(e *lang.Map) *ir.Value {
+	m := (hooks{f}).Map(e)
+	if m.Storage == object.Slot {
+		return f.b.Binary(ir.NotEqual, f.Data(m.Present), f.b.Const(0))
+	}
+	return f.b.Binary(ir.NotEqual, f.lookup(m, f.key(e)), f.b.Const(0))
+}
+
+// CountKeys is the number of keys of a map, by visiting them all: bpf_for_each_map_elem returns how many it visited.
+func (f *function) CountKeys(m *object.Map) *ir.Value {
+	callback := f.b.NewCallback("count")
+	callback.Return(callback.Const(0))
+	return f.b.Call(asm.FnForEachMapElem, ir.Writes, f.b.MapPointer(m.Kernel), f.b.FuncAddress(callback.Func), f.b.Const(0), f.b.Const(0))
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/internal/sema"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -48,6 +49,9 @@ func (f *function) member(e *lang.Field) reference {
 		return reference{base: f.b.Context(), offset: argument.Offset, direct: true, t: argument.Type}
 	}
 	whole := f.whole(e.X)
+	if field, ok := sema.Part(whole.t, e.Name); ok && tuple(whole.t) {
+		return reference{base: whole.base, offset: whole.offset + field.Offset, direct: whole.direct, t: f.typeOf(e)}
+	}
 	member, _ := f.unit.Target.Member(whole.t, e.Name)
 	r := reference{base: whole.base, offset: whole.offset + member.Offset, direct: whole.direct, t: f.typeOf(e)}
 	if member.BitSize > 0 {
@@ -79,6 +83,9 @@ func (f *function) element(e *lang.Index) reference {
 
 // field loads a scalar member.
 func (f *function) field(e *lang.Field) *ir.Value {
+	if f.partOfValue(e) {
+		return f.fieldOfValue(e)
+	}
 	if arguments, ok := f.typeOf(e.X).Origin.(*builtin.Arguments); ok {
 		argument, _ := arguments.Named(e.Name)
 		return argument.Load(hooks{f})
@@ -102,13 +109,21 @@ func (f *function) load(r reference) *ir.Value {
 // bitfield loads the unit that holds the bits and shifts them out. The unit is never loaded directly: the
 // verifier checks direct loads against the member that starts there.
 func (f *function) bitfield(r reference) *ir.Value {
-	unit := f.b.ReadKernel(r.base, r.offset, r.t.Size, false)
-	left := f.b.Binary(ir.ShiftLeft, unit, f.b.Const(int64(64-r.member.BitOffset-r.member.BitSize)))
+	read := f.b.ReadKernel
+	if r.t.User {
+		read = f.b.ReadUser
+	}
+	return f.bits(read(r.base, r.offset, r.t.Size, false), r.member.BitOffset, r.member.BitSize, r.t.Signed)
+}
+
+// bits shifts a bitfield out of its unit.
+func (f *function) bits(unit *ir.Value, offset, size int, signed bool) *ir.Value {
+	left := f.b.Binary(ir.ShiftLeft, unit, f.b.Const(int64(64-offset-size)))
 	op := ir.ShiftRight
-	if r.t.Signed {
+	if signed {
 		op = ir.ShiftRightArith
 	}
-	return f.b.Binary(op, left, f.b.Const(int64(64-r.member.BitSize)))
+	return f.b.Binary(op, left, f.b.Const(int64(64-size)))
 }
 
 // inlineWords is up to how many words memory is zeroed and copied in line; above, a helper does it.
@@ -135,66 +150,109 @@ func (f *function) eachWord(to builtin.Place, size int, value func(offset, width
 	}
 }
 
+// copy moves bytes in line where few do it. A helper copies what is long, or aligned differently at both ends.
 func (f *function) copy(to, from builtin.Place, size int) {
-	if size > inlineWords*8 {
+	if size > inlineWords*8 || size >= 8 && (to.Offset^from.Offset)&7 != 0 {
 		f.b.Call(asm.FnProbeReadKernel, ir.Writes, f.Pointer(to), f.b.Const(int64(size)), f.Pointer(from))
 		return
 	}
-	f.eachWord(to, size, func(offset, width int) *ir.Value {
-		return f.b.Load(from.Space, from.Address, from.Offset+offset, width, false)
-	})
+	for offset := 0; offset < size; {
+		width := 8
+		for width > size-offset || (to.Offset+offset)%width != 0 || (from.Offset+offset)%width != 0 {
+			width /= 2
+		}
+		value := f.b.Load(from.Space, from.Address, from.Offset+offset, width, false)
+		f.b.Store(to.Space, to.Address, to.Offset+offset, width, value)
+		offset += width
+	}
 }
 
 // store writes the value of e as type t. With pad, the bytes that the value leaves open are zeroed.
 func (f *function) store(e lang.Expr, to builtin.Place, t *types.Type, pad bool) {
-	e = lang.Unparen(e)
+	e = f.resolved(e)
 	switch {
 	case t.Scalar():
 		f.b.Store(to.Space, to.Address, to.Offset, t.Size, f.value(e))
-	case t.Kind == types.Tuple:
+	case tuple(t):
 		f.storeTuple(e, to, t)
 	default:
-		f.storeString(e, to, t, pad)
+		f.storeMemory(e, to, t, pad)
 	}
+}
+
+// tuple reports whether values of the type are parts, which may be stored one by one as wider types.
+func tuple(t *types.Type) bool { return t.Kind == types.Tuple || t.Kind == types.Record }
+
+// resolved looks through parentheses and names that are defined.
+func (f *function) resolved(e lang.Expr) lang.Expr {
+	e = lang.Unparen(e)
+	if name, ok := e.(*lang.Name); ok && f.instance.Defined[name] != nil {
+		return f.resolved(f.instance.Defined[name])
+	}
+	return e
 }
 
 func (f *function) storeTuple(e lang.Expr, to builtin.Place, t *types.Type) {
-	tuple, written := e.(*lang.Tuple)
-	if _, choice := e.(*lang.Ternary); !written && (choice || f.typeOf(e).Equal(t)) {
-		f.storeString(e, to, t, false)
+	switch e := e.(type) {
+	case *lang.Tuple:
+		f.storeParts(e.Elems, to, t)
+		return
+	case *lang.Record:
+		values := make([]lang.Expr, len(e.Fields))
+		for i := range e.Fields {
+			values[i] = e.Fields[i].Value
+		}
+		f.storeParts(values, to, t)
+		return
+	case *lang.Ternary:
+		f.storeMemory(e, to, t, false)
 		return
 	}
-	if !written {
-		from := f.slotPlace(f.b.NewSlot("tuple", f.typeOf(e).Size))
-		f.storeString(e, from, f.typeOf(e), false)
-		f.widenTuple(to, t, from, f.typeOf(e))
+	if f.typeOf(e).Equal(t) {
+		f.storeMemory(e, to, t, false)
 		return
 	}
+	f.widenTuple(to, t, f.materialize(e), f.typeOf(e))
+}
+
+func (f *function) storeParts(values []lang.Expr, to builtin.Place, t *types.Type) {
 	f.zeroGaps(t.Layout(), to)
 	for i, field := range t.Fields {
-		f.store(tuple.Elems[i], builtin.Place{Space: to.Space, Address: to.Address, Offset: to.Offset + field.Offset}, field.Type, true)
+		f.store(values[i], at(to, field.Offset), field.Type, true)
 	}
 }
 
-// widenTuple copies a tuple part by part to where wider parts have their places. A helper copies
-// strings, which may be aligned differently.
+// at is the place some bytes further.
+func at(p builtin.Place, offset int) builtin.Place {
+	p.Offset += offset
+	return p
+}
+
+// widenTuple copies a tuple part by part to where wider parts have their places.
 func (f *function) widenTuple(to builtin.Place, t *types.Type, from builtin.Place, narrow *types.Type) {
 	f.zeroGaps(t.Layout(), to)
 	for i, field := range t.Fields {
 		part := narrow.Fields[i]
-		target := builtin.Place{Space: to.Space, Address: to.Address, Offset: to.Offset + field.Offset}
-		source := builtin.Place{Space: from.Space, Address: from.Address, Offset: from.Offset + part.Offset}
+		target, source := at(to, field.Offset), at(from, part.Offset)
 		switch {
 		case field.Type.Scalar():
-			value := f.b.Load(source.Space, source.Address, source.Offset, part.Type.Size, part.Type.Signed)
-			f.b.Store(target.Space, target.Address, target.Offset, field.Type.Size, value)
-		case field.Type.Kind == types.Tuple:
+			f.b.Store(target.Space, target.Address, target.Offset, field.Type.Size, f.loadField(from, part))
+		case tuple(field.Type):
 			f.widenTuple(target, field.Type, source, part.Type)
 		default:
-			f.zero(target, field.Type.Size)
-			f.b.Call(asm.FnProbeReadKernel, ir.Writes, f.Pointer(target), f.b.Const(int64(part.Type.Size)), f.Pointer(source))
+			f.copyPadded(target, source, part.Type.Size, field.Type, true)
 		}
 	}
+}
+
+// loadField loads a scalar field of what lies at a place.
+func (f *function) loadField(from builtin.Place, field types.Field) *ir.Value {
+	t := field.Type
+	value := f.b.Load(from.Space, from.Address, from.Offset+field.Offset, t.Size, t.Signed && field.BitSize == 0)
+	if field.BitSize == 0 {
+		return value
+	}
+	return f.bits(value, field.BitOffset, field.BitSize, t.Signed)
 }
 
 func (f *function) zeroGaps(layout types.Layout, to builtin.Place) {
@@ -203,22 +261,40 @@ func (f *function) zeroGaps(layout types.Layout, to builtin.Place) {
 	}
 }
 
-// storeString writes a value that lives in memory.
-func (f *function) storeString(e lang.Expr, to builtin.Place, t *types.Type, pad bool) {
+// storeMemory writes a value that lives in memory.
+func (f *function) storeMemory(e lang.Expr, to builtin.Place, t *types.Type, pad bool) {
 	if text, ok := (hooks{f}).Text(e); ok {
 		f.storeLiteral(text, to, t, pad)
 		return
 	}
+	if place, ok := f.located(e); ok {
+		f.copyPadded(to, place, f.typeOf(e).Size, t, pad)
+		return
+	}
 	switch e := e.(type) {
 	case *lang.Variable:
-		v := f.instance.Variables[e]
-		f.copyPadded(to, f.variablePlace(v), v.Type.Size, t, pad)
+		f.storePair(to, f.instance.Variables[e].Type, f.iterators[f.instance.Variables[e]])
 		return
 	case *lang.Map:
 		f.storeFromMap(e, to, t)
 		return
 	case *lang.Ternary:
 		f.storeChoice(e, to, t, pad)
+		return
+	case *lang.BlockExpr:
+		f.statements(e.Statements)
+		f.store(e.Value, to, t, pad)
+		return
+	case *lang.Cast:
+		f.storeCast(e, to, t, pad)
+		return
+	case *lang.Call:
+		if f.storeCall(e, to, t, pad) {
+			return
+		}
+	}
+	if f.partOfValue(e) {
+		f.copyPadded(to, f.materialize(e), f.typeOf(e).Size, t, pad)
 		return
 	}
 	if pad && !f.fills(e, t) {
@@ -257,13 +333,13 @@ func (f *function) into(e lang.Expr, to builtin.Place) {
 	f.readText(f.reference(e), to)
 }
 
-// readText copies a character array up to its first zero, any other array whole.
+// readText copies a character array up to its first zero, anything else whole.
 func (f *function) readText(r reference, to builtin.Place) {
 	helper := asm.FnProbeReadKernelStr
-	switch {
-	case r.t.Kind == types.Array && r.t.User:
+	switch whole := r.t.Kind != types.String; {
+	case whole && r.t.User:
 		helper = asm.FnProbeReadUser
-	case r.t.Kind == types.Array:
+	case whole:
 		helper = asm.FnProbeReadKernel
 	case r.t.User:
 		helper = asm.FnProbeReadUserStr

@@ -14,11 +14,11 @@ func (f *function) value(e lang.Expr) *ir.Value {
 	if n, known := (hooks{f}).Integer(e); known {
 		return f.b.Const(n)
 	}
-	switch e := lang.Unparen(e).(type) {
+	switch e := f.resolved(e).(type) {
 	case *lang.Name:
 		return f.value(f.instance.Bare[e])
 	case *lang.Variable:
-		return f.b.CellGet(f.cell(f.instance.Variables[e]))
+		return f.variable(f.instance.Variables[e])
 	case *lang.Map:
 		return f.readMap(e)
 	case *lang.Unary:
@@ -30,10 +30,16 @@ func (f *function) value(e lang.Expr) *ir.Value {
 	case *lang.Ternary:
 		return f.ternary(e)
 	case *lang.Call:
-		return builtin.FunctionNamed(e.Name).Lower(hooks{f}, e)
+		return f.callValue(e)
+	case *lang.BlockExpr:
+		f.statements(e.Statements)
+		return f.value(e.Value)
 	case *lang.Field:
 		return f.field(e)
 	case *lang.Index:
+		if f.partOfValue(e) {
+			return f.elementOfValue(e)
+		}
 		return f.load(f.reference(e))
 	case *lang.Cast:
 		return f.cast(e)
@@ -59,6 +65,10 @@ func (f *function) unary(e *lang.Unary) *ir.Value {
 		return f.b.Extend(f.b.Unary(ir.Not, f.value(e.X)), t.Size, t.Signed)
 	case "*":
 		return f.load(f.reference(e))
+	case "&":
+		return f.addressOf(e)
+	case "comptime":
+		return f.value(e.X)
 	}
 	return f.decision(e)
 }
@@ -107,8 +117,14 @@ func (f *function) binary(e *lang.Binary) *ir.Value {
 		return f.decision(e)
 	}
 	x, y := f.typeOf(e.X), f.typeOf(e.Y)
-	if x.Kind == types.Pointer {
-		return f.pointerArithmetic(e, x)
+	switch {
+	case x.Kind == types.Pointer && y.Kind == types.Pointer:
+		return f.pointerDistance(e, x, y)
+	case x.Kind == types.Pointer:
+		return f.movePointer(e.Op, f.plainPointer(f.value(e.X), x), x, f.value(e.Y))
+	case y.Kind == types.Pointer:
+		distance := f.value(e.X)
+		return f.movePointer(e.Op, f.plainPointer(f.value(e.Y), y), y, distance)
 	}
 	return f.arithmetic(e.Op, f.value(e.X), f.value(e.Y), f.typeOf(e).Signed, y)
 }
@@ -147,15 +163,23 @@ func (f *function) remainder(x, y *ir.Value, signed bool) *ir.Value {
 		func() *ir.Value { return f.b.Const(0) })
 }
 
-// pointerArithmetic moves a pointer by whole elements.
-func (f *function) pointerArithmetic(e *lang.Binary, t *types.Type) *ir.Value {
-	base := f.plainPointer(f.value(e.X), t)
-	size := 1
+// movePointer moves a pointer by whole elements.
+func (f *function) movePointer(op lang.Operator, base *ir.Value, t *types.Type, distance *ir.Value) *ir.Value {
+	return f.b.Binary(plainOps[op], base, f.b.Binary(ir.Mul, distance, f.b.Const(int64(elementSize(t)))))
+}
+
+// elementSize is what a pointer moves by: a byte where nothing is known of what it points at.
+func elementSize(t *types.Type) int {
 	if t.Elem != nil && t.Elem.Size > 0 {
-		size = t.Elem.Size
+		return t.Elem.Size
 	}
-	distance := f.b.Binary(ir.Mul, f.value(e.Y), f.b.Const(int64(size)))
-	return f.b.Binary(plainOps[e.Op], base, distance)
+	return 1
+}
+
+// pointerDistance is the number of elements between two pointers.
+func (f *function) pointerDistance(e *lang.Binary, x, y *types.Type) *ir.Value {
+	bytes := f.b.Binary(ir.Sub, f.plainPointer(f.value(e.X), x), f.plainPointer(f.value(e.Y), y))
+	return f.b.Binary(ir.SDiv, bytes, f.b.Const(int64(elementSize(x))))
 }
 
 // plainPointer makes a number of a pointer that the verifier tracks.
@@ -179,6 +203,9 @@ func (f *function) cast(e *lang.Cast) *ir.Value {
 	if to.Kind == types.Bool {
 		return f.decision(e.X)
 	}
+	if !from.Scalar() {
+		return f.fromMemory(e)
+	}
 	value := f.value(e.X)
 	if to.Kind == types.Pointer {
 		return value
@@ -187,16 +214,22 @@ func (f *function) cast(e *lang.Cast) *ir.Value {
 }
 
 func (f *function) incDec(e *lang.IncDec) *ir.Value {
-	op, step := lang.Operator("+="), int64(1)
+	step := int64(1)
 	if e.Op == "--" {
 		step = -1
 	}
-	old := f.value(e.X)
-	f.update(e.X, op, f.b.Const(step), types.Int64)
-	if e.Prefix {
-		return f.b.Binary(ir.Add, old, f.b.Const(step))
+	if t := f.typeOf(e); t.Kind == types.Pointer {
+		step *= int64(elementSize(t))
 	}
-	return old
+	old := f.value(e.X)
+	f.update(e.X, "+=", f.b.Const(step), types.Int64)
+	if !e.Prefix {
+		return old
+	}
+	if v, ok := lang.Unparen(e.X).(*lang.Variable); ok {
+		return f.variable(f.instance.Variables[v])
+	}
+	return f.b.Binary(ir.Add, old, f.b.Const(step))
 }
 
 func (f *function) assign(s *lang.Assign) {
@@ -208,7 +241,7 @@ func (f *function) assign(s *lang.Assign) {
 		}
 	}
 	if s.Op != "=" {
-		f.update(s.Target, s.Op, f.value(s.Value), f.typeOf(s.Value))
+		f.update(s.Target, s.Op, f.operand(s), f.typeOf(s.Value))
 		return
 	}
 	switch target := s.Target.(type) {
@@ -219,15 +252,55 @@ func (f *function) assign(s *lang.Assign) {
 	}
 }
 
-func (f *function) assignVariable(v *sema.Variable, value lang.Expr) {
-	if v.Type.Scalar() {
-		f.b.CellSet(f.cell(v), f.value(value))
-		return
+// operand is the right side of `target op= x`; a pointer moves by whole elements.
+func (f *function) operand(s *lang.Assign) *ir.Value {
+	value := f.value(s.Value)
+	if v, ok := s.Target.(*lang.Variable); ok && f.instance.Variables[v].Type.Kind == types.Pointer {
+		return f.b.Binary(ir.Mul, value, f.b.Const(int64(elementSize(f.instance.Variables[v].Type))))
 	}
-	f.store(value, f.variablePlace(v), v.Type, true)
+	return value
 }
 
+func (f *function) assignVariable(v *sema.Variable, value lang.Expr) {
+	switch {
+	case v.Type.Scalar() && v.Fixed:
+		f.setVariable(v, f.converted(value, v.Type))
+	case v.Type.Scalar():
+		f.setVariable(v, f.value(value))
+	default:
+		f.store(value, f.variablePlace(v), v.Type, true)
+	}
+}
+
+// variable reads a scalar variable.
+func (f *function) variable(v *sema.Variable) *ir.Value {
+	if v.Shared {
+		place := f.variablePlace(v)
+		return f.b.Load(place.Space, place.Address, place.Offset, 8, false)
+	}
+	return f.b.CellGet(f.cell(v))
+}
+
+// setVariable writes a scalar variable.
+func (f *function) setVariable(v *sema.Variable, value *ir.Value) {
+	if v.Shared {
+		place := f.variablePlace(v)
+		f.b.Store(place.Space, place.Address, place.Offset, 8, value)
+		return
+	}
+	f.b.CellSet(f.cell(v), value)
+}
+
+// variablePlace is the memory of a variable that is shared or no scalar.
 func (f *function) variablePlace(v *sema.Variable) builtin.Place {
+	if v.Shared {
+		offset, known := f.offsets[v]
+		if !known {
+			offset = f.share(max(v.Type.Size, 8))
+			f.offsets[v] = offset
+		}
+		return f.sharedPlace(offset)
+	}
 	slot := f.slots[v]
 	if slot == nil {
 		slot = f.b.NewSlot("$"+v.Name, v.Type.Size)
@@ -236,16 +309,35 @@ func (f *function) variablePlace(v *sema.Variable) builtin.Place {
 	return f.slotPlace(slot)
 }
 
+// let declares a variable. Without a value it is zero, in each round of a loop anew.
+func (f *function) let(s *lang.Let) {
+	v := f.instance.Variables[s.Variable]
+	switch {
+	case s.Value != nil:
+		f.assignVariable(v, s.Value)
+	case v.Type.Kind == types.None:
+	case v.Type.Scalar():
+		f.setVariable(v, f.b.Const(0))
+	default:
+		f.zero(f.variablePlace(v), v.Type.Size)
+	}
+}
+
 // update is `target op= operand`.
 func (f *function) update(target lang.Expr, op lang.Operator, operand *ir.Value, t *types.Type) {
 	op = op[:len(op)-1]
-	switch target := target.(type) {
+	switch target := lang.Unparen(target).(type) {
 	case *lang.Variable:
-		v := f.instance.Variables[target]
-		cell := f.cell(v)
-		signed := sema.Signed(v.Type, t)
-		f.b.CellSet(cell, f.arithmetic(op, f.b.CellGet(cell), operand, signed, t))
+		f.updateVariable(f.instance.Variables[target], op, operand, t)
 	case *lang.Map:
 		f.updateMap(target, op, operand, t)
 	}
+}
+
+func (f *function) updateVariable(v *sema.Variable, op lang.Operator, operand *ir.Value, t *types.Type) {
+	value := f.arithmetic(op, f.variable(v), operand, sema.Signed(v.Type, t), t)
+	if v.Fixed && v.Type.Kind != types.Pointer {
+		value = f.b.Extend(value, v.Type.Size, v.Type.Signed)
+	}
+	f.setVariable(v, value)
 }

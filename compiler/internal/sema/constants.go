@@ -1,6 +1,8 @@
 package sema
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,9 +13,73 @@ import (
 
 // Constants evaluates expressions of literals, positional parameters and the kernel's constants.
 type Constants struct {
-	args   []string
-	target *target.Target
+	args    []string
+	target  *target.Target
+	defines map[string][]*lang.Directive
+	depth   int       // of defines of defines
+	use     lang.Span // of the first of them
 }
+
+// maxDefines bounds how far a #define leads through others.
+const maxDefines = 100
+
+// define enters the #define and #undef lines of a script.
+func (c *Constants) define(directives []*lang.Directive) {
+	c.defines = map[string][]*lang.Directive{}
+	for _, d := range directives {
+		if d.Keyword == "define" || d.Keyword == "undef" {
+			c.defines[d.Name] = append(c.defines[d.Name], d)
+		}
+	}
+}
+
+// definition returns the #define that holds for a name where it is used: the last one before, unless it was undone.
+// What an imported file defines holds everywhere.
+func (c *Constants) definition(name string, use lang.Span) *lang.Directive {
+	if c.depth > 0 {
+		use = c.use
+	}
+	var last *lang.Directive
+	for _, d := range c.defines[name] {
+		if d.Span.Source != use.Source || d.Span.Start < use.Start {
+			last = d
+		}
+	}
+	if last == nil || last.Keyword == "undef" {
+		return nil
+	}
+	return last
+}
+
+// defined returns the expression that a name is defined as.
+func (c *Constants) defined(name *lang.Name) (lang.Expr, bool) {
+	d := c.definition(name.Name, name.Span)
+	if d == nil || d.Value == nil {
+		return nil, false
+	}
+	return d.Value, true
+}
+
+// follow evaluates what a name is defined as, unless that leads in a circle. Names in the text of a #define mean what
+// they do where it is used, as in C.
+func (c *Constants) follow(name *lang.Name, evaluate func(lang.Expr)) {
+	value, defined := c.defined(name)
+	if !defined || c.depth == maxDefines {
+		return
+	}
+	c.within(name.Span, func() { evaluate(value) })
+}
+
+func (c *Constants) within(use lang.Span, evaluate func()) {
+	if c.depth == 0 {
+		c.use = use
+	}
+	c.depth++
+	evaluate()
+	c.depth--
+}
+
+func (c *Constants) names() []string { return slices.Collect(maps.Keys(c.defines)) }
 
 // Text returns the value of a literal string, or of str($1).
 func (c *Constants) Text(e lang.Expr) (string, bool) {
@@ -28,8 +94,19 @@ func (c *Constants) Text(e lang.Expr) (string, bool) {
 		if p, ok := soleParameter(e); ok {
 			return c.argument(p.Index), true
 		}
+	case *lang.Name:
+		return c.definedText(e)
+	case *lang.Unary:
+		if e.Op == "comptime" {
+			return c.Text(e.X)
+		}
 	}
 	return "", false
+}
+
+func (c *Constants) definedText(name *lang.Name) (text string, ok bool) {
+	c.follow(name, func(value lang.Expr) { text, ok = c.Text(value) })
+	return text, ok
 }
 
 // soleParameter recognises a function whose only argument is a positional parameter: the one place
@@ -74,7 +151,7 @@ func (c *Constants) Integer(e lang.Expr) (int64, bool) {
 	case *lang.PositionalCount:
 		return int64(len(c.args)), true
 	case *lang.Name:
-		return c.named(e.Name)
+		return c.named(e)
 	case *lang.Unary:
 		return c.unary(e)
 	case *lang.Binary:
@@ -85,18 +162,27 @@ func (c *Constants) Integer(e lang.Expr) (int64, bool) {
 	return 0, false
 }
 
-func (c *Constants) named(name string) (int64, bool) {
+func (c *Constants) named(e *lang.Name) (int64, bool) {
+	name := e.Name
 	switch name {
 	case "true":
 		return 1, true
 	case "false":
 		return 0, true
 	}
+	if _, defined := c.defined(e); defined {
+		return c.definedInteger(e)
+	}
 	if !constantName(name) {
 		return 0, false
 	}
 	value, _, ok := c.target.Constant(name)
 	return value, ok
+}
+
+func (c *Constants) definedInteger(name *lang.Name) (n int64, ok bool) {
+	c.follow(name, func(value lang.Expr) { n, ok = c.Integer(value) })
+	return n, ok
 }
 
 // constantName keeps the search through the kernel's types for words that can be a constant.
@@ -114,6 +200,8 @@ func (c *Constants) unary(e *lang.Unary) (int64, bool) {
 		return ^x, true
 	case "!":
 		return boolean(x == 0), true
+	case "comptime":
+		return x, true
 	}
 	return 0, false
 }

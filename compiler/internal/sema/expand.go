@@ -8,6 +8,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
 )
 
@@ -82,19 +83,54 @@ func (c *checker) wrongParameters(script *lang.Script) bool {
 }
 
 // clauseUse says what a clause reads that depends on the attach point.
-type clauseUse struct{ arguments, probeName, registers bool }
+type clauseUse struct{ arguments, probeName, registers, ends bool }
 
-func usesOf(clause *lang.Clause) clauseUse {
+func (c *checker) usesOf(clause *lang.Clause) clauseUse {
 	var use clauseUse
-	lang.Walk(clause, func(node any) bool {
+	c.reach(clause, func(node any) {
 		if f := builtinOf(node); f != nil {
 			use.arguments = use.arguments || f.Argument
 			use.probeName = use.probeName || f.ProbeName
 			use.registers = use.registers || f.Registers
+			use.ends = use.ends || f.Ends
 		}
-		return true
 	})
 	return use
+}
+
+// reach visits a clause and the functions, macros and definitions that it leads to, each once.
+func (c *checker) reach(clause *lang.Clause, visit func(node any)) {
+	seen := map[any]bool{}
+	var walk func(node any)
+	walk = func(node any) {
+		lang.Walk(node, func(node any) bool {
+			visit(node)
+			if body := c.behind(node); body != nil && !seen[body] {
+				seen[body] = true
+				walk(body)
+			}
+			return true
+		})
+	}
+	walk(clause)
+}
+
+// behind returns what a name or call of the script's own stands for, or nil.
+func (c *checker) behind(node any) any {
+	switch node := node.(type) {
+	case *lang.Call:
+		if f := c.functions[node.Name]; f != nil {
+			return f.Body
+		}
+		if m := c.macros[node.Name]; m != nil {
+			return m.Body
+		}
+	case *lang.Name:
+		if value, ok := c.Constants.defined(node); ok {
+			return value
+		}
+	}
+	return nil
 }
 
 // builtinOf returns the entry that a node names, called or bare.
@@ -116,6 +152,7 @@ type expansion struct {
 
 func (x expansion) UsesArguments() bool       { return x.use.arguments }
 func (x expansion) UsesProbeName() bool       { return x.use.probeName }
+func (x expansion) Target() *target.Target    { return x.target }
 func (x expansion) Refused(probe string) bool { return x.options.Refused[probe] }
 
 // Mechanism is what --attach forces, or what the clause needs.
@@ -169,11 +206,11 @@ func (c *checker) expand(script *lang.Script) {
 
 func (c *checker) expandClause(clause *lang.Clause) {
 	defer ir.Blame(clause.Span, "sema")
-	x := expansion{c, usesOf(clause)}
+	x := expansion{c, c.usesOf(clause)}
 	for _, probe := range clause.Probes {
 		for _, site := range x.sites(probe) {
 			c.nameProbes(site)
-			c.Instances = append(c.Instances, &Instance{Clause: clause, Site: site})
+			c.Instances = append(c.Instances, &Instance{Clause: clause, Site: site, Ends: x.use.ends})
 		}
 	}
 }

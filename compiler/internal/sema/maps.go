@@ -27,7 +27,8 @@ func (c *checker) readMap(e *lang.Map) *types.Type {
 	}
 	m.Read = true
 	c.useKey(m, e)
-	return m.Value
+	t, _ := c.computed(e, m)
+	return t
 }
 
 func (c *checker) mapNames() []string {
@@ -46,14 +47,10 @@ func (c *checker) keyTypes(e *lang.Map) ([]*types.Type, bool) {
 	known := true
 	for _, key := range e.Keys {
 		t := c.expression(key)
-		switch {
-		case t.Kind == types.None:
-			known = false
-		case !t.Scalar() && t.Kind != types.String && t.Kind != types.Tuple:
-			c.Errorf(key.Range(), "%s cannot be part of a key", t)
+		if t.Kind == types.None || !c.storable(key, t) {
 			known = false
 		}
-		parts = append(parts, stored(t))
+		parts = append(parts, c.stored(t))
 	}
 	return parts, known
 }

@@ -13,7 +13,20 @@
 // signed), so the rounds end.
 //
 // Integers are computed in 64 bits; whether an operation is signed follows C's rules for the
-// operands' declared types (C11 6.3.1.8). What is stored in a map or variable is 8 bytes wide.
+// operands' declared types (C11 6.3.1.8). What is stored in a map or variable is 8 bytes wide, unless
+// `let $x : type` says otherwise.
+//
+// # Functions and macros
+//
+// Both are copied to where they are called (lang.Expand), and the copy is checked there like what was written: a
+// function in a scope of its own, with its parameters as variables of the declared types; a macro in the scope of
+// the call, with its own variables renamed. A copy is made once for each call and kept through the rounds, so that
+// what is known of its nodes is.
+//
+// # Loops
+//
+// The body of a loop may become a function of its own for the kernel to call. A variable that is mentioned at
+// another depth of loops than it was declared at is Shared: it lives in memory that both reach.
 package sema
 
 import (
@@ -46,6 +59,8 @@ type Info struct {
 	Notices    []string
 	// Constants evaluates what is known at compile time.
 	Constants *Constants
+	// Target knows the types that the script defines, too.
+	Target *target.Target
 }
 
 // Instance is a clause at a site.
@@ -55,9 +70,22 @@ type Instance struct {
 	Types     map[lang.Expr]*types.Type
 	Variables map[*lang.Variable]*Variable // every mention of a variable
 	Bare      map[*lang.Name]*lang.Call    // the calls that bare words stand for
+	// Expansions holds the copy of a macro's body behind each call of one, Inlines that of a function's.
+	Expansions map[*lang.Call]*lang.BlockExpr
+	Inlines    map[*lang.Call]*Inline
+	// Ends: the clause may end the tracing.
+	Ends bool
+	// Defined holds the expression that a name stands for by a #define.
+	Defined   map[*lang.Name]lang.Expr
 	declared  map[*lang.Variable]*Variable // by the first assignment
 	scope     *scope
-	called    *lang.Call // the call that is the statement being checked
+	called    lang.Expr // the expression that is the statement being checked
+	depth     int       // of loops around
+	loops     int       // of loops that break and continue may end
+	inlined   []*Inline // the functions around, the innermost last
+	expanding []string  // the names of the functions and macros around
+	left      int       // how many nodes may still be copied
+	macros    int       // expanded so far
 }
 
 // bare returns the call that a word such as pid stands for, always the same one.
@@ -72,9 +100,16 @@ func (i *Instance) bare(name *lang.Name) *lang.Call {
 
 // Variable is a `$x` in its scope.
 type Variable struct {
-	Name     string
-	Type     *types.Type
-	Span     lang.Span // of the first assignment
+	Name string
+	Type *types.Type
+	Span lang.Span // of the first assignment
+	// Shared: it is mentioned at another depth of loops than where it was declared, or its address is taken.
+	Shared bool
+	// Fixed: `let` or a parameter gave it its type.
+	Fixed bool
+	// untyped: a `let` without a type or a value declared it.
+	untyped  bool
+	depth    int
 	assigned int
 }
 
@@ -89,6 +124,11 @@ type Map struct {
 	Read bool
 	// Replaced: a clause assigns with something else than ++, --, += or -=.
 	Replaced bool
+	// Computed: an expression computes with the value of an aggregation, or a loop goes over the map.
+	Computed bool
+	// Kind and Size are those of a `let @a = kind(size)`; nil and 0 without.
+	Kind *builtin.MapKind
+	Size int
 }
 
 // UsageError asks for the usage text of the script, because its parameters are wrong.
@@ -109,6 +149,7 @@ type checker struct {
 	notices     map[string]bool
 	changed     bool
 	instance    *Instance
+	declarations
 }
 
 // Check returns the meaning of a script, or a *UsageError or lang.Diagnostics.
@@ -127,6 +168,7 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 	}
 	c.Settings.Unsafe = options.Unsafe
 	c.settings(script)
+	c.declare(script)
 	if c.wrongParameters(script) {
 		return nil, &UsageError{Text: c.Settings.Usage}
 	}
@@ -204,6 +246,10 @@ func (c *checker) checkInstance(instance *Instance) {
 	}
 	if instance.declared == nil {
 		instance.declared = map[*lang.Variable]*Variable{}
+		instance.Expansions = map[*lang.Call]*lang.BlockExpr{}
+		instance.Inlines = map[*lang.Call]*Inline{}
+		instance.Defined = map[*lang.Name]lang.Expr{}
+		instance.left = maxCopied
 	}
 	for _, v := range instance.declared {
 		v.assigned = 0
@@ -265,14 +311,14 @@ func either(names []string) string {
 	return text
 }
 
-func (c *checker) Target() *target.Target            { return c.target }
 func (c *checker) Scope() *builtin.Scope             { return &c.instance.Site.Scope }
 func (c *checker) Integer(e lang.Expr) (int64, bool) { return c.Constants.Integer(e) }
 func (c *checker) Text(e lang.Expr) (string, bool)   { return c.Constants.Text(e) }
 
-// hooks is the checker as the table's hooks see it; Settings is a method there and a field here.
+// hooks is the checker as the table's hooks see it; Settings and Target are methods there and fields here.
 type hooks struct{ *checker }
 
+func (h hooks) Target() *target.Target       { return h.target }
 func (h hooks) Settings() *builtin.Settings  { return h.checker.Settings }
 func (h hooks) Type(e lang.Expr) *types.Type { return h.expression(e) }
 

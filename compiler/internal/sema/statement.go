@@ -36,12 +36,21 @@ func (s *scope) names() []string {
 }
 
 func (c *checker) block(b *lang.Block) {
-	outer := c.instance.scope
+	c.inScope(c.instance.scope, func() { c.statements(b.Statements) })
+}
+
+// inScope runs check in a new scope inside of outer.
+func (c *checker) inScope(outer *scope, check func()) {
+	before := c.instance.scope
 	c.instance.scope = &scope{variables: map[string]*Variable{}, outer: outer}
-	for _, s := range b.Statements {
+	check()
+	c.instance.scope = before
+}
+
+func (c *checker) statements(list []lang.Statement) {
+	for _, s := range list {
 		c.statement(s)
 	}
-	c.instance.scope = outer
 }
 
 func (c *checker) statement(s lang.Statement) {
@@ -55,16 +64,31 @@ func (c *checker) statement(s lang.Statement) {
 			c.statement(s.Else)
 		}
 	case *lang.ExprStatement:
-		c.instance.called, _ = lang.Unparen(s.X).(*lang.Call)
+		c.instance.called = lang.Unparen(s.X)
 		c.expression(s.X)
+	case *lang.Discard:
+		if t := c.expression(s.Value); t.Kind == types.None {
+			c.noValue(s.Value)
+		}
+	case *lang.Let:
+		c.let(s)
 	case *lang.Assign:
 		c.assign(s)
+	case *lang.While:
+		c.loop(func() {
+			c.condition(s.Cond)
+			c.block(s.Body)
+		})
+	case *lang.For:
+		c.forLoop(s)
+	case *lang.Unroll:
+		c.unroll(s)
+	case *lang.Break:
+		c.inLoop(s.Span, "break")
+	case *lang.Continue:
+		c.inLoop(s.Span, "continue")
 	case *lang.Return:
-		if s.Value != nil {
-			c.Errorf(s.Value.Range(), "only a function returns a value")
-		}
-	default:
-		c.Errorf(s.Range(), "this statement is not supported yet")
+		c.returns(s)
 	}
 }
 
@@ -78,6 +102,9 @@ func (c *checker) assign(s *lang.Assign) {
 	t := c.expression(s.Value)
 	if t.Kind == types.None || !c.storable(s.Value, t) {
 		c.declareUnknown(s.Target)
+		return
+	}
+	if s.Op != "=" && c.movesPointer(s, t) {
 		return
 	}
 	if s.Op != "=" && !t.Integer() {
@@ -130,7 +157,7 @@ func (c *checker) assignTarget(target lang.Expr, t *types.Type, span lang.Span, 
 		if update && c.aggregated(target) {
 			return
 		}
-		c.assignMap(target, stored(t), span)
+		c.assignMap(target, c.stored(t), span)
 		c.mapNamed(target.Name).Replaced = c.mapNamed(target.Name).Replaced || !update
 	case *lang.Variable:
 		c.assignVariable(target, t, span, update)
@@ -153,13 +180,18 @@ func (c *checker) assignVariable(e *lang.Variable, t *types.Type, span lang.Span
 		return
 	}
 	if v == nil {
-		v = c.declare(e)
+		v = c.declareVariable(e)
 	}
-	c.instance.Variables[e] = v
+	c.mention(e, v)
+	if v.Fixed {
+		c.assignFixed(v, t, span)
+		return
+	}
 	v.assigned++
-	kept := keep(t, v.assigned == 1)
+	kept := c.keep(t, v.assigned == 1 && !v.Shared)
 	if v.Type.Kind == types.None {
 		v.Type = kept
+		c.changed = true
 		return
 	}
 	wider, ok := widen(v.Type, kept)
@@ -176,89 +208,89 @@ func (c *checker) assignVariable(e *lang.Variable, t *types.Type, span lang.Span
 	}
 }
 
-// declare returns the variable of an earlier round, whose type may be wider by now.
-func (c *checker) declare(e *lang.Variable) *Variable {
+// declareVariable returns the variable of an earlier round, whose type may be wider by now.
+func (c *checker) declareVariable(e *lang.Variable) *Variable {
 	v := c.instance.declared[e]
 	if v == nil {
 		v = &Variable{Name: e.Name, Type: types.NoValue, Span: e.Span}
 		c.instance.declared[e] = v
 	}
+	v.depth = c.instance.depth
 	c.instance.scope.variables[e.Name] = v
 	return v
 }
 
-// keep is stored, but a variable that is assigned once may stay a pointer that the verifier trusts.
-func keep(t *types.Type, once bool) *types.Type {
-	if t.Kind == types.Pointer && t.Trusted && once {
-		return t
+// mention enters that e is the variable v. One that is mentioned from another depth of loops is shared.
+func (c *checker) mention(e *lang.Variable, v *Variable) {
+	c.instance.Variables[e] = v
+	if v.depth != c.instance.depth {
+		c.share(v)
 	}
-	return stored(t)
 }
 
-// storable reports a value that no variable, map or tuple holds.
-func (c *checker) storable(e lang.Expr, t *types.Type) bool {
-	if t.Scalar() || t.Kind == types.String || t.Kind == types.Tuple {
-		return true
+func (c *checker) share(v *Variable) {
+	if !v.Shared {
+		v.Shared, c.changed = true, true
 	}
-	text := e.Range().Text()
-	c.Errorf(e.Range(), "%s cannot be copied", t)
-	switch {
-	case t.Aggregation():
-		c.Hint("an aggregation is printed by print(%s)", text)
-	case t.Kind == types.Struct:
-		c.Hint("take the member you want: %s.MEMBER", text)
-	case t.Kind == types.Array:
-		c.Hint("take an element: %s[0]", text)
+	if v.Type.Trusted {
+		v.Type = c.stored(v.Type)
 	}
-	return false
 }
 
-// stored is the type in which a value is kept in a map or variable: integers take 8 bytes.
-func stored(t *types.Type) *types.Type {
-	switch t.Kind {
-	case types.Int:
-		return types.NewInt(8, t.Signed || t.Size < 8)
-	case types.Pointer:
-		pointer := *t
-		pointer.Trusted = false
-		return &pointer
-	case types.String:
-		return types.NewString((t.Size + 7) / 8 * 8)
+// let declares a variable in the innermost block, whatever has the name outside.
+func (c *checker) let(s *lang.Let) {
+	var value *types.Type
+	if s.Value != nil {
+		value = c.expression(s.Value)
 	}
-	return t
+	if known := c.instance.scope.variables[s.Variable.Name]; known != nil {
+		c.report(lang.Diagnostic{Span: s.Variable.Span, Message: "$" + s.Variable.Name + " is declared already in this block",
+			Related: []lang.Related{{Span: known.Span, Message: "first declared here"}}})
+		return
+	}
+	v := c.declareVariable(s.Variable)
+	c.mention(s.Variable, v)
+	v.untyped = s.Type == nil && s.Value == nil
+	if s.Type != nil {
+		c.fix(v, s.Type)
+	}
+	if value == nil || value.Kind == types.None || !c.storable(s.Value, value) {
+		return
+	}
+	c.assignVariable(s.Variable, value, s.Value.Range(), false)
 }
 
-// widen returns a type that holds values of both.
-func widen(a, b *types.Type) (*types.Type, bool) {
-	if a.Kind == types.Pointer && b.Kind == types.Pointer {
-		wider := *a
-		wider.Trusted = a.Trusted && b.Trusted
-		return &wider, true
+// fix gives a variable its declared type.
+func (c *checker) fix(v *Variable, name *lang.TypeName) {
+	t := c.namedType(name)
+	if t == nil {
+		return
 	}
-	if a.Equal(b) {
-		return a, true
+	if t.Size == 0 || t.Size > maxValueSize {
+		c.Errorf(name.Span, "no variable can hold a %s", t)
+		return
 	}
-	switch {
-	case a.Kind == types.String && b.Kind == types.String:
-		return types.NewString(max(a.Size, b.Size)), true
-	case a.Scalar() && b.Scalar() && a.Integer() && b.Integer():
-		return types.NewInt(8, (a.Signed || a.Size < 8) && (b.Signed || b.Size < 8)), true
-	case a.Aggregation() && a.Kind == b.Kind && a.Kind != types.LinearHist:
-		return types.NewAggregation(a.Kind, a.Signed || b.Signed), true
-	case a.Kind == types.Tuple && b.Kind == types.Tuple && len(a.Fields) == len(b.Fields):
-		return widenTuple(a, b)
-	}
-	return nil, false
+	v.Type, v.Fixed = c.complete(t), true
 }
 
-func widenTuple(a, b *types.Type) (*types.Type, bool) {
-	parts := make([]*types.Type, len(a.Fields))
-	for i := range a.Fields {
-		part, ok := widen(a.Fields[i].Type, b.Fields[i].Type)
-		if !ok {
-			return nil, false
-		}
-		parts[i] = part
+// assignFixed holds a value against the type that its variable was declared with.
+func (c *checker) assignFixed(v *Variable, t *types.Type, span lang.Span) {
+	if !convertible(t, v.Type) {
+		c.report(lang.Diagnostic{Span: span, Message: "$" + v.Name + " is " + v.Type.String() + " and cannot become " + t.String(),
+			Related: []lang.Related{{Span: v.Span, Message: "declared here"}}})
 	}
-	return types.NewTuple(parts...), true
+}
+
+// movesPointer checks `$p += n` on a pointer.
+func (c *checker) movesPointer(s *lang.Assign, t *types.Type) bool {
+	target, ok := s.Target.(*lang.Variable)
+	if !ok || s.Op != "+=" && s.Op != "-=" || !t.Integer() {
+		return false
+	}
+	v := c.instance.scope.find(target.Name)
+	if v == nil || v.Type.Kind != types.Pointer {
+		return false
+	}
+	c.assignVariable(target, types.NewPointer(v.Type.Elem), s.Span, true)
+	return true
 }

@@ -1,0 +1,259 @@
+package lower
+
+import (
+	"math"
+
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/internal/sema"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// maxRounds is BPF_MAX_LOOPS: what bpf_loop accepts.
+// https://elixir.bootlin.com/linux/v6.12/source/include/linux/bpf.h
+const maxRounds = 1 << 23
+
+// boundedWork is how many instructions the rounds of one nest of loops may cost the verifier where it has to walk
+// them all: of the million that it walks (BPF_COMPLEXITY_LIMIT_INSNS) some are for the rest of the clause, and each
+// branch is walked on both sides.
+const boundedWork = 150_000
+
+// iterator is what a loop over a map gives in each round.
+type iterator struct {
+	m          *object.Map
+	key, value builtin.Place
+}
+
+func (f *function) while(s *lang.While) {
+	f.repeat(f.b.Const(maxRounds), func(*ir.Value) {
+		body, done := f.b.NewBlock(), f.b.NewBlock()
+		f.condition(s.Cond, body, done)
+		f.b.Enter(done)
+		f.loop.end()
+		f.b.Enter(body)
+		f.block(s.Body)
+	})
+}
+
+func (f *function) forLoop(s *lang.For) {
+	if s.Map != nil {
+		f.forMap(s)
+		return
+	}
+	low, high := f.value(s.Low), f.value(s.High)
+	remember := func() *ir.Value { return low }
+	if low.Op == ir.Const {
+		remember = func() *ir.Value { return f.b.Const(low.Int) }
+	} else if f.callbacks() {
+		word := f.share(8)
+		f.setShared(word, low)
+		remember = func() *ir.Value { return f.shared(word) }
+	}
+	f.repeat(f.distance(s, low, high), func(round *ir.Value) {
+		f.setVariable(f.instance.Variables[s.Variable], f.b.Binary(ir.Add, round, remember()))
+		f.block(s.Body)
+	})
+}
+
+// distance is high - low, or 0 where there is nothing between them.
+func (f *function) distance(s *lang.For, low, high *ir.Value) *ir.Value {
+	less := signedCompare(ir.Less, f.instance.Variables[s.Variable].Type.Signed)
+	if x, ok := low.Constant(); ok {
+		if y, ok := high.Constant(); ok {
+			return f.b.Const(max(y-x, 0))
+		}
+	}
+	return f.choose("rounds",
+		func(then, otherwise *ir.Block) { f.b.If(less, low, high, then, otherwise) },
+		func() *ir.Value { return f.b.Binary(ir.Sub, high, low) },
+		func() *ir.Value { return f.b.Const(0) })
+}
+
+func (f *function) unroll(s *lang.Unroll) {
+	n, _ := (hooks{f}).Integer(s.Count)
+	outer, end := f.loop, f.b.NewBlock()
+	for range n {
+		next := f.b.NewBlock()
+		f.loop = innermost{end: func() { f.b.Jump(end) }, again: func() { f.b.Jump(next) }}
+		f.block(s.Body)
+		f.b.Jump(next)
+		f.b.Enter(next)
+	}
+	f.b.Jump(end)
+	f.b.Enter(end)
+	f.loop = outer
+}
+
+// callbacks reports whether the kernel can repeat a function of the program.
+func (f *function) callbacks() bool { return f.unit.Target.Features.Loop }
+
+// repeat runs body in rounds, numbered from 0.
+func (f *function) repeat(rounds *ir.Value, body func(round *ir.Value)) {
+	if f.callbacks() {
+		f.repeatByHelper(rounds, body)
+	} else {
+		f.repeatBounded(rounds, body)
+	}
+}
+
+// repeatByHelper makes a callback of the body. More rounds than the helper accepts are cut off, and that is counted.
+func (f *function) repeatByHelper(rounds *ir.Value, body func(round *ir.Value)) {
+	if n, ok := rounds.Constant(); !ok || n >= maxRounds {
+		rounds = f.limited(rounds)
+	}
+	var result *ir.Value
+	f.callback("loop", 1, 0, func(callback *ir.Value, captured *ir.Value) {
+		result = f.b.Call(asm.FnLoop, ir.Writes, rounds, callback, captured, f.b.Const(0))
+	}, body)
+	f.countCut(result)
+}
+
+// limited is rounds, or just more than is allowed where there are more.
+func (f *function) limited(rounds *ir.Value) *ir.Value {
+	return f.choose("rounds",
+		func(then, otherwise *ir.Block) { f.b.If(ir.Less, rounds, f.b.Const(maxRounds), then, otherwise) },
+		func() *ir.Value { return rounds },
+		func() *ir.Value { return f.b.Const(maxRounds) })
+}
+
+// countCut counts a loop that went through all rounds that there can be.
+func (f *function) countCut(rounds *ir.Value) {
+	cut, join := f.b.NewColdBlock(), f.b.NewBlock()
+	f.b.If(ir.Equal, rounds, f.b.Const(maxRounds), cut, join)
+	f.b.Enter(cut)
+	f.count(object.DataCut)
+	f.b.Jump(join)
+	f.b.Enter(join)
+}
+
+// callback makes a function of body and passes it to start, with the address of what it captures: the context. A
+// callback gets that address as its parameter number captured, and parameter number first goes to body. What
+// it returns is 0 to go on and 1 to end the loop.
+func (f *function) callback(name string, captured, first int, start func(callback, captured *ir.Value), body func(*ir.Value)) {
+	outer := *f
+	slot := f.b.NewSlot("captured", 8)
+	f.b.Store(ir.Frame, f.b.SlotAddress(slot), 0, 8, f.b.Context())
+	inner := f.b.NewCallback(name)
+	f.enterFunction(inner)
+	inner.UseContext(inner.Load(ir.Frame, inner.Parameter(captured), 0, 8, false))
+	f.loop = innermost{
+		end:   func() { f.b.Return(f.b.Const(1)) },
+		again: func() { f.b.Return(f.b.Const(0)) },
+	}
+	body(inner.Parameter(first))
+	f.b.Return(f.b.Const(0))
+	escapes := f.escapes
+	f.leaveFunction(&outer)
+	if len(escapes) > 0 {
+		f.setShared(f.leavingWord(), f.b.Const(0))
+	}
+	start(f.b.FuncAddress(inner.Func), f.b.SlotAddress(slot))
+	f.arrive(escapes)
+}
+
+// enterFunction goes on in another function of the program, which has cells and slots of its own.
+func (f *function) enterFunction(b *ir.Builder) {
+	b.Span = f.b.Span
+	f.b = b
+	f.cells, f.slots = map[*sema.Variable]*ir.Cell{}, map[*sema.Variable]*ir.Slot{}
+	f.escapes = nil
+}
+
+func (f *function) leaveFunction(outer *function) {
+	f.b, f.cells, f.slots, f.escapes, f.loop = outer.b, outer.cells, outer.slots, outer.escapes, outer.loop
+}
+
+// repeatBounded makes a loop of jumps for kernels without bpf_loop, whose verifier walks every round. How many
+// it can walk is known only when the body is; what goes beyond is cut off, and counted.
+func (f *function) repeatBounded(rounds *ir.Value, body func(round *ir.Value)) {
+	outer, outermost := f.loop, f.nest == nil
+	if outermost {
+		f.nest = &nest{before: f.b.Func.Size()}
+	}
+	f.nest.enter()
+	counter := f.b.NewCell("round")
+	head, inside, next, cut, end := f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock(), f.b.NewColdBlock(), f.b.NewBlock()
+	f.b.CellSet(counter, f.b.Const(0))
+	f.b.Jump(head)
+	f.b.Enter(head)
+	f.b.If(ir.Less, f.b.CellGet(counter), f.nest.limit(f.b), inside, cut)
+	f.b.Enter(inside)
+	first := f.b.NewBlock()
+	f.b.If(ir.Less, f.b.CellGet(counter), rounds, first, end)
+	f.b.Enter(first)
+	f.loop = innermost{end: func() { f.b.Jump(end) }, again: func() { f.b.Jump(next) }}
+	body(f.b.CellGet(counter))
+	f.b.Jump(next)
+	f.b.Enter(next)
+	f.b.CellSet(counter, f.b.Binary(ir.Add, f.b.CellGet(counter), f.b.Const(1)))
+	f.b.Jump(head)
+	f.b.Enter(cut)
+	f.cutOff(rounds, counter, end)
+	f.b.Enter(end)
+	f.loop = outer
+	f.nest.leave()
+	if outermost {
+		f.nest.finish(f.b.Func.Size())
+		f.nest = nil
+	}
+}
+
+// cutOff counts a loop that had rounds left.
+func (f *function) cutOff(rounds *ir.Value, counter *ir.Cell, end *ir.Block) {
+	left := f.b.NewColdBlock()
+	f.b.If(ir.Less, f.b.CellGet(counter), rounds, left, end)
+	f.b.Enter(left)
+	f.count(object.DataCut)
+	f.b.Jump(end)
+}
+
+// nest is a bounded loop and those inside of it. All get the same limit, so that their product keeps to boundedWork.
+type nest struct {
+	before         int // values of the function before the outermost loop
+	depth, deepest int
+	limits         []*ir.Value
+}
+
+func (n *nest) enter() {
+	n.depth++
+	n.deepest = max(n.deepest, n.depth)
+}
+
+func (n *nest) leave() { n.depth-- }
+
+// limit is a constant that finish fills in.
+func (n *nest) limit(b *ir.Builder) *ir.Value {
+	limit := b.Const(0)
+	n.limits = append(n.limits, limit)
+	return limit
+}
+
+func (n *nest) finish(size int) {
+	rounds := math.Pow(float64(boundedWork/max(size-n.before, 1)), 1/float64(n.deepest))
+	for _, limit := range n.limits {
+		limit.Int = max(int64(rounds), 2)
+	}
+}
+
+// forMap runs the body for each key of a map, by bpf_for_each_map_elem.
+func (f *function) forMap(s *lang.For) {
+	m := (hooks{f}).Map(s.Map)
+	v := f.instance.Variables[s.Variable]
+	f.callback("map", 3, 1, func(callback, captured *ir.Value) {
+		f.b.Call(asm.FnForEachMapElem, ir.Writes, f.b.MapPointer(m.Kernel), callback, captured, f.b.Const(0))
+	}, func(key *ir.Value) {
+		pair := iterator{
+			m:     m,
+			key:   builtin.Place{Space: ir.MapValue, Address: key},
+			value: builtin.Place{Space: ir.MapValue, Address: f.b.Parameter(2)},
+		}
+		f.iterators[v] = pair
+		if v.Shared {
+			f.storePair(f.variablePlace(v), v.Type, pair)
+			delete(f.iterators, v)
+		}
+		f.block(s.Body)
+	})
+}

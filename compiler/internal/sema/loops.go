@@ -1,0 +1,126 @@
+package sema
+
+import (
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// loop checks what a loop repeats, one level deeper than what is around it.
+func (c *checker) loop(check func()) {
+	c.instance.depth++
+	c.instance.loops++
+	check()
+	c.instance.loops--
+	c.instance.depth--
+}
+
+func (c *checker) forLoop(s *lang.For) {
+	if s.Map != nil {
+		c.forMap(s)
+		return
+	}
+	low, high := c.bound(s.Low), c.bound(s.High)
+	c.loop(func() {
+		c.inScope(c.instance.scope, func() {
+			v := c.loopVariable(s.Variable, types.NewInt(8, !low || !high || c.bothSmall(s)))
+			v.Fixed = true
+			c.block(s.Body)
+		})
+	})
+}
+
+// bound checks an end of a range and reports whether its type is uint64.
+func (c *checker) bound(e lang.Expr) (unsigned bool) {
+	t := c.expression(e)
+	if t.Kind != types.None && !t.Integer() {
+		c.Errorf(e.Range(), "the ends of a range are numbers, not %s", t)
+	}
+	return t.Size == 8 && !t.Signed
+}
+
+func (c *checker) bothSmall(s *lang.For) bool {
+	_, low := c.Integer(s.Low)
+	_, high := c.Integer(s.High)
+	return low && high
+}
+
+func (c *checker) loopVariable(e *lang.Variable, t *types.Type) *Variable {
+	v := c.declareVariable(e)
+	c.mention(e, v)
+	v.Type = t
+	return v
+}
+
+// forMap checks `for ($kv : @map)`: $kv.0 is the key, $kv.1 the value.
+func (c *checker) forMap(s *lang.For) {
+	m := c.maps[s.Map.Name]
+	if m == nil || m.Value == nil {
+		c.Errorf(s.Map.Span, "nothing is ever assigned to @%s", s.Map.Name)
+		c.nearest("@"+s.Map.Name, c.mapNames())
+		return
+	}
+	pair, ok := c.pair(s, m)
+	if !ok {
+		return
+	}
+	c.loop(func() {
+		c.inScope(c.instance.scope, func() {
+			c.loopVariable(s.Variable, pair).Fixed = true
+			c.block(s.Body)
+		})
+	})
+}
+
+// pair is the type of what a loop over a map gives: (key, value), where a key of several parts is a tuple.
+func (c *checker) pair(s *lang.For, m *Map) (*types.Type, bool) {
+	switch {
+	case len(s.Map.Keys) > 0:
+		c.Errorf(s.Map.Span, "a loop goes over a whole map: for ($kv : @%s)", m.Name)
+	case len(m.Key) == 0:
+		c.Errorf(s.Map.Span, "@%s has no keys to go over", m.Name)
+	case !c.target.Features.ForEachMapElement:
+		c.Errorf(s.Span, "a loop over a map needs Linux 5.13 or later (bpf_for_each_map_elem), and this is %s", c.target.Version)
+	default:
+		return c.pairOf(s, m)
+	}
+	return nil, false
+}
+
+func (c *checker) pairOf(s *lang.For, m *Map) (*types.Type, bool) {
+	value, ok := c.computed(s.Map, m)
+	if !ok {
+		return nil, false
+	}
+	m.Read = true
+	key := m.Key[0]
+	if len(m.Key) > 1 {
+		key = types.NewTuple(m.Key...)
+	}
+	return types.NewTuple(key, value), true
+}
+
+// maxUnroll bounds the copies that unroll makes.
+const maxUnroll = 100
+
+func (c *checker) unroll(s *lang.Unroll) {
+	c.expression(s.Count)
+	n, known := c.Integer(s.Count)
+	switch {
+	case !known:
+		c.Errorf(s.Count.Range(), "how often unroll repeats must be known before tracing starts: a number or a parameter")
+	case n < 1 || n > maxUnroll:
+		c.Errorf(s.Count.Range(), "unroll repeats from 1 to %d times, not %d", maxUnroll, n)
+	}
+	c.instance.loops++
+	c.block(s.Body)
+	c.instance.loops--
+}
+
+func (c *checker) inLoop(span lang.Span, word string) {
+	if c.instance.loops == 0 {
+		c.Errorf(span, "%s stands only in a loop", word)
+		if word == "break" {
+			c.Hint("return ends the clause")
+		}
+	}
+}

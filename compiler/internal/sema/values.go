@@ -1,0 +1,138 @@
+package sema
+
+import (
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// maxValueSize bounds what a variable, map or tuple holds, in bytes: what one ring buffer record and one scratch row can
+// take many times over.
+const maxValueSize = 64 << 10
+
+// storable reports a value that no variable, map or tuple holds.
+func (c *checker) storable(e lang.Expr, t *types.Type) bool {
+	switch {
+	case t.Aggregation():
+		c.Errorf(e.Range(), "%s cannot be copied", t)
+		c.Hint("an aggregation is printed by print(%s)", e.Range().Text())
+	case t.Size == 0:
+		c.Errorf(e.Range(), "%s cannot be copied: its size is not known", t)
+	case t.Size > maxValueSize:
+		c.Errorf(e.Range(), "%s cannot be copied: it has %d bytes, and %d is the limit", t, t.Size, maxValueSize)
+	default:
+		return true
+	}
+	return false
+}
+
+// complete gives a struct, and what holds structs, the members that user space needs to print it.
+func (c *checker) complete(t *types.Type) *types.Type { return t }
+
+// keep is stored, but a variable that is assigned once may stay a pointer that the verifier trusts.
+func (c *checker) keep(t *types.Type, once bool) *types.Type {
+	if t.Kind == types.Pointer && t.Trusted && once {
+		return t
+	}
+	return c.stored(t)
+}
+
+// stored is the type in which a value is kept in a map or variable: integers take 8 bytes.
+func (c *checker) stored(t *types.Type) *types.Type {
+	switch t.Kind {
+	case types.Int:
+		return types.NewInt(8, t.Signed || t.Size < 8)
+	case types.Pointer:
+		pointer := *t
+		pointer.Trusted = false
+		return &pointer
+	case types.String:
+		return types.NewString((t.Size + 7) / 8 * 8)
+	case types.Struct, types.Array:
+		return c.complete(own(t))
+	}
+	return t
+}
+
+// own is the type of a copy: what the verifier or the address space says of the original does not hold for it.
+func own(t *types.Type) *types.Type {
+	if !t.Trusted && !t.User {
+		return t
+	}
+	copied := *t
+	copied.Trusted, copied.User = false, false
+	return &copied
+}
+
+// Widen returns a type that holds values of both; false where there is none.
+func Widen(a, b *types.Type) (*types.Type, bool) { return widen(a, b) }
+
+// widen returns a type that holds values of both.
+func widen(a, b *types.Type) (*types.Type, bool) {
+	if a.Kind == types.Pointer && b.Kind == types.Pointer {
+		wider := *a
+		wider.Trusted = a.Trusted && b.Trusted
+		return &wider, true
+	}
+	if a.Equal(b) {
+		return a, true
+	}
+	switch {
+	case a.Kind == types.String && b.Kind == types.String:
+		return types.NewString(max(a.Size, b.Size)), true
+	case a.Kind == types.Buffer && b.Kind == types.Buffer:
+		return larger(a, b), true
+	case a.Scalar() && b.Scalar() && a.Integer() && b.Integer():
+		return types.NewInt(8, (a.Signed || a.Size < 8) && (b.Signed || b.Size < 8)), true
+	case a.Aggregation() && a.Kind == b.Kind && a.Kind != types.LinearHist && a.Kind != types.TimeSeries && a.Bits == b.Bits:
+		wider := *a
+		wider.Signed = a.Signed || b.Signed
+		return &wider, true
+	case tuple(a) && a.Kind == b.Kind && len(a.Fields) == len(b.Fields):
+		return widenTuple(a, b)
+	}
+	return nil, false
+}
+
+func larger(a, b *types.Type) *types.Type {
+	if a.Size >= b.Size {
+		return a
+	}
+	return b
+}
+
+// tuple reports whether values of the type are parts that lie as its Fields say, and may be widened one by one.
+func tuple(t *types.Type) bool { return t.Kind == types.Tuple || t.Kind == types.Record }
+
+func widenTuple(a, b *types.Type) (*types.Type, bool) {
+	parts, names := make([]*types.Type, len(a.Fields)), make([]string, len(a.Fields))
+	for i := range a.Fields {
+		part, ok := widen(a.Fields[i].Type, b.Fields[i].Type)
+		if !ok || a.Fields[i].Name != b.Fields[i].Name {
+			return nil, false
+		}
+		parts[i], names[i] = part, a.Fields[i].Name
+	}
+	return assembled(a.Kind, names, parts), true
+}
+
+// assembled is the tuple or record of the parts.
+func assembled(kind types.Kind, names []string, parts []*types.Type) *types.Type {
+	if kind == types.Record {
+		return types.NewRecord(names, parts)
+	}
+	return types.NewTuple(parts...)
+}
+
+// convertible reports whether an assignment makes a value of type `to` from one of type `from`, as C's does.
+func convertible(from, to *types.Type) bool {
+	switch {
+	case to.Integer() && from.Integer():
+		return true
+	case to.Kind == types.String && from.Kind == types.String, to.Kind == types.Buffer && from.Kind == types.Buffer:
+		return from.Size <= (to.Size+7)/8*8
+	case to.Kind == types.Pointer && from.Kind == types.Pointer:
+		return true
+	}
+	wider, ok := widen(to, from)
+	return ok && wider.Equal(to)
+}
