@@ -111,3 +111,15 @@ func TestErrorsOfOptions(t *testing.T) {
 		})
 	}
 }
+
+// TestErrorsOfKernels has the messages about what a kernel lacks.
+func TestErrorsOfKernels(t *testing.T) {
+	for _, c := range []struct{ kernel, script, want string }{
+		{"5.10", "BEGIN { print(nsecs(tai)) }", `1:21-24: ERROR: the clock tai needs Linux 6.1, and this is 5.10`},
+	} {
+		err := compile(c.script, c.kernel, compiler.Options{})
+		if err == nil || !regexp.MustCompile(c.want).MatchString(err.Error()) {
+			t.Errorf("%s on %s: got %v, want %s", c.script, c.kernel, err, c.want)
+		}
+	}
+}

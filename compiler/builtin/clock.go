@@ -40,7 +40,7 @@ var timeFunctions = []*Function{
 }
 
 func checkClock(c Checker, call *lang.Call) *types.Type {
-	if mode(c, call, "monotonic", "boot", "tai", "sw_tai") == "tai" && !c.Target().Version.AtLeast(6, 1) {
+	if mode(c, call, "monotonic", "boot", "tai", "sw_tai") == "tai" && !c.Target().Helper(asm.FnKtimeGetTaiNs) {
 		c.Errorf(call.Args[0].Range(), "the clock tai needs Linux 6.1, and this is %s", c.Target().Version)
 		c.Hint("nsecs(sw_tai) is the same by an offset that ponytrace reads when it starts")
 	}

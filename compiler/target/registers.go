@@ -1,5 +1,7 @@
 package target
 
+import "strings"
+
 // Registers says where struct pt_regs, the context of a kprobe, keeps what a function was given. All are
 // byte offsets of 8-byte words.
 type Registers struct {
@@ -7,13 +9,26 @@ type Registers struct {
 	Return             int
 	InstructionPointer int
 	StackPointer       int
+	// Named holds all of them by the names that the kernel's sources give them.
+	Named map[string]int
 }
 
 var registers = map[string]Registers{
 	// rdi rsi rdx rcx r8 r9, rax, rip, rsp
-	"x86_64": {Args: []int{112, 104, 96, 88, 72, 64}, Return: 80, InstructionPointer: 128, StackPointer: 152},
+	"x86_64": {Args: []int{112, 104, 96, 88, 72, 64}, Return: 80, InstructionPointer: 128, StackPointer: 152, Named: wordOffsets(
+		"r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax ip cs flags sp ss")},
 	// x0..x7, x0, pc, sp
-	"arm64": {Args: []int{0, 8, 16, 24, 32, 40, 48, 56}, Return: 0, InstructionPointer: 256, StackPointer: 248},
+	"arm64": {Args: []int{0, 8, 16, 24, 32, 40, 48, 56}, Return: 0, InstructionPointer: 256, StackPointer: 248, Named: wordOffsets(
+		"r0 r1 r2 r3 r4 r5 r6 r7 r8 r9 r10 r11 r12 r13 r14 r15 r16 r17 r18 r19 r20 r21 r22 r23 r24 r25 r26 r27 r28 r29 r30 sp pc pstate")},
+}
+
+// wordOffsets gives each name the place of its word.
+func wordOffsets(names string) map[string]int {
+	offsets := map[string]int{}
+	for i, name := range strings.Fields(names) {
+		offsets[name] = 8 * i
+	}
+	return offsets
 }
 
 // Registers returns the layout of struct pt_regs.

@@ -149,6 +149,10 @@ func (s *selector) selectValue(v *ir.Value) {
 		s.signExtend(t, v.Size)
 	case ir.ZeroExtend:
 		s.zeroExtend(v)
+	case ir.ByteSwap:
+		t := s.define(v)
+		s.into(t, v.Args[0])
+		s.emit(instruction{op: asm.HostTo(asm.BE, 0, memorySizes[v.Size]).OpCode, dst: t, constant: int64(8 * v.Size)})
 	case ir.Bound:
 		s.bound(v)
 	case ir.Load:

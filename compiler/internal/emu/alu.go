@@ -1,10 +1,19 @@
 package emu
 
-import "github.com/cilium/ebpf/asm"
+import (
+	"math/bits"
+
+	"github.com/cilium/ebpf/asm"
+)
 
 // arithmetic executes an ALU instruction; a 32-bit one works on the low halves and clears the high one.
 func (m *machine) arithmetic(i *asm.Instruction, narrow bool) {
 	y := uint64(i.Constant)
+	if i.OpCode.ALUOp() == asm.Swap {
+		m.require(narrow && i.OpCode.Endianness() == asm.BE)
+		m.set(i.Dst, bits.ReverseBytes64(m.get(i.Dst))>>(64-i.Constant))
+		return
+	}
 	if i.OpCode.Source() == asm.RegSource {
 		y = m.get(i.Src)
 	}

@@ -119,6 +119,11 @@ func (b *Builder) Extend(x *Value, size int, signed bool) *Value {
 	return b.Append(Value{Op: op, Args: []*Value{x}, Size: size})
 }
 
+// ByteSwap returns the low size bytes of x (2, 4 or 8) in the opposite order, zero-extended.
+func (b *Builder) ByteSwap(x *Value, size int) *Value {
+	return b.Append(Value{Op: ByteSwap, Args: []*Value{x}, Size: size})
+}
+
 // Bound returns x, known to be within [0, limit]; limit+1 is a power of two.
 func (b *Builder) Bound(x *Value, limit int64) *Value {
 	return b.Append(Value{Op: Bound, Args: []*Value{x}, Int: limit})

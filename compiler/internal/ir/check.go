@@ -87,6 +87,8 @@ func (c *checker) shape(v *Value) {
 		c.require(v, v.Size == 1 || v.Size == 2 || v.Size == 4 || v.Size == 8, "size")
 	case SignExtend, ZeroExtend:
 		c.require(v, v.Size == 1 || v.Size == 2 || v.Size == 4, "size")
+	case ByteSwap:
+		c.require(v, v.Size == 2 || v.Size == 4 || v.Size == 8, "size")
 	case Bound:
 		_, power := PowerOfTwo(v.Int + 1)
 		c.require(v, power, "limit")

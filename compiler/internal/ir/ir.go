@@ -76,7 +76,8 @@ const (
 	LessEqual
 	SignedLess
 	SignedLessEqual
-	Bound // its operand, which is within [0, Int]: the verifier must be able to see it. Int+1 is a power of two
+	Bound    // its operand, which is within [0, Int]: the verifier must be able to see it. Int+1 is a power of two
+	ByteSwap // the low Size bytes in the opposite order, the others zero
 	Load
 	Store
 	AtomicAdd  // [address] += value

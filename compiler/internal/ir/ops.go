@@ -52,6 +52,7 @@ var Ops = [...]Info{
 	Not:             unary("not", func(x, _ uint64) uint64 { return ^x }),
 	SignExtend:      unary("sext", nil),
 	ZeroExtend:      unary("zext", nil),
+	ByteSwap:        unary("bswap", nil),
 	Equal:           binary("eq", true, func(x, y uint64) uint64 { return truth(x == y) }),
 	NotEqual:        binary("ne", true, func(x, y uint64) uint64 { return truth(x != y) }),
 	Less:            binary("lt", false, func(x, y uint64) uint64 { return truth(x < y) }),
@@ -115,6 +116,8 @@ func (v *Value) Compute(x, y uint64) (result uint64, ok bool) {
 		return Extend(x, v.Size, true), true
 	case ZeroExtend:
 		return Extend(x, v.Size, false), true
+	case ByteSwap:
+		return Swap(x, v.Size), true
 	case Bound:
 		return x & uint64(v.Int), true
 	}
@@ -132,6 +135,9 @@ func Extend(x uint64, size int, signed bool) uint64 {
 	}
 	return x << shift >> shift
 }
+
+// Swap returns the low size bytes of x in the opposite order.
+func Swap(x uint64, size int) uint64 { return bits.ReverseBytes64(x) >> (64 - 8*size) }
 
 // PowerOfTwo returns k where n is 1<<k.
 func PowerOfTwo(n int64) (k int, ok bool) {

@@ -97,7 +97,7 @@ func (v *Value) operation() string {
 		return "func " + v.Callee.Name
 	case Invoke:
 		return strings.TrimSpace(fmt.Sprintf("invoke %s %s", v.Callee.Name, v.operands()))
-	case SignExtend, ZeroExtend:
+	case SignExtend, ZeroExtend, ByteSwap:
 		return fmt.Sprintf("%s%d %s", v.Op, v.Size, v.Args[0])
 	case Bound:
 		return fmt.Sprintf("bound %s %d", v.Args[0], v.Int)

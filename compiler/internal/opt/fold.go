@@ -287,6 +287,8 @@ func significant(v *ir.Value) int {
 		}
 	case ir.ZeroExtend:
 		return min(8*v.Size, significant(v.Args[0]))
+	case ir.ByteSwap:
+		return 8 * v.Size
 	case ir.And:
 		return min(significant(v.Args[0]), significant(v.Args[1]))
 	case ir.ShiftRight:

@@ -1,0 +1,103 @@
+package builtin
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+var numberFunctions = []*Function{
+	{
+		Info: Info{Name: "bswap", Signature: "uintN bswap(uintN number)",
+			Doc:     "A number with its bytes in the opposite order, as wide as its type: of network order makes the machine's.",
+			Example: `kprobe:tcp_connect { @[bswap(args.sk->__sk_common.skc_dport)] = count() }`},
+		MinArgs: 1, MaxArgs: 1, Check: checkByteSwap,
+		Lower: func(l Lowering, call *lang.Call) *ir.Value {
+			size := l.Type(call.Args[0]).Size
+			if size == 1 {
+				return l.Value(call.Args[0])
+			}
+			return l.IR().ByteSwap(l.Value(call.Args[0]), size)
+		},
+	},
+	{
+		Info: Info{Name: "reg", Signature: "uint64 reg(string name)",
+			Doc:     `A register of the CPU as the probe found it: on x86_64 r8 to r15, ax, bx, cx, dx, si, di, bp, sp, ip, cs, ss, flags and orig_ax; on arm64 r0 to r30, sp, pc and pstate.`,
+			Example: `kprobe:vfs_read { @[ksym(reg("ip"))] = count() }`},
+		MinArgs: 1, MaxArgs: 1, Check: checkRegister, Registers: true,
+		Lower: func(l Lowering, call *lang.Call) *ir.Value {
+			name, _ := l.Text(call.Args[0])
+			return loadRegister(l, l.Target().Registers().Named[name])
+		},
+	},
+	{
+		Info: Info{Name: "usermode", Signature: "uint8 usermode",
+			Doc:     "1 when the CPU was running a program in user space, 0 when it was in the kernel.",
+			Example: `profile:hz:99 { @[usermode] = count() }`},
+		Check: checkUserMode, Bare: true, Registers: true, Lower: lowerUserMode,
+	},
+}
+
+func checkByteSwap(c Checker, call *lang.Call) *types.Type {
+	if !wantNumber(c, call, 0) {
+		return types.NoValue
+	}
+	return types.NewInt(c.Type(call.Args[0]).Size, false)
+}
+
+// hasRegisters reports whether the context of the program begins with struct pt_regs.
+func hasRegisters(m object.Mechanism) bool {
+	switch m {
+	case object.Kprobe, object.KprobeMulti, object.Kretprobe, object.KretprobeMulti, object.Profile:
+		return true
+	}
+	return false
+}
+
+func checkHasRegisters(c Checker, call *lang.Call) bool {
+	if hasRegisters(c.Scope().Mechanism) {
+		return true
+	}
+	c.Errorf(call.Span, "a %s probe does not see the registers that %s reads", c.Scope().Probe.Name, call.Name)
+	c.Hint("kprobe, kretprobe, uprobe, uretprobe and profile do")
+	return false
+}
+
+func checkRegister(c Checker, call *lang.Call) *types.Type {
+	name, ok := wantText(c, call, 0, "the name")
+	if !ok || !checkHasRegisters(c, call) {
+		return types.Uint64
+	}
+	named := c.Target().Registers().Named
+	if _, ok := named[name]; !ok {
+		c.Errorf(call.Args[0].Range(), "%s has no register %q", c.Target().Arch, name)
+		c.Hint("it has %s", strings.Join(slices.Sorted(maps.Keys(named)), " "))
+	}
+	return types.Uint64
+}
+
+func loadRegister(l Lowering, offset int) *ir.Value {
+	return l.IR().Load(ir.ContextSpace, l.IR().Context(), offset, 8, false)
+}
+
+func checkUserMode(c Checker, call *lang.Call) *types.Type {
+	checkHasRegisters(c, call)
+	return types.NewInt(1, false)
+}
+
+// lowerUserMode looks at the privilege level: the low two bits of x86's cs, 3 in user mode; the low four bits of
+// arm64's pstate, 0 in user mode.
+// https://elixir.bootlin.com/linux/v6.12/source/arch/x86/include/asm/ptrace.h (user_mode)
+// https://elixir.bootlin.com/linux/v6.12/source/arch/arm64/include/asm/ptrace.h (user_mode)
+func lowerUserMode(l Lowering, _ *lang.Call) *ir.Value {
+	b, registers := l.IR(), l.Target().Registers().Named
+	if cs, ok := registers["cs"]; ok {
+		return b.Binary(ir.NotEqual, b.Binary(ir.And, loadRegister(l, cs), b.Const(3)), b.Const(0))
+	}
+	return b.Binary(ir.Equal, b.Binary(ir.And, loadRegister(l, registers["pstate"]), b.Const(15)), b.Const(0))
+}
