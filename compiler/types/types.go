@@ -240,7 +240,7 @@ func HistBucketsOf(bits int) int { return (65-bits)<<bits + 1 }
 //	hist        bucket 0: v < 0; i >= 1: from HistLow(i, Bits) to below HistLow(i+1, Bits)
 //	lhist       bucket 0: v < low; i: [low+(i-1)*step, low+i*step); last: v >= high
 //	tseries     for each of Count intervals: its number since the epoch of nsecs plus 1 (0: never used), then the
-//	            words of Elem, or (value, nsecs of the value) when Elem is an Int
+//	            words of Elem, or (value, nsecs of the value) when Elem is an Int; interval n lies at place n % Count
 //
 // where set becomes 1 with the first update. Every CPU has its own row; Merge of package events adds them up.
 func (t *Type) Words() int {

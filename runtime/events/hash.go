@@ -35,6 +35,11 @@ func newHash(m *object.Map, kernel *ebpf.Map) (*hash, error) {
 	return h, err
 }
 
+// evicts reports whether the kernel drops keys by itself when the map is full.
+func (h *hash) evicts() bool {
+	return h.kernel.Type() == ebpf.LRUHash || h.kernel.Type() == ebpf.LRUCPUHash
+}
+
 func (h *hash) rowBytes() int { return h.stride * h.cpus }
 
 // batch is the buffer of a batch operation. The library counts elements by the length of typed
@@ -167,7 +172,7 @@ func (h *hash) clear(*Table) (*Table, error) {
 	return taken, err
 }
 
-func (h *hash) zero() error {
+func (h *hash) zero(*Table) error {
 	t := NewTable(h.object)
 	if err := h.read(t); err != nil {
 		return err

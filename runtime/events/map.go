@@ -18,8 +18,8 @@ type source interface {
 	clear(printed *Table) (*Table, error)
 	// remove deletes one key and appends its last row to t.
 	remove(key []byte, t *Table) error
-	// zero sets all values to 0.
-	zero() error
+	// zero sets all values to 0; printed as for clear.
+	zero(printed *Table) error
 }
 
 // Map is a map of the running script. It is not safe for concurrent use.
@@ -29,6 +29,7 @@ type Map struct {
 	carry    *carry
 	opened   time.Time
 	patience time.Duration
+	evicts   bool // the kernel drops keys by itself
 }
 
 // patience is how long a key must be idle before it is deleted. A program that looked it up just before the
@@ -50,7 +51,7 @@ func (m *Map) carries() bool {
 	case object.CPUSlot:
 		return adds(m.object)
 	case object.Hash, object.CPUHash:
-		return adds(m.object) && m.object.WriteOnly
+		return adds(m.object) && m.object.WriteOnly && !m.evicts
 	}
 	return false
 }
@@ -164,12 +165,28 @@ func (m *Map) Zero(printed *Table) error {
 	if err != nil {
 		return err
 	}
-	if err := m.source.zero(); err != nil || !m.object.Value.Aggregation() {
+	if err := m.source.zero(printed); err != nil || !m.object.Value.Aggregation() {
 		return err
 	}
 	m.carry = newCarry(m.object.Value.Size)
 	for row := range t.Len() {
 		m.carry.states[m.carry.add(t.rawKey(row))].kept = true
+	}
+	return nil
+}
+
+// Remove removes the keys of some rows of a table that was just read.
+func (m *Map) Remove(t *Table, rows []int) error {
+	if m.carries() {
+		return m.advance(t.subset(rows), false)
+	}
+	for _, row := range rows {
+		if err := m.source.remove(t.rawKey(row), NewTable(m.object)); err != nil {
+			return err
+		}
+		if _, carried := m.carry.find(t.rawKey(row)); carried {
+			m.carry.drop(string(t.rawKey(row)))
+		}
 	}
 	return nil
 }
@@ -239,6 +256,8 @@ func (m *Map) carryRest(rest, printed *Table, before *carry) {
 			m.take(value, printed.rawValue(place))
 		case was && string(value) == string(printed.rawValue(place)):
 			continue
+		case was && m.object.Value.Kind == types.TimeSeries:
+			dropSeen(Value{m.object.Value, value}, printed.Value(place))
 		}
 		if !isZero(value) {
 			copy(m.carry.row(m.carry.add(key)), value)

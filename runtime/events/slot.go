@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
 // memory is the mmapped value of an array map. Words are read and written atomically: programs
@@ -55,8 +56,15 @@ func (s *slot) lookup(_ []byte, t *Table) error { return s.read(t) }
 
 func (s *slot) remove([]byte, *Table) error { return nil }
 
-func (s *slot) zero() error {
-	s.data.clear(s.object.Offset, s.object.Value.Size)
+// zero resets the value and keeps the map; of one that is counted up, what came after it was printed stays.
+func (s *slot) zero(printed *Table) error {
+	if printed == nil || !adds(s.object) {
+		s.data.clear(s.object.Offset, s.object.Value.Size)
+		return nil
+	}
+	present := s.data.word(s.object.Present)
+	s.subtract(present, printed)
+	atomic.StoreUint64(present, 1)
 	return nil
 }
 
@@ -68,7 +76,7 @@ func (s *slot) clear(printed *Table) (*Table, error) {
 		return nil, nil
 	}
 	atomic.StoreUint64(present, 0)
-	return nil, s.zero()
+	return nil, s.zero(nil)
 }
 
 // subtract takes off what was printed; what was added meanwhile stays.
@@ -110,13 +118,17 @@ func (s *cpuSlot) lookup(_ []byte, t *Table) error { return s.read(t) }
 
 func (s *cpuSlot) remove([]byte, *Table) error { return nil }
 
-func (s *cpuSlot) zero() error {
-	_, err := s.clear(nil)
+func (s *cpuSlot) zero(printed *Table) error {
+	_, err := s.clear(printed)
 	return err
 }
 
 // clear resets the rows of a min or max; one that went beyond what was printed stays.
 func (s *cpuSlot) clear(printed *Table) (*Table, error) {
+	if s.object.Value.Kind == types.TimeSeries {
+		s.each(func(offset int) { s.rows.clear(offset, s.object.Value.Size) })
+		return nil, nil
+	}
 	s.each(func(offset int) {
 		value, set := s.rows.word(offset), s.rows.word(offset+8)
 		before := atomic.LoadUint64(value)
@@ -133,4 +145,48 @@ func (s *cpuSlot) clear(printed *Table) (*Table, error) {
 
 func (s *cpuSlot) unseen(printed *Table, value uint64) bool {
 	return printed.Len() == 0 || beats(s.object.Value, value, printed.Value(0).Word(0))
+}
+
+// sharedSlot is an aggregation without key whose only row lies in the kernel map "data", because the script reads it. What
+// the script reads must be 0 after a clear, so nothing is carried here: the printed words are taken off in place.
+type sharedSlot struct{ cpuSlot }
+
+func newSharedSlot(m *object.Map, data memory) *sharedSlot {
+	return &sharedSlot{cpuSlot{object: m, rows: data, stride: max(1, len(data))}}
+}
+
+func (s *sharedSlot) zero(printed *Table) error {
+	_, err := s.clear(printed)
+	return err
+}
+
+// clear takes off what was printed, or all that is there.
+func (s *sharedSlot) clear(printed *Table) (*Table, error) {
+	if !additive(s.object.Value) {
+		return s.cpuSlot.clear(printed)
+	}
+	if printed == nil {
+		printed = NewTable(s.object)
+		_ = s.read(printed)
+	}
+	if printed.Len() > 0 {
+		s.subtract(printed.Value(0))
+	}
+	return nil, nil
+}
+
+// subtract takes off words one by one. The second word of a sum says whether it was set, which it remains if the total moved;
+// programs store it after the total.
+func (s *sharedSlot) subtract(shown Value) {
+	if s.object.Value.Kind == types.Sum {
+		set := s.rows.word(s.object.Offset + 8)
+		atomic.StoreUint64(set, 0)
+		if atomic.AddUint64(s.rows.word(s.object.Offset), -shown.Word(0)) != 0 {
+			atomic.StoreUint64(set, 1)
+		}
+		return
+	}
+	for i := range shown.Words() {
+		atomic.AddUint64(s.rows.word(s.object.Offset+8*i), -shown.Word(i))
+	}
 }

@@ -36,10 +36,12 @@ func Open(o *object.Object, kernel map[string]*ebpf.Map) (*Store, error) {
 }
 
 func (s *Store) add(o *object.Object, m *object.Map, kernel map[string]*ebpf.Map) error {
-	switch m.Storage {
-	case object.Slot:
+	switch {
+	case m.Storage == object.Slot && m.Value.Aggregation():
+		s.maps[m] = newMap(m, newSharedSlot(m, s.data))
+	case m.Storage == object.Slot:
 		s.maps[m] = newMap(m, &slot{object: m, data: s.data})
-	case object.CPUSlot:
+	case m.Storage == object.CPUSlot:
 		s.maps[m] = newMap(m, &cpuSlot{object: m, rows: s.rows, stride: o.Stride})
 	default:
 		source, err := newHash(m, kernel[m.Kernel])
@@ -47,6 +49,7 @@ func (s *Store) add(o *object.Object, m *object.Map, kernel map[string]*ebpf.Map
 			return err
 		}
 		s.maps[m] = newMap(m, source)
+		s.maps[m].evicts = source.evicts()
 	}
 	return nil
 }

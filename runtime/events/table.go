@@ -19,8 +19,10 @@ type Table struct {
 	ValueSize int
 	Keys      []byte
 	Values    []byte
-	order     []uint32
-	rows      int
+	// Divisor divides all values where they print, unless it is 0: normalize().
+	Divisor int64
+	order   []uint32
+	rows    int
 }
 
 // NewTable returns an empty table for the map.
@@ -76,6 +78,15 @@ func (t *Table) keep(wanted func(row int) bool) {
 		kept++
 	}
 	t.Keys, t.Values, t.rows = t.Keys[:kept*t.KeySize], t.Values[:kept*t.ValueSize], kept
+}
+
+// subset copies some rows.
+func (t *Table) subset(rows []int) *Table {
+	some := NewTable(t.Map)
+	for _, row := range rows {
+		some.Append(t.rawKey(row), t.rawValue(row))
+	}
+	return some
 }
 
 // Row returns the number of the row at a place in the order of Sort.

@@ -35,9 +35,13 @@
 //	CPUHash, additive    carry, and idle keys deleted; exact. Where the script itself reads or deletes
 //	                     (WriteOnly is false) all keys are deleted and the excess carried: an update that a
 //	                     program has in flight on the deleted element, a few nanoseconds, is lost
-//	Slot, Additive       the printed amount is subtracted atomically; exact
+//	Slot, Additive       the printed amount is subtracted atomically; exact. So it is with aggregations that the
+//	                     script reads, which lie there instead of in a row per CPU; their min and max as in CPUSlot
 //	Slot, otherwise      reset
 //	Hash, and min/max    deleted in batches; the minimum or maximum of a key that moved since printing is carried
+//	tseries              deleted or reset; intervals that moved since printing are carried, where there is a key
+//
+// A map that drops old keys by itself (lruhash) has no carry: what is taken off must not outlive the key.
 //
 // The kernel's side of these promises: Linux kernel/bpf/hashtab.c, batch operations
 // (https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/hashtab.c).
@@ -141,11 +145,16 @@ func (v Value) bits(offset, size int) Value {
 	} else {
 		n >>= max(0, 64-size)
 	}
+	return Value{v.Type, integer(n, v.Type.Size)}
+}
+
+// integer stores the low bytes of a number as the machine does.
+func integer(n uint64, size int) []byte {
 	raw := binary.NativeEndian.AppendUint64(nil, n)
 	if bigEndian {
-		return Value{v.Type, raw[8-v.Type.Size:]}
+		return raw[8-size:]
 	}
-	return Value{v.Type, raw[:v.Type.Size]}
+	return raw[:size]
 }
 
 var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
@@ -170,10 +179,14 @@ func (v Value) Process() int {
 // Interval returns place i of a TimeSeries: the number of an interval since the epoch of nsecs, and its value. Places are
 // in no order; used is false where no event fell.
 func (v Value) Interval(i int) (number uint64, value Value, used bool) {
-	width := len(v.Raw) / v.Type.Count
-	row := v.Raw[i*width : (i+1)*width]
+	row := v.interval(i)
 	number = binary.NativeEndian.Uint64(row)
 	return number - 1, Decode(v.Type.Elem, row[8:]), number != 0
+}
+
+func (v Value) interval(i int) []byte {
+	width := len(v.Raw) / v.Type.Count
+	return v.Raw[i*width : (i+1)*width]
 }
 
 // Words returns the number of words of an aggregation's row.

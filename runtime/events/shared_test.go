@@ -1,0 +1,198 @@
+package events
+
+import (
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+// shared is an aggregation that the script reads, over memory of ours.
+func shared(kind types.Kind) (*Map, memory) {
+	m := &object.Map{Value: types.NewAggregation(kind, true), Storage: object.Slot, Offset: 8}
+	data := memory(make([]byte, 8+m.Value.Size))
+	return newMap(m, newSharedSlot(m, data)), data
+}
+
+func TestClearOfASharedAggregation(t *testing.T) {
+	for _, test := range []struct {
+		name                string
+		kind                types.Kind
+		printed, then, left []int64 // left is nil where the map is gone
+	}{
+		{"count, unchanged", types.Count, []int64{5}, []int64{5}, nil},
+		{"count", types.Count, []int64{5}, []int64{7}, []int64{2}},
+		{"sum", types.Sum, []int64{5, 1}, []int64{-2, 1}, []int64{-7, 1}},
+		{"sum, unchanged", types.Sum, []int64{5, 1}, []int64{5, 1}, nil},
+		{"avg", types.Avg, []int64{10, 2}, []int64{13, 3}, []int64{3, 1}},
+		{"min", types.Min, []int64{5, 1}, []int64{3, 1}, []int64{3, 1}},
+		{"max, unchanged", types.Max, []int64{5, 1}, []int64{5, 1}, nil},
+	} {
+		m, data := shared(test.kind)
+		set(data, 8, test.printed...)
+		printed := mustRead(t, m)
+		set(data, 8, test.then...)
+		if err := m.Clear(printed); err != nil {
+			t.Fatal(err)
+		}
+		next := mustRead(t, m)
+		if (next.Len() == 1) != (test.left != nil) || next.Len() == 1 && string(next.rawValue(0)) != string(row(test.left...)) {
+			t.Errorf("%s: %d rows, % x", test.name, next.Len(), next.Values)
+		}
+	}
+}
+
+func TestZeroOfASharedAggregation(t *testing.T) {
+	m, data := shared(types.Count)
+	set(data, 8, 5)
+	if err := m.Zero(nil); err != nil {
+		t.Fatal(err)
+	}
+	if next := mustRead(t, m); next.Len() != 1 || next.Value(0).Word(0) != 0 {
+		t.Errorf("%d rows after zero()", next.Len())
+	}
+	if err := m.Clear(nil); err != nil {
+		t.Fatal(err)
+	}
+	if next := mustRead(t, m); next.Len() != 0 {
+		t.Error("the map is still there after clear()")
+	}
+}
+
+// However many threads count while reports are printed and cleared, each event is in one of them.
+func TestReportsLoseNothingFromASharedCount(t *testing.T) {
+	m := &object.Map{Value: types.NewAggregation(types.Count, false), Storage: object.Slot, Offset: 8}
+	o := &object.Object{Maps: []*object.Map{m}, Kernel: map[string]*ebpf.MapSpec{object.DataMap: array(16)}}
+	kernel, store := load(t, o)
+	count := program(t, asm.Instructions{
+		asm.LoadMapValue(asm.R1, kernel[object.DataMap].FD(), 8),
+		asm.Mov.Imm(asm.R2, 1),
+		asm.AddAtomic.Mem(asm.R1, asm.R2, asm.DWord, 0),
+		asm.Mov.Imm(asm.R0, 0),
+		asm.Return(),
+	})
+	total, reports := report(t, store.Map(m), hammer(t, count, threads, runs))
+	if total != threads*runs {
+		t.Errorf("%d reports hold %d events, want %d", reports, total, threads*runs)
+	}
+}
+
+func TestMergeOfPlainValues(t *testing.T) {
+	pair := types.NewTuple(types.Int64, types.Int64)
+	for _, test := range []struct {
+		t    *types.Type
+		rows [][]byte
+		want []byte
+	}{
+		{types.Int64, [][]byte{row(5), row(-7)}, row(-2)},
+		{types.NewInt(1, false), [][]byte{{200}, {100}}, []byte{44}},
+		{types.NewString(8), [][]byte{make([]byte, 8), []byte("first\x00\x00\x00"), []byte("second\x00\x00")}, []byte("first\x00\x00\x00")},
+		{pair, [][]byte{row(0, 0), row(0, 1), row(2, 2)}, row(0, 1)},
+	} {
+		merged := make([]byte, test.t.Size)
+		for _, other := range test.rows {
+			Merge(test.t, merged, other)
+		}
+		if string(merged) != string(test.want) {
+			t.Errorf("%s: % x, want % x", test.t, merged, test.want)
+		}
+	}
+}
+
+func TestMergeOfSeries(t *testing.T) {
+	last := types.NewTimeSeries(types.Int64, 1e9, 3)
+	sum := types.NewTimeSeries(types.NewAggregation(types.Sum, true), 1e9, 2)
+	for _, test := range []struct {
+		t                *types.Type
+		row, other, want []byte
+	}{
+		{last, row(4, 1, 100, 0, 0, 0, 6, 3, 300), row(1, 9, 9, 5, 2, 200, 6, 4, 301), row(4, 1, 100, 5, 2, 200, 6, 4, 301)},
+		{last, row(4, 1, 100, 0, 0, 0, 0, 0, 0), row(4, 2, 99, 0, 0, 0, 0, 0, 0), row(4, 1, 100, 0, 0, 0, 0, 0, 0)},
+		{sum, row(3, 10, 1, 0, 0, 0), row(3, 5, 1, 2, 7, 1), row(3, 15, 1, 2, 7, 1)},
+	} {
+		merged := append([]byte(nil), test.row...)
+		Merge(test.t, merged, test.other)
+		if string(merged) != string(test.want) {
+			t.Errorf("%s: % x, want % x", test.t, merged, test.want)
+		}
+	}
+	empty := Value{last, make([]byte, last.Size)}
+	if !empty.Empty() {
+		t.Error("a series without an event is not empty")
+	}
+}
+
+// clear() of a series leaves of it what was not printed.
+func TestClearOfASeries(t *testing.T) {
+	series := types.NewTimeSeries(types.Int64, 1e9, 2)
+	o, m := hashObject(object.Hash, series, 16)
+	kernel, store := load(t, o)
+	put(t, kernel["h"], uint64(1), row(2, 5, 1, 3, 6, 2))
+	printed := mustRead(t, store.Map(m))
+	put(t, kernel["h"], uint64(1), row(4, 7, 3, 3, 6, 2))
+	if err := store.Map(m).Clear(printed); err != nil {
+		t.Fatal(err)
+	}
+	if next := mustRead(t, store.Map(m)); next.Len() != 1 || string(next.rawValue(0)) != string(row(4, 7, 3, 0, 0, 0)) {
+		t.Errorf("%d rows, % x", next.Len(), next.Values)
+	}
+}
+
+func TestPerCPUValues(t *testing.T) {
+	o, m := hashObject(object.CPUHash, types.Int64, 16)
+	kernel, store := load(t, o)
+	rows := make([]uint64, cpus(t))
+	for cpu := range rows {
+		rows[cpu] = uint64(cpu + 1)
+	}
+	put(t, kernel["h"], uint64(1), rows)
+	want := int64(len(rows) * (len(rows) + 1) / 2)
+	if table := mustRead(t, store.Map(m)); table.Len() != 1 || table.Value(0).Int() != want {
+		t.Errorf("%d rows, value %d, want %d", table.Len(), table.Value(0).Int(), want)
+	}
+}
+
+// What the kernel evicts takes nothing along: a key that comes back after a clear counts from 1.
+func TestEvictedKeys(t *testing.T) {
+	o, m := hashObject(object.CPUHash, types.NewAggregation(types.Count, false), 64)
+	o.Kernel["h"].Type, o.Kernel["h"].Flags = ebpf.LRUCPUHash, 0
+	m.WriteOnly = true
+	kernel, store := load(t, o)
+	live := store.Map(m)
+	count := make([]uint64, cpus(t))
+	count[0] = 5
+	put(t, kernel["h"], uint64(1), count)
+	if err := live.Clear(mustRead(t, live)); err != nil {
+		t.Fatal(err)
+	}
+	_ = kernel["h"].Delete(uint64(1))
+	count[0] = 1
+	put(t, kernel["h"], uint64(1), count)
+	if table := mustRead(t, live); table.Len() != 1 || table.Value(0).Word(0) != 1 {
+		t.Errorf("%d rows, % x", table.Len(), table.Values)
+	}
+}
+
+// Keys that are removed are gone, and count from 1 when they come back; the others stay.
+func TestRemove(t *testing.T) {
+	for _, writeOnly := range []bool{false, true} {
+		o, m := hashObject(object.CPUHash, types.NewAggregation(types.Count, false), 64)
+		m.WriteOnly = writeOnly
+		kernel, store := load(t, o)
+		live, count := store.Map(m), make([]uint64, cpus(t))
+		for key := range uint64(3) {
+			count[0] = key + 1
+			put(t, kernel["h"], key, count)
+		}
+		table := mustRead(t, live)
+		table.Sort()
+		if err := live.Remove(table, []int{table.Row(0), table.Row(2)}); err != nil {
+			t.Fatal(err)
+		}
+		if next := mustRead(t, live); next.Len() != 1 || next.Value(0).Word(0) != 2 {
+			t.Errorf("write only %v: %d rows, % x", writeOnly, next.Len(), next.Values)
+		}
+	}
+}
