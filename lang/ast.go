@@ -365,7 +365,7 @@ type Cast struct {
 	Span Span
 }
 
-// Tuple is `(a, b, ...)` with at least two elements.
+// Tuple is `(a, b, ...)`, or `(a,)` with one element.
 type Tuple struct {
 	Elems []Expr
 	Span  Span

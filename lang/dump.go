@@ -246,6 +246,9 @@ func expression(x Expr) string {
 		if x.X == nil {
 			return group("?:", x.Cond, x.Y)
 		}
+		if x.If {
+			return group("if", x.Cond, x.X, x.Y)
+		}
 		return group("?", x.Cond, x.X, x.Y)
 	case *Call:
 		return group("call "+x.Name, x.Args...)
@@ -257,12 +260,34 @@ func expression(x Expr) string {
 		return group("cast "+strconv.Quote(x.Type.String()), x.X)
 	case *Tuple:
 		return group("tuple", x.Elems...)
+	case *Record:
+		return record(x)
+	case *BlockExpr:
+		return blockExpr(x)
 	case *TypeExpr:
 		return group("type " + strconv.Quote(x.Type.String()))
 	case *Paren:
 		return group("paren", x.X)
 	}
 	return fmt.Sprintf("%T", x)
+}
+
+func record(x *Record) string {
+	fields := make([]string, len(x.Fields))
+	for i, field := range x.Fields {
+		fields[i] = "(" + field.Name + " " + expression(field.Value) + ")"
+	}
+	return "(record " + strings.Join(fields, " ") + ")"
+}
+
+func blockExpr(x *BlockExpr) string {
+	d := &dumper{}
+	d.block(0, &Block{Statements: x.Statements})
+	text := strings.ReplaceAll(strings.TrimSpace(d.String()), "\n", ";")
+	if x.Value != nil {
+		text += " => " + expression(x.Value)
+	}
+	return "(" + text + ")"
 }
 
 func group(head string, args ...Expr) string {

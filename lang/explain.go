@@ -89,9 +89,17 @@ func describe(token *lexer.Token) string {
 	return quote(token.Value)
 }
 
+func endsOperand(token *lexer.Token) bool {
+	switch token.Type {
+	case wordToken, integerToken, stringToken, variableToken, positionalToken, countToken, mapToken, blockCloseToken:
+		return true
+	}
+	return token.Type == operatorToken && !wantsOperand(token)
+}
+
 func wantsOperand(token *lexer.Token) bool {
 	switch token.Type {
-	case assignToken, commaToken, colonToken:
+	case assignToken, commaToken, colonToken, comptimeToken:
 		return true
 	case operatorToken:
 		return token.Value != ")" && token.Value != "]" && token.Value != "++" && token.Value != "--"

@@ -16,7 +16,7 @@ var precedence = map[string]int{
 	"|":  3,
 	"^":  4,
 	"&":  5,
-	"==": 6, "!=": 6,
+	"==": 6, "!=": 6, "=~": 6, "!~": 6,
 	"<": 7, "<=": 7, ">": 7, ">=": 7,
 	"<<": 8, ">>": 8,
 	"+": 9, "-": 9,
@@ -64,14 +64,15 @@ func (p *parser) unary() Expr {
 	p.descend()
 	defer p.ascend()
 	token := p.lex.Peek()
+	if token.Type == comptimeToken {
+		return p.prefixed(p.lex.Next())
+	}
 	if token.Type != operatorToken {
 		return p.postfix(p.primary())
 	}
 	switch token.Value {
 	case "-", "!", "~", "*", "&":
-		p.lex.Next()
-		x := p.unary()
-		return &Unary{Op: Operator(token.Value), X: x, Span: p.tokenSpan(token).To(x.Range())}
+		return p.prefixed(p.lex.Next())
 	case "++", "--":
 		p.lex.Next()
 		return p.incDec(p.unary(), token, true)
@@ -79,6 +80,11 @@ func (p *parser) unary() Expr {
 		p.fail(p.tokenSpan(token), "there is no + sign before a value", "leave it out")
 	}
 	return p.postfix(p.primary())
+}
+
+func (p *parser) prefixed(op *lexer.Token) Expr {
+	x := p.unary()
+	return &Unary{Op: Operator(op.Value), X: x, Span: p.tokenSpan(op).To(x.Range())}
 }
 
 func (p *parser) incDec(x Expr, op *lexer.Token, prefix bool) Expr {
@@ -140,7 +146,7 @@ func (p *parser) tupleIndex(token *lexer.Token) {
 }
 
 func (p *parser) index(x Expr) Expr {
-	open := p.lex.Next()
+	open := p.open()
 	i := p.expression()
 	end := p.close(open, "]")
 	return &Index{X: x, I: i, Span: x.Range().To(end)}
@@ -168,6 +174,12 @@ func (p *parser) primary() Expr {
 		if token.Value == "(" {
 			return p.parenthesis()
 		}
+	case ifToken:
+		return p.blockOrIf()
+	case blockOpenToken:
+		if p.head != p.groups {
+			return p.blockOrIf()
+		}
 	}
 	p.failWith(p.unexpected(token))
 	return nil
@@ -183,7 +195,7 @@ func (p *parser) nameOrCall() Expr {
 	if !p.at("(") {
 		return &Name{Name: name.Value, Span: span}
 	}
-	args, end := p.list(p.lex.Next(), ")", p.typeOrValue)
+	args, end := p.list(p.open(), ")", p.typeOrValue)
 	return &Call{Name: name.Value, NameSpan: span, Args: args, Span: span.To(end)}
 }
 
@@ -193,7 +205,7 @@ func (p *parser) mapAccess() Expr {
 	if !p.at("[") {
 		return m
 	}
-	open := p.lex.Next()
+	open := p.open()
 	keys, end := p.list(open, "]", p.expression)
 	if len(keys) == 0 {
 		p.fail(p.tokenSpan(open).To(end), "a map needs a key between [ and ]", "")
@@ -211,42 +223,100 @@ func (p *parser) positional(token *lexer.Token) Expr {
 	return &Positional{Index: int(index), Span: p.tokenSpan(token)}
 }
 
-// parenthesis is a cast, a tuple or an expression in parentheses.
+// parenthesis is a cast, a record, a tuple or an expression in parentheses.
 func (p *parser) parenthesis() Expr {
-	open := p.lex.Next()
+	open := p.open()
 	if typeName := p.castType(); typeName != nil {
 		x := p.unary()
 		return &Cast{Type: typeName, X: x, Span: p.tokenSpan(open).To(x.Range())}
 	}
-	elems, end := p.list(open, ")", p.expression)
-	span := p.tokenSpan(open).To(end)
-	switch len(elems) {
-	case 0:
-		p.fail(span, "expected a value between ( and )", "")
-	case 1:
+	if p.atRecord() {
+		return p.record(open)
+	}
+	if p.at(")") {
+		p.fail(p.tokenSpan(open).To(p.close(open, ")")), "expected a value between ( and )", "")
+	}
+	return p.parenOrTuple(open)
+}
+
+// parenOrTuple lets a comma stand behind the last element; one element is a tuple only with it.
+func (p *parser) parenOrTuple(open *lexer.Token) Expr {
+	elems := []Expr{p.expression()}
+	comma := false
+	for comma = p.comma(); comma && !p.at(")"); comma = p.comma() {
+		elems = append(elems, p.expression())
+	}
+	span := p.tokenSpan(open).To(p.close(open, ")"))
+	if len(elems) == 1 && !comma {
 		return &Paren{X: elems[0], Span: span}
 	}
 	return &Tuple{Elems: elems, Span: span}
 }
 
+// atRecord looks for `name =`.
+func (p *parser) atRecord() bool {
+	if p.lex.Peek().Type != wordToken {
+		return false
+	}
+	start := p.lex.MakeCheckpoint()
+	p.lex.Next()
+	defer p.lex.LoadCheckpoint(start)
+	return p.lex.Peek().Value == "="
+}
+
+func (p *parser) record(open *lexer.Token) Expr {
+	r := &Record{}
+	names := map[string]bool{}
+	for more := true; more && !p.at(")"); more = p.comma() {
+		field := p.recordField()
+		if names[field.Name] {
+			p.fail(field.NameSpan, "this record has a field "+field.Name+" already", "")
+		}
+		names[field.Name] = true
+		r.Fields = append(r.Fields, field)
+	}
+	r.Span = p.tokenSpan(open).To(p.close(open, ")"))
+	return r
+}
+
+func (p *parser) recordField() RecordField {
+	name := p.lex.Peek()
+	if !p.atRecord() {
+		p.fail(p.gap(name), "expected name = value, as in the fields before", "a record is (name = value, ...), a tuple (value, ...)")
+	}
+	p.lex.Next()
+	p.lex.Next()
+	return RecordField{Name: name.Value, NameSpan: p.tokenSpan(name), Value: p.expression()}
+}
+
+// comma takes a comma when there is one.
+func (p *parser) comma() bool {
+	if p.lex.Peek().Type != commaToken {
+		return false
+	}
+	p.lex.Next()
+	return true
+}
+
 // list is `element, ...` up to the closing bracket, whose span it returns too.
 func (p *parser) list(open *lexer.Token, closer string, element func() Expr) ([]Expr, Span) {
 	var list []Expr
-	if p.at(closer) {
-		return nil, p.tokenSpan(p.lex.Next())
-	}
-	for {
+	for more := !p.at(closer); more; more = p.comma() {
 		list = append(list, element())
-		if p.lex.Peek().Type != commaToken {
-			return list, p.close(open, closer)
-		}
-		p.lex.Next()
 	}
+	return list, p.close(open, closer)
+}
+
+// open takes a ( or [.
+func (p *parser) open() *lexer.Token {
+	p.groups++
+	return p.lex.Next()
 }
 
 // close takes the closing bracket and returns its span.
 func (p *parser) close(open *lexer.Token, closer string) Span {
 	if p.at(closer) {
+		p.groups--
 		return p.tokenSpan(p.lex.Next())
 	}
 	token := p.lex.Peek()
@@ -261,7 +331,7 @@ func (p *parser) close(open *lexer.Token, closer string) Span {
 func (p *parser) startsOperand() bool {
 	token := p.lex.Peek()
 	switch token.Type {
-	case wordToken, integerToken, stringToken, variableToken, positionalToken, countToken, mapToken:
+	case wordToken, integerToken, stringToken, variableToken, positionalToken, countToken, mapToken, comptimeToken:
 		return true
 	case operatorToken:
 		switch token.Value {

@@ -10,6 +10,7 @@ import (
 type (
 	sectionRule struct {
 		Config *configRule `parser:"  @@"`
+		Value  *valueRule  `parser:"| @@"`
 		Clause *clauseRule `parser:"| @@"`
 	}
 

@@ -22,10 +22,10 @@ func (p *parser) loopHead() loopHead {
 func (p *parser) forHead(keyword *lexer.Token) loopHead {
 	var open *lexer.Token
 	if p.at("(") {
-		open = p.lex.Next()
+		open = p.open()
 	}
 	loop := &For{Variable: p.loopVariable(), Span: p.tokenSpan(keyword)}
-	p.loopRange(loop)
+	p.inHead(func() { p.loopRange(loop) })
 	if open != nil {
 		p.close(open, ")")
 	}

@@ -43,6 +43,8 @@ type parser struct {
 	tokens      []lexer.Token // of the section at hand
 	lex         *lexer.PeekingLexer
 	depth       int // of the expression at hand
+	groups      int // open ( and [
+	head        int // the groups that are open around the head of a statement at hand, or -1
 	failure     *syntaxError
 	diagnostics Diagnostics
 }
@@ -70,11 +72,9 @@ func (p *parser) section(script *Script, tokens []lexer.Token, limit int) {
 
 func (p *parser) add(script *Script, limit int) (err error) {
 	defer catch(&err)
-	peeker, err := lexer.Upgrade(&replay{tokens: p.tokens, end: limit})
-	if err != nil {
+	if err := p.start(limit); err != nil {
 		return err
 	}
-	p.lex, p.depth = peeker, 0
 	switch p.tokens[0].Type {
 	case definitionToken:
 		p.definition(script)
@@ -83,7 +83,7 @@ func (p *parser) add(script *Script, limit int) (err error) {
 		p.importLine(script)
 		return nil
 	}
-	rule, err := p.grammar.ParseFromLexer(peeker)
+	rule, err := p.grammar.ParseFromLexer(p.lex)
 	switch {
 	case err != nil:
 		return err
@@ -93,6 +93,13 @@ func (p *parser) add(script *Script, limit int) (err error) {
 		p.addClause(script, rule.Clause)
 	}
 	return nil
+}
+
+// start makes the parser ready for its tokens; behind them is the offset end.
+func (p *parser) start(end int) (err error) {
+	p.lex, err = lexer.Upgrade(&replay{tokens: p.tokens, end: end})
+	p.depth, p.groups, p.head = 0, 0, -1
+	return err
 }
 
 func (p *parser) addClause(script *Script, rule *clauseRule) {
@@ -123,7 +130,7 @@ func catch(err *error) {
 func entry[T any](p *parser, parse func() T) func(*lexer.PeekingLexer) (T, error) {
 	return func(lex *lexer.PeekingLexer) (node T, err error) {
 		defer catch(&err)
-		p.lex, p.depth = lex, 0
+		p.lex = lex
 		if node = parse(); any(node) == nil {
 			return node, participle.NextMatch
 		}

@@ -432,12 +432,11 @@ func (p *parser) defined(s *scanner, d *Directive) {
 
 // whole returns what parse makes of p's tokens, or nothing when it does not take them all.
 func whole[T any](p *parser, d *Directive, parse func(*parser) T) (node T) {
-	lex, err := lexer.Upgrade(&replay{tokens: p.tokens, end: d.Span.End})
-	if err != nil {
-		return node
-	}
-	p.lex, p.depth = lex, 0
 	var nothing T
+	err := p.start(d.Span.End)
+	if err != nil {
+		return nothing
+	}
 	func() {
 		defer catch(&err)
 		node = parse(p)

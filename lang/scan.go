@@ -303,8 +303,8 @@ func (s *scanner) closesPredicate() bool {
 var operators = [256][]string{
 	'<': {"<<=", "<<", "<=", "<"},
 	'>': {">>=", ">>", ">=", ">"},
-	'=': {"==", "="},
-	'!': {"!=", "!"},
+	'=': {"==", "=~", "="},
+	'!': {"!=", "!~", "!"},
 	'+': {"++", "+=", "+"},
 	'-': {"--", "->", "-=", "-"},
 	'*': {"*=", "*"},
@@ -322,12 +322,24 @@ var operators = [256][]string{
 
 func (s *scanner) operator() {
 	for _, op := range operators[s.peek()] {
-		if strings.HasPrefix(s.text[s.pos:], op) {
+		if strings.HasPrefix(s.text[s.pos:], op) && (op[len(op)-1] != '~' || s.matches(op)) {
 			s.takeOperator(op)
 			return
 		}
 	}
 	s.unknown()
+}
+
+// matches tells a ~ that ends =~ or !~ from the sign: `$x=~$y` assigns, and `!~$x` where a value is due has two signs.
+func (s *scanner) matches(op string) bool {
+	switch op {
+	case "=~":
+		next := s.at(2)
+		return next == '"' || isBlank(next)
+	case "!~":
+		return endsOperand(&s.tokens[len(s.tokens)-1])
+	}
+	return true
 }
 
 func (s *scanner) takeOperator(op string) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/participle/v2/lexer"
 )
@@ -88,8 +89,7 @@ func (p *parser) assignment(target Expr, op *lexer.Token) Statement {
 	case *Variable, *Map:
 	default:
 		if !discard {
-			p.fail(target.Range(), fmt.Sprintf("cannot assign to %s", quote(target.Range().Text())),
-				"only $variables and @maps hold values; == compares")
+			p.fail(target.Range(), fmt.Sprintf("cannot assign to %s", quote(target.Range().Text())), p.assignHint(op))
 		}
 	}
 	value := p.assigned()
@@ -104,6 +104,20 @@ func (p *parser) assignment(target Expr, op *lexer.Token) Statement {
 		Value:  value,
 		Span:   target.Range().To(value.Range()),
 	}
+}
+
+func (p *parser) assignHint(op *lexer.Token) string {
+	if p.matchMeant(op) {
+		return matchHint
+	}
+	return "only $variables and @maps hold values; == compares"
+}
+
+const matchHint = "to match a pattern, put a space behind =~"
+
+// matchMeant sees `=~` where the scanner took two tokens.
+func (p *parser) matchMeant(op *lexer.Token) bool {
+	return strings.HasPrefix(p.source.Text[op.Pos.Offset:], "=~")
 }
 
 func isDiscard(target Expr, op *lexer.Token) bool {
@@ -162,7 +176,9 @@ func (p *parser) condition() condition {
 		p.failWith(p.unexpected(first))
 	}
 	keyword := p.previous(first)
-	x := p.expression()
+	var x Expr
+	p.inHead(func() { x = p.expression() })
+	p.noRecord(x)
 	token := p.lex.Peek()
 	if token.Type == blockOpenToken {
 		return x
@@ -172,6 +188,21 @@ func (p *parser) condition() condition {
 	p.closesBlock(token)
 	p.failWith(noBlock(p.gap(token), keyword))
 	return nil
+}
+
+// inHead parses what stands before a block: a `{` outside of any group begins the block and no value.
+func (p *parser) inHead(parse func()) {
+	outer := p.head
+	p.head = p.groups
+	parse()
+	p.head = outer
+}
+
+// noRecord says what is wrong with `if (x = 1)`.
+func (p *parser) noRecord(x Expr) {
+	if record, ok := Unparen(x).(*Record); ok {
+		p.fail(record.Span, "= assigns, and a condition cannot", "to compare, write ==")
+	}
 }
 
 // noBraces sees through `if (x) @y = 1`, which reads like a cast of @y.
@@ -207,6 +238,7 @@ func (p *parser) predicate() predicate {
 	}
 	x := p.expression()
 	token := p.lex.Peek()
+	p.noRecord(x)
 	p.noAssignment(token)
 	if token.Type != predicateCloseToken {
 		p.fail(p.gap(token), "unexpected "+describe(token), "expected an operator, or / at the end of the predicate")
@@ -240,7 +272,10 @@ func (p *parser) noAssignment(token *lexer.Token) {
 		return
 	}
 	hint := ""
-	if token.Value == "=" {
+	switch {
+	case p.matchMeant(token):
+		hint = matchHint
+	case token.Value == "=":
 		hint = "to compare, write =="
 	}
 	p.fail(p.tokenSpan(token), fmt.Sprintf("%s assigns, and a condition cannot", token.Value), hint)

@@ -29,6 +29,7 @@ const (
 	continueToken
 	returnToken
 	letToken
+	comptimeToken
 	configToken
 	definitionToken
 	importToken
@@ -79,6 +80,7 @@ var keywords = map[string]lexer.TokenType{
 	"continue": continueToken,
 	"return":   returnToken,
 	"let":      letToken,
+	"comptime": comptimeToken,
 }
 
 // definition is the scanner behind participle's interface. The parser itself replays one

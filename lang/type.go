@@ -35,19 +35,24 @@ func (p *parser) castType() *TypeName {
 	if typeName != nil && p.at(")") {
 		p.lex.Next()
 		if certain || p.startsCastOperand() {
+			p.groups--
 			return typeName
 		}
 	}
-	p.noValue(word)
+	p.onlyType(word, typeName)
 	p.lex.LoadCheckpoint(start)
 	return nil
 }
 
-// noValue refuses what begins like a type, is none, and can be nothing else. So nothing long is parsed twice.
-func (p *parser) noValue(word string) {
-	if tags[word] || word == "typeof" {
-		p.fail(p.gap(p.lex.Peek()), "expected a type: struct name *", "")
+// onlyType refuses what begins with a word of types alone and goes on wrongly. So nothing long is parsed twice.
+func (p *parser) onlyType(word string, name *TypeName) {
+	if !tags[word] && word != "typeof" {
+		return
 	}
+	if name == nil {
+		p.incompleteType(p.lex.Peek())
+	}
+	p.fail(p.gap(p.lex.Peek()), "expected ) after the type "+name.String(), "")
 }
 
 // typeOrValue takes an argument, which may be a type where no value can be meant.
@@ -68,7 +73,7 @@ func (p *parser) typeArgument() *TypeName {
 	if name != nil && certain && !name.word() && (p.at(")") || p.lex.Peek().Type == commaToken) {
 		return name
 	}
-	p.noValue(word)
+	p.onlyType(word, name)
 	p.lex.LoadCheckpoint(start)
 	return nil
 }
@@ -145,7 +150,7 @@ func (p *parser) typeName() (name *TypeName, certain bool) {
 
 // typeOf takes the `(x)` of a typeof.
 func (p *parser) typeOf(name *TypeName) {
-	open := p.lex.Next()
+	open := p.open()
 	name.Of, name.Name = p.typeOrValue(), ""
 	name.Span = name.Span.To(p.close(open, ")"))
 }
