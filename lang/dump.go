@@ -261,7 +261,7 @@ func expression(x Expr) string {
 	case *Tuple:
 		return group("tuple", x.Elems...)
 	case *Record:
-		return record(x)
+		return recordFields(x)
 	case *BlockExpr:
 		return blockExpr(x)
 	case *TypeExpr:
@@ -272,7 +272,7 @@ func expression(x Expr) string {
 	return fmt.Sprintf("%T", x)
 }
 
-func record(x *Record) string {
+func recordFields(x *Record) string {
 	fields := make([]string, len(x.Fields))
 	for i, field := range x.Fields {
 		fields[i] = "(" + field.Name + " " + expression(field.Value) + ")"

@@ -202,6 +202,9 @@ func code(x Expr) string {
 	case *Cast:
 		return "(" + x.Type.String() + ")" + code(x.X)
 	case *Tuple:
+		if len(x.Elems) == 1 {
+			return "(" + code(x.Elems[0]) + ",)"
+		}
 		return "(" + commaList(x.Elems) + ")"
 	case *Record:
 		return record(x)
