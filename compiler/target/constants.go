@@ -1,228 +1,265 @@
 package target
 
 import (
+	_ "embed"
 	"maps"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// Constants that kernel headers define with #define, so that BTF does not have them: name and value, in C's
-// notation. Listed are those that user programs can rely on (include/uapi) and the few internal ones that
-// scripts use and that have not changed from 5.4 to 7.3. Paths are those of
-// https://elixir.bootlin.com/linux/v6.12/source
+//go:generate go run ../../internal/genconstants -out constants.txt
+
+// interfaceTable holds the constants of the system call interface; internal/genconstants says where they come from
+// and which they are. Title lines separate what all architectures have from what one of them has.
 //
-// Rejected: enums, although some of these are enums in BTF too (SOCK_STREAM): their values are part of the
-// system call interface, and here they cost no BTF.
-const constantTable = `
-# Errors of system calls: include/uapi/asm-generic/errno-base.h, errno.h
-EPERM 1  ENOENT 2  ESRCH 3  EINTR 4  EIO 5  ENXIO 6  E2BIG 7  ENOEXEC 8  EBADF 9  ECHILD 10  EAGAIN 11
-ENOMEM 12  EACCES 13  EFAULT 14  ENOTBLK 15  EBUSY 16  EEXIST 17  EXDEV 18  ENODEV 19  ENOTDIR 20  EISDIR 21
-EINVAL 22  ENFILE 23  EMFILE 24  ENOTTY 25  ETXTBSY 26  EFBIG 27  ENOSPC 28  ESPIPE 29  EROFS 30  EMLINK 31
-EPIPE 32  EDOM 33  ERANGE 34  EDEADLK 35  ENAMETOOLONG 36  ENOLCK 37  ENOSYS 38  ENOTEMPTY 39  ELOOP 40
-EWOULDBLOCK 11  ENOMSG 42  EIDRM 43  ECHRNG 44  EL2NSYNC 45  EL3HLT 46  EL3RST 47  ELNRNG 48  EUNATCH 49
-ENOCSI 50  EL2HLT 51  EBADE 52  EBADR 53  EXFULL 54  ENOANO 55  EBADRQC 56  EBADSLT 57  EDEADLOCK 35
-EBFONT 59  ENOSTR 60  ENODATA 61  ETIME 62  ENOSR 63  ENONET 64  ENOPKG 65  EREMOTE 66  ENOLINK 67  EADV 68
-ESRMNT 69  ECOMM 70  EPROTO 71  EMULTIHOP 72  EDOTDOT 73  EBADMSG 74  EOVERFLOW 75  ENOTUNIQ 76  EBADFD 77
-EREMCHG 78  ELIBACC 79  ELIBBAD 80  ELIBSCN 81  ELIBMAX 82  ELIBEXEC 83  EILSEQ 84  ERESTART 85  ESTRPIPE 86
-EUSERS 87  ENOTSOCK 88  EDESTADDRREQ 89  EMSGSIZE 90  EPROTOTYPE 91  ENOPROTOOPT 92  EPROTONOSUPPORT 93
-ESOCKTNOSUPPORT 94  EOPNOTSUPP 95  EPFNOSUPPORT 96  EAFNOSUPPORT 97  EADDRINUSE 98  EADDRNOTAVAIL 99
-ENETDOWN 100  ENETUNREACH 101  ENETRESET 102  ECONNABORTED 103  ECONNRESET 104  ENOBUFS 105  EISCONN 106
-ENOTCONN 107  ESHUTDOWN 108  ETOOMANYREFS 109  ETIMEDOUT 110  ECONNREFUSED 111  EHOSTDOWN 112
-EHOSTUNREACH 113  EALREADY 114  EINPROGRESS 115  ESTALE 116  EUCLEAN 117  ENOTNAM 118  ENAVAIL 119
-EISNAM 120  EREMOTEIO 121  EDQUOT 122  ENOMEDIUM 123  EMEDIUMTYPE 124  ECANCELED 125  ENOKEY 126
-EKEYEXPIRED 127  EKEYREVOKED 128  EKEYREJECTED 129  EOWNERDEAD 130  ENOTRECOVERABLE 131  ERFKILL 132
-EHWPOISON 133
+//go:embed constants.txt
+var interfaceTable string
 
-# Address families: include/linux/socket.h
-AF_UNSPEC 0  AF_LOCAL 1  AF_UNIX 1  AF_FILE 1  AF_INET 2  AF_AX25 3  AF_IPX 4  AF_APPLETALK 5  AF_NETROM 6
-AF_BRIDGE 7  AF_ATMPVC 8  AF_X25 9  AF_INET6 10  AF_ROSE 11  AF_NETBEUI 13  AF_SECURITY 14  AF_KEY 15
-AF_NETLINK 16  AF_ROUTE 16  AF_PACKET 17  AF_ASH 18  AF_ECONET 19  AF_ATMSVC 20  AF_RDS 21  AF_SNA 22
-AF_IRDA 23  AF_PPPOX 24  AF_WANPIPE 25  AF_LLC 26  AF_IB 27  AF_MPLS 28  AF_CAN 29  AF_TIPC 30
-AF_BLUETOOTH 31  AF_IUCV 32  AF_RXRPC 33  AF_ISDN 34  AF_PHONET 35  AF_IEEE802154 36  AF_CAIF 37  AF_ALG 38
-AF_NFC 39  AF_VSOCK 40  AF_KCM 41  AF_QIPCRTR 42  AF_SMC 43  AF_XDP 44  AF_MCTP 45
-
+// kernelTable holds what the kernel's headers define with #define, so that BTF does not have it, and what
+// interfaceTable lacks: name and value, in C's notation. The internal ones among them are those that scripts use and
+// that have not changed from 5.10 to 7.3. Paths are those of https://elixir.bootlin.com/linux/v6.12/source
+//
+// Rejected: enums, although some of the constants of both tables are enums in BTF too (SOCK_STREAM): their values are
+// part of the system call interface, and here they cost no BTF.
+const kernelTable = `
 # Sockets: include/linux/net.h, include/uapi/asm-generic/socket.h
-SOCK_STREAM 1  SOCK_DGRAM 2  SOCK_RAW 3  SOCK_RDM 4  SOCK_SEQPACKET 5  SOCK_DCCP 6  SOCK_PACKET 10
-SOCK_CLOEXEC 524288  SOCK_NONBLOCK 2048  SO_DEBUG 1  SO_REUSEADDR 2  SO_TYPE 3  SO_ERROR 4  SO_DONTROUTE 5
-SO_BROADCAST 6  SO_SNDBUF 7  SO_RCVBUF 8  SO_SNDBUFFORCE 32  SO_RCVBUFFORCE 33  SO_KEEPALIVE 9
-SO_OOBINLINE 10  SO_NO_CHECK 11  SO_PRIORITY 12  SO_LINGER 13  SO_BSDCOMPAT 14  SO_REUSEPORT 15
-SO_PASSCRED 16  SO_PEERCRED 17  SO_RCVLOWAT 18  SO_SNDLOWAT 19
-SO_BINDTODEVICE 25
-SO_ATTACH_FILTER 26  SO_DETACH_FILTER 27  SO_GET_FILTER 26  SO_PEERNAME 28  SO_ACCEPTCONN 30  SO_PEERSEC 31
-SO_PASSSEC 34  SO_MARK 36  SO_PROTOCOL 38  SO_DOMAIN 39  SO_RXQ_OVFL 40  SO_WIFI_STATUS 41  SO_PEEK_OFF 42
-SO_NOFCS 43  SO_LOCK_FILTER 44  SO_SELECT_ERR_QUEUE 45  SO_BUSY_POLL 46  SO_MAX_PACING_RATE 47
-SO_BPF_EXTENSIONS 48  SO_INCOMING_CPU 49  SO_ATTACH_BPF 50  SO_DETACH_BPF 27  SO_ATTACH_REUSEPORT_CBPF 51
-SO_ATTACH_REUSEPORT_EBPF 52  SO_CNX_ADVICE 53  SO_MEMINFO 55  SO_INCOMING_NAPI_ID 56  SO_COOKIE 57
-SO_PEERGROUPS 59  SO_ZEROCOPY 60  SO_TXTIME 61  SO_BINDTOIFINDEX 62  SO_DETACH_REUSEPORT_BPF 68
-SO_PREFER_BUSY_POLL 69  SO_BUSY_POLL_BUDGET 70  SO_NETNS_COOKIE 71  SO_BUF_LOCK 72  SO_RESERVE_MEM 73
-SO_TXREHASH 74  SO_RCVMARK 75  SOL_SOCKET 1  SOL_IP 0  SOL_TCP 6  SOL_UDP 17  SOL_IPV6 41  SHUT_RD 0  SHUT_WR 1  SHUT_RDWR 2
-MSG_OOB 1  MSG_PEEK 2  MSG_DONTROUTE 4  MSG_TRUNC 0x20  MSG_DONTWAIT 0x40  MSG_WAITALL 0x100
-MSG_NOSIGNAL 0x4000  MSG_MORE 0x8000  MSG_ZEROCOPY 0x4000000  SOMAXCONN 4096
+SOMAXCONN 4096
 
 # Internet protocols: include/uapi/linux/in.h, icmp.h, icmpv6.h, if_ether.h
-IPPROTO_IP 0  IPPROTO_ICMP 1  IPPROTO_IGMP 2  IPPROTO_TCP 6  IPPROTO_UDP 17  IPPROTO_DCCP 33
-IPPROTO_IPV6 41  IPPROTO_GRE 47  IPPROTO_ESP 50  IPPROTO_AH 51  IPPROTO_ICMPV6 58  IPPROTO_SCTP 132
-IPPROTO_UDPLITE 136  IPPROTO_RAW 255  ICMP_ECHOREPLY 0  ICMP_DEST_UNREACH 3  ICMP_SOURCE_QUENCH 4
-ICMP_REDIRECT 5  ICMP_ECHO 8  ICMP_TIME_EXCEEDED 11  ICMP_PARAMETERPROB 12  ICMP_TIMESTAMP 13
-ICMP_TIMESTAMPREPLY 14  ICMP_INFO_REQUEST 15  ICMP_INFO_REPLY 16  ICMP_ADDRESS 17  ICMP_ADDRESSREPLY 18
-ICMP_NET_UNREACH 0  ICMP_HOST_UNREACH 1  ICMP_PROT_UNREACH 2  ICMP_PORT_UNREACH 3  ICMP_FRAG_NEEDED 4
-ICMP_SR_FAILED 5  ICMP_NET_UNKNOWN 6  ICMP_HOST_UNKNOWN 7  ICMP_HOST_ISOLATED 8  ICMP_NET_ANO 9
-ICMP_HOST_ANO 10  ICMP_NET_UNR_TOS 11  ICMP_HOST_UNR_TOS 12  ICMP_PKT_FILTERED 13  ICMP_PREC_VIOLATION 14
-ICMP_PREC_CUTOFF 15  ICMP_REDIR_NET 0  ICMP_REDIR_HOST 1  ICMP_REDIR_NETTOS 2  ICMP_REDIR_HOSTTOS 3
-ICMP_EXC_TTL 0  ICMP_EXC_FRAGTIME 1  ICMP_EXT_ECHO 42  ICMP_EXT_ECHOREPLY 43  ICMP_EXT_CODE_MAL_QUERY 1
-ICMP_EXT_CODE_NO_IF 2  ICMP_EXT_CODE_NO_TABLE_ENT 3  ICMP_EXT_CODE_MULT_IFS 4  ICMP_EXT_ECHOREPLY_ACTIVE 4
-ICMP_EXT_ECHO_CTYPE_NAME 1  ICMP_EXT_ECHO_CTYPE_INDEX 2  ICMP_EXT_ECHO_CTYPE_ADDR 3  ICMP_AFI_IP 1
-ICMP_FILTER 1  ICMPV6_DEST_UNREACH 1  ICMPV6_PKT_TOOBIG 2  ICMPV6_TIME_EXCEED 3  ICMPV6_PARAMPROB 4
-ICMPV6_ECHO_REQUEST 128  ICMPV6_ECHO_REPLY 129  ETH_P_IP 0x800  ETH_P_ARP 0x806  ETH_P_IPV6 0x86dd
-ETH_P_8021Q 0x8100  ETH_P_ALL 3  ETH_P_LOOP 0x60  ETH_P_PPP_SES 0x8864  ETH_P_MPLS_UC 0x8847  ETH_ALEN 6
-IFNAMSIZ 16  INADDR_ANY 0  INADDR_LOOPBACK 0x7f000001  INADDR_BROADCAST 0xffffffff
+ICMP_ECHOREPLY 0  ICMP_DEST_UNREACH 3  ICMP_SOURCE_QUENCH 4  ICMP_REDIRECT 5  ICMP_ECHO 8  ICMP_TIME_EXCEEDED 11
+ICMP_PARAMETERPROB 12  ICMP_TIMESTAMP 13  ICMP_TIMESTAMPREPLY 14  ICMP_INFO_REQUEST 15  ICMP_INFO_REPLY 16
+ICMP_ADDRESS 17  ICMP_ADDRESSREPLY 18  ICMP_NET_UNREACH 0  ICMP_HOST_UNREACH 1  ICMP_PROT_UNREACH 2
+ICMP_PORT_UNREACH 3  ICMP_FRAG_NEEDED 4  ICMP_SR_FAILED 5  ICMP_NET_UNKNOWN 6  ICMP_HOST_UNKNOWN 7
+ICMP_HOST_ISOLATED 8  ICMP_NET_ANO 9  ICMP_HOST_ANO 10  ICMP_NET_UNR_TOS 11  ICMP_HOST_UNR_TOS 12
+ICMP_PKT_FILTERED 13  ICMP_PREC_VIOLATION 14  ICMP_PREC_CUTOFF 15  ICMP_REDIR_NET 0  ICMP_REDIR_HOST 1
+ICMP_REDIR_NETTOS 2  ICMP_REDIR_HOSTTOS 3  ICMP_EXC_TTL 0  ICMP_EXC_FRAGTIME 1  ICMP_EXT_ECHO 42
+ICMP_EXT_ECHOREPLY 43  ICMP_EXT_CODE_MAL_QUERY 1  ICMP_EXT_CODE_NO_IF 2  ICMP_EXT_CODE_NO_TABLE_ENT 3
+ICMP_EXT_CODE_MULT_IFS 4  ICMP_EXT_ECHOREPLY_ACTIVE 4  ICMP_EXT_ECHO_CTYPE_NAME 1  ICMP_EXT_ECHO_CTYPE_INDEX 2
+ICMP_EXT_ECHO_CTYPE_ADDR 3  ICMP_AFI_IP 1  ICMP_FILTER 1  ICMPV6_DEST_UNREACH 1  ICMPV6_PKT_TOOBIG 2
+ICMPV6_TIME_EXCEED 3  ICMPV6_PARAMPROB 4  ICMPV6_ECHO_REQUEST 128  ICMPV6_ECHO_REPLY 129  ETH_ALEN 6  IFNAMSIZ 16
+INADDR_ANY 0  INADDR_LOOPBACK 0x7f000001  INADDR_BROADCAST 0xffffffff  IP_CE 0x8000  IP_OFFSET 0x1fff
 
-# Opening files: include/uapi/asm-generic/fcntl.h (arm64 differs, see below)
-O_ACCMODE 03  O_RDONLY 0  O_WRONLY 01  O_RDWR 02  O_CREAT 0100  O_EXCL 0200  O_NOCTTY 0400  O_TRUNC 01000
-O_APPEND 02000  O_NONBLOCK 04000  O_NDELAY 04000  O_DSYNC 010000  O_DIRECT 040000  O_LARGEFILE 0100000
-O_DIRECTORY 0200000  O_NOFOLLOW 0400000  O_NOATIME 01000000  O_CLOEXEC 02000000  O_SYNC 04010000
-O_PATH 010000000  O_TMPFILE 020200000  FASYNC 020000
+# Opening files: include/uapi/asm-generic/fcntl.h (x86_64; see below)
+O_LARGEFILE 0100000  FASYNC 020000
 
 # File control: include/uapi/linux/fcntl.h
-F_DUPFD 0  F_GETFD 1  F_SETFD 2  F_GETFL 3  F_SETFL 4  F_GETLK 5  F_SETLK 6  F_SETLKW 7  F_SETOWN 8
-F_GETOWN 9  F_SETSIG 10  F_GETSIG 11  F_GETLK64 5  F_SETLK64 6  F_SETLKW64 7  F_RDLCK 0  F_WRLCK 1
-F_UNLCK 2  F_EXLCK 4  F_SHLCK 8  F_SETLEASE 1024  F_GETLEASE 1025  F_DUPFD_CLOEXEC 1030  F_NOTIFY 1026
-F_SETPIPE_SZ 1031  F_GETPIPE_SZ 1032  F_ADD_SEALS 1033  F_GET_SEALS 1034  F_SEAL_SEAL 1  F_SEAL_SHRINK 2
-F_SEAL_GROW 4  F_SEAL_WRITE 8  F_SEAL_FUTURE_WRITE 16  F_GET_RW_HINT 1035  F_SET_RW_HINT 1036
-F_GET_FILE_RW_HINT 1037  F_SET_FILE_RW_HINT 1038  AT_FDCWD -100  AT_SYMLINK_NOFOLLOW 0x100  AT_EACCESS 0x200
-AT_REMOVEDIR 0x200  AT_SYMLINK_FOLLOW 0x400  AT_NO_AUTOMOUNT 0x800  AT_EMPTY_PATH 0x1000
-AT_STATX_SYNC_TYPE 0x6000  AT_STATX_SYNC_AS_STAT 0  AT_STATX_FORCE_SYNC 0x2000  AT_STATX_DONT_SYNC 0x4000
-AT_RECURSIVE 0x8000  LOCK_SH 1  LOCK_EX 2  LOCK_NB 4  LOCK_UN 8  SEEK_SET 0  SEEK_CUR 1  SEEK_END 2
-SEEK_DATA 3  SEEK_HOLE 4  FALLOC_FL_KEEP_SIZE 1  FALLOC_FL_PUNCH_HOLE 2  RENAME_NOREPLACE 1
-RENAME_EXCHANGE 2  RENAME_WHITEOUT 4
+AT_STATX_SYNC_TYPE 0x6000
 
-# Modes of files: include/uapi/linux/stat.h
-S_IFMT 0170000  S_IFSOCK 0140000  S_IFLNK 0120000  S_IFREG 0100000  S_IFBLK 060000  S_IFDIR 040000
-S_IFCHR 020000  S_IFIFO 010000  S_ISUID 04000  S_ISGID 02000  S_ISVTX 01000  S_IRWXU 0700  S_IRUSR 0400
-S_IWUSR 0200  S_IXUSR 0100  S_IRWXG 070  S_IRGRP 040  S_IWGRP 020  S_IXGRP 010  S_IRWXO 07  S_IROTH 04
-S_IWOTH 02  S_IXOTH 01
-
-# Kinds of directory entries: include/linux/fs_types.h
-DT_UNKNOWN 0  DT_FIFO 1  DT_CHR 2  DT_DIR 4  DT_BLK 6  DT_REG 8  DT_LNK 10  DT_SOCK 12  DT_WHT 14
-
-# Signals: include/uapi/asm-generic/signal.h
-SIGHUP 1  SIGINT 2  SIGQUIT 3  SIGILL 4  SIGTRAP 5  SIGABRT 6  SIGIOT 6  SIGBUS 7  SIGFPE 8  SIGKILL 9
-SIGUSR1 10  SIGSEGV 11  SIGUSR2 12  SIGPIPE 13  SIGALRM 14  SIGTERM 15  SIGSTKFLT 16  SIGCHLD 17  SIGCONT 18
-SIGSTOP 19  SIGTSTP 20  SIGTTIN 21  SIGTTOU 22  SIGURG 23  SIGXCPU 24  SIGXFSZ 25  SIGVTALRM 26  SIGPROF 27
-SIGWINCH 28  SIGIO 29  SIGPOLL 29  SIGPWR 30  SIGSYS 31
+# Signals: include/uapi/asm-generic/signal.h, signal-defs.h, siginfo.h
+NSIG 64  _NSIG 64  SIGRTMIN 32  SIGRTMAX 64  SIGUNUSED 31  SIG_BLOCK 0  SIG_UNBLOCK 1  SIG_SETMASK 2  SIG_DFL 0
+SIG_IGN 1  SI_USER 0  SI_KERNEL 0x80  SI_QUEUE -1  SI_TIMER -2  SI_MESGQ -3  SI_ASYNCIO -4  SI_SIGIO -5  SI_TKILL -6
+CLD_EXITED 1  CLD_KILLED 2  CLD_DUMPED 3  CLD_TRAPPED 4  CLD_STOPPED 5  CLD_CONTINUED 6  SEGV_MAPERR 1  SEGV_ACCERR 2
+BUS_ADRALN 1  BUS_ADRERR 2  BUS_OBJERR 3  FPE_INTDIV 1  ILL_ILLOPC 1  TRAP_BRKPT 1  TRAP_TRACE 2
 
 # Memory: include/uapi/asm-generic/mman-common.h, mman.h, linux/mman.h
-PROT_READ 1  PROT_WRITE 2  PROT_EXEC 4  PROT_SEM 8  PROT_NONE 0  PROT_GROWSDOWN 16777216
-PROT_GROWSUP 33554432  MAP_TYPE 0xf  MAP_FIXED 0x10  MAP_ANONYMOUS 0x20  MAP_POPULATE 0x8000
-MAP_NONBLOCK 0x10000  MAP_STACK 0x20000  MAP_HUGETLB 0x40000  MAP_SYNC 0x80000  MAP_FIXED_NOREPLACE 0x100000
-MAP_UNINITIALIZED 0x4000000  MADV_NORMAL 0  MADV_RANDOM 1  MADV_SEQUENTIAL 2  MADV_WILLNEED 3
-MADV_DONTNEED 4  MADV_FREE 8  MADV_REMOVE 9  MADV_DONTFORK 10  MADV_DOFORK 11  MADV_HWPOISON 100
-MADV_SOFT_OFFLINE 101  MADV_MERGEABLE 12  MADV_UNMERGEABLE 13  MADV_HUGEPAGE 14  MADV_NOHUGEPAGE 15
-MADV_DONTDUMP 16  MADV_DODUMP 17  MADV_WIPEONFORK 18  MADV_KEEPONFORK 19  MADV_COLD 20  MADV_PAGEOUT 21
-MADV_POPULATE_READ 22  MADV_POPULATE_WRITE 23  MADV_DONTNEED_LOCKED 24  MADV_COLLAPSE 25  MAP_FILE 0
-MAP_SHARED 1  MAP_PRIVATE 2  MAP_SHARED_VALIDATE 3  MAP_GROWSDOWN 0x100  MAP_DENYWRITE 0x800
-MAP_LOCKED 0x2000  MAP_NORESERVE 0x4000  MREMAP_MAYMOVE 1  MREMAP_FIXED 2
+PROT_SEM 8  MAP_UNINITIALIZED 0x4000000  MADV_SOFT_OFFLINE 101
 
 # Processes: include/uapi/linux/sched.h, wait.h
-CLONE_VM 0x100  CLONE_FS 0x200  CLONE_FILES 0x400  CLONE_SIGHAND 0x800  CLONE_PIDFD 0x1000  CLONE_PTRACE 0x2000
-CLONE_VFORK 0x4000  CLONE_PARENT 0x8000  CLONE_THREAD 0x10000  CLONE_NEWNS 0x20000  CLONE_SYSVSEM 0x40000
-CLONE_SETTLS 0x80000  CLONE_PARENT_SETTID 0x100000  CLONE_CHILD_CLEARTID 0x200000  CLONE_DETACHED 0x400000
-CLONE_UNTRACED 0x800000  CLONE_CHILD_SETTID 0x1000000  CLONE_NEWCGROUP 0x2000000  CLONE_NEWUTS 0x4000000
-CLONE_NEWIPC 0x8000000  CLONE_NEWUSER 0x10000000  CLONE_NEWPID 0x20000000  CLONE_NEWNET 0x40000000
-CLONE_IO 0x80000000  SCHED_NORMAL 0  SCHED_OTHER 0  SCHED_FIFO 1  SCHED_RR 2  SCHED_BATCH 3  SCHED_IDLE 5
-SCHED_DEADLINE 6
-WNOHANG 1  WUNTRACED 2  WEXITED 4  P_ALL 0  P_PID 1  P_PGID 2
+SCHED_OTHER 0
 
 # Waiting: include/uapi/asm-generic/poll.h, linux/eventpoll.h, futex.h, time.h
-POLLIN 1  POLLPRI 2  POLLOUT 4  POLLERR 8  POLLHUP 16  POLLNVAL 32  EPOLL_CTL_ADD 1  EPOLL_CTL_DEL 2
-EPOLL_CTL_MOD 3  FUTEX_WAIT 0  FUTEX_WAKE 1  FUTEX_REQUEUE 3  FUTEX_CMP_REQUEUE 4  FUTEX_WAKE_OP 5
-FUTEX_LOCK_PI 6  FUTEX_UNLOCK_PI 7  FUTEX_WAIT_BITSET 9  FUTEX_WAKE_BITSET 10  FUTEX_PRIVATE_FLAG 128
-FUTEX_CLOCK_REALTIME 256  CLOCK_REALTIME 0  CLOCK_MONOTONIC 1  CLOCK_PROCESS_CPUTIME_ID 2
-CLOCK_THREAD_CPUTIME_ID 3  CLOCK_MONOTONIC_RAW 4  CLOCK_BOOTTIME 7
+FUTEX_WAIT 0  FUTEX_WAKE 1  FUTEX_REQUEUE 3  FUTEX_CMP_REQUEUE 4  FUTEX_WAKE_OP 5  FUTEX_LOCK_PI 6  FUTEX_UNLOCK_PI 7
+FUTEX_WAIT_BITSET 9  FUTEX_WAKE_BITSET 10  FUTEX_PRIVATE_FLAG 128  FUTEX_CLOCK_REALTIME 256  FUTEX_FD 2
+FUTEX_TRYLOCK_PI 8  FUTEX_WAIT_REQUEUE_PI 11  FUTEX_CMP_REQUEUE_PI 12  FUTEX_LOCK_PI2 13  FUTEX_WAIT_PRIVATE 128
+FUTEX_WAKE_PRIVATE 129  FUTEX_CMP_REQUEUE_PRIVATE 132  FUTEX_WAKE_OP_PRIVATE 133  FUTEX_WAIT_BITSET_PRIVATE 137
+FUTEX_WAKE_BITSET_PRIVATE 138  FUTEX_CMD_MASK -385  FUTEX_WAITERS 0x80000000  FUTEX_OWNER_DIED 0x40000000
+FUTEX_TID_MASK 0x3fffffff  POLLRDNORM 0x40  POLLRDBAND 0x80  POLLWRNORM 0x100  POLLWRBAND 0x200  POLLMSG 0x400
+POLLREMOVE 0x1000
 
-# Capabilities: include/uapi/linux/capability.h
-CAP_CHOWN 0  CAP_DAC_OVERRIDE 1  CAP_DAC_READ_SEARCH 2  CAP_FOWNER 3  CAP_FSETID 4  CAP_KILL 5  CAP_SETGID 6
-CAP_SETUID 7  CAP_SETPCAP 8  CAP_LINUX_IMMUTABLE 9  CAP_NET_BIND_SERVICE 10  CAP_NET_BROADCAST 11
-CAP_NET_ADMIN 12  CAP_NET_RAW 13  CAP_IPC_LOCK 14  CAP_IPC_OWNER 15  CAP_SYS_MODULE 16  CAP_SYS_RAWIO 17
-CAP_SYS_CHROOT 18  CAP_SYS_PTRACE 19  CAP_SYS_PACCT 20  CAP_SYS_ADMIN 21  CAP_SYS_BOOT 22  CAP_SYS_NICE 23
-CAP_SYS_RESOURCE 24  CAP_SYS_TIME 25  CAP_SYS_TTY_CONFIG 26  CAP_MKNOD 27  CAP_LEASE 28  CAP_AUDIT_WRITE 29
-CAP_AUDIT_CONTROL 30  CAP_SETFCAP 31  CAP_MAC_OVERRIDE 32  CAP_MAC_ADMIN 33  CAP_SYSLOG 34
-CAP_WAKE_ALARM 35  CAP_BLOCK_SUSPEND 36  CAP_AUDIT_READ 37  CAP_PERFMON 38  CAP_BPF 39
-CAP_CHECKPOINT_RESTORE 40
-
-# Limits: include/uapi/linux/limits.h
+# Limits: include/uapi/linux/limits.h, include/vdso/limits.h, include/linux/limits.h
 PATH_MAX 4096  NAME_MAX 255  PIPE_BUF 4096  ARG_MAX 131072  INT_MAX 2147483647  INT_MIN -2147483648
-UINT_MAX 4294967295  SHRT_MAX 32767  USHRT_MAX 65535  CHAR_BIT 8  LONG_MAX 9223372036854775807  EOF -1
-STDIN_FILENO 0  STDOUT_FILENO 1  STDERR_FILENO 2
+UINT_MAX 4294967295  SHRT_MAX 32767  USHRT_MAX 65535  CHAR_BIT 8  LONG_MAX 9223372036854775807  EOF -1  STDIN_FILENO 0
+STDOUT_FILENO 1  STDERR_FILENO 2  INT8_MAX 127  INT8_MIN -128  INT16_MAX 32767  INT16_MIN -32768  INT32_MAX 2147483647
+INT32_MIN -2147483648  INT64_MAX 9223372036854775807  INT64_MIN -9223372036854775808  UINT8_MAX 255  UINT16_MAX 65535
+UINT32_MAX 4294967295  S8_MAX 127  S16_MAX 32767  S32_MAX 2147483647  S64_MAX 9223372036854775807  U8_MAX 255
+U16_MAX 65535  U32_MAX 4294967295  LONG_MIN -9223372036854775808  CHAR_MAX 127  UCHAR_MAX 255  SCHAR_MAX 127
+SHRT_MIN -32768  LLONG_MAX 9223372036854775807  BITS_PER_LONG 64  BITS_PER_BYTE 8
 
 # Errors that stay inside the kernel: include/linux/errno.h, err.h
-ERESTARTSYS 512  ERESTARTNOINTR 513  ERESTARTNOHAND 514  ENOIOCTLCMD 515  ERESTART_RESTARTBLOCK 516
-EPROBE_DEFER 517  ENOTSUPP 524  EIOCBQUEUED 529  MAX_ERRNO 4095
+ERESTARTSYS 512  ERESTARTNOINTR 513  ERESTARTNOHAND 514  ENOIOCTLCMD 515  ERESTART_RESTARTBLOCK 516  EPROBE_DEFER 517
+ENOTSUPP 524  EIOCBQUEUED 529  MAX_ERRNO 4095  ENOPARAM 519  EOPENSTALE 518  EBADHANDLE 521  ENOTSYNC 522
+EBADCOOKIE 523  ETOOSMALL 525  ESERVERFAULT 526  EBADTYPE 527  EJUKEBOX 528  ERECALLCONFLICT 530
 
 # States and flags of tasks: include/linux/sched.h
 TASK_RUNNING 0  TASK_INTERRUPTIBLE 1  TASK_UNINTERRUPTIBLE 2  __TASK_STOPPED 4  __TASK_TRACED 8  EXIT_DEAD 16
-EXIT_ZOMBIE 32  TASK_PARKED 64  TASK_DEAD 128  TASK_WAKEKILL 256  TASK_WAKING 512  TASK_NOLOAD 1024
-TASK_NEW 2048  TASK_KILLABLE 258  TASK_IDLE 1026  TASK_COMM_LEN 16  PF_EXITING 0x4  PF_FORKNOEXEC 0x40
-PF_SUPERPRIV 0x100  PF_MEMALLOC 0x800  PF_KTHREAD 0x200000
+EXIT_ZOMBIE 32  TASK_PARKED 64  TASK_DEAD 128  TASK_WAKEKILL 256  TASK_WAKING 512  TASK_NOLOAD 1024  TASK_NEW 2048
+TASK_KILLABLE 258  TASK_IDLE 1026  TASK_COMM_LEN 16  PF_EXITING 0x4  PF_FORKNOEXEC 0x40  PF_SUPERPRIV 0x100
+PF_MEMALLOC 0x800  PF_KTHREAD 0x200000  TASK_STOPPED 260  TASK_NORMAL 3  TASK_REPORT 0x7f  EXIT_TRACE 48  PF_VCPU 0x1
+PF_IDLE 0x2  PF_IO_WORKER 0x10  PF_WQ_WORKER 0x20  PF_MCE_PROCESS 0x80  PF_DUMPCORE 0x200  PF_SIGNALED 0x400
+PF_NPROC_EXCEEDED 0x1000  PF_USED_MATH 0x2000  PF_NOFREEZE 0x8000  PF_KSWAPD 0x20000  PF_MEMALLOC_NOFS 0x40000
+PF_MEMALLOC_NOIO 0x80000  PF_LOCAL_THROTTLE 0x100000  PF_RANDOMIZE 0x400000  PF_NO_SETAFFINITY 0x4000000
+PF_MCE_EARLY 0x8000000  PF_SUSPEND_TASK 0x80000000  MAX_PRIO 140  MAX_RT_PRIO 100  DEFAULT_PRIO 120
 
 # Devices, blocks and files: include/linux/kdev_t.h, blk_types.h, fs.h
-MINORBITS 20  MINORMASK 0xfffff  SECTOR_SHIFT 9  SECTOR_SIZE 512  REQ_OP_BITS 8  REQ_OP_MASK 0xff
-FMODE_READ 1  FMODE_WRITE 2  FMODE_EXEC 0x20
+MINORBITS 20  MINORMASK 0xfffff  SECTOR_SHIFT 9  SECTOR_SIZE 512  REQ_OP_BITS 8  REQ_OP_MASK 0xff  FMODE_READ 1
+FMODE_WRITE 2  FMODE_EXEC 0x20  FMODE_LSEEK 0x4  FMODE_PREAD 0x8  FMODE_PWRITE 0x10  FMODE_PATH 0x4000
+FMODE_OPENED 0x80000  FMODE_CREATED 0x100000
 
 # Time: include/vdso/time64.h
 NSEC_PER_SEC 1000000000  NSEC_PER_MSEC 1000000  NSEC_PER_USEC 1000  USEC_PER_SEC 1000000  USEC_PER_MSEC 1000
-MSEC_PER_SEC 1000
+MSEC_PER_SEC 1000  USER_HZ 100
 
 # What C has anyway
 NULL 0
 `
 
-// arm64Constants are those that arm64 defines otherwise: arch/arm64/include/uapi/asm/fcntl.h
-const arm64Constants = `
-O_DIRECTORY 040000  O_NOFOLLOW 0100000  O_DIRECT 0200000  O_LARGEFILE 0400000  O_TMPFILE 020040000
+// armTable holds those that arm64 defines otherwise: arch/arm64/include/uapi/asm/fcntl.h
+const armTable = `
+O_LARGEFILE 0400000
 `
 
-// constants and armConstants are the tables as maps, made when first asked for.
-var (
-	constants    = sync.OnceValue(func() map[string]int64 { return parseConstants(constantTable) })
-	armConstants = sync.OnceValue(func() map[string]int64 { return parseConstants(arm64Constants) })
-)
+// changedConstants are those whose value depends on the version, the newest first: include/linux/sched.h
+var changedConstants = []struct {
+	name  string
+	since Version
+	value int64
+}{
+	{"TASK_TRACED", Version{5, 19, 0}, 8}, {"TASK_TRACED", Version{}, 264},
+	{"TASK_RTLOCK_WAIT", Version{5, 15, 0}, 0x1000},
+	{"TASK_FREEZABLE", Version{6, 1, 0}, 0x2000}, {"TASK_FROZEN", Version{6, 1, 0}, 0x8000},
+	{"TASK_STATE_MAX", Version{6, 1, 0}, 0x10000}, {"TASK_STATE_MAX", Version{5, 15, 0}, 0x2000}, {"TASK_STATE_MAX", Version{}, 0x1000},
+}
 
-func parseConstants(table string) map[string]int64 {
-	values := map[string]int64{}
-	for line := range strings.Lines(table) {
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		words := strings.Fields(line)
-		for i := 0; i+1 < len(words); i += 2 {
-			value, err := strconv.ParseInt(words[i+1], 0, 64)
-			if err != nil {
-				panic("table of constants: " + err.Error())
-			}
-			values[words[i]] = value
+// bitEnums are the families of flags whose bits the kernel keeps as enums: REQ_SYNC is 1 << __REQ_SYNC.
+var bitEnums = []struct{ flag, bit, end string }{
+	{"REQ_", "__REQ_", ""}, {"RQF_", "__RQF_", ""}, {"__GFP_", "___GFP_", "_BIT"},
+}
+
+// Constant returns the value of a named constant: one of the script's enums, of the tables, or of an enum of the
+// kernel. Of the last kind, a new name costs up to 3 ms.
+func (t *Target) Constant(name string) (value int64, typ *types.Type, ok bool) {
+	if own, ok := t.script.constant(name); ok {
+		return own.value, convert(own.of), true
+	}
+	if value, ok := t.tableConstant(name); ok {
+		return value, types.Int64, true
+	}
+	if unsigned[name] {
+		return -1, types.Uint64, true
+	}
+	found := t.kernel().enumerator(name)
+	return found.value, found.typ, found.typ != nil
+}
+
+// Enumerator reports whether an enum of the script has the name; asking is cheap.
+func (t *Target) Enumerator(name string) bool {
+	_, ok := t.script.constant(name)
+	return ok
+}
+
+// unsigned are the names of the largest 64-bit value.
+var unsigned = map[string]bool{"UINT64_MAX": true, "U64_MAX": true, "ULONG_MAX": true, "ULLONG_MAX": true, "SIZE_MAX": true}
+
+// foundEnumerator is a constant of an enum of the kernel; typ is nil when there is none.
+type foundEnumerator struct {
+	value int64
+	typ   *types.Type
+}
+
+// enumerator searches the kernel's enums, once for each name.
+func (t *Target) enumerator(name string) foundEnumerator {
+	t.mu.Lock()
+	found, known := t.enumerators[name]
+	t.mu.Unlock()
+	if known {
+		return found
+	}
+	if raw := t.rawTypes(); raw != nil {
+		if id, value, ok := raw.enumConstant(name); ok {
+			found = foundEnumerator{value, t.enumType(id)}
+		} else if value, ok := raw.flag(name); ok {
+			found = foundEnumerator{value, types.Int64}
 		}
 	}
-	return values
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.enumerators == nil {
+		t.enumerators = map[string]foundEnumerator{}
+	}
+	t.enumerators[name] = found
+	return found
+}
+
+// flag computes a flag from the enum that holds the number of its bit.
+func (r *rawBTF) flag(name string) (int64, bool) {
+	for _, family := range bitEnums {
+		if rest, ok := strings.CutPrefix(name, family.flag); ok {
+			_, bit, found := r.enumConstant(family.bit + rest + family.end)
+			return 1 << (uint64(bit) & 63), found
+		}
+	}
+	return 0, false
+}
+
+// tables returns the constants of all architectures and those of one.
+func (t *Target) tables() (common, own string) {
+	common, rest, _ := strings.Cut(interfaceTable, "\nx86_64\n")
+	x86, arm, _ := strings.Cut(rest, "\narm64\n")
+	if t.Arch == "arm64" {
+		return common, arm + armTable
+	}
+	return common, x86
+}
+
+// lookUp finds the value behind a name. To search 50 KB of text takes microseconds; to make a map of it, half a
+// millisecond of every run that names a constant.
+func lookUp(table, name string) (int64, bool) {
+	for {
+		before, after, found := strings.Cut(table, name+" ")
+		if !found || name == "" {
+			return 0, false
+		}
+		word, _, _ := strings.Cut(after, "\n")
+		word, _, _ = strings.Cut(word, " ")
+		value, err := strconv.ParseInt(word, 0, 64)
+		if err == nil && (before == "" || strings.HasSuffix(before, " ") || strings.HasSuffix(before, "\n")) {
+			return value, true
+		}
+		table = after
+	}
 }
 
 func (t *Target) tableConstant(name string) (int64, bool) {
-	if t.Arch == "arm64" {
-		if value, ok := armConstants()[name]; ok {
+	switch name {
+	case "PAGE_SIZE":
+		return int64(t.PageSize), true
+	case "PAGE_MASK":
+		return -int64(t.PageSize), true
+	case "PAGE_SHIFT":
+		return int64(bits.TrailingZeros(uint(t.PageSize))), true
+	}
+	common, own := t.tables()
+	for _, table := range []string{own, kernelTable, common} {
+		if value, ok := lookUp(table, name); ok {
 			return value, true
 		}
 	}
-	if name == "PAGE_SIZE" {
-		return int64(t.PageSize), true
-	}
-	value, ok := constants()[name]
-	return value, ok
+	return t.changedConstant(name)
 }
 
-// NearestConstant returns at most 3 names of the table like the given one. Those of BTF are not searched:
-// there are 100,000, and most look alike.
+func (t *Target) changedConstant(name string) (int64, bool) {
+	for _, c := range changedConstants {
+		if c.name == name && t.Version.AtLeast(c.since.Major, c.since.Minor) {
+			return c.value, true
+		}
+	}
+	return 0, false
+}
+
+const nameStarts = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+
+// NearestConstant returns at most 3 names of the script and the tables like the given one. Those of BTF are not
+// searched: there are 100,000, and most look alike.
 func (t *Target) NearestConstant(name string) []string {
-	return nearest(slices.Sorted(maps.Keys(constants())), name)
+	names := strings.Fields(interfaceTable + kernelTable)
+	if t.script != nil {
+		names = slices.AppendSeq(names, maps.Keys(t.script.constants))
+	}
+	names = slices.DeleteFunc(names, func(word string) bool { return !strings.ContainsAny(word[:1], nameStarts) })
+	slices.Sort(names)
+	return nearest(slices.Compact(names), name)
 }

@@ -224,25 +224,6 @@ func (r *rawBTF) enumValue(t rawType, name uint32) (int64, bool) {
 	return 0, false
 }
 
-// Constant returns the value of a named constant: one of the script's enums, of the table, or of an enum of the kernel.
-func (t *Target) Constant(name string) (value int64, typ *types.Type, ok bool) {
-	if own, ok := t.script.constant(name); ok {
-		return own.value, convert(own.of), true
-	}
-	if value, ok := t.tableConstant(name); ok {
-		return value, types.Int64, true
-	}
-	raw := t.rawTypes()
-	if raw == nil {
-		return 0, nil, false
-	}
-	id, value, ok := raw.enumConstant(name)
-	if !ok {
-		return 0, nil, false
-	}
-	return value, t.enumType(id), true
-}
-
 func (t *Target) enumType(id btf.TypeID) *types.Type {
 	if spec := t.spec(); spec != nil {
 		if found, err := spec.TypeByID(id); err == nil {

@@ -100,11 +100,12 @@ type Target struct {
 	names     memo[[]string]
 	listed    atomic.Bool // functions holds the list
 
-	mu      sync.Mutex
-	modules map[string]*btf.Spec
-	problem error
-	helpers map[asm.BuiltinFunc]bool
-	fields  map[btf.Type][]types.Field // of completed structs
+	mu          sync.Mutex
+	modules     map[string]*btf.Spec
+	problem     error
+	helpers     map[asm.BuiltinFunc]bool
+	enumerators map[string]foundEnumerator
+	fields      map[btf.Type][]types.Field // of completed structs
 
 	// Of a Target that Define made: the one that knows the kernel, and the types of the script.
 	base   *Target

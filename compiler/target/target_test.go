@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -182,10 +183,14 @@ func TestStruct(t *testing.T) {
 }
 
 func TestConstant(t *testing.T) {
-	target := build(t, "arm64", &btf.Enum{Name: "color", Size: 4, Signed: true, Values: []btf.EnumValue{{Name: "RED", Value: 7}, {Name: "BLACK", Value: 1<<64 - 1}}})
+	target := build(t, "arm64", &btf.Enum{Name: "color", Size: 4, Signed: true, Values: []btf.EnumValue{{Name: "RED", Value: 7}, {Name: "BLACK", Value: 1<<64 - 1}, {Name: "__REQ_SYNC", Value: 11}, {Name: "low", Value: 3}}})
+	target.Version = Version{6, 1, 0}
 	for name, want := range map[string]string{
 		"RED": "7 enum color true", "BLACK": "-1 enum color true", "ENOENT": "2 int64 true", "O_DIRECT": "65536 int64 true",
-		"PAGE_SIZE": "4096 int64 true", "color": "0 <nil> false", "": "0 <nil> false",
+		"PAGE_SIZE": "4096 int64 true", "PAGE_SHIFT": "12 int64 true", "color": "0 <nil> false", "": "0 <nil> false",
+		"EPERM": "1 int64 true", "NULL": "0 int64 true", "ETH_P_IP": "2048 int64 true", "AT_FDCWD": "-100 int64 true",
+		"O_LARGEFILE": "131072 int64 true", "PROT_MTE": "32 int64 true", "MAP_32BIT": "0 <nil> false", "of": "0 <nil> false",
+		"TASK_TRACED": "8 int64 true", "U64_MAX": "-1 uint64 true", "REQ_SYNC": "2048 int64 true", "low": "3 enum color true",
 	} {
 		value, typ, ok := target.Constant(name)
 		if got := fmt.Sprint(value, typ, ok); got != want {
@@ -337,6 +342,42 @@ func TestRenames(t *testing.T) {
 			if from < 0 || to < 0 {
 				t.Errorf("%s: argument %d -> %d", r.Old, from, to)
 			}
+		}
+	}
+}
+
+// TestConstantTable checks what a table of hand-typed and generated lines can be held to: every entry is a name and a
+// value, and no name stands in both tables.
+func TestConstantTable(t *testing.T) {
+	seen := map[string]bool{}
+	for line := range strings.Lines(interfaceTable + kernelTable + "\n") {
+		words := strings.Fields(line)
+		if strings.HasPrefix(line, "#") || len(words) < 2 {
+			continue
+		}
+		for ; len(words) >= 2; words = words[2:] {
+			if _, err := strconv.ParseInt(words[1], 0, 64); err != nil || seen[words[0]] && !strings.Contains(armAndX86, words[0]) {
+				t.Errorf("%s: %v, seen: %v", words[0], err, seen[words[0]])
+			}
+			seen[words[0]] = true
+		}
+		if len(words) > 0 {
+			t.Errorf("%q has a name without a value", line)
+		}
+	}
+	if len(seen) < 2500 {
+		t.Errorf("%d constants", len(seen))
+	}
+}
+
+// armAndX86 are the constants that differ.
+const armAndX86 = "O_DIRECT O_DIRECTORY O_NOFOLLOW O_TMPFILE"
+
+func BenchmarkConstant(b *testing.B) {
+	target := &Target{Arch: "x86_64"}
+	for b.Loop() {
+		if _, _, ok := target.Constant("TASK_COMM_LEN"); !ok {
+			b.Fatal("no TASK_COMM_LEN")
 		}
 	}
 }
