@@ -133,6 +133,9 @@ func canonical(name string) string {
 	words := strings.Fields(name)
 	count := map[string]int{}
 	for _, word := range words {
+		if word == "__signed__" {
+			word = "signed"
+		}
 		switch word {
 		case "unsigned", "signed", "int", "short", "long", "char":
 			count[word]++

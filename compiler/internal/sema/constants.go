@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/target"
@@ -173,7 +172,7 @@ func (c *Constants) named(e *lang.Name) (int64, bool) {
 	if _, defined := c.defined(e); defined {
 		return c.definedInteger(e)
 	}
-	if !constantName(name) {
+	if builtin.FunctionNamed(name) != nil {
 		return 0, false
 	}
 	value, _, ok := c.target.Constant(name)
@@ -184,9 +183,6 @@ func (c *Constants) definedInteger(name *lang.Name) (n int64, ok bool) {
 	c.follow(name, func(value lang.Expr) { n, ok = c.Integer(value) })
 	return n, ok
 }
-
-// constantName keeps the search through the kernel's types for words that can be a constant.
-func constantName(name string) bool { return strings.ToLower(name) != name }
 
 func (c *Constants) unary(e *lang.Unary) (int64, bool) {
 	x, ok := c.Integer(e.X)

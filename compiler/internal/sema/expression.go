@@ -95,16 +95,14 @@ func (c *checker) name(e *lang.Name) *types.Type {
 	if value, ok := c.defined(e); ok {
 		return c.expression(value)
 	}
-	if constantName(e.Name) {
-		if value, t, ok := c.target.Constant(e.Name); ok {
-			return constantType(value, t)
-		}
+	if value, t, ok := c.target.Constant(e.Name); ok {
+		return constantType(value, t)
 	}
 	c.Errorf(e.Span, "%s is not known: no builtin, constant or enum value has this name", e.Name)
 	if builtin.FunctionNamed(e.Name) != nil || builtin.AggregationNamed(e.Name) != nil || c.functions[e.Name] != nil {
 		c.Hint("it is a function: %s()", e.Name)
 	} else {
-		c.nearest(e.Name, slices.Concat(builtin.Names(), c.Constants.names()))
+		c.nearest(e.Name, slices.Concat(builtin.Names(), c.Constants.names(), c.target.NearestConstant(e.Name)))
 	}
 	return nil
 }
