@@ -112,37 +112,3 @@ func words(command string) ([]string, error) {
 	}
 	return list, nil
 }
-
-type fmtCommand struct {
-	Write bool     `short:"w" help:"Write the files back instead of printing them."`
-	Files []string `arg:"" optional:"" help:"Script files; standard input when there are none."`
-}
-
-// Run formats scripts.
-func (f *fmtCommand) Run() error {
-	if len(f.Files) == 0 {
-		f.Files = []string{"-"}
-	}
-	for _, name := range f.Files {
-		if err := f.file(name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *fmtCommand) file(name string) error {
-	source, err := readScript(name)
-	if err != nil {
-		return err
-	}
-	text, diagnostics := lang.Format(source)
-	if diagnostics.HasErrors() {
-		return say(diagnostics)
-	}
-	if f.Write && name != "-" {
-		return os.WriteFile(name, []byte(text), 0o644)
-	}
-	fmt.Print(text)
-	return nil
-}

@@ -8,6 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
@@ -81,20 +82,18 @@ func (c *checkCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	var failure error
-	for _, name := range c.Files {
-		source, err := readScript(name)
-		if err != nil {
-			return err
-		}
-		script, diagnostics := parse(source)
-		if diagnostics.HasErrors() {
-			failure = say(diagnostics)
-			continue
-		}
-		if _, err := compiler.Compile(script, machine, compiler.Options{}); err != nil {
-			failure = say(err)
-		}
+	return each(c.Files, func(name string) error { return check(name, machine) })
+}
+
+func check(name string, machine *target.Target) error {
+	source, err := readScript(name)
+	if err != nil {
+		return err
 	}
-	return failure
+	script, diagnostics := parse(source)
+	if diagnostics.HasErrors() {
+		return say(diagnostics)
+	}
+	_, err = compiler.Compile(script, machine, compiler.Options{})
+	return say(err)
 }

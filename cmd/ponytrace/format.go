@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/ponytrace/ponytrace/lang"
+	"github.com/rogpeppe/go-internal/diff"
+)
+
+type fmtCommand struct {
+	List  bool     `short:"l" help:"List the files that are not in the style."`
+	Write bool     `short:"w" help:"Write the files back instead of printing them."`
+	Diff  bool     `short:"d" help:"Print what would change, and end with 1 if anything would."`
+	Files []string `arg:"" optional:"" help:"Script files; standard input for - or none."`
+}
+
+// Run formats scripts. Like gofmt, it goes on after a script with errors.
+func (f *fmtCommand) Run() error {
+	if len(f.Files) == 0 {
+		f.Files = []string{"-"}
+	}
+	if f.Write && slices.Contains(f.Files, "-") {
+		return errors.New("standard input cannot be written back: -w needs the names of files")
+	}
+	return each(f.Files, f.file)
+}
+
+// each does something to every file and reports each failure; the exit code tells of any.
+func each(files []string, do func(name string) error) (failure error) {
+	for _, name := range files {
+		if err := do(name); err != nil {
+			failure = exitError(codeOf(err))
+		}
+	}
+	return failure
+}
+
+func (f *fmtCommand) file(name string) error {
+	source, err := readScript(name)
+	if err != nil {
+		return err
+	}
+	text, diagnostics := lang.Format(source)
+	if diagnostics.HasErrors() {
+		return say(diagnostics)
+	}
+	if !f.List && !f.Write && !f.Diff {
+		_, err := fmt.Print(text)
+		return err
+	}
+	if text == source.Text {
+		return nil
+	}
+	return f.changed(source, text)
+}
+
+// changed is for a file whose text is not in the style.
+func (f *fmtCommand) changed(source *lang.Source, text string) error {
+	if f.List {
+		fmt.Println(source.Name)
+	}
+	if f.Write {
+		if err := rewrite(source, text); err != nil {
+			return err
+		}
+	}
+	if f.Diff {
+		os.Stdout.Write(diff.Diff(source.Name+".orig", []byte(source.Text), source.Name, []byte(text)))
+		return exitError(1)
+	}
+	return nil
+}
+
+// rewrite writes in place, so that links, owner and mode stay, and puts the old text back where that fails midway.
+func rewrite(source *lang.Source, text string) error {
+	err := os.WriteFile(source.Name, []byte(text), 0o644)
+	if err == nil {
+		return nil
+	}
+	var path *os.PathError
+	if errors.As(err, &path) && path.Op == "write" {
+		os.WriteFile(source.Name, []byte(source.Text), 0o644)
+	}
+	return fmt.Errorf("the script %s cannot be written: %w", source.Name, plain(err))
+}
