@@ -97,6 +97,7 @@ type declaration struct {
 	packed     bool
 	aligned    Expr
 	span       Span
+	whole      Span // of all the names, with the semicolon
 }
 
 // definition adds what a section defines.
@@ -225,6 +226,9 @@ func (p *parser) declarations() []declaration {
 		token := p.lex.Next()
 		switch {
 		case token.Type == semicolonToken:
+			for i := range all {
+				all[i].whole = base.span.To(p.tokenSpan(token))
+			}
 			return all
 		case token.Type == commaToken:
 		case token.Value == "=":

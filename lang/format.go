@@ -151,7 +151,9 @@ func macroItem(macro *Macro) item {
 
 // item writes one on its line or lines, with what stands before it.
 func (f *formatter) item(it item) {
-	if f.torn(it.span, it.bodies...) {
+	behind, directives := f.semicolon(it.span.End)
+	if directives || f.torn(it.span, it.bodies...) {
+		it.span.End = behind
 		f.begin(it.span, it.span.Start, true)
 		f.asWritten(it.span)
 	} else if inline, fits := f.fits(it.span, it.inline); fits {

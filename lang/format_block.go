@@ -80,31 +80,27 @@ func (f *formatter) statements(list []Statement) {
 func (f *formatter) statement(statement Statement) {
 	span := statement.Range()
 	head, bodies := headOf(statement)
-	switch end := f.semicolon(statement); {
-	case f.torn(span, bodies...):
+	behind, directives := span.End, false
+	if !endsWithBlock(statement) {
+		behind, directives = f.semicolon(span.End)
+	}
+	if directives || f.torn(span, bodies...) {
 		f.start(span.Start, span.Start)
-		f.asWritten(span)
-		if !endsWithBlock(statement) {
+		f.asWritten(Span{Source: span.Source, Start: span.Start, End: behind})
+		if behind == span.End && !endsWithBlock(statement) {
 			f.out.WriteByte(';')
 		}
-	case end > span.End:
-		span.End = end
-		f.start(span.Start, span.Start)
-		f.asWritten(span)
-	default:
+	} else {
 		f.start(span.Start, head)
 		f.lines(statement)
 	}
-	f.end(span.End)
+	f.end(behind)
 }
 
-// semicolon finds the one behind a statement when directives stand before it: it cannot be written before them.
-func (f *formatter) semicolon(statement Statement) int {
-	end := statement.Range().End
-	if endsWithBlock(statement) {
-		return end
-	}
-	pos, directives := end, false
+// semicolon returns the offset behind the semicolon that comes next, or end, and whether directives stand before it:
+// then it cannot be written before them.
+func (f *formatter) semicolon(end int) (behind int, directives bool) {
+	pos := end
 	for i := 0; ; i++ {
 		for i < len(f.trivia) && f.trivia[i].span.Start < pos {
 			i++
@@ -116,10 +112,10 @@ func (f *formatter) semicolon(statement Statement) int {
 		directives = directives || f.trivia[i].directive != nil
 		pos = f.trivia[i].span.End
 	}
-	if directives && strings.HasPrefix(f.text[pos:], ";") {
-		return pos + 1
+	if strings.HasPrefix(f.text[pos:], ";") {
+		return pos + 1, directives
 	}
-	return end
+	return end, false
 }
 
 // headOf returns the offset behind what stands before the statement's first braces, or behind the statement,

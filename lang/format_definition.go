@@ -83,7 +83,7 @@ func inlineBody(t *TypeDefinition) string {
 		return bodyHead(t) + "{ " + strings.Join(values, ", ") + " }" + attributesText(t.Packed, t.Aligned)
 	}
 	var b strings.Builder
-	for _, group := range memberGroups(t.Members) {
+	for _, group := range memberGroups(t.Members, sharesBody) {
 		b.WriteString(" " + member(group) + ";")
 	}
 	return bodyHead(t) + "{" + b.String() + " }" + attributesText(t.Packed, t.Aligned)
@@ -96,17 +96,21 @@ func enumerator(value *EnumeratorDefinition) string {
 	return value.Name + " = " + code(value.Value)
 }
 
-// memberGroups puts the members together that share a body; others have their own declaration each.
-func memberGroups(list []*MemberDefinition) (groups [][]*MemberDefinition) {
+// memberGroups puts the members together that cannot be declared one by one.
+func memberGroups(list []*MemberDefinition, together func(a, b *MemberDefinition) bool) (groups [][]*MemberDefinition) {
 	for len(list) > 0 {
 		names := 1
-		for list[0].Definition != nil && names < len(list) && list[names].Definition == list[0].Definition {
+		for names < len(list) && together(list[0], list[names]) {
 			names++
 		}
 		groups = append(groups, list[:names])
 		list = list[names:]
 	}
 	return groups
+}
+
+func sharesBody(a, b *MemberDefinition) bool {
+	return a.Definition != nil && a.Definition == b.Definition
 }
 
 func member(group []*MemberDefinition) string {
@@ -172,16 +176,21 @@ func (f *formatter) typeBody(t *TypeDefinition) {
 			f.out.WriteString(enumerator(value) + ",")
 			f.end(value.Span.End)
 		}
-		for _, group := range memberGroups(t.Members) {
+		for _, group := range memberGroups(t.Members, f.inseparable) {
 			f.member(group)
 		}
 	})
 	f.out.WriteString(attributesText(t.Packed, t.Aligned))
 }
 
+// inseparable members share a body, or a declaration that directives cut through.
+func (f *formatter) inseparable(a, b *MemberDefinition) bool {
+	return sharesBody(a, b) || a.written.whole == b.written.whole && f.torn(a.written.whole)
+}
+
 func (f *formatter) member(group []*MemberDefinition) {
 	first := group[0]
-	span := first.Span.To(group[len(group)-1].Span)
+	span := first.written.whole
 	var bodies []Span
 	head := span.End
 	if first.Definition != nil {
@@ -190,7 +199,13 @@ func (f *formatter) member(group []*MemberDefinition) {
 	if f.torn(span, bodies...) {
 		f.start(span.Start, span.Start)
 		f.asWritten(span)
-	} else if _, fits := f.fits(span, func() string { return member(group) }); fits || first.Definition == nil {
+		f.end(span.End)
+		return
+	}
+	if len(group) == 1 {
+		span = first.Span
+	}
+	if _, fits := f.fits(span, func() string { return member(group) }); fits || first.Definition == nil {
 		f.start(span.Start, span.End)
 		f.out.WriteString(member(group))
 	} else {

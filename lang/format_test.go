@@ -1,0 +1,95 @@
+package lang
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+var fence = regexp.MustCompile("(?ms)^```[a-z ]*\n(.*?)^```$")
+
+// TestFormatTree formats every script of the project: examples, goldens, and what the documents show.
+func TestFormatTree(t *testing.T) {
+	formatted := 0
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != ".." {
+			return filepath.SkipDir
+		}
+		for _, text := range scriptsIn(t, path) {
+			if _, diagnostics := Parse(NewSource(path, text)); !diagnostics.HasErrors() {
+				checkFormat(t, text)
+				formatted++
+			}
+		}
+		return nil
+	})
+	if err != nil || formatted < 250 {
+		t.Errorf("%d scripts were formatted: %v", formatted, err)
+	}
+}
+
+func scriptsIn(t *testing.T, path string) (texts []string) {
+	extension := filepath.Ext(path)
+	if extension != ".pt" && extension != ".txtar" && extension != ".md" {
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch extension {
+	case ".pt":
+		return []string{string(data)}
+	case ".txtar":
+		for _, file := range txtar.Parse(data).Files {
+			texts = append(texts, string(file.Data))
+		}
+	case ".md":
+		for _, found := range fence.FindAllStringSubmatch(string(data), -1) {
+			texts = append(texts, found[1])
+		}
+	}
+	return texts
+}
+
+// TestFormat holds what the goldens of the trees do not: directives in odd places, long lines.
+func TestFormat(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"a directive in a statement", "BEGIN {\n  @x  =\n#ifdef A\n1\n#else\n  2\n#endif\n;\n@y=1 }",
+			"BEGIN {\n\t@x  =\n#ifdef A\n1\n#else\n  2\n#endif\n;\n\t@y = 1;\n}\n"},
+		{"a directive before the semicolon", "BEGIN {\n@x  = 1\n#ifdef A\n+ 2\n#endif\n;@y=1 }",
+			"BEGIN {\n\t@x  = 1\n#ifdef A\n+ 2\n#endif\n;\n\t@y = 1;\n}\n"},
+		{"a directive behind the last statement", "BEGIN {\n#if 1\n@x  = 1\n#endif\n}",
+			"BEGIN {\n#if 1\n\t@x = 1;\n#endif\n}\n"},
+		{"a directive in a header", "kprobe:a ,\n#if 0\nkprobe:b\n#else\nkprobe:c\n#endif\n{ @x  = 1 }",
+			"kprobe:a ,\n#if 0\nkprobe:b\n#else\nkprobe:c\n#endif\n{ @x  = 1 }\n"},
+		{"a directive before an else", "BEGIN { if (1) { @x  = 1 }\n#if 0\n}\n#endif\nelse { @x=2 } }",
+			"BEGIN {\n\tif (1) { @x  = 1 }\n#if 0\n}\n#endif\nelse { @x=2 }\n}\n"},
+		{"directives among clauses", "#include <a.h>\n#ifdef A\n\nBEGIN { a(); b();\n}\n#else\nBEGIN  { }\n#endif\nEND {\na() }",
+			"#include <a.h>\n#ifdef A\n\nBEGIN { a(); b();\n}\n#else\nBEGIN { }\n#endif\n\nEND {\n\ta();\n}\n"},
+		{"a directive at the end", "BEGIN { }\n#define A 1 + \\", "BEGIN { }\n#define A 1 +\n"},
+		{"a long call", "BEGIN { printf(\"" + strings.Repeat("x", 70) + "\", a_long_argument, another_long_argument) }",
+			"BEGIN {\n\tprintf(\"" + strings.Repeat("x", 70) + "\",\n\t\ta_long_argument, another_long_argument);\n}\n"},
+		{"members and attributes", "struct a{int x,y;struct{u8 z:3;}*p,q[2];// c\n}__attribute__((aligned(N),packed))BEGIN { }",
+			"struct a {\n\tint x;\n\tint y;\n\tstruct { u8 z : 3; } *p, q[2]; // c\n} __attribute__((packed, aligned(N)));\n\nBEGIN { }\n"},
+		{"a directive in a member", "struct a { int\n#if 1\nx\n#endif\n, y; };",
+			"struct a {\n\tint\n#if 1\nx\n#endif\n, y;\n};\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, diagnostics := Format(NewSource("script", test.text))
+			if diagnostics != nil || got != test.want {
+				t.Errorf("%v\ngot\n%s\nwant\n%s", diagnostics, got, test.want)
+			}
+			checkFormat(t, test.text)
+		})
+	}
+}
