@@ -9,9 +9,10 @@ import (
 // needed: until then they hold the same. Variables and the values read from them and put into them meet here.
 func (f *function) coalesce() {
 	f.findRanges()
-	c := &coalescer{function: f, writes: make([][]write, len(f.virtuals)), into: make([]register, len(f.virtuals))}
+	c := &coalescer{function: f, writes: make([][]write, len(f.virtuals))}
+	f.into = make([]register, len(f.virtuals))
 	for i, v := range f.virtuals {
-		c.into[i] = v.name
+		f.into[i] = v.name
 	}
 	moves := c.collect()
 	slices.SortStableFunc(moves, func(a, b copied) int { return cmp.Compare(rank(a.cold), rank(b.cold)) })
@@ -36,7 +37,6 @@ type copied struct {
 type coalescer struct {
 	*function
 	writes [][]write
-	into   []register // what a register has become part of; itself at first
 }
 
 func (c *coalescer) collect() (moves []copied) {
@@ -58,9 +58,10 @@ func (c *coalescer) collect() (moves []copied) {
 	return moves
 }
 
-func (c *coalescer) find(r register) register {
-	for c.into[r-firstVirtual] != r {
-		r = c.into[r-firstVirtual]
+// find returns the register that r has become part of.
+func (f *function) find(r register) register {
+	for f.into[r-firstVirtual] != r {
+		r = f.into[r-firstVirtual]
 	}
 	return r
 }

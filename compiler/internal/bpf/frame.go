@@ -28,7 +28,6 @@ type slot struct {
 // frame lays out the slots of one function. Slots that are never alive together share their bytes.
 type frame struct {
 	f       *ir.Func
-	budget  int // bytes that the function may take of the stack
 	base    int // where its slots start in the scratch row
 	slots   map[*ir.Slot]*slot
 	buffers map[*ir.Value]*slot // where ReadKernel and ReadUser copy to
@@ -41,11 +40,14 @@ type frame struct {
 	scratch   int // the end of its slots in the scratch row; 0 when it has none there
 }
 
-func newFrame(f *ir.Func, budget, base int) *frame {
-	fr := &frame{f: f, budget: budget, base: base, slots: map[*ir.Slot]*slot{}, buffers: map[*ir.Value]*slot{}, touches: map[*ir.Value][]*slot{}}
+// scratchSlots are those that the frame had no room for.
+type scratchSlots map[*ir.Slot]bool
+
+func newFrame(f *ir.Func, base int, scratch scratchSlots) *frame {
+	fr := &frame{f: f, base: base, slots: map[*ir.Slot]*slot{}, buffers: map[*ir.Value]*slot{}, touches: map[*ir.Value][]*slot{}}
 	uses := findUsers(f)
 	for _, s := range f.Slots {
-		fr.slots[s] = fr.add(&slot{size: s.Size, scratch: s.Size > largeSlot})
+		fr.slots[s] = fr.add(&slot{size: s.Size, scratch: s.Size > largeSlot || scratch[s]})
 		uses.trace(s, fr)
 		fr.slots[s].scratch = fr.slots[s].scratch && !fr.slots[s].pinned
 	}
@@ -103,19 +105,14 @@ func (fr *frame) eachScratchAddress(dominators *ir.Dominators, visit func(*ir.Va
 	}
 }
 
-// layout gives every slot its offset. Where the frame is too small it moves the largest slot to the
-// scratch map and reports false: the code has to be selected again.
-func (fr *frame) layout(f *function) bool {
+// layout gives every slot its offset.
+func (fr *frame) layout(f *function) {
 	fr.findLifetimes(f)
 	fr.stack = fr.place(false)
 	for _, s := range fr.all {
 		if !s.scratch {
 			s.offset = -s.offset - s.size
 		}
-	}
-	if fr.stack > fr.budget {
-		fr.relieve()
-		return false
 	}
 	if size := fr.place(true); size > 0 {
 		fr.scratch = fr.base + size
@@ -125,7 +122,6 @@ func (fr *frame) layout(f *function) bool {
 			s.offset += fr.base
 		}
 	}
-	return true
 }
 
 // place colours the slots of the frame or of the scratch map, the largest first, each at the lowest
@@ -155,24 +151,4 @@ func lowest(s *slot, placed []*slot) (offset int) {
 		}
 	}
 	return offset
-}
-
-// relieve moves the largest slot of the frame to the scratch map and forgets what register
-// allocation added.
-func (fr *frame) relieve() {
-	var largest *slot
-	for _, s := range fr.slots {
-		if !s.scratch && !s.pinned && (largest == nil || s.size > largest.size || s.size == largest.size && s.index < largest.index) {
-			largest = s
-		}
-	}
-	if largest == nil {
-		fr.f.Fail(fr.f.Span, "the frame needs %d bytes, and no slot can leave it", fr.stack)
-	}
-	largest.scratch = true
-	fr.all = slices.DeleteFunc(fr.all, func(s *slot) bool { return s.spill })
-	for i, s := range fr.all {
-		s.index = i
-	}
-	fr.placeScratch()
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/ponytrace/ponytrace/compiler/internal/emu"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir/irtest"
@@ -85,12 +87,14 @@ func TestTooLong(t *testing.T) {
 	}
 }
 
-// TestFullFrame wants an error where nothing can leave the frame.
+// TestFullFrame wants an error where nothing can leave the frame: pointers.
 func TestFullFrame(t *testing.T) {
 	b := ir.NewBuilder("full", count().Span)
+	key := b.SlotAddress(b.NewSlot("key", 8))
+	b.Store(ir.Frame, key, 0, 8, b.Const(1))
 	var values []*ir.Value
-	for i := range 100 {
-		values = append(values, b.ReadKernel(b.Const(int64(i)), 0, 8, false))
+	for range 70 {
+		values = append(values, b.Call(asm.FnMapLookupElem, ir.Writes, b.MapPointer(irtest.HashMap), key))
 	}
 	sum := values[0]
 	for _, v := range values[1:] {
@@ -98,8 +102,44 @@ func TestFullFrame(t *testing.T) {
 	}
 	b.Return(sum)
 	_, err := Generate(b.Func, Options{CPUs: 1})
-	if err == nil || !strings.Contains(err.Error(), "no slot can leave it") {
+	if err == nil || !strings.Contains(err.Error(), "nothing can leave it") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestManyNumbers keeps more numbers than the frame holds, in variables and out of them.
+func TestManyNumbers(t *testing.T) {
+	b := ir.NewBuilder("many", count().Span)
+	var cells []*ir.Cell
+	var values []*ir.Value
+	for i := range 100 {
+		read := b.Load(ir.ContextSpace, b.Context(), 8*(i%12), 8, false)
+		if i%2 == 0 {
+			cells = append(cells, b.NewCell("x"))
+			b.CellSet(cells[i/2], read)
+		}
+		values = append(values, b.Bound(b.Binary(ir.And, b.Binary(ir.Xor, read, b.Const(int64(i))), b.Const(63)), 63))
+	}
+	key := b.SlotAddress(b.NewSlot("key", 8))
+	b.Store(ir.Frame, key, 0, 8, b.Const(1))
+	b.Call(asm.FnMapLookupElem, ir.Writes, b.MapPointer(irtest.HashMap), key)
+	sum := b.Const(0)
+	for i, v := range values {
+		sum = b.Binary(ir.Add, sum, v)
+		if i%2 == 0 {
+			sum = b.Binary(ir.Xor, sum, b.CellGet(cells[i/2]))
+		}
+	}
+	b.Return(sum)
+	context := randomContext(1)
+	expected := evaluate(b.Func, context)
+	code := generate(t, b.Func)
+	got, _, err := emulate(code, context)
+	if err != nil || !same(got, expected) || code.Stack > stackSize || code.ScratchSize == 0 {
+		t.Errorf("got %v, want %v, %v, stack %d, scratch %d", got, expected, err, code.Stack, code.ScratchSize)
+	}
+	if got := runOnKernel(t, code, context); !same(got, expected) {
+		t.Errorf("the kernel: got %v, want %v", got, expected)
 	}
 }
 

@@ -69,7 +69,7 @@ func runOnKernel(t *testing.T, code *Result, context []byte) outcome {
 
 // TestRandomOnKernel is TestRandom with the real verifier and the real machine.
 func TestRandomOnKernel(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(30) {
 		context := randomContext(seed)
 		want := evaluate(irtest.Random(seed), context)
 		for _, f := range []*ir.Func{irtest.Random(seed), optimised(t, irtest.Random(seed))} {
@@ -83,7 +83,7 @@ func TestRandomOnKernel(t *testing.T) {
 
 // TestCallbacksOnKernel is TestCallbacks with the real verifier and the real machine.
 func TestCallbacksOnKernel(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(30) {
 		context := randomContext(seed)
 		want := evaluate(irtest.RandomCallbacks(seed), context)
 		for _, f := range []*ir.Func{irtest.RandomCallbacks(seed), optimised(t, irtest.RandomCallbacks(seed))} {

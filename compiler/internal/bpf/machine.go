@@ -130,6 +130,7 @@ type virtual struct {
 	weight    float64
 	assigned  register
 	spilled   *slot
+	lost      float64 // its weight when it was spilled
 }
 
 // partner is the other end of a move.
@@ -145,6 +146,9 @@ type function struct {
 	frame    *frame
 	blocks   []*block // in their final order
 	virtuals []*virtual
+	values   map[*ir.Value]register
+	cells    []register
+	into     []register // what a virtual register has become part of, which may be itself
 }
 
 func (f *function) newVirtual() *virtual {

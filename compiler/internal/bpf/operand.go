@@ -18,7 +18,7 @@ func (s *selector) emit(i instruction) {
 // define gives v a register.
 func (s *selector) define(v *ir.Value) register {
 	t := s.newVirtual().name
-	s.registers[v] = t
+	s.values[v] = t
 	return t
 }
 
@@ -81,7 +81,7 @@ func (s *selector) register(v *ir.Value) register {
 	if m, ok := materialOf(v); ok {
 		return s.hold(m)
 	}
-	name, ok := s.registers[v]
+	name, ok := s.values[v]
 	if !ok {
 		s.ir.Fail(v.Span, "%s has no register", v)
 	}

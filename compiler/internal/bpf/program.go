@@ -28,20 +28,32 @@ type need struct{ stack, scratch int }
 
 // compile generates the code of f, up to what only the whole program tells. Those that f calls are compiled.
 func (p *program) compile(f *ir.Func) {
-	demands := findDemands(f)
 	below := p.below(f)
-	frame := newFrame(f, budget(below.stack, p.calls.Above[f]), below.scratch)
-	for {
-		function := p.selectInstructions(f, demands, frame)
-		function.coalesce()
-		function.allocate()
-		if frame.layout(function) {
-			p.functions[f] = function
-			break
-		}
+	scratch := scratchSlots{}
+	var frame *frame
+	for frame == nil {
+		frame = p.attempt(f, below, scratch)
 	}
 	own := (max(frame.stack, 1) + stackUnit - 1) / stackUnit * stackUnit
 	p.needs[f] = need{below.stack + own, max(below.scratch, frame.scratch)}
+}
+
+// attempt returns nil where the frame is too small. What shall go to the scratch map is then noted.
+func (p *program) attempt(f *ir.Func, below need, scratch scratchSlots) *frame {
+	frame := newFrame(f, below.scratch, scratch)
+	function := p.selectInstructions(f, findDemands(f), frame)
+	function.coalesce()
+	function.allocate()
+	frame.layout(function)
+	above := p.calls.Above[f]
+	if excess := frame.stack - share(below.stack, above); excess > 0 && function.relieve(excess, scratch) {
+		return nil
+	}
+	if most := stackSize - below.stack - above*stackUnit; frame.stack > most {
+		f.Fail(f.Span, "the frame needs %d bytes of %d, and nothing can leave it", frame.stack, most)
+	}
+	p.functions[f] = function
+	return frame
 }
 
 // below returns what the functions need that f calls.
@@ -53,8 +65,9 @@ func (p *program) below(f *ir.Func) (below need) {
 	return below
 }
 
-// budget shares what those below leave of the stack between a function and those above it.
-func budget(below, above int) int { return (stackSize - below) / (above + 1) / stackUnit * stackUnit }
+// share divides what those below leave of the stack between a function and those above it. A function whose numbers and
+// buffers have all left for the scratch map may take more.
+func share(below, above int) int { return (stackSize - below) / (above + 1) / stackUnit * stackUnit }
 
 func (p *program) link(f *ir.Func) *Result {
 	if size := p.needs[f].scratch; size > 0 {

@@ -115,7 +115,7 @@ func TestRandom(t *testing.T) { compareRandom(t, irtest.Random) }
 func TestCallbacks(t *testing.T) { compareRandom(t, irtest.RandomCallbacks) }
 
 func compareRandom(t *testing.T, random func(seed uint64) *ir.Func) {
-	for seed := range uint64(500) {
+	for seed := range uint64(300) {
 		plain := random(seed)
 		if err := ir.Check(plain); err != nil {
 			t.Fatalf("seed %d: %v\n%v", seed, err, plain)

@@ -11,16 +11,13 @@ import (
 // selector walks the values of a function and appends instructions to a current block.
 type selector struct {
 	*function
-	demands *demands
-	entries map[*ir.Block]*block
-	block   *block
-	value   *ir.Value // being selected
-	index   int       // its index in its block
-	// registers of the values, cells and the arguments of the function.
-	registers  map[*ir.Value]register
-	cells      []register
-	parameters [ir.MaxCallArgs]register
-	saves      int // instructions at the start that save arguments
+	demands    *demands
+	entries    map[*ir.Block]*block
+	block      *block
+	value      *ir.Value                // being selected
+	index      int                      // its index in its block
+	parameters [ir.MaxCallArgs]register // the arguments of the function
+	saves      int                      // instructions at the start that save arguments
 	scratch    register
 	local      []held
 }
@@ -33,10 +30,9 @@ type held struct {
 
 func (p *program) selectInstructions(f *ir.Func, d *demands, frame *frame) *function {
 	s := &selector{
-		function:  &function{program: p, ir: f, frame: frame},
-		demands:   d,
-		entries:   map[*ir.Block]*block{},
-		registers: map[*ir.Value]register{},
+		function: &function{program: p, ir: f, frame: frame, values: map[*ir.Value]register{}},
+		demands:  d,
+		entries:  map[*ir.Block]*block{},
 	}
 	for range f.Cells {
 		s.cells = append(s.cells, s.newVirtual().name)
@@ -130,9 +126,9 @@ func (s *selector) selectBlock(b *ir.Block) {
 func (s *selector) selectValue(v *ir.Value) {
 	switch v.Op {
 	case ir.Context:
-		s.registers[v] = s.parameters[0]
+		s.values[v] = s.parameters[0]
 	case ir.Parameter:
-		s.registers[v] = s.parameters[v.Int]
+		s.values[v] = s.parameters[v.Int]
 	case ir.SDiv, ir.SMod:
 		s.signedDivision(v)
 	case ir.Neg:

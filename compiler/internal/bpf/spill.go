@@ -6,7 +6,7 @@ import "github.com/cilium/ebpf/asm"
 // store after each write. The short registers in between are never spilled again.
 func (f *function) spill(victims []*virtual) {
 	for _, v := range victims {
-		v.spilled = f.frame.spillSlot()
+		v.spilled, v.lost = f.frame.spillSlot(), v.weight
 	}
 	for _, b := range f.blocks {
 		r := rewriter{function: f}

@@ -57,11 +57,7 @@ func (b *Builder) Ended() bool {
 }
 
 // NewSlot reserves size bytes of frame memory.
-func (b *Builder) NewSlot(name string, size int) *Slot {
-	slot := &Slot{ID: len(b.Func.Slots), Size: (size + 7) / 8 * 8, Name: name}
-	b.Func.Slots = append(b.Func.Slots, slot)
-	return slot
-}
+func (b *Builder) NewSlot(name string, size int) *Slot { return b.Func.NewSlot(name, size) }
 
 // NewCell declares a mutable variable.
 func (b *Builder) NewCell(name string) *Cell {

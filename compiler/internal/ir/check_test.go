@@ -102,4 +102,8 @@ func TestDominators(t *testing.T) {
 	if d.Common(left, after) != head || !d.Dominates(right, after) || d.Dominates(latch, head) {
 		t.Error("common or dominates")
 	}
+	loops := b.Func.Loops()
+	if len(loops) != 4 || loops[b.Func.Blocks[0]] || loops[after] {
+		t.Errorf("loops %v", loops)
+	}
 }

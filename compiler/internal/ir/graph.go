@@ -180,3 +180,10 @@ func (f *Func) NewValue(v Value) *Value {
 	value.ID = f.values
 	return value
 }
+
+// NewSlot reserves size bytes of frame memory.
+func (f *Func) NewSlot(name string, size int) *Slot {
+	slot := &Slot{ID: len(f.Slots), Size: (size + 7) / 8 * 8, Name: name}
+	f.Slots = append(f.Slots, slot)
+	return slot
+}

@@ -63,11 +63,14 @@ func golden(t *testing.T, path string, pass func(*ir.Func)) {
 // TestParse wants the printed form to be read back.
 func TestParse(t *testing.T) {
 	for seed := range uint64(50) {
-		text := irtest.Random(seed).String()
+		text := irtest.RandomCallbacks(seed).String()
 		f, err := irtest.Parse(text)
 		if err != nil {
 			t.Fatalf("seed %d: %v\n%s", seed, err, text)
 		}
 		must(ir.Check(f))
+		if len(f.Callbacks) != strings.Count(text, "func random_") {
+			t.Errorf("seed %d: %d callbacks of\n%s", seed, len(f.Callbacks), text)
+		}
 	}
 }

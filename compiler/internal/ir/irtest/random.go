@@ -127,7 +127,7 @@ func (r *random) statement(depth int) {
 	case depth > 0 && n < 19:
 		r.conditional(depth - 1)
 	case depth > 0 && n < 20:
-		r.loop(depth - 1)
+		r.loop(min(depth-1, 1))
 	case r.frames < 2 && !r.isolated:
 		r.function()
 	}
@@ -218,19 +218,48 @@ func (r *random) conditional(depth int) {
 	r.Enter(after)
 }
 
-// loop runs its body up to three times.
+// loop runs its body up to three times, and ends early or begins its next round early where numbers meet by chance. It asks
+// before the round or behind it.
 func (r *random) loop(depth int) {
 	counter := r.NewCell("i")
-	head, body, after := r.NewBlock(), r.NewBlock(), r.NewBlock()
+	head, body, latch, after := r.NewBlock(), r.NewBlock(), r.NewBlock(), r.NewBlock()
+	limit := r.Const(int64(1 + r.IntN(3)))
 	r.CellSet(counter, r.Const(0))
 	r.Jump(head)
 	r.Enter(head)
-	r.If(ir.Less, r.CellGet(counter), r.Const(int64(1+r.IntN(3))), body, after)
-	r.Enter(body)
 	outer := r.known
+	r.known = append(outer[:len(outer):len(outer)], r.CellGet(counter))
+	r.statements(r.IntN(3), depth)
+	atEnd := r.IntN(3) == 0
+	if atEnd {
+		r.Jump(body)
+	} else {
+		r.If(ir.Less, r.CellGet(counter), limit, body, after)
+	}
+	r.Enter(body)
 	r.statements(r.IntN(4), depth)
-	r.known = outer[:len(outer):len(outer)]
-	r.CellSet(counter, r.Binary(ir.Add, r.CellGet(counter), r.Const(1)))
-	r.Jump(head)
+	r.leave(after)
+	r.leave(latch)
+	r.known = outer
+	r.Jump(latch)
+	r.Enter(latch)
+	next := r.Binary(ir.Add, r.CellGet(counter), r.Const(1))
+	r.CellSet(counter, next)
+	if atEnd {
+		r.If(ir.Less, next, limit, head, after)
+	} else {
+		r.Jump(head)
+	}
 	r.Enter(after)
+}
+
+// leave may jump out of the body of a loop.
+func (r *random) leave(to *ir.Block) {
+	if r.IntN(4) > 0 {
+		return
+	}
+	stay := r.NewBlock()
+	r.If(ir.Equal+ir.Op(r.IntN(6)), r.pick(), r.pick(), to, stay)
+	r.Enter(stay)
+	r.statements(r.IntN(3), 0)
 }
