@@ -97,7 +97,9 @@ func compileClause(unit *lower.Unit, instance *sema.Instance, number int, out *o
 	}
 	stage("opt", f.String())
 	scratch := fmt.Sprintf("%s%d", object.ScratchMap, number)
-	code, err := bpf.Generate(f.Func, bpf.Options{CPUs: lower.CPURows(unit.Target), ScratchMap: scratch})
+	code, err := bpf.Generate(f.Func, bpf.Options{
+		CPUs: lower.CPURows(unit.Target), ScratchMap: scratch, FetchAtomics: unit.Target.Features.FetchAtomics,
+	})
 	if err != nil {
 		return nil, err
 	}

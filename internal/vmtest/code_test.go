@@ -8,5 +8,5 @@ import (
 
 // TestGeneratedCode lets every verifier judge, and every kernel run, the code of random functions.
 func TestGeneratedCode(t *testing.T) {
-	guesttest.Suite{Package: "compiler/internal/bpf"}.Run(t)
+	guesttest.Suite{Package: "compiler/internal/bpf", Tests: "Golden|Kernel"}.Run(t)
 }

@@ -11,7 +11,7 @@
 // Before the code runs, the kernel's verifier walks it. What it wants shapes this package: no
 // block that cannot be reached, no register or stack byte read before it is written, every access
 // of memory provably within its object. Only instructions of Linux 5.10 are used: no signed
-// division, no sign-extending moves or loads, no fetching atomics, no 32-bit jump offsets.
+// division, no sign-extending moves or loads, no 32-bit jump offsets; fetching atomics where the options say.
 //
 // # The passes
 //
@@ -50,6 +50,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang"
 )
 
 // Options says what the code may rely on.
@@ -58,6 +59,8 @@ type Options struct {
 	CPUs int
 	// ScratchMap names the array map that takes what the frame cannot hold.
 	ScratchMap string
+	// FetchAtomics: atomic instructions that bring what was there before, since Linux 5.12.
+	FetchAtomics bool
 }
 
 // Result is the code of a program and its callbacks.
@@ -69,12 +72,38 @@ type Result struct {
 	Static       int // size in units of 8 bytes, as the kernel counts
 }
 
-// Generate compiles the program f, which Check accepts. An error is a mistake of the compiler: an *ir.Error.
+// Generate compiles the program f, which Check accepts, and may change it. An error is lang.Diagnostics where a limit of
+// the kernel does not allow for the program, else a mistake of the compiler: an *ir.Error.
 func Generate(f *ir.Func, options Options) (result *Result, err error) {
 	defer ir.Catch(&err)
-	p := &program{options: options, calls: f.Calls(), functions: map[*ir.Func]*function{}, needs: map[*ir.Func]need{}}
+	for _, tight := range []bool{false, true} {
+		result, err = generateWithin(f, options, tight)
+		if err == nil || len(f.Callbacks) == 0 {
+			break
+		}
+	}
+	return result, err
+}
+
+// generateWithin makes all callees give up what they can of the stack where tight.
+func generateWithin(f *ir.Func, options Options, tight bool) (result *Result, err error) {
+	defer catchExcess(&err)
+	p := &program{options: options, tight: tight, calls: f.Calls(), functions: map[*ir.Func]*function{}, needs: map[*ir.Func]need{}}
 	for _, g := range p.calls.Order {
 		p.compile(g)
 	}
 	return p.link(f), nil
+}
+
+// excess is thrown where a limit of the kernel does not allow for the program.
+type excess lang.Diagnostic
+
+func catchExcess(err *error) {
+	switch thrown := recover().(type) {
+	case nil:
+	case excess:
+		*err = lang.Diagnostics{lang.Diagnostic(thrown)}
+	default:
+		panic(thrown)
+	}
 }

@@ -43,16 +43,16 @@ func (c *coalescer) collect() (moves []copied) {
 	for _, b := range c.blocks {
 		for i := range b.instructions {
 			instruction := &b.instructions[i]
-			if !instruction.writesDst() || !instruction.dst.virtual() {
-				continue
-			}
 			w := write{position: b.position(i) + 1, from: -1}
-			if instruction.isMove() && instruction.src.virtual() {
+			if instruction.isMove() && instruction.dst.virtual() && instruction.src.virtual() {
 				w.from = instruction.src
 				moves = append(moves, copied{instruction.dst, instruction.src, b.cold})
 			}
-			n := instruction.dst - firstVirtual
-			c.writes[n] = append(c.writes[n], w)
+			instruction.writes(func(r register) {
+				if r.virtual() {
+					c.writes[r-firstVirtual] = append(c.writes[r-firstVirtual], w)
+				}
+			})
 		}
 	}
 	return moves

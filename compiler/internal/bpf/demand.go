@@ -116,7 +116,7 @@ func (d *demands) operands(v *ir.Value) []*ir.Value {
 			return []*ir.Value{base, from}
 		}
 		return []*ir.Value{base, v.Args[1]}
-	case ir.Load, ir.AtomicAdd, ir.ReadKernel, ir.ReadUser:
+	case ir.Load, ir.AtomicAdd, ir.FetchAdd, ir.Exchange, ir.CompareExchange, ir.ReadKernel, ir.ReadUser:
 		base, _ := address(v)
 		return append([]*ir.Value{base}, v.Args[1:]...)
 	}

@@ -102,7 +102,7 @@ func TestFullFrame(t *testing.T) {
 	}
 	b.Return(sum)
 	_, err := Generate(b.Func, Options{CPUs: 1})
-	if err == nil || !strings.Contains(err.Error(), "nothing can leave it") {
+	if err == nil || !strings.Contains(err.Error(), "bytes of stack at once") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,6 +1,10 @@
 package bpf
 
-import "github.com/ponytrace/ponytrace/compiler/internal/ir"
+import (
+	"slices"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+)
 
 // users tells where values and cells are used.
 type users struct {
@@ -50,8 +54,8 @@ func (u *users) trace(s *ir.Slot, fr *frame) {
 func (u *users) derived(address, user *ir.Value, s *slot) []*ir.Value {
 	s.pinned = s.pinned || user.CallsBack() || user.Op == ir.Invoke && s.size <= largeSlot
 	switch user.Op {
-	case ir.Store, ir.AtomicAdd:
-		s.escapes = s.escapes || user.Args[1] == address
+	case ir.Store, ir.AtomicAdd, ir.FetchAdd, ir.Exchange, ir.CompareExchange:
+		s.escapes = s.escapes || slices.Contains(user.Args[1:], address)
 	case ir.Return:
 		s.escapes = true
 	case ir.CellSet:

@@ -72,7 +72,7 @@ func (i *instruction) readsSrc() bool {
 	case asm.LdXClass, asm.StXClass:
 		return true
 	case asm.ALUClass, asm.ALU64Class:
-		return i.op.Source() == asm.RegSource
+		return i.op.Source() == asm.RegSource && i.op.ALUOp() != asm.Swap
 	}
 	return i.isBranch() && i.op.Source() == asm.RegSource
 }
@@ -88,7 +88,7 @@ func (i *instruction) reads(visit func(register)) {
 	for n := range i.args {
 		visit(argument + register(n))
 	}
-	if i.op.JumpOp() == asm.Exit {
+	if i.op.JumpOp() == asm.Exit || i.compares() {
 		visit(result)
 	}
 }
@@ -97,6 +97,12 @@ func (i *instruction) reads(visit func(register)) {
 func (i *instruction) writes(visit func(register)) {
 	if i.writesDst() {
 		visit(i.dst)
+	}
+	if i.writesSrc() {
+		visit(i.src)
+	}
+	if i.compares() {
+		visit(result)
 	}
 	if i.isCall() {
 		for r := result; r < saved; r++ {

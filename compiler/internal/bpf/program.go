@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"fmt"
 	"math/bits"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
@@ -17,6 +18,7 @@ const (
 // program is what the functions of a program share.
 type program struct {
 	options   Options
+	tight     bool
 	calls     *ir.Calls
 	functions map[*ir.Func]*function // those compiled so far
 	needs     map[*ir.Func]need
@@ -46,11 +48,19 @@ func (p *program) attempt(f *ir.Func, below need, scratch scratchSlots) *frame {
 	function.allocate()
 	frame.layout(function)
 	above := p.calls.Above[f]
-	if excess := frame.stack - share(below.stack, above); excess > 0 && function.relieve(excess, scratch) {
+	allowed := share(below.stack, above)
+	if p.tight && above > 0 {
+		allowed = 0
+	}
+	if excess := frame.stack - allowed; excess > 0 && function.relieve(excess, scratch) {
 		return nil
 	}
 	if most := stackSize - below.stack - above*stackUnit; frame.stack > most {
-		f.Fail(f.Span, "the frame needs %d bytes of %d, and nothing can leave it", frame.stack, most)
+		panic(excess{
+			Span:    f.Span,
+			Message: fmt.Sprintf("this needs %d bytes of stack at once, and the kernel has %d left for it", frame.stack, most),
+			Hint:    "spread the work over several clauses, or nest fewer loops and functions",
+		})
 	}
 	p.functions[f] = function
 	return frame

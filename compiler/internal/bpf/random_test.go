@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -88,7 +89,9 @@ func same(a, b outcome) bool {
 
 func generate(t *testing.T, f *ir.Func) *Result {
 	t.Helper()
-	code, err := Generate(f, Options{CPUs: testCPUs, ScratchMap: "scratch"})
+	release := kernelRelease(t)
+	fetch := slices.Compare(release[:], []int{5, 12}) >= 0
+	code, err := Generate(f, Options{CPUs: testCPUs, ScratchMap: "scratch", FetchAtomics: fetch})
 	if err != nil {
 		t.Fatalf("%v\n%v", err, f)
 	}

@@ -158,6 +158,8 @@ func (s *selector) selectValue(v *ir.Value) {
 	case ir.AtomicAdd:
 		base, offset, slot := s.base(v)
 		s.emit(instruction{op: asm.StoreXAddOp(asm.DWord), dst: base, src: s.register(v.Args[1]), offset: offset, slot: slot})
+	case ir.FetchAdd, ir.Exchange, ir.CompareExchange:
+		s.fetch(v)
 	case ir.ReadKernel, ir.ReadUser:
 		s.read(v)
 	case ir.CellGet:

@@ -33,9 +33,13 @@ func (r *rewriter) rewrite(i instruction) {
 	if r.rewriteMove(i) {
 		return
 	}
-	if src := r.victim(i.src); src != nil && i.readsSrc() {
+	src := r.victim(i.src)
+	if src != nil && i.readsSrc() {
 		i.src = r.temporary()
 		r.load(i, i.src, src)
+	}
+	if src != nil && i.writesSrc() {
+		defer r.store(i, src, i.src)
 	}
 	dst := r.victim(i.dst)
 	if dst == nil || !i.readsDst() && !i.writesDst() {

@@ -11,7 +11,7 @@
 //
 // What the verifier would refuse is an error as far as it shows in a run: registers read before they are written
 // or after a call took them, stack bytes read before they are written, accesses out of bounds, a record neither
-// submitted nor discarded, instructions that Linux 5.10 does not know. It is no verifier: it sees one path.
+// submitted nor discarded, instructions that Linux 5.12 does not know. It is no verifier: it sees one path.
 //
 // An executed instruction is one step of the kernel's interpreter: a wide load counts once.
 //
@@ -190,19 +190,43 @@ func (m *machine) step(i *asm.Instruction) int {
 
 func (m *machine) require(known bool) {
 	if !known {
-		m.fail("not an instruction of Linux 5.10")
+		m.fail("not an instruction of Linux 5.12")
 	}
 }
 
 func (m *machine) storeRegister(i *asm.Instruction) {
 	address, size, n := m.get(i.Dst)+uint64(int64(i.Offset)), i.OpCode.Size().Sizeof(), m.get(i.Src)
 	if i.OpCode.Mode() == asm.AtomicMode {
-		m.require(i.OpCode.AtomicOp() == asm.AddAtomic && i.Constant == 0 && size >= 4)
-		n += m.load(address, size)
-	} else {
-		m.require(i.OpCode.Mode() == asm.MemMode)
+		m.atomic(i, address, size, n)
+		return
+	}
+	m.require(i.OpCode.Mode() == asm.MemMode)
+	m.store(address, size, n)
+}
+
+// atomic executes those instructions that the compiler makes. All but the addition need Linux 5.12; their
+// operation must stand in the constant, too.
+func (m *machine) atomic(i *asm.Instruction, address uint64, size int, n uint64) {
+	op, before := i.OpCode.AtomicOp(), m.load(address, size)
+	m.require(size == 8 && i.Constant == int64(op>>8))
+	switch op {
+	case asm.AddAtomic, asm.FetchAdd:
+		n += before
+	case asm.CmpXchg:
+		if before != m.get(asm.R0) {
+			n = before
+		}
+	case asm.Xchg:
+	default:
+		m.require(false)
 	}
 	m.store(address, size, n)
+	switch op {
+	case asm.FetchAdd, asm.Xchg:
+		m.set(i.Src, before)
+	case asm.CmpXchg:
+		m.set(asm.R0, before)
+	}
 }
 
 // wide returns what a load of two instructions' width makes.

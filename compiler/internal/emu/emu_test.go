@@ -29,7 +29,7 @@ func TestRefuses(t *testing.T) {
 		"above the stack": {[]asm.Instruction{asm.StoreImm(asm.R10, 0, 1, asm.Word)}, "in no object"},
 		"endless":         {[]asm.Instruction{asm.Ja.Label("x").WithSymbol("x")}, "more than"},
 		"no exit":         {[]asm.Instruction{asm.Mov.Imm(asm.R0, 1)}, "runs off"},
-		"signed division": {[]asm.Instruction{asm.Mov.Imm(asm.R0, 1), asm.SDiv.Imm(asm.R0, 1)}, "Linux 5.10"},
+		"signed division": {[]asm.Instruction{asm.Mov.Imm(asm.R0, 1), asm.SDiv.Imm(asm.R0, 1)}, "Linux 5.12"},
 		"lost record": {[]asm.Instruction{
 			asm.LoadMapPtr(asm.R1, 0).WithReference("events"), asm.Mov.Imm(asm.R2, 8), asm.Mov.Imm(asm.R3, 0),
 			asm.FnRingbufReserve.Call(), asm.Return()}, "neither submitted"},

@@ -159,6 +159,21 @@ func (b *Builder) AtomicAdd(space Space, address *Value, offset int, value *Valu
 	b.Append(Value{Op: AtomicAdd, Args: []*Value{address, value}, Space: space, Offset: offset, Size: 8})
 }
 
+// FetchAdd is AtomicAdd; it returns what the 8 bytes were before.
+func (b *Builder) FetchAdd(space Space, address *Value, offset int, value *Value) *Value {
+	return b.Append(Value{Op: FetchAdd, Args: []*Value{address, value}, Space: space, Offset: offset, Size: 8})
+}
+
+// Exchange sets the 8 bytes at address+offset and returns what they were before.
+func (b *Builder) Exchange(space Space, address *Value, offset int, value *Value) *Value {
+	return b.Append(Value{Op: Exchange, Args: []*Value{address, value}, Space: space, Offset: offset, Size: 8})
+}
+
+// CompareExchange sets the 8 bytes at address+offset to value if they were expected, and returns what they were.
+func (b *Builder) CompareExchange(space Space, address *Value, offset int, expected, value *Value) *Value {
+	return b.Append(Value{Op: CompareExchange, Args: []*Value{address, expected, value}, Space: space, Offset: offset, Size: 8})
+}
+
 // ReadKernel reads kernel memory that may fault; what cannot be read is 0.
 func (b *Builder) ReadKernel(address *Value, offset, size int, signed bool) *Value {
 	return b.Append(Value{Op: ReadKernel, Args: []*Value{address}, Offset: offset, Size: size, Signed: signed})

@@ -109,7 +109,7 @@ func (c *checker) shape(v *Value) {
 	case Jump:
 		c.require(v, v.Then != nil, "target")
 	}
-	if v.Op == Load || v.Op == Store || v.Op == AtomicAdd {
+	if v.Op == Load || v.Op == Store || v.Op.Atomic() {
 		c.require(v, v.Space != NoSpace, "space")
 	}
 }

@@ -80,8 +80,12 @@ const (
 	ByteSwap // the low Size bytes in the opposite order, the others zero
 	Load
 	Store
-	AtomicAdd  // [address] += value
-	ReadKernel // Size bytes of kernel memory at address+Offset, zero- or sign-extended
+	AtomicAdd // [address] += value
+	// The results of these are what was there before. They need Linux 5.12.
+	FetchAdd        // [address] += value
+	Exchange        // [address] = value
+	CompareExchange // [address] = args[2] where args[1] was there
+	ReadKernel      // Size bytes of kernel memory at address+Offset, zero- or sign-extended
 	ReadUser
 	CellGet
 	CellSet
@@ -127,9 +131,9 @@ type Value struct {
 	Block      *Block
 	Span       lang.Span
 	Int        int64 // Const: the value; Bound: the upper bound; DataAddress: offset; Parameter: number
-	Size       int   // Load, Store, AtomicAdd, Read*, *Extend: bytes
-	Offset     int   // Load, Store, AtomicAdd, Read*: added to the address
-	Space      Space // Load, Store, AtomicAdd; of the address
+	Size       int   // Load, Store, atomics, Read*, *Extend: bytes
+	Offset     int   // Load, Store, atomics, Read*: added to the address
+	Space      Space // Load, Store, atomics; of the address
 	Signed     bool  // Load, Read*: sign-extend
 	Map        string
 	Slot       *Slot

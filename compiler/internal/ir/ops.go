@@ -63,6 +63,9 @@ var Ops = [...]Info{
 	Load:            {Name: "load", Args: 1, Result: true, Effect: Reads},
 	Store:           {Name: "store", Args: 2, Effect: Writes},
 	AtomicAdd:       {Name: "atomicadd", Args: 2, Effect: Writes},
+	FetchAdd:        {Name: "fetchadd", Args: 2, Result: true, Effect: Writes},
+	Exchange:        {Name: "exchange", Args: 2, Result: true, Effect: Writes},
+	CompareExchange: {Name: "compareexchange", Args: 3, Result: true, Effect: Writes},
 	ReadKernel:      {Name: "readkernel", Args: 1, Result: true, Effect: Reads},
 	ReadUser:        {Name: "readuser", Args: 1, Result: true, Effect: Reads},
 	CellGet:         {Name: "get", Result: true, Effect: Reads},
@@ -87,6 +90,9 @@ func (o Op) String() string { return Ops[o].Name }
 
 // Comparison reports whether the op compares, so that an If may carry it.
 func (o Op) Comparison() bool { return o >= Equal && o <= SignedLessEqual }
+
+// Atomic reports whether the op changes 8 bytes of memory as one.
+func (o Op) Atomic() bool { return o >= AtomicAdd && o <= CompareExchange }
 
 // ValueEffect returns the effect of v: that of its op, or the call's own. What a callback does is
 // not looked at: a call that has one Writes.

@@ -96,7 +96,7 @@ func (v *Value) operation() string {
 	case FuncAddress:
 		return "func " + v.Callee.Name
 	case Invoke:
-		return strings.TrimSpace(fmt.Sprintf("invoke %s %s", v.Callee.Name, v.operands()))
+		return strings.TrimSpace(fmt.Sprintf("invoke %s %s", v.Callee.Name, operands(v.Args)))
 	case SignExtend, ZeroExtend, ByteSwap:
 		return fmt.Sprintf("%s%d %s", v.Op, v.Size, v.Args[0])
 	case Bound:
@@ -105,8 +105,8 @@ func (v *Value) operation() string {
 		return fmt.Sprintf("load%s %s %s", v.width(), v.Space, v.place())
 	case Store:
 		return fmt.Sprintf("store%s %s %s %s", v.width(), v.Space, v.place(), v.Args[1])
-	case AtomicAdd:
-		return fmt.Sprintf("atomicadd %s %s %s", v.Space, v.place(), v.Args[1])
+	case AtomicAdd, FetchAdd, Exchange, CompareExchange:
+		return fmt.Sprintf("%s %s %s %s", v.Op, v.Space, v.place(), operands(v.Args[1:]))
 	case ReadKernel, ReadUser:
 		return fmt.Sprintf("%s%s %s", v.Op, v.width(), v.place())
 	case CellGet:
@@ -114,13 +114,13 @@ func (v *Value) operation() string {
 	case CellSet:
 		return fmt.Sprintf("set %s %s", v.Cell, v.Args[0])
 	case Call:
-		return strings.TrimSpace(fmt.Sprintf("call %s %s %s", v.Helper, v.Effect, v.operands()))
+		return strings.TrimSpace(fmt.Sprintf("call %s %s %s", v.Helper, v.Effect, operands(v.Args)))
 	case Jump:
 		return "jump " + v.Then.String()
 	case If:
 		return fmt.Sprintf("if %s %s %s %s %s", v.Args[0], comparisonSigns[v.Compare], v.Args[1], v.Then, v.Else)
 	}
-	return strings.TrimSpace(v.Op.String() + " " + v.operands())
+	return strings.TrimSpace(v.Op.String() + " " + operands(v.Args))
 }
 
 func (v *Value) width() string {
@@ -132,9 +132,9 @@ func (v *Value) width() string {
 
 func (v *Value) place() string { return fmt.Sprintf("%s%+d", v.Args[0], v.Offset) }
 
-func (v *Value) operands() string {
-	names := make([]string, len(v.Args))
-	for i, arg := range v.Args {
+func operands(args []*Value) string {
+	names := make([]string, len(args))
+	for i, arg := range args {
 		names[i] = arg.String()
 	}
 	return strings.Join(names, " ")

@@ -3,10 +3,10 @@ package opt
 import "github.com/ponytrace/ponytrace/compiler/internal/ir"
 
 // dead drops values that nobody uses, assignments that no read sees, and stores to slots that are
-// never read.
+// never read. An atomic addition whose result nobody uses becomes the cheaper one that brings none.
 func dead(f *ir.Func) {
 	deadSets(f)
-	kept := map[*ir.Value]bool{}
+	kept, used := map[*ir.Value]bool{}, map[*ir.Value]bool{}
 	read := readSlots(f)
 	var keep func(*ir.Value)
 	keep = func(v *ir.Value) {
@@ -15,6 +15,7 @@ func dead(f *ir.Func) {
 		}
 		kept[v] = true
 		for _, arg := range v.Args {
+			used[arg] = true
 			keep(arg)
 		}
 	}
@@ -27,6 +28,11 @@ func dead(f *ir.Func) {
 	}
 	for _, b := range f.Blocks {
 		b.Values = filter(b.Values, func(v *ir.Value) bool { return kept[v] })
+		for _, v := range b.Values {
+			if v.Op == ir.FetchAdd && !used[v] {
+				v.Op = ir.AtomicAdd
+			}
+		}
 	}
 }
 

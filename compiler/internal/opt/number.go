@@ -81,7 +81,7 @@ func (n *numbering) walk(b *ir.Block) {
 // writesMemory reports whether later reads may see something else.
 func writesMemory(v *ir.Value) bool {
 	switch v.Op {
-	case ir.Store, ir.AtomicAdd, ir.Invoke:
+	case ir.Store, ir.AtomicAdd, ir.FetchAdd, ir.Exchange, ir.CompareExchange, ir.Invoke:
 		return true
 	}
 	return v.Op == ir.Call && v.ValueEffect() == ir.Writes

@@ -69,7 +69,7 @@ func TestParse(t *testing.T) {
 			t.Fatalf("seed %d: %v\n%s", seed, err, text)
 		}
 		must(ir.Check(f))
-		if len(f.Callbacks) != strings.Count(text, "func random_") {
+		if len(f.Callbacks) != strings.Count(text, "\nfunc random_") {
 			t.Errorf("seed %d: %d callbacks of\n%s", seed, len(f.Callbacks), text)
 		}
 	}

@@ -14,6 +14,7 @@
 package guesttest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -32,6 +33,7 @@ import (
 // Suite is one guest package and what its tests need beside them. All paths are from the module's root.
 type Suite struct {
 	Package  string        // such as internal/vmtest/guest; its testdata comes along
+	Tests    string        // a pattern of those that need a kernel; all without it
 	Programs []string      // main packages, found in the guest by their last name
 	Files    []vmtest.File // anything else
 	Machine  vmtest.Machine
@@ -127,10 +129,10 @@ func (s Suite) on(t *testing.T, name string, files []vmtest.File) {
 	t.Logf("%s: booted in %.1f s, tested in %.1f s", result.Release, result.Boot.Seconds(), result.Run.Seconds())
 }
 
-// command runs the tests that GUEST_RUN selects, all without it, and stops them early enough to say where they hung.
+// command runs the tests that GUEST_RUN or the suite selects, and stops them early enough to say where they hung.
 func (s Suite) command(limit time.Duration) []string {
 	args := []string{"/tmp/guest.test", "-test.v=test2json", fmt.Sprintf("-test.timeout=%s", limit-time.Minute)}
-	if pattern := os.Getenv("GUEST_RUN"); pattern != "" {
+	if pattern := cmp.Or(os.Getenv("GUEST_RUN"), s.Tests); pattern != "" {
 		args = append(args, "-test.run="+pattern)
 	}
 	return args

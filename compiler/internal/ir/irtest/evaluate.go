@@ -140,9 +140,8 @@ func (e *evaluation) value(v *ir.Value) uint64 {
 		return ir.Extend(number(e.object(e.arg(v, 0)+uint64(v.Offset), v.Size)), v.Size, v.Signed)
 	case ir.Store:
 		e.store(e.arg(v, 0)+uint64(v.Offset), v.Size, e.arg(v, 1))
-	case ir.AtomicAdd:
-		at := e.arg(v, 0) + uint64(v.Offset)
-		e.store(at, 8, number(e.object(at, 8))+e.arg(v, 1))
+	case ir.AtomicAdd, ir.FetchAdd, ir.Exchange, ir.CompareExchange:
+		return e.atomic(v)
 	case ir.ReadKernel, ir.ReadUser:
 		return ir.Extend(number(e.foreign(e.arg(v, 0)+uint64(v.Offset), v.Size)), v.Size, v.Signed)
 	case ir.CellGet:
@@ -155,6 +154,20 @@ func (e *evaluation) value(v *ir.Value) uint64 {
 		return e.compute(v)
 	}
 	return 0
+}
+
+func (e *evaluation) atomic(v *ir.Value) uint64 {
+	at := e.arg(v, 0) + uint64(v.Offset)
+	before := number(e.object(at, 8))
+	switch {
+	case v.Op == ir.Exchange:
+		e.store(at, 8, e.arg(v, 1))
+	case v.Op != ir.CompareExchange:
+		e.store(at, 8, before+e.arg(v, 1))
+	case before == e.arg(v, 1):
+		e.store(at, 8, e.arg(v, 2))
+	}
+	return before
 }
 
 func (e *evaluation) compute(v *ir.Value) uint64 {

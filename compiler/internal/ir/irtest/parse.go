@@ -4,6 +4,7 @@
 package irtest
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -28,6 +29,9 @@ func Parse(text string) (f *ir.Func, err error) {
 		p.number = i + 1
 		p.line(strings.Fields(line))
 	}
+	for _, section := range p.sections {
+		section.resolve()
+	}
 	return p.program, nil
 }
 
@@ -43,6 +47,20 @@ type section struct {
 	*ir.Builder
 	blocks map[string]*ir.Block
 	values map[string]*ir.Value
+	// awaited stand for values that blocks further down define.
+	awaited map[string]*ir.Value
+}
+
+func (s *section) resolve() {
+	with := map[*ir.Value]*ir.Value{}
+	for name, stand := range s.awaited {
+		v, ok := s.values[name]
+		if !ok {
+			panic("no value " + name)
+		}
+		with[stand] = v
+	}
+	s.Func.Replace(with)
 }
 
 // declare makes all functions and blocks, which calls and jumps name before they begin.
@@ -69,7 +87,7 @@ func (p *parser) function(name string) {
 		p.program.Callbacks = append(p.program.Callbacks, builder.Func)
 	}
 	builder.Func.Blocks = nil
-	p.section = &section{builder, map[string]*ir.Block{}, map[string]*ir.Value{}}
+	p.section = &section{builder, map[string]*ir.Block{}, map[string]*ir.Value{}, map[string]*ir.Value{}}
 	p.sections[name] = p.section
 }
 
@@ -123,10 +141,10 @@ func (p *parser) fill(v *ir.Value, words []string) {
 		v.Map, v.Int = name, int64(atoi(offset))
 	case ir.Bound:
 		v.Args, v.Int = p.args(words[:1]), int64(atoi(words[1]))
-	case ir.Load, ir.Store, ir.AtomicAdd:
+	case ir.Load, ir.Store, ir.AtomicAdd, ir.FetchAdd, ir.Exchange, ir.CompareExchange:
 		v.Space = spaceNamed(words[0])
 		p.place(v, words[1], words[2:])
-		if v.Op == ir.AtomicAdd {
+		if v.Op.Atomic() {
 			v.Size = 8
 		}
 	case ir.ReadKernel, ir.ReadUser:
@@ -157,7 +175,8 @@ func (p *parser) args(words []string) []*ir.Value {
 	for _, word := range words {
 		v, ok := p.values[word]
 		if !ok {
-			panic("no value " + word)
+			v = cmp.Or(p.awaited[word], &ir.Value{})
+			p.awaited[word] = v
 		}
 		args = append(args, v)
 	}

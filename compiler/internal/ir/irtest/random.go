@@ -21,7 +21,7 @@ const (
 // Random returns a program made from the seed, in some cases with functions that it calls. The verifier accepts it, and it ends: loops count.
 func Random(seed uint64) *ir.Func { return random{}.program(seed) }
 
-// RandomCallbacks is Random with helpers that call back, which need Linux 5.17.
+// RandomCallbacks is Random with atomic exchanges and with helpers that call back, which need Linux 5.17.
 func RandomCallbacks(seed uint64) *ir.Func { return random{callsBack: true}.program(seed) }
 
 func (r random) program(seed uint64) *ir.Func {
@@ -172,11 +172,17 @@ func (r *random) frame() {
 func (r *random) data() {
 	size := r.size()
 	address, offset := r.DataAddress(DataMap, 0), size*r.IntN(DataSize/size)
-	switch r.IntN(4) {
+	switch r.IntN(6) {
 	case 0:
 		r.Store(ir.MapValue, address, offset, size, r.pick())
 	case 1:
 		r.AtomicAdd(ir.MapValue, address, offset/8*8, r.pick())
+	case 3:
+		r.known = append(r.known, r.FetchAdd(ir.MapValue, address, offset/8*8, r.pick()))
+	case 4:
+		if r.callsBack {
+			r.known = append(r.known, r.exchange(address, offset/8*8))
+		}
 	case 2:
 		index := r.Bound(r.pick(), 7)
 		address = r.Binary(ir.Add, address, r.Binary(ir.ShiftLeft, index, r.Const(3)))
@@ -184,6 +190,18 @@ func (r *random) data() {
 	default:
 		r.known = append(r.known, r.Load(ir.MapValue, address, offset, size, r.IntN(2) == 0))
 	}
+}
+
+// exchange may find what it expects.
+func (r *random) exchange(address *ir.Value, offset int) *ir.Value {
+	expected := r.pick()
+	if r.IntN(2) == 0 {
+		return r.Exchange(ir.MapValue, address, offset, expected)
+	}
+	if r.IntN(2) == 0 {
+		expected = r.Load(ir.MapValue, address, offset, 8, false)
+	}
+	return r.CompareExchange(ir.MapValue, address, offset, expected, r.pick())
 }
 
 // hash looks a key up, adds to what is there, and else inserts it.
