@@ -58,7 +58,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 	}
 	s := &Session{
 		object: o, machine: machine, options: options, collection: collection,
-		shown: map[*object.Map]shown{}, exit: make(chan int, 1),
+		shown: map[*object.Map]shown{}, divisors: map[*object.Map]int64{}, exit: make(chan int, 1),
 	}
 	if s.store, err = events.Open(o, collection.Maps); err != nil {
 		collection.Close()

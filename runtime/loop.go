@@ -139,23 +139,33 @@ func (s *Session) act(event *object.Event, record []byte) {
 	case object.Printf:
 		s.out.Printf(event, s.fields(event, record))
 	case object.Print:
-		s.out.Value(s.fields(event, record)[0])
+		s.out.Value(s.value(event, record))
 	case object.PrintMap:
-		table := s.table(event.Map)
-		s.out.Map(table, event.Top, event.Divisor)
-		s.shown[event.Map] = shown{table, time.Now()}
+		s.printMap(event)
 	case object.PrintKey:
 		s.printKey(event, record)
 	case object.Printa:
-		table := s.table(event.Map)
-		s.out.Printa(event.Format, table)
-		s.shown[event.Map] = shown{table, time.Now()}
+		s.printa(event)
 	case object.Clear:
 		s.keep(s.store.Map(event.Map).Clear(s.printed(event.Map)))
 	case object.Zero:
 		s.keep(s.store.Map(event.Map).Zero(s.printed(event.Map)))
 	case object.Time:
 		s.out.Time(event.Format, time.Now())
+	case object.Cat:
+		s.cat(event, record)
+	case object.System:
+		s.system(event, record)
+	case object.Join:
+		s.out.Join(s.fields(event, record), event.Format)
+	case object.Warn:
+		s.message("warnf", event, record)
+	case object.Fail:
+		s.message("errorf", event, record)
+	case object.Trunc:
+		s.truncate(event)
+	case object.Normalize:
+		s.normalize(event)
 	case object.Exit:
 		s.flush()
 		s.stop(s.codeOf(event, record))
@@ -191,8 +201,9 @@ func (s *Session) table(m *object.Map) *events.Table {
 	table, err := s.store.Map(m).Read()
 	if err != nil {
 		s.keep(err)
-		return events.NewTable(m)
+		table = events.NewTable(m)
 	}
+	table.Divisor = s.divisors[m]
 	return table
 }
 
@@ -216,6 +227,7 @@ func (s *Session) printKey(event *object.Event, record []byte) {
 		return
 	}
 	table := events.NewTable(event.Map)
+	table.Divisor = s.divisors[event.Map]
 	table.Append(key, value.Raw)
 	s.out.Key(table, 0)
 }

@@ -47,6 +47,7 @@ type Options struct {
 	Stderr  io.Writer // notices
 	JSON    bool
 	Quiet   bool     // no notices but losses
+	Unsafe  bool     // system() runs commands
 	Command []string // -c: started when everything is attached; its end is the session's
 	Pid     int      // -p: the end of this process is the session's; 0 for none
 	// Signals end the session; a second one leaves at once.
@@ -65,6 +66,7 @@ type Session struct {
 	links      []attach.Link
 	missed     uint64
 	shown      map[*object.Map]shown
+	divisors   map[*object.Map]int64
 	values     []events.Value // of the record at hand
 	exit       chan int
 	ticks      sync.WaitGroup // interval programs

@@ -143,7 +143,7 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, out io.
 	}
 	session, err := runtime.Load(built, machine, runtime.Options{
 		Stdout: out, Stderr: os.Stderr, JSON: t.Format == "json", Quiet: t.Quiet,
-		Command: command, Pid: t.Pid, Signals: signals,
+		Command: command, Pid: t.Pid, Signals: signals, Unsafe: t.Unsafe,
 	})
 	if err != nil {
 		return refusedPoints(err), say(err)

@@ -175,17 +175,18 @@ func (m *Map) Zero(printed *Table) error {
 	return nil
 }
 
-// Remove removes the keys of some rows of a table that was just read.
-func (m *Map) Remove(t *Table, rows []int) error {
+// Remove removes the keys of a table, which holds what the user was shown of them last.
+func (m *Map) Remove(t *Table) error {
 	if m.carries() {
-		return m.advance(t.subset(rows), false)
+		return m.advance(t, false)
 	}
-	for _, row := range rows {
-		if err := m.source.remove(t.rawKey(row), NewTable(m.object)); err != nil {
+	for row := range t.Len() {
+		key := t.rawKey(row)
+		if err := m.source.remove(key, NewTable(m.object)); err != nil {
 			return err
 		}
-		if _, carried := m.carry.find(t.rawKey(row)); carried {
-			m.carry.drop(string(t.rawKey(row)))
+		if _, carried := m.carry.find(key); carried {
+			m.carry.drop(string(key))
 		}
 	}
 	return nil

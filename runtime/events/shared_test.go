@@ -188,11 +188,47 @@ func TestRemove(t *testing.T) {
 		}
 		table := mustRead(t, live)
 		table.Sort()
-		if err := live.Remove(table, []int{table.Row(0), table.Row(2)}); err != nil {
+		kept, dropped := table.Split(1)
+		if kept.Len() != 1 || kept.Value(0).Word(0) != 3 || dropped.Len() != 2 {
+			t.Errorf("the largest of three: %d rows kept, %d dropped", kept.Len(), dropped.Len())
+		}
+		if err := live.Remove(dropped); err != nil {
 			t.Fatal(err)
 		}
-		if next := mustRead(t, live); next.Len() != 1 || next.Value(0).Word(0) != 2 {
+		if next := mustRead(t, live); next.Len() != 1 || next.Value(0).Word(0) != 3 {
 			t.Errorf("write only %v: %d rows, % x", writeOnly, next.Len(), next.Values)
 		}
+	}
+}
+
+func TestSplit(t *testing.T) {
+	key := types.NewLayout(0, types.Uint64)
+	table := NewTable(&object.Map{Key: &key, Value: types.NewAggregation(types.Count, false)})
+	for _, n := range []int64{2, 3, 1} {
+		table.Append(row(n), row(n))
+	}
+	table.Sort()
+	for top, want := range map[int64]string{2: string(row(2, 3)), -1: string(row(1)), 0: "", 9: string(row(1, 2, 3)), -9: string(row(1, 2, 3))} {
+		kept, dropped := table.Split(top)
+		if string(kept.Values) != want || kept.Len()+dropped.Len() != 3 {
+			t.Errorf("split at %d keeps % x, want % x", top, kept.Values, want)
+		}
+	}
+}
+
+func TestAlign(t *testing.T) {
+	key := types.NewLayout(0, types.Uint64)
+	first := NewTable(&object.Map{Key: &key, Value: types.NewAggregation(types.Count, false)})
+	second := NewTable(&object.Map{Key: &key, Value: types.NewAggregation(types.Avg, true)})
+	first.Append(row(1), row(5))
+	first.Append(row(2), row(6))
+	second.Append(row(3), row(7, 1))
+	second.Append(row(1), row(8, 2))
+	aligned := Align([]*Table{first, second})
+	if string(aligned[0].Keys) != string(row(1, 2, 3)) || string(aligned[1].Keys) != string(row(1, 2, 3)) {
+		t.Errorf("keys % x and % x", aligned[0].Keys, aligned[1].Keys)
+	}
+	if string(aligned[0].Values) != string(row(5, 6, 0)) || string(aligned[1].Values) != string(row(8, 2, 0, 0, 7, 1)) {
+		t.Errorf("values % x and % x", aligned[0].Values, aligned[1].Values)
 	}
 }

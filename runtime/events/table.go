@@ -80,13 +80,57 @@ func (t *Table) keep(wanted func(row int) bool) {
 	t.Keys, t.Values, t.rows = t.Keys[:kept*t.KeySize], t.Values[:kept*t.ValueSize], kept
 }
 
-// subset copies some rows.
-func (t *Table) subset(rows []int) *Table {
-	some := NewTable(t.Map)
-	for _, row := range rows {
-		some.Append(t.rawKey(row), t.rawValue(row))
+// Split parts a sorted table: kept has its last rows, as many as top says, or the first ones where top is negative.
+func (t *Table) Split(top int64) (kept, dropped *Table) {
+	kept, dropped = NewTable(t.Map), NewTable(t.Map)
+	kept.Divisor = t.Divisor
+	for place := range t.rows {
+		to := dropped
+		if top >= 0 && int64(t.rows-place) <= top || top < 0 && int64(place) < -top {
+			to = kept
+		}
+		row := t.Row(place)
+		to.Append(t.rawKey(row), t.rawValue(row))
 	}
-	return some
+	return kept, dropped
+}
+
+// Align makes tables of maps with equal keys have the same rows: where a key is missing, its value is made of zeroes. Rows
+// are then told by the order of the first table.
+func Align(tables []*Table) []*Table {
+	if len(tables) == 1 {
+		return tables
+	}
+	numbers := map[string]int{}
+	var keys [][]byte
+	for _, t := range tables {
+		for row := range t.rows {
+			key := t.rawKey(row)
+			if _, known := numbers[string(key)]; !known {
+				numbers[string(key)] = len(keys)
+				keys = append(keys, key)
+			}
+		}
+	}
+	aligned := make([]*Table, len(tables))
+	for i, t := range tables {
+		aligned[i] = t.spread(keys, numbers)
+	}
+	return aligned
+}
+
+// spread has a row for each of the keys.
+func (t *Table) spread(keys [][]byte, numbers map[string]int) *Table {
+	wide := NewTable(t.Map)
+	wide.Divisor = t.Divisor
+	empty := make([]byte, t.ValueSize)
+	for _, key := range keys {
+		wide.Append(key, empty)
+	}
+	for row := range t.rows {
+		copy(wide.rawValue(numbers[string(t.rawKey(row))]), t.rawValue(row))
+	}
+	return wide
 }
 
 // Row returns the number of the row at a place in the order of Sort.

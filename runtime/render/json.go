@@ -40,11 +40,33 @@ func (r *jsonLines) Printf(event *object.Event, args []events.Value) {
 	r.say("printf", r.appendFormat(r.scratch[:0], r.eventFormat(event), args))
 }
 
-func (r *jsonLines) Printa(format string, t *events.Table) {
-	r.sort(t)
-	if lines := r.appendPrinta(r.scratch[:0], format, t); len(lines) > 0 {
+func (r *jsonLines) Printa(format string, tables []*events.Table) {
+	if lines := r.appendPrinta(r.scratch[:0], format, tables); len(lines) > 0 {
 		r.say("printf", lines)
 	}
+}
+
+func (r *jsonLines) Cat(text []byte) { r.say("cat", appendSafe(r.scratch[:0], text)) }
+
+func (r *jsonLines) System(output []byte) { r.say("syscall", appendSafe(r.scratch[:0], output)) }
+
+func (r *jsonLines) Join(texts []events.Value, separator string) {
+	r.say("join", appendJoined(r.scratch[:0], texts, separator))
+}
+
+// Message prints the members that bpftrace prints, with the place where the script says it.
+func (r *jsonLines) Message(kind string, event *object.Event, args []events.Value) (string, bool) {
+	b := append(append(r.buf, `{"type": "`...), kind...)
+	r.scratch = r.appendFormat(r.scratch[:0], r.eventFormat(event), args)
+	b = appendQuoted(append(b, `", "msg": `...), r.scratch)
+	if source := event.Source.Source; source != nil {
+		line, column := source.Position(event.Source.Start)
+		b = appendQuoted(append(b, `, "filename": `...), []byte(source.Name))
+		b = strconv.AppendInt(append(b, `, "line": `...), int64(line), 10)
+		b = strconv.AppendInt(append(b, `, "col": `...), int64(column), 10)
+	}
+	r.end(b)
+	return "", true
 }
 
 func (r *jsonLines) Time(format string, now time.Time) {
@@ -68,19 +90,22 @@ func (r *jsonLines) Value(value events.Value) {
 	r.end(r.appendValue(r.begin("value"), value, 1))
 }
 
-func (r *jsonLines) Key(t *events.Table, row int) { r.Value(t.Value(row)) }
+func (r *jsonLines) Key(t *events.Table, row int) {
+	r.end(r.appendValue(r.begin("value"), t.Value(row), scale(t, 1)))
+}
 
 func (r *jsonLines) Map(t *events.Table, top, divisor int64) {
 	if t.Len() == 0 && (t.Map.Key != nil || tabular(t.Map.Value)) {
 		return
 	}
 	r.sort(t)
+	divisor = scale(t, divisor)
 	b := append(append(r.begin(mapKind(t.Map.Value)), `{"@`...), t.Map.Name...)
 	b = append(b, `": `...)
 	if t.Map.Key == nil {
-		b = r.appendValue(b, onlyValue(t), max(divisor, 1))
+		b = r.appendValue(b, onlyValue(t), divisor)
 	} else {
-		b = append(r.appendRows(append(b, '{'), t, top, max(divisor, 1)), '}')
+		b = append(r.appendRows(append(b, '{'), t, top, divisor), '}')
 	}
 	r.end(append(b, '}'))
 }

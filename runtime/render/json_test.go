@@ -83,7 +83,7 @@ func TestJSONLines(t *testing.T) {
 		`{"type": "printf", "data": "a 5\n"}`: func(r Renderer) {
 			r.Printf(&object.Event{Format: "a %d\n"}, []events.Value{value(types.Int64, 5)})
 		},
-		`{"type": "printf", "data": "n 0"}`:                              func(r Renderer) { r.Printa("n %@d", table) },
+		`{"type": "printf", "data": "n 0"}`:                              func(r Renderer) { r.Printa("n %@d", []*events.Table{table}) },
 		`{"type": "printf", "data": "\u001bx"}`:                          func(r Renderer) { r.Text("\x1bx") },
 		`{"type": "time", "data": "23:03:17\n"}`:                         func(r Renderer) { r.Time("%H:%M:%S\n", moment) },
 		`{"type": "attached_probes", "count": 2, "data": {"probes": 2}}`: func(r Renderer) { r.Attached(2) },

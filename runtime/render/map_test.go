@@ -77,7 +77,7 @@ func TestKey(t *testing.T) {
 func TestPrinta(t *testing.T) {
 	table := newTable("", count(), types.NewString(16), types.Int64)
 	printa := func(t *events.Table, format string) string {
-		return textOf(object.Settings{}, func(r Renderer) { r.Printa(format, t) })
+		return textOf(object.Settings{}, func(r Renderer) { r.Printa(format, []*events.Table{t}) })
 	}
 	check(t, printa(table, "%s %d %@d\n"), "")
 	add(table, 12, "zsh", 5)

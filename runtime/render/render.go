@@ -51,6 +51,7 @@ package render
 
 import (
 	"io"
+	"math"
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -63,12 +64,21 @@ type Renderer interface {
 	Printf(event *object.Event, args []events.Value)
 	// Value prints one value on a line.
 	Value(value events.Value)
-	// Map prints the last top rows, all when top is 0, with values divided by divisor unless it is 0.
+	// Map prints the last top rows, all when top is 0, with values divided by divisor unless it is 0, and by the table's own.
 	Map(t *events.Table, top, divisor int64)
 	// Key prints the value of one row on a line.
 	Key(t *events.Table, row int)
-	// Printa prints the format once per row.
-	Printa(format string, t *events.Table)
+	// Printa prints the format once per key of any of the tables.
+	Printa(format string, tables []*events.Table)
+	// Cat prints what was read of a file, System what a command wrote, Join texts on a line of their own.
+	Cat(text []byte)
+	System(output []byte)
+	Join(texts []events.Value, separator string)
+	// Message is for warnf and errorf, told apart by kind ("warnf", "errorf"): it reports whether it printed it. If not, the
+	// text that it returns is for standard error.
+	Message(kind string, event *object.Event, args []events.Value) (text string, printed bool)
+	// Format returns an event's format over its arguments.
+	Format(event *object.Event, args []events.Value) string
 	// Time prints a moment by a strftime format.
 	Time(format string, now time.Time)
 	// Text prints s as it stands.
@@ -109,6 +119,35 @@ func (p *printer) sort(t *events.Table) {
 	} else {
 		t.Sort()
 	}
+}
+
+// Format returns an event's format over its arguments.
+func (p *printer) Format(event *object.Event, args []events.Value) string {
+	return string(p.appendFormat(nil, p.eventFormat(event), args))
+}
+
+// scale is what values of a table are divided by.
+func scale(t *events.Table, divisor int64) int64 {
+	a, b := max(divisor, 1), max(t.Divisor, 1)
+	if a > math.MaxInt64/b {
+		return math.MaxInt64
+	}
+	return a * b
+}
+
+// appendJoined appends texts up to the first empty one.
+func appendJoined(b []byte, texts []events.Value, separator string) []byte {
+	for i, v := range texts {
+		text, _ := v.Text()
+		if len(text) == 0 {
+			break
+		}
+		if i > 0 {
+			b = append(b, separator...)
+		}
+		b = appendSafe(b, text)
+	}
+	return b
 }
 
 // fullBuffer is how much is kept before it is written without a Flush.

@@ -2,6 +2,7 @@ package render
 
 import (
 	"io"
+	"strings"
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -24,11 +25,13 @@ func (r *text) Value(value events.Value) {
 	r.keep(append(r.appendValue(r.buf, value, 1), '\n'))
 }
 
-func (r *text) Key(t *events.Table, row int) { r.Value(t.Value(row)) }
+func (r *text) Key(t *events.Table, row int) {
+	r.keep(append(r.appendValue(r.buf, t.Value(row), scale(t, 1)), '\n'))
+}
 
 func (r *text) Map(t *events.Table, top, divisor int64) {
 	r.sort(t)
-	divisor = max(divisor, 1)
+	divisor = scale(t, divisor)
 	if t.Map.Key == nil {
 		r.unkeyed(t, divisor)
 		return
@@ -61,9 +64,25 @@ func (r *text) appendTitled(b []byte, value events.Value, divisor int64) []byte 
 	return append(r.appendValue(b, value, divisor), '\n')
 }
 
-func (r *text) Printa(format string, t *events.Table) {
-	r.sort(t)
-	r.keep(r.appendPrinta(r.buf, format, t))
+func (r *text) Printa(format string, tables []*events.Table) {
+	r.keep(r.appendPrinta(r.buf, format, tables))
+}
+
+func (r *text) Cat(text []byte) { r.keep(appendSafe(r.buf, text)) }
+
+func (r *text) System(output []byte) { r.keep(append(r.buf, output...)) }
+
+func (r *text) Join(texts []events.Value, separator string) {
+	r.keep(append(appendJoined(r.buf, texts, separator), '\n'))
+}
+
+// messageKinds are the words that precede messages on standard error.
+var messageKinds = map[string]string{"warnf": "WARNING", "errorf": "ERROR"}
+
+// Message returns the line as bpftrace writes it: file:1:9-30: WARNING: text.
+func (r *text) Message(kind string, event *object.Event, args []events.Value) (string, bool) {
+	text := strings.TrimSuffix(r.Format(event, args), "\n")
+	return event.Source.String() + ": " + messageKinds[kind] + ": " + text + "\n", false
 }
 
 func (r *text) Time(format string, now time.Time) { r.keep(appendTime(r.buf, format, now)) }

@@ -1,0 +1,163 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/regular"
+)
+
+// warn says on standard error that something that the script asked for did not work, and where it asked.
+func (s *Session) warn(event *object.Event, format string, args ...any) {
+	s.flush()
+	fmt.Fprintf(s.options.Stderr, "%s: WARNING: %s\n", event.Source, fmt.Sprintf(format, args...))
+}
+
+// message prints what warnf() and errorf() say, in its order among the other lines.
+func (s *Session) message(kind string, event *object.Event, record []byte) {
+	text, printed := s.out.Message(kind, event, s.fields(event, record))
+	if printed {
+		return
+	}
+	s.flush()
+	_, _ = io.WriteString(s.options.Stderr, text)
+}
+
+// value is what print() prints: a field, or all of them as a tuple.
+func (s *Session) value(event *object.Event, record []byte) events.Value {
+	if fields := event.Layout.Fields; len(fields) != 1 {
+		return events.Decode(&types.Type{Kind: types.Tuple, Size: event.Layout.Size, Fields: fields}, record)
+	}
+	return s.fields(event, record)[0]
+}
+
+// cat prints the beginning of a file.
+func (s *Session) cat(event *object.Event, record []byte) {
+	name := s.out.Format(event, s.fields(event, record))
+	text, err := readFile(name, s.object.Settings.MaxCatBytes)
+	if err != nil {
+		s.warn(event, "cat(): %q cannot be read: %s", name, inWords(err))
+		return
+	}
+	s.out.Cat(text)
+}
+
+func readFile(name string, limit int) ([]byte, error) {
+	file, err := regular.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, int64(limit)))
+}
+
+// inWords says why a file cannot be read.
+func inWords(err error) string {
+	var path *os.PathError
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "there is no such file"
+	case errors.Is(err, regular.ErrNotRegular):
+		return "it is not a regular file"
+	case errors.As(err, &path):
+		return path.Err.Error()
+	}
+	return err.Error()
+}
+
+const (
+	// maxOutput bounds what is kept of a command's output for a line of JSON.
+	maxOutput = 1 << 20
+	// outputDelay is how long after its end we wait for what a command has left running to close its output.
+	outputDelay = time.Second
+)
+
+// system runs a shell command and waits for its end; it may write in between our lines.
+func (s *Session) system(event *object.Event, record []byte) {
+	if !s.options.Unsafe {
+		s.warn(event, "system() needs --unsafe")
+		return
+	}
+	command := exec.Command("/bin/sh", "-c", s.out.Format(event, s.fields(event, record)))
+	command.Stderr, command.WaitDelay = s.options.Stderr, outputDelay
+	kept := &limited{left: maxOutput}
+	if s.options.JSON {
+		command.Stdout = kept
+	} else {
+		s.flush()
+		command.Stdout = s.options.Stdout
+	}
+	err := command.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+		s.warn(event, "system(): the shell did not start: %s", inWords(err))
+		return
+	}
+	if s.options.JSON {
+		s.out.System(kept.text)
+	}
+}
+
+// limited keeps the first bytes that are written to it.
+type limited struct {
+	text []byte
+	left int
+}
+
+func (l *limited) Write(b []byte) (int, error) {
+	n := min(len(b), l.left)
+	l.text = append(l.text, b[:n]...)
+	l.left -= n
+	return len(b), nil
+}
+
+// printMap prints a map, and remembers what the user has seen of it.
+func (s *Session) printMap(event *object.Event) {
+	table := s.table(event.Map)
+	s.out.Map(table, event.Top, event.Divisor)
+	s.shown[event.Map] = shown{table, time.Now()}
+}
+
+// printa prints one or several maps by a format.
+func (s *Session) printa(event *object.Event) {
+	maps := event.Maps
+	if len(maps) == 0 {
+		maps = []*object.Map{event.Map}
+	}
+	tables := make([]*events.Table, len(maps))
+	for i, m := range maps {
+		tables[i] = s.table(m)
+		s.shown[m] = shown{tables[i], time.Now()}
+	}
+	s.out.Printa(event.Format, tables)
+}
+
+// truncate keeps the largest or smallest entries of a map. What the user has just seen decides, so that a trunc() behind a
+// print() removes what was printed, and no event that came since.
+func (s *Session) truncate(event *object.Event) {
+	m := event.Map
+	if m.Key == nil || event.Top == 0 {
+		s.keep(s.store.Map(m).Clear(s.printed(m)))
+		return
+	}
+	table := s.printed(m)
+	if table == nil {
+		table = s.table(m)
+	}
+	table.Sort()
+	kept, dropped := table.Split(event.Top)
+	s.keep(s.store.Map(m).Remove(dropped))
+	s.shown[m] = shown{kept, time.Now()}
+}
+
+// normalize sets what the values of a map are divided by when they print.
+func (s *Session) normalize(event *object.Event) {
+	s.divisors[event.Map] = max(event.Divisor, 1)
+}
