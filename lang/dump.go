@@ -21,6 +21,16 @@ func Dump(script *Script) string {
 	for _, definition := range script.Types {
 		d.definition(0, definition)
 	}
+	for _, m := range script.Maps {
+		d.line(0, "map", expression(m.Map), group(m.Kind, m.Args...))
+	}
+	for _, function := range script.Functions {
+		d.function(function)
+	}
+	for _, macro := range script.Macros {
+		d.line(0, "macro", group(macro.Name, macro.Params...))
+		d.value(1, macro.Body)
+	}
 	for _, clause := range script.Clauses {
 		d.clause(clause)
 	}
@@ -116,6 +126,26 @@ func attributes(packed bool, aligned Expr) (words []string) {
 		words = append(words, "aligned "+expression(aligned))
 	}
 	return words
+}
+
+func (d *dumper) function(function *Function) {
+	words := []string{"fn", function.Name}
+	for _, param := range function.Params {
+		words = append(words, "$"+param.Variable.Name, strconv.Quote(param.Type.String()))
+	}
+	if function.Result != nil {
+		words = append(words, "=>", strconv.Quote(function.Result.String()))
+	}
+	d.line(0, words...)
+	d.block(1, function.Body)
+}
+
+// value shows a block and its value.
+func (d *dumper) value(depth int, b *BlockExpr) {
+	d.block(depth, &Block{Statements: b.Statements})
+	if b.Value != nil {
+		d.line(depth, "=>", expression(b.Value))
+	}
 }
 
 func (d *dumper) clause(clause *Clause) {

@@ -75,12 +75,8 @@ func (p *parser) add(script *Script, limit int) (err error) {
 	if err := p.start(limit); err != nil {
 		return err
 	}
-	switch p.tokens[0].Type {
-	case definitionToken:
-		p.definition(script)
-		return nil
-	case importToken:
-		p.importLine(script)
+	if declare := declarations[p.tokens[0].Type]; declare != nil {
+		declare(p, script)
 		return nil
 	}
 	rule, err := p.grammar.ParseFromLexer(p.lex)
@@ -93,6 +89,15 @@ func (p *parser) add(script *Script, limit int) (err error) {
 		p.addClause(script, rule.Clause)
 	}
 	return nil
+}
+
+// declarations are the sections that their first word tells.
+var declarations = map[lexer.TokenType]func(*parser, *Script){
+	letToken:        (*parser).mapDeclaration,
+	fnToken:         (*parser).function,
+	macroToken:      (*parser).macro,
+	definitionToken: (*parser).definition,
+	importToken:     (*parser).importLine,
 }
 
 // start makes the parser ready for its tokens; behind them is the offset end.

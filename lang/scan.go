@@ -77,6 +77,8 @@ func (s *scanner) section() {
 		s.config()
 	case s.atImport():
 		s.importLine()
+	case s.atDeclaration():
+		s.declaration()
 	case s.atDefinition():
 		s.definition()
 	default:

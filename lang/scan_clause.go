@@ -156,7 +156,7 @@ func colonFollows(text string, pos int) bool {
 
 func isProbeStart(c byte) bool { return isLetter(c) || c == '*' || c == '?' }
 
-// looksLikeProbe tells whether the word [pos, end) begins a clause beyond doubt.
+// looksLikeProbe tells whether the word [pos, end) begins a clause, or a function or macro, beyond doubt.
 func looksLikeProbe(text string, pos, end int) bool {
 	if end+1 < len(text) && text[end] == ':' && !isBlank(text[end+1]) {
 		return end > pos
@@ -165,6 +165,10 @@ func looksLikeProbe(text string, pos, end int) bool {
 	case "BEGIN", "END", "begin", "end":
 		next := skipSpace(text, end)
 		return next < len(text) && strings.IndexByte("{</,", text[next]) >= 0
+	case "fn", "macro":
+		name := skipInline(text, end)
+		next := wordEnd(text, name)
+		return (pos == 0 || text[pos-1] == '\n') && name < next && next < len(text) && text[next] == '('
 	}
 	return false
 }
@@ -233,6 +237,8 @@ func (s *scanner) noBlock() {
 		s.fail(s.pos, s.pos+1, "a parameter must stand alone between colons", "")
 	case next == '@' || next == '$':
 		s.fail(s.pos, s.pos+1, "expected { before the actions", text+" { ... }")
+	case functionWords[text] && isLetter(next):
+		s.fail(start, end, text+" begins no clause", functionHint)
 	default:
 		s.fail(start, end, "this probe has no block", text+" { ... }")
 	}
@@ -240,6 +246,9 @@ func (s *scanner) noBlock() {
 		s.skipToHeader()
 	}
 }
+
+// functionWords are how other languages begin a function.
+var functionWords = map[string]bool{"function": true, "func": true, "fun": true, "def": true, "sub": true, "void": true, "int": true}
 
 // headerStart is the offset of the clause's first token.
 func (s *scanner) headerStart() int {

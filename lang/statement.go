@@ -161,6 +161,8 @@ var keywordNames = slices.Sorted(maps.Keys(keywords))
 // misspelt fails with a better reason when name is close to a keyword or a keyword of C.
 func (p *parser) misspelt(span Span, name string) {
 	switch name {
+	case "fn", "macro":
+		p.fail(span, fmt.Sprintf("a %s stands outside of the blocks", name), declarationHints[name])
 	case "do", "switch", "goto", "case":
 		p.fail(span, fmt.Sprintf("%s is not part of the language", name), "")
 	}

@@ -30,6 +30,8 @@ const (
 	returnToken
 	letToken
 	comptimeToken
+	fnToken
+	macroToken
 	configToken
 	definitionToken
 	importToken

@@ -159,9 +159,6 @@ func (c *checker) unary(e *lang.Unary) *types.Type {
 	switch {
 	case t.Kind == types.None:
 		return nil
-	case e.Op == "comptime":
-		c.Errorf(e.Span, "comptime is not supported yet")
-		return nil
 	case e.Op == "*":
 		return c.dereference(e, t)
 	case e.Op == "!" && t.Scalar():
