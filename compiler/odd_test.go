@@ -17,11 +17,15 @@ import (
 )
 
 func compileWith(script string, arguments ...string) (*object.Object, error) {
+	return compileOn("6.12", script, arguments...)
+}
+
+func compileOn(kernel, script string, arguments ...string) (*object.Object, error) {
 	parsed, diagnostics := lang.Parse(lang.NewSource("script", script))
 	if diagnostics.HasErrors() {
 		return nil, diagnostics
 	}
-	return compiler.Compile(parsed, frozen.Target("6.12"), compiler.Options{Args: arguments, Unsafe: true})
+	return compiler.Compile(parsed, frozen.Target(kernel), compiler.Options{Args: arguments, Unsafe: true})
 }
 
 // emulate runs every program once, in order, and returns the records that they sent.

@@ -206,6 +206,10 @@ var semantics = []struct {
 	{"@m[1] = 2; @r = 0; for ($kv : @m) { $t = $kv; @r = $t.0 * 10 + $t.1; }", 12},
 	{"@m[1] = 2; @r = 0; for ($kv : @m) { for ($i : 0..2) { @r += $kv.1; } }", 4},
 	{"@m[1] = 2; @m[2] = 3; @r = 0; for ($kv : @m) { @r++; if ($kv.1) { break } }", 1},
+	{"@m[1] = 2; @r = has_key(@m, 1) * 10 + has_key(@m, 2)", 10},
+	{"@m[1, comm] = 2; @r = has_key(@m, (1, \"pony\")) * 10 + has_key(@m[2, comm])", 10},
+	{"@m[1] = 2; @m[7] = 2; @m[1] = 3; @r = len(@m)", 2},
+	{"$a = (uint8[4])(int32)1; @r = len($a)", 4},
 	{"@c = count(); @c = count(); @r = @c + 1", 3},
 	{"@c[1] = count(); @c[1] = count(); @r = (int64)@c[1] * 10 + @c[2]", 20},
 	{"@a = avg(10); @a = avg(20); @r = @a", 15},
@@ -245,20 +249,26 @@ func evaluate(t *testing.T, script string, want int64) {
 	evaluateScript(t, text, want)
 }
 
+// evaluateScript compares for a kernel with bpf_loop and for one without.
 func evaluateScript(t *testing.T, text string, want int64) {
 	t.Helper()
-	o, err := compileWith(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	maps, _, err := emulate(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := word(o, maps, "r"); got != want {
-		t.Errorf("got %d, want %d\n%v", got, want, o.Programs[0].Instructions)
-	}
-	if os.Geteuid() == 0 {
-		loads(t, o)
+	for _, kernel := range []string{"6.12", "5.10"} {
+		o, err := compileOn(kernel, text)
+		if err != nil && kernel == "5.10" && strings.Contains(err.Error(), "needs Linux") {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps, _, err := emulate(o)
+		if err != nil {
+			t.Fatalf("%s: %v\n%v", kernel, err, o.Programs[0].Instructions)
+		}
+		if got := word(o, maps, "r"); got != want {
+			t.Errorf("%s: got %d, want %d\n%v", kernel, got, want, o.Programs[0].Instructions)
+		}
+		if os.Geteuid() == 0 {
+			loads(t, o)
+		}
 	}
 }

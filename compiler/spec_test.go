@@ -11,6 +11,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -120,13 +121,25 @@ func TestTableExamples(t *testing.T) {
 			for _, kernel := range kernels {
 				t.Run(section.Title+"/"+entry.Name+"/"+kernel, func(t *testing.T) {
 					t.Parallel()
-					if err := compile(entry.Example, kernel, compiler.Options{Unsafe: true}); err != nil {
+					err := compile(entry.Example, kernel, compiler.Options{Unsafe: true})
+					switch older := olderThan(kernel, entry.Since); {
+					case older && (err == nil || !strings.Contains(err.Error(), "needs Linux "+entry.Since)):
+						t.Errorf("%s\nsays it needs %s, but gets %v", entry.Example, entry.Since, err)
+					case !older && err != nil:
 						t.Errorf("%s\n%v", entry.Example, err)
 					}
 				})
 			}
 		}
 	}
+}
+
+func olderThan(kernel, since string) bool {
+	if since == "" {
+		return false
+	}
+	first, err := target.ParseVersion(since)
+	return err == nil && !frozen.Target(kernel).Version.AtLeast(first.Major, first.Minor)
 }
 
 // reference is the table as spec.md shows it.

@@ -61,16 +61,22 @@ var aggregationList = []*Aggregation{
 		},
 	},
 	{
-		Info: Info{Name: "hist", Signature: "hist(int n)",
-			Doc:     "A histogram of its argument with a bucket for each power of two.",
+		Info: Info{Name: "hist", Signature: "hist(int n [, int bits])",
+			Doc:     "A histogram of its argument with a bucket for each power of two, or with 2 to the power of bits (0 to 5) for each.",
 			Example: `kprobe:blk_start_request < @ = hist(arg0->__data_len) >`},
-		MinArgs: 1, MaxArgs: 1, Check: aggregates(types.Hist), Update: updateHist,
+		MinArgs: 1, MaxArgs: 2, Check: checkHist, Update: updateHist,
 	},
 	{
 		Info: Info{Name: "lhist", Signature: "lhist(int n, int low, int high, int step)",
 			Doc:     "A linear histogram of n between low and high, in buckets of step; what is below or above has a bucket each.",
 			Example: `kprobe:vfs_read { @ = lhist(arg2, 0, 10000, 1000) }`},
 		MinArgs: 4, MaxArgs: 4, Check: checkLinearHist, Update: updateLinearHist,
+	},
+	{
+		Info: Info{Name: "tseries", Signature: "tseries(int n, int interval, int intervals [, string aggregation])",
+			Doc:     "The value of n over time: the last one of each interval, a number of nanoseconds, or its avg, max, min or sum. The newest intervals are kept.",
+			Example: `kprobe:vfs_read { @ = tseries(args.count, 100ms, 20, "max") }`},
+		MinArgs: 3, MaxArgs: 4, Check: checkTimeSeries, Update: updateTimeSeries,
 	},
 }
 
@@ -183,9 +189,25 @@ func addBucket(l Lowering, row Place, bucket *ir.Value, buckets int) {
 	b.Enter(join)
 }
 
+// maxHistBits is bpftrace's.
+const maxHistBits = 5
+
+func checkHist(c Checker, call *lang.Call) *types.Type {
+	t := aggregates(types.Hist)(c, call)
+	if t.Kind == types.None || len(call.Args) == 1 {
+		return t
+	}
+	bits, known := c.Integer(call.Args[1])
+	if !known || bits < 0 || bits > maxHistBits {
+		c.Errorf(call.Args[1].Range(), "each power of two is split by a number of bits from 0 to %d, known before tracing starts", maxHistBits)
+		return types.NoValue
+	}
+	return types.NewHist(t.Signed, int(bits))
+}
+
 // updateHist finds the bucket by halving: six compares, of which the usual value takes three.
 // Rejected: De Bruijn multiplication (more instructions for values below 1<<16, and a table to load).
-func updateHist(l Lowering, call *lang.Call, _ *types.Type, row Place) {
+func updateHist(l Lowering, call *lang.Call, t *types.Type, row Place) {
 	b := l.IR()
 	value := l.Value(call.Args[0])
 	bucket, rest := b.NewCell("bucket"), b.NewCell("rest")
@@ -196,17 +218,34 @@ func updateHist(l Lowering, call *lang.Call, _ *types.Type, row Place) {
 		b.If(ir.SignedLess, value, b.Const(0), join, natural)
 		b.Enter(natural)
 	}
-	b.CellSet(bucket, b.Const(1))
-	b.If(ir.Equal, value, b.Const(0), join, positive)
+	if t.Bits == 0 {
+		b.CellSet(bucket, b.Const(1))
+		b.If(ir.Equal, value, b.Const(0), join, positive)
+	} else {
+		b.CellSet(bucket, b.Binary(ir.Add, value, b.Const(1)))
+		b.If(ir.Less, value, b.Const(1<<t.Bits), join, positive)
+	}
 	b.Enter(positive)
 	b.CellSet(bucket, b.Const(2))
 	b.CellSet(rest, value)
 	for step := int64(l.Type(call.Args[0]).Size) * 4; step >= 1; step /= 2 {
 		halve(b, bucket, rest, step)
 	}
+	if t.Bits > 0 {
+		splitBucket(b, bucket, value, int64(t.Bits))
+	}
 	b.Jump(join)
 	b.Enter(join)
-	addBucket(l, row, b.CellGet(bucket), types.HistBuckets)
+	addBucket(l, row, b.CellGet(bucket), t.Words())
+}
+
+// splitBucket makes of the bucket of a power of two, 2+p, that of the part which the bits after the highest one
+// choose: 1 + (p-bits+1)<<bits + (value >> (p-bits) & (1<<bits - 1)).
+func splitBucket(b *ir.Builder, bucket *ir.Cell, value *ir.Value, bits int64) {
+	shift := b.Binary(ir.Sub, b.CellGet(bucket), b.Const(2+bits))
+	part := b.Binary(ir.And, b.Binary(ir.ShiftRight, value, shift), b.Const(1<<bits-1))
+	first := b.Binary(ir.ShiftLeft, b.Binary(ir.Add, shift, b.Const(1)), b.Const(bits))
+	b.CellSet(bucket, b.Binary(ir.Add, b.Binary(ir.Add, first, part), b.Const(1)))
 }
 
 // halve drops the low step bits of rest when any above them is set, and counts them in bucket.

@@ -27,6 +27,118 @@ var mapFunctions = []*Function{
 			Example: `kprobe:vfs_read { @start[tid] = nsecs } kretprobe:vfs_read { delete(@start[tid]) }`},
 		MinArgs: 1, MaxArgs: 2, Check: checkDelete, Lower: lowerDelete,
 	},
+	{
+		Info: Info{Name: "has_key", Signature: "bool has_key(@map, key) or has_key(@map[key])",
+			Doc:     "Whether the map has the key. A key of several parts is a tuple.",
+			Example: `kprobe:vfs_read { @start[tid] = nsecs } kretprobe:vfs_read { if (has_key(@start, tid)) { @ = count() } }`},
+		MinArgs: 1, MaxArgs: 2, Check: checkHasKey,
+		Lower: func(l Lowering, call *lang.Call) *ir.Value {
+			reference, _ := deleted(call)
+			return l.HasKey(reference)
+		},
+	},
+	{
+		Info: Info{Name: "len", Signature: "uint64 len(@map) or len(array)",
+			Doc:     "The number of keys of a map, which visits them all, or of the elements of an array.",
+			Example: `kprobe:vfs_read { @[pid] = count() } interval:s:1 { printf("%d processes\n", len(@)) }`,
+			Since:   "5.13"},
+		MinArgs: 1, MaxArgs: 1, Check: checkLen, Lower: lowerLen,
+	},
+	{
+		Info: Info{Name: "trunc", Signature: "void trunc(@map, int n)",
+			Doc:     "Keeps the n entries with the largest values and removes the others; with -n those with the smallest, with 0 none.",
+			Example: `kprobe:vfs_read { @[comm] = count() } interval:s:1 { trunc(@, 5); print(@); clear(@) }`},
+		MinArgs: 2, MaxArgs: 2, Check: checkMapNumber,
+		Lower: func(l Lowering, call *lang.Call) *ir.Value {
+			n, _ := l.Integer(call.Args[1])
+			l.Emit(&object.Event{Action: object.Trunc, Map: l.Map(call.Args[0]), Top: n, Source: call.Span})
+			return nil
+		},
+	},
+	{
+		Info: Info{Name: "normalize", Signature: "void normalize(@map, int n)",
+			Doc:     "From now on the map's values print divided by n. normalize(@map, 1) undoes it.",
+			Example: `kprobe:vfs_read { @kbytes[comm] = sum(args.count) } interval:s:5 { normalize(@kbytes, 1024); print(@kbytes); exit() }`},
+		MinArgs: 2, MaxArgs: 2, Check: checkNormalize,
+		Lower: func(l Lowering, call *lang.Call) *ir.Value {
+			n, _ := l.Integer(call.Args[1])
+			l.Emit(&object.Event{Action: object.Normalize, Map: l.Map(call.Args[0]), Divisor: n, Source: call.Span})
+			return nil
+		},
+	},
+}
+
+// checkHasKey: both forms of delete are forms of has_key.
+func checkHasKey(c Checker, call *lang.Call) *types.Type {
+	m, ok := deleted(call)
+	if !ok {
+		c.Errorf(call.Span, "has_key() wants a map and a key: has_key(@map, key)")
+		return types.NoValue
+	}
+	keys, known := c.Key(m)
+	switch {
+	case !known:
+		return types.NoValue
+	case len(keys) == 0:
+		c.Errorf(call.Args[0].Range(), "@%s has no keys", m.Name)
+	case len(m.Keys) == 0:
+		c.Errorf(call.Args[0].Range(), "has_key() wants a key, too: has_key(@%s, key)", m.Name)
+	default:
+		c.CheckKey(m)
+	}
+	return types.Boolean
+}
+
+func checkLen(c Checker, call *lang.Call) *types.Type {
+	m, whole := wholeMap(call.Args[0])
+	if !whole {
+		return checkLenOfArray(c, call)
+	}
+	keys, known := c.Key(m)
+	switch {
+	case !known:
+		return types.NoValue
+	case len(keys) == 0:
+		c.Errorf(call.Args[0].Range(), "@%s has no keys to count", m.Name)
+	case !c.Target().Features.ForEachMapElement:
+		c.Errorf(call.Span, "len() of a map needs Linux 5.13 or later (bpf_for_each_map_elem), and this is %s", c.Target().Version)
+	}
+	return types.Uint64
+}
+
+func checkLenOfArray(c Checker, call *lang.Call) *types.Type {
+	t := c.Type(call.Args[0])
+	if t.Kind != types.None && t.Kind != types.Array {
+		c.Errorf(call.Args[0].Range(), "len() wants a whole map or an array, not %s", t)
+		if t.Kind == types.String {
+			c.Hint("strlen() counts the bytes of a text")
+		}
+		return types.NoValue
+	}
+	return types.Uint64
+}
+
+func lowerLen(l Lowering, call *lang.Call) *ir.Value {
+	if t := l.Type(call.Args[0]); t != nil && t.Kind == types.Array {
+		return l.IR().Const(int64(t.Count))
+	}
+	return l.CountKeys(l.Map(call.Args[0]))
+}
+
+// checkMapNumber checks the arguments of functions that take a whole map and a number known before tracing starts.
+func checkMapNumber(c Checker, call *lang.Call) *types.Type {
+	checkMapArgument(c, call)
+	if _, known := c.Integer(call.Args[1]); !known {
+		c.Errorf(call.Args[1].Range(), "the number in %s() must be known before tracing starts", call.Name)
+	}
+	return types.NoValue
+}
+
+func checkNormalize(c Checker, call *lang.Call) *types.Type {
+	if n, known := c.Integer(call.Args[1]); known && n <= 0 {
+		c.Errorf(call.Args[1].Range(), "values can be divided by 1 and more, not by %d", n)
+	}
+	return checkMapNumber(c, call)
 }
 
 // checkWholeMap reports an argument that is not a map without a key.

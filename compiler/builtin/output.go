@@ -1,6 +1,8 @@
 package builtin
 
 import (
+	"slices"
+
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -26,15 +28,10 @@ var outputFunctions = []*Function{
 		MinArgs: 1, MaxArgs: 3, Check: checkPrint, Lower: lowerPrint,
 	},
 	{
-		Info: Info{Name: "printa", Signature: "void printa(string format, @map)",
-			Doc:     "Prints every entry of a map through a format: ordinary conversions take the parts of the key in order, %@d takes the value. A histogram prints as its table. A map without a key prints even when nothing was recorded.",
-			Example: `kprobe:vfs_read { @[comm, pid] = count() } END { printa("%-16s %6d %@8d\n", @); clear(@) }`},
-		MinArgs: 2, MaxArgs: 2, Check: checkPrinta,
-		Lower: func(l Lowering, call *lang.Call) *ir.Value {
-			format, _ := l.Text(call.Args[0])
-			l.Emit(&object.Event{Action: object.Printa, Format: format, Map: l.Map(call.Args[1]), Source: call.Span})
-			return nil
-		},
+		Info: Info{Name: "printa", Signature: "void printa(string format, @map, ...)",
+			Doc:     "Prints every entry of a map through a format: ordinary conversions take the parts of the key in order, %@d takes the value. A histogram prints as its table. A map without a key prints even when nothing was recorded. With several maps of the same key, each %@d takes the value of the next map, 0 where it has none.",
+			Example: `kprobe:vfs_read { @[comm, pid] = count(); @bytes[comm, pid] = sum(args.count) } END { printa("%-16s %6d %@8d %@d\n", @, @bytes); clear(@); clear(@bytes) }`},
+		MinArgs: 2, MaxArgs: -1, Check: checkPrinta, Lower: lowerPrinta,
 	},
 	{
 		Info: Info{Name: "time", Signature: "void time([string format])",
@@ -136,11 +133,8 @@ func checkPrintValue(c Checker, call *lang.Call) {
 	if len(call.Args) > 1 {
 		c.Errorf(call.Args[1].Range(), "top and divisor are for whole maps: print(@map, top, divisor)")
 	}
-	switch {
-	case t.Kind == types.Array && !t.Elem.Scalar():
-		c.Errorf(call.Args[0].Range(), "%s cannot be printed; print what you want of an element: %s[0]", t, call.Args[0].Range().Text())
-	case t.Kind == types.Struct:
-		c.Errorf(call.Args[0].Range(), "%s has members; print the one you want: %s.MEMBER", t, call.Args[0].Range().Text())
+	if t.Kind != types.None && t.Size == 0 {
+		c.Errorf(call.Args[0].Range(), "%s cannot be printed as a whole; print the member you want: %s.MEMBER", t, call.Args[0].Range().Text())
 	}
 }
 
@@ -166,7 +160,10 @@ func lowerPrint(l Lowering, call *lang.Call) *ir.Value {
 
 func checkPrinta(c Checker, call *lang.Call) *types.Type {
 	format, ok := checkFormat(c, call)
-	if !checkWholeMap(c, call, call.Args[1]) || !ok {
+	for _, arg := range call.Args[1:] {
+		ok = checkWholeMap(c, call, arg) && ok
+	}
+	if !ok {
 		return types.NoValue
 	}
 	conversions, err := object.ParseFormat(format)
@@ -174,16 +171,35 @@ func checkPrinta(c Checker, call *lang.Call) *types.Type {
 		c.Errorf(call.Args[0].Range(), "%v", err)
 		return types.NoValue
 	}
-	checkPrintaKeys(c, call, conversions)
+	if keys, same := checkSameKeys(c, call); same {
+		checkPrintaKeys(c, call, conversions, keys)
+		checkPrintaValues(c, call, conversions)
+	}
 	return types.NoValue
 }
 
-func checkPrintaKeys(c Checker, call *lang.Call, conversions []object.Conversion) {
-	m, _ := wholeMap(call.Args[1])
-	keys, known := c.Key(m)
-	if !known {
-		return
+// checkSameKeys returns the key of the maps, which must have the same parts.
+func checkSameKeys(c Checker, call *lang.Call) (keys []*types.Type, ok bool) {
+	ok = true
+	for i, arg := range call.Args[1:] {
+		m, _ := wholeMap(arg)
+		its, known := c.Key(m)
+		switch {
+		case !known:
+			ok = false
+		case i == 0:
+			keys = its
+		case !slices.EqualFunc(keys, its, (*types.Type).Equal):
+			first, _ := wholeMap(call.Args[1])
+			c.Errorf(arg.Range(), "@%s has another key than @%s, so their entries do not stand in one line", m.Name, first.Name)
+			ok = false
+		}
 	}
+	return keys, ok
+}
+
+// checkPrintaKeys holds the ordinary conversions against the parts of the key.
+func checkPrintaKeys(c Checker, call *lang.Call, conversions []object.Conversion, keys []*types.Type) {
 	used := 0
 	for _, conversion := range conversions {
 		switch {
@@ -198,6 +214,29 @@ func checkPrintaKeys(c Checker, call *lang.Call, conversions []object.Conversion
 			used++
 		}
 	}
+}
+
+// checkPrintaValues: with several maps each needs a conversion; one map may be printed again and again.
+func checkPrintaValues(c Checker, call *lang.Call, conversions []object.Conversion) {
+	values := 0
+	for _, conversion := range conversions {
+		if conversion.Value {
+			values++
+		}
+	}
+	if maps := len(call.Args) - 1; maps > 1 && values != maps {
+		c.Errorf(call.Args[0].Range(), "the format has %s for values (%%@d), and there are %d maps", plural(values, "conversion"), maps)
+	}
+}
+
+func lowerPrinta(l Lowering, call *lang.Call) *ir.Value {
+	format, _ := l.Text(call.Args[0])
+	event := &object.Event{Action: object.Printa, Format: format, Map: l.Map(call.Args[1]), Source: call.Span}
+	for _, arg := range call.Args[1:] {
+		event.Maps = append(event.Maps, l.Map(arg))
+	}
+	l.Emit(event)
+	return nil
 }
 
 func checkTime(c Checker, call *lang.Call) *types.Type {

@@ -226,7 +226,7 @@ func (f *function) Send(event *object.Event, fields []*types.Type, fill func(i i
 func (f *function) fieldTypes(event *object.Event, fields []lang.Expr) []*types.Type {
 	parts := make([]*types.Type, len(fields))
 	for i, field := range fields {
-		parts[i] = f.typeOf(field)
+		parts[i] = f.unit.Info.Target.Complete(f.typeOf(field))
 		if event.Action == object.PrintKey {
 			parts[i] = event.Map.Key.Fields[i].Type
 		}

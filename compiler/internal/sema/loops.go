@@ -5,8 +5,16 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
+// maxDepth is how deep loops may nest: each may be a function of its own, and of those eight can be active at once
+// (MAX_CALL_FRAMES of include/linux/bpf_verifier.h), the program and one for len() among them.
+const maxDepth = 6
+
 // loop checks what a loop repeats, one level deeper than what is around it.
-func (c *checker) loop(check func()) {
+func (c *checker) loop(span lang.Span, check func()) {
+	if c.instance.depth == maxDepth {
+		c.Errorf(span, "loops stand at most %d deep, those of the functions that they call included", maxDepth)
+		return
+	}
 	c.instance.depth++
 	c.instance.loops++
 	check()
@@ -20,7 +28,7 @@ func (c *checker) forLoop(s *lang.For) {
 		return
 	}
 	low, high := c.bound(s.Low), c.bound(s.High)
-	c.loop(func() {
+	c.loop(s.Span, func() {
 		c.inScope(c.instance.scope, func() {
 			v := c.loopVariable(s.Variable, types.NewInt(8, !low || !high || c.bothSmall(s)))
 			v.Fixed = true
@@ -63,7 +71,7 @@ func (c *checker) forMap(s *lang.For) {
 	if !ok {
 		return
 	}
-	c.loop(func() {
+	c.loop(s.Span, func() {
 		c.inScope(c.instance.scope, func() {
 			c.loopVariable(s.Variable, pair).Fixed = true
 			c.block(s.Body)

@@ -75,7 +75,7 @@ func (c *checker) statement(s lang.Statement) {
 	case *lang.Assign:
 		c.assign(s)
 	case *lang.While:
-		c.loop(func() {
+		c.loop(s.Span, func() {
 			c.condition(s.Cond)
 			c.block(s.Body)
 		})

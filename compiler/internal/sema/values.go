@@ -26,7 +26,7 @@ func (c *checker) storable(e lang.Expr, t *types.Type) bool {
 }
 
 // complete gives a struct, and what holds structs, the members that user space needs to print it.
-func (c *checker) complete(t *types.Type) *types.Type { return t }
+func (c *checker) complete(t *types.Type) *types.Type { return c.target.Complete(t) }
 
 // keep is stored, but a variable that is assigned once may stay a pointer that the verifier trusts.
 func (c *checker) keep(t *types.Type, once bool) *types.Type {
