@@ -28,12 +28,13 @@ const (
 var kernels = []string{"5.10", "6.1", "6.12", "7.x"}
 
 // A fence is a script in a document. One that is marked `ponytrace error` begins with a comment that
-// says what the message must contain.
+// says what the message must contain. One that is marked `ponytrace since 5.13` must say so on older kernels.
 type fence struct {
 	file   string
 	line   int
 	script string
 	fails  bool
+	since  string
 }
 
 func fences(t *testing.T, file string) (found []fence) {
@@ -51,6 +52,8 @@ func fences(t *testing.T, file string) (found []fence) {
 			open.script += line + "\n"
 		case line == "```ponytrace" || line == "```ponytrace error":
 			open = &fence{file: file, line: i + 2, fails: strings.HasSuffix(line, "error")}
+		case strings.HasPrefix(line, "```ponytrace since "):
+			open = &fence{file: file, line: i + 2, since: strings.TrimPrefix(line, "```ponytrace since ")}
 		case strings.HasPrefix(line, "```ponytrace"):
 			t.Errorf("%s:%d: unknown kind of fence: %s", file, i+1, line)
 		}
@@ -74,8 +77,8 @@ func compile(script, kernel string, options compiler.Options) error {
 func (f fence) check(t *testing.T, kernel string) {
 	err := compile(f.script, kernel, compiler.Options{Unsafe: !f.fails})
 	if !f.fails {
-		if err != nil {
-			t.Errorf("%s:%d: on %s:\n%s\n%v", f.file, f.line, kernel, f.script, err)
+		if wrong := wrongFor(kernel, f.since, err); wrong != "" {
+			t.Errorf("%s:%d: on %s:\n%s\n%v", f.file, f.line, kernel, f.script, wrong)
 		}
 		return
 	}
@@ -122,16 +125,24 @@ func TestTableExamples(t *testing.T) {
 				t.Run(section.Title+"/"+entry.Name+"/"+kernel, func(t *testing.T) {
 					t.Parallel()
 					err := compile(entry.Example, kernel, compiler.Options{Unsafe: true})
-					switch older := olderThan(kernel, entry.Since); {
-					case older && (err == nil || !strings.Contains(err.Error(), "needs Linux "+entry.Since)):
-						t.Errorf("%s\nsays it needs %s, but gets %v", entry.Example, entry.Since, err)
-					case !older && err != nil:
-						t.Errorf("%s\n%v", entry.Example, err)
+					if wrong := wrongFor(kernel, entry.Since, err); wrong != "" {
+						t.Errorf("%s\n%s", entry.Example, wrong)
 					}
 				})
 			}
 		}
 	}
+}
+
+// wrongFor says what is wrong with the outcome of a script that needs a kernel as new as since; empty: nothing.
+func wrongFor(kernel, since string, err error) string {
+	switch older := olderThan(kernel, since); {
+	case older && (err == nil || !strings.Contains(err.Error(), "needs Linux "+since)):
+		return fmt.Sprintf("the message must be that it needs Linux %s, and is %v", since, err)
+	case !older && err != nil:
+		return err.Error()
+	}
+	return ""
 }
 
 func olderThan(kernel, since string) bool {
@@ -149,10 +160,12 @@ func reference() string {
 		fmt.Fprintf(&b, "\n### %s\n", section.Title)
 		for _, entry := range section.Entries {
 			fmt.Fprintf(&b, "\n#### %s\n\n`%s`\n\n%s\n", entry.Name, entry.Signature, escape(entry.Doc))
+			mark := ""
 			if entry.Since != "" {
 				fmt.Fprintf(&b, "Needs Linux %s.\n", entry.Since)
+				mark = " since " + entry.Since
 			}
-			fmt.Fprintf(&b, "\n```ponytrace\n%s\n```\n", entry.Example)
+			fmt.Fprintf(&b, "\n```ponytrace%s\n%s\n```\n", mark, entry.Example)
 		}
 	}
 	return b.String() + "\n"
