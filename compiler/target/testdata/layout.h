@@ -1,0 +1,65 @@
+struct plain { char c; short s; int i; long l; char last; };
+struct tail { long l; char c; };
+struct empty { };
+struct pointers { char c; void *p; char d; struct plain *q[3]; char **r; };
+struct nested { char c; struct plain in; char d; struct tail tails[2]; };
+struct wide { char c; __int128 big; char d; long double huge; float f; double g; };
+struct matrix { char c; short m[3][5]; char text[2][7]; int flexible[]; };
+struct zero { int i; char none[0]; long l; };
+struct multiple { int a, *b, c[2], **d; };
+struct anonymous { int a; struct { char b; long c; }; union { char d; short e; }; int f; };
+struct deep { char a; struct { char b; struct { short c; union { int d; long e; }; } in; } out[2]; char f; };
+struct around { char a; struct inside { int x; } s; struct inside again; enum level { LOW, HIGH = 8 } v; enum level w; };
+
+union either { char c; int i; long l; };
+union odd { char c[5]; short s; };
+union fields { int a : 3; long b : 40; char c; };
+union packed_union { char c[5]; int i; } __attribute__((packed));
+
+struct packed { char c; int i; long l; short s; } __attribute__((packed));
+struct packed_inside { char c; struct packed p; int i; };
+struct packed_outside { char c; struct plain p; int i; } __attribute__((packed));
+struct aligned { char c; } __attribute__((aligned(16)));
+struct aligned_inside { char c; struct aligned a; char d; };
+struct both { char c; int i; } __attribute__((packed, aligned(4)));
+struct both_inside { char c; struct both b; char d; };
+struct member_aligned { char c; int i __attribute__((aligned(32))); char d; };
+struct member_packed { char c; int i __attribute__((packed)); long l; };
+
+struct bits { int a : 3; int b : 5; int c : 30; int d : 2; };
+struct bits_mixed { char a : 4; int b : 6; short c : 9; long d : 20; };
+struct bits_tight { char a; int b : 8; int c : 16; char d; };
+struct bits_over { short a : 9; short b : 9; char c : 7; char d : 2; };
+struct bits_long { int a; long b : 33; int c : 31; long d : 62; long e : 3; };
+struct bits_unsigned { unsigned a : 1; unsigned long b : 1; unsigned char c : 1; unsigned short d : 15; };
+struct bits_bool { _Bool a : 1; _Bool b : 1; char c; _Bool d : 1; };
+struct bits_enum { enum level a : 4; enum level b : 29; char c; };
+struct bits_zero { char a : 2; int : 0; char b : 2; char c; };
+struct bits_zero_char { char a : 2; char : 0; char b : 2; };
+struct bits_zero_long { char a; long : 0; char b; };
+struct bits_only_zero { char a; int : 0; };
+struct bits_unnamed { char a; int : 5; char b; };
+struct bits_unnamed_long { char a; long : 5; char b; };
+struct bits_packed { char a : 3; int b : 30; int c : 3; char d; } __attribute__((packed));
+struct bits_packed_zero { char a : 3; int : 0; int b : 4; char c; } __attribute__((packed));
+struct bits_packed_inside { char a; struct bits_packed b; int c : 7; };
+struct bits_before { int a : 4; struct tail t; int b : 4; char c; };
+struct bits_array { char a : 1; char b[3]; int c : 9; int d[2]; };
+struct ip { unsigned char ihl : 4, version : 4; unsigned char tos; unsigned short len; unsigned short id; unsigned short frag; };
+struct tcp { unsigned short source, dest; unsigned int seq, ack; unsigned short res1 : 4, doff : 4, fin : 1, syn : 1, rst : 1; unsigned short window; };
+
+enum small { A, B = 5, C } __attribute__((packed));
+enum minus { M = -1, N };
+enum large { L = 0x100000000 };
+enum large_minus { O = -1, P = 0x80000000 };
+enum middle { Q = 0x80000000 };
+enum packed_short { R = -200 } __attribute__((packed));
+struct enums { enum small a; enum minus b; enum small c; enum large d; enum large_minus e; enum middle f; enum packed_short g; };
+
+typedef struct { char c; long l; } untagged;
+typedef unsigned int u32_packed __attribute__((aligned(2)));
+typedef int wide_int __attribute__((aligned(16)));
+typedef struct plain plain_t, *plain_p, plain_array[3];
+struct typedefs { char a; untagged b; wide_int c; plain_t d; plain_p e; plain_array f; };
+typedef short pair[2];
+struct pairs { char a; pair b[3]; const volatile int c; };
