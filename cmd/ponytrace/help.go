@@ -6,11 +6,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
-	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
-	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
-	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
 // help shows the flags of tracing where no command is named: they are what people look for.
@@ -70,30 +67,4 @@ func describe(title string, entry *builtin.Info) {
 	if entry.Since != "" {
 		fmt.Printf("  Since Linux %s\n", entry.Since)
 	}
-}
-
-type checkCommand struct {
-	Files []string `arg:"" help:"Script files, - for standard input."`
-}
-
-// Run reports the errors of scripts for this machine's kernel; it needs no privileges.
-func (c *checkCommand) Run() error {
-	machine, err := detect.Detect()
-	if err != nil {
-		return err
-	}
-	return each(c.Files, func(name string) error { return check(name, machine) })
-}
-
-func check(name string, machine *target.Target) error {
-	source, err := readScript(name)
-	if err != nil {
-		return err
-	}
-	script, diagnostics := parse(source)
-	if diagnostics.HasErrors() {
-		return say(diagnostics)
-	}
-	_, err = compiler.Compile(script, machine, compiler.Options{})
-	return say(err)
 }

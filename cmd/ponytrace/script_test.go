@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -21,11 +22,22 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"unprivileged": unprivileged,
+			"frozen":       freeze,
 		},
 		Condition: func(name string) (bool, error) {
 			return name == "root" && os.Geteuid() == 0, nil
 		},
 	})
+}
+
+// freeze writes the types of a frozen kernel to a file: frozen KERNEL FILE.
+func freeze(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: frozen KERNEL FILE")
+	}
+	types, err := frozen.Target(args[0]).Sources.RawBTF()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), types, 0o600))
 }
 
 // unprivileged runs ponytrace without any capability.
