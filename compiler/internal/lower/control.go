@@ -49,15 +49,21 @@ func (f *function) statement(s lang.Statement) {
 }
 
 func (f *function) branch(s *lang.If) {
+	f.either(s.Cond, func() { f.block(s.Then) }, func() {
+		if s.Else != nil {
+			f.statement(s.Else)
+		}
+	})
+}
+
+func (f *function) either(cond lang.Expr, yes, no func()) {
 	then, otherwise, join := f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock()
-	f.condition(s.Cond, then, otherwise)
+	f.condition(cond, then, otherwise)
 	f.b.Enter(then)
-	f.block(s.Then)
+	yes()
 	f.b.Jump(join)
 	f.b.Enter(otherwise)
-	if s.Else != nil {
-		f.statement(s.Else)
-	}
+	no()
 	f.b.Jump(join)
 	f.b.Enter(join)
 }
@@ -72,6 +78,11 @@ func (f *function) effect(e lang.Expr) {
 			f.effect(e.Value)
 		}
 		return
+	case *lang.Ternary:
+		if e.X != nil {
+			f.either(e.Cond, func() { f.effect(e.X) }, func() { f.effect(e.Y) })
+			return
+		}
 	case *lang.Call:
 		if f.effectOfCall(e) {
 			return

@@ -64,7 +64,7 @@ func (c *checker) typeOf(e lang.Expr) *types.Type {
 	case *lang.Record:
 		return c.record(e)
 	case *lang.BlockExpr:
-		return c.blockExpression(e, false)
+		return c.blockExpression(e, e == c.instance.called)
 	case *lang.TypeExpr:
 		c.Errorf(e.Span, "%s is a type, and a value is wanted here", e.Type.Span.Text())
 		return nil
@@ -399,7 +399,13 @@ func (c *checker) truth(e lang.Expr, t *types.Type) {
 }
 
 func (c *checker) ternary(e *lang.Ternary) *types.Type {
+	statement := e == c.instance.called
 	c.condition(e.Cond)
+	if statement && e.X != nil {
+		c.effect(e.X)
+		c.effect(e.Y)
+		return nil
+	}
 	x := e.X
 	if x == nil {
 		x = e.Cond
@@ -417,6 +423,12 @@ func (c *checker) ternary(e *lang.Ternary) *types.Type {
 		return nil
 	}
 	return t
+}
+
+// effect checks an expression that need not have a value.
+func (c *checker) effect(e lang.Expr) {
+	c.instance.called = lang.Unparen(e)
+	c.expression(e)
 }
 
 func (c *checker) tuple(e *lang.Tuple) *types.Type {

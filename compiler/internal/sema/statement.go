@@ -64,8 +64,7 @@ func (c *checker) statement(s lang.Statement) {
 			c.statement(s.Else)
 		}
 	case *lang.ExprStatement:
-		c.instance.called = lang.Unparen(s.X)
-		c.expression(s.X)
+		c.effect(s.X)
 	case *lang.Discard:
 		if t := c.expression(s.Value); t.Kind == types.None {
 			c.noValue(s.Value)
