@@ -39,7 +39,7 @@ func emulate(o *object.Object) (map[string]*emu.Map, [][]byte, error) {
 			asm.FnKtimeGetBootNs: 3000, asm.FnKtimeGetTaiNs: 5000, asm.FnJiffies64: 250, asm.FnGetPrandomU32: 4,
 			asm.FnGetNumaNodeId: 1, asm.FnGetCurrentCgroupId: 77,
 		},
-		Comm: "pony", Memory: map[uint64][]byte{kernelText: emulatedMemory()},
+		Comm: "pony", Stack: []uint64{0x11, 0x22, 0x33}, Memory: map[uint64][]byte{kernelText: emulatedMemory()},
 	}
 	for name, spec := range o.Kernel {
 		machine.Maps[name] = emu.NewMap(spec, 4)

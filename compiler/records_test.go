@@ -33,14 +33,37 @@ var records = []struct{ script, want string }{
 	{`errorf("%s", comm)`, `Fail "%s" pony`},
 	{`cat("/proc/%d/maps", pid)`, `Cat "/proc/%d/maps" 7`},
 	{`system("echo %d", tid)`, `System "echo %d" 8`},
+	{`print(kstack(2))`, "Print " + words(0x11, 0x22)},
+	{`print(ustack(raw, 4))`, "Print " + words(7, 0x11, 0x22, 0x33, 0)},
+	{`print(usym(5))`, "Print " + words(5, 7)},
+	{`print(buf(0xffff888000001000, 3))`, "Print 030000002f6574"},
+	{`print(buf(0xffff888000001000, pid - 2))`, "Print 050000002f6574632f" + strings.Repeat("00", 1024-5)},
+	{`print(buf(pton("1.2.3.4")))`, "Print 0400000001020304"},
+	{`print(ntop(0x0100007f))`, "Print 020000007f000001" + strings.Repeat("00", 12)},
+	{`print(ntop(AF_INET, pton("1.2.3.4")))`, "Print 0200000001020304" + strings.Repeat("00", 12)},
+	{`print(ntop(pton("::1")))`, "Print 0a000000" + strings.Repeat("00", 15) + "01"},
+	{`print(macaddr(0xffff888000001000))`, "Print 2f6574632f68"},
+	{`struct s { char mac[6]; }; BEGIN { print(macaddr(((struct s *)0xffff888000001040)->mac)) }`, "Print 001000008088"},
 	{`join(0xffff888000001040)`, `Join " " /etc/hosts hosts` + strings.Repeat(" ", 14)},
 	{`join(kaddr("nothing"), ", ")`, `Join ", "` + strings.Repeat(" ", 16)},
+}
+
+func words(list ...uint64) string {
+	var memory []byte
+	for _, word := range list {
+		memory = binary.LittleEndian.AppendUint64(memory, word)
+	}
+	return fmt.Sprintf("%x", memory)
 }
 
 func TestRecords(t *testing.T) {
 	for _, c := range records {
 		t.Run(c.script, func(t *testing.T) {
-			o, err := compileWith("BEGIN { " + c.script + " }")
+			script := c.script
+			if !strings.Contains(script, "BEGIN") {
+				script = "BEGIN { " + script + " }"
+			}
+			o, err := compileWith(script)
 			if err != nil {
 				t.Fatal(err)
 			}

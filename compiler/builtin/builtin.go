@@ -97,6 +97,7 @@ type Settings struct {
 	MaxStringSize int
 	MaxMapKeys    int
 	MissingProbes string // "error", "warn", "ignore"
+	StackMode     string // how kstack and ustack print: one of stackModes
 	Unsafe        bool   // --unsafe: functions that change what is traced are allowed
 	Usage         string
 }
@@ -156,6 +157,8 @@ type Lowering interface {
 	Value(e lang.Expr) *ir.Value
 	// Store writes the value of any expression as its type says. Strings are padded with zeroes when pad is set.
 	Store(e lang.Expr, to Place, pad bool)
+	// Address returns where a value lies that is no scalar, in the memory of the kernel, of a process or of the program.
+	Address(e lang.Expr) *ir.Value
 	// Pointer returns the address of a place as one value.
 	Pointer(p Place) *ir.Value
 	// Emit sends an event whose fields are the given expressions.

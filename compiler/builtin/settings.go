@@ -78,6 +78,16 @@ var settingList = []*Setting{
 		Apply:   func(s *Settings, value string) error { return number(value, 1, 1<<18, &s.RingBufferPages) },
 	},
 	{
+		Info: Info{Name: "stack_mode", Signature: "string",
+			Doc:     "How kstack and ustack print: bpftrace (function+offset), perf (address, function+offset and module) or raw (addresses).",
+			Example: `config = { stack_mode = "perf" } profile:hz:99 { @[kstack] = count() }`},
+		Default: "bpftrace",
+		Apply: func(s *Settings, value string) error {
+			s.StackMode = value
+			return oneOf(value, stackModes...)
+		},
+	},
+	{
 		Info: Info{Name: "missing_probes", Signature: "string",
 			Doc:     "What happens when an attach point does not exist: error, warn (trace the others and say so) or ignore.",
 			Example: `config = { missing_probes = "warn" } kprobe:vfs_read { @ = count() }`},

@@ -35,6 +35,8 @@ type Environment struct {
 	Values map[asm.BuiltinFunc]uint64
 	CPU    int
 	Comm   string
+	// Stack are the addresses that get_stack finds, the innermost first.
+	Stack []uint64
 	// Records are the ring buffer records submitted.
 	Records [][]byte
 	// Full makes ring buffers refuse records.

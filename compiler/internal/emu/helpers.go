@@ -2,6 +2,7 @@ package emu
 
 import (
 	"bytes"
+	"encoding/binary"
 	"syscall"
 
 	"github.com/cilium/ebpf/asm"
@@ -28,6 +29,7 @@ var helpers = map[asm.BuiltinFunc]helper{
 	asm.FnMapDeleteElem:      {2, remove},
 	asm.FnGetSmpProcessorId:  {0, func(m *machine, _ [5]uint64) uint64 { return uint64(m.CPU) }},
 	asm.FnGetCurrentComm:     {2, comm},
+	asm.FnGetStack:           {4, stack},
 	asm.FnProbeReadKernel:    {3, probeRead},
 	asm.FnProbeReadUser:      {3, probeRead},
 	asm.FnProbeReadKernelStr: {3, probeReadString},
@@ -131,6 +133,20 @@ func comm(m *machine, a [5]uint64) uint64 {
 	clear(m.object(a[0], int(a[1]), true))
 	copy(m.object(a[0], int(a[1])-1, true), m.Comm)
 	return 0
+}
+
+// stack writes what fits of the addresses and zeroes the rest.
+func stack(m *machine, a [5]uint64) uint64 {
+	to := m.object(a[1], int(a[2]), true)
+	clear(to)
+	size := 0
+	for _, address := range m.Stack {
+		if size+8 <= len(to) {
+			binary.LittleEndian.PutUint64(to[size:], address)
+			size += 8
+		}
+	}
+	return uint64(size)
 }
 
 func probeRead(m *machine, a [5]uint64) uint64 {

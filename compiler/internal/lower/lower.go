@@ -138,6 +138,16 @@ func (h hooks) MapKey(e *lang.Map) *ir.Value      { return h.key(e) }
 func (h hooks) Integer(e lang.Expr) (int64, bool) { return h.unit.Info.Constants.Integer(e) }
 func (h hooks) Text(e lang.Expr) (string, bool)   { return h.unit.Info.Constants.Text(e) }
 
+// Address returns where a value lies; the verifier still knows what is reached from a pointer that it trusts.
+func (h hooks) Address(e lang.Expr) *ir.Value {
+	e = h.resolved(e)
+	if !h.instance.Foreign(e) {
+		return h.Pointer(h.materialize(e))
+	}
+	r := h.reference(e)
+	return h.Pointer(builtin.Place{Address: r.base, Offset: r.offset})
+}
+
 // Store writes the value of any expression as its own type says.
 func (h hooks) Store(e lang.Expr, to builtin.Place, pad bool) { h.store(e, to, h.typeOf(e), pad) }
 

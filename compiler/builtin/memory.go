@@ -1,0 +1,271 @@
+package builtin
+
+import (
+	"net/netip"
+
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+	"golang.org/x/sys/unix"
+)
+
+// Memory that is copied as it is and prints as what it holds.
+var memoryFunctions = []*Function{
+	{
+		Info: Info{Name: "buf", Signature: "buffer buf(pointer p [, int size]) or buf(array)",
+			Doc:     `Bytes of memory, at most max_strlen of them; of an array all. They print as text with \x escapes, as hexadecimal by %rx.`,
+			Example: `kprobe:vfs_write { printf("%r\n", buf(args.buf, args.count)) }`},
+		MinArgs: 1, MaxArgs: 2, Check: checkBuffer, Into: lowerBuffer,
+	},
+	{
+		Info: Info{Name: "ntop", Signature: "inet ntop([int family,] address)",
+			Doc:     "An address of the Internet as text: of 4 bytes or a number in network order (AF_INET), or of 16 bytes (AF_INET6).",
+			Example: `kprobe:tcp_connect { @[ntop(args.sk->__sk_common.skc_daddr)] = count() }`},
+		MinArgs: 1, MaxArgs: 2, Check: checkNtop, Into: lowerNtop, Fills: true,
+	},
+	{
+		Info: Info{Name: "pton", Signature: "uint8[] pton(string address)",
+			Doc:     "An address of the Internet, written in the script, as its 4 or 16 bytes in network order.",
+			Example: `kprobe:tcp_connect /args.sk->__sk_common.skc_daddr == (uint32)pton("127.0.0.1")/ { @ = count() }`},
+		MinArgs: 1, MaxArgs: 1, Check: checkPton, Into: lowerPton, Fills: true,
+	},
+	{
+		Info: Info{Name: "macaddr", Signature: "macaddr macaddr(pointer p) or macaddr(uint8[6])",
+			Doc:     "The 6 bytes of a hardware address, printed as such.",
+			Example: `kprobe:dev_queue_xmit { @[macaddr(arg0)] = count() }`},
+		MinArgs: 1, MaxArgs: 1, Check: checkMAC, Fills: true,
+		Into: func(l Lowering, call *lang.Call, to Place) { copyBytes(l, call.Args[0], types.MAC.Size, to) },
+	},
+	{
+		Info: Info{Name: "usym", Signature: "usym usym(uint64 address)",
+			Doc:     "An address of the current process as the name of the function that it lies in.",
+			Example: `profile:hz:99 { @[usym(reg("ip"))] = count() }`},
+		MinArgs: 1, MaxArgs: 1, Fills: true,
+		Check: func(c Checker, call *lang.Call) *types.Type {
+			if !wantAddress(c, call, 0) {
+				return types.NoValue
+			}
+			return types.UserAddress
+		},
+		Into: func(l Lowering, call *lang.Call, to Place) {
+			storeWord(l, to, 0, l.Value(call.Args[0]))
+			storeWord(l, to, 8, upperHalf(asm.FnGetCurrentPidTgid)(l, call))
+		},
+	},
+	{
+		Info: Info{Name: "kptr", Signature: "pointer kptr(pointer p)",
+			Doc:     "The same address, said to be one of the kernel.",
+			Example: `kprobe:vfs_read { $file = (struct file *)kptr(arg0); @[$file->f_flags] = count() }`},
+		MinArgs: 1, MaxArgs: 1, Check: checkSpace(false), Lower: firstArgument,
+	},
+	{
+		Info: Info{Name: "uptr", Signature: "pointer uptr(pointer p)",
+			Doc:     "The same address, said to be one of the current process, so that what it points at is read from there.",
+			Example: `kprobe:vfs_write { $first = *(uint8 *)uptr(arg1); @[$first] = count() }`},
+		MinArgs: 1, MaxArgs: 1, Check: checkSpace(true), Lower: firstArgument,
+	},
+}
+
+func storeWord(l Lowering, to Place, offset int, value *ir.Value) {
+	l.IR().Store(to.Space, to.Address, to.Offset+offset, 8, value)
+}
+
+// behind is the place some bytes further.
+func behind(p Place, offset int) Place {
+	p.Offset += offset
+	return p
+}
+
+// copyBytes copies size bytes of what the expression is, or of what it points at.
+func copyBytes(l Lowering, e lang.Expr, size int, to Place) {
+	t := l.Type(e)
+	switch {
+	case t.Scalar():
+		readBytes(l, t, l.Value(e), l.IR().Const(int64(size)), to)
+	case t.Kind == types.String: // its zeroes end nothing here
+		readBytes(l, t, l.Address(e), l.IR().Const(int64(size)), to)
+	default:
+		l.Store(e, to, true)
+	}
+}
+
+// readBytes reads from where the address lies; what cannot be read is zero.
+func readBytes(l Lowering, t *types.Type, address, size *ir.Value, to Place) {
+	atEither(l, t, address,
+		func() { helper(l, asm.FnProbeReadKernel, ir.Writes, l.Pointer(to), size, address) },
+		func() { helper(l, asm.FnProbeReadUser, ir.Writes, l.Pointer(to), size, address) })
+}
+
+// bufferHeader is the length that a buffer begins with, in bytes.
+const bufferHeader = 4
+
+func checkBuffer(c Checker, call *lang.Call) *types.Type {
+	t, limit := c.Type(call.Args[0]), c.Settings().MaxStringSize
+	switch {
+	case t.Kind == types.None:
+		return types.NoValue
+	case t.Kind == types.Array && t.Size > 0:
+		limit = t.Size
+	case t.Kind != types.Pointer && !t.Integer():
+		c.Errorf(call.Args[0].Range(), "buf() wants a pointer or an array, not %s", t)
+		return types.NoValue
+	}
+	if len(call.Args) == 2 && wantNumber(c, call, 1) && t.Kind != types.Array {
+		if n, known := c.Integer(call.Args[1]); known && n < 1 {
+			c.Errorf(call.Args[1].Range(), "the size in buf() is at least 1")
+		} else if known {
+			limit = int(min(n, int64(limit)))
+		}
+	}
+	return &types.Type{Kind: types.Buffer, Size: bufferHeader + limit}
+}
+
+func lowerBuffer(l Lowering, call *lang.Call, to Place) {
+	b := l.IR()
+	size := b.Const(int64(l.Type(call).Size - bufferHeader))
+	if len(call.Args) == 2 {
+		size = atMost(l, l.Value(call.Args[1]), size)
+	}
+	b.Store(to.Space, to.Address, to.Offset, bufferHeader, size)
+	if t := l.Type(call.Args[0]); t.Kind == types.Array {
+		l.Store(call.Args[0], behind(to, bufferHeader), true)
+	} else {
+		readBytes(l, t, l.Value(call.Args[0]), size, behind(to, bufferHeader))
+	}
+}
+
+// atMost is the smaller of two numbers without a sign.
+func atMost(l Lowering, n, limit *ir.Value) *ir.Value {
+	b := l.IR()
+	cell, smaller, join := b.NewCell("size"), b.NewBlock(), b.NewBlock()
+	b.CellSet(cell, limit)
+	b.If(ir.Less, n, limit, smaller, join)
+	b.Enter(smaller)
+	b.CellSet(cell, n)
+	b.Jump(join)
+	b.Enter(join)
+	return b.CellGet(cell)
+}
+
+// Sizes of addresses, and where they lie in a value of kind NetworkAddress.
+const (
+	addressOffset = 4
+	inetSize      = 4
+	inet6Size     = 16
+)
+
+// addressSize returns how many bytes of address an argument is; 0 when it is none. A pointer counts for what it points at.
+func addressSize(t *types.Type) int {
+	switch {
+	case t.Integer():
+		return inetSize
+	case t.Kind == types.Pointer && t.Elem != nil:
+		t = t.Elem
+	}
+	if (t.Kind == types.Array || t.Kind == types.Struct) && (t.Size == inetSize || t.Size == inet6Size) {
+		return t.Size
+	}
+	return 0
+}
+
+func familyOf(size int) int64 {
+	if size == inet6Size {
+		return unix.AF_INET6
+	}
+	return unix.AF_INET
+}
+
+func checkNtop(c Checker, call *lang.Call) *types.Type {
+	address := call.Args[len(call.Args)-1]
+	t := c.Type(address)
+	size := addressSize(t)
+	switch {
+	case t.Kind == types.None:
+		return types.NoValue
+	case size == 0:
+		c.Errorf(address.Range(), "ntop() wants a number, or 4 or 16 bytes, not %s", t)
+		return types.NoValue
+	}
+	if len(call.Args) == 2 && wantNumber(c, call, 0) {
+		checkFamily(c, call, size)
+	}
+	return types.IPAddress
+}
+
+func checkFamily(c Checker, call *lang.Call, size int) {
+	family, known := c.Integer(call.Args[0])
+	switch {
+	case !known:
+	case family != unix.AF_INET && family != unix.AF_INET6:
+		c.Errorf(call.Args[0].Range(), "ntop() knows the families AF_INET and AF_INET6")
+	case family == unix.AF_INET6 && size == inetSize:
+		c.Errorf(call.Args[1].Range(), "an address of AF_INET6 has 16 bytes, and this has 4")
+	}
+}
+
+func lowerNtop(l Lowering, call *lang.Call, to Place) {
+	b, address := l.IR(), call.Args[len(call.Args)-1]
+	t := l.Type(address)
+	size := addressSize(t)
+	family := b.Const(familyOf(size))
+	if len(call.Args) == 2 {
+		family = l.Value(call.Args[0])
+	}
+	zero(l, to, types.IPAddress.Size)
+	b.Store(to.Space, to.Address, to.Offset, addressOffset, family)
+	if t.Integer() {
+		b.Store(to.Space, to.Address, to.Offset+addressOffset, inetSize, l.Value(address))
+		return
+	}
+	copyBytes(l, address, size, behind(to, addressOffset))
+}
+
+func checkPton(c Checker, call *lang.Call) *types.Type {
+	text, ok := wantText(c, call, 0, "the address")
+	if !ok {
+		return types.NoValue
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil || address.Zone() != "" {
+		c.Errorf(call.Args[0].Range(), "%q is no address of the Internet", text)
+		return types.NoValue
+	}
+	return types.NewArray(types.NewInt(1, false), len(address.AsSlice()))
+}
+
+func lowerPton(l Lowering, call *lang.Call, to Place) {
+	text, _ := l.Text(call.Args[0])
+	address := netip.MustParseAddr(text)
+	for i, value := range address.AsSlice() {
+		l.IR().Store(to.Space, to.Address, to.Offset+i, 1, l.IR().Const(int64(value)))
+	}
+}
+
+func checkMAC(c Checker, call *lang.Call) *types.Type {
+	t := c.Type(call.Args[0])
+	switch {
+	case t.Kind == types.None:
+		return types.NoValue
+	case t.Kind == types.Pointer, t.Integer(), (t.Kind == types.Array || t.Kind == types.String) && t.Size == types.MAC.Size:
+		return types.MAC
+	}
+	c.Errorf(call.Args[0].Range(), "macaddr() wants a pointer or 6 bytes, not %s", t)
+	return types.NoValue
+}
+
+func checkSpace(user bool) func(Checker, *lang.Call) *types.Type {
+	return func(c Checker, call *lang.Call) *types.Type {
+		if !wantAddress(c, call, 0) {
+			return types.NoValue
+		}
+		pointer := types.NewPointer(nil)
+		if t := c.Type(call.Args[0]); t.Kind == types.Pointer {
+			copied := *t
+			pointer = &copied
+		}
+		pointer.User = user
+		pointer.Trusted = pointer.Trusted && !user
+		return pointer
+	}
+}

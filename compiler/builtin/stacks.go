@@ -1,0 +1,78 @@
+package builtin
+
+import (
+	"slices"
+
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Stacks are kept whole where they are wanted, in a key or an event, and not in a map of stacks of the kernel, whose
+// IDs may collide and which fills up.
+var stackFunctions = []*Function{
+	{
+		Info: Info{Name: "kstack", Signature: "kstack kstack([bpftrace | perf | raw] [, int depth])",
+			Doc:     "The kernel's stack of calls, the innermost first, at most depth of them (127; 30 before Linux 5.11, whose keys have 512 bytes at most). The mode says how it prints; the setting stack_mode is used without.",
+			Example: `profile:hz:99 { @[kstack] = count(); @top[kstack(perf, 3)] = count() }`},
+		MaxArgs: 2, Bare: true, Fills: true,
+		Check: func(c Checker, call *lang.Call) *types.Type { return types.NewKernelStack(checkStack(c, call)) },
+		Into: func(l Lowering, call *lang.Call, to Place) {
+			readStack(l, to, 8*l.Type(call).Count, 0)
+		},
+	},
+	{
+		Info: Info{Name: "ustack", Signature: "ustack ustack([bpftrace | perf | raw] [, int depth])",
+			Doc:     "The stack of calls of the current process, as kstack. Programs that were built without frame pointers show little of theirs.",
+			Example: `profile:hz:99 { @[ustack] = count(); @top[ustack(perf, 3), comm] = count() }`},
+		MaxArgs: 2, Bare: true, Fills: true,
+		Check: func(c Checker, call *lang.Call) *types.Type { return types.NewUserStack(checkStack(c, call)) },
+		Into: func(l Lowering, call *lang.Call, to Place) {
+			storeWord(l, to, 0, upperHalf(asm.FnGetCurrentPidTgid)(l, call))
+			readStack(l, behind(to, 8), 8*l.Type(call).Count, userStack)
+		},
+	},
+}
+
+// stackModes are the ways in which a stack prints.
+var stackModes = []string{"bpftrace", "perf", "raw"}
+
+const (
+	// stackDepth is how deep the kernel follows a stack by default, sysctl kernel.perf_event_max_stack.
+	stackDepth = 127
+	// oldStackDepth lets the stacks of the kernel and of the process fit into one key of 512 bytes, with a name and a number.
+	oldStackDepth = 30
+	maxStackDepth = 1024
+	// userStack is BPF_F_USER_STACK of include/uapi/linux/bpf.h.
+	userStack = 1 << 8
+)
+
+// checkStack reads mode and depth, which may stand in either order.
+func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
+	mode, depth = c.Settings().StackMode, stackDepth
+	if !c.Target().Version.AtLeast(5, 11) {
+		depth = oldStackDepth
+	}
+	for i, arg := range call.Args {
+		n, known := c.Integer(arg)
+		switch name := word(call, i); {
+		case slices.Contains(stackModes, name):
+			mode = name
+		case name != "" && !known:
+			c.Errorf(arg.Range(), "%s() knows the modes %s, not %s", call.Name, listed(stackModes), name)
+		case !known || n < 1 || n > maxStackDepth:
+			c.Errorf(arg.Range(), "the depth of %s() is a number from 1 to %d, written in the script", call.Name, maxStackDepth)
+		default:
+			depth = int(n)
+		}
+	}
+	return mode, depth
+}
+
+// readStack fills the memory: the kernel zeroes what lies behind the last address.
+// https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/stackmap.c (__bpf_get_stack)
+func readStack(l Lowering, to Place, size int, flags int64) {
+	b := l.IR()
+	helper(l, asm.FnGetStack, ir.Writes, b.Context(), l.Pointer(to), b.Const(int64(size)), b.Const(flags))
+}
