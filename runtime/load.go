@@ -58,7 +58,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 	}
 	s := &Session{
 		object: o, machine: machine, options: options, collection: collection,
-		shown: map[*object.Map]shown{}, divisors: map[*object.Map]int64{}, exit: make(chan int, 1),
+		user: symbols.NewUser(), shown: map[*object.Map]shown{}, divisors: map[*object.Map]int64{}, exit: make(chan int, 1),
 	}
 	if s.store, err = events.Open(o, collection.Maps); err != nil {
 		collection.Close()
@@ -79,19 +79,19 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 }
 
 func (s *Session) renderer() render.Renderer {
-	names := namesOf(s.object)
+	names := s.names()
 	if s.options.JSON {
 		return render.NewJSON(s.options.Stdout, s.object.Settings, names)
 	}
 	return render.NewText(s.options.Stdout, s.object.Settings, names)
 }
 
-// namesOf finds the names of this machine. What a script never prints is never read.
-func namesOf(o *object.Object) render.Names {
+// names are those of this machine. What a script never prints is never read.
+func (s *Session) names() render.Names {
 	cgroups := &symbols.Cgroups{}
 	return render.Names{
-		Probes: o.ProbeNames, Boot: time.Now().Add(-time.Duration(monotonic())),
-		Kernel: symbols.NewKernel().Lookup, User: symbols.NewUser().Lookup,
+		Probes: s.object.ProbeNames, Boot: time.Now().Add(-time.Duration(monotonic())),
+		Kernel: symbols.NewKernel().Lookup, User: s.user.Lookup,
 		Account: symbols.NewAccounts().Lookup, Cgroup: cgroups.Lookup,
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -38,6 +39,7 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/render"
+	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"golang.org/x/sys/unix"
 )
 
@@ -66,6 +68,8 @@ type Session struct {
 	links      []attach.Link
 	missed     uint64
 	shown      map[*object.Map]shown
+	user       *symbols.User
+	traced     atomic.Int64 // the process of -c or -p
 	divisors   map[*object.Map]int64
 	values     []events.Value // of the record at hand
 	exit       chan int
@@ -93,6 +97,9 @@ func (s *Session) Run() (int, error) {
 	if err == nil {
 		s.printMaps()
 	}
+	if n := s.store.Load(object.DataDropped); n > 0 {
+		s.out.Lost(n)
+	}
 	s.out.Flush()
 	s.reportLosses()
 	return code, errors.Join(err, ignoreClosedPipe(s.failure))
@@ -113,6 +120,7 @@ func (s *Session) trace() (int, error) {
 		return 1, err
 	}
 	s.startIntervals(stop)
+	s.startScout(stop)
 	if !s.waits() && finished == nil {
 		return s.exitCode(), nil
 	}

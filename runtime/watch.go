@@ -60,6 +60,7 @@ func (s *Session) watch(stop <-chan struct{}) (<-chan struct{}, error) {
 	case len(s.options.Command) > 0:
 		return s.startCommand()
 	case s.options.Pid > 0:
+		s.traced.Store(int64(s.options.Pid))
 		return watchProcess(s.options.Pid, stop)
 	}
 	return nil, nil
@@ -72,6 +73,7 @@ func (s *Session) startCommand() (<-chan struct{}, error) {
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("starting the command of -c: %w", err)
 	}
+	s.traced.Store(int64(command.Process.Pid))
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)

@@ -80,10 +80,16 @@ func (r *jsonLines) Text(s string) {
 	}
 }
 
-func (r *jsonLines) Attached(n int) {
-	b := strconv.AppendInt(append(r.buf, `{"type": "attached_probes", "count": `...), int64(n), 10)
-	b = strconv.AppendInt(append(b, `, "data": {"probes": `...), int64(n), 10)
-	r.end(append(b, '}'))
+func (r *jsonLines) Attached(n int) { r.tell("attached_probes", "probes", uint64(n)) }
+
+func (r *jsonLines) Lost(n uint64) { r.tell("lost_events", "events", n) }
+
+// tell prints a number twice, as bpftrace does for those that parse it.
+func (r *jsonLines) tell(kind, what string, n uint64) {
+	b := append(append(r.buf, `{"type": "`...), kind...)
+	b = strconv.AppendUint(append(b, `", "count": `...), n, 10)
+	b = append(append(append(b, `, "data": {"`...), what...), `": `...)
+	r.end(append(strconv.AppendUint(b, n, 10), '}'))
 }
 
 func (r *jsonLines) Value(value events.Value) {

@@ -85,6 +85,8 @@ type Renderer interface {
 	Text(s string)
 	// Attached tells to how many probes the script is attached.
 	Attached(n int)
+	// Lost tells how many events were lost.
+	Lost(n uint64)
 	// Flush writes out what was printed. It returns the first error of any write.
 	Flush() error
 }

@@ -89,8 +89,9 @@ func (r *text) Time(format string, now time.Time) { r.keep(appendTime(r.buf, for
 
 func (r *text) Text(s string) { r.keep(append(r.buf, s...)) }
 
-// Attached prints nothing: the session tells it on standard error.
+// Attached and Lost print nothing: the session tells it on standard error.
 func (r *text) Attached(int) {}
+func (r *text) Lost(uint64)  {}
 
 func tabular(t *types.Type) bool {
 	return t.Kind == types.Hist || t.Kind == types.LinearHist || t.Kind == types.TimeSeries

@@ -16,7 +16,8 @@ import (
 type image struct {
 	segments []segment
 	entries  []function
-	names    [][]byte // the string tables
+	names    [][]byte       // the string tables
+	decoded  map[int]string // of entries whose names are mangled
 }
 
 // segment says where in memory, before the file is moved anywhere, a part of it goes.
@@ -150,7 +151,7 @@ func decodeSymbol(file *elf.File, b []byte) (entry function, info uint8, section
 // rank prefers read to __read, and what is visible outside to what is not.
 func rank(name []byte, bind elf.SymBind) uint8 {
 	underscores := len(name) - len(bytes.TrimLeft(name, "_"))
-	if bytes.HasPrefix(name, []byte("_Z")) || bytes.HasPrefix(name, []byte("_R")) {
+	if mangled(name) {
 		underscores = 0
 	}
 	r := uint8(2 * min(underscores, 100))
@@ -209,26 +210,48 @@ func (m *image) lookup(offset uint64) (Symbol, bool) {
 	for i := after - 1; i >= max(0, after-nesting); i-- {
 		f := m.entries[i]
 		if distance := address - f.address; distance < f.size || f.size == 0 && i == after-1 {
-			return Symbol{Name: readable(m.text(f)), Offset: distance}, true
+			return Symbol{Name: m.readable(i), Offset: distance}, true
 		}
 	}
 	return Symbol{}, false
 }
 
-// maxMangled bounds the names that are decoded; what they decode to is bounded too.
-const maxMangled = 1 << 10
+// readable returns the name of an entry; decoding takes microseconds, and stacks have the same functions again and again.
+func (m *image) readable(i int) string {
+	name := m.text(m.entries[i])
+	if !mangled(name) {
+		return string(name)
+	}
+	text, known := m.decoded[i]
+	if known {
+		return text
+	}
+	if m.decoded == nil || len(m.decoded) >= maxDecoded {
+		m.decoded = map[int]string{}
+	}
+	text = decode(string(name))
+	m.decoded[i] = text
+	return text
+}
 
-// readable decodes the names of C++ and Rust.
-func readable(name []byte) string {
-	text := string(name)
-	if len(text) > maxMangled || !bytes.HasPrefix(name, []byte("_Z")) && !bytes.HasPrefix(name, []byte("_R")) {
-		return text
-	}
-	decoded, err := demangle.ToString(text, demangle.MaxLength(12))
+const (
+	maxDecoded = 1 << 16
+	// maxMangled bounds the names that are decoded, and longestDecoded, a power of two, what they decode to.
+	maxMangled     = 1 << 10
+	longestDecoded = 12
+)
+
+// mangled reports whether a name may be one of C++ or Rust.
+func mangled(name []byte) bool {
+	return len(name) <= maxMangled && (bytes.HasPrefix(name, []byte("_Z")) || bytes.HasPrefix(name, []byte("_R")))
+}
+
+func decode(name string) string {
+	text, err := demangle.ToString(name, demangle.MaxLength(longestDecoded))
 	if err != nil {
-		return text
+		return name
 	}
-	return decoded
+	return text
 }
 
 // bytesUsed is about what the image occupies.

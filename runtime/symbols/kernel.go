@@ -28,7 +28,8 @@
 // Files are opened as the process sees them (/proc/PID/map_files, /proc/PID/root), for processes in containers. All of it is
 // hostile: paths lead to regular files or are not opened, sizes are bounded, and a file that makes no sense has no functions.
 //
-// Names of C++ and Rust are decoded; those of Go need no decoding.
+// Names of C++ and Rust are decoded; those of Go need no decoding. Code that a runtime made is looked up in the list that
+// it may keep for perf (/tmp/perf-PID.map).
 //
 // Sources: https://elixir.bootlin.com/linux/v6.12/source/kernel/kallsyms.c (s_show, get_symbol_pos), proc_pid_maps(5), elf(5),
 // https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.symtab.html

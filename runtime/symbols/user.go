@@ -6,14 +6,16 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ponytrace/ponytrace/runtime/regular"
 	"golang.org/x/sys/unix"
 )
 
-// User resolves addresses of processes. It is not safe for concurrent use.
+// User resolves addresses of processes.
 type User struct {
+	mutex     sync.Mutex
 	processes map[int]*process
 	images    map[fileID]*image // nil where a file could not be read
 	bytes     int
@@ -23,6 +25,7 @@ type User struct {
 type process struct {
 	mappings []mapping
 	read     time.Time
+	made     jit
 }
 
 // The caches are emptied when they are larger; and a process may have loaded a library or another program after so long.
@@ -38,24 +41,44 @@ func NewUser() *User {
 	return &User{processes: map[int]*process{}, images: map[fileID]*image{}}
 }
 
-// Lookup returns the function that an address of a process lies in; Module is the file as the process sees it. Where the file
-// is known and the function is not, the symbol has no Name.
+// Lookup returns the function that an address of a process lies in; Module is the file as the process sees it, "[unknown]"
+// where there is none.
 func (u *User) Lookup(pid int, address uint64) (Symbol, bool) {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
 	m, ok := u.find(pid, address)
 	if !ok {
 		return Symbol{}, false
 	}
+	if m.file.inode == 0 && m.path != vdso || strings.HasPrefix(m.path, "/memfd:") || strings.HasPrefix(m.path, "//anon") {
+		return u.lookupMade(pid, address)
+	}
 	i := u.image(pid, m)
 	if i == nil {
-		return Symbol{Module: m.path}, false
+		return Symbol{}, false
 	}
 	symbol, ok := i.lookup(address - m.start + m.offset)
 	symbol.Module = m.path
 	return symbol, ok
 }
 
-// Remember reads the memory map of a process now, for the time when it will have gone.
-func (u *User) Remember(pid int) { u.refresh(pid) }
+// lookupMade looks among the functions that the process made while it ran.
+func (u *User) lookupMade(pid int, address uint64) (Symbol, bool) {
+	made := &u.processes[pid].made
+	made.refresh(jitPath(pid))
+	symbol, ok := made.lookup(address)
+	symbol.Module = "[unknown]"
+	return symbol, ok
+}
+
+// Remember reads the memory map of a process now, for the time when it will have gone; but not if that was done less than age ago.
+func (u *User) Remember(pid int, age time.Duration) {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	if p := u.processes[pid]; p == nil || time.Since(p.read) >= age {
+		u.refresh(pid)
+	}
+}
 
 // find returns the mapping of an address.
 func (u *User) find(pid int, address uint64) (mapping, bool) {
@@ -91,11 +114,14 @@ func (u *User) refresh(pid int) *process {
 		}
 		return p
 	}
-	if len(u.processes) >= maxProcesses {
-		clear(u.processes)
+	if p == nil {
+		if len(u.processes) >= maxProcesses {
+			clear(u.processes)
+		}
+		p = &process{}
+		u.processes[pid] = p
 	}
-	p = &process{mappings: mappings, read: time.Now()}
-	u.processes[pid] = p
+	p.mappings, p.read = mappings, time.Now()
 	return p
 }
 

@@ -98,8 +98,11 @@ func TestEndedProcess(t *testing.T) {
 	u := NewUser()
 	var code mapping
 	for code.path != program { // until exec is done
-		u.Remember(command.Process.Pid)
-		for _, m := range u.processes[command.Process.Pid].mappings {
+		p := u.refresh(command.Process.Pid)
+		if p == nil {
+			t.Fatal("the process has no map")
+		}
+		for _, m := range p.mappings {
 			if m.path == program {
 				code = m
 			}
@@ -115,12 +118,16 @@ func TestEndedProcess(t *testing.T) {
 }
 
 func TestReadable(t *testing.T) {
+	long := "_Z" + strings.Repeat("x", 2000)
 	for name, want := range map[string]string{
 		"main": "main", "_Z3fooi": "foo(int)", "_ZN5outer5innerC1Ev": "outer::inner::inner()", "_Zbroken": "_Zbroken",
-		"main.(*T).M": "main.(*T).M", "_Z" + strings.Repeat("x", 2000): "_Z" + strings.Repeat("x", 2000),
+		"main.(*T).M": "main.(*T).M", long: long,
 	} {
-		if got := readable([]byte(name)); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
+		m := &image{names: [][]byte{[]byte(name)}, entries: []function{{}}}
+		for range 2 {
+			if got := m.readable(0); got != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
 		}
 	}
 }

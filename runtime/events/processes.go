@@ -1,0 +1,46 @@
+package events
+
+import (
+	"slices"
+
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+// HoldsProcess reports whether values of the type hold addresses of a process.
+func HoldsProcess(t *types.Type) bool {
+	switch t.Kind {
+	case types.UserSymbol, types.UserStack:
+		return true
+	case types.Array:
+		return HoldsProcess(t.Elem)
+	case types.Struct, types.Tuple, types.Record:
+		return slices.ContainsFunc(t.Fields, func(f types.Field) bool { return HoldsProcess(f.Type) })
+	}
+	return false
+}
+
+// Processes calls visit with the ID of each process that has addresses in the map. Others may use the map meanwhile.
+func (m *Map) Processes(visit func(pid int)) error {
+	t := NewTable(m.object)
+	if err := m.source.read(t); err != nil {
+		return err
+	}
+	for row := range t.Len() {
+		for part := range t.KeyParts() {
+			processes(t.KeyPart(row, part), visit)
+		}
+		processes(t.Value(row), visit)
+	}
+	return nil
+}
+
+func processes(v Value, visit func(pid int)) {
+	switch {
+	case v.Type.Kind == types.UserSymbol || v.Type.Kind == types.UserStack:
+		visit(v.Process())
+	case HoldsProcess(v.Type):
+		for i := range v.Len() {
+			processes(v.Part(i), visit)
+		}
+	}
+}
