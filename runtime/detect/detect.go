@@ -15,6 +15,7 @@
 //	tracefs      where it is mounted; else mounted by us, detached: fsopen(2) and fsmount(2) give a file
 //	             descriptor to a mount that no path leads to and that goes with the process (Linux 5.2)
 //	kprobes      the perf event source "kprobe"
+//	helpers      a program that calls one, loaded when a script needs it
 //	fentry       /proc/sys/kernel/ftrace_enabled, and that bpf(2) does not answer EPERM to a tracing program
 //	kprobe_multi a link request that is wrong on purpose; see probe.go
 //
@@ -31,6 +32,8 @@
 //     https://elixir.bootlin.com/linux/v5.8/source/include/uapi/linux/capability.h
 //   - detached mounts: https://man7.org/linux/man-pages/man2/fsmount.2.html
 //   - perf event sources: https://elixir.bootlin.com/linux/v6.12/source/Documentation/ABI/testing/sysfs-bus-event_source-devices
+//
+// FromBTF makes the Target of a kernel that does not run here.
 //
 // Rejected: reading /proc/config.gz or /boot/config: neither is there on every machine, and the second may
 // belong to another kernel. Mounting tracefs for good: a tracer should not change the machine.
