@@ -154,9 +154,10 @@ type Probe struct {
 // ProbePart is a piece of text, a positional parameter, or a parenthesised constant expression.
 // Text may hold the wildcards `*`, `?` and `[...]`.
 type ProbePart struct {
-	Text string
-	Expr Expr // when not nil, Text is empty
-	Span Span
+	Text   string
+	Expr   Expr        // when not nil, Text is empty
+	Pieces []ProbePart // of a part such as `/proc/$1/exe`, to be joined; Text is empty and Expr nil then
+	Span   Span
 }
 
 // Block is a list of statements. Angle tells `< ... >` from `{ ... }`; both mean the same.

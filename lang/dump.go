@@ -162,12 +162,23 @@ func (d *dumper) clause(clause *Clause) {
 func probeParts(probe *Probe) string {
 	words := make([]string, len(probe.Parts))
 	for i, part := range probe.Parts {
-		words[i] = strconv.Quote(part.Text)
-		if part.Expr != nil {
-			words[i] = expression(part.Expr)
-		}
+		words[i] = probePart(part)
 	}
 	return strings.Join(words, " ")
+}
+
+func probePart(part ProbePart) string {
+	switch {
+	case part.Expr != nil:
+		return expression(part.Expr)
+	case part.Pieces == nil:
+		return strconv.Quote(part.Text)
+	}
+	words := make([]string, len(part.Pieces))
+	for i, piece := range part.Pieces {
+		words[i] = probePart(piece)
+	}
+	return "(join " + strings.Join(words, " ") + ")"
 }
 
 func (d *dumper) block(depth int, block *Block) {

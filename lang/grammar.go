@@ -36,6 +36,10 @@ type (
 	}
 
 	partRule struct {
+		Pieces []*pieceRule `parser:"@@+"`
+	}
+
+	pieceRule struct {
 		Text *lexer.Token `parser:"  @ProbeText"`
 		Expr parameter    `parser:"| @@"`
 	}
@@ -137,6 +141,19 @@ func (p *parser) probe(rule *probeRule) *Probe {
 }
 
 func (p *parser) part(rule *partRule) ProbePart {
+	part := p.piece(rule.Pieces[0])
+	if len(rule.Pieces) == 1 {
+		return part
+	}
+	joined := ProbePart{Pieces: []ProbePart{part}, Span: part.Span}
+	for _, r := range rule.Pieces[1:] {
+		joined.Pieces = append(joined.Pieces, p.piece(r))
+	}
+	joined.Span = part.Span.To(joined.Pieces[len(joined.Pieces)-1].Span)
+	return joined
+}
+
+func (p *parser) piece(rule *pieceRule) ProbePart {
 	if rule.Text == nil {
 		return ProbePart{Expr: rule.Expr, Span: rule.Expr.Range()}
 	}

@@ -81,32 +81,49 @@ func (s *scanner) typeEnd() int {
 	return pos
 }
 
+// part takes the pieces of a part: text, parameters, and at the beginning an expression.
 func (s *scanner) part() {
-	switch c := s.peek(); {
-	case c == '(':
+	start := s.pos
+	path := start < len(s.text) && strings.IndexByte("/.~", s.text[start]) >= 0
+	if s.peek() == '(' {
 		s.open(operatorToken)
 		s.code()
-	case c == '$':
+	}
+	for !s.broken && s.pos < len(s.text) {
+		if end := s.textEnd(path); end > s.pos {
+			s.takeText(end)
+		} else if s.peek() == '$' {
+			s.parameter()
+		} else {
+			break
+		}
+	}
+	if s.pos == start {
+		s.takeText(start)
+	}
+}
+
+// parameter takes `$1`, which text may follow at once, or `$#`.
+func (s *scanner) parameter() {
+	end := s.pos + 1
+	for end < len(s.text) && isDigit(s.text[end]) {
+		end++
+	}
+	if end == s.pos+1 {
 		s.dollar()
-	default:
-		s.takeText(s.textEnd())
 		return
 	}
-	if end := s.textEnd(); end > s.pos && !s.broken {
-		s.fail(s.pos, end, "a parameter must stand alone between colons", "")
-		s.pos = end
-	}
+	s.take(positionalToken, end-s.pos)
 }
 
 func (s *scanner) takeText(end int) {
 	s.take(probeTextToken, end-s.pos)
 }
 
-// textEnd is the end of a part: a name with wildcards, a path, or quoted text.
+// textEnd is the end of a piece of a part: a name with wildcards, a path, or quoted text.
 // A `/` belongs to a path when the part begins like one or another part follows; else it opens the predicate.
-func (s *scanner) textEnd() int {
+func (s *scanner) textEnd(path bool) int {
 	pos := s.pos
-	path := pos < len(s.text) && strings.IndexByte("/.~", s.text[pos]) >= 0
 	for pos < len(s.text) && !endsPart(s.text[pos]) {
 		switch c := s.text[pos]; {
 		case c == '"':
@@ -234,7 +251,7 @@ func (s *scanner) noBlock() {
 	case next == '(' || next == '=' || next == '.' || next == '+':
 		s.fail(start, end, "statements belong inside a block", "kprobe:vfs_read { "+text+" ... }")
 	case next == '$' && s.pos == end:
-		s.fail(s.pos, s.pos+1, "a parameter must stand alone between colons", "")
+		s.fail(s.pos, s.pos+1, "a probe's type cannot hold a parameter", "parameters stand behind a colon: kprobe:$1")
 	case next == '@' || next == '$':
 		s.fail(s.pos, s.pos+1, "expected { before the actions", text+" { ... }")
 	case functionWords[text] && isLetter(next):

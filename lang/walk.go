@@ -132,9 +132,9 @@ func optional(x Expr) []any {
 	return []any{x}
 }
 
-func parts(parts []ProbePart) (exprs []any) {
-	for _, part := range parts {
-		exprs = append(exprs, optional(part.Expr)...)
+func parts(list []ProbePart) (exprs []any) {
+	for _, part := range list {
+		exprs = slices.Concat(exprs, optional(part.Expr), parts(part.Pieces))
 	}
 	return exprs
 }

@@ -240,6 +240,9 @@ func (x expansion) sites(probe *lang.Probe) []*builtin.Site {
 
 // part evaluates a piece of an attach point that is not plain text.
 func (x expansion) part(part lang.ProbePart) (string, bool) {
+	if part.Pieces != nil {
+		return x.joined(part.Pieces)
+	}
 	if part.Expr == nil {
 		return part.Text, true
 	}
@@ -251,6 +254,18 @@ func (x expansion) part(part lang.ProbePart) (string, bool) {
 	}
 	x.Errorf(part.Span, "this must be known before tracing starts: a number, a string or a positional parameter")
 	return "", false
+}
+
+func (x expansion) joined(pieces []lang.ProbePart) (string, bool) {
+	var b strings.Builder
+	for _, piece := range pieces {
+		text, ok := x.part(piece)
+		if !ok {
+			return "", false
+		}
+		b.WriteString(text)
+	}
+	return b.String(), true
 }
 
 // nameProbes enters the attach points into the table that probe and func index.
