@@ -38,6 +38,7 @@ type Options struct {
 	Attach      string                   // the mechanism to use for kernel functions and tracepoints; empty: the cheapest
 	Refused     map[string]bool          // attach points (object.Point.Probe) for which the kernel refused the cheaper program
 	Strict      bool                     // renamed functions are errors
+	Named       []string                 // named parameters, as name=value or name
 	Unsafe      bool                     // functions that change what is traced are allowed
 	Environment func(name string) string // environment variables that hold settings; nil: none
 	Plain       bool                     // leave the optimising passes out, so that tests can compare
@@ -53,7 +54,7 @@ func Compile(script *lang.Script, machine *target.Target, options Options) (resu
 	defer ir.Catch(&err)
 	info, err := sema.Check(script, machine, sema.Options{
 		Args: options.Args, Mechanism: options.Attach, Refused: options.Refused,
-		Strict: options.Strict, Unsafe: options.Unsafe, Environment: options.Environment,
+		Strict: options.Strict, Unsafe: options.Unsafe, Named: options.Named, Environment: options.Environment,
 	})
 	if err != nil {
 		return nil, err

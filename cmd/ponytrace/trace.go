@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/ponytrace/ponytrace/compiler"
@@ -87,10 +88,23 @@ func (t *traceCommand) source() (*lang.Source, []string, error) {
 	return source, t.Params, err
 }
 
+// parameters tells --name=value from the positional ones.
+func parameters(given []string) (positional, named []string) {
+	for _, text := range given {
+		if name, ok := strings.CutPrefix(text, "--"); ok && name != "" {
+			named = append(named, name)
+		} else {
+			positional = append(positional, text)
+		}
+	}
+	return positional, named
+}
+
 // trace compiles, loads and runs, and does so again with a plainer mechanism where the kernel refuses the cheaper one.
 func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params []string) error {
+	positional, named := parameters(params)
 	options := compiler.Options{
-		Args: params, Attach: mechanism(t.Attach), Strict: t.Strict, Unsafe: t.Unsafe,
+		Args: positional, Named: named, Attach: mechanism(t.Attach), Strict: t.Strict, Unsafe: t.Unsafe,
 		Environment: os.Getenv, Refused: map[string]bool{}, Stage: t.stage(),
 	}
 	out, err := t.output()
@@ -234,6 +248,9 @@ func say(err error) error {
 	var usage *compiler.UsageError
 	if errors.As(err, &usage) {
 		fmt.Println(usage.Text)
+		if usage.Asked {
+			return nil
+		}
 		return exitError(1)
 	}
 	return err

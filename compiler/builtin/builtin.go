@@ -49,8 +49,11 @@ type Function struct {
 	Check func(c Checker, call *lang.Call) *types.Type
 	// Lower computes a scalar, or does what the statement says and returns nil.
 	Lower func(l Lowering, call *lang.Call) *ir.Value
-	// Into writes a result that lives in memory; exactly one of Lower and Into is set.
+	// Into writes a result that lives in memory. One of Lower and Into is set, unless Literal always knows the result.
 	Into func(l Lowering, call *lang.Call, to Place)
+	// Literal returns the literal that the call stands for, or nil when that is not known before tracing starts. Check found
+	// nothing wrong then.
+	Literal func(c Checker, call *lang.Call) lang.Expr
 	// ParameterText: a positional parameter as the only argument is meant as text.
 	ParameterText bool
 	// Unsafe functions change what is traced, and want --unsafe.
@@ -119,6 +122,10 @@ type Checker interface {
 	// Integer and Text return the value of an expression that is known at compile time.
 	Integer(e lang.Expr) (int64, bool)
 	Text(e lang.Expr) (string, bool)
+	// Named returns the type that an argument names (struct file, uint64), or that it has.
+	Named(e lang.Expr) *types.Type
+	// Parameter declares a named parameter of the script. given is true when the user gave it, valued when with a value.
+	Parameter(p Parameter) (text string, valued, given bool)
 	// Key returns the types of a map's key parts; false when the map was not assigned yet.
 	Key(m *lang.Map) ([]*types.Type, bool)
 	// CheckKey checks the key of a map reference as if the map were read there.
@@ -155,6 +162,8 @@ type Lowering interface {
 	Text(e lang.Expr) (string, bool)
 	// Value computes a scalar expression in 64 bits.
 	Value(e lang.Expr) *ir.Value
+	// Number computes a scalar as a number that the verifier does not take for a pointer, so that all arithmetic is allowed.
+	Number(e lang.Expr) *ir.Value
 	// Store writes the value of any expression as its type says. Strings are padded with zeroes when pad is set.
 	Store(e lang.Expr, to Place, pad bool)
 	// Address returns where a value lies that is no scalar, in the memory of the kernel, of a process or of the program.

@@ -54,13 +54,14 @@ func NewUnit(info *sema.Info, machine *target.Target) *Unit {
 // function is one clause at one site. The builder, the cells, the slots and the loop are those of the function of the
 // program that is being made: the clause, or a callback of it.
 type function struct {
-	unit     *Unit
-	instance *sema.Instance
-	b        *ir.Builder
-	cells    map[*sema.Variable]*ir.Cell
-	slots    map[*sema.Variable]*ir.Slot
-	loop     innermost
-	escapes  []*destination // that the callback at hand is left for
+	unit      *Unit
+	instance  *sema.Instance
+	constants *sema.Constants
+	b         *ir.Builder
+	cells     map[*sema.Variable]*ir.Cell
+	slots     map[*sema.Variable]*ir.Slot
+	loop      innermost
+	escapes   []*destination // that the callback at hand is left for
 
 	*sharedMemory
 	offsets      map[*sema.Variable]int // of shared variables
@@ -84,6 +85,7 @@ func (u *Unit) Clause(instance *sema.Instance, name string, number int) *Code {
 	f := &function{
 		unit:         u,
 		instance:     instance,
+		constants:    u.Info.Constants.For(instance),
 		b:            ir.NewBuilder(name, instance.Clause.Span),
 		cells:        map[*sema.Variable]*ir.Cell{},
 		slots:        map[*sema.Variable]*ir.Slot{},
@@ -135,8 +137,11 @@ func (h hooks) Type(e lang.Expr) *types.Type      { return h.typeOf(e) }
 func (h hooks) Value(e lang.Expr) *ir.Value       { return h.value(e) }
 func (h hooks) Map(e lang.Expr) *object.Map       { return h.unit.Maps[lang.Unparen(e).(*lang.Map).Name] }
 func (h hooks) MapKey(e *lang.Map) *ir.Value      { return h.key(e) }
-func (h hooks) Integer(e lang.Expr) (int64, bool) { return h.unit.Info.Constants.Integer(e) }
-func (h hooks) Text(e lang.Expr) (string, bool)   { return h.unit.Info.Constants.Text(e) }
+func (h hooks) Integer(e lang.Expr) (int64, bool) { return h.constants.Integer(e) }
+func (h hooks) Text(e lang.Expr) (string, bool)   { return h.constants.Text(e) }
+
+// Number is the value of a scalar, a trusted pointer laundered.
+func (h hooks) Number(e lang.Expr) *ir.Value { return h.plainPointer(h.value(e), h.typeOf(e)) }
 
 // Address returns where a value lies; the verifier still knows what is reached from a pointer that it trusts.
 func (h hooks) Address(e lang.Expr) *ir.Value {

@@ -17,6 +17,8 @@ type Constants struct {
 	defines map[string][]*lang.Directive
 	depth   int       // of defines of defines
 	use     lang.Span // of the first of them
+	// literal returns the literal that a call stands for, or nil.
+	literal func(*lang.Call) lang.Expr
 }
 
 // maxDefines bounds how far a #define leads through others.
@@ -93,6 +95,9 @@ func (c *Constants) Text(e lang.Expr) (string, bool) {
 		if p, ok := soleParameter(e); ok {
 			return c.argument(p.Index), true
 		}
+		if literal := c.literal(e); literal != nil {
+			return c.Text(literal)
+		}
 	case *lang.Name:
 		return c.definedText(e)
 	case *lang.Unary:
@@ -157,6 +162,10 @@ func (c *Constants) Integer(e lang.Expr) (int64, bool) {
 		return c.binary(e)
 	case *lang.Ternary:
 		return c.ternary(e)
+	case *lang.Call:
+		if literal := c.literal(e); literal != nil {
+			return c.Integer(literal)
+		}
 	}
 	return 0, false
 }
@@ -276,6 +285,9 @@ func (c *Constants) unsigned(e lang.Expr) bool {
 		return c.unsigned(e.X) || e.Op != "<<" && c.unsigned(e.Y)
 	case *lang.Ternary:
 		return e.X != nil && c.unsigned(e.X) || c.unsigned(e.Y)
+	case *lang.Call:
+		literal := c.literal(e)
+		return literal != nil && c.unsigned(literal)
 	case *lang.Name:
 		_, t, _ := c.target.Constant(e.Name)
 		return t != nil && t.Size == 8 && !t.Signed

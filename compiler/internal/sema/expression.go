@@ -501,6 +501,9 @@ func (c *checker) call(e *lang.Call) *types.Type {
 			c.Errorf(e.NameSpan, "%s() changes the system and is allowed only with --unsafe", e.Name)
 		}
 		t := f.Check(hooks{c}, e)
+		if f.Literal != nil && t != nil && t.Kind != types.None {
+			c.instance.literals[e] = f.Literal(hooks{c}, e)
+		}
 		if f.Void() && e != c.instance.called {
 			c.Errorf(e.Span, "%s() has no value", e.Name)
 		}

@@ -46,6 +46,7 @@ type Options struct {
 	Mechanism   string                   // --attach; empty: the cheapest
 	Refused     map[string]bool          // attach points whose cheaper program the kernel refused
 	Strict      bool                     // renamed functions are errors
+	Named       []string                 // named parameters, as name=value or name
 	Unsafe      bool                     // functions that change what is traced are allowed
 	Environment func(name string) string // PONYTRACE_* and BPFTRACE_* variables; may be nil
 }
@@ -70,6 +71,7 @@ type Instance struct {
 	Types     map[lang.Expr]*types.Type
 	Variables map[*lang.Variable]*Variable // every mention of a variable
 	Bare      map[*lang.Name]*lang.Call    // the calls that bare words stand for
+	literals  map[*lang.Call]lang.Expr     // what calls stand for that are known before tracing starts
 	// Expansions holds the copy of a macro's body behind each call of one, Inlines that of a function's.
 	Expansions map[*lang.Call]*lang.BlockExpr
 	Inlines    map[*lang.Call]*Inline
@@ -132,7 +134,10 @@ type Map struct {
 }
 
 // UsageError asks for the usage text of the script, because its parameters are wrong.
-type UsageError struct{ Text string }
+type UsageError struct {
+	Text  string
+	Asked bool // by --help
+}
 
 func (e *UsageError) Error() string { return e.Text }
 
@@ -149,6 +154,7 @@ type checker struct {
 	notices     map[string]bool
 	changed     bool
 	instance    *Instance
+	parameters  []builtin.Parameter // in the order of the script
 	declarations
 }
 
@@ -161,7 +167,8 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 		maps:    map[string]*Map{},
 		notices: map[string]bool{},
 	}
-	c.Constants = &Constants{args: options.Args, target: machine}
+	c.Constants = &Constants{args: options.Args, target: machine, literal: c.literalOf}
+	c.instance = outside()
 	c.reset()
 	if c.oldKeys() {
 		c.Settings.MaxStringSize = oldStringSize
@@ -176,6 +183,10 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 	if len(c.diagnostics) == 0 || len(c.Instances) > 0 {
 		c.rounds()
 	}
+	if c.wantsHelp() {
+		return nil, &UsageError{Text: c.help(), Asked: true}
+	}
+	c.unknownParameters()
 	c.limitKeys()
 	for _, name := range slices.Sorted(keys(c.maps)) {
 		c.Maps = append(c.Maps, c.maps[name])
@@ -236,24 +247,28 @@ func (c *checker) rounds() {
 	}
 }
 
+// begin forgets the types of an earlier round.
+func (i *Instance) begin() {
+	i.Types = map[lang.Expr]*types.Type{}
+	i.Variables = map[*lang.Variable]*Variable{}
+	if i.declared == nil {
+		i.Bare = map[*lang.Name]*lang.Call{}
+		i.literals = map[*lang.Call]lang.Expr{}
+		i.declared = map[*lang.Variable]*Variable{}
+		i.Expansions = map[*lang.Call]*lang.BlockExpr{}
+		i.Inlines = map[*lang.Call]*Inline{}
+		i.Defined = map[*lang.Name]lang.Expr{}
+		i.left = maxCopied
+	}
+	for _, v := range i.declared {
+		v.assigned = 0
+	}
+}
+
 func (c *checker) checkInstance(instance *Instance) {
 	defer ir.Blame(instance.Clause.Span, "sema")
 	c.instance = instance
-	instance.Types = map[lang.Expr]*types.Type{}
-	instance.Variables = map[*lang.Variable]*Variable{}
-	if instance.Bare == nil {
-		instance.Bare = map[*lang.Name]*lang.Call{}
-	}
-	if instance.declared == nil {
-		instance.declared = map[*lang.Variable]*Variable{}
-		instance.Expansions = map[*lang.Call]*lang.BlockExpr{}
-		instance.Inlines = map[*lang.Call]*Inline{}
-		instance.Defined = map[*lang.Name]lang.Expr{}
-		instance.left = maxCopied
-	}
-	for _, v := range instance.declared {
-		v.assigned = 0
-	}
+	instance.begin()
 	if p := instance.Clause.Predicate; p != nil {
 		c.condition(p)
 	}
