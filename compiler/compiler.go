@@ -99,7 +99,7 @@ func compileClause(unit *lower.Unit, instance *sema.Instance, number int, out *o
 	stage("opt", f.String())
 	scratch := fmt.Sprintf("%s%d", object.ScratchMap, number)
 	code, err := bpf.Generate(f.Func, bpf.Options{
-		CPUs: lower.CPURows(unit.Target), ScratchMap: scratch, FetchAtomics: unit.Target.Features.FetchAtomics,
+		CPUs: lower.CPURows(unit.Target), ScratchMap: scratch, FetchAtomics: unit.Target.Features.FetchingAtomics,
 	})
 	if err != nil {
 		return nil, err

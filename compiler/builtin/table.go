@@ -57,6 +57,7 @@ func Sections() []Section {
 		section("Variables", functionsThat(func(f *Function) bool { return f.Bare })),
 		section("Functions", functionsThat(func(f *Function) bool { return !f.Bare })),
 		section("Aggregations", aggregationList),
+		section("Map kinds", mapKindList),
 		section("Settings", settingList),
 	}
 }

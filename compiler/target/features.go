@@ -70,9 +70,6 @@ type Features struct {
 	// ForEachMapElement: bpf_for_each_map_elem, since 5.13.
 	// https://elixir.bootlin.com/linux/v5.13/source/kernel/bpf/bpf_iter.c (bpf_for_each_map_elem)
 	ForEachMapElement bool
-	// FetchAtomics: atomic instructions that bring what was there before, since 5.12.
-	// https://elixir.bootlin.com/linux/v5.12/source/kernel/bpf/core.c (STX_ATOMIC_DW)
-	FetchAtomics bool
 	// TaskStorage: task local storage in tracing programs, since 5.11.
 	// https://elixir.bootlin.com/linux/v5.11/source/kernel/bpf/bpf_task_storage.c
 	TaskStorage bool
@@ -103,7 +100,6 @@ func ByVersion(arch string, v Version) Features {
 		BoundedLoops:      v.AtLeast(5, 3),
 		Loop:              v.AtLeast(5, 17),
 		ForEachMapElement: v.AtLeast(5, 13),
-		FetchAtomics:      v.AtLeast(5, 12),
 		TaskStorage:       v.AtLeast(5, 11),
 		MemoryCgroup:      v.AtLeast(5, 11),
 		FineCapabilities:  v.AtLeast(5, 8),

@@ -159,6 +159,25 @@ func (f *function) updateMap(e *lang.Map, op lang.Operator, operand *ir.Value, t
 	f.withRow(e, update)
 }
 
+// stepMap is `@x++` and its like. Where the kernel has atomic instructions that bring the old value, every step of many
+// CPUs at once has a value of its own.
+func (f *function) stepMap(e *lang.Map, step int64, prefix bool) *ir.Value {
+	cell := f.b.NewCell("old")
+	f.b.CellSet(cell, f.b.Const(0))
+	f.withRow(e, func(place builtin.Place) {
+		if f.unit.Target.Features.FetchingAtomics {
+			f.b.CellSet(cell, f.b.FetchAdd(place.Space, place.Address, place.Offset, f.b.Const(step)))
+			return
+		}
+		f.b.CellSet(cell, f.b.Load(place.Space, place.Address, place.Offset, 8, false))
+		f.b.AtomicAdd(place.Space, place.Address, place.Offset, f.b.Const(step))
+	})
+	if !prefix {
+		return f.b.CellGet(cell)
+	}
+	return f.b.Binary(ir.Add, f.b.CellGet(cell), f.b.Const(step))
+}
+
 // HasKey is 1 when the map has the key of the reference, else 0.
 func (f *function) HasKey(e *lang.Map) *ir.Value {
 	m := (hooks{f}).Map(e)

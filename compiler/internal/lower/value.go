@@ -218,18 +218,19 @@ func (f *function) incDec(e *lang.IncDec) *ir.Value {
 	if e.Op == "--" {
 		step = -1
 	}
+	if m, ok := lang.Unparen(e.X).(*lang.Map); ok {
+		return f.stepMap(m, step, e.Prefix)
+	}
 	if t := f.typeOf(e); t.Kind == types.Pointer {
 		step *= int64(elementSize(t))
 	}
-	old := f.value(e.X)
-	f.update(e.X, "+=", f.b.Const(step), types.Int64)
-	if !e.Prefix {
-		return old
+	v := f.instance.Variables[lang.Unparen(e.X).(*lang.Variable)]
+	old := f.variable(v)
+	f.updateVariable(v, "+", f.b.Const(step), types.Int64)
+	if e.Prefix {
+		return f.variable(v)
 	}
-	if v, ok := lang.Unparen(e.X).(*lang.Variable); ok {
-		return f.variable(f.instance.Variables[v])
-	}
-	return f.b.Binary(ir.Add, old, f.b.Const(step))
+	return old
 }
 
 func (f *function) assign(s *lang.Assign) {
