@@ -113,7 +113,7 @@ func (t *Target) systemCall(name string) (Rename, bool) {
 	if !ok {
 		call, ok = strings.CutPrefix(name, "SyS_")
 	}
-	entry := callPrefix[t.Arch] + call
+	entry := map[string]string{"x86_64": "__x64_sys_", "arm64": "__arm64_sys_"}[t.Arch] + call
 	if !ok || !t.Traceable(entry) {
 		return Rename{}, false
 	}

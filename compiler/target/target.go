@@ -17,7 +17,7 @@
 //	             Define, Named                          define.go, layout.go, named.go
 //	             Complete                               complete.go
 //	constants    Constant                               constants.go, rawbtf.go
-//	tracepoints  Tracepoint, RawTracepoint              tracepoint.go, format.go, typedpoint.go
+//	tracepoints  Tracepoint, RawTracepoint              tracepoint.go, format.go
 //	the machine  Features, Registers                    features.go, registers.go
 //	             Helper, Kfunc                          helpers.go
 //	names like   Nearest, NearestType, ...              likeness.go

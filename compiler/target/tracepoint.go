@@ -43,7 +43,7 @@ func (e *UnknownTracepoint) Error() string {
 // Tracepoint describes an event. The error is an *UnknownTracepoint when there is none of the name.
 func (t *Target) Tracepoint(category, name string) (*Tracepoint, error) {
 	if t.Sources.Format == nil {
-		return t.tracepointFromTypes(category, name)
+		return nil, errors.New("tracepoint formats cannot be read here")
 	}
 	text, err := t.Sources.Format(category, name)
 	if errors.Is(err, fs.ErrNotExist) {

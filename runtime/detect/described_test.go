@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 )
@@ -161,4 +162,64 @@ func places(point *target.Tracepoint) string {
 		b.WriteString(field.Name + " " + field.Type.String() + " ")
 	}
 	return b.String()
+}
+
+// FuzzDescribed asks damaged descriptions all that a script can ask.
+func FuzzDescribed(f *testing.F) {
+	f.Add(seedTypes(f))
+	f.Add(imageOf(map[string][]byte{".BTF": seedTypes(f), ".rodata": []byte("Linux version 6.12.3 (")}))
+	path := filepath.Join(f.TempDir(), "vmlinux")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		kernel, err := Described(path, Kernel{Version: "6.12", Arch: "x86_64"})
+		if err != nil {
+			return
+		}
+		names, _ := kernel.MatchFunctions("*")
+		for _, name := range append(names, "vfs_read") {
+			kernel.Function(name)
+			kernel.Traceable(name)
+		}
+		for _, tag := range []string{"struct", "union", "enum", ""} {
+			if found, ok := kernel.Struct(tag, "file"); ok {
+				_ = kernel.Complete(found).String()
+				for _, name := range kernel.MemberNames(found) {
+					kernel.Member(found, name)
+				}
+			}
+		}
+		kernel.Constant("red")
+		kernel.NearestType("fiel")
+		kernel.RawTracepoint("sched_switch")
+		kernel.Tracepoint("sched", "sched_switch")
+		kernel.Tracepoint("sched", "shared")
+	})
+}
+
+// seedTypes is the description that fuzzing starts from: a function, a struct, an enum and two tracepoints.
+func seedTypes(t testing.TB) []byte {
+	number := &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
+	long := &btf.Int{Name: "long unsigned int", Size: 8}
+	file := &btf.Struct{Name: "file", Size: 8, Members: []btf.Member{{Name: "f_mode", Type: number, Offset: 32}}}
+	read := &btf.FuncProto{Return: number, Params: []btf.FuncParam{{Name: "file", Type: &btf.Pointer{Target: file}}}}
+	traced := &btf.FuncProto{Return: &btf.Void{}, Params: []btf.FuncParam{{Type: &btf.Pointer{Target: &btf.Void{}}}, {Type: number}}}
+	record := &btf.Struct{Name: "trace_event_raw_sched_switch", Size: 16, Members: []btf.Member{
+		{Name: "ent", Type: long}, {Name: "pid", Type: number, Offset: 64}, {Name: "__data_loc_comm", Type: number, Offset: 96},
+	}}
+	builder, err := btf.NewBuilder([]btf.Type{
+		&btf.Func{Name: "vfs_read", Type: read}, &btf.Func{Name: "trace_event_raw_event_share", Type: traced},
+		&btf.Enum{Name: "color", Size: 4, Values: []btf.EnumValue{{Name: "red", Value: 3}}},
+		record, &btf.Typedef{Name: "btf_trace_sched_switch", Type: &btf.Pointer{Target: traced}},
+		&btf.Typedef{Name: "btf_trace_shared", Type: &btf.Pointer{Target: traced}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := builder.Marshal(nil, &btf.MarshalOptions{Order: binary.LittleEndian})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }

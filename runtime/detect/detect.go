@@ -33,7 +33,7 @@
 //   - detached mounts: https://man7.org/linux/man-pages/man2/fsmount.2.html
 //   - perf event sources: https://elixir.bootlin.com/linux/v6.12/source/Documentation/ABI/testing/sysfs-bus-event_source-devices
 //
-// FromBTF makes the Target of a kernel that does not run here.
+// Described makes the Target of a kernel that does not run here.
 //
 // Rejected: reading /proc/config.gz or /boot/config: neither is there on every machine, and the second may
 // belong to another kernel. Mounting tracefs for good: a tracer should not change the machine.
