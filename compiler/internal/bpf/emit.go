@@ -1,7 +1,6 @@
 package bpf
 
 import (
-	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -16,24 +15,22 @@ type emitter struct {
 	*function
 	code asm.Instructions
 	// spans has the place of each instruction of code in the script.
-	spans []lang.Span
-	// offset is the size of code in units of 8 bytes.
-	offset  int
-	starts  map[*block]int // index into code
-	offsets map[*block]int
-	jumps   []jump
+	spans  []lang.Span
+	starts map[*block]int // index into code
+	jumps  []jump
 }
 
 // jump is a jump of code that still needs its label.
 type jump struct {
-	index, offset int
-	to            *block
+	index int
+	block *block
+	to    int // index into code, once all of it is there
 }
 
 func (f *function) emit() *emitter {
 	f.assignRegisters()
 	f.threadJumps()
-	e := &emitter{function: f, starts: map[*block]int{}, offsets: map[*block]int{}}
+	e := &emitter{function: f, starts: map[*block]int{}}
 	for i, b := range f.blocks {
 		var following *block
 		if i+1 < len(f.blocks) {
@@ -41,6 +38,10 @@ func (f *function) emit() *emitter {
 		}
 		e.block(b, following)
 	}
+	for i := range e.jumps {
+		e.jumps[i].to = e.starts[e.jumps[i].block]
+	}
+	e.bridge()
 	e.label()
 	return e
 }
@@ -98,7 +99,7 @@ func (f *function) destination(b *block) *block {
 }
 
 func (e *emitter) block(b, following *block) {
-	e.starts[b], e.offsets[b] = len(e.code), e.offset
+	e.starts[b] = len(e.code)
 	branches := len(b.next) == 2
 	for i := range b.instructions {
 		if branches && i == len(b.instructions)-1 {
@@ -138,14 +139,13 @@ func (e *emitter) branch(b, following *block) {
 
 func (e *emitter) jump(i asm.Instruction, to *block, span lang.Span) {
 	i.Offset = -1
-	e.jumps = append(e.jumps, jump{len(e.code), e.offset, to})
+	e.jumps = append(e.jumps, jump{index: len(e.code), block: to})
 	e.append(i, span)
 }
 
 func (e *emitter) append(i asm.Instruction, span lang.Span) {
 	e.code = append(e.code, i)
 	e.spans = append(e.spans, span)
-	e.offset += int(i.Width())
 }
 
 func (e *emitter) lastSpan() lang.Span {
@@ -183,12 +183,9 @@ func (e *emitter) encode(i *instruction) asm.Instruction {
 func (e *emitter) label() {
 	e.code[0] = e.code[0].WithSymbol(e.ir.Name)
 	for _, j := range e.jumps {
-		if distance := e.offsets[j.to] - j.offset - 1; distance > math.MaxInt16 || distance < math.MinInt16 {
-			e.ir.Fail(e.spans[j.index], "the clause is too long: a jump over %d instructions", distance)
-		}
-		at := &e.code[e.starts[j.to]]
+		at := &e.code[j.to]
 		if at.Symbol() == "" {
-			*at = at.WithSymbol(e.ir.Name + "." + strconv.Itoa(e.starts[j.to]))
+			*at = at.WithSymbol(e.ir.Name + "." + strconv.Itoa(j.to))
 		}
 		e.code[j.index] = e.code[j.index].WithReference(at.Symbol())
 	}

@@ -68,22 +68,60 @@ func cost(t *testing.T, code *Result) string {
 		code.Static, run.Executed, run.Helpers, code.Stack, code.ScratchSize)
 }
 
-// TestTooLong wants a clause whose jumps do not fit an error, not wrong code.
-func TestTooLong(t *testing.T) {
+// TestLongJumps has a loop whose body is longer than a jump can be, with jumps from all over it to its start and its end.
+func TestLongJumps(t *testing.T) {
 	b := ir.NewBuilder("long", count().Span)
-	body, after := b.NewBlock(), b.NewBlock()
+	counter, data := b.NewCell("i"), b.DataAddress(irtest.DataMap, 0)
+	head, after := b.NewBlock(), b.NewBlock()
 	x := b.Load(ir.ContextSpace, b.Context(), 0, 8, false)
-	b.If(ir.Equal, x, b.Const(0), after, body)
-	b.Enter(body)
-	for range 33000 {
-		b.AtomicAdd(ir.MapValue, b.DataAddress(irtest.DataMap, 0), 0, x)
+	b.Jump(head)
+	b.Enter(head)
+	i := b.CellGet(counter)
+	b.CellSet(counter, b.Binary(ir.Add, i, b.Const(1)))
+	for part := range 12 {
+		near, far := b.NewBlock(), b.NewBlock()
+		b.If(ir.LessEqual, i, b.Const(int64(part)), near, []*ir.Block{far, after, head}[part%3])
+		b.Enter(near)
+		for range 9000 {
+			b.AtomicAdd(ir.MapValue, data, 8*(part%8), x)
+		}
+		b.Jump(far)
+		b.Enter(far)
 	}
-	b.Jump(after)
+	b.If(ir.Less, i, b.Const(3), head, after)
 	b.Enter(after)
+	b.Return(i)
+	if err := ir.Check(b.Func); err != nil {
+		t.Fatal(err)
+	}
+	context := randomContext(1)
+	want := evaluate(b.Func, context)
+	code := generate(t, b.Func)
+	got, _, err := emulate(code, context)
+	if err != nil || !same(got, want) {
+		t.Fatalf("got %v, want %v, %v", got, want, err)
+	}
+	if got := runOnKernel(t, code, context); !same(got, want) {
+		t.Errorf("the kernel: got %v, want %v", got, want)
+	}
+}
+
+// TestTooLong wants the statement that most of a program comes from.
+func TestTooLong(t *testing.T) {
+	f := count()
+	b := ir.NewBuilder("long", f.Span)
+	b.Const(0)
+	b.Span = f.Blocks[0].Values[0].Span
+	x := b.Load(ir.ContextSpace, b.Context(), 0, 8, false)
+	address := b.DataAddress(irtest.DataMap, 0)
+	for range maxProgram {
+		b.AtomicAdd(ir.MapValue, address, 0, x)
+	}
+	b.Span = f.Span
 	b.Return(x)
 	_, err := Generate(b.Func, Options{CPUs: 1})
-	if err == nil || !strings.Contains(err.Error(), "one.pt:2:1: internal error in long: the clause is too long") {
-		t.Errorf("got %v", err)
+	if want := "one.pt:2:3-14: ERROR: the clause has 1000"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
 	}
 }
 

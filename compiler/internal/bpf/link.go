@@ -1,6 +1,8 @@
 package bpf
 
 import (
+	"fmt"
+
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 
@@ -24,7 +26,32 @@ func (l *linker) add(e *emitter) {
 	l.starts = append(l.starts, len(l.code))
 	l.code = append(l.code, e.code...)
 	l.spans = append(l.spans, e.spans...)
-	l.size += e.offset
+	for i := range e.code {
+		l.size += int(e.code[i].Width())
+	}
+}
+
+// maxProgram is BPF_COMPLEXITY_LIMIT_INSNS of include/linux/bpf.h, the most that the kernel takes of a program.
+const maxProgram = 1_000_000
+
+// checkSize refuses a program that is too long and names the statement that most of it comes from.
+func (l *linker) checkSize() {
+	if l.size <= maxProgram {
+		return
+	}
+	sizes := map[lang.Span]int{}
+	largest := l.main.Span
+	for i, span := range l.spans {
+		sizes[span] += int(l.code[i].Width())
+		if span.Source != nil && sizes[span] > sizes[largest] {
+			largest = span
+		}
+	}
+	panic(excess{
+		Span:    largest,
+		Message: fmt.Sprintf("the clause has %d instructions, %d of them for this; the kernel takes %d", l.size, sizes[largest], maxProgram),
+		Hint:    "spread the work over several clauses",
+	})
 }
 
 // describeFunctions gives every function its BTF where there are several: the kernel wants it of all or none, and does

@@ -87,6 +87,7 @@ func (p *program) link(f *ir.Func) *Result {
 	for i := len(p.calls.Order) - 1; i >= 0; i-- {
 		l.add(p.functions[p.calls.Order[i]].emit())
 	}
+	l.checkSize()
 	l.describeFunctions()
 	l.attachLines()
 	return &Result{
