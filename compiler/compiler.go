@@ -82,13 +82,13 @@ func Compile(script *lang.Script, machine *target.Target, options Options) (resu
 func compileClause(unit *lower.Unit, instance *sema.Instance, number int, out *object.Object, options Options) (*object.Program, error) {
 	name := programName(instance.Site, number)
 	defer ir.Blame(instance.Clause.Span, name)
-	stage := func(stage, text string) {
+	stage := func(stage string, code fmt.Stringer) {
 		if options.Stage != nil {
-			options.Stage(stage, name, text)
+			options.Stage(stage, name, code.String())
 		}
 	}
 	f := unit.Clause(instance, name, number)
-	stage("ir", f.String())
+	stage("ir", f)
 	passes := opt.Run
 	if options.Plain {
 		passes = opt.RunLeast
@@ -96,7 +96,7 @@ func compileClause(unit *lower.Unit, instance *sema.Instance, number int, out *o
 	if err := passes(f.Func); err != nil {
 		return nil, err
 	}
-	stage("opt", f.String())
+	stage("opt", f)
 	scratch := fmt.Sprintf("%s%d", object.ScratchMap, number)
 	code, err := bpf.Generate(f.Func, bpf.Options{
 		CPUs: lower.CPURows(unit.Target), ScratchMap: scratch, FetchAtomics: unit.Target.Features.FetchingAtomics,
@@ -104,7 +104,7 @@ func compileClause(unit *lower.Unit, instance *sema.Instance, number int, out *o
 	if err != nil {
 		return nil, err
 	}
-	stage("asm", fmt.Sprint(code.Instructions))
+	stage("asm", code.Instructions)
 	if f.SharedSize > 0 {
 		out.Kernel[f.Shared] = slots(f.Shared, f.SharedSize*lower.CPURows(unit.Target))
 	}

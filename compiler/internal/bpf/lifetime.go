@@ -3,6 +3,7 @@ package bpf
 import (
 	"slices"
 
+	"github.com/ponytrace/ponytrace/compiler/internal/bitset"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
@@ -97,9 +98,9 @@ func (fr *frame) findLifetimes(f *function) {
 // slotUses are the slots used in a block, where first and last, and those used before and after.
 type slotUses struct {
 	first, last     map[int]int // positions, by the slot's index
-	own             bitset
-	before, after   bitset // before the start, after the end
-	through, onward bitset // before the end, after the start
+	own             bitset.Set
+	before, after   bitset.Set // before the start, after the end
+	through, onward bitset.Set // before the end, after the start
 }
 
 type lifetimes struct {
@@ -109,8 +110,8 @@ type lifetimes struct {
 
 func (l *lifetimes) scan(b *block) *slotUses {
 	size := len(l.frame.all)
-	u := &slotUses{first: map[int]int{}, last: map[int]int{}, own: newBitset(size),
-		before: newBitset(size), after: newBitset(size), through: newBitset(size), onward: newBitset(size)}
+	u := &slotUses{own: bitset.New(size),
+		before: bitset.New(size), after: bitset.New(size), through: bitset.New(size), onward: bitset.New(size)}
 	for i := range b.instructions {
 		instruction := &b.instructions[i]
 		if instruction.slot != nil {
@@ -120,17 +121,20 @@ func (l *lifetimes) scan(b *block) *slotUses {
 			u.note(s, b.position(i))
 		}
 	}
-	u.through.absorb(u.own, nil)
-	u.onward.absorb(u.own, nil)
+	u.through.Absorb(u.own, nil)
+	u.onward.Absorb(u.own, nil)
 	return u
 }
 
 func (u *slotUses) note(s *slot, position int) {
+	if u.first == nil {
+		u.first, u.last = map[int]int{}, map[int]int{}
+	}
 	if _, known := u.first[s.index]; !known {
 		u.first[s.index] = position
 	}
 	u.last[s.index] = position + 2
-	u.own.add(s.index)
+	u.own.Add(s.index)
 }
 
 func (l *lifetimes) solve(f *function) {
@@ -138,16 +142,16 @@ func (l *lifetimes) solve(f *function) {
 		changed = false
 		for _, b := range f.blocks {
 			for _, next := range b.next {
-				changed = l.uses[next].before.absorb(l.uses[b].through, nil) || changed
-				l.uses[next].through.absorb(l.uses[next].before, nil)
+				changed = l.uses[next].before.Absorb(l.uses[b].through, nil) || changed
+				l.uses[next].through.Absorb(l.uses[next].before, nil)
 			}
 		}
 		for i := len(f.blocks) - 1; i >= 0; i-- {
 			u := l.uses[f.blocks[i]]
 			for _, next := range f.blocks[i].next {
-				changed = u.after.absorb(l.uses[next].onward, nil) || changed
+				changed = u.after.Absorb(l.uses[next].onward, nil) || changed
 			}
-			u.onward.absorb(u.after, nil)
+			u.onward.Absorb(u.after, nil)
 		}
 	}
 }
@@ -155,17 +159,17 @@ func (l *lifetimes) solve(f *function) {
 // extend adds to each slot's ranges what the block contributes.
 func (l *lifetimes) extend(b *block) {
 	u := l.uses[b]
-	for _, s := range l.frame.all {
+	u.through.Each(func(index int) {
 		start, end := b.position(0), b.end()
-		if !u.before.has(s.index) {
-			start = u.first[s.index]
+		if !u.before.Has(index) {
+			start = u.first[index]
 		}
-		if !u.after.has(s.index) {
-			end = u.last[s.index]
+		if !u.after.Has(index) {
+			end = u.last[index]
 		}
-		used := u.own.has(s.index) || u.before.has(s.index) && u.after.has(s.index)
-		if used && start < end {
+		used := u.own.Has(index) || u.before.Has(index) && u.after.Has(index)
+		if s := l.frame.all[index]; used && start < end {
 			s.ranges = append(s.ranges, [2]int{start, end})
 		}
-	}
+	})
 }

@@ -1,6 +1,10 @@
 package bpf
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/bitset"
+)
 
 // ranges are the positions at which a register or slot holds something that is still needed:
 // half-open, ascending, not touching.
@@ -72,18 +76,23 @@ func (r ranges) prepend(start, end int) ranges {
 
 // flow is what dataflow knows of a block: the shared registers that are live where it starts and ends, and
 // those that it writes.
-type flow struct{ in, out, written bitset }
+type flow struct{ in, out, written bitset.Set }
 
 // liveness holds the flow of every block. Only registers that a block reads
 // before it writes them can be live between blocks; shared numbers them.
 type liveness struct {
 	shared map[register]int
+	names  []register // the inverse
 	flows  map[*block]*flow
 }
 
 // liveness solves in = read before written + (out - written), out = in of the successors.
 func (f *function) liveness() *liveness {
 	l := &liveness{shared: f.shared(), flows: make(map[*block]*flow, len(f.blocks))}
+	l.names = make([]register, len(l.shared))
+	for r, n := range l.shared {
+		l.names[n] = r
+	}
 	for _, b := range f.blocks {
 		l.flows[b] = l.local(b)
 	}
@@ -92,9 +101,9 @@ func (f *function) liveness() *liveness {
 		for i := len(f.blocks) - 1; i >= 0; i-- {
 			at := l.flows[f.blocks[i]]
 			for _, next := range f.blocks[i].next {
-				at.out.absorb(l.flows[next].in, nil)
+				at.out.Absorb(l.flows[next].in, nil)
 			}
-			changed = at.in.absorb(at.out, at.written) || changed
+			changed = at.in.Absorb(at.out, at.written) || changed
 		}
 	}
 	return l
@@ -124,16 +133,16 @@ func (f *function) shared() map[register]int {
 // local starts the flow of a block with what the block itself says.
 func (l *liveness) local(b *block) *flow {
 	size := len(l.shared)
-	at := &flow{newBitset(size), newBitset(size), newBitset(size)}
+	at := &flow{bitset.New(size), bitset.New(size), bitset.New(size)}
 	for i := range b.instructions {
 		b.instructions[i].reads(func(r register) {
-			if n, ok := l.shared[r]; ok && !at.written.has(n) {
-				at.in.add(n)
+			if n, ok := l.shared[r]; ok && !at.written.Has(n) {
+				at.in.Add(n)
 			}
 		})
 		b.instructions[i].writes(func(r register) {
 			if n, ok := l.shared[r]; ok {
-				at.written.add(n)
+				at.written.Add(n)
 			}
 		})
 	}
@@ -143,17 +152,13 @@ func (l *liveness) local(b *block) *flow {
 // liveIn reports whether the register holds something needed where b starts.
 func (l *liveness) liveIn(b *block, r register) bool {
 	n, ok := l.shared[r]
-	return ok && l.flows[b].in.has(n)
+	return ok && l.flows[b].in.Has(n)
 }
 
 // open returns the registers live where b ends, each with that position.
 func (l *liveness) open(b *block) map[register]int {
 	open := map[register]int{}
-	for r, n := range l.shared {
-		if l.flows[b].out.has(n) {
-			open[r] = b.end()
-		}
-	}
+	l.flows[b].out.Each(func(n int) { open[l.names[n]] = b.end() })
 	return open
 }
 

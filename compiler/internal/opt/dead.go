@@ -71,47 +71,15 @@ func readSlots(f *ir.Func) map[*ir.Slot]bool {
 
 // deadSets drops the assignments of cells that are set again, or never read, on every path.
 func deadSets(f *ir.Func) {
-	wanted := map[*ir.Block][]bool{} // by cell, where the block starts
-	order := f.ReversePostorder()
-	for _, b := range order {
-		wanted[b] = make([]bool, len(f.Cells))
-	}
-	for changed := true; changed; {
-		changed = false
-		for i := len(order) - 1; i >= 0; i-- {
-			changed = wantedBefore(order[i], wanted, nil) || changed
+	wanted := findWanted(f)
+	for _, b := range f.Blocks {
+		if !wanted.reached(b) {
+			continue
 		}
-	}
-	for _, b := range order {
 		lost := map[*ir.Value]bool{}
-		wantedBefore(b, wanted, lost)
-		b.Values = filter(b.Values, func(v *ir.Value) bool { return !lost[v] })
-	}
-}
-
-// wantedBefore walks b backwards, notes the sets that are lost, and reports whether a cell is newly wanted
-// at its start.
-func wantedBefore(b *ir.Block, wanted map[*ir.Block][]bool, lost map[*ir.Value]bool) (grew bool) {
-	now := make([]bool, len(wanted[b]))
-	for _, next := range b.Successors() {
-		for cell, want := range wanted[next] {
-			now[cell] = now[cell] || want
+		wanted.before(b, func(set *ir.Value) { lost[set] = true })
+		if len(lost) > 0 {
+			b.Values = filter(b.Values, func(v *ir.Value) bool { return !lost[v] })
 		}
 	}
-	for i := len(b.Values) - 1; i >= 0; i-- {
-		switch v := b.Values[i]; v.Op {
-		case ir.CellGet:
-			now[v.Cell.ID] = true
-		case ir.CellSet:
-			if !now[v.Cell.ID] && lost != nil {
-				lost[v] = true
-			}
-			now[v.Cell.ID] = false
-		}
-	}
-	for cell, want := range now {
-		grew = grew || want && !wanted[b][cell]
-		wanted[b][cell] = wanted[b][cell] || want
-	}
-	return grew
 }

@@ -1,102 +1,99 @@
 package opt
 
-import "github.com/ponytrace/ponytrace/compiler/internal/ir"
+import (
+	"maps"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+)
 
 // promote replaces a CellGet by the value that the cell holds on every path to it.
 func promote(f *ir.Func) {
+	if len(f.Cells) == 0 {
+		return
+	}
 	holdings := findHoldings(f)
 	with := map[*ir.Value]*ir.Value{}
-	for _, b := range f.ReversePostorder() {
+	for _, b := range holdings.order {
 		now := holdings.at(b)
 		b.Values = filter(b.Values, func(v *ir.Value) bool {
-			if v.Op == ir.CellGet && now[v.Cell.ID] != nil {
-				with[v] = now[v.Cell.ID]
+			if v.Op == ir.CellGet && now[v.Cell] != nil {
+				with[v] = now[v.Cell]
 				return false
 			}
-			now.step(v)
+			now.step(v, holdings.loops[b])
 			return true
 		})
 	}
 	f.Replace(with)
 }
 
-// holding is the value that each cell holds, nil where it depends on the path.
-type holding []*ir.Value
+// holding is the value that each cell holds, without those where it depends on the path.
+type holding map[*ir.Cell]*ir.Value
 
 // step passes one value. A value that is computed anew, in a loop, is no longer what the cell got.
-func (h holding) step(v *ir.Value) {
-	for cell, held := range h {
-		if held == v {
-			h[cell] = nil
-		}
+func (h holding) step(v *ir.Value, inLoop bool) {
+	if inLoop {
+		maps.DeleteFunc(h, func(_ *ir.Cell, held *ir.Value) bool { return held == v })
 	}
 	switch {
 	case v.Op == ir.CellSet:
-		h[v.Cell.ID] = v.Args[0]
-	case v.Op == ir.CellGet && h[v.Cell.ID] == nil:
-		h[v.Cell.ID] = v
+		h[v.Cell] = v.Args[0]
+	case v.Op == ir.CellGet && h[v.Cell] == nil:
+		h[v.Cell] = v
 	}
 }
 
-// holdings has for each block what the cells hold where it ends.
+// holdings has for each block what the cells hold where it ends. Cells that are not wanted where a block starts are forgotten
+// there, so that the work does not grow with the number of all cells.
 type holdings struct {
-	f     *ir.Func
-	preds map[*ir.Block][]*ir.Block
-	ends  map[*ir.Block]holding
+	order  []*ir.Block
+	preds  map[*ir.Block][]*ir.Block
+	loops  map[*ir.Block]bool
+	wanted *wanted
+	ends   map[*ir.Block]holding
 }
 
 // findHoldings starts with no assumption about blocks not yet seen and takes back what turns out to
 // differ between paths.
 func findHoldings(f *ir.Func) *holdings {
-	h := &holdings{f: f, preds: f.Predecessors(), ends: map[*ir.Block]holding{}}
-	order := f.ReversePostorder()
+	h := &holdings{f.ReversePostorder(), f.Predecessors(), f.Loops(), findWanted(f), map[*ir.Block]holding{}}
 	for changed := true; changed; {
 		changed = false
-		for _, b := range order {
+		for _, b := range h.order {
 			now := h.at(b)
 			for _, v := range b.Values {
-				now.step(v)
+				now.step(v, h.loops[b])
 			}
-			if known, ok := h.ends[b]; !ok || !equal(known, now) {
+			if known, ok := h.ends[b]; !ok || !maps.Equal(known, now) {
 				h.ends[b] = now
 				changed = true
 			}
 		}
+		changed = changed && len(h.loops) > 0
 	}
 	return h
 }
 
 // at returns what the cells hold where b starts.
 func (h *holdings) at(b *ir.Block) holding {
-	now := make(holding, len(h.f.Cells))
+	now := holding{}
 	first := true
 	for _, pred := range h.preds[b] {
 		end, seen := h.ends[pred]
-		if !seen {
-			continue
-		}
-		for cell := range now {
-			if first {
-				now[cell] = end[cell]
-			} else if now[cell] != end[cell] {
-				now[cell] = nil
+		switch {
+		case !seen:
+		case first:
+			for cell, held := range end {
+				if h.wanted.at[b].Has(cell.ID) {
+					now[cell] = held
+				}
 			}
+			first = false
+		default:
+			maps.DeleteFunc(now, func(cell *ir.Cell, held *ir.Value) bool { return end[cell] != held })
 		}
-		first = false
-	}
-	if b == h.f.Blocks[0] {
-		clear(now)
 	}
 	return now
-}
-
-func equal(a, b holding) bool {
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // filter keeps the values for which keep reports true.

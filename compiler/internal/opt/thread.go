@@ -5,6 +5,9 @@ import "github.com/ponytrace/ponytrace/compiler/internal/ir"
 // thread leads a jump past a block that only asks what the way there has already decided: `a && b`
 // sets a cell to 0 or 1 and a later block compares it with 0.
 func thread(f *ir.Func) {
+	if len(f.Cells) == 0 {
+		return
+	}
 	holdings := findHoldings(f)
 	outside := usedOutside(f)
 	for _, b := range f.ReversePostorder() {
@@ -63,7 +66,7 @@ func decided(b *ir.Block, held holding) *ir.Block {
 	for _, v := range b.Values {
 		switch {
 		case v.Op == ir.CellGet:
-			if holds := held[v.Cell.ID]; holds != nil && holds.Op == ir.Const {
+			if holds := held[v.Cell]; holds != nil && holds.Op == ir.Const {
 				known[v] = uint64(holds.Int)
 			}
 		case v.Op == ir.If:
