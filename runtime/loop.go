@@ -47,6 +47,7 @@ func (s *Session) finishLoop(done <-chan struct{}) {
 		s.reader.Flush()
 	}
 	<-done
+	s.tellAttached()
 }
 
 // loop sets the deadline only before it may have to wait: while records are there, reading them costs no system call.
@@ -56,6 +57,7 @@ func (s *Session) loop() {
 	s.setPatience(quiet)
 	for {
 		err := s.reader.ReadInto(&record)
+		s.tellAttached()
 		switch {
 		case err == nil:
 			if quiet > 0 {

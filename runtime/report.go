@@ -15,7 +15,7 @@ func (s *Session) announce() {
 		}
 	}
 	if s.options.JSON {
-		s.out.Attached(n)
+		s.attached.Store(int64(n))
 		return
 	}
 	if s.options.Quiet {
@@ -26,6 +26,13 @@ func (s *Session) announce() {
 		return
 	}
 	fmt.Fprintf(s.options.Stderr, "Attached %d probes\n", n)
+}
+
+// tellAttached prints what announce left for the loop, which alone prints.
+func (s *Session) tellAttached() {
+	if s.attached.Load() > 0 {
+		s.out.Attached(int(s.attached.Swap(0)))
+	}
 }
 
 // reportLosses says what was lost, how much, and what helps.

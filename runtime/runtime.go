@@ -69,6 +69,7 @@ type Session struct {
 	missed     uint64
 	shown      map[*object.Map]shown
 	user       *symbols.User
+	attached   atomic.Int64 // how many probes, until it is told
 	traced     atomic.Int64 // the process of -c or -p
 	divisors   map[*object.Map]int64
 	values     []events.Value // of the record at hand

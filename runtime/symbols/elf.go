@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"debug/elf"
-	"debug/gosym"
 	"errors"
 	"io"
 	"slices"
@@ -60,39 +59,11 @@ func readImage(from io.ReaderAt) (*image, error) {
 			return nil, err
 		}
 	}
-	if len(m.entries) == 0 {
+	if file.SectionByType(elf.SHT_SYMTAB) == nil {
 		m.addGo(file)
 	}
 	m.order()
 	return m, nil
-}
-
-// addGo reads the table by which a Go program prints its own stacks; it is there even when the symbols are not. Package gosym
-// panics on some tables that are broken.
-func (m *image) addGo(file *elf.File) {
-	table, text := file.Section(".gopclntab"), file.Section(".text")
-	if table == nil || text == nil || table.Size > maxSection || compressed(table) {
-		return
-	}
-	defer func() {
-		if recover() != nil {
-			m.entries = nil
-		}
-	}()
-	data, err := table.Data()
-	if err != nil {
-		return
-	}
-	parsed, err := gosym.NewTable(nil, gosym.NewLineTable(data, text.Addr))
-	if err != nil {
-		return
-	}
-	var names []byte
-	for _, f := range parsed.Funcs[:min(len(parsed.Funcs), maxFunctions)] {
-		m.entries = append(m.entries, function{address: f.Entry, size: f.End - f.Entry, name: uint32(len(names)), table: uint8(len(m.names))})
-		names = append(append(names, f.Name[:min(len(f.Name), maxName)]...), 0)
-	}
-	m.names = append(m.names, names)
 }
 
 // add reads one symbol table. A file without it is no error.

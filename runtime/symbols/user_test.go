@@ -207,6 +207,7 @@ func TestReadImage(t *testing.T) {
 // Whatever a file claims to be, reading it ends and looking up does not fail.
 func FuzzImage(f *testing.F) {
 	f.Add(smallELF())
+	f.Add(goELF())
 	f.Fuzz(func(t *testing.T, text []byte) {
 		i, err := readImage(bytes.NewReader(text))
 		if err != nil {
