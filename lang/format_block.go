@@ -98,24 +98,26 @@ func (f *formatter) statement(statement Statement) {
 }
 
 // semicolon returns the offset behind the semicolon that comes next, or end, and whether directives stand before it:
-// then it cannot be written before them.
+// then it cannot be written before them. Of several semicolons, one may be that of another branch.
 func (f *formatter) semicolon(end int) (behind int, directives bool) {
-	pos := end
-	for i := 0; ; i++ {
+	behind = end
+	seen := false
+	for pos, i := end, 0; ; {
 		for i < len(f.trivia) && f.trivia[i].span.Start < pos {
 			i++
 		}
 		pos = skipBlanks(f.text, pos)
-		if i == len(f.trivia) || f.trivia[i].span.Start != pos {
-			break
+		switch {
+		case i < len(f.trivia) && f.trivia[i].span.Start == pos:
+			seen = seen || f.trivia[i].directive != nil
+			pos = f.trivia[i].span.End
+		case strings.HasPrefix(f.text[pos:], ";") && (seen || behind == end):
+			pos++
+			behind, directives = pos, seen
+		default:
+			return behind, directives
 		}
-		directives = directives || f.trivia[i].directive != nil
-		pos = f.trivia[i].span.End
 	}
-	if strings.HasPrefix(f.text[pos:], ";") {
-		return pos + 1, directives
-	}
-	return end, false
 }
 
 // headOf returns the offset behind what stands before the statement's first braces, or behind the statement,

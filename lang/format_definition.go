@@ -2,11 +2,11 @@ package lang
 
 import "strings"
 
-// typeItems makes an item of each declaration, of which those of several names share a body.
+// typeItems makes an item of each declaration, which may define several names.
 func typeItems(list []*TypeDefinition) (all []item) {
 	for len(list) > 0 {
 		first, names := list[0], 1
-		for first.Definition != nil && names < len(list) && list[names].Definition == first.Definition {
+		for first.written != nil && names < len(list) && list[names].written != nil && list[names].written.whole == first.written.whole {
 			names++
 		}
 		all = append(all, typeItem(list[:names]))
@@ -17,22 +17,35 @@ func typeItems(list []*TypeDefinition) (all []item) {
 
 func typeItem(names []*TypeDefinition) item {
 	first := names[0]
-	it := item{span: first.Span.To(names[len(names)-1].Span), header: first.Span.End}
+	it := item{span: first.Span, header: first.Span.End}
+	if first.written != nil {
+		it.span = first.Span.To(first.written.whole)
+	}
 	body := first
 	if first.Definition != nil {
 		body = first.Definition
 	}
 	it.inline = func() string { return typeHead(first) + inlineBody(body) + typeTail(names) }
 	if body.Body.Source == nil {
+		it.header = it.span.End
 		return it
 	}
-	it.header, it.bodies = body.Body.Start, []Span{body.Body}
+	it.header, it.bodies = body.Body.Start, body.bodies()
 	it.lines = func(f *formatter) {
 		f.out.WriteString(typeHead(first) + bodyHead(body))
 		f.typeBody(body)
 		f.out.WriteString(typeTail(names))
 	}
 	return it
+}
+
+// bodies are the braces inside of which directives may stand without cutting through anything. Between the values of an
+// enum there are commas, which would have to stay on their side of a directive.
+func (t *TypeDefinition) bodies() []Span {
+	if t.Tag == "enum" {
+		return nil
+	}
+	return []Span{t.Body}
 }
 
 // typeHead is what stands before a body or in place of one.
@@ -194,7 +207,7 @@ func (f *formatter) member(group []*MemberDefinition) {
 	var bodies []Span
 	head := span.End
 	if first.Definition != nil {
-		bodies, head = []Span{first.Definition.Body}, first.Definition.Body.Start
+		bodies, head = first.Definition.bodies(), first.Definition.Body.Start
 	}
 	if f.torn(span, bodies...) {
 		f.start(span.Start, span.Start)

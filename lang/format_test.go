@@ -93,3 +93,40 @@ func TestFormat(t *testing.T) {
 		})
 	}
 }
+
+// TestFormatTrivia puts a comment before each token of each golden, and hides each token from one of two readings.
+// The formatter must keep both readings.
+func TestFormatTrivia(t *testing.T) {
+	for _, path := range glob(t, "testdata/ast/*.txtar") {
+		text := scriptsIn(t, path)[0]
+		if len(text) > 8000 {
+			continue
+		}
+		comments := []string{"/* c */", "// c\n", "\n// c\n"}
+		for i, token := range scan(NewSource(path, text)).tokens {
+			start, end := token.Pos.Offset, token.Pos.Offset+len(token.Value)
+			checkFormat(t, text[:start]+comments[i%len(comments)]+text[start:])
+			if start < end {
+				checkReadings(t, text[:start]+"\n#ifndef HIDE\n"+text[start:end]+"\n#endif\n"+text[end:])
+			}
+		}
+	}
+}
+
+func checkReadings(t *testing.T, text string) {
+	t.Helper()
+	checkFormat(t, text)
+	const hide = "#define HIDE\n"
+	formatted, diagnostics := Format(NewSource("script", text))
+	hidden, others := Parse(NewSource("script", hide+text))
+	if diagnostics.HasErrors() || others.HasErrors() {
+		return
+	}
+	again, diagnostics := Parse(NewSource("formatted", hide+formatted))
+	if diagnostics.HasErrors() {
+		t.Fatalf("the other reading does not parse: %v\n%s\nbecame\n%s", diagnostics, text, formatted)
+	}
+	if want, got := Dump(hidden), Dump(again); want != got {
+		t.Fatalf("the other reading differs:\n%s\nbecame\n%s\nwhich is\n%s\nwants\n%s", text, formatted, got, want)
+	}
+}
