@@ -55,14 +55,24 @@ func probes(list []*Probe) []string {
 	for i, probe := range list {
 		parts := make([]string, len(probe.Parts))
 		for j, part := range probe.Parts {
-			parts[j] = part.Span.Text()
-			if part.Expr != nil {
-				parts[j] = code(part.Expr)
-			}
+			parts[j] = partText(part)
 		}
 		texts[i] = strings.Join(parts, ":")
 	}
 	return texts
+}
+
+func partText(part ProbePart) (text string) {
+	switch {
+	case part.Expr != nil:
+		return code(part.Expr)
+	case part.Pieces == nil:
+		return part.Span.Text()
+	}
+	for _, piece := range part.Pieces {
+		text += partText(piece)
+	}
+	return text
 }
 
 func inlineBlock(block *Block) string {
