@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"fmt"
 	"sort"
 
 	"github.com/alecthomas/participle/v2"
@@ -26,8 +27,6 @@ func (p *parser) valueRule() *valueRule {
 
 // blockOrIf is `{ statements; value }` or `if cond { value } else { value }`.
 func (p *parser) blockOrIf() Expr {
-	p.descend()
-	defer p.ascend()
 	var statement Statement
 	if rule := p.valueRule(); rule.Block != nil {
 		statement = p.block(rule.Block)
@@ -70,7 +69,11 @@ func (p *parser) blockExpr(b *Block) *BlockExpr {
 // ifValue is nil unless every branch has a value, and there is an else.
 func (p *parser) ifValue(s *If) Expr {
 	first := &Ternary{}
-	for t := first; ; {
+	t := first
+	for count := 0; ; count++ {
+		if count == maxOperators {
+			p.fail(s.Cond.Range(), fmt.Sprintf("this if has a value and more than %d branches", maxOperators), "look the value up in a @map")
+		}
 		then := p.blockExpr(s.Then)
 		*t = Ternary{Cond: s.Cond, X: then, If: true, Span: s.Span}
 		switch next := s.Else.(type) {

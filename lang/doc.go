@@ -2,18 +2,21 @@
 //
 // It holds the language's form and nothing of its meaning: it knows no probe type, no builtin and no
 // type of the kernel, and imports nothing of ponytrace. [Parse] gives the tree and the messages, [Format]
-// the script in the one style, [Dump] the tree for people, [Walk] the nodes one by one. Every node has a
-// [Span], and every message is a [Diagnostic] about one.
+// the script in the one style, [Dump] the tree for people, [Walk] the nodes one by one, and [Substitution]
+// copies, in which a macro's parameters are replaced. Every node has a [Span], and every message is a [Diagnostic] about one.
 //
 // # From text to tree
 //
 //	text --scan--> sections of tokens --grammar--> rules --> *Script
 //
-// The scanner reads the whole text first and cuts it into sections: a clause or the config block. Each
-// section is then parsed by itself, so one broken clause costs one message and its neighbours stay whole.
+// The scanner reads the whole text first and cuts it into sections: a clause, the config block, an import, a
+// type's definition, or the declaration of a map, function or macro. Each section is then parsed by itself, so
+// one broken clause costs one message and its neighbours stay whole.
+//
 // Clauses and statements are participle's, as structs (grammar.go); expressions climb precedences by hand
 // behind participle's ParseTypeWith (expression.go). One struct for each level of precedence was measured
-// and rejected: five times slower on one line, ten times on a script of 5,000.
+// and rejected: five times slower on one line, ten times on a script of 5,000. Where an expression holds
+// statements, as `{ $x = 1; $x + 1 }` or `if a { 1 } else { 2 }`, it enters the same grammar again (block.go).
 //
 // # The scanner
 //
@@ -28,7 +31,7 @@
 // Three characters are decided by the top of the stack.
 //
 //   - `/` on top of a `/` closes the predicate exactly when `{` or `<` (not `<<`) comes next, blanks and
-//     comments aside: neither can start an operand, so no division is mistaken. Elsewhere it divides.
+//     comments aside: neither starts an operand there, so no division is mistaken. Elsewhere it divides.
 //   - `>` on top of a `<` closes the block; in any group or nested `{` it compares. `->`, `>>`, `>=` and
 //     `>>=` are tokens of their own by maximal munch and never close. Only blocks of clauses can be `< >`:
 //     after an if, `<` would compare.
@@ -36,7 +39,11 @@
 //
 // Before a block's end the scanner adds the semicolon that its last statement may lack, a token of no
 // width. So the grammar ends every statement with one, and needs no lookahead: participle's lookahead
-// groups panic on some input when they stand in an alternative.
+// groups panic on some input when they stand in an alternative. Where a block's value is wanted, that
+// semicolon tells `{ 1 }`, which has one, from `{ 1; }`.
+//
+// The words that begin statements are keywords in blocks, and fields may still have their names. `let`, `fn`,
+// `macro`, `import`, `config` and the words of types are something else only where a section begins.
 //
 // # The preprocessor
 //
@@ -57,14 +64,19 @@
 //
 // # Limits
 //
-// A script has at most 4 MiB, 200 open brackets, 1000 operators in a chain and 100 messages. Time is linear
-// in the length of the text.
+// A script has at most 4 MiB, 200 open brackets, 1000 operators in a chain, 1000 branches in an if
+// that has a value, and 100 messages. Time is linear in the length of the text.
 //
 // # Decisions
 //
 //   - `(name) x` is a cast when a value follows, since two values never stand side by side; before an operator
 //     that is also binary it is one only for a name that C or bpftrace reserve for a type, a tag or a `*`.
 //     Asking the compiler for the known types was rejected: the tree would depend on the kernel.
+//   - Behind if, while, for and unroll a `{` outside of parentheses begins the block, never a value.
+//   - `a =~ b` matches a pattern and `$x=~$y` assigns a complement: what follows at once tells, a space or quotes
+//     for a pattern.
+//   - `sizeof(struct file)` has a type as its argument ([TypeExpr]) where no value can be meant. A single word is a
+//     [Name], since only the compiler knows whether it is a type.
 //   - A number that begins with 0 is octal, as in C and bpftrace; an `0o` prefix exists in neither.
 //   - Parentheses stay in the tree ([Paren]) for the formatter; [Unparen] looks through them.
 //   - Columns count bytes, as bpftrace's do, and the last one of a range is the one behind it.

@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -16,6 +17,17 @@ func TestLimits(t *testing.T) {
 		{"fields", "BEGIN { @ = a" + strings.Repeat(".b", 10000) + " }", "more than 1000 operators"},
 		{"size", strings.Repeat(" ", maxSize+1), "more than the limit of 4194304"},
 		{"errors", strings.Repeat("}", 100000), "too many errors"},
+		{"values", "BEGIN { @ = " + strings.Repeat("{ ", 300) + "1" + strings.Repeat(" }", 300) + " }", "more than 200 brackets"},
+		{"signs and values", "BEGIN { @ = " + strings.Repeat("-- -{ ", 150) + "1" + strings.Repeat(" }", 150) + " }", "nested more than 200 levels"},
+		{"ifs", "BEGIN { @ = " + strings.Repeat("if 1 { ", 300) + "1" + strings.Repeat(" } else { 2 }", 300) + " }", "more than 200 brackets"},
+		{"loops", "BEGIN { " + strings.Repeat("while 1 { ", 300) + strings.Repeat("}", 300) + " }", "more than 200 brackets"},
+		{"records", "BEGIN { @ = " + strings.Repeat("(a = ", 300) + "1" + strings.Repeat(")", 300) + " }", "more than 200 brackets"},
+		{"comptime", "BEGIN { @ = " + strings.Repeat("comptime ", 10000) + "1 }", "nested more than 200 levels"},
+		{"patterns", "BEGIN { @ = a" + strings.Repeat(` =~ "b"`, 10000) + " }", "more than 1000 operators"},
+		{"else if values", "BEGIN { @ = if a { 1 } " + strings.Repeat("else if a { 1 } ", 10000) + "else { 2 } }", "more than 1000 branches"},
+		{"types", "BEGIN { @ = f(" + strings.Repeat("typeof(", 300) + "x" + strings.Repeat(")", 301) + " }", "more than 200 brackets"},
+		{"tuples", "BEGIN { @ = $x" + strings.Repeat(".0", 10000) + " }", "more than 1000 operators"},
+		{"bytes", "BEGIN { " + strings.Repeat("a", 100) + strings.Repeat("\x96", 300) + " }", "byte 0x96 is not UTF-8 text"},
 		{"not text", "BEGIN { @ = \xff }", "byte 0xff is not UTF-8 text"},
 		{"control", "BEGIN { @ = \x00 }", "unexpected character U+0000"},
 	}
@@ -43,6 +55,15 @@ func TestWithinLimits(t *testing.T) {
 		{"clauses", strings.Repeat("BEGIN { } ", 10000)},
 		{"probes", strings.Repeat("kprobe:f, ", 10000) + "kprobe:g { }"},
 		{"arguments", "BEGIN { f(" + strings.Repeat("1, ", 10000) + "1) }"},
+		{"values", "BEGIN { @ = " + strings.Repeat("{ ", 199) + "1" + strings.Repeat(" }", 199) + " }"},
+		{"ifs", "BEGIN { @ = " + strings.Repeat("if 1 { ", 199) + "1" + strings.Repeat(" } else { 2 }", 199) + " }"},
+		{"else if values", "BEGIN { @ = if a { 1 } " + strings.Repeat("else if a { 1 } ", 900) + "else { 2 } }"},
+		{"loops", "BEGIN { " + strings.Repeat("while 1 { ", 199) + strings.Repeat("}", 199) + " }"},
+		{"types", "BEGIN { @ = f(" + strings.Repeat("typeof(", 198) + "x" + strings.Repeat(")", 199) + " }"},
+		{"parameters", "macro m(" + numbered("a%d, ", 10000) + "b) { b } fn f(" + numbered("$a%d : uint64, ", 10000) + "$b : uint64) { }"},
+		{"fields", "BEGIN { @ = (" + numbered("a%d = 1, ", 10000) + "b = 2) }"},
+		{"pieces", "uprobe:" + strings.Repeat("/$1", 10000) + ":f { }"},
+		{"declarations", strings.Repeat("let @a = hash(1); macro m() { 1 } fn f() { } ", 10000)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -52,6 +73,14 @@ func TestWithinLimits(t *testing.T) {
 			checkFormat(t, test.text)
 		})
 	}
+}
+
+func numbered(format string, count int) string {
+	var b strings.Builder
+	for i := range count {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
 }
 
 const oneLiner = "kprobe:blk_start_request < @ = hist(arg0->__data_len) >"

@@ -100,9 +100,12 @@ func window(text string, start, end int) (string, int, int) {
 	return cut, start, end
 }
 
+// runeStart goes back to where the rune at pos begins, and nowhere in bytes that are no UTF-8.
 func runeStart(text string, pos int) int {
-	for pos > 0 && pos < len(text) && !utf8.RuneStart(text[pos]) {
-		pos--
+	for start := pos; start < len(text) && start >= 0 && start > pos-utf8.UTFMax; start-- {
+		if utf8.RuneStart(text[start]) {
+			return start
+		}
 	}
 	return pos
 }

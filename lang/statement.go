@@ -50,7 +50,7 @@ func (p *parser) let(keyword *lexer.Token) Statement {
 		s.Span = s.Span.To(s.Type.Span)
 	}
 	if token := p.lex.Peek(); token.Type == assignToken {
-		p.plainAssign(token)
+		p.plainAssign(token, s.Type)
 		s.Value = p.assigned()
 		s.Span = s.Span.To(s.Value.Range())
 	}
@@ -58,9 +58,14 @@ func (p *parser) let(keyword *lexer.Token) Statement {
 	return s
 }
 
-// plainAssign takes the = of a declaration.
-func (p *parser) plainAssign(op *lexer.Token) {
-	if op.Value != "=" {
+// plainAssign takes the = of a declaration. The scanner joins it with the `*` that a type may end with.
+func (p *parser) plainAssign(op *lexer.Token, declared *TypeName) {
+	switch {
+	case op.Value == "=":
+	case op.Value == "*=" && declared != nil && declared.Array < 0:
+		declared.Pointers++
+		declared.Span.End = op.Pos.Offset + 1
+	default:
 		p.fail(p.tokenSpan(op), fmt.Sprintf("%s changes a value that is there, and let declares a new one", op.Value), "write =")
 	}
 	p.lex.Next()
