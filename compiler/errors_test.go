@@ -99,6 +99,7 @@ func TestErrorsOfOptions(t *testing.T) {
 		{"kprobe:__ip_append_data { print(arg9) }", "arg9 of __ip_append_data .flags. is passed in memory", compiler.Options{Attach: "kprobe"}},
 		{"kretprobe:vfs_read { print(arg0) }", "arg0 is gone when the function returns", compiler.Options{Attach: "kprobe"}},
 		{"kretprobe:vfs_read { print(args.count) }", "args are gone when the function returns", compiler.Options{Attach: "kprobe"}},
+		{"config = { max_bpf_progs = 1 } BEGIN { } END { }", `1:42-45: ERROR: the script becomes 2 programs, and max_bpf_progs is 1(.|\n)*raise it`, compiler.Options{}},
 		{"BEGIN { system(\"ls\") }", `1:9-15: ERROR: system\(\) changes the system and is allowed only with --unsafe`, compiler.Options{}},
 		{"BEGIN { print(comm + $1) }", `\+ does not apply to string\[16\] and string\[5\]`, compiler.Options{Args: []string{"text"}}},
 	} {

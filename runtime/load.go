@@ -52,13 +52,16 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 			return nil, fmt.Errorf("raising the limit of locked memory: %w", err)
 		}
 	}
-	collection, err := ebpf.NewCollectionWithOptions(specification(o), ebpf.CollectionOptions{Cache: detect.Types})
+	collection, err := ebpf.NewCollectionWithOptions(specification(o), ebpf.CollectionOptions{
+		Cache:    detect.Types,
+		Programs: ebpf.ProgramOptions{LogSizeStart: uint32(o.Settings.VerifierLogSize)},
+	})
 	if err != nil {
 		return nil, refused(o, err)
 	}
 	s := &Session{
 		object: o, machine: machine, options: options, collection: collection,
-		user: symbols.NewUser(), shown: map[*object.Map]shown{}, divisors: map[*object.Map]int64{}, exit: make(chan int, 1),
+		user: symbols.NewUser(o.Settings.Demangle), shown: map[*object.Map]shown{}, divisors: map[*object.Map]int64{}, exit: make(chan int, 1),
 	}
 	if s.store, err = events.Open(o, collection.Maps); err != nil {
 		collection.Close()
@@ -101,7 +104,7 @@ func specification(o *object.Object) *ebpf.CollectionSpec {
 	for _, program := range o.Programs {
 		spec.Programs[program.Name] = &ebpf.ProgramSpec{
 			Name: program.Name, Type: program.Type, AttachType: program.Attach, AttachTo: program.AttachTo,
-			Instructions: program.Instructions, License: "GPL",
+			Instructions: program.Instructions, License: o.Settings.License,
 		}
 	}
 	return spec

@@ -99,6 +99,8 @@ type Settings struct {
 	object.Settings
 	MaxStringSize int
 	MaxMapKeys    int
+	MaxProbes     int
+	MaxPrograms   int
 	MissingProbes string // "error", "warn", "ignore"
 	StackMode     string // how kstack and ustack print: one of stackModes
 	Unsafe        bool   // --unsafe: functions that change what is traced are allowed

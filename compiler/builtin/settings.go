@@ -7,7 +7,9 @@ import (
 	"strings"
 )
 
-var settingList = []*Setting{
+var settingList = slices.Concat(outputSettings, limitSettings, idleSettings)
+
+var outputSettings = []*Setting{
 	{
 		Info: Info{Name: "hist_style", Signature: "string",
 			Doc:     "How histograms are drawn: bpftrace, dtrace, bcc (the style of 2015, from the first bucket on) or bcc-trimmed (from the first bucket that is not empty).",

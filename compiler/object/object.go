@@ -231,6 +231,9 @@ type Settings struct {
 	MaxCatBytes     int    // what cat() prints of a file at most
 	SortBy          string // "value" (where values are numbers, else the key) or "key"
 	StringTrailer   string // ends a string that was cut
+	License         string // of the programs
+	VerifierLogSize int    // bytes of log asked for at first
+	Demangle        bool   // names of C++ and Rust print as in their source
 }
 
 var mechanismNames = [...]string{

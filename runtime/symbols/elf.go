@@ -17,6 +17,7 @@ type image struct {
 	entries  []function
 	names    [][]byte       // the string tables
 	decoded  map[int]string // of entries whose names are mangled
+	raw      bool           // names stay as they are
 }
 
 // segment says where in memory, before the file is moved anywhere, a part of it goes.
@@ -190,7 +191,7 @@ func (m *image) lookup(offset uint64) (Symbol, bool) {
 // readable returns the name of an entry; decoding takes microseconds, and stacks have the same functions again and again.
 func (m *image) readable(i int) string {
 	name := m.text(m.entries[i])
-	if !mangled(name) {
+	if m.raw || !mangled(name) {
 		return string(name)
 	}
 	text, known := m.decoded[i]

@@ -20,7 +20,7 @@ func TestMadeCode(t *testing.T) {
 	start := uint64(uintptr(unsafe.Pointer(&code[0])))
 	path := fmt.Sprintf("/tmp/perf-%d.map", os.Getpid())
 	defer os.Remove(path)
-	u := NewUser()
+	u := NewUser(true)
 	for _, name := range []string{"old", "LazyCompile:*loop app.js:3"} {
 		if err := os.WriteFile(path, fmt.Appendf(nil, "%x 40 %s\n", start, name), 0o600); err != nil {
 			t.Fatal(err)

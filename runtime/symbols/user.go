@@ -18,6 +18,7 @@ type User struct {
 	mutex     sync.Mutex
 	processes map[int]*process
 	images    map[fileID]*image // nil where a file could not be read
+	demangle  bool
 	bytes     int
 }
 
@@ -36,9 +37,9 @@ const (
 	freshness    = time.Second
 )
 
-// NewUser returns a resolver that knows nothing yet.
-func NewUser() *User {
-	return &User{processes: map[int]*process{}, images: map[fileID]*image{}}
+// NewUser returns a resolver that knows nothing yet. With demangle, names of C++ and Rust become those of their source.
+func NewUser(demangle bool) *User {
+	return &User{processes: map[int]*process{}, images: map[fileID]*image{}, demangle: demangle}
 }
 
 // Lookup returns the function that an address of a process lies in; Module is the file as the process sees it, "[unknown]"
@@ -150,6 +151,7 @@ func (u *User) load(pid int, m mapping) *image {
 	}
 	u.images[m.file] = i
 	if i != nil {
+		i.raw = !u.demangle
 		u.bytes += i.bytesUsed()
 	}
 	return i

@@ -45,7 +45,7 @@ func here() uintptr {
 
 // Our own process: a Go function, one in the middle of nothing, and the kernel's code.
 func TestOwnProcess(t *testing.T) {
-	u := NewUser()
+	u := NewUser(true)
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestEndedProcess(t *testing.T) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	u := NewUser()
+	u := NewUser(true)
 	var code mapping
 	for code.path != program { // until exec is done
 		p := u.refresh(command.Process.Pid)

@@ -202,6 +202,28 @@ func (c *checker) expand(script *lang.Script) {
 	for _, clause := range script.Clauses {
 		c.expandClause(clause)
 	}
+	c.limitProbes()
+}
+
+// limitProbes holds what the script expanded to against the settings. A message shows the clause that was too much.
+func (c *checker) limitProbes() {
+	points := 0
+	for i, instance := range c.Instances {
+		span := instance.Clause.Probes[0].Span
+		if i == c.Settings.MaxPrograms {
+			c.Errorf(span, "the script becomes %d programs, and max_bpf_progs is %d", len(c.Instances), c.Settings.MaxPrograms)
+			c.Hint("name fewer functions, or raise it: config = { max_bpf_progs = %d }", len(c.Instances))
+			return
+		}
+		for _, point := range instance.Site.Points {
+			points += max(1, len(point.Symbols))
+		}
+		if points > c.Settings.MaxProbes {
+			c.Errorf(span, "with this the script has %d attach points, and max_probes is %d", points, c.Settings.MaxProbes)
+			c.Hint("name fewer functions, or raise it: config = { max_probes = %d }", points)
+			return
+		}
+	}
 }
 
 func (c *checker) expandClause(clause *lang.Clause) {
