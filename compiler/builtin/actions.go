@@ -168,7 +168,7 @@ func (j *joined) read(i, size int, to Place) {
 	pointer := b.CellGet(j.pointer)
 	b.If(ir.NotEqual, pointer, b.Const(0), text, join)
 	b.Enter(text)
-	readString(j.l, j.t, pointer, b.Const(int64(size)), to)
+	readString(j.l, j.t, pointer, b.Const(int64(size)), 0, to)
 	b.Jump(join)
 	b.Enter(join)
 }

@@ -283,18 +283,19 @@ func dataLocation(c Checker, field target.TracepointField) Argument {
 	return Argument{Name: field.Name, Type: t, Into: func(l Lowering, to Place) {
 		b := l.IR()
 		word := b.Load(ir.ContextSpace, b.Context(), field.Offset, 4, false)
-		readContext(l, to, b.Binary(ir.And, word, b.Const(0xffff)), t)
+		source, n := readContext(l, to, b.Binary(ir.And, word, b.Const(0xffff)), t)
+		markCut(l, n, t.Size, to, func() *ir.Value { return b.ReadKernel(source, t.Size-1, 1, false) })
 	}}
 }
 
 // readContext copies from the tracepoint record. It goes through probe_read because the verifier
-// allows only constant offsets into the context.
-func readContext(l Lowering, to Place, offset *ir.Value, t *types.Type) {
+// allows only constant offsets into the context. It returns from where, and what the helper did.
+func readContext(l Lowering, to Place, offset *ir.Value, t *types.Type) (source, read *ir.Value) {
 	b := l.IR()
 	id := asm.FnProbeReadKernel
 	if t.Kind == types.String {
 		id = asm.FnProbeReadKernelStr
 	}
-	source := b.Binary(ir.Add, b.Context(), offset)
-	helper(l, id, ir.Writes, l.Pointer(to), b.Const(int64(t.Size)), source)
+	source = b.Binary(ir.Add, b.Context(), offset)
+	return source, helper(l, id, ir.Writes, l.Pointer(to), b.Const(int64(t.Size)), source)
 }

@@ -1,20 +1,22 @@
 package builtin
 
 import (
+	"slices"
+
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-var stringFunctions = []*Function{
+var stringFunctions = slices.Concat([]*Function{
 	{
 		Info: Info{Name: "str", Signature: "string str(pointer p [, int size])",
-			Doc:     "The string that p points at, up to the first zero byte, at most size bytes (default and limit: the setting max_strlen). Kernel and user addresses are told apart by themselves. str($1) is a positional parameter as text.",
+			Doc:     "The string that p points at, up to the first zero byte, at most size bytes, the ending zero included (default and limit: the setting max_strlen). What max_strlen cuts is marked when it is printed. Kernel and user addresses are told apart by themselves. str($1) is a positional parameter as text.",
 			Example: `tracepoint:syscalls:sys_enter_openat { printf("%s\n", str(args.filename)) }`},
 		MinArgs: 1, MaxArgs: 2, Check: checkStr, Into: lowerStr, ParameterText: true,
 	},
-}
+}, textFunctions)
 
 func checkStr(c Checker, call *lang.Call) *types.Type {
 	t, size := c.Type(call.Args[0]), stringSize(c, call)
@@ -44,7 +46,7 @@ func stringSize(c Checker, call *lang.Call) int {
 		c.Errorf(call.Args[1].Range(), "the size in str() is a number, not %s", t)
 	}
 	if n, ok := c.Integer(call.Args[1]); ok && n >= 0 && n < int64(limit) {
-		return int(n) + 1
+		return max(int(n), 1)
 	}
 	return limit
 }
@@ -55,37 +57,64 @@ func lowerStr(l Lowering, call *lang.Call, to Place) {
 		return
 	}
 	b := l.IR()
-	size := b.Const(int64(l.Type(call).Size))
+	limit := l.Type(call).Size
+	size := b.Const(int64(limit))
 	if len(call.Args) == 2 {
-		size = boundedSize(l, call, size)
+		if _, known := l.Integer(call.Args[1]); !known {
+			size = boundedSize(l, call, size)
+		}
 	}
 	address := l.Value(call.Args[0])
-	readString(l, l.Type(call.Args[0]), address, size, to)
+	readString(l, l.Type(call.Args[0]), address, size, limit, to)
 }
 
-// boundedSize is min(argument+1, limit) for an argument that is only known when the probe fires.
+// boundedSize is the argument, at least 1 and at most the limit, where it is only known when the probe fires.
 func boundedSize(l Lowering, call *lang.Call, limit *ir.Value) *ir.Value {
-	if _, ok := l.Integer(call.Args[1]); ok {
-		return limit
-	}
 	b := l.IR()
 	cell := b.NewCell("size")
+	wanted := l.Value(call.Args[1])
 	b.CellSet(cell, limit)
-	wanted := b.Binary(ir.Add, l.Value(call.Args[1]), b.Const(1))
-	shorter, join := b.NewBlock(), b.NewBlock()
+	shorter, none, some, join := b.NewBlock(), b.NewBlock(), b.NewBlock(), b.NewBlock()
 	b.If(ir.Less, wanted, limit, shorter, join)
 	b.Enter(shorter)
+	b.If(ir.Equal, wanted, b.Const(0), none, some)
+	b.Enter(none)
+	b.CellSet(cell, b.Const(1))
+	b.Jump(join)
+	b.Enter(some)
 	b.CellSet(cell, wanted)
 	b.Jump(join)
 	b.Enter(join)
 	return b.CellGet(cell)
 }
 
-// readString reads a text from where the address lies.
-func readString(l Lowering, t *types.Type, address, size *ir.Value, to Place) {
+// ReadString reads a text of at most size bytes from where the address lies.
+func ReadString(l Lowering, t *types.Type, address *ir.Value, size int, to Place) {
+	readString(l, t, address, l.IR().Const(int64(size)), size, to)
+}
+
+// readString reads a text of at most size bytes, the ending zero included. One that max_strlen cuts
+// gets its next byte instead of the zero: a text without an ending zero is one that was cut.
+func readString(l Lowering, t *types.Type, address, size *ir.Value, limit int, to Place) {
+	read := func(text asm.BuiltinFunc, next func(*ir.Value, int, int, bool) *ir.Value) {
+		n := helper(l, text, ir.Writes, l.Pointer(to), size, address)
+		if limit == l.Settings().MaxStringSize {
+			markCut(l, n, limit, to, func() *ir.Value { return next(address, limit-1, 1, false) })
+		}
+	}
 	atEither(l, t, address,
-		func() { helper(l, asm.FnProbeReadKernelStr, ir.Writes, l.Pointer(to), size, address) },
-		func() { helper(l, asm.FnProbeReadUserStr, ir.Writes, l.Pointer(to), size, address) })
+		func() { read(asm.FnProbeReadKernelStr, l.IR().ReadKernel) },
+		func() { read(asm.FnProbeReadUserStr, l.IR().ReadUser) })
+}
+
+func markCut(l Lowering, read *ir.Value, limit int, to Place, next func() *ir.Value) {
+	b := l.IR()
+	full, join := b.NewColdBlock(), b.NewBlock()
+	b.If(ir.Equal, read, b.Const(int64(limit)), full, join)
+	b.Enter(full)
+	b.Store(to.Space, to.Address, to.Offset+limit-1, 1, next())
+	b.Jump(join)
+	b.Enter(join)
 }
 
 // atEither reads by the one or the other way: user memory is the half below the sign bit, on x86_64 and arm64

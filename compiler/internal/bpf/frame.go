@@ -2,6 +2,7 @@ package bpf
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
@@ -27,8 +28,10 @@ type slot struct {
 
 // frame lays out the slots of one function. Slots that are never alive together share their bytes.
 type frame struct {
-	f       *ir.Func
-	base    int // where its slots start in the scratch row
+	f    *ir.Func
+	base int // where its slots start in the scratch row
+	// far: a slot of the scratch row may lie where the 16 bits of an instruction's offset do not reach.
+	far     bool
 	slots   map[*ir.Slot]*slot
 	buffers map[*ir.Value]*slot // where ReadKernel and ReadUser copy to
 	all     []*slot
@@ -51,8 +54,20 @@ func newFrame(f *ir.Func, base int, scratch scratchSlots) *frame {
 		uses.trace(s, fr)
 		fr.slots[s].scratch = fr.slots[s].scratch && !fr.slots[s].pinned
 	}
+	fr.far = fr.reaches() > math.MaxInt16
 	fr.placeScratch()
 	return fr
+}
+
+// reaches is how far the scratch row goes at most: were no two of its slots to share their bytes.
+func (fr *frame) reaches() int {
+	end := fr.base
+	for _, s := range fr.all {
+		if s.scratch {
+			end += s.size
+		}
+	}
+	return end
 }
 
 func (fr *frame) add(s *slot) *slot {

@@ -101,17 +101,22 @@ func (s *selector) hold(m material) register {
 	return name
 }
 
-// base returns where a memory access finds its object. Slots need no register of their own; two places of
-// the same global data share one.
+// base returns where a memory access finds its object. Slots need no register of their own, unless they may lie further
+// than the 16 bits of an offset reach; two places of the same global data share one.
 func (s *selector) base(v *ir.Value) (base register, offset int, at *slot) {
 	root, offset := address(v)
 	m, ok := materialOf(root)
-	if !ok || m.op != ir.SlotAddress && m.op != ir.DataAddress {
-		return s.register(root), offset, nil
-	}
-	if m.op == ir.SlotAddress {
+	switch {
+	case ok && m.op == ir.SlotAddress:
 		at = s.frame.slots[m.slot]
+		if at.scratch && s.frame.far {
+			return s.moved(root, offset), 0, nil
+		}
 		return s.slotBase(at), offset + int(m.number), at
+	case !fits16(int64(offset)):
+		return s.moved(root, offset), 0, nil
+	case !ok || m.op != ir.DataAddress:
+		return s.register(root), offset, nil
 	}
 	for _, known := range s.local {
 		away := m.number + int64(offset) - known.material.number
@@ -120,6 +125,18 @@ func (s *selector) base(v *ir.Value) (base register, offset int, at *slot) {
 		}
 	}
 	return s.hold(m), offset, nil
+}
+
+// moved returns a register with the address some bytes further.
+func (s *selector) moved(root *ir.Value, offset int) register {
+	if m, ok := materialOf(root); ok {
+		m.number += int64(offset)
+		return s.hold(m)
+	}
+	name := s.newVirtual().name
+	s.move(name, s.register(root))
+	s.immediate(asm.Add, name, int64(offset))
+	return name
 }
 
 func (s *selector) slotBase(at *slot) register {

@@ -155,6 +155,8 @@ func (f *function) decides(e *lang.Binary, then, otherwise *ir.Block) bool {
 		f.condition(e.Y, then, otherwise)
 	case "==", "!=", "<", "<=", ">", ">=":
 		f.compare(e, then, otherwise)
+	case "=~", "!~":
+		f.match(e, then, otherwise)
 	default:
 		return false
 	}
@@ -171,6 +173,8 @@ func (f *function) compare(e *lang.Binary, then, otherwise *ir.Block) {
 		f.compareProbe(e.X, e.Y, then, otherwise)
 	case y.Kind == types.ProbeName && x.Kind == types.String:
 		f.compareProbe(e.Y, e.X, then, otherwise)
+	case x.Kind == types.String && e.Op != "==" && e.Op != "!=":
+		f.orderStrings(e, then, otherwise)
 	case x.Kind == types.String:
 		f.compareStrings(e.X, e.Y, then, otherwise)
 	case !x.Scalar():
@@ -210,85 +214,21 @@ func signedCompare(op ir.Op, signed bool) ir.Op {
 // compareProbe compares indices: the texts are known here.
 func (f *function) compareProbe(name, text lang.Expr, then, otherwise *ir.Block) {
 	wanted, _ := (hooks{f}).Text(text)
+	f.decideProbe(name, func(probe string) bool { return probe == wanted }, then, otherwise)
+}
+
+// decideProbe jumps to then for the names that are wanted.
+func (f *function) decideProbe(name lang.Expr, wanted func(string) bool, then, otherwise *ir.Block) {
 	value := f.value(name)
 	for i, probe := range f.unit.Info.ProbeNames {
 		if f.typeOf(name).Name != "" {
 			probe = probe[strings.LastIndexByte(probe, ':')+1:]
 		}
-		if probe == wanted {
+		if wanted(probe) {
 			next := f.b.NewBlock()
 			f.b.If(ir.Equal, value, f.b.Const(int64(i)), then, next)
 			f.b.Enter(next)
 		}
 	}
 	f.b.Jump(otherwise)
-}
-
-func (f *function) compareStrings(x, y lang.Expr, then, otherwise *ir.Block) {
-	if text, ok := (hooks{f}).Text(x); ok {
-		f.compareLiteral(y, text, then, otherwise)
-		return
-	}
-	if text, ok := (hooks{f}).Text(y); ok {
-		f.compareLiteral(x, text, then, otherwise)
-		return
-	}
-	size := (max(f.typeOf(x).Size, f.typeOf(y).Size) + 7) / 8 * 8
-	a, b := f.text(x, size), f.text(y, size)
-	for offset := 0; offset < size; offset += 8 {
-		next := f.b.NewBlock()
-		word := f.b.Load(a.Space, a.Address, a.Offset+offset, 8, false)
-		f.b.If(ir.Equal, word, f.b.Load(b.Space, b.Address, b.Offset+offset, 8, false), next, otherwise)
-		f.b.Enter(next)
-	}
-	f.b.Jump(then)
-}
-
-// text computes a string into frame memory of the size, padded with zeroes.
-func (f *function) text(e lang.Expr, size int) builtin.Place {
-	place := f.slotPlace(f.b.NewSlot("text", size))
-	f.store(e, place, types.NewString(size), true)
-	return place
-}
-
-// compareLiteral compares the bytes of the literal and its ending zero, in the largest pieces that fit.
-func (f *function) compareLiteral(e lang.Expr, literal string, then, otherwise *ir.Block) {
-	size := f.typeOf(e).Size
-	if len(literal) >= size {
-		f.b.Jump(otherwise)
-		return
-	}
-	place := f.slotPlace(f.b.NewSlot("text", size))
-	f.store(e, place, f.typeOf(e), false)
-	for _, piece := range pieces(literal + "\x00") {
-		next := f.b.NewBlock()
-		value := f.b.Load(place.Space, place.Address, place.Offset+piece.offset, piece.size, false)
-		f.b.If(ir.Equal, value, f.b.Const(piece.value), next, otherwise)
-		f.b.Enter(next)
-	}
-	f.b.Jump(then)
-}
-
-// piece is a part of a text as a number.
-type piece struct {
-	offset, size int
-	value        int64
-}
-
-// pieces cuts a text into words of 8, 4, 2 and 1 bytes, each aligned. All targets are little endian.
-func pieces(text string) []piece {
-	var list []piece
-	for offset := 0; offset < len(text); {
-		size := 8
-		for size > len(text)-offset {
-			size /= 2
-		}
-		var value uint64
-		for i := range size {
-			value |= uint64(text[offset+i]) << (8 * i)
-		}
-		list = append(list, piece{offset, size, int64(value)})
-		offset += size
-	}
-	return list
 }

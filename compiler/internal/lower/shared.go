@@ -1,8 +1,10 @@
 package lower
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
@@ -20,6 +22,28 @@ type sharedMemory struct {
 	name   string
 	size   int         // bytes of a row in use; the first word is never used, so that no offset is 0
 	shifts []*ir.Value // constants that become the logarithm of a row
+	unused []extent    // what was borrowed and given back
+}
+
+// extent is a part of a row.
+type extent struct{ offset, size int }
+
+// borrow is share for memory that is given back.
+func (s *sharedMemory) borrow(size int) extent {
+	for i, e := range s.unused {
+		if e.size >= size {
+			s.unused = slices.Delete(s.unused, i, i+1)
+			return e
+		}
+	}
+	size = (size + 7) / 8 * 8
+	return extent{s.share(size), size}
+}
+
+// giveBack keeps the list in order, so that the smallest that fits is found first.
+func (s *sharedMemory) giveBack(e extent) {
+	at, _ := slices.BinarySearchFunc(s.unused, e, func(a, b extent) int { return cmp.Compare(a.size, b.size) })
+	s.unused = slices.Insert(s.unused, at, e)
 }
 
 // share reserves bytes and returns their offset.

@@ -113,7 +113,7 @@ var plainOps = map[lang.Operator]ir.Op{
 
 func (f *function) binary(e *lang.Binary) *ir.Value {
 	switch e.Op {
-	case "&&", "||", "==", "!=", "<", "<=", ">", ">=":
+	case "&&", "||", "==", "!=", "<", "<=", ">", ">=", "=~", "!~":
 		return f.decision(e)
 	}
 	x, y := f.typeOf(e.X), f.typeOf(e.Y)

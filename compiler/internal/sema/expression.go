@@ -278,6 +278,8 @@ func (c *checker) binary(e *lang.Binary) *types.Type {
 		return types.Boolean
 	case "==", "!=", "<", "<=", ">", ">=":
 		return c.comparison(e, x, y)
+	case "=~", "!~":
+		return c.match(e, x, y)
 	}
 	return c.arithmetic(e, x, y)
 }
@@ -290,13 +292,10 @@ func (c *checker) comparison(e *lang.Binary, x, y *types.Type) *types.Type {
 		c.Errorf(e.Span, "a %s can only be compared with a literal text, by == or !=", types.Probe)
 		return nil
 	case x.Scalar() && y.Scalar():
-	case equality && x.Kind == types.String && y.Kind == types.String:
+	case x.Kind == types.String && y.Kind == types.String:
 	case equality && comparable(x, y):
 	default:
 		c.Errorf(e.Span, "%s cannot compare %s with %s", e.Op, x, y)
-		if x.Kind == types.String && y.Kind == types.String {
-			c.Hint("strings can be compared with == and !=")
-		}
 		return nil
 	}
 	return types.Boolean

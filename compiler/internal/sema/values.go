@@ -46,7 +46,7 @@ func (c *checker) stored(t *types.Type) *types.Type {
 		pointer.Trusted = false
 		return &pointer
 	case types.String:
-		return types.NewString((t.Size + 7) / 8 * 8)
+		return types.NewString(max(t.Size, min((t.Size+7)/8*8, c.Settings.MaxStringSize)))
 	case types.Struct, types.Array:
 		return c.complete(own(t))
 	}
