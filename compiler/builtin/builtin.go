@@ -186,9 +186,8 @@ type Lowering interface {
 	CountKeys(m *object.Map) *ir.Value
 	// TextLength is the number of bytes of a text before its first zero.
 	TextLength(e lang.Expr) *ir.Value
-	// CompareTexts is 0 where at most limit bytes of two texts are the same, -1 where the first comes first in the order of
-	// bytes, else 1.
-	CompareTexts(x, y, limit lang.Expr) *ir.Value
+	// SameTexts is 1 where at most limit bytes of two texts are the same, else 0.
+	SameTexts(x, y, limit lang.Expr) *ir.Value
 	// FindText is the place where the second text begins in the first, or -1.
 	FindText(text, wanted lang.Expr) *ir.Value
 	// JoinTexts writes texts one behind the other, size bytes at most.

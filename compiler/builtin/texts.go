@@ -28,11 +28,11 @@ var textFunctions = []*Function{
 	},
 	{
 		Info: Info{Name: "strncmp", Signature: "int64 strncmp(string a, string b, uint64 n)",
-			Doc:     "0 where the first n bytes of two texts are the same, or all where there are fewer; negative where a comes first in the order of bytes, else positive.",
+			Doc:     "0 where the first n bytes of two texts are the same, or all where there are fewer; else 1. Which text comes first is said by <.",
 			Example: `kprobe:vfs_read /strncmp(comm, "pony", 4) == 0/ { @ = count() }`},
 		MinArgs: 3, MaxArgs: 3, Check: checkStrncmp,
 		Lower: func(l Lowering, call *lang.Call) *ir.Value {
-			return l.CompareTexts(call.Args[0], call.Args[1], call.Args[2])
+			return l.IR().Binary(ir.Xor, l.SameTexts(call.Args[0], call.Args[1], call.Args[2]), l.IR().Const(1))
 		},
 	},
 	{
@@ -57,7 +57,7 @@ var textFunctions = []*Function{
 		Info: Info{Name: "str_concat", Signature: "string str_concat(string a, string b, ...)",
 			Doc:     "Texts one behind the other. What goes beyond max_strlen is cut.",
 			Example: `kprobe:vfs_read { @[str_concat(pcomm, "/", comm)] = count() }`},
-		MinArgs: 2, MaxArgs: 16, Check: checkConcat,
+		MinArgs: 2, MaxArgs: 16, Check: checkConcat, Fills: true,
 		Into: func(l Lowering, call *lang.Call, to Place) { l.JoinTexts(call.Args, to, l.Type(call).Size) },
 	},
 }

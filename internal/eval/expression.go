@@ -2,6 +2,7 @@ package eval
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
@@ -106,6 +107,8 @@ func (p *program) binary(e *lang.Binary) Value {
 		return boolean(matches(x.Text, y.Text) == (e.Op == "=~"))
 	case comparison(e.Op) && x.Type.Scalar():
 		return boolean(ordered(e.Op, x.Number, y.Number, signed(x.Type, y.Type)))
+	case comparison(e.Op) && x.Type.Kind == types.String && e.Op != "==" && e.Op != "!=":
+		return boolean(ordered(e.Op, uint64(int64(strings.Compare(x.Text, y.Text))), 0, true))
 	case comparison(e.Op):
 		return boolean(equal(x, y) == (e.Op == "=="))
 	case x.Type.Kind == types.Pointer && y.Type.Kind != types.Pointer:

@@ -18,10 +18,11 @@ var resultTypes map[string]func(p *program, arguments []lang.Expr) *types.Type
 
 func init() {
 	resultTypes = map[string]func(p *program, arguments []lang.Expr) *types.Type{
-		"comm":     func(*program, []lang.Expr) *types.Type { return types.NewString(16) },
-		"sizeof":   func(*program, []lang.Expr) *types.Type { return types.Uint64 },
-		"offsetof": func(*program, []lang.Expr) *types.Type { return types.Uint64 },
-		"str":      (*program).strType,
+		"comm":       func(*program, []lang.Expr) *types.Type { return types.NewString(16) },
+		"sizeof":     func(*program, []lang.Expr) *types.Type { return types.Uint64 },
+		"offsetof":   func(*program, []lang.Expr) *types.Type { return types.Uint64 },
+		"str":        (*program).strType,
+		"str_concat": (*program).concatType,
 	}
 	rules = map[string]func(p *program, e lang.Expr, arguments []lang.Expr) Value{
 		"comm":        func(p *program, _ lang.Expr, _ []lang.Expr) Value { return text(p.environment.Comm) },
@@ -171,7 +172,8 @@ func (p *program) stringSize() int {
 	return defaultStringSize
 }
 
-// str reads up to the first zero; str(p, n) at most n bytes. A positional parameter is text, whatever it looks like.
+// str reads up to the first zero; str(p, n) at most n bytes, with one for the ending zero. What max_strlen cuts keeps a
+// byte in the place of the zero. A positional parameter is text, whatever it looks like.
 func (p *program) str(_ lang.Expr, arguments []lang.Expr) Value {
 	if parameter, ok := lang.Unparen(arguments[0]).(*lang.Positional); ok && len(arguments) == 1 {
 		if parameter.Index > len(p.environment.Args) {
@@ -180,14 +182,45 @@ func (p *program) str(_ lang.Expr, arguments []lang.Expr) Value {
 		return text(p.environment.Args[parameter.Index-1])
 	}
 	x := p.value(arguments[0])
-	most := uint64(p.stringSize() - 1)
-	if len(arguments) > 1 {
-		most = min(most, p.value(arguments[1]).Number)
-	}
 	if x.Type.Kind == types.String {
-		return text(x.Text[:min(uint64(len(x.Text)), most)])
+		return text(x.Text)
+	}
+	most := uint64(p.stringSize())
+	if len(arguments) > 1 {
+		if n := p.value(arguments[1]).Number; n < most {
+			most = max(n, 1) - 1
+		}
 	}
 	return text(p.textAt(x.Number, most))
+}
+
+// asText is the text that a value is or leads to.
+func (p *program) asText(e lang.Expr) string {
+	v := p.value(e)
+	switch v.Type.Kind {
+	case types.Pointer:
+		return p.textAt(v.Number, uint64(p.stringSize()))
+	case types.Array:
+		found, _, _ := strings.Cut(string(encode(v)), "\x00")
+		return found
+	}
+	return v.Text
+}
+
+// concatType holds all texts, up to max_strlen.
+func (p *program) concatType(arguments []lang.Expr) *types.Type {
+	size := 1
+	for _, argument := range arguments {
+		switch t := p.typeOf(argument); {
+		case t == nil:
+			return nil
+		case t.Kind == types.Pointer:
+			return types.NewString(p.stringSize())
+		default:
+			size += t.Size - 1
+		}
+	}
+	return types.NewString(min(size, p.stringSize()))
 }
 
 func (p *program) textAt(address, most uint64) string {
@@ -201,31 +234,29 @@ func (p *program) textAt(address, most uint64) string {
 }
 
 func (p *program) stringLength(_ lang.Expr, arguments []lang.Expr) Value {
-	return number(types.Int64, uint64(len(p.value(arguments[0]).Text)))
+	return number(types.Uint64, uint64(len(p.asText(arguments[0]))))
 }
 
 func (p *program) contains(_ lang.Expr, arguments []lang.Expr) Value {
-	x, y := p.value(arguments[0]), p.value(arguments[1])
-	return boolean(strings.Contains(x.Text, y.Text))
+	return boolean(strings.Contains(p.asText(arguments[0]), p.asText(arguments[1])))
 }
 
-// compareTexts is C's strncmp as far as it is the same everywhere: zero or not, and the sign.
 func (p *program) compareTexts(_ lang.Expr, arguments []lang.Expr) Value {
-	x, y, n := p.value(arguments[0]).Text, p.value(arguments[1]).Text, int(p.value(arguments[2]).Number)
-	return boolean(x[:min(len(x), n)] != y[:min(len(y), n)])
+	x, y, n := p.asText(arguments[0]), p.asText(arguments[1]), p.value(arguments[2]).Number
+	x, y = x[:min(uint64(len(x)), n)], y[:min(uint64(len(y)), n)]
+	return number(types.Int64, boolean(x != y).Number)
 }
 
 func (p *program) position(_ lang.Expr, arguments []lang.Expr) Value {
-	x, y := p.value(arguments[0]), p.value(arguments[1])
-	return number(types.Int64, uint64(strings.Index(x.Text, y.Text)))
+	return number(types.Int64, uint64(strings.Index(p.asText(arguments[0]), p.asText(arguments[1]))))
 }
 
 func (p *program) concatenate(_ lang.Expr, arguments []lang.Expr) Value {
 	var b strings.Builder
 	for _, argument := range arguments {
-		b.WriteString(p.value(argument).Text)
+		b.WriteString(p.asText(argument))
 	}
-	return text(b.String()[:min(b.Len(), p.stringSize()-1)])
+	return text(b.String()[:min(b.Len(), p.stringSize())])
 }
 
 func (p *program) capacity(e lang.Expr, _ []lang.Expr) Value {
@@ -258,7 +289,7 @@ func (p *program) swapBytes(e lang.Expr, arguments []lang.Expr) Value {
 	return number(p.typeOf(e), bits.ReverseBytes64(x.Number)>>(64-8*x.Type.Size))
 }
 
-// matches holds a text against a pattern with * ? and sets.
+// matches holds a text against a pattern with * ? [sets] and backslashes, one byte after the other.
 func matches(text, pattern string) bool {
 	if pattern == "" {
 		return text == ""
@@ -269,23 +300,38 @@ func matches(text, pattern string) bool {
 	case '?':
 		return text != "" && matches(text[1:], pattern[1:])
 	case '[':
-		if set, rest, ok := strings.Cut(pattern[1:], "]"); ok {
-			return text != "" && inSet(text[0], set) && matches(text[1:], rest)
+		if text == "" {
+			return false
 		}
+		in, rest := inSet(text[0], pattern[1:])
+		return in && matches(text[1:], rest)
+	case '\\':
+		pattern = pattern[1:]
 	}
 	return text != "" && text[0] == pattern[0] && matches(text[1:], pattern[1:])
 }
 
-func inSet(c byte, set string) bool {
-	for i := 0; i < len(set); i++ {
-		if i+2 < len(set) && set[i+1] == '-' {
-			if c >= set[i] && c <= set[i+2] {
-				return true
-			}
-			i += 2
-		} else if set[i] == c {
-			return true
-		}
+// inSet reads a set up to its bracket and returns what stands behind.
+func inSet(c byte, set string) (in bool, rest string) {
+	not := set[0] == '!' || set[0] == '^'
+	if not {
+		set = set[1:]
 	}
-	return false
+	for first := true; first || set[0] != ']'; first = false {
+		low, after := setByte(set)
+		high := low
+		if after[0] == '-' && after[1] != ']' {
+			high, after = setByte(after[1:])
+		}
+		in = in || c >= low && c <= high
+		set = after
+	}
+	return in != not, set[1:]
+}
+
+func setByte(set string) (c byte, rest string) {
+	if set[0] == '\\' {
+		set = set[1:]
+	}
+	return set[0], set[1:]
 }

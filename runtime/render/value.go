@@ -146,16 +146,13 @@ func appendAddress(b []byte, address uint64) []byte {
 }
 
 func (p *printer) appendString(b []byte, v events.Value) []byte {
-	text, unended := v.Text()
+	text, cut := v.Text()
 	b = appendSafe(b, text)
-	if unended || len(text) == v.Type.Size-1 && maximal(v.Type.Size) {
+	if cut {
 		b = append(b, p.settings.StringTrailer...)
 	}
 	return b
 }
-
-// maximal reports whether a string's size is that of a limit, and not of the text that it was made for.
-func maximal(size int) bool { return size >= 64 && size&(size-1) == 0 }
 
 // appendSafe appends text from the traced system, which must not reach the terminal as anything but text.
 func appendSafe(b, text []byte) []byte {

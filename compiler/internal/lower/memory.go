@@ -1,6 +1,8 @@
 package lower
 
 import (
+	"slices"
+
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
@@ -297,16 +299,42 @@ func (f *function) storeMemory(e lang.Expr, to builtin.Place, t *types.Type, pad
 		f.copyPadded(to, f.materialize(e), f.typeOf(e).Size, t, pad)
 		return
 	}
-	if pad && !f.fills(e, t) {
-		f.zero(to, t.Size)
-	}
-	f.into(e, to)
+	f.storeComputed(e, to, t, pad)
 }
 
-// fills reports whether the expression writes every byte by itself.
-func (f *function) fills(e lang.Expr, t *types.Type) bool {
+// storeComputed writes what a hook or a read brings. What takes values in memory may take the one that is overwritten, so
+// that nothing is zeroed before.
+func (f *function) storeComputed(e lang.Expr, to builtin.Place, t *types.Type, pad bool) {
+	size := f.typeOf(e).Size
+	switch {
+	case !pad:
+		f.into(e, to)
+	case f.fills(e):
+		f.into(e, to)
+		f.zero(at(to, size), t.Size-size)
+	case f.takesMemory(e):
+		place := f.slotPlace(f.b.NewSlot("value", size))
+		f.zero(place, size)
+		f.into(e, place)
+		f.copyPadded(to, place, size, t, true)
+	default:
+		f.zero(to, t.Size)
+		f.into(e, to)
+	}
+}
+
+// fills reports whether the expression writes every byte of its type by itself.
+func (f *function) fills(e lang.Expr) bool {
 	call := f.called(e)
-	return call != nil && builtin.FunctionNamed(call.Name).Fills && f.typeOf(e).Size == t.Size
+	return call != nil && builtin.FunctionNamed(call.Name).Fills
+}
+
+func (f *function) takesMemory(e lang.Expr) bool {
+	call := f.called(e)
+	return call != nil && slices.ContainsFunc(call.Args, func(arg lang.Expr) bool {
+		t := f.typeOf(arg)
+		return t != nil && t.Kind != types.None && !t.Scalar()
+	})
 }
 
 // called returns the call that an expression is, written with parentheses or without, or nil.

@@ -110,38 +110,25 @@ func (f *function) TextLength(e lang.Expr) *ir.Value {
 	return f.length(t)
 }
 
-// CompareTexts is 0 where at most limit bytes of two texts are the same, negative where the first comes first in the
-// order of bytes, else positive.
-func (f *function) CompareTexts(x, y, limit lang.Expr) (order *ir.Value) {
-	if n, known := (hooks{f}).Integer(limit); known {
-		if literal, ok := (hooks{f}).Text(y); ok && n >= 0 && n <= int64(len(literal)) && n <= unrolledText {
-			return f.differs(x, literal[:n])
-		}
+// SameTexts is 1 where at most limit bytes of two texts are the same, else 0.
+func (f *function) SameTexts(x, y, limit lang.Expr) *ir.Value {
+	return f.choose("same",
+		func(then, otherwise *ir.Block) { f.compareLimited(x, y, limit, then, otherwise) },
+		func() *ir.Value { return f.b.Const(1) },
+		func() *ir.Value { return f.b.Const(0) })
+}
+
+func (f *function) compareLimited(x, y, limit lang.Expr, then, otherwise *ir.Block) {
+	n, known := (hooks{f}).Integer(limit)
+	literal, ok := (hooks{f}).Text(y)
+	if known && ok && n >= 0 && n <= int64(len(literal)) && n <= unrolledText {
+		f.comparePrefix(x, literal[:n], then, otherwise)
+		return
 	}
 	f.twoTexts(x, y, func(a, b text) {
 		n := f.value(limit)
-		order = f.order(f.limitText(a, n), f.limitText(b, n))
+		f.compareTexts(f.limitText(a, n), f.limitText(b, n), ir.Equal, then, otherwise)
 	})
-	return order
-}
-
-// order is -1, 0 or 1.
-func (f *function) order(a, b text) *ir.Value {
-	cell, join := f.b.NewCell("order"), f.b.NewBlock()
-	f.b.CellSet(cell, f.b.Const(0))
-	x, y := f.difference(a, b, join)
-	f.b.CellSet(cell, f.b.Binary(ir.Sub, f.b.Binary(ir.Less, y, x), f.b.Binary(ir.Less, x, y)))
-	f.b.Jump(join)
-	f.b.Enter(join)
-	return f.b.CellGet(cell)
-}
-
-// differs is 0 where a text begins with a literal, else 1.
-func (f *function) differs(e lang.Expr, literal string) *ir.Value {
-	return f.choose("order",
-		func(then, otherwise *ir.Block) { f.comparePrefix(e, literal, then, otherwise) },
-		func() *ir.Value { return f.b.Const(0) },
-		func() *ir.Value { return f.b.Const(1) })
 }
 
 // limitText ends a text behind at most n bytes.
@@ -179,6 +166,7 @@ func (f *function) JoinTexts(list []lang.Expr, to builtin.Place, size int) {
 		f.b.Store(at.Space, at.Address, at.Offset+f.textSize(e), 1, f.b.Const(0))
 		t.size += f.textSize(e)
 	}
+	f.zero(to, size)
 	f.copyText(to, f.sharedPlace(t.offset), size)
 }
 
