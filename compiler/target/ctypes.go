@@ -74,13 +74,19 @@ func (t *Target) eachNamed(name string, visit func(btf.Type) bool) {
 	}
 }
 
-// kernelTypes returns the types of vmlinux with the name.
-func (t *Target) kernelTypes(name string) []btf.Type {
+// kernelTypes returns the types of vmlinux with the name, or else those of the first module that has one.
+func (t *Target) kernelTypes(name string) (candidates []btf.Type) {
 	spec := t.spec()
 	if spec == nil || name == "" {
 		return nil
 	}
-	candidates, _ := spec.AnyTypesByName(name)
+	if candidates, _ = spec.AnyTypesByName(name); len(candidates) > 0 {
+		return candidates
+	}
+	t.moduleWith(func(spec *btf.Spec) bool {
+		candidates, _ = spec.AnyTypesByName(name)
+		return len(candidates) > 0
+	})
 	return candidates
 }
 

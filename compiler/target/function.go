@@ -34,16 +34,26 @@ type Param struct {
 func (t *Target) Function(name string) (*Function, bool) {
 	module := ""
 	proto := prototype(t.spec(), name)
-	if proto == nil && t.spec() != nil {
-		if module = t.functionList().modules[name]; module != "" {
-			proto = prototype(t.moduleSpec(module), name)
-		}
+	if proto == nil {
+		module, proto = t.moduleFunction(name)
 	}
 	if proto == nil {
 		return nil, false
 	}
 	params, variadic := t.params(proto.Params)
 	return &Function{Name: name, Module: module, Params: params, Return: convert(proto.Return), Variadic: variadic}, true
+}
+
+// moduleFunction prefers the module that the list names to one that has a function of the same name.
+func (t *Target) moduleFunction(name string) (module string, proto *btf.FuncProto) {
+	if module = t.functionList().modules[name]; module != "" && t.spec() != nil {
+		return module, prototype(t.moduleSpec(module), name)
+	}
+	module, _ = t.moduleWith(func(spec *btf.Spec) bool {
+		proto = prototype(spec, name)
+		return proto != nil
+	})
+	return module, proto
 }
 
 // prototype finds the one prototype of the function; two that share a name would leave the choice to chance.

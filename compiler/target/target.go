@@ -12,6 +12,7 @@
 // What there is to ask:
 //
 //	functions    Function, Traceable, MatchFunctions    function.go, names.go
+//	             Module, Modules                        module.go
 //	             Successor, TracepointFor               renames.go
 //	types        Struct, Member, MemberNames            ctypes.go, convert.go, member.go
 //	             Define, Named                          define.go, layout.go, named.go
@@ -97,6 +98,7 @@ type Target struct {
 	raw       memo[*rawBTF]
 	functions memo[functionList]
 	points    memo[[]string]
+	loaded    memo[[]string]
 	names     memo[[]string]
 	listed    atomic.Bool // functions holds the list
 
@@ -124,6 +126,8 @@ func (t *Target) kernel() *Target {
 type Sources struct {
 	// BTF opens the index of the kernel's types.
 	BTF func() (*btf.Spec, error)
+	// Modules lists the kernel modules that are loaded and describe types of their own.
+	Modules func() ([]string, error)
 	// ModuleBTF opens the index of the types that a kernel module adds.
 	ModuleBTF func(module string) (*btf.Spec, error)
 	// RawBTF returns the same description of vmlinux as bytes; they are only read.
@@ -179,29 +183,6 @@ func (t *Target) spec() *btf.Spec {
 		t.note("kernel types", err)
 		return spec
 	})
-}
-
-// moduleSpec returns the types of a kernel module, or nil.
-func (t *Target) moduleSpec(module string) *btf.Spec {
-	if module == "" {
-		return t.spec()
-	}
-	t = t.kernel()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	spec, known := t.modules[module]
-	if known || t.Sources.ModuleBTF == nil {
-		return spec
-	}
-	if t.modules == nil {
-		t.modules = map[string]*btf.Spec{}
-	}
-	spec, err := t.Sources.ModuleBTF(module)
-	if err != nil {
-		spec = nil
-	}
-	t.modules[module] = spec
-	return spec
 }
 
 // HasTypes reports whether the kernel describes its types (CONFIG_DEBUG_INFO_BTF).

@@ -381,3 +381,47 @@ func BenchmarkConstant(b *testing.B) {
 		}
 	}
 }
+
+func TestModules(t *testing.T) {
+	target := build(t, "x86_64", &btf.Struct{Name: "both", Size: 8}, &btf.Func{Name: "vfs_read", Type: &btf.FuncProto{Return: intBTF}})
+	added := build(t, "x86_64", &btf.Struct{Name: "both", Size: 16}, &btf.Struct{Name: "added", Size: 24},
+		&btf.Func{Name: "added_start", Type: &btf.FuncProto{Return: longBTF}}, &btf.Func{Name: "added_hidden", Type: &btf.FuncProto{Return: longBTF}})
+	opened := 0
+	target.Sources.Modules = func() ([]string, error) { return []string{"zlast", "broken", "added"}, nil }
+	target.Sources.ModuleBTF = func(module string) (*btf.Spec, error) {
+		opened++
+		if module == "broken" {
+			return nil, errMalformedBTF
+		}
+		return added.spec(), nil
+	}
+	target.Sources.Functions = func() ([]string, error) {
+		return []string{"vfs_read", "added_start [zlast]", "vfs_write"}, nil
+	}
+	if found, ok := target.Struct("struct", "both"); !ok || found.Size != 8 || opened != 0 {
+		t.Error(found, ok, opened, "vmlinux comes first")
+	}
+	if found, ok := target.Struct("struct", "added"); !ok || found.Size != 24 || opened != 1 {
+		t.Error(found, ok, opened)
+	}
+	if f, ok := target.Function("added_start"); !ok || f.Module != "zlast" {
+		t.Error(f, ok, "the list knows the module")
+	}
+	if f, ok := target.Function("added_hidden"); !ok || f.Module != "added" {
+		t.Error(f, ok)
+	}
+	if _, ok := target.Struct("struct", "none"); ok || opened != 3 {
+		t.Error(ok, opened, "each module is opened once")
+	}
+	for name, want := range map[string]string{"added_start": "zlast", "vfs_read": "vmlinux", "none": ""} {
+		if got := target.Module(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	for pattern, want := range map[string]string{"vmlinux:*": "[vfs_read vfs_write]", "zlast:*": "[added_start]", "zlast:vfs*": "[]"} {
+		module, function, _ := strings.Cut(pattern, ":")
+		if got, err := target.MatchFunctionsIn(module, function); err != nil || fmt.Sprint(got) != want {
+			t.Errorf("%s: %s, %v", pattern, got, err)
+		}
+	}
+}

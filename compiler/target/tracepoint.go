@@ -82,12 +82,8 @@ func (t *Target) NearestTracepoint(category, name string) []string {
 
 // RawTracepoint returns the arguments of a tracepoint as raw_tp and tp_btf programs get them.
 func (t *Target) RawTracepoint(name string) ([]Param, bool) {
-	spec := t.spec()
-	if spec == nil {
-		return nil, false
-	}
-	var definition *btf.Typedef
-	if err := spec.TypeByName("btf_trace_"+name, &definition); err != nil {
+	definition, ok := t.find("typedef", "btf_trace_"+name).(*btf.Typedef)
+	if !ok {
 		return nil, false
 	}
 	pointer, _ := definition.Type.(*btf.Pointer)

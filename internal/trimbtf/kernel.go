@@ -22,6 +22,7 @@ type kernel struct {
 	functions []string // lines of available_filter_functions
 	events    map[event]string
 	release   string
+	modules   map[string]*btf.Spec
 }
 
 func readKernel(dir, events string) (*kernel, error) {
@@ -38,6 +39,9 @@ func readKernel(dir, events string) (*kernel, error) {
 		return nil, err
 	}
 	if k.functions, err = readFunctions(dir, raw); err != nil {
+		return nil, err
+	}
+	if k.modules, err = readModules(filepath.Join(dir, "btf"), k.spec); err != nil {
 		return nil, err
 	}
 	return k, k.readEvents(filepath.Join(events, "events"))
@@ -68,6 +72,22 @@ func readTypes(dir string) ([]byte, error) {
 	return nil, errors.New("no types in the kernel image")
 }
 
+// readModules reads the types that modules add; kernels before 5.11 describe none.
+func readModules(dir string, base *btf.Spec) (map[string]*btf.Spec, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*"))
+	modules := map[string]*btf.Spec{}
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if modules[filepath.Base(path)], err = btf.LoadSplitSpecFromReader(bytes.NewReader(raw), base); err != nil {
+			return nil, err
+		}
+	}
+	return modules, err
+}
+
 // readFunctions falls back on the types where no kernel ran to list what it can trace.
 func readFunctions(dir string, raw []byte) ([]string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "available_filter_functions"))
@@ -96,8 +116,8 @@ func (k *kernel) facts(arch, features string) []byte {
 
 // trim returns the files of the frozen target, but for the facts.
 func (k *kernel) trim(r *roots) (map[string][]byte, error) {
-	files := map[string][]byte{}
-	t := newTrimmer(k.spec, r)
+	vmlinux := newTrimmer(k.spec, r)
+	trimmers := map[string]*trimmer{"vmlinux": vmlinux}
 	var functions []string
 	for _, line := range k.functions {
 		name, module, _ := strings.Cut(line, " ")
@@ -105,15 +125,28 @@ func (k *kernel) trim(r *roots) (map[string][]byte, error) {
 			continue
 		}
 		functions = append(functions, strings.TrimSpace(name+" "+module))
-		t.function(name)
+		vmlinux.function(name)
+		if module = strings.Trim(module, "[]"); k.modules[module] != nil {
+			if trimmers[module] == nil {
+				trimmers[module] = newTrimmer(k.modules[module], r)
+			}
+			trimmers[module].function(name)
+		}
 	}
 	slices.Sort(functions)
-	files["functions"] = []byte(strings.Join(slices.Compact(functions), "\n") + "\n")
-	files["formats"] = k.formats(r, t)
-	t.named()
-	blob, err := t.marshal(binary.LittleEndian)
-	files["vmlinux.btf"] = blob
-	return files, err
+	files := map[string][]byte{
+		"functions": []byte(strings.Join(slices.Compact(functions), "\n") + "\n"),
+		"formats":   k.formats(r, vmlinux),
+	}
+	vmlinux.named()
+	for name, t := range trimmers {
+		blob, err := t.marshal(binary.LittleEndian)
+		if err != nil {
+			return nil, err
+		}
+		files[name+".btf"] = blob
+	}
+	return files, nil
 }
 
 // formats joins the kept formats: one text compresses to a fifth of what they take one by one.

@@ -6,6 +6,7 @@
 //
 //	facts                       "key value" lines: arch, release, cpus, pagesize, features
 //	vmlinux.btf                 the trimmed types
+//	MODULE.btf                  the types of the kept functions of a module, those of vmlinux among them included
 //	functions                   the kept lines of available_filter_functions
 //	formats                     the kept formats, each after a line "-- CATEGORY:NAME --"
 //

@@ -28,6 +28,7 @@ const (
 func sources() target.Sources {
 	return target.Sources{
 		BTF:         Types.Kernel,
+		Modules:     modules,
 		ModuleBTF:   moduleTypes,
 		RawBTF:      rawTypes,
 		Helper:      helper,
@@ -36,6 +37,21 @@ func sources() target.Sources {
 		Tracepoints: tracepoints,
 		Format:      format,
 	}
+}
+
+// modules lists the loaded modules that describe their types, which they do since 5.11.
+func modules() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Dir(kernelTypes))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, entry := range entries {
+		if entry.Name() != filepath.Base(kernelTypes) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, err
 }
 
 func moduleTypes(module string) (*btf.Spec, error) {

@@ -118,6 +118,14 @@ func (a archive) sources() target.Sources {
 			}
 			return btf.LoadSpecFromReader(bytes.NewReader(data))
 		},
+		Modules: func() ([]string, error) { return a.modules(), nil },
+		ModuleBTF: func(module string) (*btf.Spec, error) {
+			data, err := fs.ReadFile(a, module+".btf")
+			if err != nil {
+				return nil, err
+			}
+			return btf.LoadSpecFromReader(bytes.NewReader(data))
+		},
 		Functions: func() ([]string, error) {
 			text, err := fs.ReadFile(a, "functions")
 			return strings.Split(strings.TrimSpace(string(text)), "\n"), err
@@ -134,6 +142,16 @@ func (a archive) sources() target.Sources {
 			return nil, fs.ErrNotExist
 		},
 	}
+}
+
+// modules are those whose types are kept; unlike the kernel's own, their descriptions are complete in themselves.
+func (a archive) modules() (names []string) {
+	for _, file := range a.File {
+		if name, ok := strings.CutSuffix(file.Name, ".btf"); ok && name != "vmlinux" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (a archive) formats() (map[string]string, error) {

@@ -46,8 +46,12 @@ func describe(t *target.Target) []byte {
 	for _, name := range []string{"blk_mq_start_request", "vfs_read", "do_sys_openat2", "hrtimer_nanosleep", "tcp_sendmsg", "__alloc_pages"} {
 		function(&b, t, name)
 	}
+	fmt.Fprintln(&b, "modules:", t.Modules(), t.Module("null_map_queues"), t.Module("vfs_read"), t.Module("none"))
+	function(&b, t, "null_map_queues")
+	function(&b, t, "null_add_dev")
 	fmt.Fprintln(&b)
 	for _, path := range []string{
+		"nullb.dev", "nullb_device.blocksize",
 		"request.__data_len", "request.q", "request.rq_disk", "request.part", "task_struct.pid", "task_struct.comm", "task_struct.real_parent", "task_struct.in_iowait",
 		"task_struct.__state", "mm_struct.arg_start", "cred.uid", "dentry.d_name", "qstr.name", "qstr.len", "inode.i_ino", "inode.i_nlink", "sock.__sk_common", "sock_common.skc_dport",
 		"sk_buff.len", "sk_buff.ip_summed", "file.f_mode", "file.f_path", "path.dentry", "bio.bi_opf", "sock.sk_state_change", "in6_addr.in6_u",
