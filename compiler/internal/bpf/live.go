@@ -11,7 +11,10 @@ import (
 type ranges [][2]int
 
 func (r ranges) overlaps(other ranges) bool {
-	for i, j := 0, 0; i < len(r) && j < len(other); {
+	if len(r) == 0 || len(other) == 0 {
+		return false
+	}
+	for i, j := r.search(other.start()), other.search(r.start()); i < len(r) && j < len(other); {
 		if r[i][0] < other[j][1] && other[j][0] < r[i][1] {
 			return true
 		}

@@ -25,7 +25,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// Environment is what a program runs in. A run changes Maps and Records.
+// Environment is what a program runs in. A run changes Maps, Signals, Overrides and Records.
 type Environment struct {
 	Context []byte
 	Maps    map[string]*Map
@@ -37,6 +37,13 @@ type Environment struct {
 	Comm   string
 	// Stack are the addresses that get_stack finds, the innermost first.
 	Stack []uint64
+	// Process is the process of the task in the PID namespace asked for, nil where it is not there.
+	Process *Process
+	// Paths are what d_path finds, by the address of a struct path.
+	Paths map[uint64]string
+	// Signals are those sent to the task, Overrides the values that the probed function shall return.
+	Signals   []uint32
+	Overrides []uint64
 	// Records are the ring buffer records submitted.
 	Records [][]byte
 	// Full makes ring buffers refuse records.
@@ -44,6 +51,9 @@ type Environment struct {
 	// Steps limits the instructions executed; 0 means a million, as the verifier.
 	Steps int
 }
+
+// Process are the numbers of struct bpf_pidns_info.
+type Process struct{ PID, TGID uint32 }
 
 // Result is the outcome of a run.
 type Result struct {
@@ -75,7 +85,8 @@ func Run(code asm.Instructions, environment *Environment) (result Result, err er
 			panic(thrown)
 		}
 	}()
-	m.result.Return = m.invoke(0, m.newRegion(environment.Context))
+	m.context = m.newRegion(environment.Context)
+	m.result.Return = m.invoke(0, m.context)
 	m.exit()
 	return m.result, nil
 }
@@ -90,6 +101,7 @@ type machine struct {
 	frame               // of the function that runs
 	stacks  []uint64    // address of each frame's stack; they are used again
 	depth   int
+	context uint64 // its address
 	regions []*region
 	handles []*Map // maps as helper arguments
 	result  Result

@@ -2,7 +2,6 @@ package emu
 
 import (
 	"bytes"
-	"encoding/binary"
 	"syscall"
 
 	"github.com/cilium/ebpf/asm"
@@ -22,14 +21,13 @@ type helper struct {
 	run  func(m *machine, a [5]uint64) uint64
 }
 
-// helpers has those with an effect or with arguments; the rest is Environment.Values.
+// helpers has those with an effect or with arguments; the rest is Environment.Values, which comes first.
 var helpers = map[asm.BuiltinFunc]helper{
 	asm.FnMapLookupElem:      {2, lookup},
 	asm.FnMapUpdateElem:      {4, update},
 	asm.FnMapDeleteElem:      {2, remove},
 	asm.FnGetSmpProcessorId:  {0, func(m *machine, _ [5]uint64) uint64 { return uint64(m.CPU) }},
 	asm.FnGetCurrentComm:     {2, comm},
-	asm.FnGetStack:           {4, stack},
 	asm.FnProbeReadKernel:    {3, probeRead},
 	asm.FnProbeReadUser:      {3, probeRead},
 	asm.FnProbeReadKernelStr: {3, probeReadString},
@@ -38,6 +36,19 @@ var helpers = map[asm.BuiltinFunc]helper{
 	asm.FnRingbufReserve:     {3, reserve},
 	asm.FnRingbufSubmit:      {2, submit},
 	asm.FnRingbufDiscard:     {2, discard},
+
+	asm.FnMapLookupPercpuElem: {3, lookupOn},
+	asm.FnGetStack:            {4, stack},
+	asm.FnGetNsCurrentPidTgid: {4, namespaceProcess},
+	asm.FnStrncmp:             {3, compareStrings},
+	asm.FnDPath:               {3, path},
+	asm.FnSendSignal:          {1, signal},
+	asm.FnOverrideReturn:      {2, override},
+}
+
+// contextual are those of Environment.Values that are handed the context.
+var contextual = map[asm.BuiltinFunc]bool{
+	asm.FnGetAttachCookie: true, asm.FnGetFuncIp: true, asm.FnGetFuncRet: true,
 }
 
 // Those that call a function of the program back lead to call again.
@@ -62,8 +73,11 @@ func (m *machine) call(i *asm.Instruction) {
 	for n := range known.args {
 		args[n] = m.get(asm.R1 + asm.Register(n))
 	}
-	if !fixed {
+	switch {
+	case !fixed:
 		value = known.run(m, args)
+	case contextual[function] && m.get(asm.R1) != m.context:
+		m.fail("%v wants the context", function)
 	}
 	m.result.Helpers++
 	m.written &^= 0b111110
@@ -133,20 +147,6 @@ func comm(m *machine, a [5]uint64) uint64 {
 	clear(m.object(a[0], int(a[1]), true))
 	copy(m.object(a[0], int(a[1])-1, true), m.Comm)
 	return 0
-}
-
-// stack writes what fits of the addresses and zeroes the rest.
-func stack(m *machine, a [5]uint64) uint64 {
-	to := m.object(a[1], int(a[2]), true)
-	clear(to)
-	size := 0
-	for _, address := range m.Stack {
-		if size+8 <= len(to) {
-			binary.LittleEndian.PutUint64(to[size:], address)
-			size += 8
-		}
-	}
-	return uint64(size)
 }
 
 func probeRead(m *machine, a [5]uint64) uint64 {

@@ -1,0 +1,102 @@
+package emu
+
+import (
+	"encoding/binary"
+	"syscall"
+)
+
+// lookupOn is map_lookup_percpu_elem.
+func lookupOn(m *machine, a [5]uint64) uint64 {
+	known := m.mapArgument(a[0])
+	key := m.object(a[1], known.KeySize, false)
+	if a[2] >= uint64(known.cpus) {
+		return 0
+	}
+	if slot := known.slot(key, int(a[2])); slot != nil {
+		return m.share(slot)
+	}
+	return 0
+}
+
+// skipFrames are the bits of the flags that say how many of the innermost frames to leave out: BPF_F_SKIP_FIELD_MASK.
+const skipFrames = 0xff
+
+// stack writes what fits of the addresses and leaves the rest of the memory as it is, as the kernel does:
+// https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/stackmap.c (__bpf_get_stack)
+func stack(m *machine, a [5]uint64) uint64 {
+	to, skip := m.object(a[1], int(a[2]), true), int(a[3]&skipFrames)
+	if len(to)%8 != 0 || skip > len(m.Stack) {
+		clear(to)
+		return code(errInvalid)
+	}
+	frames := m.Stack[skip:]
+	frames = frames[:min(len(frames), len(to)/8)]
+	for i, address := range frames {
+		binary.LittleEndian.PutUint64(to[8*i:], address)
+	}
+	return uint64(8 * len(frames))
+}
+
+// namespaceProcess is get_ns_current_pid_tgid. It does not look which namespace is asked for.
+func namespaceProcess(m *machine, a [5]uint64) uint64 {
+	to := m.object(a[2], int(a[3]), true)
+	clear(to)
+	switch {
+	case len(to) != 8:
+		return code(errInvalid)
+	case m.Process == nil:
+		return code(errNotFound)
+	}
+	binary.LittleEndian.PutUint32(to, m.Process.PID)
+	binary.LittleEndian.PutUint32(to[4:], m.Process.TGID)
+	return 0
+}
+
+// compareStrings is strncmp: the second string is the program's own constant.
+func compareStrings(m *machine, a [5]uint64) uint64 {
+	first := m.object(a[0], int(a[1]), false)
+	for i, x := range first {
+		y := m.object(a[2]+uint64(i), 1, false)[0]
+		switch {
+		case x != y:
+			return uint64(int64(x) - int64(y))
+		case x == 0:
+			return 0
+		}
+	}
+	return 0
+}
+
+// path is d_path: it returns the length of the text with its zero byte.
+func path(m *machine, a [5]uint64) uint64 {
+	text, known := m.Paths[a[0]]
+	to := m.object(a[1], int(uint32(a[2])), true)
+	switch {
+	case !known:
+		return code(errInvalid)
+	case len(text)+1 > len(to):
+		return code(syscall.ENAMETOOLONG)
+	}
+	copy(to, text+"\x00")
+	return uint64(len(text) + 1)
+}
+
+// maxSignal is _NSIG of include/uapi/asm-generic/signal.h.
+const maxSignal = 64
+
+func signal(m *machine, a [5]uint64) uint64 {
+	number := uint32(a[0])
+	if number > maxSignal {
+		return code(errInvalid)
+	}
+	m.Signals = append(m.Signals, number)
+	return 0
+}
+
+func override(m *machine, a [5]uint64) uint64 {
+	if a[0] != m.context {
+		m.fail("override_return wants the context")
+	}
+	m.Overrides = append(m.Overrides, a[1])
+	return 0
+}
