@@ -40,6 +40,7 @@ func TestOneLiners(t *testing.T) {
 		`BEGIN { printf("%d\n", $#); @x[$1, "a"] = $2 ?: 5ms; exit() }`,
 		`uprobe:/bin/bash:readline < @ = count() > uretprobe:/bin/bash:readline { printf("%s\n", str(retval)) }`,
 		`kprobe:tcp_* /comm != "sshd" && (pid > 1000 || uid == 0)/ { @[func, probe] = count() }`,
+		"#define MASK !~0\nBEGIN { @ = MASK }",
 		`k:f { @ = ((struct sock *)arg0)->__sk_common.skc_family == 2 }`,
 	}
 	for _, line := range lines {

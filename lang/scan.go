@@ -339,7 +339,7 @@ func (s *scanner) matches(op string) bool {
 		next := s.at(2)
 		return next == '"' || isBlank(next)
 	case "!~":
-		return endsOperand(&s.tokens[len(s.tokens)-1])
+		return len(s.tokens) > 0 && endsOperand(&s.tokens[len(s.tokens)-1])
 	}
 	return true
 }
