@@ -257,7 +257,7 @@ func (p *parser) specifiers() declaration {
 			continue
 		case d.typeName == nil && d.definition == nil, combining[token.Value] && len(names) > 0 && combining[names[0]]:
 			names = append(names, token.Value)
-			d.typeName = &TypeName{Name: strings.Join(names, " "), Array: -1, Span: p.tokenSpan(token)}
+			d.typeName = named(d.typeName, strings.Join(names, " "), p.tokenSpan(token))
 		default:
 			d.words = strings.Join(words, " ")
 			return d
@@ -270,6 +270,14 @@ func (p *parser) specifiers() declaration {
 	}
 	d.words = strings.Join(words, " ")
 	return d
+}
+
+// named is a type of the words so far, the last of which has the span.
+func named(before *TypeName, words string, span Span) *TypeName {
+	if before != nil {
+		span = before.Span.To(span)
+	}
+	return &TypeName{Name: words, Array: -1, Span: span}
 }
 
 // tagSpecifier takes `struct name` as a type, or a struct with its body as a definition.

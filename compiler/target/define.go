@@ -281,10 +281,18 @@ func holds(t *btf.Enum, least, most int64) bool {
 // member returns the type of a member, or nil when it has none that can be.
 func (d *definer) member(m *lang.MemberDefinition) btf.Type {
 	t := d.declared(m)
-	if t == nil || !d.whole(t, m.Span) {
+	if t == nil || !d.whole(t, typeSpan(m)) {
 		return nil
 	}
 	return t
+}
+
+// typeSpan is the place of a member's type where it has a name, else of the member.
+func typeSpan(m *lang.MemberDefinition) lang.Span {
+	if m.Type != nil {
+		return m.Type.Span
+	}
+	return m.Span
 }
 
 // declared puts the pointers and arrays of a declaration around its type.
@@ -314,7 +322,7 @@ func pointTo(t btf.Type) btf.Type {
 
 // array puts one dimension of a member around its element.
 func (d *definer) array(m *lang.MemberDefinition, elem btf.Type, dimension int) btf.Type {
-	if !d.whole(elem, m.Span) {
+	if !d.whole(elem, typeSpan(m)) {
 		return nil
 	}
 	count := int64(0)

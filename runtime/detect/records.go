@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
@@ -29,7 +30,7 @@ const (
 // format writes a tracepoint's format file. What system calls take is in no type, because macros say it.
 func (r *records) format(category, name string) ([]byte, error) {
 	if category == "syscalls" {
-		return runningFormat(category, name)
+		return r.systemCall(name)
 	}
 	params, found := r.parameters(name)
 	if !found {
@@ -43,6 +44,23 @@ func (r *records) format(category, name string) ([]byte, error) {
 		return formatOf(name, record), nil
 	}
 	return runningFormat(category, name)
+}
+
+// exitFormat is the same for all system calls.
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/trace_syscalls.c (syscall_exit_fields_array)
+const exitFormat = "format:\n\tfield:int __syscall_nr;\toffset:8;\tsize:4;\tsigned:1;\n\tfield:long ret;\toffset:16;\tsize:8;\tsigned:1;\n"
+
+func (r *records) systemCall(name string) ([]byte, error) {
+	text, err := runningFormat("syscalls", name)
+	if call, exit := strings.CutPrefix(name, "sys_exit_"); exit && err != nil && r.hasCall(call) {
+		return []byte(exitFormat), nil
+	}
+	return text, err
+}
+
+func (r *records) hasCall(name string) bool {
+	names, err := r.functions()
+	return err == nil && (slices.Contains(names, "__x64_sys_"+name) || slices.Contains(names, "__arm64_sys_"+name))
 }
 
 // runningFormat takes the running kernel's word for it.
