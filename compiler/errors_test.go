@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/lang"
@@ -110,6 +111,18 @@ func TestErrorsOfOptions(t *testing.T) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 		})
+	}
+}
+
+// TestOverrideWithoutHelper: the machine's own kernel says what its version does not tell.
+func TestOverrideWithoutHelper(t *testing.T) {
+	machine := frozen.Target("6.12")
+	machine.Sources.Helper = func(asm.BuiltinFunc) (has, known bool) { return false, true }
+	script, _ := lang.Parse(lang.NewSource("script", "kprobe:vfs_read { override(1) }"))
+	_, err := compiler.Compile(script, machine, compiler.Options{Unsafe: true})
+	want := "1:19-30: ERROR: override() needs a kernel that was built for it (CONFIG_BPF_KPROBE_OVERRIDE)"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -33,7 +33,7 @@ var records = []struct{ script, want string }{
 	{`errorf("%s", comm)`, `Fail "%s" pony`},
 	{`cat("/proc/%d/maps", pid)`, `Cat "/proc/%d/maps" 7`},
 	{`system("echo %d", tid)`, `System "echo %d" 8`},
-	{`print(kstack(2))`, "Print " + words(0x11, 0x22)},
+	{`print(kstack(2))`, "Print " + words(0x33, 0)},
 	{`print(ustack(raw, 4))`, "Print " + words(7, 0x11, 0x22, 0x33, 0)},
 	{`print(usym(5))`, "Print " + words(5, 7)},
 	{`print(buf(0xffff888000001000, 3))`, "Print 030000002f6574"},

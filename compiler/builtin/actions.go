@@ -109,6 +109,9 @@ func checkOverride(c Checker, call *lang.Call) *types.Type {
 		c.Errorf(call.Span, "override() works where a kernel function is entered: in a kprobe, not in %s", c.Scope().Probe.Name)
 		return types.NoValue
 	}
+	if !c.Target().Helper(asm.FnOverrideReturn) {
+		c.Errorf(call.Span, "override() needs a kernel that was built for it (CONFIG_BPF_KPROBE_OVERRIDE)")
+	}
 	wantNumber(c, call, 0)
 	return types.NoValue
 }

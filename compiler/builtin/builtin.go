@@ -61,6 +61,8 @@ type Function struct {
 	// Registers is set when the clause must have the registers of the CPU (struct pt_regs) as its context, so that functions are
 	// attached to by kprobes only.
 	Registers bool
+	// Tracing is set when the clause must be attached through fentry and fexit, where the verifier knows what arguments point at.
+	Tracing bool
 	// Ends: nothing of the clause runs once the function was called.
 	Ends bool
 	// Bare: the parentheses may be left out, as in pid.
@@ -170,6 +172,8 @@ type Lowering interface {
 	Store(e lang.Expr, to Place, pad bool)
 	// Address returns where a value lies that is no scalar, in the memory of the kernel, of a process or of the program.
 	Address(e lang.Expr) *ir.Value
+	// Zero clears memory of the program.
+	Zero(to Place, size int)
 	// Pointer returns the address of a place as one value.
 	Pointer(p Place) *ir.Value
 	// Emit sends an event whose fields are the given expressions.

@@ -89,16 +89,3 @@ func numbered(result *types.Type) func(Checker, *lang.Call) *types.Type {
 		return result
 	}
 }
-
-// zero clears a few words in line, in the widest aligned pieces.
-func zero(l Lowering, to Place, size int) {
-	b := l.IR()
-	for offset := 0; offset < size; {
-		width := 8
-		for width > size-offset || (to.Offset+offset)%width != 0 {
-			width /= 2
-		}
-		b.Store(to.Space, to.Address, to.Offset+offset, width, b.Const(0))
-		offset += width
-	}
-}

@@ -212,7 +212,7 @@ func lowerNtop(l Lowering, call *lang.Call, to Place) {
 	if len(call.Args) == 2 {
 		family = l.Value(call.Args[0])
 	}
-	zero(l, to, types.IPAddress.Size)
+	l.Zero(to, types.IPAddress.Size)
 	b.Store(to.Space, to.Address, to.Offset, addressOffset, family)
 	if t.Integer() {
 		b.Store(to.Space, to.Address, to.Offset+addressOffset, inetSize, l.Value(address))

@@ -183,7 +183,7 @@ func (s kernelStruct) load(l Lowering, address *ir.Value, member target.Member) 
 func readTaskName(l Lowering, task kernelStruct, to Place) {
 	b := l.IR()
 	name, _ := l.Target().Member(task.t, "comm")
-	zero(l, to, commSize)
+	l.Zero(to, commSize)
 	source := b.Binary(ir.Add, task.address, b.Const(int64(name.Offset)))
 	helper(l, asm.FnProbeReadKernelStr, ir.Writes, l.Pointer(to), b.Const(commSize), source)
 }

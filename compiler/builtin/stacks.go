@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -19,7 +20,7 @@ var stackFunctions = []*Function{
 		MaxArgs: 2, Bare: true, Fills: true,
 		Check: func(c Checker, call *lang.Call) *types.Type { return types.NewKernelStack(checkStack(c, call)) },
 		Into: func(l Lowering, call *lang.Call, to Place) {
-			readStack(l, to, 8*l.Type(call).Count, 0)
+			readStack(l, to, 8*l.Type(call).Count, ownFrames(l.Scope().Mechanism))
 		},
 	},
 	{
@@ -68,6 +69,16 @@ func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
 		}
 	}
 	return mode, depth
+}
+
+// ownFrames is how many functions stand in the kernel's stack that only run because of the probe: the program itself, and what
+// calls it. The flags of bpf_get_stack hold their number in the low 8 bits.
+func ownFrames(m object.Mechanism) int64 {
+	switch m {
+	case object.Fentry, object.Fexit, object.RawTracepoint, object.Run:
+		return 2
+	}
+	return 0
 }
 
 // readStack fills the memory: the kernel zeroes what lies behind the last address.

@@ -43,7 +43,7 @@ func stringSize(c Checker, call *lang.Call) int {
 		return limit
 	}
 	if t := c.Type(call.Args[1]); t.Kind != types.None && !t.Integer() {
-		c.Errorf(call.Args[1].Range(), "the size in str() is a number, not %s", t)
+		c.Errorf(call.Args[1].Range(), "the size in %s() is a number, not %s", call.Name, t)
 	}
 	if n, ok := c.Integer(call.Args[1]); ok && n >= 0 && n < int64(limit) {
 		return max(int(n), 1)

@@ -131,7 +131,7 @@ func lowerComm(l Lowering, call *lang.Call, to Place) {
 		return
 	}
 	if version := l.Target().Version; version.AtLeast(5, 11) && !version.AtLeast(6, 2) {
-		zero(l, to, commSize)
+		l.Zero(to, commSize)
 	}
 	helper(l, asm.FnGetCurrentComm, ir.Writes, l.Pointer(to), l.IR().Const(commSize))
 }

@@ -1,6 +1,9 @@
 package target
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 )
@@ -97,6 +100,9 @@ func (t *Target) Kfunc(name string) (btf.TypeID, bool) {
 // those that hold no lock which the helper takes.
 // https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/bpf_trace.c (btf_allowlist_d_path)
 func TakesPath(function string) bool { return pathFunctions[function] }
+
+// PathFunctions lists the functions for which TakesPath is true.
+func PathFunctions() []string { return slices.Sorted(maps.Keys(pathFunctions)) }
 
 var pathFunctions = map[string]bool{
 	"security_file_permission": true, "security_inode_getattr": true, "security_file_open": true,

@@ -140,6 +140,9 @@ func (h hooks) MapKey(e *lang.Map) *ir.Value      { return h.key(e) }
 func (h hooks) Integer(e lang.Expr) (int64, bool) { return h.constants.Integer(e) }
 func (h hooks) Text(e lang.Expr) (string, bool)   { return h.constants.Text(e) }
 
+// Zero clears memory of the program.
+func (h hooks) Zero(to builtin.Place, size int) { h.zero(to, size) }
+
 // Number is the value of a scalar, a trusted pointer laundered.
 func (h hooks) Number(e lang.Expr) *ir.Value { return h.plainPointer(h.value(e), h.typeOf(e)) }
 

@@ -83,7 +83,7 @@ func (c *checker) wrongParameters(script *lang.Script) bool {
 }
 
 // clauseUse says what a clause reads that depends on the attach point.
-type clauseUse struct{ arguments, probeName, registers, ends bool }
+type clauseUse struct{ arguments, probeName, registers, tracing, ends bool }
 
 func (c *checker) usesOf(clause *lang.Clause) clauseUse {
 	var use clauseUse
@@ -92,6 +92,7 @@ func (c *checker) usesOf(clause *lang.Clause) clauseUse {
 			use.arguments = use.arguments || f.Argument
 			use.probeName = use.probeName || f.ProbeName
 			use.registers = use.registers || f.Registers
+			use.tracing = use.tracing || f.Tracing
 			use.ends = use.ends || f.Ends
 		}
 	})
@@ -159,6 +160,9 @@ func (x expansion) Refused(probe string) bool { return x.options.Refused[probe] 
 func (x expansion) Mechanism() string {
 	if x.use.registers {
 		return "kprobe"
+	}
+	if x.use.tracing {
+		return "fentry"
 	}
 	return x.options.Mechanism
 }
