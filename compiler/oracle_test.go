@@ -27,7 +27,7 @@ var emulated = &eval.Environment{
 // observeEmulated runs every program once, in order.
 func observeEmulated(o *object.Object) (*eval.Result, error) {
 	machine := &emu.Environment{
-		Context: make([]byte, 512), Memory: emulated.Memory, Comm: emulated.Comm, Maps: map[string]*emu.Map{},
+		Context: make([]byte, 512), Memory: emulated.Memory, Comm: emulated.Comm, Maps: map[string]*emu.Map{}, Steps: 100_000_000,
 		Values: map[asm.BuiltinFunc]uint64{
 			asm.FnKtimeGetNs: 1000, asm.FnGetCurrentPidTgid: 7<<32 | 8, asm.FnGetCurrentUidGid: 10<<32 | 9,
 			asm.FnGetCurrentTaskBtf: 1 << 62, asm.FnGetCurrentTask: 1 << 62, asm.FnGetAttachCookie: 0,

@@ -81,7 +81,7 @@ func (k *Kernel) Close() {
 
 // Run loads an object, runs its programs once each in their order, and tells what they left behind.
 func (k *Kernel) Run(o *object.Object) (*eval.Result, error) {
-	collection, err := ebpf.NewCollection(specification(o))
+	collection, err := ebpf.NewCollection(Specification(o))
 	if err != nil {
 		return nil, fmt.Errorf("the kernel says %+v", err)
 	}
@@ -106,7 +106,8 @@ func (k *Kernel) Run(o *object.Object) (*eval.Result, error) {
 	return Observe(o, func(m *object.Map) (*events.Table, error) { return store.Map(m).Read() }, records)
 }
 
-func specification(o *object.Object) *ebpf.CollectionSpec {
+// Specification is what loads an object by hand.
+func Specification(o *object.Object) *ebpf.CollectionSpec {
 	spec := &ebpf.CollectionSpec{Maps: o.Kernel, Programs: map[string]*ebpf.ProgramSpec{}}
 	for _, program := range o.Programs {
 		spec.Programs[program.Name] = &ebpf.ProgramSpec{

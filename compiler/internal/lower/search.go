@@ -28,7 +28,7 @@ func (f *function) find(s search, segment glob.Segment) *ir.Value {
 	if len(segment) <= wordSize {
 		step = wordSize
 	}
-	return f.scan(s.size/step+1, f.b.Const(-1), func(round *ir.Value, found func(*ir.Value)) {
+	return f.scan(s.size/step+1, step, f.b.Const(-1), func(round *ir.Value, found func(*ir.Value)) {
 		start := f.b.Binary(ir.Add, f.shared(s.from.offset), f.b.Binary(ir.Mul, round, f.b.Const(int64(step))))
 		f.when(ir.LessEqual, f.shared(s.end.offset), start, func() { found(f.b.Const(-1)) })
 		for i := range step {
@@ -80,7 +80,7 @@ func (f *function) findOther(t text, needle lang.Expr) *ir.Value {
 	defer f.giveBack(other.extent)
 	defer f.giveBack(s.from)
 	defer f.giveBack(s.end)
-	return f.scan(t.size+1, f.b.Const(-1), func(round *ir.Value, found func(*ir.Value)) {
+	return f.scan(t.size+1, 1, f.b.Const(-1), func(round *ir.Value, found func(*ir.Value)) {
 		f.when(ir.SignedLess, f.shared(s.end.offset), round, func() { found(f.b.Const(-1)) })
 		f.setShared(s.from.offset, round)
 		f.when(ir.NotEqual, f.beginsAt(s, other), f.b.Const(0), func() { found(f.shared(s.from.offset)) })
@@ -89,7 +89,7 @@ func (f *function) findOther(t text, needle lang.Expr) *ir.Value {
 
 // beginsAt is 1 where the other text stands at the place `from` of the text, else 0.
 func (f *function) beginsAt(s search, other text) *ir.Value {
-	return f.scan(words(other.size), f.b.Const(1), func(round *ir.Value, found func(*ir.Value)) {
+	return f.scan(words(other.size), 1, f.b.Const(1), func(round *ir.Value, found func(*ir.Value)) {
 		offset := f.b.Binary(ir.ShiftLeft, round, f.b.Const(3))
 		x := f.loadText(s.text, f.b.Binary(ir.Add, f.shared(s.from.offset), offset), 0, wordSize)
 		y := f.word(other, round)

@@ -113,7 +113,7 @@ func (f *function) when(compare ir.Op, x, y *ir.Value, what func()) {
 // length is the place of the first zero.
 func (f *function) length(t text) *ir.Value {
 	all := int64(words(t.size))
-	n := f.scan(int(all), f.b.Const(all), func(round *ir.Value, found func(*ir.Value)) {
+	n := f.scanWords(int(all), func(round *ir.Value, found func(*ir.Value)) {
 		f.when(ir.NotEqual, f.zeroBytes(f.word(t, round)), f.b.Const(0), func() { found(round) })
 	})
 	return f.choose("length",
@@ -132,7 +132,7 @@ func (f *function) length(t text) *ir.Value {
 // compare as the last of them does.
 func (f *function) difference(a, b text, same *ir.Block) (x, y *ir.Value) {
 	all := int64(words(max(a.size, b.size)))
-	n := f.scan(int(all), f.b.Const(all), func(round *ir.Value, found func(*ir.Value)) {
+	n := f.scanWords(int(all), func(round *ir.Value, found func(*ir.Value)) {
 		x := f.word(a, round)
 		f.when(ir.NotEqual, x, f.word(b, round), func() { found(round) })
 		f.when(ir.NotEqual, f.zeroBytes(x), f.b.Const(0), func() { found(round) })
