@@ -3,6 +3,7 @@ package symbols
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"io/fs"
 	"os"
 	"path"
@@ -98,8 +99,12 @@ func mountedHierarchies(mounts string) []hierarchy {
 
 // find returns the path of a group below the mount point: asked of the kernel by handle, or else looked for.
 func (h hierarchy) find(id uint64) (string, bool) {
-	if where, ok := h.byHandle(id); ok {
-		return where, true
+	full, err := h.byHandle(id)
+	switch {
+	case err == nil:
+		return h.below(full)
+	case errors.Is(err, unix.ESTALE): // there is no such group
+		return "", false
 	}
 	return h.walk(id)
 }
@@ -108,23 +113,29 @@ func (h hierarchy) find(id uint64) (string, bool) {
 // (https://elixir.bootlin.com/linux/v6.12/source/include/linux/exportfs.h).
 const kernfsHandle = 0xfe
 
-func (h hierarchy) byHandle(id uint64) (string, bool) {
+// byHandle fails with ESTALE when there is no such group, and otherwise when the question cannot be asked: it needs
+// CAP_DAC_READ_SEARCH.
+func (h hierarchy) byHandle(id uint64) (string, error) {
 	mount, err := unix.Open(h.mount, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return "", false
+		return "", err
 	}
 	defer unix.Close(mount)
+	var system unix.Statfs_t
+	if err := unix.Fstatfs(mount, &system); err != nil || system.Type != unix.CGROUP2_SUPER_MAGIC && system.Type != unix.CGROUP_SUPER_MAGIC {
+		return "", errors.Join(err, errors.ErrUnsupported)
+	}
 	handle := unix.NewFileHandle(kernfsHandle, binary.NativeEndian.AppendUint64(nil, id))
 	folder, err := unix.OpenByHandleAt(mount, handle, unix.O_PATH|unix.O_CLOEXEC)
 	if err != nil {
-		return "", false
+		return "", err
 	}
 	defer unix.Close(folder)
 	full, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(folder))
-	if err != nil || strings.HasSuffix(full, " (deleted)") {
-		return "", false
+	if strings.HasSuffix(full, " (deleted)") {
+		return "", unix.ESTALE
 	}
-	return h.below(full)
+	return full, err
 }
 
 func (h hierarchy) below(full string) (string, bool) {
@@ -135,7 +146,7 @@ func (h hierarchy) below(full string) (string, bool) {
 	return where, ok
 }
 
-// walk serves kernels whose handles are others (before 5.5), and processes that may not use handles.
+// walk looks at every group.
 func (h hierarchy) walk(id uint64) (where string, ok bool) {
 	folders := 0
 	_ = filepath.WalkDir(h.mount, func(full string, entry fs.DirEntry, err error) error {
