@@ -342,6 +342,9 @@ func (p *parser) pointers(d *declaration) {
 // functionPointer takes `(*name)(...)` and `(*name)[n]`, pointers to what has no size of interest here.
 func (p *parser) functionPointer(d *declaration) {
 	open := p.lex.Next()
+	if d.definition != nil {
+		p.fail(d.definition.Span, "a pointer to a function cannot define the type of its result", "define the type before")
+	}
 	if !p.at("*") {
 		p.fail(p.gap(p.lex.Peek()), "expected * after (", "a pointer to a function is result (*name)(...)")
 	}

@@ -87,7 +87,7 @@ func inlineBody(t *TypeDefinition) string {
 	case t.Tag == "typedef":
 		return ""
 	case t.Body.Source == nil:
-		return t.Tag + " " + t.Name
+		return t.Tag + attributesText(t.Packed, t.Aligned) + " " + t.Name
 	case t.Tag == "enum":
 		values := make([]string, len(t.Values))
 		for i, value := range t.Values {

@@ -76,6 +76,7 @@ func TestFormat(t *testing.T) {
 		{"directives among clauses", "#include <a.h>\n#ifdef A\n\nBEGIN { a(); b();\n}\n#else\nBEGIN  { }\n#endif\nEND {\na() }",
 			"#include <a.h>\n#ifdef A\n\nBEGIN { a(); b();\n}\n#else\nBEGIN { }\n#endif\n\nEND {\n\ta();\n}\n"},
 		{"a directive at the end", "BEGIN { }\n#define A 1 + \\", "BEGIN { }\n#define A 1 +\n"},
+		{"a backslash that joins nothing", "#define A 1\\\n \\\r\n\t\nBEGIN { }", "#define A 1\n\nBEGIN { }\n"},
 		{"a long call", "BEGIN { printf(\"" + strings.Repeat("x", 70) + "\", a_long_argument, another_long_argument) }",
 			"BEGIN {\n\tprintf(\"" + strings.Repeat("x", 70) + "\",\n\t\ta_long_argument, another_long_argument);\n}\n"},
 		{"members and attributes", "struct a{int x,y;struct{u8 z:3;}*p,q[2];// c\n}__attribute__((aligned(N),packed))BEGIN { }",

@@ -29,7 +29,7 @@ func (s *scanner) atDirective() bool {
 func (s *scanner) directive() {
 	start, word := s.pos, skipInline(s.text, s.pos+1)
 	s.pos = s.wholeLineEnd(start)
-	end := start + len(strings.TrimRight(s.text[start:s.pos], lineBlanks(s.pos == len(s.text))))
+	end := start + len(withoutTail(s.text[start:s.pos], s.pos == len(s.text)))
 	d := &Directive{Keyword: s.text[word:wordEnd(s.text, word)], Span: s.span(start, end)}
 	s.directives = append(s.directives, d)
 	rest := s.within(d, min(word+len(d.Keyword), end))
@@ -59,12 +59,19 @@ func (s *scanner) directive() {
 	}
 }
 
-// lineBlanks are the characters to cut off behind a line; at the end of the script a backslash joins nothing.
-func lineBlanks(last bool) string {
-	if last {
-		return " \t\r\n\\"
+// withoutTail cuts off the blanks at the end of a line, and the backslashes that join only blanks or nothing to it.
+func withoutTail(line string, last bool) string {
+	for {
+		cut := strings.TrimRight(line, " \t\r")
+		joined := strings.TrimSuffix(strings.TrimSuffix(cut, "\\\n"), "\\\r\n")
+		if last {
+			joined = strings.TrimRight(joined, "\\")
+		}
+		if joined == line {
+			return line
+		}
+		line = joined
 	}
-	return " \t\r"
 }
 
 // keywordSpan is the `#` and the word behind it.
