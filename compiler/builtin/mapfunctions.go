@@ -22,8 +22,8 @@ var mapFunctions = []*Function{
 		MinArgs: 1, MaxArgs: 1, Check: checkMapArgument, Lower: lowerMapEvent(object.Zero),
 	},
 	{
-		Info: Info{Name: "delete", Signature: "void delete(@map[key]) or delete(@map, key)",
-			Doc:     "Removes one entry, or the value of a map without a key.",
+		Info: Info{Name: "delete", Signature: "bool delete(@map[key]) or delete(@map, key)",
+			Doc:     "Removes one entry, or the value of a map without a key. True when there was one.",
 			Example: `kprobe:vfs_read { @start[tid] = nsecs } kretprobe:vfs_read { delete(@start[tid]) }`},
 		MinArgs: 1, MaxArgs: 2, Check: checkDelete, Lower: lowerDelete,
 	},
@@ -194,7 +194,7 @@ func checkDelete(c Checker, call *lang.Call) *types.Type {
 		return types.NoValue
 	}
 	c.CheckKey(m)
-	return types.NoValue
+	return types.Boolean
 }
 
 func lowerDelete(l Lowering, call *lang.Call) *ir.Value {
@@ -202,12 +202,14 @@ func lowerDelete(l Lowering, call *lang.Call) *ir.Value {
 	m := l.Map(reference)
 	switch m.Storage {
 	case object.Slot:
+		present := l.HasKey(reference)
 		l.SetData(m.Present, l.IR().Const(0))
+		return present
 	case object.CPUSlot:
 		l.Emit(&object.Event{Action: object.Clear, Map: m, Source: call.Span})
-	default:
-		key := l.MapKey(reference)
-		helper(l, asm.FnMapDeleteElem, ir.Writes, l.IR().MapPointer(m.Kernel), key)
+		return l.IR().Const(1)
 	}
-	return nil
+	key := l.MapKey(reference)
+	result := helper(l, asm.FnMapDeleteElem, ir.Writes, l.IR().MapPointer(m.Kernel), key)
+	return l.IR().Binary(ir.Equal, result, l.IR().Const(0))
 }

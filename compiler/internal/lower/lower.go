@@ -245,7 +245,11 @@ func (f *function) fieldTypes(event *object.Event, fields []lang.Expr) []*types.
 	parts := make([]*types.Type, len(fields))
 	for i, field := range fields {
 		parts[i] = f.unit.Info.Target.Complete(f.typeOf(field))
-		if event.Action == object.PrintKey {
+		switch {
+		case event.Action != object.PrintKey:
+		case len(fields) == 1 && parts[i].Kind == types.Tuple:
+			parts[i] = tupleOf(*event.Map.Key)
+		default:
 			parts[i] = event.Map.Key.Fields[i].Type
 		}
 	}

@@ -17,11 +17,20 @@ const insertOnly = 1
 func (f *function) key(e *lang.Map) *ir.Value {
 	layout := *(hooks{f}).Map(e).Key
 	place := f.slotPlace(f.b.NewSlot("key", layout.Size))
+	if len(e.Keys) == 1 && f.typeOf(e.Keys[0]).Kind == types.Tuple {
+		f.store(e.Keys[0], place, tupleOf(layout), true)
+		return place.Address
+	}
 	f.zeroGaps(layout, place)
 	for i, field := range layout.Fields {
-		f.store(e.Keys[i], builtin.Place{Space: ir.Frame, Address: place.Address, Offset: field.Offset}, field.Type, true)
+		f.store(e.Keys[i], at(place, field.Offset), field.Type, true)
 	}
 	return place.Address
+}
+
+// tupleOf is the key as one value: it lies as a tuple does.
+func tupleOf(key types.Layout) *types.Type {
+	return &types.Type{Kind: types.Tuple, Size: key.Size, Fields: key.Fields}
 }
 
 func (f *function) lookup(m *object.Map, key *ir.Value) *ir.Value {

@@ -185,11 +185,16 @@ func (f *function) store(e lang.Expr, to builtin.Place, t *types.Type, pad bool)
 // tuple reports whether values of the type are parts, which may be stored one by one as wider types.
 func tuple(t *types.Type) bool { return t.Kind == types.Tuple || t.Kind == types.Record }
 
-// resolved looks through parentheses and names that are defined.
+// resolved looks through parentheses and names: at what they are defined as, at the calls that bare words are.
 func (f *function) resolved(e lang.Expr) lang.Expr {
 	e = lang.Unparen(e)
-	if name, ok := e.(*lang.Name); ok && f.instance.Defined[name] != nil {
+	name, ok := e.(*lang.Name)
+	switch {
+	case !ok:
+	case f.instance.Defined[name] != nil:
 		return f.resolved(f.instance.Defined[name])
+	case f.instance.Bare[name] != nil:
+		return f.instance.Bare[name]
 	}
 	return e
 }
@@ -337,17 +342,14 @@ func (f *function) takesMemory(e lang.Expr) bool {
 	})
 }
 
-// called returns the call that an expression is, written with parentheses or without, or nil.
+// called returns the call that an expression is, or nil.
 func (f *function) called(e lang.Expr) *lang.Call {
-	if name, ok := e.(*lang.Name); ok {
-		return f.instance.Bare[name]
-	}
-	call, _ := e.(*lang.Call)
+	call, _ := f.resolved(e).(*lang.Call)
 	return call
 }
 
 func (f *function) into(e lang.Expr, to builtin.Place) {
-	if call := f.called(e); call != nil {
+	if call, ok := e.(*lang.Call); ok {
 		builtin.FunctionNamed(call.Name).Into(hooks{f}, call, to)
 		return
 	}

@@ -15,8 +15,6 @@ func (f *function) value(e lang.Expr) *ir.Value {
 		return f.b.Const(n)
 	}
 	switch e := f.resolved(e).(type) {
-	case *lang.Name:
-		return f.value(f.instance.Bare[e])
 	case *lang.Variable:
 		return f.variable(f.instance.Variables[e])
 	case *lang.Map:

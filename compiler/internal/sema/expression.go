@@ -89,6 +89,9 @@ func (c *checker) name(e *lang.Name) *types.Type {
 	if f := builtin.FunctionNamed(e.Name); f != nil && f.Bare {
 		return c.expression(c.instance.bare(e))
 	}
+	if m := c.macros[e.Name]; m != nil && len(m.Params) == 0 {
+		return c.expression(c.instance.bare(e))
+	}
 	if e.Name == "true" || e.Name == "false" {
 		return types.Boolean
 	}

@@ -41,7 +41,8 @@ func (c *checker) mapNames() []string {
 	return names
 }
 
-// keyTypes returns the types of the key parts as stored; false when one is not known.
+// keyTypes returns the types of the key parts as stored; false when one is not known. A tuple is a key of several
+// parts, however it is written: @[1, 2] is @[(1, 2)].
 func (c *checker) keyTypes(e *lang.Map) ([]*types.Type, bool) {
 	var parts []*types.Type
 	known := true
@@ -52,7 +53,18 @@ func (c *checker) keyTypes(e *lang.Map) ([]*types.Type, bool) {
 		}
 		parts = append(parts, c.stored(t))
 	}
+	if len(parts) == 1 && parts[0].Kind == types.Tuple {
+		return fieldTypes(parts[0]), known
+	}
 	return parts, known
+}
+
+func fieldTypes(tuple *types.Type) []*types.Type {
+	parts := make([]*types.Type, len(tuple.Fields))
+	for i, field := range tuple.Fields {
+		parts[i] = field.Type
+	}
+	return parts
 }
 
 // assignMap enters an assignment to a map into what is known of it.
@@ -112,7 +124,7 @@ func parted(n int) string {
 func (c *checker) useKeyPart(m *Map, e *lang.Map, i int, part *types.Type) bool {
 	wider, ok := widen(m.Key[i], part)
 	if !ok {
-		c.conflict(e.Keys[i].Range(), m.KeySpan, fmt.Sprintf("part %d of the key of @%s is %s, not %s", i+1, m.Name, m.Key[i], part))
+		c.conflict(e.Keys[min(i, len(e.Keys)-1)].Range(), m.KeySpan, fmt.Sprintf("part %d of the key of @%s is %s, not %s", i+1, m.Name, m.Key[i], part))
 		return false
 	}
 	if !wider.Equal(m.Key[i]) {
