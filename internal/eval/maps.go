@@ -40,6 +40,13 @@ func (p *program) lookAtKeys(m *mapping, keys []lang.Expr) {
 		}
 		parts = append(parts, stored(t))
 	}
+	if len(parts) == 1 && parts[0].Kind == types.Tuple {
+		fields := parts[0].Fields
+		parts = nil
+		for _, field := range fields {
+			parts = append(parts, field.Type)
+		}
+	}
 	for i, part := range parts {
 		if i == len(m.key) {
 			m.key, p.changed = append(m.key, part), true
@@ -83,9 +90,15 @@ func keyType(m *mapping) *types.Type {
 
 // key evaluates the key of a reference, as the map's type has it.
 func (p *program) key(m *mapping, keys []lang.Expr) []Value {
-	parts := make([]Value, len(keys))
-	for i, key := range keys {
-		parts[i] = convert(p.value(key), m.key[i])
+	var parts []Value
+	for _, key := range keys {
+		parts = append(parts, p.value(key))
+	}
+	if len(parts) == 1 && parts[0].Type.Kind == types.Tuple {
+		parts = slices.Clone(parts[0].Parts)
+	}
+	for i := range parts {
+		parts[i] = convert(parts[i], m.key[i])
 	}
 	return parts
 }
