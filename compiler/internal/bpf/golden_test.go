@@ -68,8 +68,8 @@ func cost(t *testing.T, code *Result) string {
 		code.Static, run.Executed, run.Helpers, code.Stack, code.ScratchSize)
 }
 
-// TestLongJumps has a loop whose body is longer than a jump can be, with jumps from all over it to its start and its end.
-func TestLongJumps(t *testing.T) {
+// TestLongJumpsOnKernel has a loop whose body is longer than a jump can be, with jumps from all over it to its start and its end.
+func TestLongJumpsOnKernel(t *testing.T) {
 	b := ir.NewBuilder("long", count().Span)
 	counter, data := b.NewCell("i"), b.DataAddress(irtest.DataMap, 0)
 	head, after := b.NewBlock(), b.NewBlock()
@@ -82,7 +82,7 @@ func TestLongJumps(t *testing.T) {
 		near, far := b.NewBlock(), b.NewBlock()
 		b.If(ir.LessEqual, i, b.Const(int64(part)), near, []*ir.Block{far, after, head}[part%3])
 		b.Enter(near)
-		for range 9000 {
+		for range 5000 {
 			b.AtomicAdd(ir.MapValue, data, 8*(part%8), x)
 		}
 		b.Jump(far)
@@ -145,8 +145,8 @@ func TestFullFrame(t *testing.T) {
 	}
 }
 
-// TestManyNumbers keeps more numbers than the frame holds, in variables and out of them.
-func TestManyNumbers(t *testing.T) {
+// TestManyNumbersOnKernel keeps more numbers than the frame holds, in variables and out of them.
+func TestManyNumbersOnKernel(t *testing.T) {
 	b := ir.NewBuilder("many", count().Span)
 	var cells []*ir.Cell
 	var values []*ir.Value

@@ -1,12 +1,19 @@
 package opt
 
-import "github.com/ponytrace/ponytrace/compiler/internal/ir"
+import (
+	"github.com/cilium/ebpf/asm"
 
-// number joins values that are the same: a value is replaced by an equal one that dominates it.
-// Reads of memory that this function may write are joined only within a block and between its writes.
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+)
+
+// number joins values that are the same: a value is replaced by an equal one that dominates it. Reads of memory that
+// this function may write are joined where no way from one to the other leads past a write, and a load of what was
+// just stored is the value stored. Two lookups of keys of 8 bytes join where the keys are the same number, wherever they lie.
 func number(f *ir.Func) {
+	dominators := f.Dominators()
 	n := &numbering{
-		dominators: f.Dominators(),
+		dominators: dominators,
+		states:     findStates(f, dominators.Order),
 		children:   map[*ir.Block][]*ir.Block{},
 		first:      map[expression]*ir.Value{},
 		with:       map[*ir.Value]*ir.Value{},
@@ -25,7 +32,8 @@ type numbering struct {
 	children   map[*ir.Block][]*ir.Block
 	first      map[expression]*ir.Value // in the blocks that dominate the current one
 	with       map[*ir.Value]*ir.Value
-	epoch      int // changes with every write and every block
+	states     map[*ir.Block]state // where each block starts
+	now        state
 }
 
 // expression is what makes two values equal.
@@ -41,24 +49,27 @@ type expression struct {
 	slot   *ir.Slot
 	callee *ir.Func
 	helper int64
-	epoch  int
+	state  int
 }
 
 // walk numbers a block and those below it in the dominator tree. It recurses as deep as the
 // tree, for which Go's stack grows.
 func (n *numbering) walk(b *ir.Block) {
 	var added []expression
-	n.epoch++
+	n.now = n.states[b]
 	b.Values = filter(b.Values, func(v *ir.Value) bool {
 		for i, arg := range v.Args {
 			if same, ok := n.with[arg]; ok {
 				v.Args[i] = same
 			}
 		}
-		if writesMemory(v) {
-			n.epoch++
-		}
+		n.now.step(v)
 		e, ok := n.expression(v)
+		if v.Op == ir.Store && v.Size == 8 {
+			e = n.contents(v.Args[0], v.Offset, v.Size, v.Space)
+			n.first[e] = v.Args[1]
+			added = append(added, e)
+		}
 		if !ok {
 			return true
 		}
@@ -78,13 +89,23 @@ func (n *numbering) walk(b *ir.Block) {
 	}
 }
 
-// writesMemory reports whether later reads may see something else.
-func writesMemory(v *ir.Value) bool {
-	switch v.Op {
-	case ir.Store, ir.AtomicAdd, ir.FetchAdd, ir.Exchange, ir.CompareExchange, ir.Invoke:
-		return true
+// contents is the expression of what lies in memory now.
+func (n *numbering) contents(address *ir.Value, offset, size int, space ir.Space) expression {
+	return expression{
+		op: ir.Load, args: [ir.MaxCallArgs]*ir.Value{address}, size: size, offset: offset, space: space,
+		state: n.now.spaces[space],
 	}
-	return v.Op == ir.Call && v.ValueEffect() == ir.Writes
+}
+
+// lookedUp returns the number that a lookup takes for its key, nil where that is not known.
+func (n *numbering) lookedUp(v *ir.Value) *ir.Value {
+	if v.Op != ir.Call || v.Helper != asm.FnMapLookupElem || v.Effect != ir.Reads {
+		return nil
+	}
+	if key := v.Args[1]; key.Op == ir.SlotAddress && key.Slot.Size == 8 {
+		return n.first[n.contents(key, 0, 8, ir.Frame)]
+	}
+	return nil
 }
 
 // expression returns what v is equal by; ok is false where it must stay.
@@ -94,13 +115,18 @@ func (n *numbering) expression(v *ir.Value) (e expression, ok bool) {
 		return e, false
 	}
 	e = expression{
-		op: v.Op, number: v.Int, size: v.Size, offset: v.Offset, space: v.Space, signed: v.Signed,
+		op: v.Op, number: v.Int, size: v.Size, offset: v.Offset, space: v.Space,
 		name: v.Map, slot: v.Slot, callee: v.Callee, helper: int64(v.Helper),
 	}
 	copy(e.args[:], v.Args)
-	if effect == ir.Reads && !unchanging(v) {
-		e.epoch = n.epoch
+	if key := n.lookedUp(v); key != nil {
+		e.args[1], e.state = key, n.now.maps
+		return e, true
 	}
+	if effect == ir.Reads && !unchanging(v) {
+		e.state = n.now.spaces[v.Space]
+	}
+	e.signed = v.Signed && v.Size < 8
 	return e, true
 }
 

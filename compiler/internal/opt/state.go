@@ -1,0 +1,67 @@
+package opt
+
+import "github.com/ponytrace/ponytrace/compiler/internal/ir"
+
+// state numbers what memory holds. The same number at two places means the same contents: every write has a number of its
+// own, as has every block where different contents meet.
+type state struct {
+	spaces [ir.Kernel + 1]int // under NoSpace all memory
+	maps   int                // which keys the maps have: only calls change it
+}
+
+// step passes one value.
+func (s *state) step(v *ir.Value) {
+	switch {
+	case v.Op == ir.Store || v.Op.Atomic():
+		s.spaces[v.Space], s.spaces[ir.NoSpace] = v.ID, v.ID
+	case v.Op == ir.Invoke, v.Op == ir.Call && v.ValueEffect() == ir.Writes:
+		s.renew(v.ID)
+	}
+}
+
+// renew says that nothing is known.
+func (s *state) renew(number int) {
+	s.maps = number
+	for space := range s.spaces {
+		s.spaces[space] = number
+	}
+}
+
+// findStates returns the state where each block starts. What a loop leads back to has new contents.
+func findStates(f *ir.Func, order []*ir.Block) map[*ir.Block]state {
+	starts, ends := make(map[*ir.Block]state, len(order)), make(map[*ir.Block]state, len(order))
+	preds := f.Predecessors()
+	for i, b := range order {
+		now := meet(preds[b], ends, -1-i)
+		starts[b] = now
+		for _, v := range b.Values {
+			now.step(v)
+		}
+		ends[b] = now
+	}
+	return starts
+}
+
+// meet returns the state that all the blocks end with, with a new number where they differ.
+func meet(blocks []*ir.Block, ends map[*ir.Block]state, fresh int) (s state) {
+	for i, b := range blocks {
+		end, seen := ends[b]
+		switch {
+		case !seen:
+			s.renew(fresh)
+			return s
+		case i == 0:
+			s = end
+			continue
+		}
+		for space := range s.spaces {
+			if s.spaces[space] != end.spaces[space] {
+				s.spaces[space] = fresh
+			}
+		}
+		if s.maps != end.maps {
+			s.maps = fresh
+		}
+	}
+	return s
+}
