@@ -130,6 +130,7 @@ func TestOverrideWithoutHelper(t *testing.T) {
 func TestErrorsOfKernels(t *testing.T) {
 	for _, c := range []struct{ kernel, script, want string }{
 		{"5.10", "BEGIN { print(nsecs(tai)) }", `1:21-24: ERROR: the clock tai needs Linux 6.1, and this is 5.10`},
+		{"5.10", "kprobe:vfs_read { @[kstack(60), ustack] = count() }", `1:19-40: ERROR: the key of @ has 728 bytes; this kernel, older than 5.11, takes 512 at most(.|\n)*kstack\(20\)`},
 	} {
 		err := compile(c.script, c.kernel, compiler.Options{})
 		if err == nil || !regexp.MustCompile(c.want).MatchString(err.Error()) {

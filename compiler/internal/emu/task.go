@@ -21,12 +21,12 @@ func lookupOn(m *machine, a [5]uint64) uint64 {
 // skipFrames are the bits of the flags that say how many of the innermost frames to leave out: BPF_F_SKIP_FIELD_MASK.
 const skipFrames = 0xff
 
-// stack writes what fits of the addresses and leaves the rest of the memory as it is, as the kernel does:
+// stack writes what fits of the addresses and zeroes the rest of the memory, as the kernel does:
 // https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/stackmap.c (__bpf_get_stack)
 func stack(m *machine, a [5]uint64) uint64 {
 	to, skip := m.object(a[1], int(a[2]), true), int(a[3]&skipFrames)
+	clear(to)
 	if len(to)%8 != 0 || skip > len(m.Stack) {
-		clear(to)
 		return code(errInvalid)
 	}
 	frames := m.Stack[skip:]

@@ -30,7 +30,7 @@ func TestTask(t *testing.T) {
 		{asm.FnGetStack, slices.Concat(frame(asm.R2, -16), asm.Instructions{asm.Mov.Imm(asm.R3, 16), asm.Mov.Imm(asm.R4, 1)}),
 			16, []byte{22, 0, 0, 0, 0, 0, 0, 0, 33}},
 		{asm.FnGetStack, slices.Concat(frame(asm.R2, -16), asm.Instructions{asm.Mov.Imm(asm.R3, 16), asm.Mov.Imm(asm.R4, 3)}),
-			8, []byte{44, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}},
+			8, []byte{44, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
 		{asm.FnGetNsCurrentPidTgid, slices.Concat(asm.Instructions{asm.Mov.Imm(asm.R1, 1), asm.Mov.Imm(asm.R2, 2), asm.Mov.Imm(asm.R4, 8)},
 			frame(asm.R3, -16)), 0, []byte{5, 0, 0, 0, 6, 0, 0, 0, 0xff}},
 		{asm.FnDPath, slices.Concat(asm.Instructions{asm.Mov.Imm(asm.R1, 7), asm.Mov.Imm(asm.R3, 16)}, frame(asm.R2, -16)),

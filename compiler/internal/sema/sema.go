@@ -209,7 +209,7 @@ func (c *checker) limitKeys() {
 		size := types.NewLayout(0, m.Key...).Size
 		if c.oldKeys() && size > oldKeySize {
 			c.Errorf(m.KeySpan, "the key of @%s has %d bytes; this kernel, older than 5.11, takes %d at most", m.Name, size, oldKeySize)
-			c.Hint("shorten its strings: str(pointer, 64)")
+			c.Hint("shorten its strings or stacks: str(pointer, 64), kstack(20)")
 		}
 	}
 }
