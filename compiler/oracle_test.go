@@ -91,15 +91,19 @@ func judge(text string, machine *target.Target, kernel *oracle.Kernel) error {
 	if diagnostics.HasErrors() {
 		return diagnostics
 	}
-	want, err := eval.Run(parsed, emulated)
-	if err != nil {
-		return err
-	}
+	var objects []*object.Object
 	for _, plain := range []bool{false, true} {
 		o, err := compileFor(text, machine, plain)
 		if err != nil {
 			return err
 		}
+		objects = append(objects, o)
+	}
+	want, err := eval.Run(parsed, emulated)
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
 		got, err := observeEmulated(o)
 		if err != nil {
 			return err

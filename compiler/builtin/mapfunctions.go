@@ -204,6 +204,7 @@ func lowerDelete(l Lowering, call *lang.Call) *ir.Value {
 	case object.Slot:
 		present := l.HasKey(reference)
 		l.SetData(m.Present, l.IR().Const(0))
+		l.Zero(Place{Space: ir.MapValue, Address: l.IR().DataAddress(object.DataMap, m.Offset)}, m.Value.Size)
 		return present
 	case object.CPUSlot:
 		l.Emit(&object.Event{Action: object.Clear, Map: m, Source: call.Span})

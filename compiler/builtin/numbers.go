@@ -20,7 +20,7 @@ var numberFunctions = []*Function{
 		Lower: func(l Lowering, call *lang.Call) *ir.Value {
 			size := l.Type(call.Args[0]).Size
 			if size == 1 {
-				return l.Value(call.Args[0])
+				return l.IR().Extend(l.Value(call.Args[0]), 1, false)
 			}
 			return l.IR().ByteSwap(l.Value(call.Args[0]), size)
 		},

@@ -231,8 +231,6 @@ func (p *program) cast(e *lang.Cast) Value {
 		return boolean(truth(x))
 	case to.Scalar() && x.Type.Scalar():
 		return number(to, x.Number)
-	case x.Type.Aggregation():
-		return number(to, Summary(x))
 	case to.Kind == types.Tuple || to.Kind == types.Record:
 		return convert(x, to)
 	}
@@ -240,8 +238,8 @@ func (p *program) cast(e *lang.Cast) Value {
 	return Decode(to, append(raw, make([]byte, max(0, to.Size-len(raw)))...))
 }
 
-// Summary is the number that an aggregation stands for in an expression.
-func Summary(v Value) uint64 {
+// summary is the number that an aggregation stands for in an expression.
+func summary(v Value) uint64 {
 	if v.Type.Kind == types.Avg || v.Type.Kind == types.Stats {
 		return quotient(v.Words[0], v.Words[1], v.Type.Signed)
 	}

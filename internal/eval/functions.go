@@ -23,6 +23,10 @@ func init() {
 		"offsetof":   func(*program, []lang.Expr) *types.Type { return types.Uint64 },
 		"str":        (*program).strType,
 		"str_concat": (*program).concatType,
+		"bswap":      (*program).swappedType,
+		"buf":        func(*program, []lang.Expr) *types.Type { return bytesType },
+		"uptr":       (*program).pointerType,
+		"kptr":       (*program).pointerType,
 	}
 	rules = map[string]func(p *program, e lang.Expr, arguments []lang.Expr) Value{
 		"comm":        func(p *program, _ lang.Expr, _ []lang.Expr) Value { return text(p.environment.Comm) },
@@ -37,6 +41,7 @@ func init() {
 		"printa":      (*program).printa,
 		"time":        (*program).printf,
 		"str":         (*program).str,
+		"buf":         (*program).buf,
 		"strlen":      (*program).stringLength,
 		"strcontains": (*program).contains,
 		"strncmp":     (*program).compareTexts,
@@ -46,6 +51,8 @@ func init() {
 		"sizeof":      (*program).sizeOf,
 		"offsetof":    (*program).offsetOf,
 		"bswap":       (*program).swapBytes,
+		"uptr":        (*program).pointer,
+		"kptr":        (*program).pointer,
 	}
 }
 
@@ -125,9 +132,6 @@ func (p *program) keyArgument(arguments []lang.Expr) (*mapping, string) {
 	m, keys := p.mapNamed(e.Name), e.Keys
 	if len(arguments) > 1 {
 		keys = arguments[1:]
-		if tuple, ok := lang.Unparen(keys[0]).(*lang.Tuple); ok && len(m.key) > 1 {
-			keys = tuple.Elems
-		}
 	}
 	return m, KeyText(p.key(m, keys))
 }
@@ -233,6 +237,18 @@ func (p *program) textAt(address, most uint64) string {
 	return ""
 }
 
+// bytesType is that of all buffers: their sizes are the compiler's business.
+var bytesType = &types.Type{Kind: types.Buffer}
+
+func (p *program) buf(e lang.Expr, arguments []lang.Expr) Value {
+	if len(arguments) < 2 {
+		fail(e.Range(), "no rule for a buf of unknown length")
+	}
+	size := int(p.value(arguments[1]).Number)
+	bytes := p.load(p.value(arguments[0]).Number, &types.Type{Kind: types.Struct, Size: size})
+	return Value{Type: bytesType, Text: string(bytes.Raw)}
+}
+
 func (p *program) stringLength(_ lang.Expr, arguments []lang.Expr) Value {
 	return number(types.Uint64, uint64(len(p.asText(arguments[0]))))
 }
@@ -281,6 +297,18 @@ func (p *program) offsetOf(e lang.Expr, arguments []lang.Expr) Value {
 		offset, t = offset+found.Offset, found.Type
 	}
 	return number(types.Uint64, uint64(offset))
+}
+
+// pointerType: uptr and kptr say where a pointer leads, and change nothing.
+func (p *program) pointerType(arguments []lang.Expr) *types.Type { return p.typeOf(arguments[0]) }
+
+func (p *program) pointer(_ lang.Expr, arguments []lang.Expr) Value { return p.value(arguments[0]) }
+
+func (p *program) swappedType(arguments []lang.Expr) *types.Type {
+	if t := p.typeOf(arguments[0]); t != nil {
+		return types.NewInt(t.Size, false)
+	}
+	return nil
 }
 
 // swapBytes turns the bytes of a number around, as many as its type has.

@@ -149,7 +149,7 @@ func (p *program) structure(d *lang.TypeDefinition) *types.Type {
 	if d.Aligned != nil {
 		l.align = max(l.align, int(p.constant(d.Aligned)))
 	}
-	t.Size = up((l.end+7)/8, l.align)
+	t.Size, t.Origin = up((l.end+7)/8, l.align), l.align
 	return t
 }
 
@@ -185,7 +185,7 @@ type layout struct {
 
 func up(n, to int) int { return (n + to - 1) / to * to }
 
-// alignment is C's: that of the largest scalar inside.
+// alignment is C's: of a struct what its layout came to.
 func alignment(t *types.Type) int {
 	switch t.Kind {
 	case types.Array:
@@ -193,11 +193,7 @@ func alignment(t *types.Type) int {
 	case types.String:
 		return 1
 	case types.Struct:
-		largest := 1
-		for _, field := range t.Fields {
-			largest = max(largest, alignment(field.Type))
-		}
-		return largest
+		return t.Origin.(int)
 	}
 	return max(t.Size, 1)
 }

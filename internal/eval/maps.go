@@ -117,10 +117,14 @@ func (p *program) readMap(e *lang.Map) Value {
 	if m.value == nil {
 		fail(e.Span, "nothing is assigned to it")
 	}
+	v := zero(m.value)
 	if found := m.entries[KeyText(p.key(m, e.Keys))]; found != nil {
-		return found.value
+		v = found.value
 	}
-	return zero(m.value)
+	if v.Type.Aggregation() {
+		return number(types.NewInt(8, v.Type.Signed), summary(v))
+	}
+	return v
 }
 
 func (m *mapping) set(key []Value, value Value) {
@@ -135,14 +139,15 @@ func (m *mapping) sorted() (list []*entry) {
 	return list
 }
 
-// aggregate adds an observation to the row of an aggregation.
+// aggregate adds an observation to the row of an aggregation. The key is evaluated before the number; in an assignment the value
+// comes before the key.
 func (p *program) aggregate(target *lang.Map, call *lang.Call) {
 	m := p.mapNamed(target.Name)
+	key := p.key(m, target.Keys)
 	var n Value
 	if len(call.Args) > 0 {
 		n = p.value(call.Args[0])
 	}
-	key := p.key(m, target.Keys)
 	found := m.entries[KeyText(key)]
 	if found == nil {
 		found = &entry{key, zero(m.value)}
@@ -169,22 +174,23 @@ func observe(words []uint64, t *types.Type, n Value) {
 			words[0], words[1] = n.Number, 1
 		}
 	case types.Hist:
-		words[powerBucket(n)]++
+		words[powerBucket(n, t.Bits)]++
 	case types.LinearHist:
 		words[linearBucket(int64(n.Number), t)]++
 	}
 }
 
-// powerBucket is 0 below zero, 1 for zero, and 2+k from 1<<k on.
-func powerBucket(n Value) int {
+// powerBucket is 0 below zero. Values below 1<<bits have a bucket each, and so has each of 1<<bits equal parts of
+// every power of two from there on.
+func powerBucket(n Value, bits int) int {
 	if n.Type.Signed && int64(n.Number) < 0 {
 		return 0
 	}
-	bucket := 1
-	for rest := n.Number; rest > 0; rest /= 2 {
-		bucket++
+	parts, shift := uint64(1)<<bits, 0
+	for n.Number>>shift >= 2*parts {
+		shift++
 	}
-	return bucket
+	return 1 + shift*int(parts) + int(n.Number>>shift)
 }
 
 func linearBucket(n int64, t *types.Type) int {

@@ -9,6 +9,8 @@ import (
 // is no number counts as an address.
 func promoted(t *types.Type) *types.Type {
 	switch {
+	case t.Aggregation():
+		return types.NewInt(8, t.Signed)
 	case t.Kind != types.Int && t.Kind != types.Enum && t.Kind != types.Bool:
 		return types.Uint64
 	case t.Kind == types.Bool || t.Size < 4:

@@ -138,14 +138,14 @@ func (p *program) unaryType(e *lang.Unary) *types.Type {
 func (p *program) stepType(e *lang.IncDec) *types.Type {
 	if m, ok := lang.Unparen(e.X).(*lang.Map); ok {
 		p.widenMap(m, types.Int64)
-		return types.Int64
+		return p.mapNamed(m.Name).value
 	}
 	v, _ := lang.Unparen(e.X).(*lang.Variable)
 	if t := p.typeOf(v); t != nil && t.Kind == types.Pointer {
 		return t
 	}
 	p.widen(p.uses[v], types.Int64)
-	return types.Int64
+	return p.uses[v].kind
 }
 
 func (p *program) binaryType(e *lang.Binary) *types.Type {
@@ -187,6 +187,9 @@ func (p *program) blockType(e *lang.BlockExpr) (t *types.Type) {
 func (p *program) callType(e *lang.Call) *types.Type {
 	arguments := make([]*types.Type, len(e.Args))
 	for i, argument := range e.Args {
+		if e.Name == "offsetof" && i > 0 {
+			break // the name of a member
+		}
 		arguments[i] = p.argumentType(argument)
 	}
 	if f := p.functions[e.Name]; f != nil {
@@ -198,7 +201,19 @@ func (p *program) callType(e *lang.Call) *types.Type {
 	if a := builtin.AggregationNamed(e.Name); a != nil {
 		return p.aggregationType(e, arguments)
 	}
+	p.lookAtKeyArgument(e.Args)
 	return p.resultType(e.Name, e.Span, e.Args)
+}
+
+// lookAtKeyArgument finds the types of the key in f(@m, key).
+func (p *program) lookAtKeyArgument(arguments []lang.Expr) {
+	if len(arguments) != 2 {
+		return
+	}
+	if e, ok := lang.Unparen(arguments[0]).(*lang.Map); ok && len(e.Keys) == 0 {
+		m := p.mapNamed(e.Name)
+		p.lookAtKeys(m, arguments[1:])
+	}
 }
 
 // argumentType leaves names that are types alone.
@@ -220,7 +235,11 @@ func (p *program) aggregationType(e *lang.Call, arguments []*types.Type) *types.
 	if kind == types.LinearHist {
 		return types.NewLinearHist(p.constant(e.Args[1]), p.constant(e.Args[2]), p.constant(e.Args[3]))
 	}
-	return types.NewAggregation(kind, len(arguments) > 0 && (arguments[0].Signed || arguments[0].Size < 8))
+	isSigned := len(arguments) > 0 && (arguments[0].Signed || arguments[0].Size < 8)
+	if kind == types.Hist && len(arguments) > 1 {
+		return types.NewHist(isSigned, int(p.constant(e.Args[1])))
+	}
+	return types.NewAggregation(kind, isSigned)
 }
 
 var aggregations = map[string]types.Kind{

@@ -147,11 +147,11 @@ func (k *Kernel) Judge(text string) error {
 	if diagnostics.HasErrors() {
 		return diagnostics
 	}
-	want, err := eval.Run(parsed, k.Environment)
+	o, err := compiler.Compile(parsed, k.machine, compiler.Options{Args: Args})
 	if err != nil {
 		return err
 	}
-	o, err := compiler.Compile(parsed, k.machine, compiler.Options{Args: Args})
+	want, err := eval.Run(parsed, k.Environment)
 	if err != nil {
 		return err
 	}

@@ -91,11 +91,19 @@ func describe(o *object.Object, record []byte) string {
 	case object.Exit:
 		return "exit" + spaced(fields)
 	case object.PrintKey:
-		return fmt.Sprintf("print key @%s[%s]", event.Map.Name, eval.KeyText(fields))
+		return fmt.Sprintf("print key @%s[%s]", event.Map.Name, eval.KeyText(keyOf(event, fields)))
 	case object.Printa:
 		return fmt.Sprintf("printa %q @%s", event.Format, event.Map.Name)
 	}
 	return fmt.Sprintf("%s @%s", mapActions[event.Action], event.Map.Name)
+}
+
+// keyOf takes a key apart that was written as one tuple.
+func keyOf(event *object.Event, fields []eval.Value) []eval.Value {
+	if len(fields) < len(event.Map.Key.Fields) {
+		return fields[0].Parts
+	}
+	return fields
 }
 
 var mapActions = map[object.Action]string{object.PrintMap: "print", object.Clear: "clear", object.Zero: "zero"}

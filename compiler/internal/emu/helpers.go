@@ -28,7 +28,7 @@ var helpers = map[asm.BuiltinFunc]helper{
 	asm.FnMapDeleteElem:      {2, remove},
 	asm.FnGetSmpProcessorId:  {0, func(m *machine, _ [5]uint64) uint64 { return uint64(m.CPU) }},
 	asm.FnGetCurrentComm:     {2, comm},
-	asm.FnProbeReadKernel:    {3, probeRead},
+	asm.FnProbeReadKernel:    {3, probeReadKernel},
 	asm.FnProbeReadUser:      {3, probeRead},
 	asm.FnProbeReadKernelStr: {3, probeReadString},
 	asm.FnProbeReadUserStr:   {3, probeReadString},
@@ -157,6 +157,15 @@ func probeRead(m *machine, a [5]uint64) uint64 {
 	}
 	copy(to, from)
 	return 0
+}
+
+// probeReadKernel refuses addresses of user space, which are those of the lower half.
+func probeReadKernel(m *machine, a [5]uint64) uint64 {
+	if r, _ := m.region(a[2]); r == nil && int64(a[2]) >= 0 {
+		clear(m.object(a[0], int(a[1]), true))
+		return code(errFault)
+	}
+	return probeRead(m, a)
 }
 
 // readable returns memory that may be the program's own or foreign.

@@ -99,15 +99,23 @@ func (f *function) repeat(rounds *ir.Value, body func(round *ir.Value)) {
 }
 
 // repeatByHelper makes a callback of the body. More rounds than the helper accepts are cut off, and that is counted.
+//
+// No rounds are none of the helper's: of a call with 0 the verifier never walks the callback, drops it as dead code,
+// and then does not find what it put in line to call it ("verifier bug: No program to jit", Linux 6.18).
 func (f *function) repeatByHelper(rounds *ir.Value, body func(round *ir.Value)) {
 	if n, ok := rounds.Constant(); !ok || n >= maxRounds {
 		rounds = f.limited(rounds)
 	}
+	some, join := f.b.NewBlock(), f.b.NewBlock()
+	f.b.If(ir.NotEqual, rounds, f.b.Const(0), some, join)
+	f.b.Enter(some)
 	var result *ir.Value
 	f.callback("loop", 1, 0, func(callback *ir.Value, captured *ir.Value) {
 		result = f.b.Call(asm.FnLoop, ir.Writes, rounds, callback, captured, f.b.Const(0))
 	}, body)
 	f.countCut(result)
+	f.b.Jump(join)
+	f.b.Enter(join)
 }
 
 // limited is rounds, or just more than is allowed where there are more.

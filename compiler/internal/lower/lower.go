@@ -136,12 +136,12 @@ func (h hooks) Scope() *builtin.Scope             { return &h.instance.Site.Scop
 func (h hooks) Type(e lang.Expr) *types.Type      { return h.typeOf(e) }
 func (h hooks) Value(e lang.Expr) *ir.Value       { return h.value(e) }
 func (h hooks) Map(e lang.Expr) *object.Map       { return h.unit.Maps[lang.Unparen(e).(*lang.Map).Name] }
+func (h hooks) Zero(to builtin.Place, size int)   { h.zero(to, size) }
 func (h hooks) MapKey(e *lang.Map) *ir.Value      { return h.key(e) }
 func (h hooks) Integer(e lang.Expr) (int64, bool) { return h.constants.Integer(e) }
 func (h hooks) Text(e lang.Expr) (string, bool)   { return h.constants.Text(e) }
 
 // Zero clears memory of the program.
-func (h hooks) Zero(to builtin.Place, size int) { h.zero(to, size) }
 
 // Number is the value of a scalar, a trusted pointer laundered.
 func (h hooks) Number(e lang.Expr) *ir.Value { return h.plainPointer(h.value(e), h.typeOf(e)) }
@@ -243,6 +243,9 @@ func (f *function) Send(event *object.Event, fields []*types.Type, fill func(i i
 
 func (f *function) fieldTypes(event *object.Event, fields []lang.Expr) []*types.Type {
 	parts := make([]*types.Type, len(fields))
+	if event.Action == object.PrintKey && len(fields) < len(event.Map.Key.Fields) {
+		return []*types.Type{{Kind: types.Tuple, Size: event.Map.Key.Size, Fields: event.Map.Key.Fields}}
+	}
 	for i, field := range fields {
 		parts[i] = f.unit.Info.Target.Complete(f.typeOf(field))
 		switch {

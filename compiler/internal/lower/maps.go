@@ -4,7 +4,6 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
-	"github.com/ponytrace/ponytrace/compiler/internal/sema"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
@@ -127,7 +126,10 @@ func (f *function) storeFromMap(e *lang.Map, to builtin.Place, t *types.Type) {
 func (f *function) assignMap(e *lang.Map, value lang.Expr) {
 	m := (hooks{f}).Map(e)
 	if m.Storage == object.Slot {
-		f.store(value, slotOf(f, m), m.Value, true)
+		f.replace(value, slotOf(f, m), m.Value, func(node any) bool {
+			e, ok := node.(*lang.Map)
+			return ok && e.Name == m.Name
+		})
 		f.SetData(m.Present, f.b.Const(1))
 		return
 	}
@@ -162,7 +164,7 @@ func (f *function) updateMap(e *lang.Map, op lang.Operator, operand *ir.Value, t
 			f.b.AtomicAdd(place.Space, place.Address, place.Offset, f.b.Unary(ir.Neg, operand))
 		default:
 			old := f.b.Load(place.Space, place.Address, place.Offset, 8, false)
-			f.b.Store(place.Space, place.Address, place.Offset, 8, f.arithmetic(op, old, operand, sema.Signed(m.Value, t), t))
+			f.b.Store(place.Space, place.Address, place.Offset, 8, f.arithmetic(op, old, operand, signedUpdate(op, m.Value, t), t))
 		}
 	}
 	f.withRow(e, update)

@@ -18,6 +18,7 @@ type reference struct {
 	base   *ir.Value
 	offset int
 	direct bool // the verifier knows base by its BTF type
+	user   bool // base is an address of the process
 	t      *types.Type
 	member target.Member // set for bitfields
 }
@@ -31,7 +32,7 @@ func (f *function) reference(e lang.Expr) reference {
 		return f.element(e)
 	case *lang.Unary:
 		t := f.typeOf(e.X)
-		return reference{base: f.value(e.X), direct: t.Trusted, t: f.typeOf(e)}
+		return reference{base: f.value(e.X), direct: t.Trusted, user: t.User, t: f.typeOf(e)}
 	}
 	panic("lower: no memory behind the expression")
 }
@@ -40,7 +41,7 @@ func (f *function) reference(e lang.Expr) reference {
 func (f *function) whole(e lang.Expr) reference {
 	t := f.typeOf(e)
 	if t.Kind == types.Pointer {
-		return reference{base: f.value(e), direct: t.Trusted, t: t.Elem}
+		return reference{base: f.value(e), direct: t.Trusted, user: t.User, t: t.Elem}
 	}
 	return f.reference(e)
 }
@@ -52,10 +53,10 @@ func (f *function) member(e *lang.Field) reference {
 	}
 	whole := f.whole(e.X)
 	if field, ok := sema.Part(whole.t, e.Name); ok && tuple(whole.t) {
-		return reference{base: whole.base, offset: whole.offset + field.Offset, direct: whole.direct, t: f.typeOf(e)}
+		return reference{base: whole.base, offset: whole.offset + field.Offset, direct: whole.direct, user: whole.user, t: f.typeOf(e)}
 	}
 	member, _ := f.unit.Target.Member(whole.t, e.Name)
-	r := reference{base: whole.base, offset: whole.offset + member.Offset, direct: whole.direct, t: f.typeOf(e)}
+	r := reference{base: whole.base, offset: whole.offset + member.Offset, direct: whole.direct, user: whole.user, t: f.typeOf(e)}
 	if member.BitSize > 0 {
 		r.member = member
 	}
@@ -66,7 +67,7 @@ func (f *function) element(e *lang.Index) reference {
 	t := f.typeOf(e.X)
 	var r reference
 	if t.Kind == types.Pointer {
-		r = reference{base: f.plainPointer(f.value(e.X), t)}
+		r = reference{base: f.plainPointer(f.value(e.X), t), user: t.User}
 	} else {
 		r = f.reference(e.X)
 	}
@@ -100,7 +101,7 @@ func (f *function) load(r reference) *ir.Value {
 		return f.bitfield(r)
 	}
 	switch {
-	case r.t.User:
+	case r.user:
 		return f.b.ReadUser(r.base, r.offset, r.t.Size, r.t.Signed)
 	case r.direct:
 		return f.b.Load(ir.Kernel, r.base, r.offset, r.t.Size, r.t.Signed)
@@ -112,7 +113,7 @@ func (f *function) load(r reference) *ir.Value {
 // verifier checks direct loads against the member that starts there.
 func (f *function) bitfield(r reference) *ir.Value {
 	read := f.b.ReadKernel
-	if r.t.User {
+	if r.user {
 		read = f.b.ReadUser
 	}
 	return f.bits(read(r.base, r.offset, r.t.Size, false), r.member.BitOffset, r.member.BitSize, r.t.Signed)
@@ -197,6 +198,35 @@ func (f *function) resolved(e lang.Expr) lang.Expr {
 		return f.instance.Bare[name]
 	}
 	return e
+}
+
+// replace stores a new value where an old one lies. A value made of parts of the old one, such as ($t.1, $t.0), is made
+// elsewhere first.
+func (f *function) replace(e lang.Expr, to builtin.Place, t *types.Type, isOld func(node any) bool) {
+	if t.Scalar() || !f.mentions(e, isOld) {
+		f.store(e, to, t, true)
+		return
+	}
+	fresh := f.slotPlace(f.b.NewSlot("new", t.Size))
+	f.store(e, fresh, t, true)
+	f.copy(to, fresh, t.Size)
+}
+
+// mentions reports whether a node that is looked for stands in e, or in the functions and macros that it calls.
+func (f *function) mentions(e any, is func(node any) bool) (found bool) {
+	lang.Walk(e, func(node any) bool {
+		found = found || is(node)
+		if call, ok := node.(*lang.Call); ok && !found {
+			if body := f.instance.Expansions[call]; body != nil {
+				found = f.mentions(body, is)
+			}
+			if inline := f.instance.Inlines[call]; inline != nil {
+				found = found || f.mentions(inline.Body, is)
+			}
+		}
+		return !found
+	})
+	return found
 }
 
 func (f *function) storeTuple(e lang.Expr, to builtin.Place, t *types.Type) {
@@ -367,11 +397,11 @@ func (f *function) into(e lang.Expr, to builtin.Place) {
 func (f *function) readText(r reference, to builtin.Place) {
 	helper := asm.FnProbeReadKernelStr
 	switch whole := r.t.Kind != types.String; {
-	case whole && r.t.User:
+	case whole && r.user:
 		helper = asm.FnProbeReadUser
 	case whole:
 		helper = asm.FnProbeReadKernel
-	case r.t.User:
+	case r.user:
 		helper = asm.FnProbeReadUserStr
 	}
 	source := r.base

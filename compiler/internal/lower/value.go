@@ -267,7 +267,10 @@ func (f *function) assignVariable(v *sema.Variable, value lang.Expr) {
 	case v.Type.Scalar():
 		f.setVariable(v, f.value(value))
 	default:
-		f.store(value, f.variablePlace(v), v.Type, true)
+		f.replace(value, f.variablePlace(v), v.Type, func(node any) bool {
+			e, ok := node.(*lang.Variable)
+			return ok && f.instance.Variables[e] == v
+		})
 	}
 }
 
@@ -333,8 +336,16 @@ func (f *function) update(target lang.Expr, op lang.Operator, operand *ir.Value,
 	}
 }
 
+// signedUpdate tells whether `x op= y` is signed. A shift goes by what is shifted only.
+func signedUpdate(op lang.Operator, x, y *types.Type) bool {
+	if op == "<<" || op == ">>" {
+		return sema.Signed(x, x)
+	}
+	return sema.Signed(x, y)
+}
+
 func (f *function) updateVariable(v *sema.Variable, op lang.Operator, operand *ir.Value, t *types.Type) {
-	value := f.arithmetic(op, f.variable(v), operand, sema.Signed(v.Type, t), t)
+	value := f.arithmetic(op, f.variable(v), operand, signedUpdate(op, v.Type, t), t)
 	if v.Fixed && v.Type.Kind != types.Pointer {
 		value = f.b.Extend(value, v.Type.Size, v.Type.Signed)
 	}

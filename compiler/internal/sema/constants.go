@@ -218,18 +218,20 @@ func boolean(b bool) int64 {
 	return 0
 }
 
+// ternary wants to know both outcomes: whether the choice is signed depends on the one not taken, too.
 func (c *Constants) ternary(e *lang.Ternary) (int64, bool) {
-	cond, ok := c.Integer(e.Cond)
-	if !ok {
-		return 0, false
+	cond, known := c.Integer(e.Cond)
+	x, y := cond, int64(0)
+	if e.X != nil && known {
+		x, known = c.Integer(e.X)
+	}
+	if known {
+		y, known = c.Integer(e.Y)
 	}
 	if cond == 0 {
-		return c.Integer(e.Y)
+		return y, known
 	}
-	if e.X == nil {
-		return cond, true
-	}
-	return c.Integer(e.X)
+	return x, known
 }
 
 func (c *Constants) binary(e *lang.Binary) (int64, bool) {
@@ -284,7 +286,7 @@ func (c *Constants) unsigned(e lang.Expr) bool {
 	case *lang.Binary:
 		return c.unsigned(e.X) || e.Op != "<<" && c.unsigned(e.Y)
 	case *lang.Ternary:
-		return e.X != nil && c.unsigned(e.X) || c.unsigned(e.Y)
+		return e.X == nil && c.unsigned(e.Cond) || e.X != nil && c.unsigned(e.X) || c.unsigned(e.Y)
 	case *lang.Call:
 		literal := c.literal(e)
 		return literal != nil && c.unsigned(literal)

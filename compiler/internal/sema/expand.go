@@ -99,8 +99,8 @@ func (c *checker) usesOf(clause *lang.Clause) clauseUse {
 	return use
 }
 
-// reach visits a clause and the functions, macros and definitions that it leads to, each once.
-func (c *checker) reach(clause *lang.Clause, visit func(node any)) {
+// reach visits a clause or body and the functions, macros and definitions that it leads to, each once.
+func (c *checker) reach(from any, visit func(node any)) {
 	seen := map[any]bool{}
 	var walk func(node any)
 	walk = func(node any) {
@@ -113,7 +113,7 @@ func (c *checker) reach(clause *lang.Clause, visit func(node any)) {
 			return true
 		})
 	}
-	walk(clause)
+	walk(from)
 }
 
 // behind returns what a name or call of the script's own stands for, or nil.

@@ -261,12 +261,27 @@ func (c *checker) comptime(e *lang.Unary, t *types.Type) *types.Type {
 func (c *checker) incDec(e *lang.IncDec) *types.Type {
 	if v, ok := lang.Unparen(e.X).(*lang.Variable); ok {
 		if known := c.instance.scope.find(v.Name); known != nil && known.Type.Kind == types.Pointer {
-			c.assignTarget(v, types.NewPointer(known.Type.Elem), e.Span, true)
+			c.assignTarget(v, moved(known.Type), e.Span, true)
 			return known.Type
 		}
 	}
 	c.assignTarget(e.X, types.Int64, e.Span, true)
-	return types.Int64
+	return c.stepped(e.X)
+}
+
+// stepped is the type of what ++ or -- changed.
+func (c *checker) stepped(target lang.Expr) *types.Type {
+	switch target := lang.Unparen(target).(type) {
+	case *lang.Variable:
+		if v := c.instance.Variables[target]; v != nil {
+			return v.Type
+		}
+	case *lang.Map:
+		if m := c.maps[target.Name]; m.Value != nil {
+			return m.Value
+		}
+	}
+	return types.NoValue
 }
 
 func (c *checker) binary(e *lang.Binary) *types.Type {
@@ -327,10 +342,10 @@ func (c *checker) arithmetic(e *lang.Binary, x, y *types.Type) *types.Type {
 		return types.Int64
 	}
 	if x.Kind == types.Pointer && y.Integer() && (e.Op == "+" || e.Op == "-") {
-		return types.NewPointer(x.Elem)
+		return moved(x)
 	}
 	if y.Kind == types.Pointer && x.Integer() && e.Op == "+" {
-		return types.NewPointer(y.Elem)
+		return moved(y)
 	}
 	if !x.Integer() || !y.Integer() {
 		c.Errorf(e.Span, "%s does not apply to %s and %s", e.Op, x, y)
@@ -344,6 +359,13 @@ func (c *checker) arithmetic(e *lang.Binary, x, y *types.Type) *types.Type {
 		return types.NewInt(8, promoted(x).Signed)
 	}
 	return types.NewInt(8, Signed(x, y))
+}
+
+// moved is the type of a pointer some elements further, which the verifier does not know by its type any more.
+func moved(pointer *types.Type) *types.Type {
+	t := *pointer
+	t.Trusted = false
+	return &t
 }
 
 // zero reports a divisor that is known to be zero.
@@ -502,11 +524,12 @@ func (c *checker) call(e *lang.Call) *types.Type {
 		if f.Unsafe && !c.Settings.Unsafe {
 			c.Errorf(e.NameSpan, "%s() changes the system and is allowed only with --unsafe", e.Name)
 		}
+		statement := e == c.instance.called
 		t := f.Check(hooks{c}, e)
 		if f.Literal != nil && t != nil && t.Kind != types.None {
 			c.instance.literals[e] = f.Literal(hooks{c}, e)
 		}
-		if f.Void() && e != c.instance.called {
+		if f.Void() && !statement {
 			c.Errorf(e.Span, "%s() has no value", e.Name)
 		}
 		return t

@@ -22,7 +22,7 @@ type Inline struct {
 
 // copied reports whether one more copy may be made.
 func (c *checker) copied(span lang.Span, name string) bool {
-	if slices.Contains(c.instance.expanding, name) {
+	if slices.Contains(c.instance.expanding, name) && c.callsItself(name) {
 		c.Errorf(span, "%s calls itself, and a program in the kernel must end", name)
 		c.Hint("a loop can do it: while, or for ($i : 0..n)")
 		return false
@@ -32,6 +32,16 @@ func (c *checker) copied(span lang.Span, name string) bool {
 		return false
 	}
 	return true
+}
+
+// callsItself tells a function or macro whose body leads back to it from one that is only used in its own argument.
+func (c *checker) callsItself(name string) (found bool) {
+	c.reach(c.behind(&lang.Call{Name: name}), func(node any) {
+		if call, ok := node.(*lang.Call); ok && call.Name == name {
+			found = true
+		}
+	})
+	return found
 }
 
 // copier makes a copy of something, once for each call.

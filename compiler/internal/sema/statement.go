@@ -290,6 +290,6 @@ func (c *checker) movesPointer(s *lang.Assign, t *types.Type) bool {
 	if v == nil || v.Type.Kind != types.Pointer {
 		return false
 	}
-	c.assignVariable(target, types.NewPointer(v.Type.Elem), s.Span, true)
+	c.assignVariable(target, moved(v.Type), s.Span, true)
 	return true
 }
