@@ -43,7 +43,7 @@ func number(t testing.TB, name string, otherwise int) int {
 // TestRandomScripts compiles PROGRAMS random scripts, from the one of the number SEED on, for the four kernels in turn,
 // and compares what they do in the emulator, and on the machine's own kernel, with their evaluation.
 func TestRandomScripts(t *testing.T) {
-	programs, first := number(t, "PROGRAMS", 100), number(t, "SEED", 0)
+	programs, first := number(t, "PROGRAMS", 40), number(t, "SEED", 0)
 	kernel := ownKernel(t)
 	failures := 0
 	var machines []*target.Target

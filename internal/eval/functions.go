@@ -47,7 +47,6 @@ func init() {
 		"strncmp":     (*program).compareTexts,
 		"strstr":      (*program).position,
 		"str_concat":  (*program).concatenate,
-		"strcap":      (*program).capacity,
 		"sizeof":      (*program).sizeOf,
 		"offsetof":    (*program).offsetOf,
 		"bswap":       (*program).swapBytes,
@@ -273,11 +272,6 @@ func (p *program) concatenate(_ lang.Expr, arguments []lang.Expr) Value {
 		b.WriteString(p.asText(argument))
 	}
 	return text(b.String()[:min(b.Len(), p.stringSize())])
-}
-
-func (p *program) capacity(e lang.Expr, _ []lang.Expr) Value {
-	fail(e.Range(), "sizes of texts are the compiler's business")
-	return Value{}
 }
 
 func (p *program) sizeOf(_ lang.Expr, arguments []lang.Expr) Value {

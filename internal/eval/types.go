@@ -125,13 +125,25 @@ func (p *program) unaryType(e *lang.Unary) *types.Type {
 		return t.Elem
 	case e.Op == "comptime" || e.Op == "+":
 		return t
-	case e.Op == "-" && promoted(t).Size < 8:
-		return types.NewInt(promoted(t).Size, true)
-	case e.Op == "-" || e.Op == "~":
+	case e.Op == "-":
+		return negated(e.X, t)
+	case e.Op == "~":
 		return promoted(t)
 	}
 	fail(e.Span, "no rule for its type")
 	return nil
+}
+
+// negated: the negative of what is smaller than an int, or of a literal int, is an int, as in C; any other has 64 bits, since
+// arithmetic is done in these.
+func negated(e lang.Expr, t *types.Type) *types.Type {
+	switch _, isLiteral := lang.Unparen(e).(*lang.Integer); {
+	case t.Size == 8 && !t.Signed:
+		return t
+	case t.Size < 4 || isLiteral && t.Size == 4:
+		return types.Int32
+	}
+	return types.Int64
 }
 
 // stepType also counts as an assignment of a number.

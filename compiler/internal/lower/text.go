@@ -43,8 +43,18 @@ func (f *function) storeText(e lang.Expr, to builtin.Place) {
 	if t := f.typeOf(e); t.Kind == types.Pointer {
 		builtin.ReadString(hooks{f}, t, f.value(e), f.textSize(e), to)
 	} else {
-		f.store(e, to, t, false)
+		f.store(e, to, t, f.uneven(e))
 	}
+}
+
+// uneven reports a text that may end before others of its type, with nothing written behind its end: reading on there is
+// what the verifier refuses.
+func (f *function) uneven(e lang.Expr) bool {
+	switch f.resolved(e).(type) {
+	case *lang.Ternary, *lang.BlockExpr:
+		return true
+	}
+	return false
 }
 
 func (f *function) endAt(t text, place int) {

@@ -173,14 +173,23 @@ func (c *checker) unary(e *lang.Unary) *types.Type {
 	case !t.Integer():
 		c.Errorf(e.Span, "%s does not apply to %s", e.Op, t)
 		return nil
-	case e.Op == "-" && !(t.Size == 8 && !t.Signed):
-		return sized(t.Size, true)
+	case e.Op == "-":
+		return negated(e.X, t)
 	}
 	return promoted(t)
 }
 
-// sized keeps -1 an int and makes of smaller types the int that C promotes them to.
-func sized(size int, signed bool) *types.Type { return types.NewInt(max(size, 4), signed) }
+// negated keeps -1 an int. What may be the smallest int, or an unsigned number, has a negative of 64 bits.
+func negated(e lang.Expr, t *types.Type) *types.Type {
+	_, literal := lang.Unparen(e).(*lang.Integer)
+	switch {
+	case t.Size == 8 && !t.Signed:
+		return t
+	case t.Size < 4 || t.Kind == types.Bool || t.Size == 4 && literal:
+		return types.Int32
+	}
+	return types.Int64
+}
 
 func (c *checker) dereference(e *lang.Unary, t *types.Type) *types.Type {
 	if t.Kind != types.Pointer || t.Elem == nil || t.Elem.Size == 0 {
