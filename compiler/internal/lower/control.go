@@ -102,6 +102,10 @@ func (f *function) effectOfCall(e *lang.Call) bool {
 		return true
 	}
 	if inline := f.instance.Inlines[e]; inline != nil {
+		if f.invokes(inline) {
+			f.invoke(e, inline)
+			return true
+		}
 		place := builtin.Place{}
 		if !inline.Result.Scalar() && inline.Result.Kind != types.None {
 			place = f.resultPlace(inline)

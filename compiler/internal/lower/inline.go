@@ -14,6 +14,9 @@ func (f *function) callValue(e *lang.Call) *ir.Value {
 		return f.value(body)
 	}
 	if inline := f.instance.Inlines[e]; inline != nil {
+		if f.invokes(inline) {
+			return f.invoke(e, inline)
+		}
 		to := f.inline(e, inline, builtin.Place{})
 		return f.b.CellGet(to.cell)
 	}

@@ -166,11 +166,12 @@ func (f *function) enterFunction(b *ir.Builder) {
 	b.Span = f.b.Span
 	f.b = b
 	f.cells, f.slots = map[*sema.Variable]*ir.Cell{}, map[*sema.Variable]*ir.Slot{}
-	f.escapes = nil
+	f.escapes, f.frames = nil, f.frames+1
 }
 
 func (f *function) leaveFunction(outer *function) {
-	f.b, f.cells, f.slots, f.escapes, f.loop = outer.b, outer.cells, outer.slots, outer.escapes, outer.loop
+	f.b, f.cells, f.slots, f.loop = outer.b, outer.cells, outer.slots, outer.loop
+	f.escapes, f.frames = outer.escapes, outer.frames
 }
 
 // repeatBounded makes a loop of jumps for kernels without bpf_loop, whose verifier walks every round. How many

@@ -13,6 +13,14 @@
 // any other by bpf_probe_read_kernel or _user. Arithmetic on a trusted pointer is refused by the verifier, so
 // a cast to a number launders it first (launder).
 //
+// # Loops, functions and macros
+//
+// The body of a loop is a callback, where the kernel has bpf_loop; before, jumps with a counter that the verifier can
+// follow (loops.go). Variables that cross a loop's border, and what a loop must remember, lie in a row of a
+// per-CPU map (shared.go). Functions and macros are copied to their calls (inline.go); large functions become functions
+// of the program (subprogram.go). `return` and exit() find their way out of callbacks through a word of the shared
+// row (leave.go).
+//
 // # How maps are updated
 //
 // A map without a key is a slot at a fixed address. A keyed map is looked up and updated in place; only a miss,
@@ -66,6 +74,8 @@ type function struct {
 	*sharedMemory
 	offsets      map[*sema.Variable]int // of shared variables
 	iterators    map[*sema.Variable]iterator
+	subprograms  map[*lang.Function]*subprogram
+	frames       int // functions that are active where the code runs
 	nest         *nest
 	returning    []*destination // the innermost last
 	destinations int
@@ -92,6 +102,8 @@ func (u *Unit) Clause(instance *sema.Instance, name string, number int) *Code {
 		sharedMemory: &sharedMemory{name: sharedName(number)},
 		offsets:      map[*sema.Variable]int{},
 		iterators:    map[*sema.Variable]iterator{},
+		subprograms:  map[*lang.Function]*subprogram{},
+		frames:       1,
 	}
 	f.returning = []*destination{f.newDestination(nil)}
 	f.stopped()
