@@ -13,7 +13,7 @@ import (
 
 const (
 	// largeBody is from how many nodes on a body is worth a function of its own: some hundred instructions.
-	largeBody = 80
+	largeBody = 60
 	// maxInvokeParams leaves a register for the context.
 	maxInvokeParams = ir.MaxCallArgs - 1
 )
