@@ -32,12 +32,12 @@ func (f *Func) Predecessors() map[*Block][]*Block {
 // edges of loops. The first arm of an If comes right after it where nothing stands against it.
 func (f *Func) ReversePostorder() []*Block {
 	order := make([]*Block, 0, len(f.Blocks))
-	seen := make(map[*Block]bool, len(f.Blocks))
+	seen := make([]bool, f.lastBlock()+1) // by ID
 	type frame struct {
 		block *Block
 		next  []*Block // successors still to visit, the last one first
 	}
-	seen[f.Blocks[0]] = true
+	seen[f.Blocks[0].ID] = true
 	stack := []frame{{f.Blocks[0], f.Blocks[0].Successors()}}
 	for len(stack) > 0 {
 		top := &stack[len(stack)-1]
@@ -48,13 +48,20 @@ func (f *Func) ReversePostorder() []*Block {
 		}
 		next := top.next[len(top.next)-1]
 		top.next = top.next[:len(top.next)-1]
-		if !seen[next] {
-			seen[next] = true
+		if !seen[next.ID] {
+			seen[next.ID] = true
 			stack = append(stack, frame{next, next.Successors()})
 		}
 	}
 	slices.Reverse(order)
 	return order
+}
+
+func (f *Func) lastBlock() (id int) {
+	for _, block := range f.Blocks {
+		id = max(id, block.ID)
+	}
+	return id
 }
 
 // Dominators is the dominator tree of a function.

@@ -2,13 +2,14 @@ package opt
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
 // promote replaces a CellGet by the value that the cell holds on every path to it.
 func promote(f *ir.Func) {
-	if len(f.Cells) == 0 {
+	if !readsCells(f) {
 		return
 	}
 	holdings := findHoldings(f)
@@ -25,6 +26,12 @@ func promote(f *ir.Func) {
 		})
 	}
 	f.Replace(with)
+}
+
+func readsCells(f *ir.Func) bool {
+	return slices.ContainsFunc(f.Blocks, func(b *ir.Block) bool {
+		return slices.ContainsFunc(b.Values, func(v *ir.Value) bool { return v.Op == ir.CellGet })
+	})
 }
 
 // holding is the value that each cell holds, without those where it depends on the path.

@@ -5,7 +5,7 @@ import "github.com/ponytrace/ponytrace/compiler/internal/ir"
 // thread leads a jump past a block that only asks what the way there has already decided: `a && b`
 // sets a cell to 0 or 1 and a later block compares it with 0.
 func thread(f *ir.Func) {
-	if len(f.Cells) == 0 {
+	if !readsCells(f) {
 		return
 	}
 	holdings := findHoldings(f)
