@@ -46,3 +46,16 @@ func TestFactsThatAreNot(t *testing.T) {
 		}
 	}
 }
+
+func TestLackingHelper(t *testing.T) {
+	for text, want := range map[string]string{
+		"9: (85) call bpf_override_return#58\nunknown func bpf_override_return#58":                      "bpf_override_return",
+		"   >>> 1 | override(-5)\n  | ^-- error: policy check failed for helper bpf_override_return#58": "bpf_override_return",
+		"9: (85) call bpf_get_stack#67\nprogram of this type cannot use helper bpf_get_stack#67":        "bpf_get_stack",
+		"R1 type=scalar expected=fp": "",
+	} {
+		if got := lackingHelper(strings.Split(text, "\n")); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}

@@ -117,12 +117,28 @@ func refused(o *object.Object, err error) error {
 	switch {
 	case program != nil && program.Type == ebpf.Tracing:
 		return &RefusedError{Program: program, Tracing: true, Span: program.Clause, Log: err.Error(), cause: err}
+	case program != nil && errors.As(err, &verifier) && lackingHelper(verifier.Log) != "":
+		message := "this kernel does not let such a probe call " + lackingHelper(verifier.Log) + ", which this needs"
+		return lang.Diagnostics{{Span: spanOf(program, verifier.Log), Message: message}}
 	case program != nil && errors.As(err, &verifier) && len(verifier.Log) > 0:
 		return &RefusedError{Program: program, Span: spanOf(program, verifier.Log), Log: tail(verifier.Log), cause: err}
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("the kernel does not let this process load programs: run as root, or with CAP_BPF and CAP_PERFMON")
 	}
 	return fmt.Errorf("loading into the kernel: %w", err)
+}
+
+// unknownHelper matches what verifiers say of a helper that is not there: up to 6.x and of 7.x.
+var unknownHelper = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:unknown func|program of this type cannot use helper|policy check failed for helper) (bpf_\w+)#`)
+})
+
+func lackingHelper(log []string) string {
+	match := unknownHelper().FindStringSubmatch(strings.Join(log, "\n"))
+	if match == nil {
+		return ""
+	}
+	return match[1]
 }
 
 // failed finds the program that the library's message names.

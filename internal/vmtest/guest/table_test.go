@@ -34,6 +34,7 @@ func lacking(message string) bool {
 	for _, known := range []string{
 		`there is no folder "/sys/fs/cgroup/system.slice"`,
 		"override() needs a kernel that was built for it",
+		"this kernel does not let such a probe call bpf_override_return",
 		"is passed in memory, where a probe cannot read it",
 	} {
 		if strings.Contains(message, known) {
