@@ -37,7 +37,7 @@ func TestLoop(t *testing.T) {
 		asm.Return().WithSymbol("done"),
 	}
 	got, err := Run(code, &Environment{})
-	if err != nil || got.Return != 5<<8|0+1+2+3+4 || got.Helpers != 1 || got.Executed != 12+5*6+1 {
+	if err != nil || got.Return != 5<<8|(1+2+3+4) || got.Helpers != 1 || got.Executed != 12+5*6+1 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
