@@ -93,18 +93,18 @@ var probeList = []*ProbeType{
 		MinParts: 1, MaxParts: 2, Expand: expandProfile,
 	},
 	{
-		Info: Info{Name: "kprobe", Signature: "kprobe:FUNCTION[+OFFSET]",
-			Doc:     "Fires when a kernel function is entered. The name may hold * ? and [...]. Attached through fentry where the kernel can.",
+		Info: Info{Name: "kprobe", Signature: "kprobe:[MODULE:]FUNCTION[+OFFSET]",
+			Doc:     "Fires when a kernel function is entered. The name may hold * ? and [...]; the module of the kernel itself is vmlinux. Attached through fentry where the kernel can.",
 			Example: `kprobe:vfs_read { @ = hist(arg2) }`},
 		Aliases:  []string{"k"},
-		MinParts: 1, MaxParts: 1, Expand: expandFunction(entryMechanisms),
+		MinParts: 1, MaxParts: 2, Expand: expandFunction(entryMechanisms),
 	},
 	{
-		Info: Info{Name: "kretprobe", Signature: "kretprobe:FUNCTION",
+		Info: Info{Name: "kretprobe", Signature: "kretprobe:[MODULE:]FUNCTION",
 			Doc:     "Fires when a kernel function returns. Attached through fexit where the kernel can.",
 			Example: `kretprobe:vfs_read { @ = hist(retval) }`},
 		Aliases:  []string{"kr"},
-		MinParts: 1, MaxParts: 1, Expand: expandFunction(returnMechanisms),
+		MinParts: 1, MaxParts: 2, Expand: expandFunction(returnMechanisms),
 	},
 	{
 		Info: Info{Name: "tracepoint", Signature: "tracepoint:CATEGORY:NAME",

@@ -30,13 +30,18 @@ type functionSites struct {
 	Expansion
 	mechanisms
 	at     At
+	module string // as written, or empty
+	name   Part   // of the function
 	offset uint64
 }
 
 func expandFunction(m mechanisms) func(Expansion, At) []*Site {
 	return func(x Expansion, at At) []*Site {
-		f := &functionSites{Expansion: x, mechanisms: m, at: at}
-		pattern, ok := f.split(at.Parts[0])
+		f := &functionSites{Expansion: x, mechanisms: m, at: at, name: at.Parts[len(at.Parts)-1]}
+		if len(at.Parts) == 2 {
+			f.module = at.Parts[0].Text
+		}
+		pattern, ok := f.split(f.name)
 		if !ok {
 			return nil
 		}
@@ -70,18 +75,12 @@ func (f *functionSites) split(part Part) (pattern string, ok bool) {
 
 // names resolves what is written to traceable functions, successors of renamed ones included.
 func (f *functionSites) names(pattern string) []string {
-	span := f.at.Parts[0].Span
-	if strings.ContainsAny(pattern, "*?[") {
-		names, err := f.Target().MatchFunctions(pattern)
-		if err != nil {
-			f.Errorf(span, "%v", err)
-		} else if len(names) == 0 {
-			f.Missing(span, nil, "no traceable kernel function matches %s", pattern)
-		}
-		return names
-	}
-	if f.Target().Traceable(pattern) {
-		return []string{pattern}
+	span := f.name.Span
+	switch {
+	case strings.ContainsAny(pattern, "*?["):
+		return f.match(pattern)
+	case f.Target().Traceable(pattern):
+		return f.inModule(pattern)
 	}
 	if rename, ok := f.Target().Successor(pattern); ok {
 		f.Renamed(span, pattern, rename.New, rename.Since)
@@ -95,7 +94,37 @@ func (f *functionSites) names(pattern string) []string {
 	return nil
 }
 
+func (f *functionSites) match(pattern string) []string {
+	names, err := f.Target().MatchFunctions(pattern)
+	if f.module != "" {
+		names, err = f.Target().MatchFunctionsIn(f.module, pattern)
+	}
+	switch {
+	case err != nil:
+		f.Errorf(f.name.Span, "%v", err)
+	case len(names) == 0 && f.module != "":
+		f.Missing(f.name.Span, nil, "no traceable function of %s matches %s", f.module, pattern)
+	case len(names) == 0:
+		f.Missing(f.name.Span, nil, "no traceable kernel function matches %s", pattern)
+	}
+	return names
+}
+
+// inModule checks that a function is part of the module that is written before it.
+func (f *functionSites) inModule(name string) []string {
+	if f.module != "" {
+		if module := f.Target().Module(name); module != f.module {
+			f.Missing(f.at.Parts[0].Span, []string{module}, "%s is not part of %s", name, f.module)
+			return nil
+		}
+	}
+	return []string{name}
+}
+
 func (f *functionSites) probe(name string) string {
+	if f.module != "" {
+		name = f.module + ":" + name
+	}
 	if f.offset > 0 {
 		return f.at.Probe.Name + ":" + name + "+" + strconv.FormatUint(f.offset, 10)
 	}
