@@ -100,7 +100,8 @@ func (f *function) invoke(e *lang.Call, inline *sema.Inline) *ir.Value {
 }
 
 func (f *function) subprogram(name string, inline *sema.Inline) *subprogram {
-	outer := *f
+	outer, unused := *f, f.unused
+	f.unused = nil // what it borrows stays its own: any call may come while the caller has borrowed the rest
 	inner := f.b.NewCallback(name)
 	f.enterFunction(inner)
 	inner.UseContext(inner.Parameter(0))
@@ -118,5 +119,6 @@ func (f *function) subprogram(name string, inline *sema.Inline) *subprogram {
 	f.b.Return(f.b.CellGet(to.cell))
 	sub := &subprogram{code: inner.Func, escapes: f.escapes}
 	f.leaveFunction(&outer)
+	f.unused = unused
 	return sub
 }
