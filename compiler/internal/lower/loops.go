@@ -43,6 +43,13 @@ func (f *function) forLoop(s *lang.For) {
 		return
 	}
 	low, high := f.value(s.Low), f.value(s.High)
+	if n, few := f.fewRounds(s, low, high); few {
+		f.repeatFew(n, func(round *ir.Value) {
+			f.setVariable(f.instance.Variables[s.Variable], f.b.Binary(ir.Add, round, f.b.Const(low.Int)))
+			f.block(s.Body)
+		})
+		return
+	}
 	remember := func() *ir.Value { return low }
 	if low.Op == ir.Const {
 		remember = func() *ir.Value { return f.b.Const(low.Int) }
@@ -55,6 +62,41 @@ func (f *function) forLoop(s *lang.For) {
 		f.setVariable(f.instance.Variables[s.Variable], f.b.Binary(ir.Add, round, remember()))
 		f.block(s.Body)
 	})
+}
+
+// fewRounds reports whether the verifier can well walk every round of a loop, so that it needs no callback: a
+// jump costs less than a call. It returns how many rounds there are.
+func (f *function) fewRounds(s *lang.For, low, high *ir.Value) (int64, bool) {
+	x, xok := low.Constant()
+	y, yok := high.Constant()
+	if !xok || !yok || f.nest != nil || f.deepest(s.Body) > 1 {
+		return 0, false
+	}
+	n := max(y-x, 0)
+	return n, n*int64(nodes(s.Body)) <= maxFew
+}
+
+// maxFew bounds the rounds of such a loop times the nodes of its body.
+const maxFew = 2000
+
+// repeatFew is a loop of jumps.
+func (f *function) repeatFew(rounds int64, body func(round *ir.Value)) {
+	outer := f.loop
+	counter := f.b.NewCell("round")
+	head, inside, next, end := f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock()
+	f.b.CellSet(counter, f.b.Const(0))
+	f.b.Jump(head)
+	f.b.Enter(head)
+	f.b.If(ir.Less, f.b.CellGet(counter), f.b.Const(rounds), inside, end)
+	f.b.Enter(inside)
+	f.loop = innermost{end: func() { f.b.Jump(end) }, again: func() { f.b.Jump(next) }}
+	body(f.b.CellGet(counter))
+	f.b.Jump(next)
+	f.b.Enter(next)
+	f.b.CellSet(counter, f.b.Binary(ir.Add, f.b.CellGet(counter), f.b.Const(1)))
+	f.b.Jump(head)
+	f.b.Enter(end)
+	f.loop = outer
 }
 
 // distance is high - low, or 0 where there is nothing between them.
@@ -136,24 +178,35 @@ func (f *function) countCut(rounds *ir.Value) {
 	f.b.Enter(join)
 }
 
-// callback makes a function of body and passes it to start, with the address of what it captures: the context. A
-// callback gets that address as its parameter number captured, and parameter number first goes to body. What
+// The words of the slot that a callback captures.
+const (
+	capturedContext = 0
+	capturedRow     = 8
+	capturedSize    = 16
+)
+
+// callback makes a function of body and passes it to start, with the address of what it captures: the context, and
+// the shared row where it uses that. The verifier remembers what kinds of pointers lie there. A callback gets that address as its parameter number captured, and parameter number first goes to body. What
 // it returns is 0 to go on and 1 to end the loop.
 func (f *function) callback(name string, captured, first int, start func(callback, captured *ir.Value), body func(*ir.Value)) {
 	outer := *f
-	slot := f.b.NewSlot("captured", 8)
-	f.b.Store(ir.Frame, f.b.SlotAddress(slot), 0, 8, f.b.Context())
+	slot := f.b.NewSlot("captured", capturedSize)
+	f.b.Store(ir.Frame, f.b.SlotAddress(slot), capturedContext, 8, f.b.Context())
 	inner := f.b.NewCallback(name)
 	f.enterFunction(inner)
-	inner.UseContext(inner.Load(ir.Frame, inner.Parameter(captured), 0, 8, false))
+	inner.UseContext(inner.Load(ir.Frame, inner.Parameter(captured), capturedContext, 8, false))
+	f.row = inner.Load(ir.Frame, inner.Parameter(captured), capturedRow, 8, false)
 	f.loop = innermost{
 		end:   func() { f.b.Return(f.b.Const(1)) },
 		again: func() { f.b.Return(f.b.Const(0)) },
 	}
 	body(inner.Parameter(first))
 	f.b.Return(f.b.Const(0))
-	escapes := f.escapes
+	escapes, usesRow := f.escapes, f.usesRow
 	f.leaveFunction(&outer)
+	if usesRow {
+		f.b.Store(ir.Frame, f.b.SlotAddress(slot), capturedRow, 8, f.rowAddress())
+	}
 	if len(escapes) > 0 {
 		f.setShared(f.leavingWord(), f.b.Const(0))
 	}
@@ -167,11 +220,13 @@ func (f *function) enterFunction(b *ir.Builder) {
 	f.b = b
 	f.cells, f.slots = map[*sema.Variable]*ir.Cell{}, map[*sema.Variable]*ir.Slot{}
 	f.escapes, f.frames = nil, f.frames+1
+	f.row, f.usesRow = nil, false
 }
 
 func (f *function) leaveFunction(outer *function) {
 	f.b, f.cells, f.slots, f.loop = outer.b, outer.cells, outer.slots, outer.loop
 	f.escapes, f.frames = outer.escapes, outer.frames
+	f.row, f.usesRow = outer.row, outer.usesRow
 }
 
 // repeatBounded makes a loop of jumps for kernels without bpf_loop, whose verifier walks every round. How many

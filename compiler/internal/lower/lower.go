@@ -75,7 +75,9 @@ type function struct {
 	offsets      map[*sema.Variable]int // of shared variables
 	iterators    map[*sema.Variable]iterator
 	subprograms  map[*lang.Function]*subprogram
-	frames       int // functions that are active where the code runs
+	frames       int       // functions that are active where the code runs
+	row          *ir.Value // what a callback was handed; nil where the row is to be computed
+	usesRow      bool
 	nest         *nest
 	returning    []*destination // the innermost last
 	destinations int

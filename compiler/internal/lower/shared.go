@@ -72,11 +72,19 @@ func sharedName(number int) string { return fmt.Sprintf("%s%d", object.SharedMap
 
 // sharedPlace is the memory at an offset of this CPU's row.
 func (f *function) sharedPlace(offset int) builtin.Place {
+	return builtin.Place{Space: ir.MapValue, Address: f.rowAddress(), Offset: offset}
+}
+
+// rowAddress is where this CPU's row begins: in a callback what its caller left for it.
+func (f *function) rowAddress() *ir.Value {
+	f.usesRow = true
+	if f.row != nil {
+		return f.row
+	}
 	cpu := f.b.Bound(f.b.Call(asm.FnGetSmpProcessorId, ir.Invariant), int64(CPURows(f.unit.Target)-1))
 	shift := f.b.Const(0)
 	f.shifts = append(f.shifts, shift)
-	row := f.b.Binary(ir.Add, f.b.DataAddress(f.sharedMemory.name, 0), f.b.Binary(ir.ShiftLeft, cpu, shift))
-	return builtin.Place{Space: ir.MapValue, Address: row, Offset: offset}
+	return f.b.Binary(ir.Add, f.b.DataAddress(f.sharedMemory.name, 0), f.b.Binary(ir.ShiftLeft, cpu, shift))
 }
 
 func (f *function) shared(offset int) *ir.Value {
