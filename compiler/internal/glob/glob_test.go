@@ -67,7 +67,7 @@ func FuzzMatches(f *testing.F) {
 			return
 		}
 		got := p.Matches(text)
-		if strings.ContainsAny(pattern+text, "/!]\x80") || strings.IndexFunc(pattern+text, func(r rune) bool { return r > 127 }) >= 0 {
+		if strings.ContainsAny(pattern+text, "/!]") || strings.IndexFunc(pattern+text, func(r rune) bool { return r > 127 }) >= 0 {
 			return
 		}
 		if want, err := path.Match(pattern, text); err == nil && got != want {

@@ -1,0 +1,130 @@
+package sema
+
+import (
+	"errors"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+func (c *checker) cast(e *lang.Cast) *types.Type {
+	from := c.expression(e.X)
+	to := c.castType(e, from)
+	if from.Kind == types.None || to == nil {
+		return nil
+	}
+	if !castable(from, to) {
+		c.Errorf(e.Span, "%s cannot be cast to %s", from, to)
+		if from.Kind == types.Struct && to.Kind == types.Struct {
+			c.Hint("cast a pointer and follow it: *(%s *)&x", to)
+		}
+		return nil
+	}
+	if to.Kind == types.Pointer && from.User {
+		user := *to
+		user.User = true
+		return &user
+	}
+	return to
+}
+
+func (c *checker) castType(e *lang.Cast, from *types.Type) *types.Type {
+	if e.Type.Array != 0 || e.Type.Of != nil {
+		return c.namedType(e.Type)
+	}
+	elem := *e.Type
+	elem.Array = -1
+	t := c.namedType(&elem)
+	if t == nil || t.Size == 0 || from.Size%t.Size != 0 {
+		return t
+	}
+	return types.NewArray(t, from.Size/t.Size)
+}
+
+func castable(from, to *types.Type) bool {
+	switch {
+	case from.Scalar() && to.Scalar(), from.Equal(to):
+		return true
+	case to.Kind == types.Array && from.Integer(), from.Kind == types.Array && to.Integer():
+		return from.Size == to.Size || to.Kind == types.Array && to.Size <= 8 && powerOfTwo(to.Size)
+	case to.Kind == types.String && from.Kind == types.String:
+		return true
+	case to.Kind == types.Array && from.Kind == types.Array:
+		return from.Size == to.Size
+	case to.Kind == types.String && from.Kind == types.Array, to.Kind == types.Array && from.Kind == types.String:
+		return from.Size == to.Size
+	}
+	_, ok := widen(to, from)
+	return ok
+}
+
+func powerOfTwo(n int) bool { return n > 0 && n&(n-1) == 0 }
+
+func (c *checker) namedType(name *lang.TypeName) *types.Type {
+	if name.Of != nil {
+		return c.typeOfExpression(name)
+	}
+	if d := c.Constants.definition(name.Name, name.Span); d != nil && d.Type != nil && name.Tag == "" && c.Constants.depth < maxDefines {
+		return c.definedType(name, d)
+	}
+	t, err := c.target.Named(name)
+	var unknown *target.UnknownType
+	switch {
+	case errors.As(err, &unknown):
+		c.report(lang.Diagnostic{Span: name.Span, Message: "this kernel has no type " + unknown.Name, Hint: unknown.Hint()})
+		return nil
+	case err != nil:
+		c.Errorf(name.Span, "%v", err)
+		return nil
+	case t.Kind == types.String && t.Size == 0:
+		return types.NewString(c.Settings.MaxStringSize)
+	}
+	return c.bounded(name, t)
+}
+
+func (c *checker) definedType(name *lang.TypeName, d *lang.Directive) *types.Type {
+	var t *types.Type
+	c.Constants.within(name.Span, func() {
+		if d.Type.Name == name.Name && d.Type.Tag == "" {
+			c.Errorf(name.Span, "%s is defined by itself", name.Name)
+			return
+		}
+		t = c.namedType(d.Type)
+	})
+	if t == nil {
+		return nil
+	}
+	return c.bounded(name, wrapped(t, name))
+}
+
+func wrapped(t *types.Type, name *lang.TypeName) *types.Type {
+	for range name.Pointers {
+		t = types.NewPointer(t)
+	}
+	if name.Array > 0 {
+		t = types.NewArray(t, name.Array)
+	}
+	return t
+}
+
+func (c *checker) bounded(name *lang.TypeName, t *types.Type) *types.Type {
+	if t.Size > maxValueSize {
+		c.Errorf(name.Span, "%s is larger than a value can be, %d bytes", name.Span.Text(), maxValueSize)
+		return nil
+	}
+	return t
+}
+
+func (c *checker) typeOfExpression(name *lang.TypeName) *types.Type {
+	var t *types.Type
+	if e, ok := name.Of.(*lang.TypeExpr); ok {
+		t = c.namedType(e.Type)
+	} else {
+		t = c.expression(name.Of)
+	}
+	if t == nil || t.Kind == types.None {
+		return nil
+	}
+	return c.bounded(name, wrapped(own(t), name))
+}

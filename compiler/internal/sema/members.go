@@ -1,0 +1,152 @@
+package sema
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+func (i *Instance) Foreign(e lang.Expr) bool {
+	switch e := lang.Unparen(e).(type) {
+	case *lang.Field:
+		return i.Types[e.X].Kind == types.Pointer || i.arguments(e.X) || i.Foreign(e.X)
+	case *lang.Index:
+		return i.Types[e.X].Kind == types.Pointer || i.Foreign(e.X)
+	case *lang.Unary:
+		return e.Op == "*"
+	}
+	return false
+}
+
+func (i *Instance) arguments(e lang.Expr) bool {
+	_, ok := i.Types[e].Origin.(*builtin.Arguments)
+	return ok
+}
+
+func (c *checker) foreign(e lang.Expr) bool { return c.instance.Foreign(e) }
+
+func inherit(t, from *types.Type) *types.Type {
+	if !from.Trusted && !from.User {
+		return t
+	}
+	child := *t
+	child.User = from.User
+	switch t.Kind {
+	case types.Struct, types.Array:
+		child.Trusted = from.Trusted
+	case types.Pointer:
+		child.User = t.User || from.User
+		child.Trusted = from.Trusted && !child.User && t.Elem != nil && t.Elem.Kind == types.Struct && t.Elem.Size > 0
+	case types.Int, types.Bool, types.Enum, types.String:
+		child.User = false
+	}
+	return &child
+}
+
+func (c *checker) field(e *lang.Field) *types.Type {
+	t := c.expression(e.X)
+	if t.Kind == types.Pointer && t.Elem != nil {
+		t = inherit(t.Elem, t)
+	}
+	if t.Kind == types.None {
+		return nil
+	}
+	if tuple(t) {
+		return c.part(e, t)
+	}
+	if t.Kind != types.Struct {
+		c.notStruct(e, t)
+		return nil
+	}
+	if arguments, ok := t.Origin.(*builtin.Arguments); ok {
+		return c.argument(e, t, arguments)
+	}
+	member, ok := c.target.Member(t, e.Name)
+	if !ok {
+		c.Errorf(e.NameSpan, "%s has no member %s", t, e.Name)
+		c.nearest(e.Name, c.target.MemberNames(t))
+		return nil
+	}
+	return inherit(member.Type, t)
+}
+
+func Part(t *types.Type, name string) (types.Field, bool) {
+	if n, err := strconv.Atoi(name); err == nil && t.Kind == types.Tuple && n < len(t.Fields) {
+		return t.Fields[n], true
+	}
+	for _, field := range t.Fields {
+		if field.Name == name && name != "" {
+			return field, true
+		}
+	}
+	return types.Field{}, false
+}
+
+func (c *checker) part(e *lang.Field, t *types.Type) *types.Type {
+	field, ok := Part(t, e.Name)
+	switch {
+	case ok:
+		return field.Type
+	case t.Kind == types.Tuple:
+		c.Errorf(e.NameSpan, "the tuple has %s, counted from .0", counted(len(t.Fields), "part"))
+	default:
+		c.Errorf(e.NameSpan, "the record has no field %s", e.Name)
+		names := make([]string, len(t.Fields))
+		for i, field := range t.Fields {
+			names[i] = field.Name
+		}
+		c.nearest(e.Name, names)
+	}
+	return nil
+}
+
+func (c *checker) notStruct(e *lang.Field, t *types.Type) {
+	c.Errorf(e.X.Range(), "%s has no members: it is %s", e.X.Range().Text(), t)
+	if t.Kind == types.Int {
+		c.Hint("say what it points at: ((struct NAME *)%s)->%s", e.X.Range().Text(), e.Name)
+	}
+}
+
+func (c *checker) argument(e *lang.Field, t *types.Type, arguments *builtin.Arguments) *types.Type {
+	argument, ok := arguments.Named(e.Name)
+	if !ok {
+		c.Errorf(e.NameSpan, "%s is not among the %s", e.Name, t.Name)
+		c.nearest(e.Name, arguments.Names())
+		if c.diagnostics[len(c.diagnostics)-1].Hint == "" {
+			c.Hint("there are %s", either(append(slices.Clone(arguments.Names()), "")[:max(1, len(arguments.Names()))]))
+		}
+		return nil
+	}
+	return argument.Type
+}
+
+func (c *checker) index(e *lang.Index) *types.Type {
+	t, i := c.expression(e.X), c.expression(e.I)
+	if t.Kind == types.None || i.Kind == types.None {
+		return nil
+	}
+	if !i.Integer() {
+		c.Errorf(e.I.Range(), "an index is a number, not %s", i)
+		return nil
+	}
+	switch {
+	case t.Kind == types.Array:
+		if n, known := c.Integer(e.I); known && (n < 0 || n >= int64(t.Count)) && t.Count > 0 {
+			c.Errorf(e.I.Range(), "the array has %d elements, counted from 0", t.Count)
+		}
+		return inherit(t.Elem, t)
+	case t.Kind == types.Pointer && t.Elem != nil && t.Elem.Size > 0:
+		pointer := *t
+		pointer.Trusted = false
+		return inherit(t.Elem, &pointer)
+	case t.Kind == types.String:
+		return types.NewInt(1, true)
+	case t.Kind == types.Buffer:
+		return types.NewInt(1, false)
+	}
+	c.Errorf(e.X.Range(), "%s has no elements", t)
+	return nil
+}

@@ -1,0 +1,241 @@
+package sema
+
+import (
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+func (c *checker) unary(e *lang.Unary) *types.Type {
+	t := c.expression(e.X)
+	switch {
+	case t.Kind == types.None:
+		return nil
+	case e.Op == "*":
+		return c.dereference(e, t)
+	case e.Op == "!" && t.Scalar():
+		return types.Boolean
+	case e.Op == "&":
+		return c.addressOf(e, t)
+	case e.Op == "comptime":
+		return c.comptime(e, t)
+	case !t.Integer():
+		c.Errorf(e.Span, "%s does not apply to %s", e.Op, t)
+		return nil
+	case e.Op == "-":
+		return negated(e.X, t)
+	}
+	return promoted(t)
+}
+
+func negated(e lang.Expr, t *types.Type) *types.Type {
+	_, literal := lang.Unparen(e).(*lang.Integer)
+	switch {
+	case t.Size == 8 && !t.Signed:
+		return t
+	case t.Size < 4 || t.Kind == types.Bool || t.Size == 4 && literal:
+		return types.Int32
+	}
+	return types.Int64
+}
+
+func (c *checker) dereference(e *lang.Unary, t *types.Type) *types.Type {
+	if t.Kind != types.Pointer || t.Elem == nil || t.Elem.Size == 0 {
+		c.Errorf(e.Span, "* wants a pointer to something, not %s", t)
+		return nil
+	}
+	return inherit(t.Elem, t)
+}
+
+func (c *checker) addressOf(e *lang.Unary, t *types.Type) *types.Type {
+	x := lang.Unparen(e.X)
+	pointer := types.NewPointer(own(t))
+	switch x := x.(type) {
+	case *lang.Variable:
+		if v := c.instance.Variables[x]; v != nil {
+			c.share(v)
+		}
+		return pointer
+	case *lang.Field, *lang.Index, *lang.Unary:
+		if member, ok := x.(*lang.Field); ok && c.isBitfield(member) {
+			c.Errorf(e.Span, "a bitfield has no address")
+			return nil
+		}
+		pointer.User = t.User
+		if c.foreign(x) {
+			return pointer
+		}
+	}
+	c.Errorf(e.Span, "%s has no address", e.X.Range().Text())
+	c.Hint("variables have one, and what a pointer leads to: &$x, &$p->member")
+	return nil
+}
+
+func (c *checker) isBitfield(e *lang.Field) bool {
+	t := c.expression(e.X)
+	if t.Kind == types.Pointer && t.Elem != nil {
+		t = t.Elem
+	}
+	if t.Kind != types.Struct {
+		return false
+	}
+	member, ok := c.target.Member(t, e.Name)
+	return ok && member.BitSize > 0
+}
+
+func (c *checker) comptime(e *lang.Unary, t *types.Type) *types.Type {
+	_, number := c.Integer(e.X)
+	_, text := c.Text(e.X)
+	if !number && !text {
+		c.Errorf(e.X.Range(), "this is not known before tracing starts")
+		return nil
+	}
+	return t
+}
+
+func (c *checker) incDec(e *lang.IncDec) *types.Type {
+	if v, ok := lang.Unparen(e.X).(*lang.Variable); ok {
+		if known := c.instance.scope.find(v.Name); known != nil && known.Type.Kind == types.Pointer {
+			c.assignTarget(v, moved(known.Type), e.Span, true)
+			return known.Type
+		}
+	}
+	c.assignTarget(e.X, types.Int64, e.Span, true)
+	return c.stepped(e.X)
+}
+
+func (c *checker) stepped(target lang.Expr) *types.Type {
+	switch target := lang.Unparen(target).(type) {
+	case *lang.Variable:
+		if v := c.instance.Variables[target]; v != nil {
+			return v.Type
+		}
+	case *lang.Map:
+		if m := c.maps[target.Name]; m.Value != nil {
+			return m.Value
+		}
+	}
+	return types.NoValue
+}
+
+func (c *checker) binary(e *lang.Binary) *types.Type {
+	x, y := c.expression(e.X), c.expression(e.Y)
+	if x.Kind == types.None || y.Kind == types.None {
+		return nil
+	}
+	switch e.Op {
+	case "&&", "||":
+		c.truth(e.X, x)
+		c.truth(e.Y, y)
+		return types.Boolean
+	case "==", "!=", "<", "<=", ">", ">=":
+		return c.comparison(e, x, y)
+	case "=~", "!~":
+		return c.match(e, x, y)
+	}
+	return c.arithmetic(e, x, y)
+}
+
+func (c *checker) comparison(e *lang.Binary, x, y *types.Type) *types.Type {
+	equality := e.Op == "==" || e.Op == "!="
+	switch {
+	case equality && c.probeNames(e, x, y):
+	case x.Kind == types.ProbeName || y.Kind == types.ProbeName:
+		c.Errorf(e.Span, "a %s can only be compared with a literal text, by == or !=", types.Probe)
+		return nil
+	case x.Scalar() && y.Scalar():
+	case x.Kind == types.String && y.Kind == types.String:
+	case equality && comparable(x, y):
+	default:
+		c.Errorf(e.Span, "%s cannot compare %s with %s", e.Op, x, y)
+		return nil
+	}
+	return types.Boolean
+}
+
+func comparable(x, y *types.Type) bool {
+	switch x.Kind {
+	case types.Tuple, types.Record, types.Array, types.Struct, types.MACAddress, types.NetworkAddress, types.UserSymbol,
+		types.KernelStack, types.UserStack:
+		_, ok := widen(x, y)
+		return ok
+	}
+	return false
+}
+
+func (c *checker) probeNames(e *lang.Binary, x, y *types.Type) bool {
+	_, xText := c.Text(e.X)
+	_, yText := c.Text(e.Y)
+	return x.Kind == types.ProbeName && (y.Kind == types.ProbeName || yText) || y.Kind == types.ProbeName && xText
+}
+
+func (c *checker) arithmetic(e *lang.Binary, x, y *types.Type) *types.Type {
+	if x.Kind == types.Pointer && y.Kind == types.Pointer && e.Op == "-" {
+		return types.Int64
+	}
+	if x.Kind == types.Pointer && y.Integer() && (e.Op == "+" || e.Op == "-") {
+		return moved(x)
+	}
+	if y.Kind == types.Pointer && x.Integer() && e.Op == "+" {
+		return moved(y)
+	}
+	if !x.Integer() || !y.Integer() {
+		c.Errorf(e.Span, "%s does not apply to %s and %s", e.Op, x, y)
+		c.arithmeticHint(e, x, y)
+		return nil
+	}
+	if (e.Op == "/" || e.Op == "%") && c.zero(e.Y) {
+		return nil
+	}
+	if e.Op == "<<" || e.Op == ">>" {
+		return types.NewInt(8, promoted(x).Signed)
+	}
+	return types.NewInt(8, Signed(x, y))
+}
+
+func moved(pointer *types.Type) *types.Type {
+	t := *pointer
+	t.Trusted = false
+	return &t
+}
+
+func (c *checker) zero(divisor lang.Expr) bool {
+	n, known := c.Integer(divisor)
+	if !known || n != 0 {
+		return false
+	}
+	c.Errorf(divisor.Range(), "division by zero")
+	return true
+}
+
+func (c *checker) arithmeticHint(e *lang.Binary, x, y *types.Type) {
+	for _, side := range []struct {
+		e lang.Expr
+		t *types.Type
+	}{{e.X, x}, {e.Y, y}} {
+		if side.t.Kind == types.Pointer {
+			c.Hint("cast the pointer to a number first: (uint64)%s", side.e.Range().Text())
+			return
+		}
+	}
+}
+
+func promoted(t *types.Type) *types.Type {
+	if !t.Integer() {
+		return types.Uint64
+	}
+	if t.Size < 4 || t.Kind == types.Bool {
+		return types.Int32
+	}
+	return t
+}
+
+func Signed(x, y *types.Type) bool {
+	x, y = promoted(x), promoted(y)
+	switch {
+	case x.Size > y.Size:
+		return x.Signed
+	case y.Size > x.Size:
+		return y.Signed
+	}
+	return x.Signed && y.Signed
+}
