@@ -1,8 +1,6 @@
 package compiler_test
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -10,21 +8,19 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	"github.com/ponytrace/ponytrace/internal/oracle"
 	"github.com/ponytrace/ponytrace/internal/random"
-	"github.com/ponytrace/ponytrace/lang"
 )
 
-// features asks the compiler what it has.
+// features asks the compiler what it has: all but what needs bpf_for_each_map_elem (Linux 5.13) where that is missing.
 func features(t testing.TB, machine *target.Target) random.Features {
-	found := random.Features{}
-	for name, script := range random.Probe {
-		if err := judge(script, machine, nil); err != nil {
-			t.Logf("without %s: %v", name, err)
-			continue
+	allowed, refused := random.Allowed(func(script string) error { return judge(script, machine, nil) })
+	for name, err := range refused {
+		if machine.Features.ForEachMapElement || name != "map loop" && name != "len" {
+			t.Errorf("the compiler has no %s for %s: %v", name, machine.Version, err)
 		}
-		found[name] = true
 	}
-	return found
+	return allowed
 }
 
 // number reads an environment variable.
@@ -60,7 +56,7 @@ func TestRandomScripts(t *testing.T) {
 		if err == nil || skipped(err) {
 			continue
 		}
-		small := random.Minimise(script, func(text string) bool { return class(judge(text, machine, kernel)) == class(err) })
+		small := random.Minimise(script, func(text string) bool { return oracle.Class(judge(text, machine, kernel)) == oracle.Class(err) })
 		t.Errorf("seed %d for %s:\n%s\n%v", first+i, machine.Version, small, judge(small, machine, kernel))
 		if failures++; failures == 3 {
 			t.Fatal("and so on")
@@ -70,15 +66,3 @@ func TestRandomScripts(t *testing.T) {
 
 // skipped reports an evaluation that is not worth waiting for.
 func skipped(err error) bool { return strings.Contains(err.Error(), "the script runs too long") }
-
-// class tells failures apart while a script is minimised.
-func class(err error) string {
-	var diagnostics lang.Diagnostics
-	switch {
-	case err == nil:
-		return ""
-	case errors.As(err, &diagnostics):
-		return fmt.Sprintf("%.12s", diagnostics[0].Message)
-	}
-	return fmt.Sprintf("%.9s", err.Error())
-}

@@ -9,6 +9,7 @@ package oracle
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/internal/eval"
+	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/runtime/events"
 )
 
@@ -154,4 +156,16 @@ func compareEntries(b *strings.Builder, name string, got, want map[string]string
 func Runs(program *object.Program, stopped bool) bool {
 	point := program.Points[0]
 	return !stopped || point.Mechanism == object.Run && point.When != object.AtInterval
+}
+
+// Class tells failures apart while a script is made smaller: it may not become one that is refused.
+func Class(err error) string {
+	var diagnostics lang.Diagnostics
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &diagnostics):
+		return fmt.Sprintf("%.12s", diagnostics[0].Message)
+	}
+	return fmt.Sprintf("%.9s", err.Error())
 }

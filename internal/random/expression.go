@@ -328,6 +328,8 @@ func (g *generator) special() string {
 	switch {
 	case g.has("array") && g.chance(30):
 		return fmt.Sprintf("((uint8[8])(uint64)%s)[%d]", g.operand(shape{kind: "number"}), g.IntN(8))
+	case g.has("struct") && g.chance(30):
+		return g.pointee()
 	case g.has("len") && g.chance(30) && g.inside == "" && len(g.keyedMap().key) > 0:
 		return "len(" + g.keyedMap().name + ")"
 	case g.has("aggregate") && g.chance(50) && g.inside == "":

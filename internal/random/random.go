@@ -48,14 +48,28 @@ var Probe = map[string]string{
 	"struct":    `struct s { int x; }; BEGIN { $p = (struct s *)uptr(0x1000000040); @a = $p->x }`,
 }
 
+// Allowed are the features whose probes the judge takes. Why it does not take the others is returned, too.
+func Allowed(judge func(script string) error) (allowed Features, refused map[string]error) {
+	allowed, refused = Features{}, map[string]error{}
+	for name, script := range Probe {
+		if err := judge(script); err != nil {
+			refused[name] = err
+		} else {
+			allowed[name] = true
+		}
+	}
+	return allowed, refused
+}
+
 // Script writes the script of a seed.
 func Script(seed uint64, features Features) string {
 	g := &generator{
 		Rand:     rand.New(rand.NewPCG(seed, 0)),
 		features: features,
-		budget:   30,
 	}
+	g.budget = 6 + g.IntN(24)
 	g.prepare()
+	g.structure()
 	g.functions()
 	g.macros()
 	clauses := g.clauses()
@@ -73,6 +87,7 @@ type generator struct {
 	maps         []holder
 	aggregations []holder
 	fns          []callable
+	members      []string // numbers in the script's own struct
 	macroList    []callable
 	names        int
 	budget       int    // statements that may still be written

@@ -184,7 +184,7 @@ func (g *generator) rangeLoop() bool {
 }
 
 func (g *generator) unrolled() bool {
-	if !g.has("unroll") || g.loops > 1 {
+	if !g.has("unroll") || g.loops > 0 {
 		return false
 	}
 	g.line("unroll(%d) {", 1+g.IntN(3))

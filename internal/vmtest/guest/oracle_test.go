@@ -1,0 +1,69 @@
+//go:build guest
+
+package guest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ponytrace/ponytrace/internal/oracle"
+	"github.com/ponytrace/ponytrace/internal/random"
+	"github.com/ponytrace/ponytrace/runtime/detect"
+)
+
+func judging(t *testing.T) *oracle.Kernel {
+	t.Helper()
+	machine, err := detect.Detect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kernel, err := oracle.NewKernel(machine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kernel.Close)
+	return kernel
+}
+
+// TestCorpus runs every script of the oracle's corpus and compares what it leaves behind with its evaluation.
+func TestCorpus(t *testing.T) {
+	kernel := judging(t)
+	for _, script := range oracle.Corpus() {
+		if err := kernel.Judge(script.Text); err != nil && !script.Pending {
+			if strings.Contains(err.Error(), "needs Linux 5.13") && !AtLeast(t, 5, 13) {
+				continue
+			}
+			t.Errorf("%s: %s\n%v", script.File, script.Text, err)
+		}
+	}
+}
+
+// randomScripts is how many run on each kernel.
+const randomScripts = 500
+
+// TestRandomScripts does the same with scripts written at random, other ones on each kernel.
+func TestRandomScripts(t *testing.T) {
+	kernel := judging(t)
+	allowed, refused := random.Allowed(kernel.Judge)
+	for name, err := range refused {
+		if AtLeast(t, 5, 13) || name != "map loop" && name != "len" {
+			t.Errorf("this kernel has no %s: %v", name, err)
+		}
+	}
+	major, minor := Kernel(t)
+	first := uint64(1_000_000 + 10_000*major + 1_000*minor)
+	failures := 0
+	for seed := first; seed < first+randomScripts && failures < 3; seed++ {
+		script := random.Script(seed, allowed)
+		err := kernel.Judge(script)
+		if err == nil || strings.Contains(err.Error(), "the script runs too long") {
+			continue
+		}
+		failures++
+		small := random.Minimise(script, func(text string) bool {
+			other := kernel.Judge(text)
+			return other != nil && oracle.Class(other) == oracle.Class(err)
+		})
+		t.Errorf("seed %d:\n%s\n%v", seed, small, kernel.Judge(small))
+	}
+}
