@@ -26,7 +26,7 @@ var Args = []string{"12", "text", "-3"}
 
 // Text is what lies in user memory at Address, so that scripts have something to read.
 const (
-	Address = 0x10_0000_0000
+	Address = 0x7000_0000_0000
 	Text    = "/etc/hosts"
 )
 

@@ -45,7 +45,7 @@ var Probe = map[string]string{
 	"len":       `BEGIN { @m[1] = 1; @a = len(@m) }`,
 	"aggregate": `BEGIN { @c = count(); @a = (int64)@c }`,
 	"deleted":   `BEGIN { @m[1] = 1; $d = delete(@m, 1); @a = $d }`,
-	"struct":    `struct s { int x; }; BEGIN { $p = (struct s *)uptr(0x1000000040); @a = $p->x }`,
+	"struct":    `struct s { int x; }; BEGIN { $p = (struct s *)uptr(0x700000000040); @a = $p->x }`,
 }
 
 // Allowed are the features whose probes the judge takes. Why it does not take the others is returned, too.

@@ -41,7 +41,7 @@ func (g *generator) member(prefix string) string {
 }
 
 // memory is where package oracle keeps numbers for scripts to read.
-const memory = 0x10_0000_0040
+const memory = 0x7000_0000_0040
 
 // pointee reads a number through a pointer.
 func (g *generator) pointee() string {

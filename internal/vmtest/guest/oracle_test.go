@@ -39,7 +39,7 @@ func TestCorpus(t *testing.T) {
 }
 
 // randomScripts is how many run on each kernel.
-const randomScripts = 500
+const randomScripts = 100
 
 // TestRandomScripts does the same with scripts written at random, other ones on each kernel.
 func TestRandomScripts(t *testing.T) {
