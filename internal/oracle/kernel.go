@@ -9,6 +9,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
+	"github.com/cilium/ebpf/rlimit"
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
@@ -30,6 +31,11 @@ type Kernel struct {
 
 // NewKernel prepares the calling thread and finds out what programs see of it.
 func NewKernel(machine *target.Target) (*Kernel, error) {
+	if !machine.Features.MemoryCgroup {
+		if err := rlimit.RemoveMemlock(); err != nil {
+			return nil, fmt.Errorf("raising the limit of locked memory: %w", err)
+		}
+	}
 	runtime.LockOSThread()
 	k := &Kernel{machine: machine, Environment: &eval.Environment{Comm: comm, Args: Args}}
 	memory, err := unix.MmapPtr(-1, 0, unsafePointer(Address), 4096, unix.PROT_READ|unix.PROT_WRITE,

@@ -48,7 +48,7 @@ func (c *checker) callsItself(name string) (found bool) {
 func (c *checker) copier(copying func(*lang.Substitution)) {
 	s := &lang.Substitution{Left: c.instance.left}
 	copying(s)
-	c.instance.left = s.Left
+	c.instance.left -= (c.instance.left - s.Left) * c.instance.repeats
 }
 
 // callFunction checks a call of a function of the script.

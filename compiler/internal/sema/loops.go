@@ -120,8 +120,33 @@ func (c *checker) unroll(s *lang.Unroll) {
 		c.Errorf(s.Count.Range(), "unroll repeats from 1 to %d times, not %d", maxUnroll, n)
 	}
 	c.instance.loops++
-	c.block(s.Body)
+	c.repeated(s, min(max(n, 1), maxUnroll))
 	c.instance.loops--
+}
+
+// repeated checks the body of an unroll, and bounds how much all of them write out: one in another multiplies.
+func (c *checker) repeated(s *lang.Unroll, n int64) {
+	outer := c.instance.repeats
+	c.instance.repeats *= int(n)
+	c.instance.written += c.instance.repeats * ownNodes(s.Body)
+	if c.instance.written > maxCopied {
+		c.Errorf(s.Span, "what the unrolls of this clause write out is too large together")
+		c.Hint("a loop can do it: for ($i : 0..%d)", n)
+		c.instance.repeats = outer
+		return
+	}
+	c.block(s.Body)
+	c.instance.repeats = outer
+}
+
+// ownNodes counts the nodes of a body but for those of the unrolls inside.
+func ownNodes(body *lang.Block) (n int) {
+	lang.Walk(body, func(node any) bool {
+		_, unroll := node.(*lang.Unroll)
+		n++
+		return !unroll
+	})
+	return n
 }
 
 func (c *checker) inLoop(span lang.Span, word string) {

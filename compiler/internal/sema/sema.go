@@ -85,6 +85,8 @@ type Instance struct {
 	depth     int       // of loops around
 	loops     int       // of loops that break and continue may end
 	inlined   []*Inline // the functions around, the innermost last
+	repeats   int       // how often the unrolls around write the place at hand out
+	written   int       // nodes that unrolls have written out
 	expanding []string  // the names of the functions and macros around
 	left      int       // how many nodes may still be copied
 	macros    int       // expanded so far
@@ -269,6 +271,7 @@ func (c *checker) checkInstance(instance *Instance) {
 	defer ir.Blame(instance.Clause.Span, "sema")
 	c.instance = instance
 	instance.begin()
+	instance.repeats, instance.written = 1, 0
 	if p := instance.Clause.Predicate; p != nil {
 		c.condition(p)
 	}
