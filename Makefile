@@ -2,7 +2,7 @@
 # make demo     a histogram of disk requests, on this kernel or in a virtual machine
 # make test     everything that is tested; in CI nothing may be skipped
 # make bench    measurements
-# make fuzz     look for scripts that crash the parser, for FUZZTIME each
+# make fuzz     look for scripts that crash the parser, for FUZZTIME each, then compare PROGRAMS random scripts with their evaluation
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -12,6 +12,7 @@ PONYVM := go run ./internal/vmtest/cmd/ponyvm
 VERSION := $(shell git describe --tags --always 2>/dev/null || echo development)
 DEMO_KERNEL ?= 6.12
 FUZZTIME ?= 60s
+PROGRAMS ?= 100000
 
 .PHONY: build demo test lint unit kernels bench fuzz generate clean
 
@@ -51,6 +52,7 @@ fuzz:
 	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | cut -c6-); do \
 	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; done; done
+	PROGRAMS=$(PROGRAMS) go test ./compiler -count=1 -run '^TestRandomScripts$$' -timeout 0
 
 # The frozen targets are generated too, from kernels that ponyvm extract reads: go generate ./compiler/target/frozen
 generate:

@@ -209,6 +209,9 @@ func (c *checker) oldKeys() bool { return !c.target.Version.AtLeast(5, 11) }
 func (c *checker) limitKeys() {
 	for _, m := range c.maps {
 		size := types.NewLayout(0, m.Key...).Size
+		if size > maxValueSize {
+			c.Errorf(m.KeySpan, "the key of @%s has %d bytes, and %d is the limit", m.Name, size, maxValueSize)
+		}
 		if c.oldKeys() && size > oldKeySize {
 			c.Errorf(m.KeySpan, "the key of @%s has %d bytes; this kernel, older than 5.11, takes %d at most", m.Name, size, oldKeySize)
 			c.Hint("shorten its strings or stacks: str(pointer, 64), kstack(20)")

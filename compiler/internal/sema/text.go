@@ -7,6 +7,9 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
+// maxPattern bounds the code that a pattern becomes.
+const maxPattern = 1024
+
 // match checks =~ and !~: a text on the left, a pattern that is known before tracing starts on the right.
 func (c *checker) match(e *lang.Binary, x, y *types.Type) *types.Type {
 	if x.Kind != types.String && x.Kind != types.ProbeName {
@@ -25,6 +28,10 @@ func (c *checker) match(e *lang.Binary, x, y *types.Type) *types.Type {
 			c.Hint("a pattern is a text in quotes: %s \"*.so\"", e.Op)
 		}
 		return nil
+	}
+	if len(text) > maxPattern {
+		c.Errorf(e.Y.Range(), "this pattern has %d bytes, and %d is the limit", len(text), maxPattern)
+		return types.Boolean
 	}
 	pattern, err := glob.Parse(text)
 	if err != nil {
