@@ -250,6 +250,10 @@ var semantics = []struct {
 // largeBody is the body of a function that is large enough for calls to share it.
 const largeBody = `$x = $n; $x = $x * 3 + 1; $x ^= $x >> 3; $x = $x * 5 - 2; $x ^= $x << 2; $x = $x + 7; $x |= 1; $x = $x * 3; $x -= 4; $x ^= 11; $x = $x & 0xffff; $x += 3; $x *= 2; if ($x > 100000) { return 1; } `
 
+// deep is what the deepest loops may do that takes functions of the program itself.
+const deep = `config = { max_strlen = 8192 } BEGIN { @r = 0; $n = pid - 5;
+for ($a : 0..$n) { for ($b : 0..$n) { for ($c : 0..$n) { for ($d : 0..$n) { for ($e : 0..$n) { @m[$e] = 1; @r += strcontains(str(curtask), str(curtask)) + len(@m) } } } } } }`
+
 // programs are scripts of more than one clause's statements; each assigns to @r.
 var programs = []struct {
 	script string
@@ -259,6 +263,7 @@ var programs = []struct {
 	{"fn f($n : int64) : int64 { " + largeBody + "return $x } BEGIN { @r = f(5) * 1000000 + f(77) }", 1898036706},
 	{"fn f($n : int64) : int64 { " + largeBody + "if ($n == 77) { exit() } return $x } BEGIN { @r = f(5); @r = f(77) }", 1898},
 	{"fn f($n : int64) : int64 { " + largeBody + "for ($i : 0..10) { if ($i == 3) { return $i + $n } } return $x } BEGIN { for ($i : 0..3) { @r = f(5) + f($i) } }", 13},
+	{deep, 95},
 	{"fn clip($a : uint8) : uint8 { return $a } BEGIN { @r = clip(300) }", 44},
 	{"fn f($a : int64) : int64 { if ($a > 5) { return 1 } return 2 } BEGIN { @r = f(6) * 10 + f(1) }", 12},
 	{"fn none($a : int64) : int64 { } BEGIN { @r = none(6) }", 0},

@@ -69,7 +69,7 @@ func (f *function) forLoop(s *lang.For) {
 func (f *function) fewRounds(s *lang.For, low, high *ir.Value) (int64, bool) {
 	x, xok := low.Constant()
 	y, yok := high.Constant()
-	if !xok || !yok || f.nest != nil || f.deepest(s.Body) > 1 {
+	if !xok || !yok || f.nest != nil || f.deepest(s.Body) > textFrames {
 		return 0, false
 	}
 	n := max(y-x, 0)

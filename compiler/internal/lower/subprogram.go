@@ -18,6 +18,9 @@ const (
 	maxInvokeParams = ir.MaxCallArgs - 1
 )
 
+// textFrames is how many functions of the program a search in a long text has active at once.
+const textFrames = 2
+
 // subprogram is a function of the program, and where exit() inside of it leads.
 type subprogram struct {
 	code    *ir.Func
@@ -56,9 +59,9 @@ func nodes(body *lang.Block) (n int) {
 }
 
 // deepest is how many functions may be active at once in what a body does, itself left out: each loop may be one, each
-// function that it calls, and one that goes through a map or a text.
+// function that it calls, and those that go through a map or a text.
 func (f *function) deepest(body any) int {
-	deep := 1
+	deep := textFrames
 	lang.Walk(body, func(node any) bool {
 		switch node := node.(type) {
 		case *lang.For:

@@ -6,8 +6,8 @@ import (
 )
 
 // maxDepth is how deep loops may nest: each may be a function of its own, and of those eight can be active at once
-// (MAX_CALL_FRAMES of include/linux/bpf_verifier.h), the program and one for len() among them.
-const maxDepth = 6
+// (MAX_CALL_FRAMES of include/linux/bpf_verifier.h), the program and two for a search in a long text among them.
+const maxDepth = 5
 
 // loop checks what a loop repeats, one level deeper than what is around it.
 func (c *checker) loop(span lang.Span, check func()) {
