@@ -21,6 +21,7 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/render"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
+	"golang.org/x/sys/unix"
 )
 
 // RefusedError says that the kernel did not accept a program. Where a cheaper mechanism was tried,
@@ -115,6 +116,8 @@ func refused(o *object.Object, err error) error {
 	program := failed(o, err)
 	var verifier *ebpf.VerifierError
 	switch {
+	case program != nil && errors.Is(err, unix.E2BIG):
+		return lang.Diagnostics{tooComplex(program, err)}
 	case program != nil && program.Type == ebpf.Tracing:
 		return &RefusedError{Program: program, Tracing: true, Span: program.Clause, Log: err.Error(), cause: err}
 	case program != nil && errors.As(err, &verifier) && lackingHelper(verifier.Log) != "":
@@ -126,6 +129,35 @@ func refused(o *object.Object, err error) error {
 		return fmt.Errorf("the kernel does not let this process load programs: run as root, or with CAP_BPF and CAP_PERFMON")
 	}
 	return fmt.Errorf("loading into the kernel: %w", err)
+}
+
+// tooComplex explains that the verifier gave up: it walks a million instructions, every round of a loop and both
+// sides of every branch counted (BPF_COMPLEXITY_LIMIT_INSNS). The place is the part of the script that it came by most
+// often in what it kept of its trace.
+// https://elixir.bootlin.com/linux/v6.12/source/include/linux/bpf.h
+func tooComplex(program *object.Program, err error) lang.Diagnostic {
+	d := lang.Diagnostic{
+		Span:    program.Clause,
+		Message: "this clause has more ways to run than the kernel's verifier walks, a million instructions",
+		Hint:    "make loops shorter, nest them less, or spread the work over several clauses",
+	}
+	var verifier *ebpf.VerifierError
+	if !errors.As(err, &verifier) {
+		return d
+	}
+	visits, most := map[lang.Span]int{}, 0
+	for _, line := range verifier.Log {
+		match := refusedAt().FindStringSubmatch(line)
+		if match == nil {
+			continue
+		}
+		instruction, _ := strconv.Atoi(match[1])
+		span := positionOf(program, instruction)
+		if visits[span]++; visits[span] > most {
+			d.Span, most = span, visits[span]
+		}
+	}
+	return d
 }
 
 // unknownHelper matches what verifiers say of a helper that is not there: up to 6.x and of 7.x.

@@ -1,0 +1,54 @@
+package runtime
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/runtime/detect"
+)
+
+// TestTooComplex loads a loop of more rounds than the verifier walks.
+func TestTooComplex(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("capability: CAP_BPF")
+	}
+	machine, err := detect.Detect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := lang.NewSource("script", "BEGIN { first; loop; last }")
+	at := func(word string) lang.Span {
+		start := strings.Index(source.Text, word)
+		return lang.Span{Source: source, Start: start, End: start + len(word)}
+	}
+	program := &object.Program{
+		Name: "endless", Type: ebpf.RawTracepoint, Clause: at("BEGIN"),
+		Instructions: asm.Instructions{
+			asm.Mov.Imm(asm.R0, 0),
+			asm.Add.Imm(asm.R0, 1).WithSymbol("loop"),
+			asm.JLT.Imm(asm.R0, 2_000_000, "loop"),
+			asm.Mov.Imm(asm.R0, 0),
+			asm.Return(),
+		},
+		Lines: []object.Line{{Instruction: 0, Span: at("first")}, {Instruction: 1, Span: at("loop")}, {Instruction: 3, Span: at("last")}},
+	}
+	_, err = Load(&object.Object{
+		Programs: []*object.Program{program},
+		Kernel:   map[string]*ebpf.MapSpec{object.DataMap: mmapable(object.DataHeader)},
+		Settings: object.Settings{License: "GPL"},
+	}, machine, Options{Stdout: io.Discard, Stderr: io.Discard})
+	var diagnostics lang.Diagnostics
+	if !errors.As(err, &diagnostics) || len(diagnostics) != 1 {
+		t.Fatalf("got %v", err)
+	}
+	if d := diagnostics[0]; d.Span.Text() != "loop" || !strings.Contains(d.Message, "more ways to run than the kernel's verifier walks") {
+		t.Errorf("got %v", diagnostics)
+	}
+}
