@@ -118,6 +118,8 @@ func refused(o *object.Object, err error) error {
 	switch {
 	case program != nil && errors.Is(err, unix.E2BIG):
 		return lang.Diagnostics{tooComplex(program, err)}
+	case program == nil && errors.Is(err, unix.E2BIG):
+		return tooLarge(o)
 	case program != nil && program.Type == ebpf.Tracing:
 		return &RefusedError{Program: program, Tracing: true, Span: program.Clause, Log: err.Error(), cause: err}
 	case program != nil && errors.As(err, &verifier) && lackingHelper(verifier.Log) != "":
@@ -158,6 +160,20 @@ func tooComplex(program *object.Program, err error) lang.Diagnostic {
 		}
 	}
 	return d
+}
+
+// tooLarge explains that the memory of a program, a row for each CPU, is more than a map's value can be on kernels
+// that bound it by KMALLOC_MAX_SIZE.
+// https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/arraymap.c (array_map_alloc_check)
+func tooLarge(o *object.Object) error {
+	var largest *ebpf.MapSpec
+	for _, spec := range o.Kernel {
+		if largest == nil || spec.ValueSize > largest.ValueSize {
+			largest = spec
+		}
+	}
+	return fmt.Errorf("the script needs %d KiB of memory in one piece for texts and variables on all CPUs, more than this kernel gives: "+
+		"set max_strlen lower, or give str() a size", largest.ValueSize>>10)
 }
 
 // unknownHelper matches what verifiers say of a helper that is not there: up to 6.x and of 7.x.
