@@ -44,6 +44,9 @@ func observeEmulated(o *object.Object) (*eval.Result, error) {
 			return nil, err
 		}
 	}
+	if machine.Maps[object.DataMap].Values[""][0][object.DataCut] != 0 {
+		return nil, oracle.ErrLong
+	}
 	return oracle.Observe(o, func(m *object.Map) (*events.Table, error) { return emulatedTable(o, m, machine.Maps), nil }, machine.Records)
 }
 

@@ -105,6 +105,9 @@ func (k *Kernel) Run(o *object.Object) (*eval.Result, error) {
 			return nil, fmt.Errorf("running %s: %w", program.Name, err)
 		}
 	}
+	if store.Load(object.DataCut) != 0 {
+		return nil, ErrLong
+	}
 	records, err := drain(collection.Maps[object.EventsMap])
 	if err != nil {
 		return nil, err

@@ -158,6 +158,15 @@ func Runs(program *object.Program, stopped bool) bool {
 	return !stopped || point.Mechanism == object.Run && point.When != object.AtInterval
 }
 
+// ErrLong is a script whose evaluation, or whose loops on a kernel without bpf_loop, are too long to compare. The
+// kernel's programs count what they cut off (object.DataCut).
+var ErrLong = errors.New("the script runs too long")
+
+// TooLong reports such a script.
+func TooLong(err error) bool {
+	return errors.Is(err, ErrLong) || err != nil && strings.Contains(err.Error(), ErrLong.Error())
+}
+
 // Class tells failures apart while a script is made smaller: it may not become one that is refused.
 func Class(err error) string {
 	var diagnostics lang.Diagnostics
