@@ -13,8 +13,8 @@ import (
 // Memory that is copied as it is and prints as what it holds.
 var memoryFunctions = []*Function{
 	{
-		Info: Info{Name: "buf", Signature: "buffer buf(pointer p [, int size]) or buf(array)",
-			Doc:     `Bytes of memory, at most max_strlen of them; of an array all. They print as text with \x escapes, as hexadecimal by %rx.`,
+		Info: Info{Name: "buf", Signature: "buffer buf(pointer p [, int size]) or buf(array or string [, int size])",
+			Doc:     `Bytes of memory, at most max_strlen of them; of an array or a string all. They print as text with \x escapes, as hexadecimal by %rx.`,
 			Example: `kprobe:vfs_write { printf("%r\n", buf(args.buf, args.count)) }`},
 		MinArgs: 1, MaxArgs: 2, Check: checkBuffer, Into: lowerBuffer,
 	},
@@ -105,10 +105,10 @@ func checkBuffer(c Checker, call *lang.Call) *types.Type {
 	switch {
 	case t.Kind == types.None:
 		return types.NoValue
-	case t.Kind == types.Array && t.Size > 0:
+	case (t.Kind == types.Array || t.Kind == types.String) && t.Size > 0:
 		limit = t.Size
 	case t.Kind != types.Pointer && !t.Integer():
-		c.Errorf(call.Args[0].Range(), "buf() wants a pointer or an array, not %s", t)
+		c.Errorf(call.Args[0].Range(), "buf() wants a pointer, an array or a string, not %s", t)
 		return types.NoValue
 	}
 	if len(call.Args) == 2 && wantNumber(c, call, 1) && t.Kind != types.Array {
@@ -128,9 +128,12 @@ func lowerBuffer(l Lowering, call *lang.Call, to Place) {
 		size = atMost(l, l.Value(call.Args[1]), size)
 	}
 	b.Store(to.Space, to.Address, to.Offset, bufferHeader, size)
-	if t := l.Type(call.Args[0]); t.Kind == types.Array {
+	switch t := l.Type(call.Args[0]); t.Kind {
+	case types.Array:
 		l.Store(call.Args[0], behind(to, bufferHeader), true)
-	} else {
+	case types.String: // its zeroes end nothing here
+		readBytes(l, t, l.Address(call.Args[0]), size, behind(to, bufferHeader))
+	default:
 		readBytes(l, t, l.Value(call.Args[0]), size, behind(to, bufferHeader))
 	}
 }

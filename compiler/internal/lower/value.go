@@ -216,11 +216,11 @@ func (f *function) incDec(e *lang.IncDec) *ir.Value {
 	if e.Op == "--" {
 		step = -1
 	}
-	if m, ok := lang.Unparen(e.X).(*lang.Map); ok {
-		return f.stepMap(m, step, e.Prefix)
-	}
 	if t := f.typeOf(e); t.Kind == types.Pointer {
 		step *= int64(elementSize(t))
+	}
+	if m, ok := lang.Unparen(e.X).(*lang.Map); ok {
+		return f.stepMap(m, step, e.Prefix)
 	}
 	v := f.instance.Variables[lang.Unparen(e.X).(*lang.Variable)]
 	old := f.variable(v)
@@ -254,10 +254,17 @@ func (f *function) assign(s *lang.Assign) {
 // operand is the right side of `target op= x`; a pointer moves by whole elements.
 func (f *function) operand(s *lang.Assign) *ir.Value {
 	value := f.value(s.Value)
-	if v, ok := s.Target.(*lang.Variable); ok && f.instance.Variables[v].Type.Kind == types.Pointer {
-		return f.b.Binary(ir.Mul, value, f.b.Const(int64(elementSize(f.instance.Variables[v].Type))))
+	if t := f.targetType(s.Target); t.Kind == types.Pointer {
+		return f.b.Binary(ir.Mul, value, f.b.Const(int64(elementSize(t))))
 	}
 	return value
+}
+
+func (f *function) targetType(target lang.Expr) *types.Type {
+	if m, ok := target.(*lang.Map); ok {
+		return (hooks{f}).Map(m).Value
+	}
+	return f.instance.Variables[target.(*lang.Variable)].Type
 }
 
 func (f *function) assignVariable(v *sema.Variable, value lang.Expr) {

@@ -93,11 +93,9 @@ func (c *checker) comptime(e *lang.Unary, t *types.Type) *types.Type {
 }
 
 func (c *checker) incDec(e *lang.IncDec) *types.Type {
-	if v, ok := lang.Unparen(e.X).(*lang.Variable); ok {
-		if known := c.instance.scope.find(v.Name); known != nil && known.Type.Kind == types.Pointer {
-			c.assignTarget(v, moved(known.Type), e.Span, true)
-			return known.Type
-		}
+	if pointer := c.known(e.X); pointer.Kind == types.Pointer {
+		c.assignTarget(lang.Unparen(e.X), moved(pointer), e.Span, true)
+		return pointer
 	}
 	c.assignTarget(e.X, types.Int64, e.Span, true)
 	return c.stepped(e.X)

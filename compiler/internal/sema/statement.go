@@ -280,16 +280,30 @@ func (c *checker) assignFixed(v *Variable, t *types.Type, span lang.Span) {
 	}
 }
 
-// movesPointer checks `$p += n` on a pointer.
+// movesPointer checks `$p += n` and `@p += n` on a pointer.
 func (c *checker) movesPointer(s *lang.Assign, t *types.Type) bool {
-	target, ok := s.Target.(*lang.Variable)
-	if !ok || s.Op != "+=" && s.Op != "-=" || !t.Integer() {
+	if s.Op != "+=" && s.Op != "-=" || !t.Integer() {
 		return false
 	}
-	v := c.instance.scope.find(target.Name)
-	if v == nil || v.Type.Kind != types.Pointer {
+	pointer := c.known(s.Target)
+	if pointer.Kind != types.Pointer {
 		return false
 	}
-	c.assignVariable(target, moved(v.Type), s.Span, true)
+	c.assignTarget(s.Target, moved(pointer), s.Span, true)
 	return true
+}
+
+// known returns the type that a variable or map has from what was assigned to it so far.
+func (c *checker) known(target lang.Expr) *types.Type {
+	switch target := lang.Unparen(target).(type) {
+	case *lang.Variable:
+		if v := c.instance.scope.find(target.Name); v != nil {
+			return v.Type
+		}
+	case *lang.Map:
+		if m := c.maps[target.Name]; m != nil && m.Value != nil {
+			return m.Value
+		}
+	}
+	return types.NoValue
 }
