@@ -44,6 +44,9 @@ var hostile = map[string]string{
 	"enum":          "enum e { " + numbered("A%d, ", 100_000) + "}; BEGIN { @ = A5 }",
 	"defines":       numbered("#define A%d 1\n", 50_000) + "BEGIN { @ = A5 }",
 	"define chain":  chained("#define A%d (A%d + A%d)\n", 8_000) + "BEGIN { @ = A0 }",
+	"define twice":  chained("#define A%d (A%d + A%d)\n", 30) + "#define A30 1\nBEGIN { @ = A0 }",
+	"define used":   chained("#define A%d (A%d + A%d)\n", 12) + "#define A12 pid\nBEGIN { " + strings.Repeat("@ = A0; ", 100_000) + "}",
+	"map chain":     "BEGIN { " + linked("@m%d = @m%d; ", 3_000) + "@m3000 = 1 }",
 	"macro chain":   chained("macro a%d(x) { a%d(x) + a%d(x) }\n", 20_000) + "BEGIN { @ = a0(1) }",
 	"fn chain":      chained("fn a%d($x : int64) : int64 { return a%d($x) + a%d($x) }\n", 15_000) + "BEGIN { @ = a0(1) }",
 	"recursion":     "macro a(x) { b(x) } macro b(x) { a(x) } fn f($x : int64) : int64 { return f($x) } BEGIN { @ = a(1) + f(1) }",
@@ -75,6 +78,15 @@ func chained(format string, n int) string {
 	var b strings.Builder
 	for i := range n {
 		fmt.Fprintf(&b, format, i, i+1, i+1)
+	}
+	return b.String()
+}
+
+// linked makes each line mention the next one.
+func linked(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i, i+1)
 	}
 	return b.String()
 }

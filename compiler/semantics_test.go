@@ -245,6 +245,17 @@ var semantics = []struct {
 	{"@a = max(10); @a = max(20); @a = max(5); @r = @a", 20},
 	{"@a[7] = min(10); @a[7] = min(20); @r = @a[pid]", 10},
 	{"if (@c > 5) { @r = 1 } else { @r = 2 } @c = count();", 2},
+	{"let $x: bool = 1; $x += 1; @r = $x", 1},
+	{"let $x: bool = 1; $x++; @r = $x", 1},
+	{"let $x: bool = 1; $x--; @r = $x", 0},
+	{"@t = (1, 2); @t = (@t.1, @t.0); @r = @t.0 * 10 + @t.1", 21},
+	{"$t = (1, 2); $t = ($t.1, $t.0); @r = $t.0 * 10 + $t.1", 21},
+	{"$t = (1, 2); $p = &$t; $t = ((*$p).1, (*$p).0); @r = $t.0 * 10 + $t.1", 21},
+	{`$s = "pony"; $p = &$s; $s = *$p; @r = $s == comm`, 1},
+	{"@m[1] = 2; @r = 0; for ($kv : @m) { @m[$kv.0] = 50; @r += $kv.1; }", 2},
+	{"@m[1] = 2; @r = 0; for ($kv : @m) { @m[$kv.0]++; @r += $kv.1; }", 2},
+	{"@m[1] = 2; @r = 0; for ($kv : @m) { delete(@m[$kv.0]); @m[7] = 3; @r += $kv.0 * 10 + $kv.1; break }", 12},
+	{`$s = "po"; for ($i : 0..20) { if ($i < 1) { $s = str_concat($s, "ny"); } else if ($i > 18) { $s = str_concat($s, "!") } } @r = $s == "pony!"`, 1},
 }
 
 // largeBody is the body of a function that is large enough for calls to share it.
@@ -277,6 +288,14 @@ var programs = []struct {
 	{"macro swap($a, $b) { $t = $a; $a = $b; $b = $t; } BEGIN { $t = 1; $u = 2; swap($t, $u); @r = $t * 10 + $u }", 21},
 	{"macro bump(@m, k) { @m[k]++; @m[k] } BEGIN { bump(@x, 3); @r = bump(@x, 3) }", 2},
 	{"macro twice(e) { e + e } BEGIN { @r = twice({ 3 }) }", 6},
+	{"macro m(e) { $s = e; for ($i : 0..10) { $s += e; } $s } BEGIN { $x = 2; @r = m($x) }", 22},
+	{"macro flip() { (@t.1, @t.0) } BEGIN { @t = (1, 2); @t = flip; @r = @t.0 * 10 + @t.1 }", 21},
+	{"#define FLIP (@t.1, @t.0)\nBEGIN { @t = (1, 2); @t = FLIP; @r = @t.0 * 10 + @t.1 }", 21},
+	{"macro total() { $z = 0; for ($i : 0..30) { $z += $i } $z } BEGIN { @r = 0; for ($i : 0..3) { @r += total } }", 1305},
+	{`fn name($n : int64) : string[16] { for ($i : 0..500) { if ($i == $n) { return "pony" } } return "x" } BEGIN { @r = (name(3) == comm) * 10 + (name(500) == "x") }`, 11},
+	{`fn name($n : int64) : string[16] { for ($i : 0..10) { for ($j : 0..500) { if ($i + $j == $n) { return "pony" } } } return "x" } BEGIN { @r = 0; for ($k : 0..5) { @r += name(3) == comm } }`, 5},
+	{`macro find(n) { for ($i : 0..500) { if ($i == n) { return "pony" } } } fn name($n : int64) : string[16] { find($n); return "x" } BEGIN { @r = name(3) == comm }`, 1},
+	{"fn swap($t : typeof((1, 2))) : typeof((1, 2)) { while (1) { return ($t.1, $t.0) } return (0, 0) } BEGIN { $t = (1, 2); $t = swap($t); @r = $t.0 * 10 + $t.1 }", 21},
 	{"enum e { A, B = 5, C }; BEGIN { @r = C * 10 + B }", 65},
 	{"#define N 5\n#define M (N * 2)\nBEGIN { @r = M + N }", 15},
 	{"#define WHO comm\nBEGIN { @r = WHO == \"pony\" }", 1},
@@ -324,5 +343,26 @@ func evaluateScript(t *testing.T, text string, want int64) {
 		if os.Geteuid() == 0 {
 			loads(t, o)
 		}
+	}
+}
+
+// costly are loops that a verifier which walks every round must be kept from walking too long.
+var costly = map[string]string{
+	"macro in a loop":     "macro work($x) { " + strings.Repeat("$x = $x * 3 + 1; if ($x & 4) { @z += $x } ", 60) + "} BEGIN { for ($i : 0..600) { $y = $i; work($y) } }",
+	"function in a loop":  "fn work($n : int64) : int64 { $x = $n; " + strings.Repeat("$x = $x * 3 + 1; if ($x & 4) { @z += $x } ", 60) + "return $x } BEGIN { for ($i : 0..1000000) { @r += work($i) + work($i + 1) } }",
+	"loop in a function":  "fn work($n : int64) : int64 { " + largeBody + "for ($i : 0..1000000) { $x += $i; @z[$x] = 1 } return $x } BEGIN { " + strings.Repeat("@r += work(pid); ", 10) + "}",
+	"one after the other": "BEGIN { " + strings.Repeat("for ($i : 0..1000000) { @m += $i * $i; if ($i & 8) { @n += $i } } ", 20) + "}",
+}
+
+// TestCostlyLoops wants the kernel to take them as they are compiled for one without bpf_loop.
+func TestCostlyLoops(t *testing.T) {
+	for name, script := range costly {
+		t.Run(name, func(t *testing.T) {
+			o, err := compileOn("5.10", script)
+			if err != nil {
+				t.Fatal(err)
+			}
+			loads(t, o)
+		})
 	}
 }

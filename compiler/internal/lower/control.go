@@ -106,7 +106,7 @@ func (f *function) effectOfCall(e *lang.Call) bool {
 			f.invoke(e, inline)
 			return true
 		}
-		place := builtin.Place{}
+		var place func() builtin.Place
 		if !inline.Result.Scalar() && inline.Result.Kind != types.None {
 			place = f.resultPlace(inline)
 		}

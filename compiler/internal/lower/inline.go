@@ -17,7 +17,7 @@ func (f *function) callValue(e *lang.Call) *ir.Value {
 		if f.invokes(inline) {
 			return f.invoke(e, inline)
 		}
-		to := f.inline(e, inline, builtin.Place{})
+		to := f.inline(e, inline, nil)
 		return f.b.CellGet(to.cell)
 	}
 	return builtin.FunctionNamed(e.Name).Lower(hooks{f}, e)
@@ -35,28 +35,30 @@ func (f *function) storeCall(e *lang.Call, to builtin.Place, t *types.Type, pad 
 	}
 	place := f.resultPlace(inline)
 	f.inline(e, inline, place)
-	f.copyPadded(to, place, inline.Result.Size, t, pad)
+	f.copyPadded(to, place(), inline.Result.Size, t, pad)
 	return true
 }
 
 // resultPlace is memory that `return` reaches from inside of the function's loops, too.
-func (f *function) resultPlace(inline *sema.Inline) builtin.Place {
-	loops := false
-	lang.Walk(inline.Body, func(node any) bool {
-		switch node.(type) {
-		case *lang.For, *lang.While:
-			loops = true
-		}
-		return !loops
-	})
-	if loops {
-		return f.sharedPlace(f.share(inline.Result.Size))
+func (f *function) resultPlace(inline *sema.Inline) func() builtin.Place {
+	if f.mentions(inline.Body, isLoop) {
+		offset := f.share(inline.Result.Size)
+		return func() builtin.Place { return f.sharedPlace(offset) }
 	}
-	return f.slotPlace(f.b.NewSlot("result", inline.Result.Size))
+	slot := f.b.NewSlot("result", inline.Result.Size)
+	return func() builtin.Place { return f.slotPlace(slot) }
+}
+
+func isLoop(node any) bool {
+	switch node.(type) {
+	case *lang.For, *lang.While:
+		return true
+	}
+	return false
 }
 
 // inline runs the copy of a function. A scalar result is in the destination's cell afterwards, any other at place.
-func (f *function) inline(e *lang.Call, inline *sema.Inline, place builtin.Place) *destination {
+func (f *function) inline(e *lang.Call, inline *sema.Inline, place func() builtin.Place) *destination {
 	for i, v := range inline.Params {
 		f.assignVariable(v, e.Args[i])
 	}
@@ -67,7 +69,7 @@ func (f *function) inline(e *lang.Call, inline *sema.Inline, place builtin.Place
 		to.cell = f.b.NewCell(e.Name)
 		f.b.CellSet(to.cell, f.b.Const(0))
 	case inline.Result.Kind != types.None:
-		f.zero(place, inline.Result.Size)
+		f.zero(place(), inline.Result.Size)
 	}
 	loop := f.loop
 	f.returning = append(f.returning, to)

@@ -14,7 +14,8 @@ type destination struct {
 	block  *ir.Block  // nil: the end of the clause
 	result types.Type // of the inlined function
 	cell   *ir.Cell   // holds a scalar result
-	place  builtin.Place
+	// place is where any other result lies, as the function of the program that the code runs in reaches it.
+	place func() builtin.Place
 	// carried is where a scalar result waits while callbacks are left.
 	carried int
 }
@@ -83,7 +84,7 @@ func (f *function) returns(s *lang.Return) {
 func (f *function) giveResult(to *destination, value lang.Expr) {
 	switch {
 	case !to.result.Scalar():
-		f.store(value, to.place, &to.result, true)
+		f.store(value, to.place(), &to.result, true)
 	case to.of == f.b.Func:
 		f.b.CellSet(to.cell, f.converted(value, &to.result))
 	default:

@@ -18,7 +18,10 @@ const maxRounds = 1 << 23
 // boundedWork is how many instructions the rounds of one nest of loops may cost the verifier where it has to walk
 // them all: of the million that it walks (BPF_COMPLEXITY_LIMIT_INSNS) some are for the rest of the clause, and each
 // branch is walked on both sides.
-const boundedWork = 150_000
+const (
+	boundedWork = 150_000
+	maxWork     = 3 * boundedWork // of all nests of a clause together
+)
 
 // iterator is what a loop over a map gives in each round.
 type iterator struct {
@@ -73,7 +76,16 @@ func (f *function) fewRounds(s *lang.For, low, high *ir.Value) (int64, bool) {
 		return 0, false
 	}
 	n := max(y-x, 0)
-	return n, n*int64(nodes(s.Body)) <= maxFew
+	return n, n*int64(f.nodes(s.Body)) <= maxFew
+}
+
+// nodes is how many a body has, those of the macros, functions and definitions that it leads to included.
+func (f *function) nodes(body any) (n int) {
+	f.mentions(body, func(any) bool {
+		n++
+		return n > maxFew
+	})
+	return n
 }
 
 // maxFew bounds the rounds of such a loop times the nodes of its body.
@@ -204,6 +216,9 @@ func (f *function) callback(name string, captured, first int, start func(callbac
 	f.b.Return(f.b.Const(0))
 	escapes, usesRow := f.escapes, f.usesRow
 	f.leaveFunction(&outer)
+	if f.nest != nil {
+		f.nest.before -= inner.Func.Size()
+	}
 	if usesRow {
 		f.b.Store(ir.Frame, f.b.SlotAddress(slot), capturedRow, 8, f.rowAddress())
 	}
@@ -259,8 +274,8 @@ func (f *function) repeatBounded(rounds *ir.Value, body func(round *ir.Value)) {
 	f.loop = outer
 	f.nest.leave()
 	if outermost {
-		f.nest.finish(f.b.Func.Size())
-		f.nest = nil
+		f.nest.size = max(f.b.Func.Size()-f.nest.before, 1)
+		f.nests, f.nest = append(f.nests, f.nest), nil
 	}
 }
 
@@ -273,9 +288,11 @@ func (f *function) cutOff(rounds *ir.Value, counter *ir.Cell, end *ir.Block) {
 	f.b.Jump(end)
 }
 
-// nest is a bounded loop and those inside of it. All get the same limit, so that their product keeps to boundedWork.
+// nest is a bounded loop and those inside of it. All get the same limit, so that their product keeps to what the nest may
+// cost.
 type nest struct {
 	before         int // values of the function before the outermost loop
+	size           int // values of the outermost loop
 	depth, deepest int
 	limits         []*ir.Value
 }
@@ -287,21 +304,26 @@ func (n *nest) enter() {
 
 func (n *nest) leave() { n.depth-- }
 
-// limit is a constant that finish fills in.
+// limit is a constant that limitLoops fills in.
 func (n *nest) limit(b *ir.Builder) *ir.Value {
 	limit := b.Const(0)
 	n.limits = append(n.limits, limit)
 	return limit
 }
 
-func (n *nest) finish(size int) {
-	rounds := math.Pow(float64(boundedWork/max(size-n.before, 1)), 1/float64(n.deepest))
-	for _, limit := range n.limits {
-		limit.Int = max(int64(rounds), 2)
+// limitLoops shares out what the verifier walks among the bounded loops of a clause, now that all are known.
+func (f *function) limitLoops() {
+	work := min(boundedWork, maxWork/max(len(f.nests), 1))
+	for _, n := range f.nests {
+		rounds := math.Pow(float64(work/n.size), 1/float64(n.deepest))
+		for _, limit := range n.limits {
+			limit.Int = max(int64(rounds), 2)
+		}
 	}
 }
 
-// forMap runs the body for each key of a map, by bpf_for_each_map_elem.
+// forMap runs the body for each key of a map, by bpf_for_each_map_elem. A body that changes the map, or may, gets copies:
+// the memory of a removed key is that of the next new one.
 func (f *function) forMap(s *lang.For) {
 	m := (hooks{f}).Map(s.Map)
 	v := f.instance.Variables[s.Variable]
@@ -313,10 +335,10 @@ func (f *function) forMap(s *lang.For) {
 			key:   builtin.Place{Space: ir.MapValue, Address: key},
 			value: builtin.Place{Space: ir.MapValue, Address: f.b.Parameter(2)},
 		}
-		f.iterators[v] = pair
-		if v.Shared {
+		if v.Shared || f.mentionsMap(s.Body, m.Name) {
 			f.storePair(f.variablePlace(v), v.Type, pair)
-			delete(f.iterators, v)
+		} else {
+			f.iterators[v] = pair
 		}
 		f.block(s.Body)
 	})

@@ -78,7 +78,8 @@ type function struct {
 	frames       int       // functions that are active where the code runs
 	row          *ir.Value // what a callback was handed; nil where the row is to be computed
 	usesRow      bool
-	nest         *nest
+	nest         *nest          // around the code at hand; nil outside of bounded loops
+	nests        []*nest        // of the clause
 	returning    []*destination // the innermost last
 	destinations int
 	leaving      int
@@ -114,6 +115,7 @@ func (u *Unit) Clause(instance *sema.Instance, name string, number int) *Code {
 	}
 	f.block(instance.Clause.Body)
 	f.b.Return(f.b.Const(0))
+	f.limitLoops()
 	f.finish()
 	return &Code{Func: f.b.Func, Shared: f.sharedMemory.name, SharedSize: f.size}
 }
@@ -154,8 +156,6 @@ func (h hooks) Zero(to builtin.Place, size int)   { h.zero(to, size) }
 func (h hooks) MapKey(e *lang.Map) *ir.Value      { return h.key(e) }
 func (h hooks) Integer(e lang.Expr) (int64, bool) { return h.constants.Integer(e) }
 func (h hooks) Text(e lang.Expr) (string, bool)   { return h.constants.Text(e) }
-
-// Zero clears memory of the program.
 
 // Number is the value of a scalar, a trusted pointer laundered.
 func (h hooks) Number(e lang.Expr) *ir.Value { return h.plainPointer(h.value(e), h.typeOf(e)) }

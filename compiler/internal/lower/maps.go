@@ -126,10 +126,7 @@ func (f *function) storeFromMap(e *lang.Map, to builtin.Place, t *types.Type) {
 func (f *function) assignMap(e *lang.Map, value lang.Expr) {
 	m := (hooks{f}).Map(e)
 	if m.Storage == object.Slot {
-		f.replace(value, slotOf(f, m), m.Value, func(node any) bool {
-			e, ok := node.(*lang.Map)
-			return ok && e.Name == m.Name
-		})
+		f.replace(value, slotOf(f, m), m.Value, f.mentionsMap(value, m.Name))
 		f.SetData(m.Present, f.b.Const(1))
 		return
 	}

@@ -202,8 +202,8 @@ func (f *function) resolved(e lang.Expr) lang.Expr {
 
 // replace stores a new value where an old one lies. A value made of parts of the old one, such as ($t.1, $t.0), is made
 // elsewhere first.
-func (f *function) replace(e lang.Expr, to builtin.Place, t *types.Type, isOld func(node any) bool) {
-	if t.Scalar() || !f.mentions(e, isOld) {
+func (f *function) replace(e lang.Expr, to builtin.Place, t *types.Type, readsOld bool) {
+	if t.Scalar() || !readsOld {
 		f.store(e, to, t, true)
 		return
 	}
@@ -212,21 +212,60 @@ func (f *function) replace(e lang.Expr, to builtin.Place, t *types.Type, isOld f
 	f.copy(to, fresh, t.Size)
 }
 
-// mentions reports whether a node that is looked for stands in e, or in the functions and macros that it calls.
+// mentions reports whether a node that is looked for stands in e, or in what e leads to.
 func (f *function) mentions(e any, is func(node any) bool) (found bool) {
 	lang.Walk(e, func(node any) bool {
 		found = found || is(node)
-		if call, ok := node.(*lang.Call); ok && !found {
-			if body := f.instance.Expansions[call]; body != nil {
-				found = f.mentions(body, is)
-			}
-			if inline := f.instance.Inlines[call]; inline != nil {
-				found = found || f.mentions(inline.Body, is)
-			}
+		if body := f.behind(node); body != nil && !found {
+			found = f.mentions(body, is)
 		}
 		return !found
 	})
 	return found
+}
+
+// behind is the body or value that a call or a name of the script's own stands for, or nil.
+func (f *function) behind(node any) any {
+	switch node := node.(type) {
+	case *lang.Call:
+		if inline := f.instance.Inlines[node]; inline != nil {
+			return inline.Body
+		}
+		if body := f.instance.Expansions[node]; body != nil {
+			return body
+		}
+	case *lang.Name:
+		if value := f.instance.Defined[node]; value != nil {
+			return value
+		}
+		if call := f.instance.Bare[node]; call != nil {
+			return f.behind(call)
+		}
+	}
+	return nil
+}
+
+func (f *function) mentionsMap(e any, name string) bool {
+	return f.mentions(e, func(node any) bool {
+		m, ok := node.(*lang.Map)
+		return ok && m.Name == name
+	})
+}
+
+// mayRead reports whether e reads a variable, by its name or, where it has one, by its address.
+func (f *function) mayRead(e any, v *sema.Variable) bool {
+	return f.mentions(e, func(node any) bool {
+		if mention, ok := node.(*lang.Variable); ok && f.instance.Variables[mention] == v {
+			return true
+		}
+		value, ok := node.(lang.Expr)
+		return ok && v.Pointed && f.isPointer(value)
+	})
+}
+
+func (f *function) isPointer(e lang.Expr) bool {
+	t := f.typeOf(e)
+	return t != nil && t.Kind == types.Pointer
 }
 
 func (f *function) storeTuple(e lang.Expr, to builtin.Place, t *types.Type) {

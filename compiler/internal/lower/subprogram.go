@@ -27,9 +27,12 @@ type subprogram struct {
 	escapes []*destination
 }
 
-// invokes reports whether a call is one of a subprogram.
+// invokes reports whether a call is one of a subprogram. Where the verifier walks every round of a loop, the loop's limit
+// counts what is copied into it, and a function that is shared would not be counted.
 func (f *function) invokes(inline *sema.Inline) bool {
-	if len(inline.Params) > maxInvokeParams || inline.Result.Kind != types.None && !inline.Result.Scalar() {
+	switch {
+	case len(inline.Params) > maxInvokeParams, inline.Result.Kind != types.None && !inline.Result.Scalar(),
+		!f.callbacks() && (f.nest != nil || f.mentions(inline.Body, isLoop)):
 		return false
 	}
 	for _, v := range inline.Params {
@@ -70,13 +73,13 @@ func (f *function) deepest(body any) int {
 		case *lang.While:
 			deep = max(deep, 1+f.deepest(node.Body), 1+f.deepest(node.Cond))
 			return false
-		case *lang.Call:
-			if inline := f.instance.Inlines[node]; inline != nil {
-				deep = max(deep, 1+f.deepest(inline.Body))
-			}
-			if expansion := f.instance.Expansions[node]; expansion != nil {
-				deep = max(deep, f.deepest(expansion))
-			}
+		}
+		switch body := f.behind(node).(type) {
+		case nil:
+		case *lang.Block:
+			deep = max(deep, 1+f.deepest(body))
+		default:
+			deep = max(deep, f.deepest(body))
 		}
 		return true
 	})

@@ -274,10 +274,7 @@ func (f *function) assignVariable(v *sema.Variable, value lang.Expr) {
 	case v.Type.Scalar():
 		f.setVariable(v, f.value(value))
 	default:
-		f.replace(value, f.variablePlace(v), v.Type, func(node any) bool {
-			e, ok := node.(*lang.Variable)
-			return ok && f.instance.Variables[e] == v
-		})
+		f.replace(value, f.variablePlace(v), v.Type, f.mayRead(value, v))
 	}
 }
 
@@ -353,7 +350,11 @@ func signedUpdate(op lang.Operator, x, y *types.Type) bool {
 
 func (f *function) updateVariable(v *sema.Variable, op lang.Operator, operand *ir.Value, t *types.Type) {
 	value := f.arithmetic(op, f.variable(v), operand, signedUpdate(op, v.Type, t), t)
-	if v.Fixed && v.Type.Kind != types.Pointer {
+	switch {
+	case !v.Fixed || v.Type.Kind == types.Pointer:
+	case v.Type.Kind == types.Bool:
+		value = f.b.Binary(ir.NotEqual, value, f.b.Const(0))
+	default:
 		value = f.b.Extend(value, v.Type.Size, v.Type.Signed)
 	}
 	f.setVariable(v, value)

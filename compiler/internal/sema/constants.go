@@ -15,8 +15,9 @@ type Constants struct {
 	args    []string
 	target  *target.Target
 	defines map[string][]*lang.Directive
-	depth   int       // of defines of defines
-	use     lang.Span // of the first of them
+	sizes   map[*lang.Directive]int // in nodes
+	depth   int                     // of defines of defines
+	use     lang.Span               // of the first of them
 	// literal returns the literal that a call stands for, or nil.
 	literal func(*lang.Call) lang.Expr
 }
@@ -26,7 +27,7 @@ const maxDefines = 100
 
 // define enters the #define and #undef lines of a script.
 func (c *Constants) define(directives []*lang.Directive) {
-	c.defines = map[string][]*lang.Directive{}
+	c.defines, c.sizes = map[string][]*lang.Directive{}, map[*lang.Directive]int{}
 	for _, d := range directives {
 		if d.Keyword == "define" || d.Keyword == "undef" {
 			c.defines[d.Name] = append(c.defines[d.Name], d)

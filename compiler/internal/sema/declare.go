@@ -15,7 +15,6 @@ type declarations struct {
 
 func (c *checker) declare(script *lang.Script) {
 	c.functions, c.macros = map[string]*lang.Function{}, map[string]*lang.Macro{}
-	c.Constants.define(script.Directives)
 	c.target = c.target.Define(script.Types, c.constantOn, func(span lang.Span, message, hint string) {
 		c.report(lang.Diagnostic{Span: span, Message: message, Hint: hint})
 	})

@@ -92,8 +92,8 @@ func (c *checker) name(e *lang.Name) *types.Type {
 	if e.Name == "true" || e.Name == "false" {
 		return types.Boolean
 	}
-	if value, ok := c.defined(e); ok {
-		return c.expression(value)
+	if value, ok := c.Constants.defined(e); ok {
+		return c.defined(e, value)
 	}
 	if value, t, ok := c.target.Constant(e.Name); ok {
 		return constantType(value, t)
@@ -107,21 +107,20 @@ func (c *checker) name(e *lang.Name) *types.Type {
 	return nil
 }
 
-// defined returns what the script defines a name as, unless that leads back to the name.
-func (c *checker) defined(e *lang.Name) (lang.Expr, bool) {
-	value, ok := c.Constants.defined(e)
-	if !ok {
-		return nil, false
-	}
+// defined is the type of what the script defines a name as.
+func (c *checker) defined(e *lang.Name, value lang.Expr) *types.Type {
 	if slices.Contains(c.instance.expanding, e.Name) {
 		c.Errorf(e.Span, "%s is defined by itself", e.Name)
-		return nil, false
+		return nil
+	}
+	if !c.writeOut(e) {
+		return nil
 	}
 	c.instance.expanding = append(c.instance.expanding, e.Name)
 	c.Constants.within(e.Span, func() { c.expression(value) })
 	c.instance.expanding = c.instance.expanding[:len(c.instance.expanding)-1]
 	c.instance.Defined[e] = value
-	return value, true
+	return c.expression(value)
 }
 
 func constantType(value int64, t *types.Type) *types.Type {

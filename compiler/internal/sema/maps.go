@@ -77,7 +77,7 @@ func (c *checker) assignMap(e *lang.Map, t *types.Type, span lang.Span) {
 		m.Value, m.ValueSpan, c.changed = t, span, true
 		return
 	}
-	wider, ok := widen(m.Value, t)
+	wider, ok := c.widen(m.Value, t)
 	if !ok {
 		c.conflict(span, m.ValueSpan, fmt.Sprintf("@%s holds %s, this is %s", e.Name, m.Value, t))
 		return
@@ -122,7 +122,7 @@ func parted(n int) string {
 }
 
 func (c *checker) useKeyPart(m *Map, e *lang.Map, i int, part *types.Type) bool {
-	wider, ok := widen(m.Key[i], part)
+	wider, ok := c.widen(m.Key[i], part)
 	if !ok {
 		c.conflict(e.Keys[min(i, len(e.Keys)-1)].Range(), m.KeySpan, fmt.Sprintf("part %d of the key of @%s is %s, not %s", i+1, m.Name, m.Key[i], part))
 		return false

@@ -53,6 +53,7 @@ func (c *checker) addressOf(e *lang.Unary, t *types.Type) *types.Type {
 	case *lang.Variable:
 		if v := c.instance.Variables[x]; v != nil {
 			c.share(v)
+			v.Pointed = true
 		}
 		return pointer
 	case *lang.Field, *lang.Index, *lang.Unary:

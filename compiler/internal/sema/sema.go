@@ -109,6 +109,8 @@ type Variable struct {
 	Span lang.Span // of the first assignment
 	// Shared: it is mentioned at another depth of loops than where it was declared, or its address is taken.
 	Shared bool
+	// Pointed: its address is taken.
+	Pointed bool
 	// Fixed: `let` or a parameter gave it its type.
 	Fixed bool
 	// untyped: a `let` without a type or a value declared it.
@@ -143,8 +145,12 @@ type UsageError struct {
 
 func (e *UsageError) Error() string { return e.Text }
 
-// maxRounds ends the search for types; each round widens at least one.
-const maxRounds = 50
+const (
+	// maxRounds ends the search for types; each round widens at least one.
+	maxRounds = 100
+	// fewRounds is after how many a text that still grows takes itself for a part, as in $s = str_concat($s, "x").
+	fewRounds = 8
+)
 
 type checker struct {
 	*Info
@@ -155,6 +161,7 @@ type checker struct {
 	seen        map[string]bool
 	notices     map[string]bool
 	changed     bool
+	round       int
 	instance    *Instance
 	parameters  []builtin.Parameter // in the order of the script
 	declarations
@@ -177,6 +184,9 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 	}
 	c.Settings.Unsafe = options.Unsafe
 	c.settings(script)
+	if !c.define(script) {
+		return c.result()
+	}
 	c.declare(script)
 	if c.wrongParameters(script) {
 		return nil, &UsageError{Text: c.Settings.Usage}
@@ -239,7 +249,7 @@ func (c *checker) reset() {
 // rounds checks every instance until the types stand still.
 func (c *checker) rounds() {
 	first := c.diagnostics
-	for range maxRounds {
+	for c.round = range maxRounds {
 		c.reset()
 		c.diagnostics = slices.Clone(first)
 		c.changed = false
@@ -250,6 +260,9 @@ func (c *checker) rounds() {
 			return
 		}
 	}
+	c.reset()
+	c.Errorf(c.Instances[0].Clause.Probes[0].Span, "the maps and variables of this script take their types from each other in more than %d steps", maxRounds)
+	c.Hint("let assignments stand before what reads them")
 }
 
 // begin forgets the types of an earlier round.
@@ -312,8 +325,14 @@ func (c *checker) Hint(format string, args ...any) {
 	}
 }
 
+// maxHints is behind how many messages nobody reads suggestions any more, which cost more than the messages.
+const maxHints = 100
+
 // nearest hints at words that look alike.
 func (c *checker) nearest(word string, candidates []string) {
+	if len(c.diagnostics) > maxHints {
+		return
+	}
 	if near := lang.Nearest(word, slices.Values(candidates), 3); len(near) > 0 {
 		c.Hint("did you mean %s?", either(near))
 	}

@@ -193,7 +193,7 @@ func (c *checker) assignVariable(e *lang.Variable, t *types.Type, span lang.Span
 		c.changed = true
 		return
 	}
-	wider, ok := widen(v.Type, kept)
+	wider, ok := c.widen(v.Type, kept)
 	if !ok {
 		c.report(lang.Diagnostic{
 			Span:    span,

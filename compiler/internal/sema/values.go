@@ -93,6 +93,31 @@ func widen(a, b *types.Type) (*types.Type, bool) {
 	return nil, false
 }
 
+// widen is the type of a variable or map that is given another value. A text that grows in every round gets at once all
+// that it can have.
+func (c *checker) widen(a, b *types.Type) (*types.Type, bool) {
+	wider, ok := widen(a, b)
+	if ok && c.round >= fewRounds && !wider.Equal(a) {
+		wider = c.longest(wider)
+	}
+	return wider, ok
+}
+
+// longest makes the strings of a type as long as max_strlen lets them be.
+func (c *checker) longest(t *types.Type) *types.Type {
+	switch {
+	case t.Kind == types.String:
+		return types.NewString(max(t.Size, c.Settings.MaxStringSize))
+	case tuple(t):
+		parts, names := make([]*types.Type, len(t.Fields)), make([]string, len(t.Fields))
+		for i, field := range t.Fields {
+			parts[i], names[i] = c.longest(field.Type), field.Name
+		}
+		return assembled(t.Kind, names, parts)
+	}
+	return t
+}
+
 func larger(a, b *types.Type) *types.Type {
 	if a.Size >= b.Size {
 		return a
