@@ -77,12 +77,18 @@ const (
 	maxOutput = 1 << 20
 	// outputDelay is how long after its end we wait for what a command has left running to close its output.
 	outputDelay = time.Second
+	// commandPatience is for how long an interrupted session still runs commands that were asked for before.
+	commandPatience = time.Second
 )
 
 // system runs a shell command and waits for its end; it may write in between our lines.
 func (s *Session) system(event *object.Event, record []byte) {
 	if !s.options.Unsafe {
 		s.warn(event, "system() needs --unsafe")
+		return
+	}
+	if end := s.deadline.Load(); end != 0 && time.Now().UnixNano() > end {
+		s.skipped++
 		return
 	}
 	command := exec.Command("/bin/sh", "-c", s.out.Format(event, s.fields(event, record)))

@@ -3,9 +3,12 @@ package runtime
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -190,4 +193,26 @@ func TestNormalize(t *testing.T) {
 	normalize.Divisor, print.Divisor = 1, 0
 	s.does(t, normalize, nil, "", "")
 	s.does(t, print, nil, "@a[1]: 10\n@a[3]: 20\n@a[2]: 30\n", "")
+}
+
+// Commands that wait must not keep a person who wants to end the session; those of END run all the same.
+func TestInterruptedCommands(t *testing.T) {
+	signals := make(chan os.Signal, 1)
+	var out, notices bytes.Buffer
+	o := lineObject(16)
+	o.Events = append(o.Events, &object.Event{Action: object.System, Format: "sleep 0.4; echo %d", Layout: types.NewLayout(8, types.Int64)})
+	o.Programs = []*object.Program{clause("wait", code(), every(time.Hour)), clause("end", code(emit(2, 9)), at(object.AtEnd))}
+	for i := range 8 {
+		o.Programs = append(o.Programs, clause(fmt.Sprintf("begin%d", i), code(emit(2, 7)), at(object.AtBegin)))
+	}
+	signals <- os.Interrupt
+	if _, err := open(t, o, Options{Stdout: &out, Stderr: &notices, Signals: signals, Unsafe: true}).Run(); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.HasSuffix(strings.TrimSpace(text), "9") || strings.Count(text, "7") > 4 {
+		t.Errorf("it printed %q", text)
+	}
+	if !strings.Contains(notices.String(), "commands of system() did not run") {
+		t.Errorf("it said %q", notices.String())
+	}
 }

@@ -62,7 +62,8 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 	}
 	s := &Session{
 		object: o, machine: machine, options: options, collection: collection,
-		user: symbols.NewUser(o.Settings.Demangle), shown: map[*object.Map]shown{}, divisors: map[*object.Map]int64{}, exit: make(chan int, 1),
+		user: symbols.NewUser(o.Settings.Demangle), shown: map[*object.Map]shown{}, divisors: map[*object.Map]int64{},
+		exit: make(chan int, 1), drained: make(chan struct{}),
 	}
 	if s.store, err = events.Open(o, collection.Maps); err != nil {
 		collection.Close()

@@ -41,10 +41,22 @@ func (s *Session) startLoop() <-chan struct{} {
 	return done
 }
 
-// finishLoop prints what is still in the ring buffer.
+// drain waits until all that is in the ring buffer by now is printed.
+func (s *Session) drain(done <-chan struct{}) {
+	if s.reader == nil || s.reader.Flush() != nil {
+		return
+	}
+	select {
+	case <-s.drained:
+	case <-done:
+	}
+}
+
+// finishLoop prints what is still in the ring buffer and ends the loop.
 func (s *Session) finishLoop(done <-chan struct{}) {
+	s.drain(done)
 	if s.reader != nil {
-		s.reader.Flush()
+		s.keep(s.reader.Close())
 	}
 	<-done
 	s.tellAttached()
@@ -70,6 +82,9 @@ func (s *Session) loop() {
 			s.flush()
 			s.endIfLost(quiet)
 			s.setPatience(quiet)
+		case errors.Is(err, ringbuf.ErrFlushed):
+			s.flush()
+			s.drained <- struct{}{}
 		default:
 			s.flush()
 			return

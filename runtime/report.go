@@ -53,6 +53,9 @@ func (s *Session) reportLosses() {
 	if n := s.store.Load(object.DataCut); n > 0 {
 		fmt.Fprintf(s.options.Stderr, "WARNING: loops were cut off %d times, because they went on for longer than this kernel allows\n", n)
 	}
+	if s.skipped > 0 {
+		fmt.Fprintf(s.options.Stderr, "WARNING: %d commands of system() did not run, because tracing was interrupted\n", s.skipped)
+	}
 	if s.missed > 0 {
 		fmt.Fprintf(s.options.Stderr, "WARNING: %d events were missed because the probe was busy on the same CPU\n", s.missed)
 	}

@@ -10,7 +10,8 @@
 //	the command of -c starts, so that none of its events is missed
 //	interval programs run by timers, events are printed
 //	the end: exit(), a signal, the end of the command or process
-//	everything is detached, END programs run, the ring buffer is drained
+//	everything is detached, and what that left in the ring buffer is printed
+//	END programs run, and what they sent is printed
 //	maps are printed, and then what was lost
 //
 // One goroutine (loop) reads the ring buffer and does everything that prints, in the order of the records;
@@ -74,6 +75,9 @@ type Session struct {
 	divisors   map[*object.Map]int64
 	values     []events.Value // of the record at hand
 	exit       chan int
+	drained    chan struct{}  // the loop has read all that there was when it was asked
+	deadline   atomic.Int64   // when a session that was interrupted stops to run commands, in Unix nanoseconds; 0 for never
+	skipped    int            // commands that the deadline kept from running
 	ticks      sync.WaitGroup // interval programs
 	failure    error          // of the output; owned by the loop until it ends
 }
@@ -91,6 +95,8 @@ func (s *Session) Run() (int, error) {
 	code, err := s.trace()
 	s.ticks.Wait()
 	attach.Detach(s.detachable())
+	s.drain(done)
+	s.deadline.Store(0)
 	if err == nil {
 		s.run(object.AtEnd)
 	}
@@ -108,6 +114,9 @@ func (s *Session) Run() (int, error) {
 
 // trace runs BEGIN, attaches, and waits for the end.
 func (s *Session) trace() (int, error) {
+	if err := s.findTraced(); err != nil {
+		return 1, err
+	}
 	if err := s.begin(); err != nil {
 		return 1, err
 	}
@@ -147,6 +156,7 @@ func (s *Session) wait(finished <-chan struct{}) int {
 		return code
 	case <-finished:
 	case <-s.options.Signals:
+		s.deadline.Store(time.Now().Add(commandPatience).UnixNano())
 		go s.leaveAtOnce()
 	}
 	return s.exitCode()

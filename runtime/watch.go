@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -52,6 +53,24 @@ func (s *Session) tick(program *ebpf.Program, period time.Duration, stop <-chan 
 			s.runOnce(program)
 		}
 	}
+}
+
+// findTraced refuses, before anything runs, a command that cannot start and a process that is not there.
+func (s *Session) findTraced() error {
+	if len(s.options.Command) > 0 {
+		name := s.options.Command[0]
+		switch _, err := exec.LookPath(name); {
+		case errors.Is(err, exec.ErrNotFound), errors.Is(err, os.ErrNotExist):
+			return fmt.Errorf("the command of -c cannot start: there is no program %q", name)
+		case err != nil:
+			return fmt.Errorf("the command of -c cannot start: %q may not be executed", name)
+		}
+		return nil
+	}
+	if s.options.Pid > 0 && errors.Is(unix.Kill(s.options.Pid, 0), unix.ESRCH) {
+		return fmt.Errorf("there is no process %d", s.options.Pid)
+	}
+	return nil
 }
 
 // watch starts the command or finds the process whose end is the session's; nil: neither was asked for.

@@ -21,6 +21,8 @@ type piece struct {
 	object.Conversion
 	// bytes is the size that the length modifiers hh and h cut a number to; 8 without them.
 	bytes int
+	// long is set by the length modifiers of 64 bits.
+	long bool
 	// raw is the x or h of %rx and %rh: no byte of a buffer prints as itself.
 	raw byte
 }
@@ -59,7 +61,7 @@ func parse(text string) *format {
 }
 
 func newPiece(text string, start int, c *object.Conversion) piece {
-	p := piece{before: percents(text[start:c.Start]), bytes: 8}
+	p := piece{before: percents(text[start:c.Start]), bytes: 8, long: strings.ContainsAny(c.Text, "ljztL")}
 	switch {
 	case strings.Contains(c.Text, "hh"):
 		p.bytes = 1
@@ -237,10 +239,10 @@ func (c *piece) extend(n uint64) int64 {
 	return int64(n<<unused) >> unused
 }
 
-// narrow undoes the sign extension of numbers smaller than 64 bits: %x of an int32 has at most 8 digits.
+// narrow undoes the sign extension of numbers smaller than 64 bits: %x of an int32 has at most 8 digits, %lx up to 16.
 func (c *piece) narrow(n uint64, t *types.Type) uint64 {
 	size := c.bytes
-	if t.Scalar() {
+	if t.Scalar() && !c.long {
 		size = min(size, t.Size)
 	}
 	unused := 64 - 8*size

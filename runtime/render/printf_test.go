@@ -38,6 +38,8 @@ func TestInteger(t *testing.T) {
 		{"%u", types.Int64, -1, "18446744073709551615"},
 		{"%u", types.Int32, -1, "4294967295"},
 		{"%x", types.Int32, -1, "ffffffff"},
+		{"%lx", types.Int32, -1, "ffffffffffffffff"},
+		{"%llu", types.Int32, -1, "18446744073709551615"},
 		{"%x", types.Uint64, 48879, "beef"},
 		{"%#X", types.Uint64, 48879, "0XBEEF"},
 		{"%#010x", types.Uint64, 48879, "0x0000beef"},

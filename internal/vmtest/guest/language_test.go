@@ -221,6 +221,16 @@ true
 Linux
 @e[No such file or directory, ponytrace]: 1
 `},
+	{name: "order", script: `
+		BEGIN { @n = 1; print(@n); @s = stats(3); print(@s); printf("%lx %llu %x\n", -1, -1, -1); }
+		END { @n = 2; @s = stats(5); printf("end\n"); }`, want: `
+@n: 1
+@s: { .count = 1, .average = 3, .total = 3 }
+ffffffffffffffff 18446744073709551615 ffffffff
+end
+@n: 2
+@s: { .count = 2, .average = 4, .total = 8 }
+`},
 	{name: "settings", script: `
 		config = { max_strlen = 8; str_trunc_trailer = "~"; print_maps_on_exit = false; max_map_keys = 2 }
 		BEGIN { @a[2] = 1; @a[1] = 2; print(@a); print(str_concat("abcdefgh", "ijk")); exit(0); print("never") }
