@@ -128,6 +128,15 @@ func printable(text string) string {
 	}, text)
 }
 
+// Printable replaces what could command the terminal, but for ends of lines and tabs.
+func Printable(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // blanks is as wide as text, with its tabs.
 func blanks(text string) string {
 	var b strings.Builder

@@ -94,3 +94,9 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+func TestPrintable(t *testing.T) {
+	if got, want := Printable("no\x1b[31m file\r\n\tHINT: \u202eno\x7f\x9b"), "no␛[31m file␍\n\tHINT: \ufffdno␡\ufffd"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

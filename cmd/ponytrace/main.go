@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+	"github.com/ponytrace/ponytrace/lang"
 )
 
 // version is set by the linker.
@@ -42,7 +43,7 @@ func main() {
 	)
 	context, err := parser.Parse(os.Args[1:])
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "ponytrace: %v (ponytrace -h lists the flags)\n", err)
+		fmt.Fprintf(os.Stderr, "ponytrace: %s (ponytrace -h lists the flags)\n", lang.Printable(err.Error()))
 		os.Exit(1)
 	}
 	os.Exit(codeOf(context.Run()))
@@ -56,6 +57,6 @@ func codeOf(err error) int {
 	case errors.As(err, &exit):
 		return int(exit)
 	}
-	fmt.Fprintf(os.Stderr, "ERROR: %v\n", err)
+	fmt.Fprintf(os.Stderr, "ERROR: %s\n", lang.Printable(err.Error()))
 	return 1
 }

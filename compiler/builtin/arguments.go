@@ -230,7 +230,7 @@ func argumentsType(c Checker, name *lang.Call) *types.Type {
 		c.Errorf(name.Span, "this kernel's BTF does not describe the traced function")
 		c.Hint("use arg0, arg1, ... with a cast: (struct file *)arg0")
 	default:
-		c.Errorf(name.Span, "a %s probe has no arguments", scope.Probe.Name)
+		c.Errorf(name.Span, "%s probes have no arguments", scope.Probe.Name)
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func checkHasRegisters(c Checker, call *lang.Call) bool {
 	if hasRegisters(c.Scope().Mechanism) {
 		return true
 	}
-	c.Errorf(call.Span, "a %s probe does not see the registers that %s reads", c.Scope().Probe.Name, call.Name)
+	c.Errorf(call.Span, "%s probes do not see the registers that %s reads", c.Scope().Probe.Name, call.Name)
 	c.Hint("kprobe, kretprobe, uprobe, uretprobe and profile do")
 	return false
 }

@@ -46,6 +46,25 @@ func (t *Target) members(of *types.Type) []btf.Member {
 	return t.definition(of)
 }
 
+// Whole returns a pointer to the definition of the struct that is only named behind it, as it is in formats of tracepoints
+// and in declarations without a body; any other type as it is.
+func (t *Target) Whole(of *types.Type) *types.Type {
+	if of.Kind != types.Pointer || of.Elem == nil || of.Elem.Kind != types.Struct || of.Elem.Size > 0 || of.Elem.Name == "" {
+		return of
+	}
+	tag := "struct"
+	if of.Elem.Union {
+		tag = "union"
+	}
+	definition, ok := t.Struct(tag, of.Elem.Name)
+	if !ok {
+		return of
+	}
+	pointer := *of
+	pointer.Elem = definition
+	return &pointer
+}
+
 func (t *Target) definition(of *types.Type) []btf.Member {
 	tag := "struct"
 	if of.Union {

@@ -258,7 +258,7 @@ func (x expansion) sites(probe *lang.Probe) []*builtin.Site {
 		at.Parts = append(at.Parts, builtin.Part{Text: text, Span: part.Span})
 	}
 	if n := len(at.Parts); n < kind.MinParts || n > kind.MaxParts {
-		x.Errorf(probe.Span, "a %s probe is written %s", kind.Name, kind.Signature)
+		x.Errorf(probe.Span, "%s probes are written %s", kind.Name, kind.Signature)
 		return nil
 	}
 	return kind.Expand(x, at)

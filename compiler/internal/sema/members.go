@@ -70,7 +70,7 @@ func (c *checker) field(e *lang.Field) *types.Type {
 		c.nearest(e.Name, c.target.MemberNames(t))
 		return nil
 	}
-	return inherit(member.Type, t)
+	return c.target.Whole(inherit(member.Type, t))
 }
 
 func Part(t *types.Type, name string) (types.Field, bool) {
@@ -120,7 +120,7 @@ func (c *checker) argument(e *lang.Field, t *types.Type, arguments *builtin.Argu
 		}
 		return nil
 	}
-	return argument.Type
+	return c.target.Whole(argument.Type)
 }
 
 func (c *checker) index(e *lang.Index) *types.Type {

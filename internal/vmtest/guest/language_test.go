@@ -222,10 +222,11 @@ Linux
 @e[No such file or directory, ponytrace]: 1
 `},
 	{name: "order", script: `
-		BEGIN { @n = 1; print(@n); @s = stats(3); print(@s); printf("%lx %llu %x\n", -1, -1, -1); }
+		BEGIN { @n = 1; print(@n); @s = stats(3); print(@s); print(*(struct list_head *)0); printf("%lx %llu %x\n", -1, -1, -1); }
 		END { @n = 2; @s = stats(5); printf("end\n"); }`, want: `
 @n: 1
 @s: { .count = 1, .average = 3, .total = 3 }
+{ .next = 0x0, .prev = 0x0 }
 ffffffffffffffff 18446744073709551615 ffffffff
 end
 @n: 2
