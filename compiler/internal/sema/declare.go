@@ -61,16 +61,8 @@ func (c *checker) twice(name string, span, first lang.Span) {
 }
 
 func (c *checker) declareFunction(f *lang.Function) {
-	if !c.free(f.Name, f.NameSpan) {
-		return
-	}
-	c.functions[f.Name] = f
-	seen := map[string]bool{}
-	for _, p := range f.Params {
-		if seen[p.Variable.Name] {
-			c.Errorf(p.Variable.Span, "%s has two parameters $%s", f.Name, p.Variable.Name)
-		}
-		seen[p.Variable.Name] = true
+	if c.free(f.Name, f.NameSpan) {
+		c.functions[f.Name] = f
 	}
 }
 

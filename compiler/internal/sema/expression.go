@@ -84,10 +84,10 @@ func integerType(e *lang.Integer) *types.Type {
 
 func (c *checker) name(e *lang.Name) *types.Type {
 	if f := builtin.FunctionNamed(e.Name); f != nil && f.Bare {
-		return c.expression(c.instance.bare(e))
+		return c.inPlaceOf(e, c.instance.bare(e))
 	}
 	if m := c.macros[e.Name]; m != nil && len(m.Params) == 0 {
-		return c.expression(c.instance.bare(e))
+		return c.inPlaceOf(e, c.instance.bare(e))
 	}
 	if e.Name == "true" || e.Name == "false" {
 		return types.Boolean
@@ -97,6 +97,10 @@ func (c *checker) name(e *lang.Name) *types.Type {
 	}
 	if value, t, ok := c.target.Constant(e.Name); ok {
 		return constantType(value, t)
+	}
+	if _, err := c.target.Named(&lang.TypeName{Name: e.Name, Span: e.Span}); err == nil {
+		c.Errorf(e.Span, "%s is a type, and a value is wanted here", e.Name)
+		return nil
 	}
 	c.Errorf(e.Span, "%s is not known: no builtin, constant or enum value has this name", e.Name)
 	if builtin.FunctionNamed(e.Name) != nil || builtin.AggregationNamed(e.Name) != nil || c.functions[e.Name] != nil {
@@ -117,9 +121,17 @@ func (c *checker) defined(e *lang.Name, value lang.Expr) *types.Type {
 		return nil
 	}
 	c.instance.expanding = append(c.instance.expanding, e.Name)
-	c.Constants.within(e.Span, func() { c.expression(value) })
+	c.Constants.within(e.Span, func() { c.inPlaceOf(e, value) })
 	c.instance.expanding = c.instance.expanding[:len(c.instance.expanding)-1]
 	c.instance.Defined[e] = value
+	return c.expression(value)
+}
+
+// inPlaceOf checks what a name stands for: a statement, where the name is one.
+func (c *checker) inPlaceOf(e *lang.Name, value lang.Expr) *types.Type {
+	if c.instance.called == lang.Expr(e) {
+		c.instance.called = lang.Unparen(value)
+	}
 	return c.expression(value)
 }
 
@@ -236,10 +248,6 @@ func (c *checker) parts(span lang.Span, elems []lang.Expr) ([]*types.Type, bool)
 func (c *checker) record(e *lang.Record) *types.Type {
 	names, values := make([]string, len(e.Fields)), make([]lang.Expr, len(e.Fields))
 	for i, field := range e.Fields {
-		if slices.Contains(names[:i], field.Name) {
-			c.Errorf(field.NameSpan, "the record has a field %s already", field.Name)
-			return nil
-		}
 		names[i], values[i] = field.Name, field.Value
 	}
 	parts, ok := c.parts(e.Span, values)

@@ -54,10 +54,11 @@ func (c *checker) copier(copying func(*lang.Substitution)) {
 // callFunction checks a call of a function of the script.
 func (c *checker) callFunction(e *lang.Call, f *lang.Function) *types.Type {
 	if len(e.Args) != len(f.Params) {
-		c.report(lang.Diagnostic{Span: e.Span, Message: fmt.Sprintf("%s takes %s, and %d are given", f.Name, counted(len(f.Params), "argument"), len(e.Args)),
+		c.report(lang.Diagnostic{Span: e.Span, Message: takes(f.Name, len(f.Params), len(e.Args)),
 			Related: []lang.Related{{Span: f.NameSpan, Message: "declared here"}}})
 		return nil
 	}
+	statement := e == c.instance.called
 	args := make([]*types.Type, len(e.Args))
 	for i, arg := range e.Args {
 		args[i] = c.expression(arg)
@@ -75,6 +76,10 @@ func (c *checker) callFunction(e *lang.Call, f *lang.Function) *types.Type {
 		return nil
 	}
 	c.checkInline(e, inline, args)
+	if !statement && !returnsValue(f) {
+		c.Errorf(e.Span, "%s has no value: its declaration names no type", f.Name)
+		c.Hint("fn %s(...) : uint64 { ... }", f.Name)
+	}
 	return inline.Result
 }
 
@@ -115,13 +120,16 @@ func (c *checker) parameterOf(e *lang.Call, p *lang.Param, inline *Inline, arg *
 }
 
 func (c *checker) resultOf(inline *Inline) {
-	name := inline.Function.Result
-	if name == nil || name.Name == "void" && name.Pointers == 0 {
+	if !returnsValue(inline.Function) {
 		return
 	}
-	if t := c.namedType(name); t != nil {
+	if t := c.namedType(inline.Function.Result); t != nil {
 		inline.Result = c.complete(t)
 	}
+}
+
+func returnsValue(f *lang.Function) bool {
+	return f.Result != nil && (f.Result.Name != "void" || f.Result.Pointers > 0)
 }
 
 // returns checks `return` and `return value`.
@@ -141,9 +149,9 @@ func (c *checker) returns(s *lang.Return) {
 		c.Errorf(s.Value.Range(), "%s has no result: its declaration names no type", name)
 		c.Hint("fn %s(...) : uint64 { ... }", name)
 	case inline.Result.Kind != types.None && s.Value == nil:
-		c.Errorf(s.Span, "%s returns a %s", name, inline.Result)
+		c.Errorf(s.Span, "%s returns %s, and here is no value", name, inline.Result)
 	case value != nil && value.Kind != types.None && !convertible(value, inline.Result):
-		c.Errorf(s.Value.Range(), "%s returns a %s, not %s", name, inline.Result, value)
+		c.Errorf(s.Value.Range(), "%s returns %s, not %s", name, inline.Result, value)
 	}
 }
 
@@ -184,7 +192,7 @@ func (c *checker) callMacro(e *lang.Call, m *lang.Macro) *types.Type {
 // names that no script can write, so that they meet none of the caller's.
 func (c *checker) expandMacro(e *lang.Call, m *lang.Macro) *lang.BlockExpr {
 	if len(e.Args) != len(m.Params) {
-		c.report(lang.Diagnostic{Span: e.Span, Message: fmt.Sprintf("%s takes %s, and %d are given", m.Name, counted(len(m.Params), "argument"), len(e.Args)),
+		c.report(lang.Diagnostic{Span: e.Span, Message: takes(m.Name, len(m.Params), len(e.Args)),
 			Related: []lang.Related{{Span: m.NameSpan, Message: "declared here"}}})
 		return nil
 	}
@@ -225,6 +233,15 @@ func (c *checker) passed(s *lang.Substitution, param, arg lang.Expr) bool {
 		s.Names[param.Name] = arg
 	}
 	return true
+}
+
+// takes says that a function or macro is given too few or too many arguments.
+func takes(name string, wanted, given int) string {
+	verb := "are"
+	if given == 1 {
+		verb = "is"
+	}
+	return fmt.Sprintf("%s takes %s, and %d %s given", name, counted(wanted, "argument"), given, verb)
 }
 
 func counted(n int, what string) string {

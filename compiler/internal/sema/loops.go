@@ -82,8 +82,6 @@ func (c *checker) forMap(s *lang.For) {
 // pair is the type of what a loop over a map gives: (key, value), where a key of several parts is a tuple.
 func (c *checker) pair(s *lang.For, m *Map) (*types.Type, bool) {
 	switch {
-	case len(s.Map.Keys) > 0:
-		c.Errorf(s.Map.Span, "a loop goes over a whole map: for ($kv : @%s)", m.Name)
 	case len(m.Key) == 0:
 		c.Errorf(s.Map.Span, "@%s has no keys to go over", m.Name)
 	case !c.target.Features.ForEachMapElement:

@@ -266,7 +266,7 @@ func (c *checker) fix(v *Variable, name *lang.TypeName) {
 		return
 	}
 	if t.Size == 0 || t.Size > maxValueSize {
-		c.Errorf(name.Span, "no variable can hold a %s", t)
+		c.Errorf(name.Span, "no variable can be %s", name.Span.Text())
 		return
 	}
 	v.Type, v.Fixed = c.complete(t), true
