@@ -2,6 +2,7 @@ package compiler_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/ponytrace/ponytrace/compiler"
@@ -23,15 +24,40 @@ func BenchmarkOneLiner(b *testing.B) {
 	}
 }
 
-// BenchmarkLongClause compiles one clause of many statements: the time per statement must not depend on how many there are.
-func BenchmarkLongClause(b *testing.B) {
-	for _, statements := range []int{20, 200, 2000} {
-		text := "kprobe:vfs_read {\n"
-		for i := range statements {
-			text += longStatements[i%len(longStatements)] + "\n"
-		}
-		compileLong(b, text+"}\n", statements)
+// BenchmarkLines compiles scripts of many lines: the time of a line must not depend on how many there are.
+func BenchmarkLines(b *testing.B) {
+	for _, lines := range []int{10, 100, 1000, 5000} {
+		b.Run(fmt.Sprint(lines), func(b *testing.B) { compileLines(b, manyClauses(lines), lines) })
 	}
+}
+
+// BenchmarkLinesOfOneClause has all lines in one clause.
+func BenchmarkLinesOfOneClause(b *testing.B) {
+	for _, lines := range []int{10, 100, 1000, 5000} {
+		b.Run(fmt.Sprint(lines), func(b *testing.B) { compileLines(b, oneClause(lines), lines) })
+	}
+}
+
+// manyClauses is a script of five lines a clause.
+func manyClauses(lines int) string {
+	var text strings.Builder
+	for i := range lines / 5 {
+		fmt.Fprintf(&text, "kprobe:vfs_read /pid == %d/ { $x = arg2; $y = $x;\n", i)
+		for j := range 3 {
+			fmt.Fprintln(&text, " ", longStatements[(3*i+j)%len(longStatements)])
+		}
+		text.WriteString("}\n")
+	}
+	return text.String()
+}
+
+func oneClause(lines int) string {
+	var text strings.Builder
+	text.WriteString("kprobe:vfs_read { $x = arg2; $y = $x;\n")
+	for i := range lines - 2 {
+		fmt.Fprintln(&text, " ", longStatements[i%len(longStatements)])
+	}
+	return text.String() + "}\n"
 }
 
 var longStatements = []string{
@@ -39,29 +65,16 @@ var longStatements = []string{
 	`printf("%d %s %d\n", pid, comm, $x);`, `@d[$x] = nsecs;`, `$y = $x > 3 && pid != 7 ? $x * 3 : 5;`, `@e[comm] = sum($y);`,
 }
 
-// BenchmarkManyClauses compiles a script of many short clauses.
-func BenchmarkManyClauses(b *testing.B) {
-	for _, clauses := range []int{10, 100, 1000} {
-		text := ""
-		for i := range clauses {
-			text += fmt.Sprintf("kprobe:vfs_read /pid == %d/ {\n  $x = arg2 / 1024;\n  @a[comm] = hist($x);\n  printf(\"%%d\\n\", $x);\n}\n", i)
-		}
-		compileLong(b, text, 5*clauses)
-	}
-}
-
-func compileLong(b *testing.B, text string, statements int) {
+func compileLines(b *testing.B, text string, lines int) {
 	machine := frozen.Target("6.12")
-	b.Run(fmt.Sprint(statements), func(b *testing.B) {
-		for b.Loop() {
-			script, diagnostics := lang.Parse(lang.NewSource("long.pt", text))
-			if diagnostics.HasErrors() {
-				b.Fatal(diagnostics)
-			}
-			if _, err := compiler.Compile(script, machine, compiler.Options{}); err != nil {
-				b.Fatal(err)
-			}
+	for b.Loop() {
+		script, diagnostics := lang.Parse(lang.NewSource("long.pt", text))
+		if diagnostics.HasErrors() {
+			b.Fatal(diagnostics)
 		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*statements), "ns/statement")
-	})
+		if _, err := compiler.Compile(script, machine, compiler.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*lines), "ns/line")
 }
