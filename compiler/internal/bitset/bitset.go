@@ -39,3 +39,12 @@ func (s Set) Each(visit func(i int)) {
 		}
 	}
 }
+
+// Either calls visit with every member of one, and with those that both a and b have, in ascending order.
+func Either(one, a, b Set, visit func(i int)) {
+	for n := range one {
+		for word := one[n] | a[n]&b[n]; word != 0; word &= word - 1 {
+			visit(64*n + bits.TrailingZeros64(word))
+		}
+	}
+}

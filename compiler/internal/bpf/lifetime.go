@@ -159,7 +159,7 @@ func (l *lifetimes) solve(f *function) {
 // extend adds to each slot's ranges what the block contributes.
 func (l *lifetimes) extend(b *block) {
 	u := l.uses[b]
-	u.through.Each(func(index int) {
+	bitset.Either(u.own, u.before, u.after, func(index int) {
 		start, end := b.position(0), b.end()
 		if !u.before.Has(index) {
 			start = u.first[index]
@@ -167,8 +167,7 @@ func (l *lifetimes) extend(b *block) {
 		if !u.after.Has(index) {
 			end = u.last[index]
 		}
-		used := u.own.Has(index) || u.before.Has(index) && u.after.Has(index)
-		if s := l.frame.all[index]; used && start < end {
+		if s := l.frame.all[index]; start < end {
 			s.ranges = append(s.ranges, [2]int{start, end})
 		}
 	})

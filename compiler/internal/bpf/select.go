@@ -59,7 +59,7 @@ func coldBlocks(f *ir.Func, order []*ir.Block) map[*ir.Block]bool {
 	isCold, preds := map[*ir.Block]bool{}, f.Predecessors()
 	for i, b := range order {
 		hot := func(p *ir.Block) bool { return !isCold[p] }
-		isCold[b] = b.Cold || i > 0 && !slices.ContainsFunc(preds[b], hot)
+		isCold[b] = b.Cold || i > 0 && !slices.ContainsFunc(preds.Of(b), hot)
 	}
 	return isCold
 }

@@ -18,15 +18,27 @@ func (b *Block) Successors() []*Block {
 
 // Predecessors returns the blocks that lead to each block. A block with both arms of
 // an If leading to the same place counts twice.
-func (f *Func) Predecessors() map[*Block][]*Block {
-	preds := make(map[*Block][]*Block, len(f.Blocks))
+func (f *Func) Predecessors() Predecessors {
+	preds := make(Predecessors, f.lastBlock()+1)
 	for _, block := range f.Blocks {
-		for _, next := range block.Successors() {
-			preds[next] = append(preds[next], block)
+		switch last := block.Terminator(); last.Op {
+		case Jump:
+			preds.add(last.Then, block)
+		case If:
+			preds.add(last.Then, block)
+			preds.add(last.Else, block)
 		}
 	}
 	return preds
 }
+
+// Predecessors has the blocks that lead to each block, by its ID.
+type Predecessors [][]*Block
+
+func (p Predecessors) add(to, from *Block) { p[to.ID] = append(p[to.ID], from) }
+
+// Of returns the blocks that lead to b.
+func (p Predecessors) Of(b *Block) []*Block { return p[b.ID] }
 
 // ReversePostorder returns the reachable blocks, each before its successors but for the back
 // edges of loops. The first arm of an If comes right after it where nothing stands against it.
@@ -67,7 +79,7 @@ func (f *Func) lastBlock() (id int) {
 // Dominators is the dominator tree of a function.
 type Dominators struct {
 	Order  []*Block // the reachable blocks in reverse postorder
-	number map[*Block]int
+	number []int    // where in Order each block stands, by its ID; -1 where it cannot be reached
 	parent []int
 }
 
@@ -75,9 +87,12 @@ type Dominators struct {
 // Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm" (2001).
 func (f *Func) Dominators() *Dominators {
 	order := f.ReversePostorder()
-	d := &Dominators{Order: order, number: make(map[*Block]int, len(order)), parent: make([]int, len(order))}
+	d := &Dominators{Order: order, number: make([]int, f.lastBlock()+1), parent: make([]int, len(order))}
+	for id := range d.number {
+		d.number[id] = -1
+	}
 	for i, block := range order {
-		d.number[block] = i
+		d.number[block.ID] = i
 		d.parent[i] = -1
 	}
 	d.parent[0] = 0
@@ -85,7 +100,7 @@ func (f *Func) Dominators() *Dominators {
 	for changed := true; changed; {
 		changed = false
 		for i := 1; i < len(order); i++ {
-			if parent := d.meet(preds[order[i]]); parent != d.parent[i] {
+			if parent := d.meet(preds.Of(order[i])); parent != d.parent[i] {
 				d.parent[i] = parent
 				changed = true
 			}
@@ -98,9 +113,9 @@ func (f *Func) Dominators() *Dominators {
 func (d *Dominators) meet(blocks []*Block) int {
 	result := -1
 	for _, block := range blocks {
-		i, reachable := d.number[block]
+		i := d.number[block.ID]
 		switch {
-		case !reachable || d.parent[i] < 0:
+		case i < 0 || d.parent[i] < 0:
 		case result < 0:
 			result = i
 		default:
@@ -128,12 +143,12 @@ func (d *Dominators) Common(a, b *Block) *Block {
 	if b == nil {
 		return a
 	}
-	return d.Order[d.common(d.number[a], d.number[b])]
+	return d.Order[d.common(d.number[a.ID], d.number[b.ID])]
 }
 
 // Parent returns the closest strict dominator, nil for the entry.
 func (d *Dominators) Parent(block *Block) *Block {
-	i := d.number[block]
+	i := d.number[block.ID]
 	if i == 0 {
 		return nil
 	}
@@ -142,15 +157,13 @@ func (d *Dominators) Parent(block *Block) *Block {
 
 // Dominates reports whether every path from the entry to b leads through a.
 func (d *Dominators) Dominates(a, b *Block) bool {
-	i, reachable := d.number[a]
-	j, known := d.number[b]
-	return reachable && known && d.common(i, j) == i
+	i, j := d.number[a.ID], d.number[b.ID]
+	return i >= 0 && j >= i && d.common(i, j) == i
 }
 
 // Reachable reports whether a path leads from the entry to the block.
 func (d *Dominators) Reachable(block *Block) bool {
-	_, reachable := d.number[block]
-	return reachable
+	return d.number[block.ID] >= 0
 }
 
 // Replace makes every use of a key of the map a use of its value. Chains are followed.

@@ -54,7 +54,7 @@ func (h holding) step(v *ir.Value, inLoop bool) {
 // there, so that the work does not grow with the number of all cells.
 type holdings struct {
 	order  []*ir.Block
-	preds  map[*ir.Block][]*ir.Block
+	preds  ir.Predecessors
 	loops  map[*ir.Block]bool
 	wanted *wanted
 	ends   map[*ir.Block]holding
@@ -85,7 +85,7 @@ func findHoldings(f *ir.Func) *holdings {
 func (h *holdings) at(b *ir.Block) holding {
 	now := holding{}
 	first := true
-	for _, pred := range h.preds[b] {
+	for _, pred := range h.preds.Of(b) {
 		end, seen := h.ends[pred]
 		switch {
 		case !seen:

@@ -23,7 +23,7 @@ func sink(f *ir.Func) {
 type sinker struct {
 	f          *ir.Func
 	dominators *ir.Dominators
-	preds      map[*ir.Block][]*ir.Block
+	preds      ir.Predecessors
 	uses       map[*ir.Value][]*ir.Block
 }
 
@@ -51,7 +51,7 @@ func (s *sinker) block(b *ir.Block) {
 // arm returns the successor below which all uses of v lie.
 func (s *sinker) arm(b *ir.Block, v *ir.Value) *ir.Block {
 	for _, next := range b.Successors() {
-		if len(s.preds[next]) == 1 && len(s.uses[v]) > 0 && s.allBelow(next, s.uses[v]) {
+		if len(s.preds.Of(next)) == 1 && len(s.uses[v]) > 0 && s.allBelow(next, s.uses[v]) {
 			return next
 		}
 	}

@@ -32,7 +32,7 @@ func findStates(f *ir.Func, order []*ir.Block) map[*ir.Block]state {
 	starts, ends := make(map[*ir.Block]state, len(order)), make(map[*ir.Block]state, len(order))
 	preds := f.Predecessors()
 	for i, b := range order {
-		now := meet(preds[b], ends, -1-i)
+		now := meet(preds.Of(b), ends, -1-i)
 		starts[b] = now
 		for _, v := range b.Values {
 			now.step(v)

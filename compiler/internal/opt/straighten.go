@@ -59,9 +59,9 @@ func reachable(f *ir.Func) {
 	f.Blocks = slices.DeleteFunc(f.Blocks, func(b *ir.Block) bool { return !reached[b] })
 }
 
-func joins(f *ir.Func, b *ir.Block, preds map[*ir.Block][]*ir.Block) bool {
+func joins(f *ir.Func, b *ir.Block, preds ir.Predecessors) bool {
 	last := b.Terminator()
-	return last.Op == ir.Jump && last.Then != b && last.Then != f.Blocks[0] && len(preds[last.Then]) == 1
+	return last.Op == ir.Jump && last.Then != b && last.Then != f.Blocks[0] && len(preds.Of(last.Then)) == 1
 }
 
 // join moves the values of next behind those of b. What is left of next only jumps to itself and goes with the

@@ -2,7 +2,6 @@ package sema
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -302,17 +301,25 @@ func (c *checker) nameProbes(site *builtin.Site) {
 		point.ProbeName = len(c.ProbeNames)
 		if len(point.Symbols) > 1 {
 			for _, symbol := range point.Symbols {
-				c.ProbeNames = append(c.ProbeNames, site.Scope.Probe.Name+":"+symbol)
+				c.addProbeName(site.Scope.Probe.Name + ":" + symbol)
 			}
 			continue
 		}
-		if known := slices.Index(c.ProbeNames, point.Probe); known >= 0 {
+		if known, ok := c.indices[point.Probe]; ok {
 			point.ProbeName = known
 		} else {
-			c.ProbeNames = append(c.ProbeNames, point.Probe)
+			c.addProbeName(point.Probe)
 		}
 	}
 	if len(site.Points) == 1 && len(site.Points[0].Symbols) <= 1 {
 		site.Scope.ProbeName = site.Points[0].ProbeName
 	}
+}
+
+// addProbeName appends to the table. The index finds a name where it stands first.
+func (c *checker) addProbeName(name string) {
+	if _, known := c.indices[name]; !known {
+		c.indices[name] = len(c.ProbeNames)
+	}
+	c.ProbeNames = append(c.ProbeNames, name)
 }

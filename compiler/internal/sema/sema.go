@@ -164,6 +164,7 @@ type checker struct {
 	round       int
 	instance    *Instance
 	parameters  []builtin.Parameter // in the order of the script
+	indices     map[string]int      // into ProbeNames, by name
 	declarations
 }
 
@@ -175,6 +176,7 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 		options: options,
 		maps:    map[string]*Map{},
 		notices: map[string]bool{},
+		indices: map[string]int{},
 	}
 	c.Constants = &Constants{args: options.Args, target: machine, literal: c.literalOf}
 	c.instance = outside()
