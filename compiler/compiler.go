@@ -17,8 +17,10 @@ package compiler
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
@@ -67,54 +69,117 @@ func Compile(script *lang.Script, machine *target.Target, options Options) (resu
 		Settings:   info.Settings.Settings,
 		Notices:    info.Notices,
 	}
-	for i, instance := range info.Instances {
-		program, err := compileClause(unit, instance, i, out, options)
-		if err != nil {
-			return nil, err
+	compiled, err := compileClauses(unit, options)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range compiled {
+		out.Programs = append(out.Programs, c.program)
+		for _, m := range c.maps {
+			out.Kernel[m.Name] = m
 		}
-		out.Programs = append(out.Programs, program)
 	}
 	out.Events, out.Facts = unit.Events, unit.Facts
 	addMaps(out, unit)
 	return out, nil
 }
 
-func compileClause(unit *lower.Unit, instance *sema.Instance, number int, out *object.Object, options Options) (*object.Program, error) {
-	name := programName(instance.Site, number)
-	defer ir.Blame(instance.Clause.Span, name)
-	stage := func(stage string, code fmt.Stringer) {
-		if options.Stage != nil {
-			options.Stage(stage, name, code.String())
+// compiled is what becomes of an instance: a program, and the maps that are its own.
+type compiled struct {
+	program *object.Program
+	maps    []*ebpf.MapSpec
+	err     error
+}
+
+// compileClauses lowers one clause after the other, because that adds to the unit, while others are on their way from IR to
+// code. The error is that of the first clause that has one.
+func compileClauses(unit *lower.Unit, options Options) ([]compiled, error) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	results := make([]compiled, len(unit.Info.Instances))
+	free := make(chan struct{}, workers(options))
+	for i, instance := range unit.Info.Instances {
+		free <- struct{}{}
+		c := lowerClause(unit, instance, i, options)
+		running.Go(func() {
+			results[i] = c.compile()
+			<-free
+		})
+	}
+	running.Wait()
+	for _, c := range results {
+		if c.err != nil {
+			return nil, c.err
 		}
 	}
-	f := unit.Clause(instance, name, number)
-	stage("ir", f)
+	return results, nil
+}
+
+// workers is how many clauses are compiled at once: one where the stages are shown, in their order.
+func workers(options Options) int {
+	if options.Stage != nil {
+		return 1
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// clause is an instance that was lowered.
+type clause struct {
+	*lower.Code
+	instance *sema.Instance
+	number   int
+	cpus     int
+	atomics  bool
+	options  Options
+}
+
+func lowerClause(unit *lower.Unit, instance *sema.Instance, number int, options Options) *clause {
+	name := programName(instance.Site, number)
+	defer ir.Blame(instance.Clause.Span, name)
+	c := &clause{
+		Code: unit.Clause(instance, name, number), instance: instance, number: number,
+		cpus: lower.CPURows(unit.Target), atomics: unit.Target.Features.FetchingAtomics, options: options,
+	}
+	c.stage("ir", c.Code)
+	return c
+}
+
+func (c *clause) stage(stage string, code fmt.Stringer) {
+	if c.options.Stage != nil {
+		c.options.Stage(stage, c.Name, code.String())
+	}
+}
+
+// compile knows nothing of other clauses, so that it may run at the same time as theirs.
+func (c *clause) compile() (result compiled) {
+	defer ir.Catch(&result.err)
+	defer ir.Blame(c.instance.Clause.Span, c.Name)
 	passes := opt.Run
-	if options.Plain {
+	if c.options.Plain {
 		passes = opt.RunLeast
 	}
-	if err := passes(f.Func); err != nil {
-		return nil, err
+	if err := passes(c.Func); err != nil {
+		return compiled{err: err}
 	}
-	stage("opt", f)
-	scratch := fmt.Sprintf("%s%d", object.ScratchMap, number)
-	code, err := bpf.Generate(f.Func, bpf.Options{
-		CPUs: lower.CPURows(unit.Target), ScratchMap: scratch, FetchAtomics: unit.Target.Features.FetchingAtomics,
-	})
+	c.stage("opt", c.Code)
+	scratch := fmt.Sprintf("%s%d", object.ScratchMap, c.number)
+	code, err := bpf.Generate(c.Func, bpf.Options{CPUs: c.cpus, ScratchMap: scratch, FetchAtomics: c.atomics})
 	if err != nil {
-		return nil, err
+		return compiled{err: err}
 	}
-	stage("asm", code.Instructions)
-	if f.SharedSize > 0 {
-		out.Kernel[f.Shared] = slots(f.Shared, f.SharedSize*lower.CPURows(unit.Target))
+	c.stage("asm", code.Instructions)
+	if c.SharedSize > 0 {
+		result.maps = append(result.maps, slots(c.Shared, c.SharedSize*c.cpus))
 	}
 	if code.ScratchSize > 0 {
-		out.Kernel[scratch] = slots(scratch, code.ScratchSize*lower.CPURows(unit.Target))
+		result.maps = append(result.maps, slots(scratch, code.ScratchSize*c.cpus))
 	}
-	return &object.Program{
-		Name: name, Type: instance.Site.Type, Attach: instance.Site.Attach, AttachTo: instance.Site.AttachTo,
-		Instructions: code.Instructions, Points: instance.Site.Points, Lines: code.Lines, Clause: instance.Clause.Span,
-	}, nil
+	site := c.instance.Site
+	result.program = &object.Program{
+		Name: c.Name, Type: site.Type, Attach: site.Attach, AttachTo: site.AttachTo,
+		Instructions: code.Instructions, Points: site.Points, Lines: code.Lines, Clause: c.instance.Clause.Span,
+	}
+	return result
 }
 
 // programName fits the kernel's 15 characters: the number keeps it unique, the rest tells people.
