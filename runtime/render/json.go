@@ -1,11 +1,13 @@
 package render
 
 import (
+	"bytes"
 	"io"
 	"math/bits"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -288,8 +290,11 @@ func exact(n uint64, signed bool) bool {
 	return bits.Len64(n)-bits.TrailingZeros64(n) <= 53
 }
 
-// appendQuoted appends text as a JSON string.
+// appendQuoted appends text as a JSON string, which is UTF-8 whatever the script's own texts are.
 func appendQuoted(b, text []byte) []byte {
+	if !utf8.Valid(text) {
+		text = bytes.ToValidUTF8(text, []byte("\uFFFD"))
+	}
 	b = append(b, '"')
 	for _, c := range text {
 		b = appendQuotedByte(b, c)

@@ -92,3 +92,11 @@ func TestJSONLines(t *testing.T) {
 		check(t, jsonLine(t, print), want)
 	}
 }
+
+// A script's own text may hold any bytes; its line is JSON in UTF-8 all the same.
+func TestTextThatIsNoUTF8(t *testing.T) {
+	got := jsonOf(func(r Renderer) {
+		r.Printf(&object.Event{Format: "caf\xe9 %d\n"}, []events.Value{value(types.Int64, 1)})
+	})
+	check(t, got, "{\"type\": \"printf\", \"data\": \"caf\ufffd 1\\n\"}\n")
+}
