@@ -216,3 +216,16 @@ func TestInterruptedCommands(t *testing.T) {
 		t.Errorf("it said %q", notices.String())
 	}
 }
+
+// Updates are lost, too, where a map has room: then it was busy, and more room does not help.
+func TestReportOfLostUpdates(t *testing.T) {
+	s, first, second := keyed(t)
+	first.MaxEntries, second.MaxEntries = 3, 16
+	s.reportFull(first, 5)
+	s.reportFull(second, 5)
+	want := "WARNING: the map @a was full at 3 keys: 5 updates were lost; more room: max_map_keys = 12\n" +
+		"WARNING: 5 updates of the map @b were lost, because it was in use on the same CPU or, earlier, full at 16 keys\n"
+	if s.notices.String() != want {
+		t.Errorf("%q, want %q", s.notices.String(), want)
+	}
+}

@@ -46,8 +46,7 @@ func (s *Session) reportLosses() {
 			continue
 		}
 		if n := s.store.Load(m.Full); n > 0 {
-			fmt.Fprintf(s.options.Stderr, "WARNING: the map @%s was full at %d keys: %d updates were lost; more room: max_map_keys = %d\n",
-				m.Name, m.MaxEntries, n, 4*m.MaxEntries)
+			s.reportFull(m, n)
 		}
 	}
 	if n := s.store.Load(object.DataCut); n > 0 {
@@ -59,4 +58,16 @@ func (s *Session) reportLosses() {
 	if s.missed > 0 {
 		fmt.Fprintf(s.options.Stderr, "WARNING: %d events were missed because the probe was busy on the same CPU\n", s.missed)
 	}
+}
+
+// reportFull says why n updates found no place. A map also refuses a key while an event on the same CPU interrupts the
+// insertion of another, so one that has room at the end need not have been full.
+func (s *Session) reportFull(m *object.Map, n uint64) {
+	if s.table(m).Len() >= m.MaxEntries {
+		fmt.Fprintf(s.options.Stderr, "WARNING: the map @%s was full at %d keys: %d updates were lost; more room: max_map_keys = %d\n",
+			m.Name, m.MaxEntries, n, 4*m.MaxEntries)
+		return
+	}
+	fmt.Fprintf(s.options.Stderr, "WARNING: %d updates of the map @%s were lost, because it was in use on the same CPU or, earlier, full at %d keys\n",
+		n, m.Name, m.MaxEntries)
 }
