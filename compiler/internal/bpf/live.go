@@ -1,10 +1,6 @@
 package bpf
 
-import (
-	"slices"
-
-	"github.com/ponytrace/ponytrace/compiler/internal/bitset"
-)
+import "slices"
 
 // ranges are the positions at which a register or slot holds something that is still needed:
 // half-open, ascending, not touching.
@@ -29,8 +25,15 @@ func (r ranges) overlaps(other ranges) bool {
 
 // search returns the index of the first range that ends behind the position.
 func (r ranges) search(position int) int {
-	i, _ := slices.BinarySearchFunc(r, position, func(span [2]int, p int) int { return span[1] - p - 1 })
-	return i
+	low, high := 0, len(r)
+	for low < high {
+		if middle := (low + high) / 2; r[middle][1] <= position {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low
 }
 
 // contain reports whether the position lies in one of the ranges.
@@ -77,91 +80,98 @@ func (r ranges) prepend(start, end int) ranges {
 	return append(r, [2]int{start, end})
 }
 
-// flow is what dataflow knows of a block: the shared registers that are live where it starts and ends, and
-// those that it writes.
-type flow struct{ in, out, written bitset.Set }
-
-// liveness holds the flow of every block. Only registers that a block reads
-// before it writes them can be live between blocks; shared numbers them.
+// liveness has the virtual registers that hold something needed where each block starts and where it ends. They are
+// found backwards from each read to the writes, so that a register costs nothing in blocks where it is not alive.
 type liveness struct {
-	shared map[register]int
-	names  []register // the inverse
-	flows  map[*block]*flow
+	before  map[*block]*flow
+	in, out map[*block][]register
 }
 
-// liveness solves in = read before written + (out - written), out = in of the successors.
+// flow is what leads to a block.
+type flow struct {
+	from   []*block
+	writes register // the last register looked at that the block writes
+}
+
+// access is the blocks that write a register, and those that read it before they write it.
+type access struct{ reads, writes []*block }
+
 func (f *function) liveness() *liveness {
-	l := &liveness{shared: f.shared(), flows: make(map[*block]*flow, len(f.blocks))}
-	l.names = make([]register, len(l.shared))
-	for r, n := range l.shared {
-		l.names[n] = r
+	l := &liveness{map[*block]*flow{}, map[*block][]register{}, map[*block][]register{}}
+	for _, b := range f.blocks {
+		l.before[b] = &flow{writes: -1}
 	}
 	for _, b := range f.blocks {
-		l.flows[b] = l.local(b)
-	}
-	for changed := true; changed; {
-		changed = false
-		for i := len(f.blocks) - 1; i >= 0; i-- {
-			at := l.flows[f.blocks[i]]
-			for _, next := range f.blocks[i].next {
-				at.out.Absorb(l.flows[next].in, nil)
-			}
-			changed = at.in.Absorb(at.out, at.written) || changed
+		for _, next := range b.next {
+			l.before[next].from = append(l.before[next].from, b)
 		}
+	}
+	for i, a := range f.accesses() {
+		l.find(f.virtuals[i].name, a)
 	}
 	return l
 }
 
-// shared numbers the virtual registers that some block reads before it writes them.
-func (f *function) shared() map[register]int {
-	writer := make([]*block, len(f.virtuals))
-	shared := map[register]int{}
+// accesses goes through the blocks once for all virtual registers.
+func (f *function) accesses() []access {
+	of := make([]access, len(f.virtuals))
 	for _, b := range f.blocks {
 		for i := range b.instructions {
 			b.instructions[i].reads(func(r register) {
-				if _, known := shared[r]; r.virtual() && !known && writer[r-firstVirtual] != b {
-					shared[r] = len(shared)
+				if r.virtual() && last(of[r-firstVirtual].writes) != b {
+					of[r-firstVirtual].reads = append(of[r-firstVirtual].reads, b)
 				}
 			})
 			b.instructions[i].writes(func(r register) {
-				if r.virtual() {
-					writer[r-firstVirtual] = b
+				if r.virtual() && last(of[r-firstVirtual].writes) != b {
+					of[r-firstVirtual].writes = append(of[r-firstVirtual].writes, b)
 				}
 			})
 		}
 	}
-	return shared
+	return of
 }
 
-// local starts the flow of a block with what the block itself says.
-func (l *liveness) local(b *block) *flow {
-	size := len(l.shared)
-	at := &flow{bitset.New(size), bitset.New(size), bitset.New(size)}
-	for i := range b.instructions {
-		b.instructions[i].reads(func(r register) {
-			if n, ok := l.shared[r]; ok && !at.written.Has(n) {
-				at.in.Add(n)
-			}
-		})
-		b.instructions[i].writes(func(r register) {
-			if n, ok := l.shared[r]; ok {
-				at.written.Add(n)
-			}
-		})
+func last[T any](list []T) (element T) {
+	if len(list) > 0 {
+		element = list[len(list)-1]
 	}
-	return at
+	return element
+}
+
+// find follows the ways back from the reads of r until they come to writes.
+func (l *liveness) find(r register, a access) {
+	for _, b := range a.writes {
+		l.before[b].writes = r
+	}
+	work := a.reads
+	for len(work) > 0 {
+		b := last(work)
+		work = work[:len(work)-1]
+		if last(l.in[b]) == r {
+			continue
+		}
+		l.in[b] = append(l.in[b], r)
+		for _, from := range l.before[b].from {
+			if last(l.out[from]) != r {
+				l.out[from] = append(l.out[from], r)
+			}
+			if l.before[from].writes != r {
+				work = append(work, from)
+			}
+		}
+	}
 }
 
 // liveIn reports whether the register holds something needed where b starts.
-func (l *liveness) liveIn(b *block, r register) bool {
-	n, ok := l.shared[r]
-	return ok && l.flows[b].in.Has(n)
-}
+func (l *liveness) liveIn(b *block, r register) bool { return slices.Contains(l.in[b], r) }
 
 // open returns the registers live where b ends, each with that position.
 func (l *liveness) open(b *block) map[register]int {
 	open := map[register]int{}
-	l.flows[b].out.Each(func(n int) { open[l.names[n]] = b.end() })
+	for _, r := range l.out[b] {
+		open[r] = b.end()
+	}
 	return open
 }
 
