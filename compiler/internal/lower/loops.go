@@ -75,8 +75,8 @@ func (f *function) fewRounds(s *lang.For, low, high *ir.Value) (int64, bool) {
 	if !xok || !yok || f.nest != nil || f.deepest(s.Body) > textFrames {
 		return 0, false
 	}
-	n := max(y-x, 0)
-	return n, n*int64(f.nodes(s.Body)) <= maxFew
+	n := between(x, y, f.instance.Variables[s.Variable].Type.Signed)
+	return n, n <= maxFew && n*int64(f.nodes(s.Body)) <= maxFew
 }
 
 // nodes is how many a body has, those of the macros, functions and definitions that it leads to included.
@@ -113,16 +113,28 @@ func (f *function) repeatFew(rounds int64, body func(round *ir.Value)) {
 
 // distance is high - low, or 0 where there is nothing between them.
 func (f *function) distance(s *lang.For, low, high *ir.Value) *ir.Value {
-	less := signedCompare(ir.Less, f.instance.Variables[s.Variable].Type.Signed)
+	signed := f.instance.Variables[s.Variable].Type.Signed
 	if x, ok := low.Constant(); ok {
 		if y, ok := high.Constant(); ok {
-			return f.b.Const(max(y-x, 0))
+			return f.b.Const(between(x, y, signed))
 		}
 	}
 	return f.choose("rounds",
-		func(then, otherwise *ir.Block) { f.b.If(less, low, high, then, otherwise) },
+		func(then, otherwise *ir.Block) { f.b.If(signedCompare(ir.Less, signed), low, high, then, otherwise) },
 		func() *ir.Value { return f.b.Binary(ir.Sub, high, low) },
 		func() *ir.Value { return f.b.Const(0) })
+}
+
+// between is how many numbers there are from low on and below high; the largest int64 where there are more.
+func between(low, high int64, signed bool) int64 {
+	switch n := high - low; {
+	case signed && low >= high, !signed && uint64(low) >= uint64(high):
+		return 0
+	case n < 0:
+		return math.MaxInt64
+	default:
+		return n
+	}
 }
 
 func (f *function) unroll(s *lang.Unroll) {

@@ -57,7 +57,7 @@ func (i iterator) part(name string) (builtin.Place, bool) {
 
 func (f *function) locatedElement(e *lang.Index) (builtin.Place, bool) {
 	n, known := (hooks{f}).Integer(e.I)
-	if !known || f.typeOf(e.X).Kind == types.Pointer || f.instance.Foreign(e) {
+	if !known || !f.partOfValue(e) || n < 0 || n >= int64(elements(f.typeOf(e.X))) {
 		return builtin.Place{}, false
 	}
 	place, ok := f.located(e.X)

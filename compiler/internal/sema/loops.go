@@ -30,7 +30,7 @@ func (c *checker) forLoop(s *lang.For) {
 	low, high := c.bound(s.Low), c.bound(s.High)
 	c.loop(s.Span, func() {
 		c.inScope(c.instance.scope, func() {
-			v := c.loopVariable(s.Variable, types.NewInt(8, !low || !high || c.bothSmall(s)))
+			v := c.loopVariable(s.Variable, types.NewInt(8, c.signedRange(s, low, high)))
 			v.Fixed = true
 			c.block(s.Body)
 		})
@@ -46,10 +46,15 @@ func (c *checker) bound(e lang.Expr) (unsigned bool) {
 	return t.Size == 8 && !t.Signed
 }
 
-func (c *checker) bothSmall(s *lang.For) bool {
-	_, low := c.Integer(s.Low)
-	_, high := c.Integer(s.High)
-	return low && high
+// signedRange reports whether a range counts with a sign: not where both ends are uint64, or one is known to be beyond
+// int64.
+func (c *checker) signedRange(s *lang.For, low, high bool) bool {
+	x, xKnown := c.Integer(s.Low)
+	y, yKnown := c.Integer(s.High)
+	if low && xKnown && x < 0 || high && yKnown && y < 0 {
+		return false
+	}
+	return !low || !high || xKnown && yKnown
 }
 
 func (c *checker) loopVariable(e *lang.Variable, t *types.Type) *Variable {
