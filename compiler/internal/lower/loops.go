@@ -19,7 +19,7 @@ const maxRounds = 1 << 23
 // them all: of the million that it walks (BPF_COMPLEXITY_LIMIT_INSNS) some are for the rest of the clause, and each
 // branch is walked on both sides.
 const (
-	boundedWork = 150_000
+	boundedWork = 50_000
 	maxWork     = 3 * boundedWork // of all nests of a clause together
 )
 
