@@ -72,7 +72,7 @@ func (f *function) forLoop(s *lang.For) {
 func (f *function) fewRounds(s *lang.For, low, high *ir.Value) (int64, bool) {
 	x, xok := low.Constant()
 	y, yok := high.Constant()
-	if !xok || !yok || f.nest != nil || f.deepest(s.Body) > textFrames {
+	if !xok || !yok || f.nest != nil || f.deepest(s.Body) > textFrames || aggregates(s.Body) {
 		return 0, false
 	}
 	n := between(x, y, f.instance.Variables[s.Variable].Type.Signed)
@@ -88,8 +88,19 @@ func (f *function) nodes(body any) (n int) {
 	return n
 }
 
+// aggregates reports whether a body updates an aggregation. A histogram's bucket is one of many, and the verifier would
+// walk the rounds that follow for each of them.
+func aggregates(body *lang.Block) (found bool) {
+	lang.Walk(body, func(node any) bool {
+		call, ok := node.(*lang.Call)
+		found = found || ok && builtin.AggregationNamed(call.Name) != nil
+		return !found
+	})
+	return found
+}
+
 // maxFew bounds the rounds of such a loop times the nodes of its body.
-const maxFew = 2000
+const maxFew = 500
 
 // repeatFew is a loop of jumps.
 func (f *function) repeatFew(rounds int64, body func(round *ir.Value)) {
@@ -261,15 +272,15 @@ func (f *function) leaveFunction(outer *function) {
 func (f *function) repeatBounded(rounds *ir.Value, body func(round *ir.Value)) {
 	outer, outermost := f.loop, f.nest == nil
 	if outermost {
-		f.nest = &nest{before: f.b.Func.Size()}
+		f.nest = &nest{before: f.b.Func.Size(), known: 1, most: 1}
 	}
-	f.nest.enter()
+	entered := f.nest.enter(rounds)
 	counter := f.b.NewCell("round")
 	head, inside, next, cut, end := f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock(), f.b.NewColdBlock(), f.b.NewBlock()
 	f.b.CellSet(counter, f.b.Const(0))
 	f.b.Jump(head)
 	f.b.Enter(head)
-	f.b.If(ir.Less, f.b.CellGet(counter), f.nest.limit(f.b), inside, cut)
+	f.b.If(ir.Less, f.b.CellGet(counter), f.nest.limit(f.b, entered), inside, cut)
 	f.b.Enter(inside)
 	first := f.b.NewBlock()
 	f.b.If(ir.Less, f.b.CellGet(counter), rounds, first, end)
@@ -284,7 +295,7 @@ func (f *function) repeatBounded(rounds *ir.Value, body func(round *ir.Value)) {
 	f.cutOff(rounds, counter, end)
 	f.b.Enter(end)
 	f.loop = outer
-	f.nest.leave()
+	f.nest.leave(entered)
 	if outermost {
 		f.nest.size = max(f.b.Func.Size()-f.nest.before, 1)
 		f.nests, f.nest = append(f.nests, f.nest), nil
@@ -300,26 +311,45 @@ func (f *function) cutOff(rounds *ir.Value, counter *ir.Cell, end *ir.Block) {
 	f.b.Jump(end)
 }
 
-// nest is a bounded loop and those inside of it. All get the same limit, so that their product keeps to what the nest may
-// cost.
+// nest is a bounded loop and those inside of it. Those whose rounds are known, and few enough, run them all. The
+// others get the same limit, so that the product of all keeps to what the nest may cost.
 type nest struct {
 	before         int // values of the function before the outermost loop
 	size           int // values of the outermost loop
-	depth, deepest int
+	known, most    int // product of the known rounds around the place at hand, and the largest there was
+	depth, deepest int // of the other loops
 	limits         []*ir.Value
 }
 
-func (n *nest) enter() {
+// leastBody is about how many instructions the verifier walks in a round of the smallest body.
+const leastBody = 20
+
+// enter returns the rounds of a loop where they are known and few enough, else 0.
+func (n *nest) enter(rounds *ir.Value) int {
+	if count, ok := rounds.Constant(); ok && count > 0 && count*int64(n.known*leastBody) <= boundedWork {
+		n.known *= int(count)
+		n.most = max(n.most, n.known)
+		return int(count)
+	}
 	n.depth++
 	n.deepest = max(n.deepest, n.depth)
+	return 0
 }
 
-func (n *nest) leave() { n.depth-- }
+func (n *nest) leave(entered int) {
+	if entered > 0 {
+		n.known /= entered
+	} else {
+		n.depth--
+	}
+}
 
-// limit is a constant that limitLoops fills in.
-func (n *nest) limit(b *ir.Builder) *ir.Value {
-	limit := b.Const(0)
-	n.limits = append(n.limits, limit)
+// limit is the number of rounds, or a constant that limitLoops fills in.
+func (n *nest) limit(b *ir.Builder, entered int) *ir.Value {
+	limit := b.Const(int64(entered))
+	if entered == 0 {
+		n.limits = append(n.limits, limit)
+	}
 	return limit
 }
 
@@ -327,7 +357,10 @@ func (n *nest) limit(b *ir.Builder) *ir.Value {
 func (f *function) limitLoops() {
 	work := min(boundedWork, maxWork/max(len(f.nests), 1))
 	for _, n := range f.nests {
-		rounds := math.Pow(float64(work/n.size), 1/float64(n.deepest))
+		if len(n.limits) == 0 {
+			continue
+		}
+		rounds := math.Pow(float64(work/(n.size*n.most)), 1/float64(n.deepest))
 		for _, limit := range n.limits {
 			limit.Int = max(int64(rounds), 2)
 		}
