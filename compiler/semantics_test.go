@@ -238,6 +238,8 @@ var semantics = []struct {
 	{"@m[1, comm] = 2; @r = has_key(@m, (1, \"pony\")) * 10 + has_key(@m[2, comm])", 10},
 	{"@m[1] = 2; @m[7] = 2; @m[1] = 3; @r = len(@m)", 2},
 	{"$a = (uint8[4])(int32)1; @r = len($a)", 4},
+	{"@k[0] = 1; @k[(struct task_struct *)5] = 2; @r = @k[0]", 1},
+	{"$x = 5; $a = (uint64)&$x; @r = *$a", 5},
 	{"@c = count(); @c = count(); @r = @c + 1", 3},
 	{"@c[1] = count(); @c[1] = count(); @r = (int64)@c[1] * 10 + @c[2]", 20},
 	{"@a = avg(10); @a = avg(20); @r = @a", 15},

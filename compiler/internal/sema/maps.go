@@ -122,7 +122,7 @@ func parted(n int) string {
 }
 
 func (c *checker) useKeyPart(m *Map, e *lang.Map, i int, part *types.Type) bool {
-	wider, ok := c.widen(m.Key[i], part)
+	wider, ok := c.widenKey(m.Key[i], part)
 	if !ok {
 		c.conflict(e.Keys[min(i, len(e.Keys)-1)].Range(), m.KeySpan, fmt.Sprintf("part %d of the key of @%s is %s, not %s", i+1, m.Name, m.Key[i], part))
 		return false
@@ -150,4 +150,12 @@ func (c *checker) CheckKey(e *lang.Map) {
 		m.Read = true
 		c.useKey(m, e)
 	}
+}
+
+// widenKey is widen for a part of a key, where a pointer and a number are one number: @start[0], @start[arg0].
+func (c *checker) widenKey(a, b *types.Type) (*types.Type, bool) {
+	if a.Kind == types.Pointer && b.Integer() || b.Kind == types.Pointer && a.Integer() {
+		return types.Uint64, true
+	}
+	return c.widen(a, b)
 }

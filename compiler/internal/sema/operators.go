@@ -38,7 +38,11 @@ func negated(e lang.Expr, t *types.Type) *types.Type {
 	return types.Int64
 }
 
+// dereference is the type of `*p`. A number of 64 bits is the address of another, as in bpftrace: *kaddr("avenrun").
 func (c *checker) dereference(e *lang.Unary, t *types.Type) *types.Type {
+	if t.Kind == types.Int && t.Size == 8 {
+		return types.Uint64
+	}
 	if t.Kind != types.Pointer || t.Elem == nil || t.Elem.Size == 0 {
 		c.Errorf(e.Span, "* wants a pointer to something, not %s", t)
 		return nil
