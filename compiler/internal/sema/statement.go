@@ -127,7 +127,7 @@ func (c *checker) declareUnknown(target lang.Expr) {
 		c.useKey(c.mapNamed(target.Name), target)
 	case *lang.Variable:
 		if c.instance.scope.find(target.Name) == nil {
-			c.instance.scope.variables[target.Name] = &Variable{Name: target.Name, Type: types.NoValue, Span: target.Span}
+			c.declareVariable(target)
 		}
 	}
 }
