@@ -22,11 +22,12 @@ import (
 // comm is the name of the thread that runs the programs.
 const comm = "pony"
 
-// Kernel runs objects on the machine's own kernel. It keeps its thread until it is closed.
+// Kernel runs objects on the machine's own kernel. It keeps its thread, under another name, until it is closed.
 type Kernel struct {
 	Environment *eval.Environment
 	machine     *target.Target
 	memory      []byte
+	name        []byte // of the thread before it got comm
 }
 
 // NewKernel prepares the calling thread and finds out what programs see of it.
@@ -46,6 +47,10 @@ func NewKernel(machine *target.Target) (*Kernel, error) {
 	k.memory = bytesAt(memory, 4096)
 	copy(k.memory, Memory())
 	k.Environment.Memory = map[uint64][]byte{Address: k.memory}
+	k.name = make([]byte, 16)
+	if err := unix.Prctl(unix.PR_GET_NAME, uintptr(unsafePointerOf(k.name)), 0, 0, 0); err != nil {
+		return nil, err
+	}
 	if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafePointerOf(append([]byte(comm), 0))), 0, 0, 0); err != nil {
 		return nil, err
 	}
@@ -81,6 +86,7 @@ func (k *Kernel) introduce() error {
 
 // Close gives the thread back.
 func (k *Kernel) Close() {
+	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafePointerOf(k.name)), 0, 0, 0)
 	unix.MunmapPtr(unsafePointerOf(k.memory), uintptr(len(k.memory)))
 	runtime.UnlockOSThread()
 }
