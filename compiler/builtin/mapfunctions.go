@@ -38,7 +38,7 @@ var mapFunctions = []*Function{
 		},
 	},
 	{
-		Info: Info{Name: "len", Signature: "uint64 len(@map) or len(array)",
+		Info: Info{Name: "len", Signature: "int64 len(@map) or len(array)",
 			Doc:     "The number of keys of a map, which visits them all, or of the elements of an array.",
 			Example: `kprobe:vfs_read { @[pid] = count() } interval:s:1 { printf("%d processes\n", len(@)) }`,
 			Since:   "5.13"},
@@ -103,7 +103,7 @@ func checkLen(c Checker, call *lang.Call) *types.Type {
 	case !c.Target().Features.ForEachMapElement:
 		c.Errorf(call.Span, "len() of a map needs Linux 5.13 or later (bpf_for_each_map_elem), and this is %s", c.Target().Version)
 	}
-	return types.Uint64
+	return types.Int64
 }
 
 func checkLenOfArray(c Checker, call *lang.Call) *types.Type {
@@ -115,7 +115,7 @@ func checkLenOfArray(c Checker, call *lang.Call) *types.Type {
 		}
 		return types.NoValue
 	}
-	return types.Uint64
+	return types.Int64
 }
 
 func lowerLen(l Lowering, call *lang.Call) *ir.Value {
