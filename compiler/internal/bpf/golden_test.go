@@ -54,7 +54,10 @@ func golden(t *testing.T, path string) {
 	if got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	needHelpers(t, code)
+	if !hasHelpers(t, code) {
+		wantRefused(t, code)
+		return
+	}
 	runOnKernel(t, code, make([]byte, irtest.ContextSize))
 }
 
