@@ -91,3 +91,32 @@ func TestKfuncExist(t *testing.T) {
 		}
 	}
 }
+
+// TestLargeParameters: a positional parameter has the type of the literal that it could be.
+func TestLargeParameters(t *testing.T) {
+	for _, c := range []struct {
+		script, arg string
+		want        int64
+	}{
+		{"BEGIN { @r = $1 > 1 }", "0xffffffffffffffff", 1},
+		{"BEGIN { @r = $1 / 2 }", "18446744073709551615", 1<<63 - 1},
+		{"BEGIN { @r = $1 < 0 }", "-9223372036854775808", 1},
+		{"BEGIN { @r = $1 < 0 }", "-1", 1},
+		{`config = { usage = "u" } BEGIN { @r = strlen(str(($1))) }`, "text", 4},
+		{"BEGIN { @r = strlen(str($1 + 1 + 1)) * 10 + strlen(str(3 + $1)) }", "hello", 32},
+	} {
+		script, diagnostics := lang.Parse(lang.NewSource("script", c.script))
+		if diagnostics.HasErrors() {
+			t.Fatal(diagnostics)
+		}
+		o, err := compiler.Compile(script, frozen.Target("6.12"), compiler.Options{Args: []string{c.arg}})
+		if err != nil {
+			t.Errorf("%s of %s: %v", c.script, c.arg, err)
+			continue
+		}
+		maps, _, err := emulate(o)
+		if got := word(o, maps, "r"); err != nil || got != c.want {
+			t.Errorf("%s of %s: got %d (%v), want %d", c.script, c.arg, got, err, c.want)
+		}
+	}
+}

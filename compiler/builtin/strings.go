@@ -12,17 +12,17 @@ import (
 var stringFunctions = slices.Concat([]*Function{
 	{
 		Info: Info{Name: "str", Signature: "string str(pointer p [, int size])",
-			Doc:     "The string that p points at, up to the first zero byte, at most size bytes, the ending zero included (default and limit: the setting max_strlen). What max_strlen cuts is marked when it is printed. Kernel and user addresses are told apart by themselves. str($1) is a positional parameter as text.",
+			Doc:     "The string that p points at, up to the first zero byte, at most size bytes, the ending zero included (default and limit: the setting max_strlen). What max_strlen cuts is marked when it is printed. Kernel and user addresses are told apart by themselves. str($1) is a positional parameter as text, str($1 + 2) one that is no number without its first two bytes.",
 			Example: `tracepoint:syscalls:sys_enter_openat { printf("%s\n", str(args.filename)) }`},
 		MinArgs: 1, MaxArgs: 2, Check: checkStr, Into: lowerStr, ParameterText: true,
 	},
 }, textFunctions)
 
 func checkStr(c Checker, call *lang.Call) *types.Type {
-	t, size := c.Type(call.Args[0]), stringSize(c, call)
 	if text, ok := c.Text(call); ok {
 		return types.NewString(len(text) + 1)
 	}
+	t, size := c.Type(call.Args[0]), stringSize(c, call)
 	switch t.Kind {
 	case types.None:
 		return types.NoValue

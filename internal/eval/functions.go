@@ -184,6 +184,12 @@ func (p *program) str(_ lang.Expr, arguments []lang.Expr) Value {
 		}
 		return text(p.environment.Args[parameter.Index-1])
 	}
+	if sum, ok := lang.Unparen(arguments[0]).(*lang.Binary); ok && len(arguments) == 1 && sum.Op == "+" {
+		if parameter, ok := sum.X.(*lang.Positional); ok && p.parameter(parameter.Index).Type.Kind == types.String {
+			whole := p.parameter(parameter.Index).Text
+			return text(whole[min(p.value(sum.Y).Number, uint64(len(whole))):])
+		}
+	}
 	x := p.value(arguments[0])
 	if x.Type.Kind == types.String {
 		return text(x.Text)

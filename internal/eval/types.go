@@ -106,6 +106,9 @@ func (p *program) parameter(index int) Value {
 	}
 	argument := p.environment.Args[index-1]
 	if n, err := strconv.ParseInt(argument, 0, 64); err == nil {
+		if n == math.MinInt64 {
+			return number(types.Int64, uint64(n))
+		}
 		return number(literal(uint64(max(n, -n)), false), uint64(n))
 	}
 	if n, err := strconv.ParseUint(argument, 0, 64); err == nil {
@@ -137,7 +140,9 @@ func (p *program) unaryType(e *lang.Unary) *types.Type {
 // negated: the negative of what is smaller than an int, or of a literal int, is an int, as in C; any other has 64 bits, since
 // arithmetic is done in these.
 func negated(e lang.Expr, t *types.Type) *types.Type {
-	switch _, isLiteral := lang.Unparen(e).(*lang.Integer); {
+	switch written, isLiteral := lang.Unparen(e).(*lang.Integer); {
+	case isLiteral && !written.Unsigned && written.Value == 1<<63:
+		return types.Int64
 	case t.Size == 8 && !t.Signed:
 		return t
 	case t.Size < 4 || isLiteral && t.Size == 4:

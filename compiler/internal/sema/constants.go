@@ -1,12 +1,16 @@
 package sema
 
 import (
+	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
 
@@ -18,8 +22,9 @@ type Constants struct {
 	sizes   map[*lang.Directive]int // in nodes
 	depth   int                     // of defines of defines
 	use     lang.Span               // of the first of them
-	// literal returns the literal that a call stands for, or nil.
+	// literal returns the literal that a call stands for, or nil; typed the type of that call.
 	literal func(*lang.Call) lang.Expr
+	typed   func(*lang.Call) *types.Type
 }
 
 // maxDefines bounds how far a #define leads through others.
@@ -96,6 +101,9 @@ func (c *Constants) Text(e lang.Expr) (string, bool) {
 		if p, ok := soleParameter(e); ok {
 			return c.argument(p.Index), true
 		}
+		if text, ok := c.rest(e); ok {
+			return text, true
+		}
 		if literal := c.literal(e); literal != nil {
 			return c.Text(literal)
 		}
@@ -123,6 +131,39 @@ func soleParameter(call *lang.Call) (*lang.Positional, bool) {
 	}
 	p, ok := lang.Unparen(call.Args[0]).(*lang.Positional)
 	return p, ok
+}
+
+// rest is the text of str($1 + n): a parameter that is no number, without its first n bytes.
+func (c *Constants) rest(call *lang.Call) (string, bool) {
+	f := builtin.FunctionNamed(call.Name)
+	if f == nil || !f.ParameterText || len(call.Args) != 1 {
+		return "", false
+	}
+	return c.behind(call.Args[0])
+}
+
+// behind is what follows some bytes of a parameter that is no number: $1 + n, n + $1, and sums of these.
+func (c *Constants) behind(e lang.Expr) (string, bool) {
+	switch e := lang.Unparen(e).(type) {
+	case *lang.Positional:
+		return c.Text(e)
+	case *lang.Binary:
+		if e.Op != "+" {
+			return "", false
+		}
+		text, sum := c.behind(e.X)
+		offset := e.Y
+		if !sum {
+			text, sum = c.behind(e.Y)
+			offset = e.X
+		}
+		n, known := c.Integer(offset)
+		if !sum || !known || n < 0 {
+			return "", false
+		}
+		return text[min(n, int64(len(text))):], true
+	}
+	return "", false
 }
 
 func (c *Constants) argument(index int) string {
@@ -239,8 +280,9 @@ func (c *Constants) binary(e *lang.Binary) (int64, bool) {
 	x, xok := c.Integer(e.X)
 	y, yok := c.Integer(e.Y)
 	if !xok || !yok {
-		return 0, false
+		return c.texts(e)
 	}
+	unsigned := !Signed(c.typeOf(e.X), c.typeOf(e.Y))
 	switch e.Op {
 	case "+":
 		return x + y, true
@@ -249,17 +291,64 @@ func (c *Constants) binary(e *lang.Binary) (int64, bool) {
 	case "*":
 		return x * y, true
 	case "/", "%":
-		return divide(e.Op, x, y, c.unsigned(e))
+		return divide(e.Op, x, y, unsigned)
 	case "<<":
 		return x << (uint64(y) & 63), true
+	case ">>":
+		return shiftRight(x, y, promoted(c.typeOf(e.X)).Signed), true
 	case "|":
 		return x | y, true
 	case "&":
 		return x & y, true
 	case "^":
 		return x ^ y, true
+	case "&&":
+		return boolean(x != 0 && y != 0), true
+	case "||":
+		return boolean(x != 0 || y != 0), true
+	}
+	if unsigned {
+		return compared(e.Op, cmp.Compare(uint64(x), uint64(y)))
+	}
+	return compared(e.Op, cmp.Compare(x, y))
+}
+
+// texts compares texts up to their first zero.
+func (c *Constants) texts(e *lang.Binary) (int64, bool) {
+	x, xok := c.Text(e.X)
+	y, yok := c.Text(e.Y)
+	if !xok || !yok {
+		return 0, false
+	}
+	x, _, _ = strings.Cut(x, "\x00")
+	y, _, _ = strings.Cut(y, "\x00")
+	return compared(e.Op, cmp.Compare(x, y))
+}
+
+// compared is the value of a comparison whose sides are in the order that cmp.Compare returned.
+func compared(op lang.Operator, order int) (int64, bool) {
+	switch op {
+	case "==":
+		return boolean(order == 0), true
+	case "!=":
+		return boolean(order != 0), true
+	case "<":
+		return boolean(order < 0), true
+	case "<=":
+		return boolean(order <= 0), true
+	case ">":
+		return boolean(order > 0), true
+	case ">=":
+		return boolean(order >= 0), true
 	}
 	return 0, false
+}
+
+func shiftRight(x, y int64, signed bool) int64 {
+	if signed {
+		return x >> (uint64(y) & 63)
+	}
+	return int64(uint64(x) >> (uint64(y) & 63))
 }
 
 // divide is x / y or x % y as the machine computes them; nothing is known of a division by zero.
@@ -277,23 +366,82 @@ func divide(op lang.Operator, x, y int64, unsigned bool) (int64, bool) {
 	return x % y, true
 }
 
-// unsigned reports whether a constant has the type uint64.
-func (c *Constants) unsigned(e lang.Expr) bool {
+// typeOf is the type of an expression that Integer knows the value of, as the checker would find it.
+func (c *Constants) typeOf(e lang.Expr) *types.Type {
 	switch e := lang.Unparen(e).(type) {
 	case *lang.Integer:
-		return !integerType(e).Signed
-	case *lang.Unary:
-		return e.Op != "!" && c.unsigned(e.X)
-	case *lang.Binary:
-		return c.unsigned(e.X) || e.Op != "<<" && c.unsigned(e.Y)
-	case *lang.Ternary:
-		return e.X == nil && c.unsigned(e.Cond) || e.X != nil && c.unsigned(e.X) || c.unsigned(e.Y)
-	case *lang.Call:
-		literal := c.literal(e)
-		return literal != nil && c.unsigned(literal)
+		return integerType(e)
+	case *lang.Positional:
+		return c.parameterType(e.Index)
 	case *lang.Name:
-		_, t, _ := c.target.Constant(e.Name)
-		return t != nil && t.Size == 8 && !t.Signed
+		return c.nameType(e)
+	case *lang.Unary:
+		return c.unaryType(e)
+	case *lang.Binary:
+		return c.binaryType(e)
+	case *lang.Ternary:
+		return c.ternaryType(e)
+	case *lang.Call:
+		return c.typed(e)
 	}
-	return false
+	return types.Int32
+}
+
+// parameterType is the type of a positional parameter that is a number: that of a literal, where a literal can say it.
+func (c *Constants) parameterType(index int) *types.Type {
+	n, _ := c.parameter(index)
+	switch text := c.argument(index); {
+	case n < 0 && !strings.HasPrefix(text, "-"):
+		return types.Uint64
+	case n < -math.MaxInt32 || n > math.MaxInt32:
+		return types.Int64
+	}
+	return types.Int32
+}
+
+func (c *Constants) nameType(name *lang.Name) *types.Type {
+	if name.Name == "true" || name.Name == "false" {
+		return types.Boolean
+	}
+	if _, defined := c.defined(name); defined {
+		t := types.Int32
+		c.follow(name, func(value lang.Expr) { t = c.typeOf(value) })
+		return t
+	}
+	value, t, _ := c.target.Constant(name.Name)
+	return constantType(value, t)
+}
+
+func (c *Constants) unaryType(e *lang.Unary) *types.Type {
+	switch e.Op {
+	case "!":
+		return types.Boolean
+	case "-":
+		return negated(e.X, c.typeOf(e.X))
+	case "comptime":
+		return c.typeOf(e.X)
+	}
+	return promoted(c.typeOf(e.X))
+}
+
+func (c *Constants) binaryType(e *lang.Binary) *types.Type {
+	switch e.Op {
+	case "&&", "||", "==", "!=", "<", "<=", ">", ">=":
+		return types.Boolean
+	case "<<", ">>":
+		return types.NewInt(8, promoted(c.typeOf(e.X)).Signed)
+	}
+	return types.NewInt(8, Signed(c.typeOf(e.X), c.typeOf(e.Y)))
+}
+
+func (c *Constants) ternaryType(e *lang.Ternary) *types.Type {
+	first := e.X
+	if first == nil {
+		first = e.Cond
+	}
+	x, y := c.typeOf(first), c.typeOf(e.Y)
+	if x.Equal(y) {
+		return x
+	}
+	return types.NewInt(8, (x.Signed || x.Size < 8) && (y.Signed || y.Size < 8))
 }

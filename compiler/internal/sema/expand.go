@@ -66,8 +66,8 @@ func (c *checker) wrongParameters(script *lang.Script) bool {
 	lang.Walk(script, func(node any) bool {
 		switch node := node.(type) {
 		case *lang.Call:
-			if _, text := soleParameter(node); text {
-				highest = max(highest, node.Args[0].(*lang.Positional).Index)
+			if p, text := soleParameter(node); text {
+				highest = max(highest, p.Index)
 				return false
 			}
 		case *lang.Positional:

@@ -158,8 +158,8 @@ func (c *checker) variable(e *lang.Variable) *types.Type {
 }
 
 func (c *checker) positional(e *lang.Positional) *types.Type {
-	if n, number := c.Constants.parameter(e.Index); number {
-		return integerType(&lang.Integer{Value: uint64(max(n, -n))})
+	if _, number := c.Constants.parameter(e.Index); number {
+		return c.Constants.parameterType(e.Index)
 	}
 	text, _ := c.Constants.Text(e)
 	return types.NewString(len(text) + 1)

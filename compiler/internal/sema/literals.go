@@ -22,6 +22,7 @@ func outside() *Instance {
 func (c *Constants) For(instance *Instance) *Constants {
 	constants := *c
 	constants.literal = func(call *lang.Call) lang.Expr { return instance.literals[call] }
+	constants.typed = func(call *lang.Call) *types.Type { return instance.Types[call] }
 	return &constants
 }
 

@@ -1,6 +1,8 @@
 package sema
 
 import (
+	"math"
+
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -28,8 +30,10 @@ func (c *checker) unary(e *lang.Unary) *types.Type {
 }
 
 func negated(e lang.Expr, t *types.Type) *types.Type {
-	_, literal := lang.Unparen(e).(*lang.Integer)
+	integer, literal := lang.Unparen(e).(*lang.Integer)
 	switch {
+	case literal && !integer.Unsigned && integer.Value == -math.MinInt64:
+		return types.Int64
 	case t.Size == 8 && !t.Signed:
 		return t
 	case t.Size < 4 || t.Kind == types.Bool || t.Size == 4 && literal:

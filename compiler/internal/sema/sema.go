@@ -178,7 +178,7 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 		notices: map[string]bool{},
 		indices: map[string]int{},
 	}
-	c.Constants = &Constants{args: options.Args, target: machine, literal: c.literalOf}
+	c.Constants = &Constants{args: options.Args, target: machine, literal: c.literalOf, typed: func(call *lang.Call) *types.Type { return c.expression(call) }}
 	c.instance = outside()
 	c.reset()
 	if c.oldKeys() {
