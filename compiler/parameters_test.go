@@ -102,6 +102,8 @@ func TestLargeParameters(t *testing.T) {
 		{"BEGIN { @r = $1 / 2 }", "18446744073709551615", 1<<63 - 1},
 		{"BEGIN { @r = $1 < 0 }", "-9223372036854775808", 1},
 		{"BEGIN { @r = $1 < 0 }", "-1", 1},
+		{"BEGIN { @r = -9223372036854775808 < $1 }", "0", 1},
+		{"BEGIN { @r = -9223372036854775808u < $1 }", "0", 0},
 		{`config = { usage = "u" } BEGIN { @r = strlen(str(($1))) }`, "text", 4},
 		{"BEGIN { @r = strlen(str($1 + 1 + 1)) * 10 + strlen(str(3 + $1)) }", "hello", 32},
 	} {

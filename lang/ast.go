@@ -254,7 +254,7 @@ type Expr interface {
 
 // Integer is a decimal, hexadecimal, octal, binary or scientific literal (1e6) with optional `_`
 // and an optional unit: time units (ns us ms s m h d) yield nanoseconds.
-// Unsigned is set by a `u` suffix or by a value above the largest int64.
+// Unsigned is set by a `u` suffix.
 type Integer struct {
 	Value    uint64
 	Unsigned bool

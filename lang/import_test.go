@@ -72,7 +72,7 @@ func TestMergeErrors(t *testing.T) {
 			"dir/b.pt:1:8-21: ERROR: this import never ends"},
 		{map[string]string{"dir/main.pt": `import "a.pt"`, "dir/a.pt": "\nBEGIN { @ = }"}, "dir/a.pt:2:12-13: ERROR: expected a value after ="},
 		{map[string]string{"dir/main.pt": `import "a.pt"`, "dir/a.pt": "config = { a = 1 }"}, "dir/a.pt:1:1-19: ERROR: an imported script has no config"},
-		{map[string]string{"dir/main.pt": `import "a.pt"`, "dir/a.pt": large + "x"}, "dir/a.pt:1:1-2: ERROR: the script has 4194305 bytes"},
+		{map[string]string{"dir/main.pt": `import "a.pt"`, "dir/a.pt": large + "x"}, "ERROR: the script dir/a.pt is larger than 4194304 bytes"},
 		{map[string]string{"dir/main.pt": `import "a.pt" import "b.pt" import "c.pt" import "d.pt" import "e.pt"`,
 			"dir/a.pt": large, "dir/b.pt": large, "dir/c.pt": large, "dir/d.pt": large, "dir/e.pt": "//"}, "more than 16777216 bytes together"},
 		{deep, "imports are nested more than 20 levels deep"},

@@ -15,7 +15,7 @@ func TestLimits(t *testing.T) {
 		{"ternaries", "BEGIN { @ = " + strings.Repeat("a ? b : ", 10000) + "1 }", "nested more than 200 levels"},
 		{"operators", "BEGIN { @ = " + strings.Repeat("1 + ", 10000) + "1 }", "more than 1000 operators"},
 		{"fields", "BEGIN { @ = a" + strings.Repeat(".b", 10000) + " }", "more than 1000 operators"},
-		{"size", strings.Repeat(" ", maxSize+1), "more than the limit of 4194304"},
+		{"size", strings.Repeat(" ", maxSize+1), "is larger than 4194304 bytes"},
 		{"errors", strings.Repeat("}", 100000), "too many errors"},
 		{"values", "BEGIN { @ = " + strings.Repeat("{ ", 300) + "1" + strings.Repeat(" }", 300) + " }", "more than 200 brackets"},
 		{"signs and values", "BEGIN { @ = " + strings.Repeat("-- -{ ", 150) + "1" + strings.Repeat(" }", 150) + " }", "nested more than 200 levels"},

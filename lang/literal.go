@@ -3,7 +3,6 @@ package lang
 import (
 	"fmt"
 	"maps"
-	"math"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -43,7 +42,7 @@ func parseInteger(text string) (value uint64, unsigned bool, wrong *problem) {
 	if err != nil || !fits || high != 0 || overflow != 0 {
 		return 0, false, &problem{text + " does not fit in 64 bits", "the largest integer is 0xffffffffffffffff"}
 	}
-	unsigned = value > math.MaxInt64 || strings.Contains(suffix, "u") && suffix != "us"
+	unsigned = strings.Contains(suffix, "u") && suffix != "us"
 	return value, unsigned, nil
 }
 

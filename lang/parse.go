@@ -15,8 +15,7 @@ import (
 func Parse(source *Source) (*Script, Diagnostics) {
 	script := &Script{Source: source}
 	if len(source.Text) > maxSize {
-		message := fmt.Sprintf("the script has %d bytes, more than the limit of %d", len(source.Text), maxSize)
-		return script, Diagnostics{{Span: Span{Source: source}, Message: message}}
+		return script, Diagnostics{{Message: fmt.Sprintf("the script %s is larger than %d bytes, the limit", source.Name, maxSize)}}
 	}
 	p := parsers.Get().(*parser)
 	p.source, p.diagnostics = source, nil

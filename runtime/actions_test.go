@@ -223,8 +223,11 @@ func TestReportOfLostUpdates(t *testing.T) {
 	first.MaxEntries, second.MaxEntries = 3, 16
 	s.reportFull(first, 5)
 	s.reportFull(second, 5)
+	first.Kind = "hash"
+	s.reportFull(first, 5)
 	want := "WARNING: the map @a was full at 3 keys: 5 updates were lost; more room: max_map_keys = 12\n" +
-		"WARNING: 5 updates of the map @b were lost, because it was in use on the same CPU or, earlier, full at 16 keys\n"
+		"WARNING: 5 updates of the map @b were lost, because it was in use on the same CPU or, earlier, full at 16 keys\n" +
+		"WARNING: the map @a was full at 3 keys: 5 updates were lost; more room: let @a = hash(12)\n"
 	if s.notices.String() != want {
 		t.Errorf("%q, want %q", s.notices.String(), want)
 	}

@@ -60,12 +60,20 @@ func (s *Session) reportLosses() {
 	}
 }
 
+// moreRoom is what a script says to have four times the room.
+func moreRoom(m *object.Map) string {
+	if m.Kind != "" {
+		return fmt.Sprintf("let @%s = %s(%d)", m.Name, m.Kind, 4*m.MaxEntries)
+	}
+	return fmt.Sprintf("max_map_keys = %d", 4*m.MaxEntries)
+}
+
 // reportFull says why n updates found no place. A map also refuses a key while an event on the same CPU interrupts the
 // insertion of another, so one that has room at the end need not have been full.
 func (s *Session) reportFull(m *object.Map, n uint64) {
 	if s.table(m).Len() >= m.MaxEntries {
-		fmt.Fprintf(s.options.Stderr, "WARNING: the map @%s was full at %d keys: %d updates were lost; more room: max_map_keys = %d\n",
-			m.Name, m.MaxEntries, n, 4*m.MaxEntries)
+		fmt.Fprintf(s.options.Stderr, "WARNING: the map @%s was full at %d keys: %d updates were lost; more room: %s\n",
+			m.Name, m.MaxEntries, n, moreRoom(m))
 		return
 	}
 	fmt.Fprintf(s.options.Stderr, "WARNING: %d updates of the map @%s were lost, because it was in use on the same CPU or, earlier, full at %d keys\n",

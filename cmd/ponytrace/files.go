@@ -6,11 +6,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"unicode"
 
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/runtime/regular"
 )
 
 // maxScript bounds what is read of a script file.
@@ -22,7 +24,7 @@ func readScript(name string) (*lang.Source, error) {
 		text, err := io.ReadAll(io.LimitReader(os.Stdin, maxScript))
 		return lang.NewSource("stdin", string(text)), err
 	}
-	file, err := os.Open(name)
+	file, err := openScript(name)
 	if err != nil {
 		return nil, fmt.Errorf("the script %s cannot be read: %w", name, plain(err))
 	}
@@ -32,6 +34,21 @@ func readScript(name string) (*lang.Source, error) {
 		return nil, fmt.Errorf("the script %s cannot be read: %w", name, plain(err))
 	}
 	return lang.NewSource(name, string(text)), nil
+}
+
+// openScript refuses a pipe or a device, for which one could wait for ever. What the shell has opened already, as for
+// <(command), is read like standard input.
+func openScript(name string) (*os.File, error) {
+	for _, folder := range []string{"/dev/fd/", "/proc/self/fd/", "/dev/stdin"} {
+		if strings.HasPrefix(filepath.Clean(name), folder) {
+			return os.Open(name)
+		}
+	}
+	file, err := regular.Open(name)
+	if errors.Is(err, regular.ErrNotRegular) {
+		return nil, errors.New("it is not a regular file; - reads standard input")
+	}
+	return file, err
 }
 
 // parse reads a script's text, and the files that it imports.
@@ -71,14 +88,14 @@ func readImport(path string) (string, error) {
 
 // plain takes the system call and path off a file error.
 func plain(err error) error {
-	var path *os.PathError
-	if !errors.As(err, &path) {
-		return err
-	}
-	if errors.Is(path.Err, os.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("there is no such file")
 	}
-	return path.Err
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // words splits a command as a shell does with blanks and quotes; there is no shell, so nothing else is special.

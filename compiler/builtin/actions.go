@@ -40,7 +40,13 @@ var actionFunctions = []*Function{
 		Info: Info{Name: "signal", Signature: "void signal(int number) or signal(string name)",
 			Doc:     `Sends a signal to the process that the probe interrupts: signal(9), signal("KILL") or signal(SIGKILL). Wants --unsafe.`,
 			Example: `tracepoint:syscalls:sys_enter_unlinkat /comm == "rm"/ { signal("STOP") }`},
-		MinArgs: 1, MaxArgs: 1, Check: checkSignal, Lower: lowerSignal, Unsafe: true,
+		MinArgs: 1, MaxArgs: 1, Check: checkSignal, Lower: lowerSignal(asm.FnSendSignal), Unsafe: true,
+	},
+	{
+		Info: Info{Name: "signal_thread", Signature: "void signal_thread(int number) or signal_thread(string name)",
+			Doc:     `Sends a signal to the thread that the probe interrupts, as signal() does to its process. Wants --unsafe.`,
+			Example: `tracepoint:syscalls:sys_enter_unlinkat /comm == "rm"/ { signal_thread("STOP") }`},
+		MinArgs: 1, MaxArgs: 1, Check: checkSignal, Lower: lowerSignal(asm.FnSendSignalThread), Unsafe: true,
 	},
 	{
 		Info: Info{Name: "override", Signature: "void override(int value)",
@@ -92,16 +98,19 @@ func checkSignal(c Checker, call *lang.Call) *types.Type {
 	return types.NoValue
 }
 
-func lowerSignal(l Lowering, call *lang.Call) *ir.Value {
-	var number *ir.Value
-	if name, named := l.Text(call.Args[0]); named {
-		n, _ := signalNamed(l.Target(), name)
-		number = l.IR().Const(n)
-	} else {
-		number = l.Value(call.Args[0])
+func lowerSignal(id asm.BuiltinFunc) func(Lowering, *lang.Call) *ir.Value {
+	return func(l Lowering, call *lang.Call) *ir.Value {
+		helper(l, id, ir.Writes, signalNumber(l, call.Args[0]))
+		return nil
 	}
-	helper(l, asm.FnSendSignal, ir.Writes, number)
-	return nil
+}
+
+func signalNumber(l Lowering, signal lang.Expr) *ir.Value {
+	if name, named := l.Text(signal); named {
+		n, _ := signalNamed(l.Target(), name)
+		return l.IR().Const(n)
+	}
+	return l.Value(signal)
 }
 
 func checkOverride(c Checker, call *lang.Call) *types.Type {

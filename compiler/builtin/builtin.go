@@ -63,7 +63,7 @@ type Function struct {
 	Registers bool
 	// Tracing is set when the clause must be attached through fentry and fexit, where the verifier knows what arguments point at.
 	Tracing bool
-	// Ends: nothing of the clause runs once the function was called.
+	// Ends: the function may end the tracing, and nothing of the clause runs then.
 	Ends bool
 	// Bare: the parentheses may be left out, as in pid.
 	Bare bool
@@ -134,6 +134,8 @@ type Checker interface {
 	Key(m *lang.Map) ([]*types.Type, bool)
 	// CheckKey checks the key of a map reference as if the map were read there.
 	CheckKey(m *lang.Map)
+	// Reached is false in the branch of an if that is known, before tracing starts, not to be taken.
+	Reached() bool
 	// Scope is the probe that the clause is checked for.
 	Scope() *Scope
 	Errorf(span lang.Span, format string, args ...any)

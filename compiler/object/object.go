@@ -177,6 +177,8 @@ type Map struct {
 	// Kernel names the kernel map (Hash, CPUHash).
 	Kernel     string
 	MaxEntries int
+	// Kind is that of the map's declaration, `let @a = kind(keys)`; empty without one.
+	Kind string
 	// Recent: a full map drops the key that was not used for the longest time (BPF_MAP_TYPE_LRU_HASH and its like).
 	Recent bool
 	// Full is the offset in "data" of the count of updates that found the map full (Hash, CPUHash).

@@ -12,6 +12,7 @@ func match(names []string, pattern string) ([]string, error) {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return nil, fmt.Errorf("bad pattern %q: %w", pattern, err)
 	}
+	pattern = joinStars(pattern)
 	prefix := pattern[:prefixLength(pattern)]
 	start, _ := slices.BinarySearch(names, prefix)
 	var found []string
@@ -24,6 +25,22 @@ func match(names []string, pattern string) ([]string, error) {
 		}
 	}
 	return found, nil
+}
+
+// joinStars makes one star of several. A star in brackets, or behind a backslash, stands for itself.
+func joinStars(pattern string) string {
+	var joined strings.Builder
+	for i := 0; i < len(pattern); i++ {
+		switch {
+		case pattern[i] == '\\' && i+1 < len(pattern):
+			joined.WriteByte(pattern[i])
+			i++
+		case pattern[i] == '*' && i+1 < len(pattern) && pattern[i+1] == '*':
+			continue
+		}
+		joined.WriteByte(pattern[i])
+	}
+	return joined.String()
 }
 
 // prefixLength returns how many bytes of the pattern stand for themselves.

@@ -318,6 +318,7 @@ func TestMatch(t *testing.T) {
 	}}}
 	for pattern, want := range map[string]string{
 		"vfs_*": "[vfs_read vfs_write]", "*_[rs]e[an]*": "[tcp_sendmsg vfs_read]", "ext4_sync_fil?": "[ext4_sync_file]", "none*": "[]",
+		"vfs_***": "[vfs_read vfs_write]", "**_[**s]end*": "[tcp_sendmsg]", "*\\**": "[]", "tcp***msg**": "[tcp_sendmsg]",
 	} {
 		if got, err := target.MatchFunctions(pattern); err != nil || fmt.Sprint(got) != want {
 			t.Errorf("%s: %s, %v, want %s", pattern, got, err, want)

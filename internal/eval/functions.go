@@ -44,14 +44,17 @@ func init() {
 		"buf":         (*program).buf,
 		"strlen":      (*program).stringLength,
 		"strcontains": (*program).contains,
-		"strncmp":     (*program).compareTexts,
-		"strstr":      (*program).position,
-		"str_concat":  (*program).concatenate,
-		"sizeof":      (*program).sizeOf,
-		"offsetof":    (*program).offsetOf,
-		"bswap":       (*program).swapBytes,
-		"uptr":        (*program).pointer,
-		"kptr":        (*program).pointer,
+		"is_err": func(p *program, _ lang.Expr, arguments []lang.Expr) Value {
+			return boolean(p.value(arguments[0]).Number > ^uint64(4095))
+		},
+		"strncmp":    (*program).compareTexts,
+		"strstr":     (*program).position,
+		"str_concat": (*program).concatenate,
+		"sizeof":     (*program).sizeOf,
+		"offsetof":   (*program).offsetOf,
+		"bswap":      (*program).swapBytes,
+		"uptr":       (*program).pointer,
+		"kptr":       (*program).pointer,
 	}
 }
 

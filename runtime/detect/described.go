@@ -13,6 +13,7 @@ import (
 
 	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/runtime/regular"
 )
 
 // Kernel is what a file with types does not say of a kernel, or not surely. Empty fields are found out.
@@ -116,18 +117,11 @@ type description struct {
 }
 
 func readDescription(path string) (d description, err error) {
-	file, err := os.Open(path)
+	file, err := regular.Open(path)
 	if err != nil {
 		return d, bare(err)
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return d, bare(err)
-	}
-	if !info.Mode().IsRegular() {
-		return d, errors.New("it is not a regular file")
-	}
 	magic := make([]byte, len(elf.ELFMAG))
 	if _, err := io.ReadFull(file, magic); err != nil {
 		return d, errors.New("it is too short")
@@ -144,14 +138,17 @@ func readDescription(path string) (d description, err error) {
 
 // bare takes the system call and path off a file error.
 func bare(err error) error {
-	var path *os.PathError
-	if !errors.As(err, &path) {
-		return err
-	}
-	if errors.Is(err, os.ErrNotExist) {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
 		return errors.New("there is no such file")
+	case errors.Is(err, regular.ErrNotRegular):
+		return errors.New("it is not a regular file")
 	}
-	return path.Err
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // readImage takes the types and the banner out of an ELF file.

@@ -58,7 +58,7 @@ func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *ob
 			placed.MaxEntries = affordable(placed, machine)
 		}
 		if m.Kind != nil {
-			placed.MaxEntries, placed.Recent = m.Size, m.Kind.Recent
+			placed.MaxEntries, placed.Recent, placed.Kind = m.Size, m.Kind.Recent, m.Kind.Name
 		}
 	}
 	return placed

@@ -22,8 +22,8 @@ type Constants struct {
 	sizes   map[*lang.Directive]int // in nodes
 	depth   int                     // of defines of defines
 	use     lang.Span               // of the first of them
-	// literal returns the literal that a call stands for, or nil; typed the type of that call.
-	literal func(*lang.Call) lang.Expr
+	// literal returns the literal that a call, or a word for one, stands for, or nil; typed the type of a call.
+	literal func(lang.Expr) lang.Expr
 	typed   func(*lang.Call) *types.Type
 }
 
@@ -118,6 +118,9 @@ func (c *Constants) Text(e lang.Expr) (string, bool) {
 }
 
 func (c *Constants) definedText(name *lang.Name) (text string, ok bool) {
+	if literal := c.literal(name); literal != nil {
+		return c.Text(literal)
+	}
 	c.follow(name, func(value lang.Expr) { text, ok = c.Text(value) })
 	return text, ok
 }

@@ -232,12 +232,25 @@ func (c *checker) limitProbes() {
 func (c *checker) expandClause(clause *lang.Clause) {
 	defer ir.Blame(clause.Span, "sema")
 	x := expansion{c, c.usesOf(clause)}
+	instances, errors := len(c.Instances), len(c.diagnostics)
 	for _, probe := range clause.Probes {
 		for _, site := range x.sites(probe) {
 			c.nameProbes(site)
 			c.Instances = append(c.Instances, &Instance{Clause: clause, Site: site, Ends: x.use.ends})
 		}
 	}
+	if len(c.Instances) == instances && len(c.diagnostics) > errors {
+		c.missingMaps(clause)
+	}
+}
+
+// missingMaps enters the maps of a clause that has no attach point.
+func (c *checker) missingMaps(clause *lang.Clause) {
+	c.reach(clause, func(node any) {
+		if m, ok := node.(*lang.Map); ok {
+			c.missing[m.Name] = true
+		}
+	})
 }
 
 func (x expansion) sites(probe *lang.Probe) []*builtin.Site {

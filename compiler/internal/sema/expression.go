@@ -1,9 +1,11 @@
 package sema
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -102,6 +104,10 @@ func (c *checker) name(e *lang.Name) *types.Type {
 		c.Errorf(e.Span, "%s is a type, and a value is wanted here", e.Name)
 		return nil
 	}
+	if d := c.Constants.definition(e.Name, e.Span); d != nil {
+		c.emptyDefine(e, d)
+		return nil
+	}
 	c.Errorf(e.Span, "%s is not known: no builtin, constant or enum value has this name", e.Name)
 	if builtin.FunctionNamed(e.Name) != nil || builtin.AggregationNamed(e.Name) != nil || c.functions[e.Name] != nil {
 		c.Hint("it is a function: %s()", e.Name)
@@ -109,6 +115,15 @@ func (c *checker) name(e *lang.Name) *types.Type {
 		c.nearest(e.Name, slices.Concat(builtin.Names(), c.Constants.names(), c.target.NearestConstant(e.Name)))
 	}
 	return nil
+}
+
+// emptyDefine reports a name whose #define gives it no value.
+func (c *checker) emptyDefine(e *lang.Name, d *lang.Directive) {
+	message := fmt.Sprintf("the #define of %s gives it no value", e.Name)
+	if text := strings.TrimSpace(d.Text.Text()); text != "" {
+		message = fmt.Sprintf("%s is defined as %s, which is no value", e.Name, text)
+	}
+	c.report(lang.Diagnostic{Span: e.Span, Message: message, Related: []lang.Related{{Span: d.NameSpan, Message: "defined here"}}})
 }
 
 // defined is the type of what the script defines a name as.

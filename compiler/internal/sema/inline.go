@@ -178,6 +178,11 @@ func (c *checker) callMacro(e *lang.Call, m *lang.Macro) *types.Type {
 		return nil
 	}
 	statement := e == c.instance.called
+	if body.Value == nil && !statement {
+		c.report(lang.Diagnostic{Span: e.Span, Message: m.Name + " has no value, for the macro ends with a statement",
+			Hint: "its last statement, without a semicolon, is the value", Related: []lang.Related{{Span: m.NameSpan, Message: "declared here"}}})
+		statement = true
+	}
 	c.instance.expanding = append(c.instance.expanding, m.Name)
 	t := c.blockExpression(body, statement)
 	c.instance.expanding = c.instance.expanding[:len(c.instance.expanding)-1]

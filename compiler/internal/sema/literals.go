@@ -21,15 +21,28 @@ func outside() *Instance {
 // For returns the constants as the clause of an instance sees them, after it was checked.
 func (c *Constants) For(instance *Instance) *Constants {
 	constants := *c
-	constants.literal = func(call *lang.Call) lang.Expr { return instance.literals[call] }
+	constants.literal = func(e lang.Expr) lang.Expr {
+		if name, ok := e.(*lang.Name); ok {
+			return instance.literals[instance.Bare[name]]
+		}
+		return instance.literals[e.(*lang.Call)]
+	}
 	constants.typed = func(call *lang.Call) *types.Type { return instance.Types[call] }
 	return &constants
 }
 
 // literalOf checks a call first, for the table may know then which literal it stands for.
-func (c *checker) literalOf(call *lang.Call) lang.Expr {
-	if f := builtin.FunctionNamed(call.Name); f == nil || f.Literal == nil {
+func (c *checker) literalOf(e lang.Expr) lang.Expr {
+	f := builtinOf(e)
+	if f == nil || f.Literal == nil {
 		return nil
+	}
+	call, ok := e.(*lang.Call)
+	if !ok {
+		if !f.Bare {
+			return nil
+		}
+		call = c.instance.bare(e.(*lang.Name))
 	}
 	c.expression(call)
 	return c.instance.literals[call]

@@ -68,8 +68,7 @@ func (c *checker) loopVariable(e *lang.Variable, t *types.Type) *Variable {
 func (c *checker) forMap(s *lang.For) {
 	m := c.maps[s.Map.Name]
 	if m == nil || m.Value == nil {
-		c.Errorf(s.Map.Span, "nothing is ever assigned to @%s", s.Map.Name)
-		c.nearest("@"+s.Map.Name, c.mapNames())
+		c.unassigned(s.Map)
 		return
 	}
 	pair, ok := c.pair(s, m)

@@ -21,14 +21,23 @@ func (c *checker) readMap(e *lang.Map) *types.Type {
 	m := c.maps[e.Name]
 	if m == nil || m.Value == nil {
 		c.keyTypes(e)
-		c.Errorf(e.Span, "nothing is ever assigned to @%s", e.Name)
-		c.nearest("@"+e.Name, c.mapNames())
+		c.unassigned(e)
 		return nil
 	}
 	m.Read = true
 	c.useKey(m, e)
 	t, _ := c.computed(e, m)
 	return t
+}
+
+// unassigned reports a map that nothing is assigned to. Where the clauses that mention it have no attach point, that was
+// reported already.
+func (c *checker) unassigned(e *lang.Map) {
+	if c.missing[e.Name] {
+		return
+	}
+	c.Errorf(e.Span, "nothing is ever assigned to @%s", e.Name)
+	c.nearest("@"+e.Name, c.mapNames())
 }
 
 func (c *checker) mapNames() []string {
@@ -137,8 +146,7 @@ func (c *checker) useKeyPart(m *Map, e *lang.Map, i int, part *types.Type) bool 
 func (c *checker) Key(e *lang.Map) ([]*types.Type, bool) {
 	m := c.maps[e.Name]
 	if m == nil || m.Value == nil {
-		c.Errorf(e.Span, "nothing is ever assigned to @%s", e.Name)
-		c.nearest("@"+e.Name, c.mapNames())
+		c.unassigned(e)
 		return nil, false
 	}
 	return m.Key, true

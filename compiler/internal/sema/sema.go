@@ -90,6 +90,7 @@ type Instance struct {
 	expanding []string  // the names of the functions and macros around
 	left      int       // how many nodes may still be copied
 	macros    int       // expanded so far
+	skipped   int       // branches around that are known not to be taken
 }
 
 // bare returns the call that a word such as pid stands for, always the same one.
@@ -165,6 +166,7 @@ type checker struct {
 	instance    *Instance
 	parameters  []builtin.Parameter // in the order of the script
 	indices     map[string]int      // into ProbeNames, by name
+	missing     map[string]bool     // maps of clauses that errors leave without an attach point
 	declarations
 }
 
@@ -177,6 +179,7 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 		maps:    map[string]*Map{},
 		notices: map[string]bool{},
 		indices: map[string]int{},
+		missing: map[string]bool{},
 	}
 	c.Constants = &Constants{args: options.Args, target: machine, literal: c.literalOf, typed: func(call *lang.Call) *types.Type { return c.expression(call) }}
 	c.instance = outside()
@@ -353,6 +356,7 @@ func either(names []string) string {
 	return text
 }
 
+func (c *checker) Reached() bool                     { return c.instance.skipped == 0 }
 func (c *checker) Scope() *builtin.Scope             { return &c.instance.Site.Scope }
 func (c *checker) Integer(e lang.Expr) (int64, bool) { return c.Constants.Integer(e) }
 func (c *checker) Text(e lang.Expr) (string, bool)   { return c.Constants.Text(e) }

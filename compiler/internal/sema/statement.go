@@ -58,11 +58,7 @@ func (c *checker) statement(s lang.Statement) {
 	case *lang.Block:
 		c.block(s)
 	case *lang.If:
-		c.condition(s.Cond)
-		c.block(s.Then)
-		if s.Else != nil {
-			c.statement(s.Else)
-		}
+		c.ifStatement(s)
 	case *lang.ExprStatement:
 		c.effect(s.X)
 	case *lang.Discard:
@@ -89,6 +85,24 @@ func (c *checker) statement(s lang.Statement) {
 	case *lang.Return:
 		c.returns(s)
 	}
+}
+
+// ifStatement checks both branches, whichever is taken.
+func (c *checker) ifStatement(s *lang.If) {
+	c.condition(s.Cond)
+	taken, known := c.Integer(s.Cond)
+	c.branch(known && taken == 0, s.Then)
+	if s.Else != nil {
+		c.branch(known && taken != 0, s.Else)
+	}
+}
+
+func (c *checker) branch(skipped bool, s lang.Statement) {
+	if skipped {
+		c.instance.skipped++
+		defer func() { c.instance.skipped-- }()
+	}
+	c.statement(s)
 }
 
 func (c *checker) assign(s *lang.Assign) {
