@@ -162,26 +162,19 @@ type foundEnumerator struct {
 
 // enumerator searches the kernel's enums, once for each name.
 func (t *Target) enumerator(name string) foundEnumerator {
-	t.mu.Lock()
-	found, known := t.enumerators[name]
-	t.mu.Unlock()
-	if known {
-		return found
-	}
-	if raw := t.rawTypes(); raw != nil {
-		if id, value, ok := raw.enumConstant(name); ok {
-			found = foundEnumerator{value, t.enumType(id)}
-		} else if value, ok := raw.flag(name); ok {
-			found = foundEnumerator{value, types.Int64}
+	return t.enumerators.get(name, func() foundEnumerator {
+		raw := t.rawTypes()
+		if raw == nil {
+			return foundEnumerator{}
 		}
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.enumerators == nil {
-		t.enumerators = map[string]foundEnumerator{}
-	}
-	t.enumerators[name] = found
-	return found
+		if id, value, ok := raw.enumConstant(name); ok {
+			return foundEnumerator{value, t.enumType(id)}
+		}
+		if value, ok := raw.flag(name); ok {
+			return foundEnumerator{value, types.Int64}
+		}
+		return foundEnumerator{}
+	})
 }
 
 // flag computes a flag from the enum that holds the number of its bit.

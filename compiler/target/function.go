@@ -170,7 +170,10 @@ func (t *Target) Traceable(name string) bool {
 // aliased reports a second name of an address, such as __x64_sys_getppid, whose address BTF and the kernel's
 // list know as __do_sys_getppid only. Kprobes take it, since they resolve names by the symbol table.
 func (t *Target) aliased(name string) bool {
-	return t.Sources.Symbol != nil && !moved(name) && t.Sources.Symbol(name)
+	if t.Sources.Symbol == nil || moved(name) {
+		return false
+	}
+	return t.symbols.get(name, func() bool { return t.Sources.Symbol(name) })
 }
 
 func (t *Target) inList(name string) bool {

@@ -53,18 +53,7 @@ var helpersSince = map[asm.BuiltinFunc]Version{
 // tell, the version does.
 func (t *Target) Helper(helper asm.BuiltinFunc) bool {
 	t = t.kernel()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	has, asked := t.helpers[helper]
-	if asked {
-		return has
-	}
-	has = t.hasHelper(helper)
-	if t.helpers == nil {
-		t.helpers = map[asm.BuiltinFunc]bool{}
-	}
-	t.helpers[helper] = has
-	return has
+	return t.helpers.get(helper, func() bool { return t.hasHelper(helper) })
 }
 
 func (t *Target) hasHelper(helper asm.BuiltinFunc) bool {

@@ -28,21 +28,16 @@ func (t *Target) moduleSpec(module string) *btf.Spec {
 		return t.spec()
 	}
 	t = t.kernel()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	spec, known := t.modules[module]
-	if known || t.Sources.ModuleBTF == nil {
+	return t.modules.get(module, func() *btf.Spec {
+		if t.Sources.ModuleBTF == nil {
+			return nil
+		}
+		spec, err := t.Sources.ModuleBTF(module)
+		if err != nil {
+			return nil
+		}
 		return spec
-	}
-	if t.modules == nil {
-		t.modules = map[string]*btf.Spec{}
-	}
-	spec, err := t.Sources.ModuleBTF(module)
-	if err != nil {
-		spec = nil
-	}
-	t.modules[module] = spec
-	return spec
+	})
 }
 
 // moduleWith finds the first module, by name, whose description the function wants.

@@ -29,6 +29,7 @@ const (
 type rawBTF struct {
 	types, strings []byte
 	order          binary.ByteOrder
+	functions      answers[string, bool]
 }
 
 var errMalformedBTF = errors.New("malformed BTF")
@@ -141,9 +142,14 @@ func (r *rawBTF) offset(text string) (uint32, bool) {
 	return uint32(at + 1), at >= 0
 }
 
-// hasFunction reports whether the types describe a function of the name. It looks for the bytes with which such
-// a type begins, ten times faster than a walk; nothing else has the number of a kind where they have it.
+// hasFunction reports whether the types describe a function of the name.
 func (r *rawBTF) hasFunction(name string) bool {
+	return r.functions.get(name, func() bool { return r.describes(name) })
+}
+
+// describes looks for the bytes with which the type of a function begins, ten times faster than a walk; nothing else has
+// the number of a kind where they have it.
+func (r *rawBTF) describes(name string) bool {
 	offset, ok := r.offset(name)
 	for linkage := uint32(0); ok && linkage <= 2; linkage++ {
 		var header [8]byte

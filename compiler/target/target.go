@@ -102,12 +102,15 @@ type Target struct {
 	names     memo[[]string]
 	listed    atomic.Bool // functions holds the list
 
-	mu          sync.Mutex
-	modules     map[string]*btf.Spec
-	problem     error
-	helpers     map[asm.BuiltinFunc]bool
-	enumerators map[string]foundEnumerator
-	fields      map[btf.Type][]types.Field // of completed structs
+	modules     answers[string, *btf.Spec]
+	helpers     answers[asm.BuiltinFunc, bool]
+	enumerators answers[string, foundEnumerator]
+	symbols     answers[string, bool]
+	formats     answers[[2]string, foundTracepoint]
+
+	mu      sync.Mutex
+	problem error
+	fields  map[btf.Type][]types.Field // of completed structs
 
 	// Of a Target that Define made: the one that knows the kernel, and the types of the script.
 	base   *Target
@@ -170,6 +173,27 @@ type memo[T any] struct {
 func (m *memo[T]) get(compute func() T) T {
 	m.once.Do(func() { m.value = compute() })
 	return m.value
+}
+
+// answers finds the answer to each question once.
+type answers[Question comparable, Answer any] struct {
+	mu    sync.Mutex
+	known map[Question]Answer
+}
+
+func (a *answers[Question, Answer]) get(question Question, find func() Answer) Answer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	answer, known := a.known[question]
+	if known {
+		return answer
+	}
+	if a.known == nil {
+		a.known = map[Question]Answer{}
+	}
+	answer = find()
+	a.known[question] = answer
+	return answer
 }
 
 // spec returns the kernel's types, or nil when the kernel does not describe them.

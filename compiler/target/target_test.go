@@ -2,7 +2,9 @@ package target
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -424,5 +426,43 @@ func TestModules(t *testing.T) {
 		if got, err := target.MatchFunctionsIn(module, function); err != nil || fmt.Sprint(got) != want {
 			t.Errorf("%s: %s, %v", pattern, got, err)
 		}
+	}
+}
+
+// TestAskedOnce: a script of a thousand clauses names the same attach points again and again.
+func TestAskedOnce(t *testing.T) {
+	asked := map[string]int{}
+	target := &Target{Sources: Sources{
+		Functions: func() ([]string, error) { return []string{"vfs_read"}, nil },
+		Symbol: func(name string) bool {
+			asked[name]++
+			return name == "alias"
+		},
+		Format: func(category, name string) ([]byte, error) {
+			asked[name]++
+			if name != "known" {
+				return nil, fs.ErrNotExist
+			}
+			return []byte("ID: 7\n\tfield:int a;\toffset:8;\tsize:4;\tsigned:1;\n"), nil
+		},
+	}}
+	if _, err := target.MatchFunctions("*"); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if !target.Traceable("alias") || target.Traceable("none") {
+			t.Error("what has a symbol is traceable")
+		}
+		point, err := target.Tracepoint("some", "known")
+		if err != nil || point.ID != 7 || len(point.Fields) != 1 {
+			t.Errorf("got %+v, %v", point, err)
+		}
+		var unknown *UnknownTracepoint
+		if _, err := target.Tracepoint("some", "unknown"); !errors.As(err, &unknown) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if fmt.Sprint(asked) != "map[alias:1 known:1 none:1 unknown:1]" {
+		t.Errorf("asked %v", asked)
 	}
 }

@@ -40,8 +40,24 @@ func (e *UnknownTracepoint) Error() string {
 	return fmt.Sprintf("no tracepoint %s:%s in this kernel", e.Category, e.Name)
 }
 
-// Tracepoint describes an event. The error is an *UnknownTracepoint when there is none of the name.
+// foundTracepoint is what Tracepoint returned.
+type foundTracepoint struct {
+	*Tracepoint
+	err error
+}
+
+// Tracepoint describes an event, which is not to be changed. The error is an *UnknownTracepoint when there is none of
+// the name.
 func (t *Target) Tracepoint(category, name string) (*Tracepoint, error) {
+	t = t.kernel()
+	found := t.formats.get([2]string{category, name}, func() foundTracepoint {
+		point, err := t.readTracepoint(category, name)
+		return foundTracepoint{point, err}
+	})
+	return found.Tracepoint, found.err
+}
+
+func (t *Target) readTracepoint(category, name string) (*Tracepoint, error) {
 	if t.Sources.Format == nil {
 		return nil, errors.New("tracepoint formats cannot be read here")
 	}
