@@ -27,14 +27,18 @@ func (f *function) allocate() {
 type allocator struct {
 	*function
 	fixed  [framePointer + 1]ranges
-	active [framePointer][]*virtual // by register; some are in a hole
+	taken  [framePointer]occupations
 	spills []*virtual
 }
 
 func newAllocator(f *function) *allocator {
 	a := &allocator{function: f, fixed: f.findRanges()}
 	for _, v := range f.virtuals {
-		v.partners, v.wish, v.weight, v.assigned = nil, -1, 0, -1
+		v.partners, v.wish, v.weight, v.assigned = v.partners[:0], -1, 0, -1
+	}
+	cold := f.coldStart()
+	for r := range a.taken {
+		a.taken[r].border = cold
 	}
 	for i := len(f.blocks) - 1; i >= 0; i-- {
 		a.weigh(f.blocks[i])
@@ -95,19 +99,8 @@ func (a *allocator) scan() {
 	}
 	slices.SortStableFunc(order, func(x, y *virtual) int { return cmp.Compare(x.ranges.start(), y.ranges.start()) })
 	for _, v := range order {
-		a.expire(v.ranges.start())
 		if !a.assign(v) {
 			a.evict(v)
-		}
-	}
-}
-
-// expire forgets what ended before the position.
-func (a *allocator) expire(position int) {
-	for r := range a.active {
-		a.active[r] = slices.DeleteFunc(a.active[r], func(v *virtual) bool { return v.ranges.end() <= position })
-		for len(a.fixed[r]) > 0 && a.fixed[r][0][1] <= position {
-			a.fixed[r] = a.fixed[r][1:]
 		}
 	}
 }
@@ -130,7 +123,7 @@ func (a *allocator) assign(v *virtual) bool {
 
 func (a *allocator) give(v *virtual, r register) {
 	v.assigned = r
-	a.active[r] = append(a.active[r], v)
+	a.taken[r].add(v)
 }
 
 // votes says how many moves each register would save, where the other end of the move has it, and might save, where
@@ -163,10 +156,7 @@ func (a *allocator) voteFor(other *virtual, weight float64, votes *[framePointer
 }
 
 func (a *allocator) free(r register, v *virtual) bool {
-	if a.fixed[r].overlaps(v.ranges) {
-		return false
-	}
-	return !slices.ContainsFunc(a.active[r], func(other *virtual) bool { return other.ranges.overlaps(v.ranges) })
+	return !a.fixed[r].overlaps(v.ranges) && !a.taken[r].overlap(v.ranges)
 }
 
 // evict spills v, or the registers in its way that are cheaper to keep in memory.
@@ -187,22 +177,17 @@ func (a *allocator) evict(v *virtual) {
 		a.spills = append(a.spills, v)
 		return
 	}
-	a.active[best] = slices.DeleteFunc(a.active[best], func(other *virtual) bool {
-		evicted := other.ranges.overlaps(v.ranges)
-		if evicted {
-			other.assigned = -1
-			a.spills = append(a.spills, other)
-		}
-		return evicted
-	})
+	for _, other := range a.taken[best].meeting(v.ranges) {
+		other.assigned = -1
+		a.spills = append(a.spills, other)
+		a.taken[best].remove(other)
+	}
 	a.give(v, best)
 }
 
 func (a *allocator) costOf(r register, v *virtual) (cost float64) {
-	for _, other := range a.active[r] {
-		if other.ranges.overlaps(v.ranges) {
-			cost += other.cost()
-		}
+	for _, other := range a.taken[r].meeting(v.ranges) {
+		cost += other.cost()
 	}
 	return cost
 }

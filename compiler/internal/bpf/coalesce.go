@@ -36,7 +36,7 @@ type copied struct {
 
 type coalescer struct {
 	*function
-	writes [][]write
+	writes [][]write // of each virtual register, ascending
 }
 
 func (c *coalescer) collect() (moves []copied) {
@@ -58,10 +58,12 @@ func (c *coalescer) collect() (moves []copied) {
 	return moves
 }
 
-// find returns the register that r has become part of.
+// find returns the register that r has become part of, and shortens the way there.
 func (f *function) find(r register) register {
 	for f.into[r-firstVirtual] != r {
-		r = f.into[r-firstVirtual]
+		next := f.into[r-firstVirtual]
+		f.into[r-firstVirtual] = f.into[next-firstVirtual]
+		r = next
 	}
 	return r
 }
@@ -73,19 +75,48 @@ func (c *coalescer) join(x, y register) {
 		return
 	}
 	c.into[x-firstVirtual] = y
-	for _, w := range c.writes[x-firstVirtual] {
-		if w.from < 0 || c.find(w.from) != y {
-			c.writes[y-firstVirtual] = append(c.writes[y-firstVirtual], w)
-		}
-	}
+	c.writes[y-firstVirtual] = merge(c.writes[y-firstVirtual], c.writes[x-firstVirtual])
 	b.ranges = b.ranges.union(a.ranges)
+	c.writes[x-firstVirtual], a.ranges = nil, nil
 }
 
-// disturbs reports whether x gets another value while y is needed.
+// merge returns the writes of both. It may change both: the longer one, which may belong to a variable of a long script,
+// takes the other in.
+func merge(writes, other []write) []write {
+	if len(other) > len(writes) {
+		writes, other = other, writes
+	}
+	i, j := len(writes)-1, len(other)-1
+	writes = append(writes, other...)
+	for k := len(writes) - 1; j >= 0; k-- {
+		if i >= 0 && writes[i].position > other[j].position {
+			writes[k] = writes[i]
+			i--
+		} else {
+			writes[k] = other[j]
+			j--
+		}
+	}
+	return writes
+}
+
+// disturbs reports whether x gets another value while y is needed. It looks up the fewer in the more.
 func (c *coalescer) disturbs(x, y register) bool {
-	needed := c.lookup(y).ranges
-	return slices.ContainsFunc(c.writes[x-firstVirtual], func(w write) bool {
-		return needed.contain(w.position) && (w.from < 0 || c.find(w.from) != y)
+	needed, writes := c.lookup(y).ranges, c.writes[x-firstVirtual]
+	changes := func(w write) bool {
+		return w.from < 0 || c.find(w.from) != y && c.find(w.from) != x
+	}
+	if len(writes) < len(needed) {
+		return slices.ContainsFunc(writes, func(w write) bool { return needed.contain(w.position) && changes(w) })
+	}
+	return slices.ContainsFunc(needed, func(span [2]int) bool {
+		first, _ := slices.BinarySearchFunc(writes, span[0], func(w write, position int) int { return w.position - position })
+		for i := first; i < len(writes) && writes[i].position < span[1]; i++ {
+			if changes(writes[i]) {
+				return true
+			}
+		}
+		return false
 	})
 }
 

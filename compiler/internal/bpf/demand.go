@@ -6,26 +6,28 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
-// demand says that a value is needed in a register, and how long.
+// demand says whether a value is needed in a register, and how long.
 type demand struct {
+	needed  bool
 	outside bool // by another block than its own
 	last    int  // index in its own block of the last user
+	uses    int
 }
 
-// demands holds the values that need a register. What is not among them folds into its users or is unused.
+// demands tells which values need a register. The others fold into their users or are unused.
 type demands struct {
-	of   map[*ir.Value]*demand
-	uses map[*ir.Value]int
+	of         []demand             // by the value's ID
+	parameters [ir.MaxCallArgs]bool // the needed arguments of the function: a program's context is its only one
 }
 
 // findDemands walks backwards, so that the users of a value come before it.
 func findDemands(f *ir.Func) *demands {
-	d := &demands{of: map[*ir.Value]*demand{}, uses: map[*ir.Value]int{}}
+	d := &demands{of: make([]demand, f.Size()+1)}
 	order := f.ReversePostorder()
 	for _, b := range order {
 		for _, v := range b.Values {
 			for _, arg := range v.Args {
-				d.uses[arg]++
+				d.of[arg.ID].uses++
 			}
 		}
 	}
@@ -41,17 +43,24 @@ func findDemands(f *ir.Func) *demands {
 }
 
 // needed reports whether code must be made for v itself.
-func (d *demands) needed(v *ir.Value) bool { return v.ValueEffect() == ir.Writes || d.of[v] != nil }
+func (d *demands) needed(v *ir.Value) bool { return v.ValueEffect() == ir.Writes || d.wanted(v) }
+
+// wanted reports whether the result of v must be in a register.
+func (d *demands) wanted(v *ir.Value) bool { return d.of[v.ID].needed }
 
 func (d *demands) use(user *ir.Value, index int) {
-	for _, v := range d.operands(user) {
+	var buffer [ir.MaxCallArgs]*ir.Value
+	for _, v := range d.operands(user, buffer[:0]) {
 		if rematerialised(v) {
 			continue
 		}
-		known := d.of[v]
-		if known == nil {
-			known = &demand{}
-			d.of[v] = known
+		known := &d.of[v.ID]
+		known.needed = true
+		switch v.Op {
+		case ir.Context:
+			d.parameters[0] = true
+		case ir.Parameter:
+			d.parameters[v.Int] = true
 		}
 		if v.Block != user.Block {
 			known.outside = true
@@ -63,8 +72,8 @@ func (d *demands) use(user *ir.Value, index int) {
 
 // dies reports whether the user at index of v's block is the last.
 func (d *demands) dies(v *ir.Value, user *ir.Value, index int) bool {
-	known := d.of[v]
-	return known != nil && !known.outside && v.Block == user.Block && known.last == index
+	known := &d.of[v.ID]
+	return known.needed && !known.outside && v.Block == user.Block && known.last == index
 }
 
 // copies reports whether a store wants nothing but what a read of memory that may fault brings, so that the helper can
@@ -72,7 +81,7 @@ func (d *demands) dies(v *ir.Value, user *ir.Value, index int) bool {
 func (d *demands) copies(store *ir.Value) bool {
 	read := store.Args[1]
 	return (read.Op == ir.ReadKernel || read.Op == ir.ReadUser) &&
-		read.Size == store.Size && read.Block == store.Block && d.uses[read] == 1
+		read.Size == store.Size && read.Block == store.Block && d.of[read.ID].uses == 1
 }
 
 // material is a value that its users make themselves, in one or two instructions.
@@ -106,19 +115,19 @@ func rematerialised(v *ir.Value) bool {
 	return ok
 }
 
-// operands returns what the code of v reads: its arguments, an address as its base.
-func (d *demands) operands(v *ir.Value) []*ir.Value {
+// operands appends what the code of v reads: its arguments, an address as its base.
+func (d *demands) operands(v *ir.Value, to []*ir.Value) []*ir.Value {
 	switch v.Op {
 	case ir.Store:
 		base, _ := address(v)
 		if d.copies(v) {
 			from, _ := address(v.Args[1])
-			return []*ir.Value{base, from}
+			return append(to, base, from)
 		}
-		return []*ir.Value{base, v.Args[1]}
+		return append(to, base, v.Args[1])
 	case ir.Load, ir.AtomicAdd, ir.FetchAdd, ir.Exchange, ir.CompareExchange, ir.ReadKernel, ir.ReadUser:
 		base, _ := address(v)
-		return append([]*ir.Value{base}, v.Args[1:]...)
+		return append(append(to, base), v.Args[1:]...)
 	}
 	return v.Args
 }

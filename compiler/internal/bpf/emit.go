@@ -15,9 +15,8 @@ type emitter struct {
 	*function
 	code asm.Instructions
 	// spans has the place of each instruction of code in the script.
-	spans  []lang.Span
-	starts map[*block]int // index into code
-	jumps  []jump
+	spans []lang.Span
+	jumps []jump
 }
 
 // jump is a jump of code that still needs its label.
@@ -30,7 +29,7 @@ type jump struct {
 func (f *function) emit() *emitter {
 	f.assignRegisters()
 	f.threadJumps()
-	e := &emitter{function: f, starts: map[*block]int{}}
+	e := &emitter{function: f}
 	for i, b := range f.blocks {
 		var following *block
 		if i+1 < len(f.blocks) {
@@ -39,7 +38,7 @@ func (f *function) emit() *emitter {
 		e.block(b, following)
 	}
 	for i := range e.jumps {
-		e.jumps[i].to = e.starts[e.jumps[i].block]
+		e.jumps[i].to = e.jumps[i].block.start
 	}
 	e.bridge()
 	e.label()
@@ -73,18 +72,18 @@ func (f *function) threadJumps() {
 			b.instructions = b.instructions[:len(b.instructions)-1]
 		}
 	}
-	reached := map[*block]bool{f.blocks[0]: true}
+	f.blocks[0].reached = true
 	for work := []*block{f.blocks[0]}; len(work) > 0; {
 		b := work[len(work)-1]
 		work = work[:len(work)-1]
 		for _, next := range b.next {
-			if !reached[next] {
-				reached[next] = true
+			if !next.reached {
+				next.reached = true
 				work = append(work, next)
 			}
 		}
 	}
-	f.blocks = slices.DeleteFunc(f.blocks, func(b *block) bool { return !reached[b] })
+	f.blocks = slices.DeleteFunc(f.blocks, func(b *block) bool { return !b.reached })
 }
 
 // destination follows empty blocks; the count ends an empty loop.
@@ -99,7 +98,7 @@ func (f *function) destination(b *block) *block {
 }
 
 func (e *emitter) block(b, following *block) {
-	e.starts[b] = len(e.code)
+	b.start = len(e.code)
 	branches := len(b.next) == 2
 	for i := range b.instructions {
 		if branches && i == len(b.instructions)-1 {

@@ -32,11 +32,11 @@ type frame struct {
 	base int // where its slots start in the scratch row
 	// far: a slot of the scratch row may lie where the 16 bits of an instruction's offset do not reach.
 	far     bool
-	slots   map[*ir.Slot]*slot
+	slots   []*slot             // by the ID of the slot of the representation
 	buffers map[*ir.Value]*slot // where ReadKernel and ReadUser copy to
 	all     []*slot
-	// touches lists for each value the slots whose memory its instructions may use.
-	touches map[*ir.Value][]*slot
+	// touches lists for each value, by its ID, the slots whose memory its instructions may use.
+	touches [][]*slot
 	// scratchAt is the value before which the code computes the address of the scratch row.
 	scratchAt *ir.Value
 	stack     int
@@ -47,12 +47,13 @@ type frame struct {
 type scratchSlots map[*ir.Slot]bool
 
 func newFrame(f *ir.Func, base int, scratch scratchSlots) *frame {
-	fr := &frame{f: f, base: base, slots: map[*ir.Slot]*slot{}, buffers: map[*ir.Value]*slot{}, touches: map[*ir.Value][]*slot{}}
+	fr := &frame{f: f, base: base, buffers: map[*ir.Value]*slot{}, touches: make([][]*slot, f.Size()+1)}
 	uses := findUsers(f)
 	for _, s := range f.Slots {
-		fr.slots[s] = fr.add(&slot{size: s.Size, scratch: s.Size > largeSlot || scratch[s]})
+		memory := fr.add(&slot{size: s.Size, scratch: s.Size > largeSlot || scratch[s]})
+		fr.slots = append(fr.slots, memory)
 		uses.trace(s, fr)
-		fr.slots[s].scratch = fr.slots[s].scratch && !fr.slots[s].pinned
+		memory.scratch = memory.scratch && !memory.pinned
 	}
 	fr.far = fr.reaches() > math.MaxInt16
 	fr.placeScratch()
@@ -84,7 +85,7 @@ func (fr *frame) buffer(v *ir.Value) *slot {
 	if !ok {
 		known = fr.add(&slot{size: 8})
 		fr.buffers[v] = known
-		fr.touches[v] = append(fr.touches[v], known)
+		fr.touches[v.ID] = append(fr.touches[v.ID], known)
 	}
 	return known
 }
@@ -113,7 +114,7 @@ func (fr *frame) placeScratch() {
 func (fr *frame) eachScratchAddress(dominators *ir.Dominators, visit func(*ir.Value)) {
 	for _, block := range dominators.Order {
 		for _, v := range block.Values {
-			if v.Op == ir.SlotAddress && fr.slots[v.Slot].scratch {
+			if v.Op == ir.SlotAddress && fr.slots[v.Slot.ID].scratch {
 				visit(v)
 			}
 		}
@@ -142,25 +143,43 @@ func (fr *frame) layout(f *function) {
 // place colours the slots of the frame or of the scratch map, the largest first, each at the lowest
 // offset that no slot alive at the same time covers.
 func (fr *frame) place(scratch bool) (size int) {
-	var placed, order []*slot
+	var order []*slot
 	for _, s := range fr.all {
 		if s.scratch == scratch && len(s.ranges) > 0 {
 			order = append(order, s)
 		}
 	}
 	slices.SortStableFunc(order, func(a, b *slot) int { return cmp.Compare(b.size, a.size) })
+	var places []*place
 	for _, s := range order {
-		s.offset = lowest(s, placed)
-		at, _ := slices.BinarySearchFunc(placed, s, func(a, b *slot) int { return cmp.Compare(a.offset, b.offset) })
-		placed = slices.Insert(placed, at, s)
+		s.offset = lowest(s, places)
+		places = take(places, s)
 		size = max(size, s.offset+s.size)
 	}
 	return size
 }
 
-// lowest returns the first offset at which s meets no slot of placed, which are in the order of their offsets.
-func lowest(s *slot, placed []*slot) (offset int) {
-	for _, other := range placed {
+// place is where slots of one size lie, one after the other, and when one of them is alive.
+type place struct {
+	offset, size int
+	ranges       ranges
+}
+
+// take puts the slot at its place. They are in the order of their offsets.
+func take(places []*place, s *slot) []*place {
+	at, _ := slices.BinarySearchFunc(places, s.offset, func(p *place, offset int) int { return cmp.Compare(p.offset, offset) })
+	for i := at; i < len(places) && places[i].offset == s.offset; i++ {
+		if places[i].size == s.size {
+			places[i].ranges = places[i].ranges.union(slices.Clone(s.ranges))
+			return places
+		}
+	}
+	return slices.Insert(places, at, &place{s.offset, s.size, slices.Clone(s.ranges)})
+}
+
+// lowest returns the first offset at which s meets nothing that is alive at the same time.
+func lowest(s *slot, places []*place) (offset int) {
+	for _, other := range places {
 		if other.offset < offset+s.size && offset < other.offset+other.size && other.ranges.overlaps(s.ranges) {
 			offset = other.offset + other.size
 		}

@@ -42,29 +42,30 @@ func (r ranges) contain(position int) bool {
 	return i < len(r) && r[i][0] <= position
 }
 
-// within reports whether every position of r is one of other.
-func (r ranges) within(other ranges) bool {
-	return !slices.ContainsFunc(r, func(span [2]int) bool {
-		return !other.contain(span[0]) || other[other.search(span[0])][1] < span[1]
-	})
+// union returns the positions of both. It may change both.
+func (r ranges) union(other ranges) ranges {
+	if len(other) > len(r) {
+		r, other = other, r
+	}
+	for _, span := range other {
+		r = r.include(span[0], span[1])
+	}
+	return r
 }
 
-// union returns the positions of both.
-func (r ranges) union(other ranges) ranges {
-	if other.within(r) {
+// include adds the positions from start to end.
+func (r ranges) include(start, end int) ranges {
+	from := r.search(start - 1)
+	to := from
+	for to < len(r) && r[to][0] <= end {
+		start, end = min(start, r[to][0]), max(end, r[to][1])
+		to++
+	}
+	if to == from+1 {
+		r[from] = [2]int{start, end}
 		return r
 	}
-	all := slices.Concat(r, other)
-	slices.SortFunc(all, func(a, b [2]int) int { return a[0] - b[0] })
-	joined := all[:0]
-	for _, span := range all {
-		if last := len(joined) - 1; last >= 0 && joined[last][1] >= span[0] {
-			joined[last][1] = max(joined[last][1], span[1])
-			continue
-		}
-		joined = append(joined, span)
-	}
-	return joined
+	return slices.Replace(r, from, to, [2]int{start, end})
 }
 
 func (r ranges) start() int { return r[0][0] }
@@ -80,56 +81,91 @@ func (r ranges) prepend(start, end int) ranges {
 	return append(r, [2]int{start, end})
 }
 
-// liveness has the virtual registers that hold something needed where each block starts and where it ends. They are
-// found backwards from each read to the writes, so that a register costs nothing in blocks where it is not alive.
-type liveness struct {
-	before  map[*block]*flow
-	in, out map[*block][]register
+// leading returns the blocks that lead to each block, by its index.
+func (f *function) leading() [][]*block {
+	before := make([][]*block, len(f.blocks))
+	for _, b := range f.blocks {
+		for _, next := range b.next {
+			before[next.index] = append(before[next.index], b)
+		}
+	}
+	return before
 }
 
-// flow is what leads to a block.
-type flow struct {
-	from   []*block
-	writes register // the last register looked at that the block writes
+// liveness has the virtual registers that hold something needed where each block starts and where it ends, by the block's
+// index. They are found backwards from each read to the writes, so that a register costs nothing in blocks where it is not alive.
+type liveness struct {
+	before  [][]*block
+	in, out [][]register
+	writes  []register // the last register looked at that each block writes
 }
 
 // access is the blocks that write a register, and those that read it before they write it.
-type access struct{ reads, writes []*block }
+type access struct {
+	name          register
+	reads, writes []*block
+}
 
 func (f *function) liveness() *liveness {
-	l := &liveness{map[*block]*flow{}, map[*block][]register{}, map[*block][]register{}}
-	for _, b := range f.blocks {
-		l.before[b] = &flow{writes: -1}
-	}
-	for _, b := range f.blocks {
-		for _, next := range b.next {
-			l.before[next].from = append(l.before[next].from, b)
-		}
-	}
-	for i, a := range f.accesses() {
-		l.find(f.virtuals[i].name, a)
+	size := len(f.blocks)
+	l := &liveness{f.leading(), make([][]register, size), make([][]register, size), make([]register, size)}
+	for _, a := range f.accesses() {
+		l.find(a)
 	}
 	return l
 }
 
-// accesses goes through the blocks once for all virtual registers.
+// accesses returns those of the virtual registers that a block reads before it writes them: all others are alive only within
+// a block.
 func (f *function) accesses() []access {
-	of := make([]access, len(f.virtuals))
+	var found []access
+	indices := make([]int32, len(f.virtuals)) // into found, from 1 on
+	written := make([]int32, len(f.virtuals)) // the index of the last block that writes it, from 1 on
 	for _, b := range f.blocks {
 		for i := range b.instructions {
 			b.instructions[i].reads(func(r register) {
-				if r.virtual() && last(of[r-firstVirtual].writes) != b {
-					of[r-firstVirtual].reads = append(of[r-firstVirtual].reads, b)
+				if !r.virtual() || written[r-firstVirtual] == int32(b.index)+1 {
+					return
 				}
+				index := &indices[r-firstVirtual]
+				if *index == 0 {
+					found = append(found, access{name: r})
+					*index = int32(len(found))
+				}
+				found[*index-1].reads = appendNew(found[*index-1].reads, b)
 			})
 			b.instructions[i].writes(func(r register) {
-				if r.virtual() && last(of[r-firstVirtual].writes) != b {
-					of[r-firstVirtual].writes = append(of[r-firstVirtual].writes, b)
+				if r.virtual() {
+					written[r-firstVirtual] = int32(b.index) + 1
 				}
 			})
 		}
 	}
-	return of
+	if len(found) > 0 {
+		f.addWrites(found, indices)
+	}
+	return found
+}
+
+func (f *function) addWrites(found []access, indices []int32) {
+	for _, b := range f.blocks {
+		for i := range b.instructions {
+			b.instructions[i].writes(func(r register) {
+				if r.virtual() && indices[r-firstVirtual] > 0 {
+					a := &found[indices[r-firstVirtual]-1]
+					a.writes = appendNew(a.writes, b)
+				}
+			})
+		}
+	}
+}
+
+// appendNew appends the block unless it is the last already.
+func appendNew(blocks []*block, b *block) []*block {
+	if last(blocks) == b {
+		return blocks
+	}
+	return append(blocks, b)
 }
 
 func last[T any](list []T) (element T) {
@@ -139,24 +175,24 @@ func last[T any](list []T) (element T) {
 	return element
 }
 
-// find follows the ways back from the reads of r until they come to writes.
-func (l *liveness) find(r register, a access) {
+// find follows the ways back from the reads until they come to writes.
+func (l *liveness) find(a access) {
 	for _, b := range a.writes {
-		l.before[b].writes = r
+		l.writes[b.index] = a.name
 	}
 	work := a.reads
 	for len(work) > 0 {
 		b := last(work)
 		work = work[:len(work)-1]
-		if last(l.in[b]) == r {
+		if last(l.in[b.index]) == a.name {
 			continue
 		}
-		l.in[b] = append(l.in[b], r)
-		for _, from := range l.before[b].from {
-			if last(l.out[from]) != r {
-				l.out[from] = append(l.out[from], r)
+		l.in[b.index] = append(l.in[b.index], a.name)
+		for _, from := range l.before[b.index] {
+			if last(l.out[from.index]) != a.name {
+				l.out[from.index] = append(l.out[from.index], a.name)
 			}
-			if l.before[from].writes != r {
+			if l.writes[from.index] != a.name {
 				work = append(work, from)
 			}
 		}
@@ -164,32 +200,23 @@ func (l *liveness) find(r register, a access) {
 }
 
 // liveIn reports whether the register holds something needed where b starts.
-func (l *liveness) liveIn(b *block, r register) bool { return slices.Contains(l.in[b], r) }
-
-// open returns the registers live where b ends, each with that position.
-func (l *liveness) open(b *block) map[register]int {
-	open := map[register]int{}
-	for _, r := range l.out[b] {
-		open[r] = b.end()
-	}
-	return open
-}
+func (l *liveness) liveIn(b *block, r register) bool { return slices.Contains(l.in[b.index], r) }
 
 // findRanges computes where each virtual register, and each machine register by itself, is occupied.
 func (f *function) findRanges() (fixed [framePointer + 1]ranges) {
 	f.number()
 	live := f.liveness()
 	for _, v := range f.virtuals {
-		v.ranges = nil
+		v.ranges = v.ranges[:0]
 	}
-	at := func(r register) *ranges {
-		if r.virtual() {
-			return &f.lookup(r).ranges
-		}
-		return &fixed[r]
+	finder := rangeFinder{function: f, fixed: &fixed, ends: make([]int, len(f.virtuals)+int(firstVirtual))}
+	for i := range finder.ends {
+		finder.ends[i] = closed
 	}
 	for i := len(f.blocks) - 1; i >= 0; i-- {
-		blockRanges(f.blocks[i], live.open(f.blocks[i]), at)
+		if len(f.blocks[i].instructions) > 0 {
+			finder.block(f.blocks[i], live.out[i])
+		}
 	}
 	for _, v := range f.virtuals {
 		slices.Reverse(v.ranges)
@@ -200,25 +227,57 @@ func (f *function) findRanges() (fixed [framePointer + 1]ranges) {
 	return fixed
 }
 
-// blockRanges walks one block backwards with the end of each open range.
-func blockRanges(b *block, open map[register]int, at func(register) *ranges) {
+// rangeFinder walks the blocks backwards.
+type rangeFinder struct {
+	*function
+	fixed *[framePointer + 1]ranges
+	ends  []int      // of the open range of each register
+	open  []register // those with an open range, and others
+}
+
+// closed is the end of no range.
+const closed = -1
+
+func (f *rangeFinder) of(r register) *ranges {
+	if r.virtual() {
+		return &f.lookup(r).ranges
+	}
+	return &f.fixed[r]
+}
+
+func (f *rangeFinder) begin(r register, end int) {
+	f.ends[r] = end
+	f.open = append(f.open, r)
+}
+
+func (f *rangeFinder) block(b *block, liveOut []register) {
+	for _, r := range liveOut {
+		f.begin(r, b.end())
+	}
+	position := 0
+	written := func(r register) {
+		end := f.ends[r]
+		if end == closed {
+			end = position + 2
+		}
+		f.ends[r] = closed
+		*f.of(r) = f.of(r).prepend(position+1, end)
+	}
+	read := func(r register) {
+		if f.ends[r] == closed && r != framePointer {
+			f.begin(r, position+1)
+		}
+	}
 	for i := len(b.instructions) - 1; i >= 0; i-- {
-		position := b.position(i)
-		b.instructions[i].writes(func(r register) {
-			end, live := open[r]
-			if !live {
-				end = position + 2
-			}
-			delete(open, r)
-			*at(r) = at(r).prepend(position+1, end)
-		})
-		b.instructions[i].reads(func(r register) {
-			if _, live := open[r]; !live && r != framePointer {
-				open[r] = position + 1
-			}
-		})
+		position = b.position(i)
+		b.instructions[i].writes(written)
+		b.instructions[i].reads(read)
 	}
-	for r, end := range open {
-		*at(r) = at(r).prepend(b.position(0), end)
+	for _, r := range f.open {
+		if f.ends[r] != closed {
+			*f.of(r) = f.of(r).prepend(b.position(0), f.ends[r])
+			f.ends[r] = closed
+		}
 	}
+	f.open = f.open[:0]
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // register is one of the machine's (r0 to r10) or, from firstVirtual on, one still to be allocated.
-type register int
+type register int32
 
 const (
 	result       register = 0
@@ -24,13 +24,13 @@ func (r register) virtual() bool { return r >= firstVirtual }
 // instruction is one instruction over virtual registers.
 type instruction struct {
 	op        asm.OpCode
+	args      uint8 // of a call
+	rowShift  bool  // the constant is the logarithm of the scratch map's row
 	dst, src  register
 	offset    int
 	constant  int64
 	slot      *slot     // the offset, or the constant of an addition, counts from here
-	rowShift  bool      // the constant is the logarithm of the scratch map's row
 	reference string    // the map of a wide load, the function of a call
-	args      int       // of a call
 	from      *ir.Value // what it was selected for
 	span      lang.Span
 }
@@ -117,7 +117,10 @@ type block struct {
 	instructions []instruction
 	next         []*block
 	cold         bool
-	start        int // position of the first instruction in the order of the function
+	reached      bool
+	index        int // in the order of the function
+	place        int // in the order in which the blocks were selected: but for loops each comes before its successors
+	start        int // position of the first instruction in the order of the function; once emitted, its index
 }
 
 // positions are two to an instruction: it reads at the even one and writes at the odd one.
@@ -152,7 +155,7 @@ type function struct {
 	frame    *frame
 	blocks   []*block // in their final order
 	virtuals []*virtual
-	values   map[*ir.Value]register
+	values   []register // by the value's ID; 0 where it has none
 	cells    []register
 	into     []register // what a virtual register has become part of, which may be itself
 }
@@ -165,11 +168,11 @@ func (f *function) newVirtual() *virtual {
 
 func (f *function) lookup(r register) *virtual { return f.virtuals[r-firstVirtual] }
 
-// number gives every instruction its position.
+// number gives every block its index and every instruction its position.
 func (f *function) number() {
 	n := 0
-	for _, b := range f.blocks {
-		b.start = n
+	for i, b := range f.blocks {
+		b.index, b.start = i, n
 		n += len(b.instructions)
 	}
 }

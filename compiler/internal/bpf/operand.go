@@ -18,7 +18,7 @@ func (s *selector) emit(i instruction) {
 // define gives v a register.
 func (s *selector) define(v *ir.Value) register {
 	t := s.newVirtual().name
-	s.values[v] = t
+	s.values[v.ID] = t
 	return t
 }
 
@@ -57,7 +57,7 @@ func (s *selector) materialise(dst register, m material) {
 	case ir.Const:
 		s.set(dst, m.number)
 	case ir.SlotAddress:
-		s.slotAddress(dst, s.frame.slots[m.slot], int(m.number))
+		s.slotAddress(dst, s.frame.slots[m.slot.ID], int(m.number))
 	case ir.MapPointer:
 		s.emit(mapLoad(dst, asm.LoadMapPtr(0, 0), m.name))
 	case ir.DataAddress:
@@ -81,16 +81,22 @@ func (s *selector) register(v *ir.Value) register {
 	if m, ok := materialOf(v); ok {
 		return s.hold(m)
 	}
-	name, ok := s.values[v]
-	if !ok {
+	name := s.values[v.ID]
+	if name == 0 {
 		s.ir.Fail(v.Span, "%s has no register", v)
 	}
 	return name
 }
 
+// recent returns the materials of the current block that may still be in a register.
+func (s *selector) recent() []held {
+	const most = 32 // far more than there are registers
+	return s.local[max(len(s.local)-most, 0):]
+}
+
 // hold returns a register with the material, made before in this block or now.
 func (s *selector) hold(m material) register {
-	for _, known := range s.local {
+	for _, known := range s.recent() {
 		if known.material == m {
 			return known.name
 		}
@@ -108,7 +114,7 @@ func (s *selector) base(v *ir.Value) (base register, offset int, at *slot) {
 	m, ok := materialOf(root)
 	switch {
 	case ok && m.op == ir.SlotAddress:
-		at = s.frame.slots[m.slot]
+		at = s.frame.slots[m.slot.ID]
 		if at.scratch && s.frame.far {
 			return s.moved(root, offset), 0, nil
 		}
@@ -118,7 +124,7 @@ func (s *selector) base(v *ir.Value) (base register, offset int, at *slot) {
 	case !ok || m.op != ir.DataAddress:
 		return s.register(root), offset, nil
 	}
-	for _, known := range s.local {
+	for _, known := range s.recent() {
 		away := m.number + int64(offset) - known.material.number
 		if known.material.op == ir.DataAddress && known.material.name == m.name && fits16(away) {
 			return known.name, int(away), nil

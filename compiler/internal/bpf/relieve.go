@@ -38,7 +38,7 @@ func (f *function) relieve(excess int, scratch scratchSlots) bool {
 func (fr *frame) leaving() []*ir.Slot {
 	var slots []*ir.Slot
 	for _, s := range fr.f.Slots {
-		if known := fr.slots[s]; !known.scratch && !known.pinned && len(known.ranges) > 0 {
+		if known := fr.slots[s.ID]; !known.scratch && !known.pinned && len(known.ranges) > 0 {
 			slots = append(slots, s)
 		}
 	}
@@ -84,7 +84,7 @@ func (d *demotion) numbers() []*number {
 	}
 	for _, b := range d.ir.Blocks {
 		for _, v := range b.Values {
-			if r, ok := d.function.values[v]; ok && at(r) != nil {
+			if r := d.function.values[v.ID]; r != 0 && at(r) != nil {
 				n := at(r)
 				n.values = append(n.values, v)
 				n.stays = n.stays || stays.values[v]

@@ -12,7 +12,7 @@ import (
 type selector struct {
 	*function
 	demands    *demands
-	entries    map[*ir.Block]*block
+	entries    []*block // by the ID of the block of the representation
 	block      *block
 	value      *ir.Value                // being selected
 	index      int                      // its index in its block
@@ -30,9 +30,9 @@ type held struct {
 
 func (p *program) selectInstructions(f *ir.Func, d *demands, frame *frame) *function {
 	s := &selector{
-		function: &function{program: p, ir: f, frame: frame, values: map[*ir.Value]register{}},
+		function: &function{program: p, ir: f, frame: frame, values: make([]register, f.Size()+1)},
 		demands:  d,
-		entries:  map[*ir.Block]*block{},
+		entries:  make([]*block, f.BlockIDs()),
 	}
 	for range f.Cells {
 		s.cells = append(s.cells, s.newVirtual().name)
@@ -40,10 +40,10 @@ func (p *program) selectInstructions(f *ir.Func, d *demands, frame *frame) *func
 	order := f.ReversePostorder()
 	isCold := coldBlocks(f, order)
 	for _, b := range order {
-		s.entries[b] = &block{cold: isCold[b]}
+		s.entries[b.ID] = &block{cold: isCold[b.ID]}
 	}
 	for i, b := range order {
-		s.enter(s.entries[b])
+		s.enter(s.entries[b.ID])
 		if i == 0 {
 			s.prologue()
 		}
@@ -54,12 +54,12 @@ func (p *program) selectInstructions(f *ir.Func, d *demands, frame *frame) *func
 	return s.function
 }
 
-// coldBlocks adds to the blocks that are marked cold those to which only cold ones lead.
-func coldBlocks(f *ir.Func, order []*ir.Block) map[*ir.Block]bool {
-	isCold, preds := map[*ir.Block]bool{}, f.Predecessors()
+// coldBlocks adds to the blocks that are marked cold those to which only cold ones lead. The result goes by the block's ID.
+func coldBlocks(f *ir.Func, order []*ir.Block) (isCold []bool) {
+	isCold, preds := make([]bool, f.BlockIDs()), f.Predecessors()
 	for i, b := range order {
-		hot := func(p *ir.Block) bool { return !isCold[p] }
-		isCold[b] = b.Cold || i > 0 && !slices.ContainsFunc(preds.Of(b), hot)
+		hot := func(p *ir.Block) bool { return !isCold[p.ID] }
+		isCold[b.ID] = b.Cold || i > 0 && !slices.ContainsFunc(preds.Of(b), hot)
 	}
 	return isCold
 }
@@ -72,6 +72,7 @@ func rank(last bool) int {
 }
 
 func (s *selector) enter(b *block) {
+	b.place = len(s.blocks)
 	s.blocks = append(s.blocks, b)
 	s.block = b
 	s.local = s.local[:0]
@@ -79,18 +80,9 @@ func (s *selector) enter(b *block) {
 
 // prologue saves the arguments that a value needs: a program's context is its only one.
 func (s *selector) prologue() {
-	var needed [ir.MaxCallArgs]bool
-	for v := range s.demands.of {
-		switch v.Op {
-		case ir.Context:
-			needed[0] = true
-		case ir.Parameter:
-			needed[v.Int] = true
-		}
-	}
 	for i := range s.parameters {
 		s.parameters[i] = s.newVirtual().name
-		if needed[i] {
+		if s.demands.parameters[i] {
 			s.move(s.parameters[i], argument+register(i))
 			s.saves++
 		}
@@ -126,9 +118,9 @@ func (s *selector) selectBlock(b *ir.Block) {
 func (s *selector) selectValue(v *ir.Value) {
 	switch v.Op {
 	case ir.Context:
-		s.values[v] = s.parameters[0]
+		s.values[v.ID] = s.parameters[0]
 	case ir.Parameter:
-		s.values[v] = s.parameters[v.Int]
+		s.values[v.ID] = s.parameters[v.Int]
 	case ir.SDiv, ir.SMod:
 		s.signedDivision(v)
 	case ir.Neg:
@@ -169,10 +161,10 @@ func (s *selector) selectValue(v *ir.Value) {
 	case ir.Call, ir.Invoke:
 		s.call(v)
 	case ir.Jump:
-		s.block.next = []*block{s.entries[v.Then]}
+		s.block.next = []*block{s.entries[v.Then.ID]}
 	case ir.If:
 		s.branch(v.Compare, v.Args[0], v.Args[1])
-		s.block.next = []*block{s.entries[v.Then], s.entries[v.Else]}
+		s.block.next = []*block{s.entries[v.Then.ID], s.entries[v.Else.ID]}
 	case ir.Return:
 		s.into(result, v.Args[0])
 		s.emit(instruction{op: asm.Return().OpCode})
@@ -367,20 +359,20 @@ func (s *selector) call(v *ir.Value) {
 	} else {
 		s.callHelper(v.Helper, len(v.Args))
 	}
-	if s.demands.of[v] != nil {
+	if s.demands.wanted(v) {
 		s.move(s.define(v), result)
 	}
 }
 
 func (s *selector) callHelper(helper asm.BuiltinFunc, args int) {
-	s.emit(instruction{op: helper.Call().OpCode, constant: int64(helper), args: args})
+	s.emit(instruction{op: helper.Call().OpCode, constant: int64(helper), args: uint8(args)})
 	s.local = s.local[:0]
 }
 
 func (s *selector) invoke(v *ir.Value) {
 	s.emit(instruction{
 		op: asm.Call.Label("").OpCode, src: register(asm.PseudoCall), constant: unresolved,
-		reference: v.Callee.Name, args: len(v.Args),
+		reference: v.Callee.Name, args: uint8(len(v.Args)),
 	})
 	s.local = s.local[:0]
 }

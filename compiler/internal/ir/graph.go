@@ -207,3 +207,6 @@ func (f *Func) NewSlot(name string, size int) *Slot {
 	f.Slots = append(f.Slots, slot)
 	return slot
 }
+
+// BlockIDs is more than the ID of any block.
+func (f *Func) BlockIDs() int { return f.lastBlock() + 1 }
