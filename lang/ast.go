@@ -22,7 +22,7 @@ type Import struct {
 	Span     Span
 }
 
-// Directive is a line of the preprocessor's that begins with `#`: #include, #define NAME [text], #undef,
+// Directive is a line of the preprocessor's that begins with `#`: #include, #pragma, #define NAME [text], #undef,
 // #ifdef, #ifndef, #if, #elif, #else or #endif. Parse has decided the conditions already, and what
 // stands in a branch not taken is in no other node. The compiler has to look at #define and #undef only: a name
 // stands for the text of the last #define before the place of its use, up to an #undef. #include means nothing.

@@ -15,14 +15,25 @@ func merge(t *testing.T, files map[string]string) (*Script, Diagnostics) {
 	if diagnostics != nil {
 		t.Fatal(diagnostics)
 	}
-	return script, Merge(script, func(path string) (string, error) {
-		if text, found := files[path]; found {
-			return text, nil
+	return script, Merge(script, func(path string) (Imported, error) {
+		text, found := files[path]
+		switch {
+		case text == "pipe":
+			return Imported{}, errors.New("it is not a regular file")
+		case found:
+			return Imported{Text: text}, nil
 		}
-		if strings.HasSuffix(path, "/") {
-			return "", errors.New("it is a folder")
+		folder := Imported{Folder: true}
+		for name := range files {
+			if inside, below := strings.CutPrefix(name, path+"/"); below {
+				inside, _, _ = strings.Cut(inside, "/")
+				folder.Names = append(folder.Names, inside)
+			}
 		}
-		return "", fs.ErrNotExist
+		if len(folder.Names) == 0 {
+			return Imported{}, fs.ErrNotExist
+		}
+		return folder, nil
 	})
 }
 
@@ -52,6 +63,30 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// The scripts and headers of a folder are imported by name, what lies deeper is not, and none twice.
+func TestMergeFolder(t *testing.T) {
+	script, diagnostics := merge(t, map[string]string{
+		"dir/main.pt":         "import \"lib/b.pt\" import \"lib\"\nEND { }",
+		"dir/lib/b.pt":        "import \"a.pt\" kprobe:b { }",
+		"dir/lib/c.bt":        "kprobe:c { }",
+		"dir/lib/a.pt":        "kprobe:a { }",
+		"dir/lib/types.h":     "#ifndef TYPES\n#define TYPES\n#include <linux/types.h>\nstruct s { int x; };\n#endif",
+		"dir/lib/README":      "kprobe:wrong { }",
+		"dir/lib/.hidden.pt":  "kprobe:wrong { }",
+		"dir/lib/deep.pt/a.h": "wrong",
+	})
+	if diagnostics != nil {
+		t.Fatal(diagnostics)
+	}
+	var names []string
+	for _, clause := range script.Clauses {
+		names = append(names, clause.Probes[0].Span.Text())
+	}
+	if got := strings.Join(names, " "); got != "kprobe:a kprobe:b kprobe:c END" || len(script.Types) != 1 {
+		t.Errorf("%s, and %d types", got, len(script.Types))
+	}
+}
+
 func TestMergeErrors(t *testing.T) {
 	deep, many := map[string]string{}, map[string]string{}
 	for i := range 200 {
@@ -75,6 +110,13 @@ func TestMergeErrors(t *testing.T) {
 		{map[string]string{"dir/main.pt": `import "a.pt"`, "dir/a.pt": large + "x"}, "ERROR: the script dir/a.pt is larger than 4194304 bytes"},
 		{map[string]string{"dir/main.pt": `import "a.pt" import "b.pt" import "c.pt" import "d.pt" import "e.pt"`,
 			"dir/a.pt": large, "dir/b.pt": large, "dir/c.pt": large, "dir/d.pt": large, "dir/e.pt": "//"}, "more than 16777216 bytes together"},
+		{map[string]string{"dir/main.pt": `import "lib"`, "dir/lib/README": ""}, "dir/main.pt:1:8-13: ERROR: 'dir/lib' is a folder without scripts"},
+		{map[string]string{"dir/main.pt": `import "lib"`, "dir/lib/a.pt": "pipe"}, "'dir/lib/a.pt' cannot be imported: it is not a regular file"},
+		{map[string]string{"dir/main.pt": `import "lib"`, "dir/lib/a.bt": "config = { a = 1 }"}, "dir/lib/a.bt:1:1-19: ERROR: an imported script has no config"},
+		{map[string]string{"dir/main.pt": `import "lib"`, "dir/lib/a.pt": `import "../lib"`}, "it goes dir/lib/a.pt -> dir/lib/a.pt"},
+		{map[string]string{"dir/main.pt": `import "../dir"`}, "it goes dir/main.pt -> dir/main.pt"},
+		{map[string]string{"dir/main.pt": `import "a.h"`, "dir/a.h": "struct s { int x; };\nBEGIN { }"}, "dir/a.h:2:1-6: ERROR: an imported header holds definitions of types only"},
+		{map[string]string{"dir/main.pt": `import "a.bpf.c"`, "dir/a.bpf.c": "int f() { return 1; }"}, "'dir/a.bpf.c' is a program in C"},
 		{deep, "imports are nested more than 20 levels deep"},
 		{many, "more than 100 files are imported"},
 	}

@@ -34,7 +34,7 @@ func (s *scanner) directive() {
 	s.directives = append(s.directives, d)
 	rest := s.within(d, min(word+len(d.Keyword), end))
 	switch d.Keyword {
-	case "include":
+	case "include", "pragma":
 	case "define":
 		s.define(d, rest)
 	case "undef":
@@ -82,7 +82,7 @@ func (d *Directive) keywordSpan() Span {
 }
 
 func (s *scanner) unknownDirective(d *Directive) {
-	known := []string{"include", "define", "undef", "ifdef", "ifndef", "if", "elif", "else", "endif", "error"}
+	known := []string{"include", "pragma", "define", "undef", "ifdef", "ifndef", "if", "elif", "else", "endif", "error"}
 	hint := "comments begin with //"
 	if near := Nearest(d.Keyword, slices.Values(known), 1); len(near) > 0 {
 		hint = didYouMean("#" + near[0])

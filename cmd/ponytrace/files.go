@@ -60,30 +60,63 @@ func parse(source *lang.Source) (*lang.Script, lang.Diagnostics) {
 	return script, diagnostics
 }
 
-// maxImport limits an imported file, in bytes.
-const maxImport = 4 << 20
+const (
+	maxImport  = 4 << 20 // bytes of an imported file
+	maxEntries = 1000    // of an imported folder
+)
 
-// readImport takes regular files only: a pipe or a device could keep the script waiting, or never end.
-func readImport(path string) (string, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// readImport takes regular files and folders only: a pipe or a device could keep the script waiting, or never end. Where
+// everybody may write, anybody could have put the file.
+func readImport(path string) (lang.Imported, error) {
+	folder, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err == nil {
+		defer folder.Close()
+		return readFolder(folder)
+	}
+	file, err := regular.Open(path)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return "", err
-		}
-		return "", plain(err)
+		return lang.Imported{}, whyNot(err)
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	switch {
-	case err != nil:
-		return "", plain(err)
-	case !info.Mode().IsRegular():
-		return "", errors.New("it is not a regular file")
-	case info.Size() > maxImport:
-		return "", fmt.Errorf("it has %d bytes, more than the limit of %d", info.Size(), maxImport)
+	if writable(filepath.Dir(path)) {
+		return lang.Imported{}, errors.New("everybody may write to its folder")
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxImport+1))
-	return string(text), err
+	if err == nil && len(text) > maxImport {
+		err = fmt.Errorf("it has more than %d bytes", maxImport)
+	}
+	return lang.Imported{Text: string(text)}, err
+}
+
+func readFolder(folder *os.File) (lang.Imported, error) {
+	if writable(folder.Name()) {
+		return lang.Imported{}, errors.New("everybody may write to this folder")
+	}
+	names, err := folder.Readdirnames(maxEntries + 1)
+	switch {
+	case err != nil && err != io.EOF:
+		return lang.Imported{}, plain(err)
+	case len(names) > maxEntries:
+		return lang.Imported{}, fmt.Errorf("it has more than %d entries", maxEntries)
+	}
+	return lang.Imported{Folder: true, Names: names}, nil
+}
+
+// writable reports whether everybody may put files into a folder.
+func writable(folder string) bool {
+	info, err := os.Stat(folder)
+	return err == nil && info.Mode().Perm()&0o002 != 0
+}
+
+// whyNot keeps the error for a file that is not there, after which another is tried.
+func whyNot(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return err
+	case errors.Is(err, regular.ErrNotRegular):
+		return errors.New("it is not a regular file")
+	}
+	return plain(err)
 }
 
 // plain takes the system call and path off a file error.
