@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -90,7 +91,7 @@ func (p *printer) appendSeries(b []byte, v events.Value) []byte {
 	}
 	c := newChart(points, v.Type)
 	b = c.appendScale(b)
-	b = appendLeft(b, c.timeWidth()+1, func(b []byte) []byte { return append(b, c.heading()...) })
+	b = repeat(append(b, c.heading()...), ' ', c.timeWidth()+1-utf8.RuneCountInString(c.heading()))
 	b = append(repeat(append(b, '|'), '_', chartWidth-2), "|\n"...)
 	for _, next := range points {
 		moment := p.moment(next.number * uint64(v.Type.Step))
@@ -119,11 +120,7 @@ func newChart(points []point, t *types.Type) *chart {
 	if c.low == c.high {
 		c.widen()
 	}
-	interval := time.Duration(t.Step)
-	if len(points) == 1 {
-		interval = 0
-	}
-	c.scaleTo(interval)
+	c.scaleTo(time.Duration(t.Step))
 	return c
 }
 

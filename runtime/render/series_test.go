@@ -98,9 +98,13 @@ func TestSeriesOfAggregations(t *testing.T) {
 		t.Error(text)
 	}
 	check(t, printf("%s", events.Decode(avg, make([]byte, avg.Size))), "<no data>")
+	one := types.NewTimeSeries(types.Uint64, 1e9, 2)
+	if text := printf("%s", events.Decode(one, encode(one, []uint64{0, 0, 0, 2, 7, 0}))); !strings.Contains(text, "hh:mm:ss |") || !strings.Contains(text, "17:00:01 |") {
+		t.Error(text)
+	}
 	single := types.NewTimeSeries(types.Uint64, 1000, 2)
 	text = printf("%s", events.Decode(single, encode(single, []uint64{1, ^uint64(0), 0, 0, 0, 0})))
-	if !strings.HasPrefix(text, strings.Repeat(" ", 19)+"18446744073709551614") || !strings.Contains(text, "hh:mm:ss.ns        |") {
+	if !strings.HasPrefix(text, strings.Repeat(" ", 16)+"18446744073709551614") || !strings.Contains(text, "hh:mm:ss.μs     |") {
 		t.Error(text)
 	}
 }
