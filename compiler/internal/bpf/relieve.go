@@ -101,7 +101,7 @@ func (d *demotion) staying() *marks {
 	stays := findPointers(d.ir)
 	inLoop := d.ir.Loops()
 	for _, b := range d.ir.Blocks {
-		if !inLoop[b] {
+		if inLoop == nil || !inLoop[b.ID] {
 			continue
 		}
 		for _, v := range b.Values {

@@ -19,14 +19,21 @@ func (b *Block) Successors() []*Block {
 // Predecessors returns the blocks that lead to each block. A block with both arms of
 // an If leading to the same place counts twice.
 func (f *Func) Predecessors() Predecessors {
-	preds := make(Predecessors, f.lastBlock()+1)
+	counts := make([]int, f.BlockIDs())
+	edges := 0
 	for _, block := range f.Blocks {
-		switch last := block.Terminator(); last.Op {
-		case Jump:
-			preds.add(last.Then, block)
-		case If:
-			preds.add(last.Then, block)
-			preds.add(last.Else, block)
+		for _, next := range block.Successors() {
+			counts[next.ID]++
+			edges++
+		}
+	}
+	preds, room := make(Predecessors, len(counts)), make([]*Block, edges)
+	for id, n := range counts {
+		preds[id], room = room[:0:n], room[n:]
+	}
+	for _, block := range f.Blocks {
+		for _, next := range block.Successors() {
+			preds[next.ID] = append(preds[next.ID], block)
 		}
 	}
 	return preds
@@ -35,8 +42,6 @@ func (f *Func) Predecessors() Predecessors {
 // Predecessors has the blocks that lead to each block, by its ID.
 type Predecessors [][]*Block
 
-func (p Predecessors) add(to, from *Block) { p[to.ID] = append(p[to.ID], from) }
-
 // Of returns the blocks that lead to b.
 func (p Predecessors) Of(b *Block) []*Block { return p[b.ID] }
 
@@ -44,36 +49,36 @@ func (p Predecessors) Of(b *Block) []*Block { return p[b.ID] }
 // edges of loops. The first arm of an If comes right after it where nothing stands against it.
 func (f *Func) ReversePostorder() []*Block {
 	order := make([]*Block, 0, len(f.Blocks))
-	seen := make([]bool, f.lastBlock()+1) // by ID
+	seen := make([]bool, f.BlockIDs())
 	type frame struct {
 		block *Block
-		next  []*Block // successors still to visit, the last one first
+		next  int // the number of successors still to visit, the last one first
 	}
 	seen[f.Blocks[0].ID] = true
-	stack := []frame{{f.Blocks[0], f.Blocks[0].Successors()}}
+	stack := []frame{{f.Blocks[0], len(f.Blocks[0].Successors())}}
 	for len(stack) > 0 {
 		top := &stack[len(stack)-1]
-		if len(top.next) == 0 {
+		if top.next == 0 {
 			order = append(order, top.block)
 			stack = stack[:len(stack)-1]
 			continue
 		}
-		next := top.next[len(top.next)-1]
-		top.next = top.next[:len(top.next)-1]
-		if !seen[next.ID] {
+		top.next--
+		if next := top.block.Successors()[top.next]; !seen[next.ID] {
 			seen[next.ID] = true
-			stack = append(stack, frame{next, next.Successors()})
+			stack = append(stack, frame{next, len(next.Successors())})
 		}
 	}
 	slices.Reverse(order)
 	return order
 }
 
-func (f *Func) lastBlock() (id int) {
+// BlockIDs is more than the ID of any block.
+func (f *Func) BlockIDs() (most int) {
 	for _, block := range f.Blocks {
-		id = max(id, block.ID)
+		most = max(most, block.ID+1)
 	}
-	return id
+	return most
 }
 
 // Dominators is the dominator tree of a function.
@@ -81,13 +86,15 @@ type Dominators struct {
 	Order  []*Block // the reachable blocks in reverse postorder
 	number []int    // where in Order each block stands, by its ID; -1 where it cannot be reached
 	parent []int
+	// The place of each block of Order where the tree is walked in depth, and that of the first block behind those below it.
+	enter, leave []int
 }
 
 // Dominators computes the dominator tree, by the iteration of
 // Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm" (2001).
 func (f *Func) Dominators() *Dominators {
 	order := f.ReversePostorder()
-	d := &Dominators{Order: order, number: make([]int, f.lastBlock()+1), parent: make([]int, len(order))}
+	d := &Dominators{Order: order, number: make([]int, f.BlockIDs()), parent: make([]int, len(order))}
 	for id := range d.number {
 		d.number[id] = -1
 	}
@@ -106,7 +113,27 @@ func (f *Func) Dominators() *Dominators {
 			}
 		}
 	}
+	d.walk()
 	return d
+}
+
+// walk finds enter and leave. A block stands in Order behind its parent.
+func (d *Dominators) walk() {
+	below := make([]int, len(d.Order)) // the size of each subtree
+	for i := len(d.Order) - 1; i > 0; i-- {
+		below[i]++
+		below[d.parent[i]] += below[i]
+	}
+	below[0]++
+	d.enter, d.leave = make([]int, len(d.Order)), make([]int, len(d.Order))
+	next := make([]int, len(d.Order)) // the place of each block's next child
+	next[0] = 1
+	d.leave[0] = below[0]
+	for i := 1; i < len(d.Order); i++ {
+		parent := d.parent[i]
+		d.enter[i], d.leave[i] = next[parent], next[parent]+below[i]
+		next[parent], next[i] = d.leave[i], d.enter[i]+1
+	}
 }
 
 // meet returns the closest common dominator of the blocks whose own is known.
@@ -158,7 +185,7 @@ func (d *Dominators) Parent(block *Block) *Block {
 // Dominates reports whether every path from the entry to b leads through a.
 func (d *Dominators) Dominates(a, b *Block) bool {
 	i, j := d.number[a.ID], d.number[b.ID]
-	return i >= 0 && j >= i && d.common(i, j) == i
+	return i >= 0 && j >= 0 && d.enter[i] <= d.enter[j] && d.enter[j] < d.leave[i]
 }
 
 // Reachable reports whether a path leads from the entry to the block.
@@ -166,11 +193,8 @@ func (d *Dominators) Reachable(block *Block) bool {
 	return d.number[block.ID] >= 0
 }
 
-// Replace makes every use of a key of the map a use of its value. Chains are followed.
-func (f *Func) Replace(with map[*Value]*Value) {
-	if len(with) == 0 {
-		return
-	}
+// Replace makes every use of a value a use of the one that with has for its ID, if any. Chains are followed.
+func (f *Func) Replace(with []*Value) {
 	for _, block := range f.Blocks {
 		for _, value := range block.Values {
 			for i, arg := range value.Args {
@@ -180,14 +204,11 @@ func (f *Func) Replace(with map[*Value]*Value) {
 	}
 }
 
-func follow(with map[*Value]*Value, v *Value) *Value {
-	for {
-		next, ok := with[v]
-		if !ok {
-			return v
-		}
-		v = next
+func follow(with []*Value, v *Value) *Value {
+	for v.ID < len(with) && with[v.ID] != nil {
+		v = with[v.ID]
 	}
+	return v
 }
 
 // Size is the number of values that were ever made.
@@ -207,6 +228,3 @@ func (f *Func) NewSlot(name string, size int) *Slot {
 	f.Slots = append(f.Slots, slot)
 	return slot
 }
-
-// BlockIDs is more than the ID of any block.
-func (f *Func) BlockIDs() int { return f.lastBlock() + 1 }

@@ -127,21 +127,21 @@ const (
 type Value struct {
 	ID         int
 	Op         Op
+	Compare    Op     // If
+	Space      Space  // Load, Store, atomics; of the address
+	Effect     Effect // Call
+	Signed     bool   // Load, Read*: sign-extend
+	Helper     asm.BuiltinFunc
 	Args       []*Value
 	Block      *Block
 	Span       lang.Span
 	Int        int64 // Const: the value; Bound: the upper bound; DataAddress: offset; Parameter: number
 	Size       int   // Load, Store, atomics, Read*, *Extend: bytes
 	Offset     int   // Load, Store, atomics, Read*: added to the address
-	Space      Space // Load, Store, atomics; of the address
-	Signed     bool  // Load, Read*: sign-extend
 	Map        string
 	Slot       *Slot
 	Cell       *Cell
-	Helper     asm.BuiltinFunc
-	Effect     Effect // Call
-	Callee     *Func  // FuncAddress, Invoke
-	Compare    Op     // If
+	Callee     *Func // FuncAddress, Invoke
 	Then, Else *Block
 }
 

@@ -6,16 +6,16 @@ import "github.com/ponytrace/ponytrace/compiler/internal/ir"
 // never read. An atomic addition whose result nobody uses becomes the cheaper one that brings none.
 func dead(f *ir.Func) {
 	deadSets(f)
-	kept, used := map[*ir.Value]bool{}, map[*ir.Value]bool{}
+	kept, used := make([]bool, f.Size()+1), make([]bool, f.Size()+1) // by ID
 	read := readSlots(f)
 	var keep func(*ir.Value)
 	keep = func(v *ir.Value) {
-		if kept[v] {
+		if kept[v.ID] {
 			return
 		}
-		kept[v] = true
+		kept[v.ID] = true
 		for _, arg := range v.Args {
-			used[arg] = true
+			used[arg.ID] = true
 			keep(arg)
 		}
 	}
@@ -27,9 +27,9 @@ func dead(f *ir.Func) {
 		}
 	}
 	for _, b := range f.Blocks {
-		b.Values = filter(b.Values, func(v *ir.Value) bool { return kept[v] })
+		b.Values = filter(b.Values, func(v *ir.Value) bool { return kept[v.ID] })
 		for _, v := range b.Values {
-			if v.Op == ir.FetchAdd && !used[v] {
+			if v.Op == ir.FetchAdd && !used[v.ID] {
 				v.Op = ir.AtomicAdd
 			}
 		}
@@ -37,12 +37,12 @@ func dead(f *ir.Func) {
 }
 
 // lostStore reports whether v writes to a slot that is never read.
-func lostStore(v *ir.Value, read map[*ir.Slot]bool) bool {
+func lostStore(v *ir.Value, read []bool) bool {
 	if v.Op != ir.Store && v.Op != ir.AtomicAdd {
 		return false
 	}
 	slot := slotOf(v.Args[0])
-	return slot != nil && !read[slot]
+	return slot != nil && !read[slot.ID]
 }
 
 // slotOf returns the slot that an address with constants added points into.
@@ -53,15 +53,15 @@ func slotOf(v *ir.Value) *ir.Slot {
 	return v.Slot
 }
 
-// readSlots returns the slots whose address does more than take stores.
-func readSlots(f *ir.Func) map[*ir.Slot]bool {
-	read := map[*ir.Slot]bool{}
+// readSlots returns, by their IDs, the slots whose address does more than take stores.
+func readSlots(f *ir.Func) []bool {
+	read := make([]bool, len(f.Slots))
 	for _, b := range f.Blocks {
 		for _, v := range b.Values {
 			for i, arg := range v.Args {
 				taken := i == 0 && (v.Op == ir.Store || v.Op == ir.AtomicAdd || v.Op == ir.Add)
 				if slot := slotOf(arg); slot != nil && !taken {
-					read[slot] = true
+					read[slot.ID] = true
 				}
 			}
 		}
@@ -71,15 +71,14 @@ func readSlots(f *ir.Func) map[*ir.Slot]bool {
 
 // deadSets drops the assignments of cells that are set again, or never read, on every path.
 func deadSets(f *ir.Func) {
-	wanted := findWanted(f)
-	for _, b := range f.Blocks {
-		if !wanted.reached(b) {
-			continue
-		}
-		lost := map[*ir.Value]bool{}
-		wanted.before(b, func(set *ir.Value) { lost[set] = true })
-		if len(lost) > 0 {
-			b.Values = filter(b.Values, func(v *ir.Value) bool { return !lost[v] })
+	if len(f.Cells) == 0 {
+		return
+	}
+	order := f.ReversePostorder()
+	wanted, lost := findWanted(f, order, f.Predecessors()), make([]bool, f.Size()+1)
+	for _, b := range order {
+		if wanted.findLost(b, lost) {
+			b.Values = filter(b.Values, func(v *ir.Value) bool { return !lost[v.ID] })
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 // fold simplifies each value by its operands alone: constants, identities, cheaper operations,
 // extensions that change nothing, branches that are decided.
 func fold(f *ir.Func) {
-	s := &folder{f: f, with: map[*ir.Value]*ir.Value{}}
+	s := &folder{f: f, with: make([]*ir.Value, f.Size()+1)}
 	for _, b := range f.ReversePostorder() {
 		s.block(b)
 	}
@@ -20,7 +20,7 @@ func fold(f *ir.Func) {
 
 type folder struct {
 	f    *ir.Func
-	with map[*ir.Value]*ir.Value
+	with []*ir.Value // what takes the place of a value, by its ID
 	out  []*ir.Value // the block's values so far
 	at   *ir.Value
 }
@@ -29,13 +29,13 @@ func (s *folder) block(b *ir.Block) {
 	s.out = make([]*ir.Value, 0, len(b.Values))
 	for _, v := range b.Values {
 		for i, arg := range v.Args {
-			if replaced, ok := s.with[arg]; ok {
-				v.Args[i] = replaced
+			if arg.ID < len(s.with) && s.with[arg.ID] != nil {
+				v.Args[i] = s.with[arg.ID]
 			}
 		}
 		s.at = v
 		if replaced := s.simplify(v); replaced != nil && replaced != v {
-			s.with[v] = replaced
+			s.with[v.ID] = replaced
 			continue
 		}
 		s.out = append(s.out, v)

@@ -14,13 +14,13 @@ func number(f *ir.Func) {
 	n := &numbering{
 		dominators: dominators,
 		states:     findStates(f, dominators.Order),
-		children:   map[*ir.Block][]*ir.Block{},
+		children:   make([][]*ir.Block, f.BlockIDs()),
 		first:      map[expression]*ir.Value{},
-		with:       map[*ir.Value]*ir.Value{},
+		with:       make([]*ir.Value, f.Size()+1),
 	}
 	for _, b := range n.dominators.Order {
 		if parent := n.dominators.Parent(b); parent != nil {
-			n.children[parent] = append(n.children[parent], b)
+			n.children[parent.ID] = append(n.children[parent.ID], b)
 		}
 	}
 	n.walk(f.Blocks[0])
@@ -29,37 +29,37 @@ func number(f *ir.Func) {
 
 type numbering struct {
 	dominators *ir.Dominators
-	children   map[*ir.Block][]*ir.Block
+	children   [][]*ir.Block            // in the dominator tree, by the block's ID
 	first      map[expression]*ir.Value // in the blocks that dominate the current one
-	with       map[*ir.Value]*ir.Value
-	states     map[*ir.Block]state // where each block starts
+	with       []*ir.Value              // what takes the place of a value, by its ID
+	states     []state                  // where each block starts, by its ID
 	now        state
 }
 
 // expression is what makes two values equal.
 type expression struct {
 	op     ir.Op
-	args   [ir.MaxCallArgs]*ir.Value
-	number int64
-	size   int
-	offset int
 	space  ir.Space
 	signed bool
-	name   string
+	size   uint8
+	helper asm.BuiltinFunc
+	args   [ir.MaxCallArgs]int32 // their IDs
+	number int64
+	offset int
+	state  int
 	slot   *ir.Slot
 	callee *ir.Func
-	helper int64
-	state  int
+	name   string
 }
 
 // walk numbers a block and those below it in the dominator tree. It recurses as deep as the
 // tree, for which Go's stack grows.
 func (n *numbering) walk(b *ir.Block) {
 	var added []expression
-	n.now = n.states[b]
+	n.now = n.states[b.ID]
 	b.Values = filter(b.Values, func(v *ir.Value) bool {
 		for i, arg := range v.Args {
-			if same, ok := n.with[arg]; ok {
+			if same := n.with[arg.ID]; same != nil {
 				v.Args[i] = same
 			}
 		}
@@ -74,14 +74,14 @@ func (n *numbering) walk(b *ir.Block) {
 			return true
 		}
 		if first, known := n.first[e]; known {
-			n.with[v] = first
+			n.with[v.ID] = first
 			return false
 		}
 		n.first[e] = v
 		added = append(added, e)
 		return true
 	})
-	for _, child := range n.children[b] {
+	for _, child := range n.children[b.ID] {
 		n.walk(child)
 	}
 	for _, e := range added {
@@ -92,7 +92,7 @@ func (n *numbering) walk(b *ir.Block) {
 // contents is the expression of what lies in memory now.
 func (n *numbering) contents(address *ir.Value, offset, size int, space ir.Space) expression {
 	return expression{
-		op: ir.Load, args: [ir.MaxCallArgs]*ir.Value{address}, size: size, offset: offset, space: space,
+		op: ir.Load, args: [ir.MaxCallArgs]int32{int32(address.ID)}, size: uint8(size), offset: offset, space: space,
 		state: n.now.spaces[space],
 	}
 }
@@ -115,12 +115,14 @@ func (n *numbering) expression(v *ir.Value) (e expression, ok bool) {
 		return e, false
 	}
 	e = expression{
-		op: v.Op, number: v.Int, size: v.Size, offset: v.Offset, space: v.Space,
-		name: v.Map, slot: v.Slot, callee: v.Callee, helper: int64(v.Helper),
+		op: v.Op, number: v.Int, size: uint8(v.Size), offset: v.Offset, space: v.Space,
+		name: v.Map, slot: v.Slot, callee: v.Callee, helper: v.Helper,
 	}
-	copy(e.args[:], v.Args)
+	for i, arg := range v.Args {
+		e.args[i] = int32(arg.ID)
+	}
 	if key := n.lookedUp(v); key != nil {
-		e.args[1], e.state = key, n.now.maps
+		e.args[1], e.state = int32(key.ID), n.now.maps
 		return e, true
 	}
 	if effect == ir.Reads && !unchanging(v) {

@@ -5,14 +5,7 @@ import "github.com/ponytrace/ponytrace/compiler/internal/ir"
 // sink moves a value into the only arm of a branch that uses it, so that the other arm, often the
 // usual one, does not pay. An arm to which another way leads takes nothing: it may be in a loop.
 func sink(f *ir.Func) {
-	s := &sinker{f: f, dominators: f.Dominators(), preds: f.Predecessors(), uses: map[*ir.Value][]*ir.Block{}}
-	for _, b := range f.Blocks {
-		for _, v := range b.Values {
-			for _, arg := range v.Args {
-				s.uses[arg] = append(s.uses[arg], b)
-			}
-		}
-	}
+	s := &sinker{f: f, dominators: f.Dominators(), preds: f.Predecessors(), uses: usingBlocks(f), moved: make([]bool, f.Size()+1)}
 	for _, b := range s.dominators.Order {
 		if b.Terminator().Op == ir.If {
 			s.block(b)
@@ -24,17 +17,48 @@ type sinker struct {
 	f          *ir.Func
 	dominators *ir.Dominators
 	preds      ir.Predecessors
-	uses       map[*ir.Value][]*ir.Block
+	uses       [][]*ir.Block // by the value's ID
+	moved      []bool        // by the value's ID: from the current block
+}
+
+// usingBlocks returns the block of each use of a value, by its ID.
+func usingBlocks(f *ir.Func) [][]*ir.Block {
+	counts, all := make([]int32, f.Size()+1), 0
+	for _, b := range f.Blocks {
+		for _, v := range b.Values {
+			for _, arg := range v.Args {
+				counts[arg.ID]++
+				all++
+			}
+		}
+	}
+	uses, room := make([][]*ir.Block, len(counts)), make([]*ir.Block, all)
+	for id, n := range counts {
+		uses[id], room = room[:0:n], room[n:]
+	}
+	for _, b := range f.Blocks {
+		for _, v := range b.Values {
+			for _, arg := range v.Args {
+				uses[arg.ID] = append(uses[arg.ID], b)
+			}
+		}
+	}
+	return uses
 }
 
 // block goes backwards: a value that moves lets its operands follow.
 func (s *sinker) block(b *ir.Block) {
-	moved := map[*ir.Value]bool{}
-	arriving := map[*ir.Block][]*ir.Value{}
+	var arriving map[*ir.Block][]*ir.Value
 	for i := len(b.Values) - 2; i >= 0; i-- {
 		v := b.Values[i]
-		if to := s.arm(b, v); to != nil && movable(v) {
-			moved[v] = true
+		if !movable(v) {
+			continue
+		}
+		if to := s.arm(b, v); to != nil {
+			if arriving == nil {
+				arriving = map[*ir.Block][]*ir.Value{}
+			}
+			s.moved[v.ID] = true
 			v.Block = to
 			arriving[to] = append(arriving[to], v)
 			for _, arg := range v.Args {
@@ -42,8 +66,14 @@ func (s *sinker) block(b *ir.Block) {
 			}
 		}
 	}
-	b.Values = filter(b.Values, func(v *ir.Value) bool { return !moved[v] })
+	if len(arriving) == 0 {
+		return
+	}
+	b.Values = filter(b.Values, func(v *ir.Value) bool { return !s.moved[v.ID] })
 	for to, values := range arriving {
+		for _, v := range values {
+			s.moved[v.ID] = false
+		}
 		to.Values = append(reversed(values), to.Values...)
 	}
 }
@@ -51,7 +81,7 @@ func (s *sinker) block(b *ir.Block) {
 // arm returns the successor below which all uses of v lie.
 func (s *sinker) arm(b *ir.Block, v *ir.Value) *ir.Block {
 	for _, next := range b.Successors() {
-		if len(s.preds.Of(next)) == 1 && len(s.uses[v]) > 0 && s.allBelow(next, s.uses[v]) {
+		if len(s.preds.Of(next)) == 1 && len(s.uses[v.ID]) > 0 && s.allBelow(next, s.uses[v.ID]) {
 			return next
 		}
 	}
@@ -69,9 +99,9 @@ func (s *sinker) allBelow(top *ir.Block, blocks []*ir.Block) bool {
 
 // move makes one use in from a use in to.
 func (s *sinker) move(arg *ir.Value, from, to *ir.Block) {
-	for i, b := range s.uses[arg] {
+	for i, b := range s.uses[arg.ID] {
 		if b == from {
-			s.uses[arg][i] = to
+			s.uses[arg.ID][i] = to
 			return
 		}
 	}

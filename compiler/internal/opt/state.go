@@ -27,27 +27,27 @@ func (s *state) renew(number int) {
 	}
 }
 
-// findStates returns the state where each block starts. What a loop leads back to has new contents.
-func findStates(f *ir.Func, order []*ir.Block) map[*ir.Block]state {
-	starts, ends := make(map[*ir.Block]state, len(order)), make(map[*ir.Block]state, len(order))
+// findStates returns the state where each block starts, by its ID. What a loop leads back to has new contents.
+func findStates(f *ir.Func, order []*ir.Block) []state {
+	starts, ends, seen := make([]state, f.BlockIDs()), make([]state, f.BlockIDs()), make([]bool, f.BlockIDs())
 	preds := f.Predecessors()
 	for i, b := range order {
-		now := meet(preds.Of(b), ends, -1-i)
-		starts[b] = now
+		now := meet(preds.Of(b), ends, seen, -1-i)
+		starts[b.ID] = now
 		for _, v := range b.Values {
 			now.step(v)
 		}
-		ends[b] = now
+		ends[b.ID], seen[b.ID] = now, true
 	}
 	return starts
 }
 
 // meet returns the state that all the blocks end with, with a new number where they differ.
-func meet(blocks []*ir.Block, ends map[*ir.Block]state, fresh int) (s state) {
+func meet(blocks []*ir.Block, ends []state, seen []bool, fresh int) (s state) {
 	for i, b := range blocks {
-		end, seen := ends[b]
+		end := ends[b.ID]
 		switch {
-		case !seen:
+		case !seen[b.ID]:
 			s.renew(fresh)
 			return s
 		case i == 0:

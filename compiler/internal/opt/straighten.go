@@ -52,11 +52,11 @@ func jumpTo(last *ir.Value, to *ir.Block) {
 }
 
 func reachable(f *ir.Func) {
-	reached := map[*ir.Block]bool{}
+	reached := make([]bool, f.BlockIDs())
 	for _, b := range f.ReversePostorder() {
-		reached[b] = true
+		reached[b.ID] = true
 	}
-	f.Blocks = slices.DeleteFunc(f.Blocks, func(b *ir.Block) bool { return !reached[b] })
+	f.Blocks = slices.DeleteFunc(f.Blocks, func(b *ir.Block) bool { return !reached[b.ID] })
 }
 
 func joins(f *ir.Func, b *ir.Block, preds ir.Predecessors) bool {

@@ -16,7 +16,7 @@ func thread(f *ir.Func) {
 			if last.Op != ir.Jump || !asks(last.Then, outside) {
 				break
 			}
-			to := decided(last.Then, holdings.ends[b])
+			to := decided(last.Then, holdings.ends[b.ID])
 			if to == nil {
 				break
 			}
@@ -25,14 +25,14 @@ func thread(f *ir.Func) {
 	}
 }
 
-// usedOutside returns the values that a block other than their own uses.
-func usedOutside(f *ir.Func) map[*ir.Value]bool {
-	outside := map[*ir.Value]bool{}
+// usedOutside returns, by their IDs, the values that a block other than their own uses.
+func usedOutside(f *ir.Func) []bool {
+	outside := make([]bool, f.Size()+1)
 	for _, b := range f.Blocks {
 		for _, v := range b.Values {
 			for _, arg := range v.Args {
 				if arg.Block != b {
-					outside[arg] = true
+					outside[arg.ID] = true
 				}
 			}
 		}
@@ -41,12 +41,12 @@ func usedOutside(f *ir.Func) map[*ir.Value]bool {
 }
 
 // asks reports whether b does nothing but choose.
-func asks(b *ir.Block, outside map[*ir.Value]bool) bool {
+func asks(b *ir.Block, outside []bool) bool {
 	if b.Terminator().Op != ir.If {
 		return false
 	}
 	for _, v := range b.Values[:len(b.Values)-1] {
-		if v.Op != ir.CellGet && ir.Ops[v.Op].Effect != ir.Pure || outside[v] {
+		if v.Op != ir.CellGet && ir.Ops[v.Op].Effect != ir.Pure || outside[v.ID] {
 			return false
 		}
 	}
@@ -66,7 +66,7 @@ func decided(b *ir.Block, held holding) *ir.Block {
 	for _, v := range b.Values {
 		switch {
 		case v.Op == ir.CellGet:
-			if holds := held[v.Cell]; holds != nil && holds.Op == ir.Const {
+			if holds := held.of(v.Cell); holds != nil && holds.Op == ir.Const {
 				known[v] = uint64(holds.Int)
 			}
 		case v.Op == ir.If:

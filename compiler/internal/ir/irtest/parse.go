@@ -60,7 +60,15 @@ func (s *section) resolve() {
 		}
 		with[stand] = v
 	}
-	s.Func.Replace(with)
+	for _, block := range s.Func.Blocks {
+		for _, value := range block.Values {
+			for i, arg := range value.Args {
+				if v, ok := with[arg]; ok {
+					value.Args[i] = v
+				}
+			}
+		}
+	}
 }
 
 // declare makes all functions and blocks, which calls and jumps name before they begin.
