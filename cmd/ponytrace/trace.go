@@ -30,6 +30,8 @@ type traceCommand struct {
 	Verbose bool     `short:"v" help:"Say how each probe is attached."`
 	Quiet   bool     `short:"q" help:"No notices but losses."`
 	Stages  string   `short:"d" name:"dump" placeholder:"STAGE" help:"Print a stage and do not trace: ast, ir, opt, asm or all."`
+	List    bool     `short:"l" help:"List the probes that match a pattern, as in 'tracepoint:sched:*', or those of a script; with -v what they know. 'struct NAME' shows a type."`
+	BTF     string   `name:"btf" placeholder:"FILE" help:"With -l: of the kernel whose types the file holds."`
 	DryRun  bool     `help:"Compile and load, but attach nothing."`
 	Attach  string   `enum:"auto,kprobe,fentry,tracepoint" default:"auto" help:"Force how probes are attached: auto, kprobe, fentry, tracepoint."`
 	Strict  bool     `help:"Refuse functions that were renamed."`
@@ -41,6 +43,7 @@ func (*traceCommand) Help() string {
 	return `Examples:
   ponytrace -e 'kprobe:vfs_read { @[comm] = count() }'
   ponytrace examples/bitehist.pt 5
+  ponytrace -lv 'tracepoint:sched:*'
 
 Besides tracing:
   ponytrace help [NAME]   describe a function, variable, probe or setting
@@ -50,6 +53,9 @@ Besides tracing:
 
 // Run traces.
 func (t *traceCommand) Run() error {
+	if t.List {
+		return t.list()
+	}
 	source, params, err := t.source()
 	if err != nil {
 		return err
@@ -100,13 +106,17 @@ func parameters(given []string) (positional, named []string) {
 	return positional, named
 }
 
-// trace compiles, loads and runs, and does so again with a plainer mechanism where the kernel refuses the cheaper one.
-func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params []string) error {
+func (t *traceCommand) compilation(params []string) compiler.Options {
 	positional, named := parameters(params)
-	options := compiler.Options{
+	return compiler.Options{
 		Args: positional, Named: named, Attach: mechanism(t.Attach), Strict: t.Strict, Unsafe: t.Unsafe,
 		Environment: os.Getenv, Refused: map[string]bool{}, Stage: t.stage(),
 	}
+}
+
+// trace compiles, loads and runs, and does so again with a plainer mechanism where the kernel refuses the cheaper one.
+func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params []string) error {
+	options := t.compilation(params)
 	out, err := t.output()
 	if err != nil {
 		return err
@@ -258,8 +268,11 @@ func say(err error) error {
 
 var stages = []string{"ast", "ir", "opt", "asm", "all"}
 
-// AfterApply refuses a stage that does not exist.
+// AfterApply refuses flags that do not go together, and a stage that does not exist.
 func (t *traceCommand) AfterApply() error {
+	if t.BTF != "" && !t.List {
+		return errors.New("--btf goes with -l")
+	}
 	if t.Stages != "" && !slices.Contains(stages, t.Stages) {
 		return fmt.Errorf("there is no stage %q: ast, ir, opt, asm or all", t.Stages)
 	}

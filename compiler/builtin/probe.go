@@ -18,6 +18,10 @@ type ProbeType struct {
 	MinParts, MaxParts int
 	// Expand turns an attach point into sites, or reports why it cannot.
 	Expand func(x Expansion, at At) []*Site
+	// List visits the attach points that a kernel has and that match a pattern for each part; without patterns, all.
+	List func(p *ProbeType, t *target.Target, patterns []string, visit func(probe string)) error
+	// Arguments lists what args and retval hold at an attach point, each as its type and name; nil for none.
+	Arguments func(t *target.Target, parts []string) []string
 }
 
 // At is an attach point as written.
@@ -70,6 +74,7 @@ var probeList = []*ProbeType{
 			Example: `BEGIN { printf("Tracing...\n") }`},
 		Aliases: []string{"BEGIN"},
 		Expand:  runAt(object.AtBegin),
+		List:    listOne,
 	},
 	{
 		Info: Info{Name: "end", Signature: "END",
@@ -77,41 +82,42 @@ var probeList = []*ProbeType{
 			Example: `END { printf("done\n") }`},
 		Aliases: []string{"END"},
 		Expand:  runAt(object.AtEnd),
+		List:    listOne,
 	},
 	{
 		Info: Info{Name: "interval", Signature: "interval:UNIT:N, interval:Ns",
 			Doc:     "Fires regularly: interval:s:1, interval:ms:100, interval:us:500, interval:hz:5, interval:1s.",
 			Example: `interval:s:1 { print(@); clear(@) } kprobe:vfs_read { @ = count() }`},
 		Aliases:  []string{"i"},
-		MinParts: 1, MaxParts: 2, Expand: expandInterval,
+		MinParts: 1, MaxParts: 2, Expand: expandInterval, List: listUnits,
 	},
 	{
 		Info: Info{Name: "profile", Signature: "profile:UNIT:N",
 			Doc:     "Fires regularly on every CPU, in whatever runs there: profile:hz:99, profile:ms:10.",
 			Example: `profile:hz:99 { @[comm] = count() }`},
 		Aliases:  []string{"p"},
-		MinParts: 1, MaxParts: 2, Expand: expandProfile,
+		MinParts: 1, MaxParts: 2, Expand: expandProfile, List: listUnits,
 	},
 	{
 		Info: Info{Name: "kprobe", Signature: "kprobe:[MODULE:]FUNCTION[+OFFSET]",
 			Doc:     "Fires when a kernel function is entered. The name may hold * ? and [...]; the module of the kernel itself is vmlinux. Attached through fentry where the kernel can.",
 			Example: `kprobe:vfs_read { @ = hist(arg2) }`},
 		Aliases:  []string{"k"},
-		MinParts: 1, MaxParts: 2, Expand: expandFunction(entryMechanisms),
+		MinParts: 1, MaxParts: 2, Expand: expandFunction(entryMechanisms), List: listFunctions, Arguments: entryArguments,
 	},
 	{
 		Info: Info{Name: "kretprobe", Signature: "kretprobe:[MODULE:]FUNCTION",
 			Doc:     "Fires when a kernel function returns. Attached through fexit where the kernel can.",
 			Example: `kretprobe:vfs_read { @ = hist(retval) }`},
 		Aliases:  []string{"kr"},
-		MinParts: 1, MaxParts: 2, Expand: expandFunction(returnMechanisms),
+		MinParts: 1, MaxParts: 2, Expand: expandFunction(returnMechanisms), List: listFunctions, Arguments: returnArguments,
 	},
 	{
 		Info: Info{Name: "tracepoint", Signature: "tracepoint:CATEGORY:NAME",
 			Doc:     "Fires at a static tracepoint of the kernel. The name may hold * ? and [...].",
 			Example: `tracepoint:sched:sched_switch { @[args.next_comm] = count() }`},
 		Aliases:  []string{"t"},
-		MinParts: 2, MaxParts: 2, Expand: expandTracepoint,
+		MinParts: 2, MaxParts: 2, Expand: expandTracepoint, List: listTracepoints, Arguments: tracepointArguments,
 	},
 }
 

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler"
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// listing prints attach points as they are found, with what they know when that is asked for.
+type listing struct {
+	machine   *target.Target
+	out       *bufio.Writer
+	arguments bool
+	found     int
+}
+
+// list prints the attach points that match patterns, or those of a script.
+func (t *traceCommand) list() error {
+	machine, err := (&checkCommand{BTF: t.BTF}).machine()
+	if err != nil {
+		return err
+	}
+	l := &listing{machine: machine, out: bufio.NewWriterSize(os.Stdout, 64<<10), arguments: t.Verbose}
+	defer l.out.Flush()
+	if t.Text != "" || isScript(t.Script) {
+		return t.listScript(l)
+	}
+	return l.patterns(t.Script)
+}
+
+// isScript tells the name of a script from a pattern.
+func isScript(name string) bool {
+	if extension := filepath.Ext(name); name == "-" || extension == ".pt" || extension == ".bt" {
+		return true
+	}
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func (l *listing) patterns(patterns string) error {
+	for pattern := range strings.SplitSeq(patterns, ",") {
+		before := l.found
+		if err := l.pattern(strings.TrimSpace(pattern)); err != nil {
+			return err
+		}
+		switch {
+		case l.found > before:
+		case l.machine.Problem() != nil:
+			return l.machine.Problem()
+		default:
+			return fmt.Errorf("no probe matches %s", pattern)
+		}
+	}
+	return nil
+}
+
+func (l *listing) pattern(pattern string) error {
+	for _, tag := range []string{"struct", "union"} {
+		if name, found := strings.CutPrefix(pattern, tag+" "); found {
+			return l.structure(tag, strings.TrimSpace(name))
+		}
+	}
+	return builtin.List(l.machine, pattern, l.probe)
+}
+
+func (l *listing) probe(probe string) {
+	l.found++
+	fmt.Fprintln(l.out, lang.Printable(probe))
+	if !l.arguments {
+		return
+	}
+	for _, argument := range builtin.ArgumentsAt(l.machine, probe) {
+		fmt.Fprintln(l.out, "    "+lang.Printable(argument))
+	}
+}
+
+// structure prints the members of a type of the kernel.
+func (l *listing) structure(tag, name string) error {
+	found, known := l.machine.Struct(tag, name)
+	if !known {
+		message := fmt.Sprintf("this kernel has no %s %s", tag, name)
+		if near := l.machine.NearestType(name); len(near) > 0 {
+			message += "; did you mean " + strings.Join(near, ", ") + "?"
+		}
+		return errors.New(message)
+	}
+	l.found++
+	fmt.Fprintf(l.out, "vmlinux: %s {\n", lang.Printable(found.String()))
+	for _, name := range l.machine.MemberNames(found) {
+		if member, readable := l.machine.Member(found, name); readable && member.Type != nil {
+			fmt.Fprintf(l.out, "        %s %s;\n", lang.Printable(member.Type.String()), lang.Printable(name))
+		}
+	}
+	fmt.Fprintln(l.out, "};")
+	return nil
+}
+
+func (t *traceCommand) listScript(l *listing) error {
+	source, params, err := t.source()
+	if err != nil {
+		return err
+	}
+	script, diagnostics := parse(source)
+	if diagnostics.HasErrors() {
+		return say(diagnostics)
+	}
+	built, err := compiler.Compile(script, l.machine, t.compilation(params))
+	if err != nil {
+		return say(err)
+	}
+	listed := map[string]bool{}
+	for _, program := range built.Programs {
+		for i := range program.Points {
+			for _, name := range namesOf(built, &program.Points[i]) {
+				if !listed[name] {
+					listed[name] = true
+					l.probe(name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// namesOf returns what a point is called, for each function that it is attached to.
+func namesOf(built *object.Object, point *object.Point) []string {
+	if len(point.Symbols) <= 1 {
+		return []string{point.Probe}
+	}
+	return built.ProbeNames[point.ProbeName : point.ProbeName+len(point.Symbols)]
+}

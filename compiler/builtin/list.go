@@ -1,0 +1,182 @@
+package builtin
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// List visits the attach points of a kernel that match a pattern, which is written as in a script and may hold * ? and
+// [...] in each part; an empty one matches all. A word alone names types of probes, or where no type is like
+// it what the last part of an attach point is like.
+func List(t *target.Target, pattern string, visit func(probe string)) error {
+	if _, err := path.Match(pattern, ""); err != nil {
+		return fmt.Errorf("the pattern %q has a [ that is never closed", pattern)
+	}
+	kind, rest, parted := strings.Cut(pattern, ":")
+	list, parts := probesLike(kind), []string(nil)
+	switch {
+	case parted:
+		parts = strings.Split(rest, ":")
+	case len(list) == 0:
+		list, parts = probeList, []string{kind}
+	}
+	if len(list) == 0 {
+		return unknownProbeType(kind)
+	}
+	for _, p := range list {
+		if len(parts) > p.MaxParts {
+			continue
+		}
+		if err := p.List(p, t, parts, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unknownProbeType(name string) error {
+	if near := lang.Nearest(name, slices.Values(ProbeTypeNames()), 1); len(near) > 0 {
+		return fmt.Errorf("there is no probe type %q; did you mean %s?", name, near[0])
+	}
+	return fmt.Errorf("there is no probe type %q", name)
+}
+
+// probesLike returns the types of probes with a name or short name that matches.
+func probesLike(pattern string) []*ProbeType {
+	var like []*ProbeType
+	for _, p := range probeList {
+		if fits(pattern, p.Name) || slices.ContainsFunc(p.Aliases, func(alias string) bool { return fits(pattern, alias) }) {
+			like = append(like, p)
+		}
+	}
+	return like
+}
+
+// fits matches a pattern that was found to be well formed; an empty one fits all.
+func fits(pattern, name string) bool {
+	matched, _ := path.Match(pattern, name)
+	return matched || pattern == ""
+}
+
+// ArgumentsAt lists what args and retval hold at an attach point, each as its type and name.
+func ArgumentsAt(t *target.Target, probe string) []string {
+	parts := strings.Split(probe, ":")
+	p := ProbeNamed(parts[0])
+	if p == nil || p.Arguments == nil {
+		return nil
+	}
+	return p.Arguments(t, parts[1:])
+}
+
+func listOne(p *ProbeType, _ *target.Target, _ []string, visit func(string)) error {
+	visit(p.Name)
+	return nil
+}
+
+// listUnits visits the units that a period may have.
+func listUnits(p *ProbeType, _ *target.Target, patterns []string, visit func(string)) error {
+	units := []string{"hz"}
+	for unit := range periodUnits {
+		units = append(units, unit)
+	}
+	slices.Sort(units)
+	for _, unit := range units {
+		if len(patterns) == 0 || fits(patterns[0], unit) {
+			visit(p.Name + ":" + unit + ":")
+		}
+	}
+	return nil
+}
+
+func listFunctions(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
+	module, name := "", "*"
+	if len(patterns) > 0 {
+		name = patterns[len(patterns)-1]
+	}
+	if len(patterns) > 1 && patterns[0] != "*" {
+		module = patterns[0]
+	}
+	if name == "" {
+		name = "*"
+	}
+	names, err := t.MatchFunctions(name)
+	if module != "" {
+		names, err = t.MatchFunctionsIn(module, name)
+	}
+	for _, name := range names {
+		visit(p.Name + ":" + name)
+	}
+	return err
+}
+
+// listTracepoints takes a single pattern for a category or for a name.
+func listTracepoints(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
+	names, err := t.MatchTracepoints("*", "*")
+	for _, point := range names {
+		category, name, _ := strings.Cut(point, ":")
+		wanted := len(patterns) == 0 || fits(patterns[0], category)
+		switch len(patterns) {
+		case 1:
+			wanted = wanted || fits(patterns[0], name)
+		case 2:
+			wanted = wanted && fits(patterns[1], name)
+		}
+		if wanted {
+			visit(p.Name + ":" + point)
+		}
+	}
+	return err
+}
+
+func entryArguments(t *target.Target, parts []string) []string {
+	function, known := t.Function(parts[len(parts)-1])
+	if !known {
+		return nil
+	}
+	var list []string
+	for _, param := range function.Params {
+		list = append(list, typed(param.Type, param.Name))
+	}
+	return list
+}
+
+// returnArguments has the arguments where fexit serves, which keeps them.
+func returnArguments(t *target.Target, parts []string) []string {
+	var list []string
+	if t.Features.Fentry {
+		list = entryArguments(t, parts)
+	}
+	if function, known := t.Function(parts[len(parts)-1]); known && function.Return != nil {
+		list = append(list, typed(function.Return, "retval"))
+	}
+	return list
+}
+
+func tracepointArguments(t *target.Target, parts []string) []string {
+	if len(parts) != 2 {
+		return nil
+	}
+	point, err := t.Tracepoint(parts[0], parts[1])
+	if err != nil {
+		return nil
+	}
+	var list []string
+	for _, field := range point.Fields {
+		list = append(list, typed(field.Type, field.Name))
+	}
+	return list
+}
+
+// typed is a declaration; scripts cannot compute with what has no type here.
+func typed(t *types.Type, name string) string {
+	if t == nil {
+		return "unknown " + name
+	}
+	return t.String() + " " + name
+}
