@@ -12,6 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/regular"
+	"golang.org/x/sys/unix"
 )
 
 // warn says on standard error that something that the script asked for did not work, and where it asked.
@@ -100,14 +101,32 @@ func (s *Session) system(event *object.Event, record []byte) {
 		s.flush()
 		command.Stdout = s.options.Stdout
 	}
-	err := command.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+	if err := s.runCommand(command); err != nil {
 		s.warn(event, "system(): the shell did not start: %s", inWords(err))
 		return
 	}
 	if s.options.JSON {
 		s.out.System(kept.text)
+	}
+}
+
+// runCommand gives the command a process group of its own, so that a signal reaches all that the shell has started, and
+// that of a terminal reaches the command through us only. How it ends is the script's business.
+func (s *Session) runCommand(command *exec.Cmd) error {
+	command.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
+	if err := command.Start(); err != nil {
+		return err
+	}
+	s.command.Store(int64(command.Process.Pid))
+	_ = command.Wait()
+	s.command.Store(0)
+	return nil
+}
+
+// signalCommand sends a signal to the command of system() that runs.
+func (s *Session) signalCommand(signal unix.Signal) {
+	if group := s.command.Load(); group != 0 {
+		_ = unix.Kill(-int(group), signal)
 	}
 }
 

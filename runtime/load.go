@@ -63,7 +63,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 	s := &Session{
 		object: o, machine: machine, options: options, collection: collection,
 		user: symbols.NewUser(o.Settings.Demangle), shown: map[*object.Map]shown{}, divisors: map[*object.Map]int64{},
-		exit: make(chan int, 1), drained: make(chan struct{}),
+		exit: make(chan int, 1), drained: make(chan struct{}), interrupt: make(chan struct{}),
 	}
 	if s.store, err = events.Open(o, collection.Maps); err != nil {
 		collection.Close()
@@ -173,8 +173,21 @@ func tooLarge(o *object.Object) error {
 			largest = spec
 		}
 	}
-	return fmt.Errorf("the script needs %d KiB of memory in one piece for texts and variables on all CPUs, more than this kernel gives: "+
-		"set max_strlen lower, or give str() a size", largest.ValueSize>>10)
+	return fmt.Errorf("the script needs %d KiB of memory in one piece for texts and variables on all CPUs, more than the %d KiB that this kernel gives: "+
+		"set max_strlen = %d (it is %d), or give str() a size", largest.ValueSize>>10, largestValue>>10, shorter(o, largest.ValueSize), o.Settings.MaxStringSize)
+}
+
+// largestValue is KMALLOC_MAX_SIZE, which is 4 MiB on x86_64 and arm64 with pages of 4 KiB.
+const largestValue = 4 << 20
+
+// shorter is a size of texts with which a value of so many bytes would fit: nearly all of it are texts, in rows whose size is
+// a power of two, for as many CPUs.
+func shorter(o *object.Object, size uint32) int {
+	length := o.Settings.MaxStringSize
+	for ; size > largestValue && length > 16; size /= 2 {
+		length /= 2
+	}
+	return length
 }
 
 // unknownHelper matches what verifiers say of a helper that is not there: up to 6.x and of 7.x.

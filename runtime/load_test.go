@@ -52,3 +52,15 @@ func TestTooComplex(t *testing.T) {
 		t.Errorf("got %v", diagnostics)
 	}
 }
+
+// The advice halves the texts until their rows fit.
+func TestTooLarge(t *testing.T) {
+	o := &object.Object{
+		Kernel:   map[string]*ebpf.MapSpec{"small": {ValueSize: 64}, "texts": {ValueSize: 16 << 20}},
+		Settings: object.Settings{MaxStringSize: 65536},
+	}
+	const want = "more than the 4096 KiB that this kernel gives: set max_strlen = 16384 (it is 65536)"
+	if err := tooLarge(o); !strings.Contains(err.Error(), "16384 KiB of memory in one piece") || !strings.Contains(err.Error(), want) {
+		t.Error(err)
+	}
+}

@@ -78,6 +78,8 @@ type Session struct {
 	drained    chan struct{}  // the loop has read all that there was when it was asked
 	deadline   atomic.Int64   // when a session that was interrupted stops to run commands, in Unix nanoseconds; 0 for never
 	skipped    int            // commands that the deadline kept from running
+	command    atomic.Int64   // the process group of the command of system() that runs, or 0
+	interrupt  chan struct{}  // closed by the first signal
 	ticks      sync.WaitGroup // interval programs
 	failure    error          // of the output; owned by the loop until it ends
 }
@@ -91,6 +93,9 @@ type shown struct {
 // Run goes through the whole session and returns the exit code of the script.
 func (s *Session) Run() (int, error) {
 	s.store.Set(object.DataStart, monotonic())
+	over := make(chan struct{})
+	defer close(over)
+	go s.obey(over)
 	done := s.startLoop()
 	code, err := s.trace()
 	s.ticks.Wait()
@@ -155,18 +160,41 @@ func (s *Session) wait(finished <-chan struct{}) int {
 	case code := <-s.exit:
 		return code
 	case <-finished:
-	case <-s.options.Signals:
-		s.deadline.Store(time.Now().Add(commandPatience).UnixNano())
-		go s.leaveAtOnce()
+	case <-s.interrupt:
 	}
 	return s.exitCode()
 }
 
-// leaveAtOnce obeys a second signal: the kernel detaches what a dead process had attached.
-func (s *Session) leaveAtOnce() {
-	if _, again := <-s.options.Signals; again {
-		os.Exit(130)
+// obey ends the session at the first signal, and the process at the second: the kernel detaches what a dead process had
+// attached. It listens all the time, because a command of system() may keep everything else waiting.
+func (s *Session) obey(over <-chan struct{}) {
+	for first := true; ; first = false {
+		select {
+		case <-over:
+			return
+		case _, open := <-s.options.Signals:
+			switch {
+			case !open:
+				return
+			case !first:
+				s.signalCommand(unix.SIGKILL)
+				os.Exit(130)
+			}
+			s.endSoon()
+		}
 	}
+}
+
+// endSoon interrupts the command that runs, and kills what runs when its time is over.
+func (s *Session) endSoon() {
+	s.deadline.Store(time.Now().Add(commandPatience).UnixNano())
+	s.signalCommand(unix.SIGINT)
+	close(s.interrupt)
+	time.AfterFunc(commandPatience, func() {
+		if s.deadline.Load() != 0 {
+			s.signalCommand(unix.SIGKILL)
+		}
+	})
 }
 
 // exitCode is that of an exit() that arrived in time.

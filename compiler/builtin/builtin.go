@@ -99,7 +99,6 @@ type Setting struct {
 // Settings are the values of the config block.
 type Settings struct {
 	object.Settings
-	MaxStringSize int
 	MaxMapKeys    int
 	MaxProbes     int
 	MaxPrograms   int

@@ -234,6 +234,7 @@ type Settings struct {
 	SortBy          string // "value" (where values are numbers, else the key) or "key"
 	StringTrailer   string // ends a string that was cut
 	License         string // of the programs
+	MaxStringSize   int    // of str(), in bytes
 	VerifierLogSize int    // bytes of log asked for at first
 	Demangle        bool   // names of C++ and Rust print as in their source
 }
