@@ -29,6 +29,7 @@ type scanner struct {
 
 	brackets  []bracket
 	questions int  // `?` that still wait for their `:` in this statement
+	first     int  // the index of the first token of the section at hand
 	broken    bool // the section at hand has its diagnostic
 	defining  bool // the section at hand is C, which has no words of ours
 
@@ -70,8 +71,7 @@ func (s *scanner) section() {
 		s.pos++
 		return
 	}
-	first := len(s.tokens)
-	s.broken, s.defining, s.questions = false, false, 0
+	s.first, s.broken, s.defining, s.questions = len(s.tokens), false, false, 0
 	switch {
 	case s.atConfig():
 		s.config()
@@ -85,8 +85,8 @@ func (s *scanner) section() {
 		s.clause()
 	}
 	s.brackets = s.brackets[:0]
-	if len(s.tokens) > first {
-		s.sections = append(s.sections, section{first, len(s.tokens), s.pos, s.broken})
+	if len(s.tokens) > s.first {
+		s.sections = append(s.sections, section{s.first, len(s.tokens), s.pos, s.broken})
 	}
 	s.broken = false
 }
@@ -287,7 +287,7 @@ func (s *scanner) closeBlock() {
 	case semicolonToken, blockOpenToken:
 	default:
 		end := last.Pos.Offset + len(last.Value)
-		s.tokens = append(s.tokens, lexer.Token{Type: semicolonToken, Pos: lexer.Position{Offset: end}})
+		s.keep(lexer.Token{Type: semicolonToken, Pos: lexer.Position{Offset: end}})
 	}
 	s.questions = s.brackets[len(s.brackets)-1].questions
 	s.brackets = s.brackets[:len(s.brackets)-1]
@@ -405,8 +405,17 @@ func (s *scanner) open(kind lexer.TokenType) {
 // take makes the next length bytes a token.
 func (s *scanner) take(kind lexer.TokenType, length int) {
 	value := s.text[s.pos : s.pos+length]
-	s.tokens = append(s.tokens, lexer.Token{Type: kind, Value: value, Pos: lexer.Position{Offset: s.pos}})
+	s.keep(lexer.Token{Type: kind, Value: value, Pos: lexer.Position{Offset: s.pos}})
 	s.pos += length
+}
+
+// keep appends a token. A section that has its diagnostic is not parsed: of its tokens only the last is looked at.
+func (s *scanner) keep(t lexer.Token) {
+	if n := len(s.tokens); s.broken && n > s.first {
+		s.tokens[n-1] = t
+		return
+	}
+	s.tokens = append(s.tokens, t)
 }
 
 func (s *scanner) peek() byte { return s.at(0) }

@@ -104,7 +104,8 @@ func (b *bridger) rebuild() {
 	for _, j := range b.jumps {
 		jumps[j.index] = j.to
 	}
-	b.code, b.spans, b.jumps = nil, nil, nil
+	size := len(code) + len(code)/8
+	b.code, b.spans, b.jumps = make(asm.Instructions, 0, size), make([]lang.Span, 0, size), make([]jump, 0, 2*len(b.jumps))
 	var sources []int // of each jump, as hop knows it
 	islands := b.islands
 	for i := range code {

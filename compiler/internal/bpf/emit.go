@@ -30,6 +30,9 @@ func (f *function) emit() *emitter {
 	f.assignRegisters()
 	f.threadJumps()
 	e := &emitter{function: f}
+	f.number()
+	size := last(f.blocks).end()/2 + len(f.blocks) // a block may add a jump
+	e.code, e.spans = make(asm.Instructions, 0, size), make([]lang.Span, 0, size)
 	for i, b := range f.blocks {
 		var following *block
 		if i+1 < len(f.blocks) {

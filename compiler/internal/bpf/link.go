@@ -24,8 +24,11 @@ type linker struct {
 
 func (l *linker) add(e *emitter) {
 	l.starts = append(l.starts, len(l.code))
-	l.code = append(l.code, e.code...)
-	l.spans = append(l.spans, e.spans...)
+	if len(l.starts) == 1 { // in nearly all programs the only one
+		l.code, l.spans = e.code, e.spans
+	} else {
+		l.code, l.spans = append(l.code, e.code...), append(l.spans, e.spans...)
+	}
 	for i := range e.code {
 		l.size += int(e.code[i].Width())
 	}
