@@ -54,7 +54,7 @@ func argumentVariables() []*Function {
 	list := []*Function{
 		{
 			Info: Info{Name: "args", Signature: "struct args",
-				Doc:     "The arguments of the traced function or tracepoint by name: args.count. The functions' come from the kernel's BTF, the tracepoints' from their format.",
+				Doc:     "The arguments of the traced function or tracepoint by name: args.count; args alone is a record of them all. The functions' come from the kernel's BTF, the tracepoints' from their format.",
 				Example: `kprobe:vfs_read { @ = sum(args.count) }`},
 			Check: argumentsType, Bare: true, Argument: true,
 		},

@@ -86,7 +86,11 @@ func integerType(e *lang.Integer) *types.Type {
 
 func (c *checker) name(e *lang.Name) *types.Type {
 	if f := builtin.FunctionNamed(e.Name); f != nil && f.Bare {
-		return c.inPlaceOf(e, c.instance.bare(e))
+		t := c.inPlaceOf(e, c.instance.bare(e))
+		if arguments, ok := originOf(t).(*builtin.Arguments); ok && c.instance.container != e {
+			return c.allArguments(e, t, arguments)
+		}
+		return t
 	}
 	if m := c.macros[e.Name]; m != nil && len(m.Params) == 0 {
 		return c.inPlaceOf(e, c.instance.bare(e))
@@ -115,6 +119,13 @@ func (c *checker) name(e *lang.Name) *types.Type {
 		c.nearest(e.Name, slices.Concat(builtin.Names(), c.Constants.names(), c.target.NearestConstant(e.Name)))
 	}
 	return nil
+}
+
+func originOf(t *types.Type) any {
+	if t == nil {
+		return nil
+	}
+	return t.Origin
 }
 
 // emptyDefine reports a name whose #define gives it no value.

@@ -47,6 +47,7 @@ func inherit(t, from *types.Type) *types.Type {
 }
 
 func (c *checker) field(e *lang.Field) *types.Type {
+	c.instance.container = lang.Unparen(e.X)
 	t := c.expression(e.X)
 	if t.Kind == types.Pointer && t.Elem != nil {
 		t = inherit(t.Elem, t)
@@ -121,6 +122,22 @@ func (c *checker) argument(e *lang.Field, t *types.Type, arguments *builtin.Argu
 		return nil
 	}
 	return c.target.Whole(argument.Type)
+}
+
+// allArguments is what args means by itself: a record of what it has.
+func (c *checker) allArguments(name *lang.Name, t *types.Type, arguments *builtin.Arguments) *types.Type {
+	all := &lang.Record{Span: name.Span}
+	for _, argument := range arguments.Names() {
+		whole := &lang.Name{Name: name.Name, Span: name.Span}
+		value := &lang.Field{X: whole, Name: argument, NameSpan: name.Span, Span: name.Span}
+		all.Fields = append(all.Fields, lang.RecordField{Name: argument, NameSpan: name.Span, Value: value})
+	}
+	if len(all.Fields) == 0 {
+		c.Errorf(name.Span, "there are no %s", t.Name)
+		return nil
+	}
+	c.instance.Defined[name] = all
+	return c.expression(all)
 }
 
 func (c *checker) index(e *lang.Index) *types.Type {

@@ -82,6 +82,7 @@ type Instance struct {
 	declared  map[*lang.Variable]*Variable // by the first assignment
 	scope     *scope
 	called    lang.Expr // the expression that is the statement being checked
+	container lang.Expr // the expression whose member is being checked
 	depth     int       // of loops around
 	loops     int       // of loops that break and continue may end
 	inlined   []*Inline // the functions around, the innermost last

@@ -155,3 +155,19 @@ func TestExit(t *testing.T) {
 	}
 	equal(t, "exit in an interval", withoutLoad(out).Stdout, "")
 }
+
+// args alone is all that a probe is told.
+func TestAllArguments(t *testing.T) {
+	const script = `
+		tracepoint:syscalls:sys_exit_openat /comm == "pony"/ { @t[args] = count(); @last = args; }
+		kprobe:vfs_read /comm == "pony" && args.count == 100/ { $all = args; @k[$all.count, $all.file == arg0] = count(); }`
+	p := tracing(t, script)
+	Workload(t, "--comm", "pony", "read", "--n", "123", "--size", "100")
+	Workload(t, "--comm", "pony", "syscalls", "--name", "openat", "--n", "500")
+	equal(t, "arguments", ended(p).Stdout, `
+@k[100, true]: 123
+@last: { .__syscall_nr = 257, .ret = -2 }
+@t[{ .__syscall_nr = 257, .ret = 3 }]: 1
+@t[{ .__syscall_nr = 257, .ret = -2 }]: 500
+`)
+}
