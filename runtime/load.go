@@ -53,10 +53,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 			return nil, fmt.Errorf("raising the limit of locked memory: %w", err)
 		}
 	}
-	collection, err := ebpf.NewCollectionWithOptions(specification(o), ebpf.CollectionOptions{
-		Cache:    detect.Types,
-		Programs: ebpf.ProgramOptions{LogSizeStart: uint32(o.Settings.VerifierLogSize)},
-	})
+	collection, err := collect(o)
 	if err != nil {
 		return nil, refused(o, err)
 	}
