@@ -92,6 +92,7 @@ var semantics = []struct {
 	{"$p = (uint16)pid; @r = bswap($p)", 7 << 56},
 	{`@m[macaddr(0xffff888000001000), 1] = 5; @r = @m[macaddr(0xffff888000001000), 1]`, 5},
 	{`@m[kstack(3), ustack(2), comm] = 6; @r = @m[kstack(3), ustack(2), comm]`, 6},
+	{`$s = ustack(2); @r = 100 * len(kstack(5)) + 10 * len($s) + len(ustack)`, 123},
 	{`@m[kstack, ustack, comm, pid] = 7; @r = @m[kstack, ustack, comm, pid]`, 7},
 	{`@m[ntop(1)] = 8; @r = @m[ntop(AF_INET, 1)]`, 8},
 	{`$b = buf(0xffff888000001000, 4); @m[$b] = 9; @r = @m[buf(0xffff888000001000, 4)]`, 9},

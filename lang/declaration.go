@@ -112,12 +112,14 @@ func (p *parser) function(script *Script) {
 	script.Functions = append(script.Functions, f)
 }
 
-// macro adds `macro name($v, @m, e) { ...; value }`.
+// macro adds `macro name($v, @m, e) { ...; value }`. One without parameters may lack the parentheses.
 func (p *parser) macro(script *Script) {
 	keyword := p.lex.Next()
 	m := &Macro{}
 	m.Name, m.NameSpan = p.declaredName(keyword)
-	p.parameters(keyword, func() { m.Params = append(m.Params, p.macroParam()) })
+	if p.lex.Peek().Type != blockOpenToken {
+		p.parameters(keyword, func() { m.Params = append(m.Params, p.macroParam()) })
+	}
 	m.Body = p.blockExpr(p.braces(keyword))
 	m.Span = p.tokenSpan(keyword).To(m.Body.Span)
 	script.Macros = append(script.Macros, m)

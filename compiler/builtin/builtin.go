@@ -189,6 +189,8 @@ type Lowering interface {
 	HasKey(e *lang.Map) *ir.Value
 	// CountKeys is the number of keys of a map in a hash.
 	CountKeys(m *object.Map) *ir.Value
+	// CountFrames is the number of functions of a stack.
+	CountFrames(stack lang.Expr) *ir.Value
 	// TextLength is the number of bytes of a text before its first zero.
 	TextLength(e lang.Expr) *ir.Value
 	// SameTexts is 1 where at most limit bytes of two texts are the same, else 0.

@@ -38,8 +38,8 @@ var mapFunctions = []*Function{
 		},
 	},
 	{
-		Info: Info{Name: "len", Signature: "int64 len(@map) or len(array)",
-			Doc:     "The number of keys of a map, which visits them all, or of the elements of an array.",
+		Info: Info{Name: "len", Signature: "int64 len(@map), len(stack) or len(array)",
+			Doc:     "The number of keys of a map, which visits them all (since Linux 5.13), of the functions of a stack (kstack, ustack), or of the elements of an array.",
 			Example: `kprobe:vfs_read { @[pid] = count() } interval:s:1 { printf("%d processes\n", len(@)) }`,
 			Since:   "5.13"},
 		MinArgs: 1, MaxArgs: 1, Check: checkLen, Lower: lowerLen,
@@ -92,7 +92,7 @@ func checkHasKey(c Checker, call *lang.Call) *types.Type {
 func checkLen(c Checker, call *lang.Call) *types.Type {
 	m, whole := wholeMap(call.Args[0])
 	if !whole {
-		return checkLenOfArray(c, call)
+		return checkLenOfValue(c, call)
 	}
 	keys, known := c.Key(m)
 	switch {
@@ -106,10 +106,12 @@ func checkLen(c Checker, call *lang.Call) *types.Type {
 	return types.Int64
 }
 
-func checkLenOfArray(c Checker, call *lang.Call) *types.Type {
+func checkLenOfValue(c Checker, call *lang.Call) *types.Type {
 	t := c.Type(call.Args[0])
-	if t.Kind != types.None && t.Kind != types.Array {
-		c.Errorf(call.Args[0].Range(), "len() wants a whole map or an array, not %s", t)
+	switch t.Kind {
+	case types.None, types.Array, types.KernelStack, types.UserStack:
+	default:
+		c.Errorf(call.Args[0].Range(), "len() wants a whole map, a stack or an array, not %s", t)
 		if t.Kind == types.String {
 			c.Hint("strlen() counts the bytes of a text")
 		}
@@ -119,8 +121,13 @@ func checkLenOfArray(c Checker, call *lang.Call) *types.Type {
 }
 
 func lowerLen(l Lowering, call *lang.Call) *ir.Value {
-	if t := l.Type(call.Args[0]); t != nil && t.Kind == types.Array {
-		return l.IR().Const(int64(t.Count))
+	if t := l.Type(call.Args[0]); t != nil {
+		switch t.Kind {
+		case types.Array:
+			return l.IR().Const(int64(t.Count))
+		case types.KernelStack, types.UserStack:
+			return l.CountFrames(call.Args[0])
+		}
 	}
 	return l.CountKeys(l.Map(call.Args[0]))
 }

@@ -1,7 +1,9 @@
 package builtin
 
 import (
+	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -170,11 +172,11 @@ const (
 	longestPeriod  = 365 * 24 * time.Hour
 )
 
-// parsePeriod reads `s:1`, `hz:99` or `1s`.
+// parsePeriod reads `s:1`, `hz:99`, `1s`, or a number of nanoseconds.
 func parsePeriod(x Expansion, at At) (time.Duration, bool) {
 	unit, number := splitPeriod(at.Parts)
-	n, err := strconv.ParseInt(number.Text, 10, 64)
-	if err != nil || n <= 0 {
+	n, ok := positiveNumber(number.Text)
+	if !ok {
 		x.Errorf(number.Span, "%q is not a positive number", number.Text)
 		return 0, false
 	}
@@ -201,9 +203,39 @@ func splitPeriod(parts []Part) (unit, number Part) {
 	if len(parts) == 2 {
 		return parts[0], parts[1]
 	}
-	text, digits := parts[0].Text, 0
-	for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
-		digits++
+	text := parts[0].Text
+	end := digits(text, 0)
+	if end < len(text) && text[end] == 'e' && digits(text, end+1) > end+1 {
+		end = digits(text, end+1)
 	}
-	return Part{Text: text[digits:], Span: parts[0].Span}, Part{Text: text[:digits], Span: parts[0].Span}
+	unit, number = Part{Text: text[end:], Span: parts[0].Span}, Part{Text: text[:end], Span: parts[0].Span}
+	if unit.Text == "" {
+		unit.Text = "ns"
+	}
+	return unit, number
+}
+
+// digits returns where the decimal digits from a place on end.
+func digits(text string, from int) int {
+	for from < len(text) && text[from] >= '0' && text[from] <= '9' {
+		from++
+	}
+	return from
+}
+
+// positiveNumber reads 99 or 1e6.
+func positiveNumber(text string) (int64, bool) {
+	text, exponent, scientific := strings.Cut(text, "e")
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n <= 0 || !scientific {
+		return n, err == nil && n > 0
+	}
+	zeroes, err := strconv.ParseUint(exponent, 10, 8)
+	for range zeroes {
+		if n > math.MaxInt64/10 {
+			return 0, false
+		}
+		n *= 10
+	}
+	return n, err == nil
 }

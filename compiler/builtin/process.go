@@ -31,6 +31,26 @@ var taskFunctions = []*Function{
 		},
 	},
 	{
+		Info: Info{Name: "leader_tid", Signature: "uint32 leader_tid([struct task_struct *task])",
+			Doc:     "The thread ID of the first thread of the current thread's process, or of the process of the task given.",
+			Example: `kprobe:vfs_read /tid != leader_tid/ { @[comm] = count() }`},
+		MaxArgs: 1, Check: checkTaskNumber, Bare: true,
+		Lower: func(l Lowering, call *lang.Call) *ir.Value {
+			return taskArgument(l, call).follow(l, "group_leader", "pid")
+		},
+	},
+	{
+		Info: Info{Name: "leader_comm", Signature: "string[16] leader_comm([struct task_struct *task])",
+			Doc:     "The name of the first thread of the current thread's process, or of the process of the task given.",
+			Example: `kprobe:vfs_read { @[leader_comm, comm] = count() }`},
+		MaxArgs: 1, Check: checkTaskText, Bare: true,
+		Into: func(l Lowering, call *lang.Call, to Place) {
+			leader := taskArgument(l, call)
+			leader.address = leader.follow(l, "group_leader")
+			readTaskName(l, leader, to)
+		},
+	},
+	{
 		Info: Info{Name: "username", Signature: "username",
 			Doc:     "The name of the user of the current thread.",
 			Example: `tracepoint:sched:sched_process_exec { @[username] = count() }`},
