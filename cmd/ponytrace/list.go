@@ -117,6 +117,7 @@ func (t *traceCommand) listScript(l *listing) error {
 	if err != nil {
 		return say(err)
 	}
+	t.notices(built)
 	listed := map[string]bool{}
 	for _, program := range built.Programs {
 		for i := range program.Points {

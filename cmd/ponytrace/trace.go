@@ -135,7 +135,7 @@ func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params
 			return err
 		}
 		if t.Verbose {
-			fmt.Fprintf(os.Stderr, "trying another way, because %v\n", err)
+			fmt.Fprintf(os.Stderr, "trying another way, because %s\n", lang.Printable(err.Error()))
 		}
 		for _, probe := range refused {
 			options.Refused[probe] = true
@@ -211,15 +211,15 @@ func refusedPoints(err error) []string {
 func (t *traceCommand) notices(built *object.Object) {
 	if !t.Quiet {
 		for _, notice := range built.Notices {
-			fmt.Fprintln(os.Stderr, notice)
+			fmt.Fprintln(os.Stderr, lang.Printable(notice))
 		}
 	}
-	if !t.Verbose {
+	if !t.Verbose || t.List {
 		return
 	}
 	for _, program := range built.Programs {
 		for _, point := range program.Points {
-			fmt.Fprintf(os.Stderr, "%s: attached by %s\n", point.Probe, point.Mechanism)
+			fmt.Fprintf(os.Stderr, "%s: attached by %s\n", lang.Printable(point.Probe), point.Mechanism)
 		}
 	}
 }
@@ -257,7 +257,7 @@ func say(err error) error {
 	}
 	var usage *compiler.UsageError
 	if errors.As(err, &usage) {
-		fmt.Println(usage.Text)
+		fmt.Println(lang.Printable(usage.Text))
 		if usage.Asked {
 			return nil
 		}
