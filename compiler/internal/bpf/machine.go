@@ -140,6 +140,9 @@ type virtual struct {
 	assigned  register
 	spilled   *slot
 	lost      float64 // its weight when it was spilled
+	// Most have one range and few partners, which then lie here.
+	ownRange    [1][2]int
+	ownPartners [2]partner
 }
 
 // partner is the other end of a move.
@@ -155,13 +158,21 @@ type function struct {
 	frame    *frame
 	blocks   []*block // in their final order
 	virtuals []*virtual
+	room     []virtual  // for the next ones
 	values   []register // by the value's ID; 0 where it has none
 	cells    []register
 	into     []register // what a virtual register has become part of, which may be itself
 }
 
 func (f *function) newVirtual() *virtual {
-	v := &virtual{name: firstVirtual + register(len(f.virtuals)), wish: -1, assigned: -1}
+	const chunk = 32 // many are made: together they cost less
+	if len(f.room) == 0 {
+		f.room = make([]virtual, chunk)
+	}
+	v := &f.room[0]
+	f.room = f.room[1:]
+	v.name, v.wish, v.assigned = firstVirtual+register(len(f.virtuals)), -1, -1
+	v.ranges, v.partners = v.ownRange[:0], v.ownPartners[:0]
 	f.virtuals = append(f.virtuals, v)
 	return v
 }

@@ -12,7 +12,7 @@ func (s *selector) emit(i instruction) {
 	if s.value != nil && s.value.Span.Source != nil {
 		i.span = s.value.Span
 	}
-	s.block.instructions = append(s.block.instructions, i)
+	s.code = append(s.code, i)
 }
 
 // define gives v a register.

@@ -14,6 +14,8 @@ type selector struct {
 	demands    *demands
 	entries    []*block // by the ID of the block of the representation
 	block      *block
+	code       []instruction            // of the blocks so far
+	begun      int                      // where the current block's code begins
 	value      *ir.Value                // being selected
 	index      int                      // its index in its block
 	parameters [ir.MaxCallArgs]register // the arguments of the function
@@ -39,9 +41,12 @@ func (p *program) selectInstructions(f *ir.Func, d *demands, frame *frame) *func
 	}
 	order := f.ReversePostorder()
 	isCold := coldBlocks(f, order)
+	values := 0
 	for _, b := range order {
 		s.entries[b.ID] = &block{cold: isCold[b.ID]}
+		values += len(b.Values)
 	}
+	s.code = make([]instruction, 0, values+values/4)
 	for i, b := range order {
 		s.enter(s.entries[b.ID])
 		if i == 0 {
@@ -49,6 +54,7 @@ func (p *program) selectInstructions(f *ir.Func, d *demands, frame *frame) *func
 		}
 		s.selectBlock(b)
 	}
+	s.leave()
 	slices.SortStableFunc(s.blocks[1:], func(x, y *block) int { return rank(x.cold) - rank(y.cold) })
 	s.clearCells()
 	return s.function
@@ -71,7 +77,16 @@ func rank(last bool) int {
 	return 0
 }
 
+// leave gives the current block its code. The blocks share memory until they grow.
+func (s *selector) leave() {
+	if s.block != nil {
+		s.block.instructions = s.code[s.begun:len(s.code):len(s.code)]
+	}
+	s.begun = len(s.code)
+}
+
 func (s *selector) enter(b *block) {
+	s.leave()
 	b.place = len(s.blocks)
 	s.blocks = append(s.blocks, b)
 	s.block = b

@@ -9,7 +9,7 @@ func (f *function) spill(victims []*virtual) {
 		v.spilled, v.lost = f.frame.spillSlot(), v.weight
 	}
 	for _, b := range f.blocks {
-		r := rewriter{function: f}
+		r := rewriter{function: f, code: make([]instruction, 0, len(b.instructions)+len(b.instructions)/4)}
 		for _, i := range b.instructions {
 			r.rewrite(i)
 		}

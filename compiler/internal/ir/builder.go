@@ -72,11 +72,8 @@ func (b *Builder) Append(v Value) *Value {
 	if b.Ended() {
 		b.Enter(b.NewBlock())
 	}
-	value := &v
-	b.Func.values++
-	value.ID = b.Func.values
-	value.Block = b.block
-	value.Span = b.Span
+	v.Block, v.Span = b.block, b.Span
+	value := b.Func.NewValue(v)
 	b.block.Values = append(b.block.Values, value)
 	return value
 }

@@ -216,8 +216,14 @@ func (f *Func) Size() int { return f.values }
 
 // NewValue returns a value that is in no block yet: the pass that makes it places it.
 func (f *Func) NewValue(v Value) *Value {
-	value := &v
+	const chunk = 32 // many are made: together they cost less
+	if len(f.room) == 0 {
+		f.room = make([]Value, chunk)
+	}
+	value := &f.room[0]
+	f.room = f.room[1:]
 	f.values++
+	*value = v
 	value.ID = f.values
 	return value
 }

@@ -180,6 +180,7 @@ type Func struct {
 	Slots     []*Slot
 	Cells     []*Cell
 	values    int
+	room      []Value // for the next ones
 	// Span is the place of the clause.
 	Span lang.Span
 }
