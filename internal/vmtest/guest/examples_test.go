@@ -4,9 +4,12 @@ package guest
 
 import (
 	"fmt"
+	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 var kilobytes = regexp.MustCompile(`(?m)^ *(\d+) -> (\d+) +: (\d+) `)
@@ -46,5 +49,136 @@ func TestBitesize(t *testing.T) {
 	}
 	if !regexp.MustCompile(`(?m)^  PID: \d+ UID: 0 CMD: (workload|kworker/\S+)$`).MatchString(out.Stdout) {
 		t.Errorf("no process in\n%s", out.Stdout)
+	}
+}
+
+var request = regexp.MustCompile(`(?m)^ +\d+\.\d{6} ([RWM]) +(\d+) +(\d+) +(\d+:\d+) +(\d+) (\d+) +(.*)$`)
+
+func TestIosnoop(t *testing.T) {
+	disk, err := os.ReadFile("/sys/block/nullb0/dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Start(t, "ponytrace", "examples/iosnoop.pt")
+	p.Await("Attached ")
+	Workload(t, "--comm", "writer", "block", "--dev", "/dev/nullb0", "--sizes", "4096x100,65536x7")
+	Workload(t, "--comm", "reader", "block", "--dev", "/dev/nullb0", "--read", "--sizes", "32768x20")
+	p.Signal(os.Interrupt)
+	out := p.Wait()
+	header, _, _ := strings.Cut(out.Stdout, "\n")
+	if header != "TIME(s)            T  BYTES    LAT(us) DISK        SECTOR PID      COMM" {
+		t.Errorf("the header is %q", header)
+	}
+	count := map[string]int{}
+	names := map[string]bool{}
+	for _, line := range request.FindAllStringSubmatch(out.Stdout, -1) {
+		if line[4] == strings.TrimSpace(string(disk)) {
+			count[line[1]+" "+line[2]]++
+			names[line[7]] = true
+		}
+	}
+	if got := fmt.Sprint(count); got != "map[R 32768:20 W 4096:100 W 65536:7]" || out.Code != 0 {
+		t.Errorf("ended with %d: %s\n%s%s", out.Code, got, out.Stdout, out.Stderr)
+	}
+	if len(names) == 0 || strings.Count(out.Stdout, "\n") != len(request.FindAllString(out.Stdout, -1))+1 {
+		t.Errorf("not all lines are requests:\n%s", out.Stdout)
+	}
+}
+
+// heatmap runs ioheatmap while a disk has 127 requests and returns what it printed, from the first row to one after the requests.
+func heatmap(t *testing.T, row *regexp.Regexp, parameters ...string) string {
+	t.Helper()
+	p := Start(t, "ponytrace", append([]string{"examples/ioheatmap.pt"}, parameters...)...)
+	p.Await(" # 0\n")
+	Workload(t, "block", "--dev", "/dev/nullb0", "--sizes", "4096x100,32768x20,65536x7")
+	time.Sleep(2500 * time.Millisecond)
+	p.Signal(os.Interrupt)
+	out := p.Wait()
+	if out.Code != 0 {
+		t.Errorf("ended with %d: %s", out.Code, out.Stderr)
+	}
+	total := 0
+	for _, found := range row.FindAllStringSubmatch(out.Stdout, -1) {
+		n, _ := strconv.Atoi(found[2])
+		total += n
+	}
+	if total != 127 {
+		t.Errorf("%d requests in\n%q", total, out.Stdout)
+	}
+	return out.Stdout
+}
+
+func TestIoheatmap(t *testing.T) {
+	const legend = "  heatmap of IO latency\n  %s - many events with this latency\n  %s - few events\n"
+	const banner = "|1us      |10us     |100us    |1ms      |10ms     |100ms    |1s       |10s\n"
+	for _, c := range []struct {
+		name, begins, darkest string
+		row                   *regexp.Regexp
+		parameters            []string
+	}{
+		{"grey", fmt.Sprintf(legend, "\x1b[48;5;232m \x1b[00m", "\x1b[48;5;255m \x1b[00m") + banner, "\x1b[48;5;232m \x1b[00m",
+			regexp.MustCompile(`(?m)^((?:\x1b\[48;5;2[345]\dm \x1b\[00m){71}) # (\d+)$`), []string{"1"}},
+		{"text", fmt.Sprintf(legend, "#", " ") + banner, "#",
+			regexp.MustCompile(`(?m)^([ .*oO#]{71}) # (\d+)$`), []string{"--", "1", "--text"}},
+		{"all", fmt.Sprintf(legend, "#", " ") + "|1ns     |10ns     |100ns    " + banner, "#",
+			regexp.MustCompile(`(?m)^([ .*oO#]{100}) # (\d+)$`), []string{"--", "1", "--text", "--all"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := heatmap(t, c.row, c.parameters...)
+			rows, begins := strings.CutPrefix(text, c.begins)
+			if !begins || !strings.Contains(rows, c.darkest) {
+				t.Errorf("%q", text)
+			}
+		})
+	}
+}
+
+var longest = regexp.MustCompile(`(?m)^@longest_us\[(.*)\]: (\d+)$`)
+
+// TestRunqlat: of more threads than CPUs some wait; the longest wait of all threads lies in the last bucket.
+func TestRunqlat(t *testing.T) {
+	out := MustRun(t, "ponytrace", "-q", "-c", "workload --comm crowd syscalls --n 60000 --threads 6", "examples/runqlat.pt")
+	var most uint64
+	names := map[string]bool{}
+	for _, found := range longest.FindAllStringSubmatch(out.Stdout, -1) {
+		n, _ := strconv.ParseUint(found[2], 10, 64)
+		most, names[found[1]] = max(most, n), true
+	}
+	rows := regexp.MustCompile(`(?m)^(\[\S+).*\|$`).FindAllStringSubmatch(out.Stdout, -1)
+	if !names["crowd"] || len(rows) == 0 {
+		t.Fatalf("%s", out.Stdout)
+	}
+	low := uint64(1)
+	for low*2 <= most {
+		low *= 2
+	}
+	label := fmt.Sprintf("[%d,", low)
+	if low >= 1024 {
+		label = fmt.Sprintf("[%dK,", low/1024)
+	}
+	if got := rows[len(rows)-1][1]; got != label {
+		t.Errorf("the last bucket is %s, and the longest wait %d us\n%s", got, most, out.Stdout)
+	}
+}
+
+func TestFiletop(t *testing.T) {
+	p := Start(t, "ponytrace", "examples/filetop.pt", "--", "3", "--comm=pony")
+	p.Await("Attached ")
+	Workload(t, "--comm", "pony", "read", "--n", "300", "--size", "512")
+	Workload(t, "--comm", "other", "read", "--n", "300", "--size", "512")
+	p.Await("zero\n")
+	p.Signal(os.Interrupt)
+	out := p.Wait()
+	want := regexp.MustCompile(`(?m)^     300   153600        0        0 pony             zero$`)
+	if out.Code != 0 || !want.MatchString(out.Stdout) || strings.Contains(out.Stdout, "other") {
+		t.Errorf("ended with %d\n%s%s", out.Code, out.Stdout, out.Stderr)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	out := MustRun(t, "ponytrace", "-q", "-c", "workload --comm pony syscalls --name openat --n 30", "examples/failures.pt")
+	want := regexp.MustCompile(`(?m)^pony             openat               No such file or directory                30$`)
+	if !want.MatchString(out.Stdout) {
+		t.Errorf("no line %s in\n%s", want, out.Stdout)
 	}
 }
