@@ -46,7 +46,7 @@ func seriesElement(c Checker, call *lang.Call, t *types.Type) *types.Type {
 			return aggregations[name].Check(c, call)
 		}
 	}
-	c.Errorf(call.Args[3].Range(), "tseries() makes of an interval its %s, written as a text", listed(seriesAggregations))
+	c.Errorf(call.Args[3].Range(), "the fourth argument of tseries() is one of %s, in quotes", listed(seriesAggregations))
 	return nil
 }
 
