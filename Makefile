@@ -2,7 +2,8 @@
 # make demo     a histogram of disk requests, on this kernel or in a virtual machine
 # make test     everything that is tested; in CI nothing may be skipped
 # make bench    measurements
-# make fuzz     look for scripts that crash the parser, for FUZZTIME each, then compare PROGRAMS random scripts with their evaluation
+# make fuzz     look for scripts that crash the parser, for FUZZTIME each, then compare PROGRAMS random scripts, from SEED on, with their
+#               evaluation
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,6 +14,7 @@ VERSION := $(shell git describe --tags --always 2>/dev/null || echo development)
 DEMO_KERNEL ?= 6.12
 FUZZTIME ?= 60s
 PROGRAMS ?= 100000
+SEED ?= 0
 
 .PHONY: build demo test lint unit kernels bench fuzz generate clean
 
@@ -52,7 +54,8 @@ fuzz:
 	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | cut -c6-); do \
 	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; done; done
-	PROGRAMS=$(PROGRAMS) go test ./compiler -count=1 -run '^TestRandomScripts$$' -timeout 0
+	go test -c -o .build/random ./compiler
+	internal/randomly.sh $(PROGRAMS) $(SEED)
 
 # The frozen targets are generated too, from kernels that ponyvm extract reads: go generate ./compiler/target/frozen
 generate:
