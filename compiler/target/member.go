@@ -114,8 +114,8 @@ func appendNames(names []string, members []btf.Member, depth int) []string {
 	return names
 }
 
-// place turns bits into a unit to load. A bitfield is loaded through the aligned unit of its declared
-// type that holds it whole; packed structs may need a larger one.
+// place turns bits into a unit to load: the aligned one of the declared type that holds them whole. In packed structs there may be
+// none; then the bits are counted from the byte that has the first.
 func place(m btf.Member) (Member, bool) {
 	converted := convert(m.Type)
 	if converted == nil {
@@ -125,23 +125,11 @@ func place(m btf.Member) (Member, bool) {
 	if m.BitfieldSize == 0 {
 		return placed, true
 	}
-	placed.BitSize = int(m.BitfieldSize)
-	for size := max(converted.Size, 1); size <= 8; size *= 2 {
-		placed.Offset = int(m.Offset) / 8 / size * size
-		placed.BitOffset = int(m.Offset) - placed.Offset*8
-		if placed.BitOffset+placed.BitSize <= size*8 {
-			placed.Type = resized(converted, size)
-			return placed, true
-		}
+	placed.BitOffset, placed.BitSize = int(m.Offset%8), int(m.BitfieldSize)
+	unit := max(converted.Size, 1)
+	start := placed.Offset / unit * unit
+	if within := int(m.Offset) - start*8; within+placed.BitSize <= unit*8 {
+		placed.Offset, placed.BitOffset = start, within
 	}
-	return Member{}, false
-}
-
-func resized(t *types.Type, size int) *types.Type {
-	if t.Size == size {
-		return t
-	}
-	wider := *t
-	wider.Size = size
-	return &wider
+	return placed, true
 }

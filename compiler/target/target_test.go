@@ -103,7 +103,7 @@ func TestMember(t *testing.T) {
 		{"plain", "int32 0 0 0"},
 		{"bits", "int32 4 0 3"},
 		{"more", "int32 4 28 4"},
-		{"across", "int64 8 12 30"},
+		{"across", "int32 9 4 30"},
 		{"inner", "uint64 16 0 0"},
 		{"low", "int32 16 0 0"},
 		{"absent", "none"},

@@ -189,26 +189,38 @@ func (p *program) field(e *lang.Field) Value {
 	case x.Type.Kind == types.Pointer:
 		return p.memberAt(x.Number, member(e, x.Type.Elem))
 	}
-	found := member(e, x.Type)
-	return cut(Decode(found.Type, x.Raw[found.Offset:]), found)
+	return x.member(member(e, x.Type))
+}
+
+func (v Value) member(field types.Field) Value {
+	if field.BitSize > 0 {
+		return cut(v.Raw[field.Offset:], field)
+	}
+	return Decode(field.Type, v.Raw[field.Offset:])
 }
 
 func (p *program) memberAt(address uint64, field types.Field) Value {
-	return cut(p.load(address+uint64(field.Offset), field.Type), field)
+	address += uint64(field.Offset)
+	if field.BitSize == 0 {
+		return p.load(address, field.Type)
+	}
+	return cut(p.load(address, &types.Type{Kind: types.Struct, Size: (field.BitOffset + field.BitSize + 7) / 8}).Raw, field)
 }
 
-// cut takes a bitfield out of its unit.
-func cut(v Value, field types.Field) Value {
-	if field.BitSize == 0 {
-		return v
+// cut takes a bitfield out of memory, bit by bit; those that cannot be read are 0.
+func cut(raw []byte, field types.Field) Value {
+	n := uint64(0)
+	for i := range field.BitSize {
+		at := field.BitOffset + i
+		if at/8 < len(raw) {
+			n |= uint64(raw[at/8]>>(at%8)&1) << i
+		}
 	}
-	left := v.Number << (64 - field.BitOffset - field.BitSize)
 	if field.Type.Signed {
-		v.Number = uint64(int64(left) >> (64 - field.BitSize))
-	} else {
-		v.Number = left >> (64 - field.BitSize)
+		unused := 64 - field.BitSize
+		n = uint64(int64(n<<unused) >> unused)
 	}
-	return v
+	return Value{Type: field.Type, Number: n}
 }
 
 func (p *program) element(e *lang.Index) Value {

@@ -105,7 +105,11 @@ func (p *program) printf(e lang.Expr, arguments []lang.Expr) Value {
 }
 
 func (p *program) printa(_ lang.Expr, arguments []lang.Expr) Value {
-	p.event("printa %s @%s", p.value(arguments[0]), arguments[1].(*lang.Map).Name)
+	names := ""
+	for _, argument := range arguments[1:] {
+		names += " @" + argument.(*lang.Map).Name
+	}
+	p.event("printa %s%s", p.value(arguments[0]), names)
 	return nothing
 }
 

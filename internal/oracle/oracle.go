@@ -95,9 +95,21 @@ func describe(o *object.Object, record []byte) string {
 	case object.PrintKey:
 		return fmt.Sprintf("print key @%s[%s]", event.Map.Name, eval.KeyText(keyOf(event, fields)))
 	case object.Printa:
-		return fmt.Sprintf("printa %q @%s", event.Format, event.Map.Name)
+		return fmt.Sprintf("printa %q%s", event.Format, named(event))
 	}
 	return fmt.Sprintf("%s @%s", mapActions[event.Action], event.Map.Name)
+}
+
+// named are the maps of a printa.
+func named(event *object.Event) (names string) {
+	list := event.Maps
+	if len(list) == 0 {
+		list = []*object.Map{event.Map}
+	}
+	for _, m := range list {
+		names += " @" + m.Name
+	}
+	return names
 }
 
 // keyOf takes a key apart that was written as one tuple.

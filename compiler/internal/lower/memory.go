@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/cilium/ebpf/asm"
@@ -116,18 +117,40 @@ func (f *function) bitfield(r reference) *ir.Value {
 	if r.user {
 		read = f.b.ReadUser
 	}
-	return f.bits(read(r.base, r.offset, r.t.Size, false), r.member.BitOffset, r.member.BitSize, r.t.Signed)
+	return f.bits(r.t, r.member.BitOffset, r.member.BitSize, func(at, size int) *ir.Value {
+		return read(r.base, r.offset+at, size, false)
+	})
 }
 
-// bits shifts a bitfield out of its unit.
-func (f *function) bits(unit *ir.Value, offset, size int, signed bool) *ir.Value {
-	left := f.b.Binary(ir.ShiftLeft, unit, f.b.Const(int64(64-offset-size)))
+// bits shifts a bitfield out of its unit. One in a packed struct may reach beyond that: its bytes are read in pieces, as many as it
+// has and no more.
+func (f *function) bits(t *types.Type, offset, size int, read func(at, size int) *ir.Value) *ir.Value {
+	if offset+size <= 8*t.Size {
+		return f.extend(f.b.Binary(ir.ShiftLeft, read(0, t.Size), f.b.Const(int64(64-offset-size))), size, t.Signed)
+	}
+	all := f.b.Const(0)
+	for at, end := offset/8, (offset+size+7)/8; at < end; {
+		piece := min(smallerPowerOfTwo(end-at), wordSize)
+		op, distance := ir.ShiftLeft, 8*at-offset
+		if distance < 0 {
+			op, distance = ir.ShiftRight, -distance
+		}
+		all = f.b.Binary(ir.Or, all, f.b.Binary(op, read(at, piece), f.b.Const(int64(distance))))
+		at += piece
+	}
+	return f.extend(f.b.Binary(ir.ShiftLeft, all, f.b.Const(int64(64-size))), size, t.Signed)
+}
+
+// extend takes a number from the upper bits of a word.
+func (f *function) extend(upper *ir.Value, size int, signed bool) *ir.Value {
 	op := ir.ShiftRight
 	if signed {
 		op = ir.ShiftRightArith
 	}
-	return f.b.Binary(op, left, f.b.Const(int64(64-size)))
+	return f.b.Binary(op, upper, f.b.Const(int64(64-size)))
 }
+
+func smallerPowerOfTwo(n int) int { return 1 << (bits.Len(uint(n)) - 1) }
 
 // inlineWords is up to how many words memory is zeroed and copied in line; above, a helper does it.
 const inlineWords = 16
@@ -324,11 +347,30 @@ func (f *function) widenTuple(to builtin.Place, t *types.Type, from builtin.Plac
 // loadField loads a scalar field of what lies at a place.
 func (f *function) loadField(from builtin.Place, field types.Field) *ir.Value {
 	t := field.Type
-	value := f.b.Load(from.Space, from.Address, from.Offset+field.Offset, t.Size, t.Signed && field.BitSize == 0)
-	if field.BitSize == 0 {
-		return value
+	if field.BitSize > 0 {
+		return f.bits(t, field.BitOffset, field.BitSize, func(at, size int) *ir.Value { return f.loadPieces(from, field.Offset+at, size) })
 	}
-	return f.bits(value, field.BitOffset, field.BitSize, t.Signed)
+	if (from.Offset+field.Offset)%max(t.Size, 1) == 0 {
+		return f.b.Load(from.Space, from.Address, from.Offset+field.Offset, t.Size, t.Signed)
+	}
+	pieces := f.loadPieces(from, field.Offset, t.Size)
+	return f.extend(f.b.Binary(ir.ShiftLeft, pieces, f.b.Const(int64(64-8*t.Size))), 8*t.Size, t.Signed)
+}
+
+// loadPieces loads a number that need not be aligned, which the verifier demands of the stack.
+func (f *function) loadPieces(from builtin.Place, offset, size int) *ir.Value {
+	all := f.b.Const(0)
+	for at := 0; at < size; {
+		here := from.Offset + offset + at
+		piece := smallerPowerOfTwo(size - at)
+		if here != 0 {
+			piece = min(piece, here&-here)
+		}
+		loaded := f.b.Load(from.Space, from.Address, here, piece, false)
+		all = f.b.Binary(ir.Or, all, f.b.Binary(ir.ShiftLeft, loaded, f.b.Const(int64(8*at))))
+		at += piece
+	}
+	return all
 }
 
 func (f *function) zeroGaps(layout types.Layout, to builtin.Place) {
