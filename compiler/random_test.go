@@ -48,7 +48,7 @@ func TestRandomScripts(t *testing.T) {
 		machines = append(machines, machine)
 		known = append(known, features(t, machine))
 	}
-	long, failures := 0, 0
+	long, large, failures := 0, 0, 0
 	for i := range programs {
 		machine := machines[i%len(machines)]
 		script := random.Script(uint64(first+i), known[i%len(machines)])
@@ -56,16 +56,23 @@ func TestRandomScripts(t *testing.T) {
 		case err == nil:
 		case oracle.TooLong(err):
 			long++
+		case oracle.TooLarge(err):
+			large++
+			t.Logf("seed %d for %s is beyond the verifier's limit", first+i, machine.Version)
 		default:
 			failures++
 			small := random.Minimise(script, func(text string) bool { return oracle.Class(judge(text, machine, kernel)) == oracle.Class(err) })
 			t.Errorf("seed %d for %s:\n%s\n%v", first+i, machine.Version, small, judge(small, machine, kernel))
 		}
 		if (i+1)%1000 == 0 || i+1 == programs || failures == findings {
-			t.Logf("%d scripts from %d on: %d compared, %d too long to compare, %d failed", i+1, first, i+1-long-failures, long, failures)
+			t.Logf("%d scripts from %d on: %d compared, %d ran too long to compare, %d beyond the verifier's limit, %d failed",
+				i+1, first, i+1-long-large-failures, long, large, failures)
 		}
 		if failures == findings {
 			return
 		}
+	}
+	if large > 1+programs/1000 {
+		t.Errorf("%d of %d are beyond the verifier's limit", large, programs)
 	}
 }

@@ -82,6 +82,7 @@ type program struct {
 	resolved    map[string]*types.Type
 	constants   map[string]Value // values of enums
 	functions   map[string]*lang.Function
+	called      map[*lang.Function]bool
 	maps        map[string]*mapping
 
 	// Found by repetition.
@@ -101,14 +102,29 @@ func newProgram(script *lang.Script, environment *Environment) *program {
 	p := &program{
 		script: script, environment: environment,
 		definitions: map[string]*lang.TypeDefinition{}, resolved: map[string]*types.Type{},
-		constants: map[string]Value{}, functions: map[string]*lang.Function{}, maps: map[string]*mapping{},
+		constants: map[string]Value{}, functions: map[string]*lang.Function{}, called: map[*lang.Function]bool{}, maps: map[string]*mapping{},
 		declared: map[*lang.Variable]*variable{}, types: map[lang.Expr]*types.Type{},
 	}
 	for _, f := range script.Functions {
 		p.functions[f.Name] = f
 	}
+	for _, clause := range script.Clauses {
+		p.follow(clause)
+	}
 	p.define(script.Types)
 	return p
+}
+
+// follow notes which functions are called: what stands in others counts for nothing, not for the types of maps either.
+func (p *program) follow(from any) {
+	lang.Walk(from, func(node any) bool {
+		if call, ok := node.(*lang.Call); ok && p.functions[call.Name] != nil && !p.called[p.functions[call.Name]] {
+			f := p.functions[call.Name]
+			p.called[f] = true
+			p.follow(f.Body)
+		}
+		return true
+	})
 }
 
 // step counts what was evaluated.
@@ -122,8 +138,11 @@ func (p *program) step(span lang.Span) {
 	}
 }
 
-// jump ends a clause or function from inside an expression.
-type jump struct{ value Value }
+// jump ends a clause or function from inside an expression: exit() always the clause.
+type jump struct {
+	value Value
+	exit  bool
+}
 
 func (p *program) runClauses() {
 	for _, clause := range p.script.Clauses {
@@ -147,15 +166,18 @@ func (p *program) runClause(clause *lang.Clause) {
 	if clause.Predicate != nil && !p.truth(clause.Predicate) {
 		return
 	}
-	p.catch(func() { p.block(clause.Body) })
+	p.catch(true, func() { p.block(clause.Body) })
 }
 
 // catch runs the body of a clause or function and returns its value.
-func (p *program) catch(run func()) (value Value) {
+func (p *program) catch(clause bool, run func()) (value Value) {
 	defer func() {
 		switch thrown := recover().(type) {
 		case nil:
 		case jump:
+			if thrown.exit && !clause {
+				panic(thrown)
+			}
 			value = thrown.value
 		default:
 			panic(thrown)

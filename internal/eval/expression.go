@@ -163,7 +163,7 @@ func (p *program) callFunction(f *lang.Function, e *lang.Call) Value {
 		v := p.uses[parameter.Variable]
 		v.value = assigned(arguments[i], v.kind)
 	}
-	result := p.catch(func() { p.block(f.Body) })
+	result := p.catch(false, func() { p.block(f.Body) })
 	switch t := p.typeOf(e); {
 	case t.Kind == types.None:
 		return Value{Type: t}

@@ -82,7 +82,7 @@ var nothing = Value{Type: types.NoValue}
 func (p *program) exit(_ lang.Expr, arguments []lang.Expr) Value {
 	p.stopped = true
 	p.event("exit%s", p.texts(arguments))
-	panic(jump{})
+	panic(jump{exit: true})
 }
 
 // texts evaluates the fields of an event.

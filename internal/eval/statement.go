@@ -69,7 +69,7 @@ func (p *program) leave(s *lang.Return) {
 	if s.Value == nil {
 		panic(jump{})
 	}
-	panic(jump{p.value(s.Value)})
+	panic(jump{value: p.value(s.Value)})
 }
 
 func (p *program) choose(s *lang.If) outcome {

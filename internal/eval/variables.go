@@ -110,7 +110,9 @@ func (p *program) findTypes() {
 		p.types, p.uses = map[lang.Expr]*types.Type{}, map[*lang.Variable]*variable{}
 		p.changed = false
 		for _, f := range p.script.Functions {
-			p.lookAtFunction(f)
+			if p.called[f] {
+				p.lookAtFunction(f)
+			}
 		}
 		for _, clause := range p.script.Clauses {
 			if clause.Predicate != nil {

@@ -174,6 +174,9 @@ func Runs(program *object.Program, stopped bool) bool {
 // kernel's programs count what they cut off (object.DataCut).
 var ErrLong = errors.New("the script runs too long")
 
+// TooLarge reports whether the verifier gave up: it walks a million instructions, each path and each call anew.
+func TooLarge(err error) bool { return strings.Contains(err.Error(), "BPF program is too large") }
+
 // TooLong reports such a script.
 func TooLong(err error) bool {
 	return errors.Is(err, ErrLong) || err != nil && strings.Contains(err.Error(), ErrLong.Error())

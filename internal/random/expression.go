@@ -9,8 +9,10 @@ import (
 	"github.com/ponytrace/ponytrace/internal/eval"
 )
 
-// maxDepth bounds the nesting of expressions.
-const maxDepth = 5
+const (
+	maxDepth = 5 // of expressions
+	maxLoops = 5 // how deep the language lets them stand
+)
 
 // expression writes a value of the shape.
 func (g *generator) expression(s shape) string {
@@ -18,6 +20,9 @@ func (g *generator) expression(s shape) string {
 	defer func() { g.depth-- }()
 	if g.depth > maxDepth {
 		return g.leaf(s)
+	}
+	if s.kind == "struct" {
+		return g.structValue(s)
 	}
 	if text, ok := g.common(s); ok {
 		return text
@@ -33,7 +38,23 @@ func (g *generator) expression(s shape) string {
 	return g.composed(s)
 }
 
+// structValue is one that is kept, or one from memory.
+func (g *generator) structValue(s shape) string {
+	if held, ok := g.held(s); ok && g.chance(40) {
+		return held
+	}
+	if g.inside != "macro" && g.chance(30) {
+		if mapped, ok := g.mapped(s); ok {
+			return mapped
+		}
+	}
+	return g.whole()
+}
+
 func (g *generator) composed(s shape) string {
+	if s.kind == "struct" {
+		return g.whole()
+	}
 	parts := make([]string, len(s.parts))
 	for i, part := range s.parts {
 		parts[i] = g.expression(part)
@@ -77,6 +98,11 @@ func (g *generator) reachable(found []string, name string, from, wanted shape) [
 	if from.same(wanted) {
 		found = append(found, name)
 	}
+	if from.kind == "struct" && wanted.kind == "number" {
+		for _, member := range g.members {
+			found = append(found, name+"."+member)
+		}
+	}
 	if g.has("part") {
 		for i, part := range from.parts {
 			found = g.reachable(found, name+from.part(i), part, wanted)
@@ -90,7 +116,7 @@ func (g *generator) common(s shape) (string, bool) {
 	switch n := g.IntN(100); {
 	case n < 25:
 		return g.held(s)
-	case n < 33 && g.inside == "":
+	case n < 33 && g.inside != "macro":
 		return g.mapped(s)
 	case n < 38:
 		return fmt.Sprintf("(%s ? %s : %s)", g.expression(shape{kind: "bool"}), g.expression(s), g.expression(s)), true
@@ -148,6 +174,10 @@ func (g *generator) called(list []callable, s shape) (string, bool) {
 }
 
 func (g *generator) call(c callable) (string, bool) {
+	if g.loops+c.loops > maxLoops {
+		return "", false
+	}
+	g.deepest = max(g.deepest, g.loops+c.loops)
 	arguments := make([]string, len(c.parameters))
 	for i, parameter := range c.parameters {
 		if c.byName[i] {
@@ -298,6 +328,9 @@ func (g *generator) divisor() string {
 // stepped is ++ or -- on what can be changed here.
 func (g *generator) stepped() string {
 	name, ok := g.changeable(shape{kind: "number"})
+	if m := pick(g, g.maps); m.shape.kind == "number" && g.inside != "macro" && !g.quiet && g.chance(30) {
+		name, ok = m.name+g.keys(m), true
+	}
 	if !ok || g.quiet {
 		return g.literal()
 	}
@@ -327,15 +360,35 @@ func (g *generator) changeable(s shape) (string, bool) {
 func (g *generator) special() string {
 	switch {
 	case g.has("array") && g.chance(30):
-		return fmt.Sprintf("((uint8[8])(uint64)%s)[%d]", g.operand(shape{kind: "number"}), g.IntN(8))
+		return g.element()
 	case g.has("struct") && g.chance(30):
 		return g.pointee()
-	case g.has("len") && g.chance(30) && g.inside == "" && len(g.keyedMap().key) > 0:
+	case g.has("len") && g.chance(30) && g.inside != "macro" && len(g.keyedMap().key) > 0:
 		return "len(" + g.keyedMap().name + ")"
-	case g.has("aggregate") && g.chance(50) && g.inside == "":
+	case g.has("aggregate") && g.chance(50) && g.inside != "macro":
 		return g.aggregated()
 	}
+	if g.chance(30) {
+		return pick(g, g.constant)
+	}
 	return pick(g, []string{"pid", "tid", "uid", "$1", "$3", "$#"})
+}
+
+// element is one of an array, or a byte of a text.
+func (g *generator) element() string {
+	if name, ok := g.held(shape{kind: "text"}); ok && g.chance(20) {
+		return name + "[0]"
+	}
+	switch n := g.operand(shape{kind: "number"}); g.IntN(5) {
+	case 0:
+		return fmt.Sprintf("((uint16[4])(uint64)%s)[%d]", n, g.IntN(4))
+	case 1:
+		return fmt.Sprintf("((int32[2])(uint64)%s)[%d]", n, g.IntN(2))
+	case 2:
+		return fmt.Sprintf("comm[%d]", g.IntN(16))
+	default:
+		return fmt.Sprintf("((uint8[8])(uint64)%s)[%d]", n, g.IntN(8))
+	}
 }
 
 func (g *generator) keyedMap() holder {
@@ -364,7 +417,7 @@ func (g *generator) condition() string {
 	case 1, 2, 3:
 		return fmt.Sprintf("(%s %s %s)", g.expression(n), pick(g, []string{"<", "<=", ">", ">=", "==", "!="}), g.expression(n))
 	case 4:
-		return fmt.Sprintf("(%s %s %s)", g.expression(t), pick(g, []string{"==", "!="}), g.expression(t))
+		return fmt.Sprintf("(%s %s %s)", g.expression(t), pick(g, []string{"==", "!=", "<", ">="}), g.expression(t))
 	case 5, 6:
 		return fmt.Sprintf("(%s %s %s)", g.expression(b), pick(g, []string{"&&", "||"}), g.expression(b))
 	case 7:
@@ -381,7 +434,7 @@ func (g *generator) specialCondition() string {
 		return fmt.Sprintf("(%s %s %q)", g.expression(shape{kind: "text"}), pick(g, []string{"=~", "!~"}), pick(g, []string{"po*", "*", "*y*", "p?ny", "*[a-f]", ""}))
 	case g.has("tuple ==") && g.chance(40):
 		return fmt.Sprintf("(%s %s %s)", g.expression(s), pick(g, []string{"==", "!="}), g.expression(s))
-	case g.has("has_key") && g.inside == "":
+	case g.has("has_key") && g.inside != "macro":
 		if m := g.keyedMap(); len(m.key) == 1 {
 			return fmt.Sprintf("has_key(%s, %s)", m.name, g.expression(m.key[0]))
 		}

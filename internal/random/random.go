@@ -68,8 +68,9 @@ func Script(seed uint64, features Features) string {
 		features: features,
 	}
 	g.budget = 6 + g.IntN(24)
-	g.prepare()
 	g.structure()
+	g.constants()
+	g.prepare()
 	g.functions()
 	g.macros()
 	clauses := g.clauses()
@@ -88,14 +89,17 @@ type generator struct {
 	aggregations []holder
 	fns          []callable
 	members      []string // numbers in the script's own struct
-	macroList    []callable
-	names        int
-	budget       int    // statements that may still be written
-	depth        int    // of expressions
-	loops        int    // around the place at hand
-	quiet        bool   // no expression here may change anything
-	inside       string // "function", "macro" or empty
-	result       shape  // of the function
+
+	constant  []string // names and other spellings of numbers
+	macroList []callable
+	names     int
+	budget    int    // statements that may still be written
+	depth     int    // of expressions
+	loops     int    // around the place at hand
+	deepest   int    // of the function or macro at hand, with what it calls
+	quiet     bool   // no expression here may change anything
+	inside    string // "function", "macro" or empty
+	result    shape  // of the function
 }
 
 // holder is a variable or map.
@@ -104,6 +108,7 @@ type holder struct {
 	shape shape
 	key   []shape
 	fixed bool // a loop's own
+	bits  int  // of a hist
 }
 
 // callable is a function or macro of the script.
@@ -112,6 +117,7 @@ type callable struct {
 	parameters []shape
 	byName     []bool // a macro's `$x`: only a variable can be passed
 	result     shape
+	loops      int // how deep they stand in it
 }
 
 func (g *generator) has(feature string) bool { return g.features[feature] }
@@ -143,14 +149,17 @@ func (g *generator) within(write func()) {
 // prepare chooses the maps.
 func (g *generator) prepare() {
 	for range 2 + g.IntN(4) {
-		m := holder{name: g.fresh("@m"), shape: g.shape(2)}
+		m := holder{name: g.fresh("@m"), shape: g.holding()}
 		for range g.IntN(3) {
 			m.key = append(m.key, g.shape(1))
+		}
+		if len(m.key) > 0 && g.chance(15) {
+			fmt.Fprintf(&g.declarations, "let %s = %s(1000);\n", m.name, pick(g, []string{"hash", "lruhash"}))
 		}
 		g.maps = append(g.maps, m)
 	}
 	for range g.IntN(3) {
-		a := holder{name: g.fresh("@a"), shape: shape{kind: pick(g, aggregationNames)}}
+		a := holder{name: g.fresh("@a"), shape: shape{kind: pick(g, aggregationNames)}, bits: g.IntN(6)}
 		for range g.IntN(3) {
 			a.key = append(a.key, g.shape(1))
 		}
@@ -170,12 +179,36 @@ func (g *generator) clauses() string {
 		g.statements(8 + g.IntN(8))
 	})
 	g.line("}")
+	if g.chance(20) {
+		g.line("BEGIN%s {", g.predicate())
+		g.within(func() { g.statements(2 + g.IntN(4)) })
+		g.line("}")
+	}
 	if g.chance(30) {
 		g.line("END%s {", g.predicate())
 		g.within(func() { g.statements(3 + g.IntN(4)) })
 		g.line("}")
 	}
 	return g.body.String()
+}
+
+// constants declares an enum and a macro for a number, and a limit for texts.
+func (g *generator) constants() {
+	g.constant = []string{"sizeof(int16)", "sizeof(uint64)", "bswap((uint16)0x1234)"}
+	if len(g.members) > 0 {
+		g.constant = append(g.constant, "sizeof(struct r)")
+	}
+	if g.chance(20) {
+		fmt.Fprintf(&g.declarations, "config = { max_strlen = %d }\n", pick(g, []int{64, 200, 2000}))
+	}
+	if g.chance(40) {
+		fmt.Fprintf(&g.declarations, "enum e { FIRST = %d, SECOND, THIRD = %d };\n", g.IntN(300)-100, g.Uint32N(1<<30))
+		g.constant = append(g.constant, "FIRST", "SECOND", "THIRD")
+	}
+	if g.chance(40) {
+		fmt.Fprintf(&g.declarations, "#define NUMBER (%s + %d)\n", g.literal(), g.IntN(100))
+		g.constant = append(g.constant, "NUMBER")
+	}
 }
 
 // introduce assigns to every map once, from what needs no map.

@@ -4,7 +4,7 @@ import "strings"
 
 // shape is what the values of a variable or map have in common: which of them can be assigned to each other.
 type shape struct {
-	kind  string // "number", "bool", "text", "tuple", "record"; of an aggregation its name
+	kind  string // "number", "bool", "text", "tuple", "record", "struct"; of an aggregation its name
 	parts []shape
 	names []string
 }
@@ -21,6 +21,25 @@ func (g *generator) shape(depth int) shape {
 		return g.compound("record", depth)
 	}
 	return g.compound("tuple", depth)
+}
+
+// holding is the shape of a variable or map.
+func (g *generator) holding() shape {
+	if len(g.members) > 0 && g.chance(10) {
+		return shape{kind: "struct"}
+	}
+	return g.shape(2)
+}
+
+// passing is the shape of a parameter, and how it is written.
+func (g *generator) passing() (shape, string) {
+	switch g.IntN(8) {
+	case 0:
+		return shape{kind: "bool"}, "bool"
+	case 1:
+		return shape{kind: "text"}, "string[64]"
+	}
+	return shape{kind: "number"}, pick(g, numberTypes)
 }
 
 func (g *generator) compound(kind string, depth int) shape {

@@ -21,7 +21,7 @@ func (g *generator) statement() {
 		g.declaration, g.declaration, g.assignment, g.assignment, g.update,
 		g.branch, g.branch, g.nested, g.output, g.calling,
 		g.whileLoop, g.rangeLoop, g.unrolled, g.leave, g.discarded, g.letDeclaration,
-		g.mapAssignment, g.mapAssignment, g.mapUpdate, g.aggregation, g.deletion, g.mapLoop,
+		g.mapAssignment, g.mapAssignment, g.mapUpdate, g.aggregation, g.deletion, g.mapLoop, g.report, g.leave,
 	}
 	for range 20 {
 		if pick(g, choices)() {
@@ -36,14 +36,14 @@ func (g *generator) declare(v holder) {
 }
 
 func (g *generator) declaration() bool {
-	v := holder{name: g.fresh("$v"), shape: g.shape(2)}
+	v := holder{name: g.fresh("$v"), shape: g.holding()}
 	g.line("%s = %s;", v.name, g.expression(v.shape))
 	g.declare(v)
 	return true
 }
 
 func (g *generator) letDeclaration() bool {
-	v := holder{name: g.fresh("$l"), shape: g.shape(2)}
+	v := holder{name: g.fresh("$l"), shape: g.holding()}
 	switch {
 	case !g.has("let"):
 		return false
@@ -118,6 +118,10 @@ func (g *generator) output() bool {
 		return false
 	}
 	g.quietly(func() {
+		if name, ok := g.held(shape{kind: "struct"}); ok && g.chance(30) {
+			g.line("print(%s);", name)
+			return
+		}
 		if g.chance(30) {
 			g.line("print((%s, %s));", g.expression(g.shape(1)), g.expression(g.shape(1)))
 			return
@@ -134,9 +138,10 @@ func (g *generator) calling() bool {
 	if len(all) == 0 {
 		return false
 	}
-	text, ok := g.call(pick(g, all))
+	called := pick(g, all)
+	text, ok := g.call(called)
 	if ok {
-		v := holder{name: g.fresh("$v"), shape: shape{kind: "number"}}
+		v := holder{name: g.fresh("$v"), shape: called.result}
 		g.line("%s = %s;", v.name, text)
 		g.declare(v)
 	}
@@ -152,7 +157,7 @@ func (g *generator) whileLoop() bool {
 	g.declare(counter)
 	condition := fmt.Sprintf("%s < %d", counter.name, g.IntN(6))
 	if g.chance(30) {
-		condition += " && " + g.expression(shape{kind: "bool"})
+		g.loop(func() { condition += " && " + g.expression(shape{kind: "bool"}) })
 	}
 	g.line("while (%s) {", condition)
 	g.within(func() {
@@ -184,39 +189,46 @@ func (g *generator) rangeLoop() bool {
 }
 
 func (g *generator) unrolled() bool {
-	if !g.has("unroll") || g.loops > 0 {
+	if !g.has("unroll") || g.loops > 1 {
 		return false
 	}
 	g.line("unroll(%d) {", 1+g.IntN(3))
 	g.within(func() {
-		g.loops++
-		g.statements(1 + g.IntN(3))
-		g.loops--
+		g.loop(func() { g.statements(1 + g.IntN(3)) })
 	})
 	g.line("}")
 	return true
 }
 
 func (g *generator) loopBody() {
+	g.loop(func() {
+		g.statements(1 + g.IntN(3))
+		if g.chance(30) {
+			g.line("if (%s) { %s; }", g.expression(shape{kind: "bool"}), pick(g, []string{"break", "continue"}))
+			g.statements(1)
+		}
+	})
+}
+
+// loop writes what stands in one.
+func (g *generator) loop(write func()) {
 	g.loops++
-	g.statements(1 + g.IntN(3))
-	if g.chance(30) {
-		g.line("if (%s) { %s; }", g.expression(shape{kind: "bool"}), pick(g, []string{"break", "continue"}))
-		g.statements(1)
-	}
+	g.deepest = max(g.deepest, g.loops)
+	write()
 	g.loops--
 }
 
 // mapLoop adds up, since the order is not defined.
 func (g *generator) mapLoop() bool {
 	m := g.keyedMap()
-	if !g.has("map loop") || g.inside != "" || g.loops > 0 || m.shape.kind != "number" || len(m.key) == 0 {
+	if !g.has("map loop") || g.inside == "macro" || g.loops > 0 || m.shape.kind != "number" || len(m.key) == 0 {
 		return false
 	}
 	sum, mix, pair := g.fresh("$s"), g.fresh("$x"), g.fresh("$kv")
 	g.line("%s = 0;", sum)
 	g.line("%s = 0;", mix)
 	g.line("for (%s : %s) {", pair, m.name)
+	g.loop(func() {})
 	g.indent++
 	g.line("%s += %s.1;", sum, pair)
 	if len(m.key) == 1 && m.key[0].kind == "number" {
@@ -237,7 +249,26 @@ func (g *generator) leave() bool {
 	if g.inside == "function" {
 		value = " " + g.expression(g.result)
 	}
+	if g.chance(10) {
+		g.line("if (%s) { exit(); }", g.expression(shape{kind: "bool"}))
+		return true
+	}
 	g.line("if (%s) { return%s; }", g.expression(shape{kind: "bool"}), value)
+	return true
+}
+
+// report has something done to a map when the event is read, which the programs do not see.
+func (g *generator) report() bool {
+	if g.inside == "macro" || !g.chance(25) {
+		return false
+	}
+	m := g.keyedMap()
+	if len(m.key) != 1 || m.shape.kind != "number" || m.key[0].kind != "number" {
+		g.line("%s(%s);", pick(g, []string{"print", "clear", "zero"}), m.name)
+		return true
+	}
+	g.quietly(func() { g.line("print(%s%s);", m.name, g.keys(m)) })
+	g.line(`printa("%%d %%@d %%@d\n", %s, %s);`, m.name, m.name)
 	return true
 }
 
@@ -249,7 +280,7 @@ func (g *generator) discarded() bool {
 }
 
 func (g *generator) mapAssignment() bool {
-	if g.inside != "" {
+	if g.inside == "macro" {
 		return false
 	}
 	m := pick(g, g.maps)
@@ -259,7 +290,7 @@ func (g *generator) mapAssignment() bool {
 
 func (g *generator) mapUpdate() bool {
 	m := pick(g, g.maps)
-	if g.inside != "" || m.shape.kind != "number" {
+	if g.inside == "macro" || m.shape.kind != "number" {
 		return false
 	}
 	g.change(m.name + g.keys(m))
@@ -267,7 +298,7 @@ func (g *generator) mapUpdate() bool {
 }
 
 func (g *generator) aggregation() bool {
-	if g.inside != "" {
+	if g.inside == "macro" {
 		return false
 	}
 	g.line("%s", g.observation(pick(g, g.aggregations)))
@@ -279,15 +310,18 @@ func (g *generator) observation(a holder) string {
 	if a.shape.kind != "count" {
 		arguments = "(int64)" + g.operand(shape{kind: "number"})
 	}
-	if a.shape.kind == "lhist" {
+	switch {
+	case a.shape.kind == "lhist":
 		arguments += ", -10, 100, 7"
+	case a.shape.kind == "hist" && a.bits > 0:
+		arguments += fmt.Sprintf(", %d", a.bits)
 	}
 	return fmt.Sprintf("%s%s = %s(%s);", a.name, g.keys(a), a.shape.kind, arguments)
 }
 
 func (g *generator) deletion() bool {
 	m := g.keyedMap()
-	if g.inside != "" || len(m.key) == 0 {
+	if g.inside == "macro" || len(m.key) == 0 {
 		return false
 	}
 	if len(m.key) == 1 && m.key[0].kind == "number" && g.chance(50) {
@@ -309,18 +343,20 @@ func (g *generator) functions() {
 }
 
 func (g *generator) function() {
-	f := callable{name: g.fresh("f"), result: shape{kind: "number"}}
+	result, written := g.passing()
+	f := callable{name: g.fresh("f"), result: result}
 	var parameters []string
 	var holders []holder
 	for range g.IntN(4) {
 		name := g.fresh("$p")
-		f.parameters, f.byName = append(f.parameters, shape{kind: "number"}), append(f.byName, false)
-		parameters = append(parameters, name+" : "+pick(g, numberTypes))
-		holders = append(holders, holder{name: name, shape: shape{kind: "number"}})
+		shape, t := g.passing()
+		f.parameters, f.byName = append(f.parameters, shape), append(f.byName, false)
+		parameters = append(parameters, name+" : "+t)
+		holders = append(holders, holder{name: name, shape: shape})
 	}
-	g.inside, g.result = "function", f.result
+	g.inside, g.result, g.deepest = "function", f.result, 0
 	g.body.Reset()
-	g.line("fn %s(%s) : %s {", f.name, strings.Join(parameters, ", "), pick(g, numberTypes))
+	g.line("fn %s(%s) : %s {", f.name, strings.Join(parameters, ", "), written)
 	g.within(func() {
 		for _, h := range holders {
 			g.declare(h)
@@ -329,7 +365,7 @@ func (g *generator) function() {
 		g.line("return %s;", g.expression(f.result))
 	})
 	g.line("}")
-	g.inside = ""
+	g.inside, f.loops = "", g.deepest
 	g.declarations.WriteString(g.body.String())
 	g.fns = append(g.fns, f)
 }
@@ -352,7 +388,7 @@ func (g *generator) macro() {
 		parameters = append(parameters, changed)
 		m.parameters, m.byName = append(m.parameters, shape{kind: "number"}), append(m.byName, true)
 	}
-	g.inside = "macro"
+	g.inside, g.deepest = "macro", 0
 	g.body.Reset()
 	g.line("macro %s(%s) {", m.name, strings.Join(parameters, ", "))
 	g.within(func() {
@@ -366,7 +402,7 @@ func (g *generator) macro() {
 		g.line("%s", g.expression(m.result))
 	})
 	g.line("}")
-	g.inside = ""
+	g.inside, m.loops = "", g.deepest
 	g.declarations.WriteString(g.body.String())
 	g.macroList = append(g.macroList, m)
 }

@@ -43,9 +43,16 @@ func (g *generator) member(prefix string) string {
 // memory is where package oracle keeps numbers for scripts to read.
 const memory = 0x7000_0000_0040
 
+func (g *generator) address() string {
+	return fmt.Sprintf("%#x + (uint8)%s", memory, g.operand(shape{kind: "number"}))
+}
+
+// whole reads a struct.
+func (g *generator) whole() string { return fmt.Sprintf("(*(struct r *)uptr(%s))", g.address()) }
+
 // pointee reads a number through a pointer.
 func (g *generator) pointee() string {
-	address := fmt.Sprintf("%#x + (uint8)%s", memory, g.operand(shape{kind: "number"}))
+	address := g.address()
 	if len(g.members) == 0 || g.chance(30) {
 		return fmt.Sprintf("(*(%s *)uptr(%s))", pick(g, numberTypes), address)
 	}
