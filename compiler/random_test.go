@@ -72,7 +72,7 @@ func TestRandomScripts(t *testing.T) {
 			return
 		}
 	}
-	if large > 1+programs/1000 {
+	if large > 1+programs/100 {
 		t.Errorf("%d of %d are beyond the verifier's limit", large, programs)
 	}
 }
