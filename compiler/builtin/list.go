@@ -168,6 +168,10 @@ func tracepointArguments(t *target.Target, parts []string) []string {
 	}
 	var list []string
 	for _, field := range point.Fields {
+		if field.DataLocation {
+			list = append(list, "string "+field.Name)
+			continue
+		}
 		list = append(list, typed(field.Type, field.Name))
 	}
 	return list

@@ -171,3 +171,20 @@ func TestAllArguments(t *testing.T) {
 @t[{ .__syscall_nr = 257, .ret = -2 }]: 500
 `)
 }
+
+func TestListing(t *testing.T) {
+	out := MustRun(t, "ponytrace", "-lv", "kprobe:vfs_read,t:syscalls:sys_exit_openat")
+	equal(t, "arguments", out.Stdout, `
+kprobe:vfs_read
+    struct file * file
+    int8 * buf
+    uint64 count
+    int64 * pos
+tracepoint:syscalls:sys_exit_openat
+    int32 __syscall_nr
+    int64 ret
+`)
+	if out := MustRun(t, "ponytrace", "-l", "kprobe:vfs_wr*"); !strings.Contains(out.Stdout, "kprobe:vfs_write\n") || strings.Contains(out.Stdout, "vfs_read") {
+		t.Error(out.Stdout)
+	}
+}
