@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"github.com/cilium/ebpf/asm"
 	"maps"
 	"slices"
 	"strings"
@@ -40,6 +41,12 @@ var numberFunctions = []*Function{
 			Doc:     "1 when the CPU was running a program in user space, 0 when it was in the kernel.",
 			Example: `profile:hz:99 { @[usermode] = count() }`},
 		Check: checkUserMode, Bare: true, Registers: true, Lower: lowerUserMode,
+	},
+	{
+		Info: Info{Name: "ctx", Signature: "pointer ctx",
+			Doc:     "The address of what the kernel hands to the program: in kprobe and kretprobe the registers of the CPU (struct pt_regs), in profile a pointer to them (struct pt_regs **), in tracepoint the fields, or the arguments where the tracepoint is attached to raw. It is 0 in begin, end and interval.",
+			Example: `kprobe:vfs_read { printf("%p\n", ctx) }`},
+		Check: always(types.NewPointer(nil)), Bare: true, Registers: true, Lower: lowerContext,
 	},
 }
 
@@ -88,6 +95,16 @@ func loadRegister(l Lowering, offset int) *ir.Value {
 func checkUserMode(c Checker, call *lang.Call) *types.Type {
 	checkHasRegisters(c, call)
 	return types.NewInt(1, false)
+}
+
+// lowerContext copies the address through memory by a helper: what it gives is a number to the verifier, which allows no arithmetic with
+// the context.
+func lowerContext(l Lowering, _ *lang.Call) *ir.Value {
+	b := l.IR()
+	context, number := b.SlotAddress(b.NewSlot("context", 8)), b.SlotAddress(b.NewSlot("number", 8))
+	b.Store(ir.Frame, context, 0, 8, b.Context())
+	helper(l, asm.FnProbeReadKernel, ir.Writes, number, b.Const(8), context)
+	return b.Load(ir.Frame, number, 0, 8, false)
 }
 
 // lowerUserMode looks at the privilege level: the low two bits of x86's cs, 3 in user mode; the low four bits of

@@ -79,6 +79,10 @@ func (f *functionSites) names(pattern string) []string {
 	switch {
 	case strings.ContainsAny(pattern, "*?["):
 		return f.match(pattern)
+	case digits(pattern, 0) > 0:
+		f.Errorf(span, "functions are traced by name, and %s is an address", pattern)
+		f.Hint("/proc/kallsyms has the name; any instruction is its function and an offset: kprobe:vfs_read+0x10")
+		return nil
 	case f.Target().Traceable(pattern):
 		return f.inModule(pattern)
 	}
