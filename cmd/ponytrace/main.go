@@ -41,7 +41,7 @@ func main() {
 		kong.Vars{"version": "ponytrace " + version},
 		kong.Exit(func(code int) { os.Exit(min(code, 1)) }),
 	)
-	context, err := parser.Parse(os.Args[1:])
+	context, err := parser.Parse(cli.Trace.before(os.Args[1:]))
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "ponytrace: %s (ponytrace -h lists the flags)\n", lang.Printable(err.Error()))
 		os.Exit(1)

@@ -22,6 +22,7 @@ import (
 type traceCommand struct {
 	Script  string   `arg:"" optional:"" help:"Script file, - for standard input; with -e the first parameter."`
 	Params  []string `arg:"" optional:"" help:"Parameters: $1, $2, ... in the script."`
+	Rest    []string `kong:"-"` // what stands behind --
 	Text    string   `short:"e" name:"text" placeholder:"TEXT" help:"The script itself."`
 	Command string   `short:"c" placeholder:"CMD" help:"Run a command, and end with it."`
 	Pid     int      `short:"p" placeholder:"PID" help:"End with this process."`
@@ -81,17 +82,18 @@ func (t *traceCommand) Run() error {
 }
 
 func (t *traceCommand) source() (*lang.Source, []string, error) {
+	given := append(slices.Clone(t.Params), t.Rest...)
+	if t.Script != "" {
+		given = slices.Insert(given, 0, t.Script)
+	}
 	switch {
 	case t.Text != "":
-		if t.Script == "" {
-			return lang.NewSource("-e", t.Text), nil, nil
-		}
-		return lang.NewSource("-e", t.Text), append([]string{t.Script}, t.Params...), nil
-	case t.Script == "":
+		return lang.NewSource("-e", t.Text), given, nil
+	case len(given) == 0:
 		return nil, nil, errors.New("nothing to trace: give a script file, or a one-liner with -e 'kprobe:vfs_read { @[comm] = count() }'")
 	}
-	source, err := readScript(t.Script)
-	return source, t.Params, err
+	source, err := readScript(given[0])
+	return source, given[1:], err
 }
 
 // parameters tells --name=value from the positional ones.
@@ -277,4 +279,14 @@ func (t *traceCommand) AfterApply() error {
 		return fmt.Errorf("there is no stage %q: ast, ir, opt, asm or all", t.Stages)
 	}
 	return nil
+}
+
+// before takes what stands behind -- for the script's parameters, and returns the rest. The other commands have files there.
+func (t *traceCommand) before(arguments []string) []string {
+	at := slices.Index(arguments, "--")
+	if at < 0 || slices.Contains([]string{"fmt", "check", "help"}, arguments[0]) {
+		return arguments
+	}
+	t.Rest = arguments[at+1:]
+	return arguments[:at]
 }

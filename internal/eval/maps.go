@@ -139,21 +139,29 @@ func (m *mapping) sorted() (list []*entry) {
 	return list
 }
 
-// aggregate adds an observation to the row of an aggregation. The key is evaluated before the number; in an assignment the value
-// comes before the key.
+// aggregate adds an observation to the row of an aggregation. The key is evaluated, and its row is there, before the number; in an
+// assignment the value comes before the key.
 func (p *program) aggregate(target *lang.Map, call *lang.Call) {
 	m := p.mapNamed(target.Name)
 	key := p.key(m, target.Keys)
+	if len(key) > 0 {
+		m.row(key)
+	}
 	var n Value
 	if len(call.Args) > 0 {
 		n = p.value(call.Args[0])
 	}
+	observe(m.row(key).value.Words, m.value, n)
+}
+
+// row is the entry of a key, empty where it is new.
+func (m *mapping) row(key []Value) *entry {
 	found := m.entries[KeyText(key)]
 	if found == nil {
 		found = &entry{key, zero(m.value)}
 		m.entries[KeyText(key)] = found
 	}
-	observe(found.value.Words, m.value, n)
+	return found
 }
 
 // observe updates the words of a row; types.Words says what they are.

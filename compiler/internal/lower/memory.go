@@ -22,6 +22,7 @@ type reference struct {
 	user   bool // base is an address of the process
 	t      *types.Type
 	member target.Member // set for bitfields
+	room   int           // from a bitfield to the end of its struct
 }
 
 // reference computes the address of a member, element or pointee.
@@ -59,7 +60,7 @@ func (f *function) member(e *lang.Field) reference {
 	member, _ := f.unit.Target.Member(whole.t, e.Name)
 	r := reference{base: whole.base, offset: whole.offset + member.Offset, direct: whole.direct, user: whole.user, t: f.typeOf(e)}
 	if member.BitSize > 0 {
-		r.member = member
+		r.member, r.room = member, whole.t.Size-member.Offset
 	}
 	return r
 }
@@ -117,15 +118,15 @@ func (f *function) bitfield(r reference) *ir.Value {
 	if r.user {
 		read = f.b.ReadUser
 	}
-	return f.bits(r.t, r.member.BitOffset, r.member.BitSize, func(at, size int) *ir.Value {
+	return f.bits(r.t, r.member.BitOffset, r.member.BitSize, r.room, func(at, size int) *ir.Value {
 		return read(r.base, r.offset+at, size, false)
 	})
 }
 
-// bits shifts a bitfield out of its unit. One in a packed struct may reach beyond that: its bytes are read in pieces, as many as it
-// has and no more.
-func (f *function) bits(t *types.Type, offset, size int, read func(at, size int) *ir.Value) *ir.Value {
-	if offset+size <= 8*t.Size {
+// bits shifts a bitfield out of its unit. In a packed struct it may reach beyond that, or the unit beyond the struct: then the bytes
+// that have its bits are read in pieces, and no others.
+func (f *function) bits(t *types.Type, offset, size, room int, read func(at, size int) *ir.Value) *ir.Value {
+	if offset+size <= 8*t.Size && t.Size <= room {
 		return f.extend(f.b.Binary(ir.ShiftLeft, read(0, t.Size), f.b.Const(int64(64-offset-size))), size, t.Signed)
 	}
 	all := f.b.Const(0)
@@ -348,7 +349,7 @@ func (f *function) widenTuple(to builtin.Place, t *types.Type, from builtin.Plac
 func (f *function) loadField(from builtin.Place, field types.Field) *ir.Value {
 	t := field.Type
 	if field.BitSize > 0 {
-		return f.bits(t, field.BitOffset, field.BitSize, func(at, size int) *ir.Value { return f.loadPieces(from, field.Offset+at, size) })
+		return f.bits(t, field.BitOffset, field.BitSize, 0, func(at, size int) *ir.Value { return f.loadPieces(from, field.Offset+at, size) })
 	}
 	if (from.Offset+field.Offset)%max(t.Size, 1) == 0 {
 		return f.b.Load(from.Space, from.Address, from.Offset+field.Offset, t.Size, t.Signed)

@@ -247,13 +247,23 @@ func (c *Constants) unary(e *lang.Unary) (int64, bool) {
 	case "-":
 		return -x, true
 	case "~":
-		return ^x, true
+		return c.inverted(e.X, x), true
 	case "!":
 		return boolean(x == 0), true
 	case "comptime":
 		return x, true
 	}
 	return 0, false
+}
+
+// inverted has the bits of the type: a value of an enum may be an unsigned int.
+func (c *Constants) inverted(e lang.Expr, x int64) int64 {
+	if name, ok := lang.Unparen(e).(*lang.Name); ok && name.Name != "true" && name.Name != "false" {
+		if _, t, ok := c.target.Constant(name.Name); ok && t.Size == 4 && !t.Signed {
+			return int64(^uint32(x))
+		}
+	}
+	return ^x
 }
 
 func boolean(b bool) int64 {
