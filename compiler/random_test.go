@@ -39,7 +39,7 @@ func number(t testing.TB, name string, otherwise int) int {
 // and compares what they do in the emulator, and on the machine's own kernel, with their evaluation. It goes on until
 // FINDINGS of them failed, and says now and then how far it is.
 func TestRandomScripts(t *testing.T) {
-	programs, first, findings := number(t, "PROGRAMS", 40), number(t, "SEED", 0), number(t, "FINDINGS", 3)
+	programs, first, findings := number(t, "PROGRAMS", 1000), number(t, "SEED", 0), number(t, "FINDINGS", 3)
 	kernel := ownKernel(t)
 	var machines []*target.Target
 	var known []random.Features

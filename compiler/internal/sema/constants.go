@@ -247,7 +247,7 @@ func (c *Constants) unary(e *lang.Unary) (int64, bool) {
 	case "-":
 		return -x, true
 	case "~":
-		return c.inverted(e.X, x), true
+		return c.inverted(e.X, x)
 	case "!":
 		return boolean(x == 0), true
 	case "comptime":
@@ -256,14 +256,25 @@ func (c *Constants) unary(e *lang.Unary) (int64, bool) {
 	return 0, false
 }
 
-// inverted has the bits of the type: a value of an enum may be an unsigned int.
-func (c *Constants) inverted(e lang.Expr, x int64) int64 {
-	if name, ok := lang.Unparen(e).(*lang.Name); ok && name.Name != "true" && name.Name != "false" {
-		if _, t, ok := c.target.Constant(name.Name); ok && t.Size == 4 && !t.Signed {
-			return int64(^uint32(x))
-		}
+// inverted has as many bits as the type of the value, 32 for a value of an enum without negative ones. What is made of several such
+// values is left to the IR, which knows the type of each step.
+func (c *Constants) inverted(e lang.Expr, x int64) (int64, bool) {
+	if _, ok := lang.Unparen(e).(*lang.Name); ok && c.narrow(e) {
+		return int64(^uint32(x)), true
 	}
-	return ^x
+	return ^x, !c.narrow(e)
+}
+
+// narrow reports whether an expression names an unsigned value of 32 bits.
+func (c *Constants) narrow(e lang.Expr) (found bool) {
+	lang.Walk(e, func(node any) bool {
+		if name, ok := node.(*lang.Name); ok && name.Name != "true" && name.Name != "false" {
+			_, t, ok := c.target.Constant(name.Name)
+			found = found || ok && t.Size == 4 && !t.Signed
+		}
+		return !found
+	})
+	return found
 }
 
 func boolean(b bool) int64 {
