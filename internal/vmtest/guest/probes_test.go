@@ -100,7 +100,7 @@ func TestIntervalsAddUp(t *testing.T) {
 	out := trace(t, `
 		kprobe:__x64_sys_getpgid { @ = count(); @k[comm, cpu] = count(); }
 		interval:ms:100 { print(@); clear(@); print(@k); clear(@k); }`,
-		"--comm pony syscalls --name getpgid --n 200000 --threads 4")
+		"--comm pony syscalls --name getpgid --n 600000 --threads 4")
 	one, keyed, reports := 0, 0, 0
 	for line := range strings.Lines(out.Stdout) {
 		var n int
@@ -112,7 +112,7 @@ func TestIntervalsAddUp(t *testing.T) {
 			keyed += n
 		}
 	}
-	if want := 200000 - missed(t, out); one != want || keyed != want || reports < 3 {
+	if want := 600000 - missed(t, out); one != want || keyed != want || reports < 3 {
 		t.Errorf("%d reports add up to %d and, by keys, %d, want %d\n%s%s", reports, one, keyed, want, out.Stdout, out.Stderr)
 	}
 }
