@@ -247,34 +247,16 @@ func (c *Constants) unary(e *lang.Unary) (int64, bool) {
 	case "-":
 		return -x, true
 	case "~":
-		return c.inverted(e.X, x)
+		if t := c.typeOf(e); t.Size == 4 && !t.Signed {
+			return int64(^uint32(x)), true // of an enum without negative values
+		}
+		return ^x, true
 	case "!":
 		return boolean(x == 0), true
 	case "comptime":
 		return x, true
 	}
 	return 0, false
-}
-
-// inverted has as many bits as the type of the value, 32 for a value of an enum without negative ones. What is made of several such
-// values is left to the IR, which knows the type of each step.
-func (c *Constants) inverted(e lang.Expr, x int64) (int64, bool) {
-	if _, ok := lang.Unparen(e).(*lang.Name); ok && c.narrow(e) {
-		return int64(^uint32(x)), true
-	}
-	return ^x, !c.narrow(e)
-}
-
-// narrow reports whether an expression names an unsigned value of 32 bits.
-func (c *Constants) narrow(e lang.Expr) (found bool) {
-	lang.Walk(e, func(node any) bool {
-		if name, ok := node.(*lang.Name); ok && name.Name != "true" && name.Name != "false" {
-			_, t, ok := c.target.Constant(name.Name)
-			found = found || ok && t.Size == 4 && !t.Signed
-		}
-		return !found
-	})
-	return found
 }
 
 func boolean(b bool) int64 {
