@@ -29,7 +29,7 @@ var outputFunctions = []*Function{
 	},
 	{
 		Info: Info{Name: "printa", Signature: "void printa(string format, @map, ...)",
-			Doc:     "Prints every entry of a map through a format: ordinary conversions take the parts of the key in order, %@d takes the value. A histogram prints as its table. A map without a key prints even when nothing was recorded. With several maps of the same key, each %@d takes the value of the next map, 0 where it has none.",
+			Doc:     "Prints every entry of a map through a format: ordinary conversions take the parts of the key in order, %@d or, with a width, %8@d takes the value. A histogram prints as its table. A map without a key prints even when nothing was recorded. With several maps of the same key, each %@d takes the value of the next map, 0 where it has none.",
 			Example: `kprobe:vfs_read { @[comm, pid] = count(); @bytes[comm, pid] = sum(args.count) } END { printa("%-16s %6d %@8d %@d\n", @, @bytes); clear(@); clear(@bytes) }`},
 		MinArgs: 2, MaxArgs: -1, Check: checkPrinta, Lower: lowerPrinta,
 	},

@@ -20,7 +20,7 @@ type Conversion struct {
 	Width      int    // 0 when absent
 	Precision  int    // -1 when absent
 	Verb       byte   // one of d i o u x X c s p r
-	Value      bool   // `%@d`: the value of printa's map
+	Value      bool   // `%@d` or `%8@d`: the value of printa's map
 }
 
 // maxFieldWidth bounds width and precision, so that no format asks for a gigabyte of blanks.
@@ -55,9 +55,7 @@ func parseConversion(format string, start int) (Conversion, error) {
 	if at < len(format) && format[at] == '.' {
 		c.Precision, at = number(format, at+1)
 	}
-	for at < len(format) && strings.IndexByte("hlLjzt", format[at]) >= 0 {
-		at++
-	}
+	at = c.lengths(format, at)
 	if at == len(format) || strings.IndexByte("diouxXcspr", format[at]) < 0 {
 		return c, fmt.Errorf("%q is no conversion; there are %%d %%i %%u %%x %%X %%o %%c %%s %%p %%r and %%%%", format[start:min(at+1, len(format))])
 	}
@@ -86,6 +84,16 @@ func (c *Conversion) flags(format string, at int) int {
 		default:
 			return at
 		}
+	}
+	return at
+}
+
+// lengths passes the letters of C for the size of an argument, which every argument knows by itself, and finds the `@` behind
+// a width: `%8@d` is `%@8d`.
+func (c *Conversion) lengths(format string, at int) int {
+	for at < len(format) && strings.IndexByte("hlLjzt@", format[at]) >= 0 {
+		c.Value = c.Value || format[at] == '@'
+		at++
 	}
 	return at
 }

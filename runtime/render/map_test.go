@@ -83,6 +83,7 @@ func TestPrinta(t *testing.T) {
 	add(table, 12, "zsh", 5)
 	add(table, 3, "bash", 7)
 	check(t, printa(table, "%-6s %3d %@5d\n"), "bash     7     3\nzsh      5    12\n")
+	check(t, printa(table, "%-6s %3d %5@d|%-5.2@d|\n"), "bash     7     3|03   |\nzsh      5    12|12   |\n")
 	check(t, printa(newTable("n", count()), "n = %@d\n"), "n = 0\n")
 	stats := newTable("s", types.NewAggregation(types.Stats, true))
 	add(stats, []uint64{7, 2})
