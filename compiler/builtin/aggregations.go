@@ -16,7 +16,7 @@ var aggregationList = []*Aggregation{
 			Doc:     "Counts how often it is reached.",
 			Example: `kprobe:vfs_read { @[comm] = count() }`},
 		Check: aggregates(types.Count),
-		Update: func(l Lowering, _ *lang.Call, _ *types.Type, row Place) {
+		Update: func(l Lowering, _ *lang.Call, _ *types.Type, _ *ir.Value, row Place) {
 			addWord(l, row, 0, l.IR().Const(1))
 		},
 	},
@@ -25,8 +25,8 @@ var aggregationList = []*Aggregation{
 			Doc:     "Adds up its argument.",
 			Example: `kprobe:vfs_read { @bytes[comm] = sum(arg2) }`},
 		MinArgs: 1, MaxArgs: 1, Check: aggregates(types.Sum),
-		Update: func(l Lowering, call *lang.Call, _ *types.Type, row Place) {
-			addWord(l, row, 0, l.Value(call.Args[0]))
+		Update: func(l Lowering, _ *lang.Call, _ *types.Type, n *ir.Value, row Place) {
+			addWord(l, row, 0, n)
 			setWord(l, row, 1, l.IR().Const(1))
 		},
 	},
@@ -47,8 +47,8 @@ var aggregationList = []*Aggregation{
 			Doc:     "The smallest value of its argument.",
 			Example: `kprobe:vfs_read { @smallest = min(arg2) }`},
 		MinArgs: 1, MaxArgs: 1, Check: aggregates(types.Min),
-		Update: func(l Lowering, call *lang.Call, t *types.Type, row Place) {
-			updateExtreme(l, t, row, l.Value(call.Args[0]), false)
+		Update: func(l Lowering, _ *lang.Call, t *types.Type, n *ir.Value, row Place) {
+			updateExtreme(l, t, row, n, false)
 		},
 	},
 	{
@@ -56,8 +56,8 @@ var aggregationList = []*Aggregation{
 			Doc:     "The largest value of its argument.",
 			Example: `kprobe:vfs_read { @largest = max(arg2) }`},
 		MinArgs: 1, MaxArgs: 1, Check: aggregates(types.Max),
-		Update: func(l Lowering, call *lang.Call, t *types.Type, row Place) {
-			updateExtreme(l, t, row, l.Value(call.Args[0]), true)
+		Update: func(l Lowering, _ *lang.Call, t *types.Type, n *ir.Value, row Place) {
+			updateExtreme(l, t, row, n, true)
 		},
 	},
 	{
@@ -147,8 +147,8 @@ func setWord(l Lowering, row Place, word int, n *ir.Value) {
 	l.IR().Store(row.Space, row.Address, row.Offset+8*word, 8, n)
 }
 
-func updateTotal(l Lowering, call *lang.Call, _ *types.Type, row Place) {
-	addWord(l, row, 0, l.Value(call.Args[0]))
+func updateTotal(l Lowering, _ *lang.Call, _ *types.Type, n *ir.Value, row Place) {
+	addWord(l, row, 0, n)
 	addWord(l, row, 1, l.IR().Const(1))
 }
 
@@ -207,9 +207,8 @@ func checkHist(c Checker, call *lang.Call) *types.Type {
 
 // updateHist finds the bucket by halving: six compares, of which the usual value takes three.
 // Rejected: De Bruijn multiplication (more instructions for values below 1<<16, and a table to load).
-func updateHist(l Lowering, call *lang.Call, t *types.Type, row Place) {
+func updateHist(l Lowering, call *lang.Call, t *types.Type, value *ir.Value, row Place) {
 	b := l.IR()
-	value := l.Value(call.Args[0])
 	bucket, rest := b.NewCell("bucket"), b.NewCell("rest")
 	positive, join := b.NewBlock(), b.NewBlock()
 	if l.Type(call.Args[0]).Signed {
@@ -260,9 +259,8 @@ func halve(b *ir.Builder, bucket, rest *ir.Cell, step int64) {
 	b.Enter(next)
 }
 
-func updateLinearHist(l Lowering, call *lang.Call, t *types.Type, row Place) {
+func updateLinearHist(l Lowering, _ *lang.Call, t *types.Type, value *ir.Value, row Place) {
 	b := l.IR()
-	value := l.Value(call.Args[0])
 	bucket := b.NewCell("bucket")
 	above, high, within, join := b.NewBlock(), b.NewBlock(), b.NewBlock(), b.NewBlock()
 	b.CellSet(bucket, b.Const(0))

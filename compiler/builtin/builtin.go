@@ -84,8 +84,8 @@ type Aggregation struct {
 	Info
 	MinArgs, MaxArgs int
 	Check            func(c Checker, call *lang.Call) *types.Type
-	// Update adds one observation to the row at row.
-	Update func(l Lowering, call *lang.Call, kind *types.Type, row Place)
+	// Update adds the observation n, the value of the first argument (nil where there is none), to the row at row.
+	Update func(l Lowering, call *lang.Call, kind *types.Type, n *ir.Value, row Place)
 }
 
 // Setting is a name of the config block, or of an environment variable PONYTRACE_<NAME> or BPFTRACE_<NAME>.

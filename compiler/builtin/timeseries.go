@@ -52,7 +52,7 @@ func seriesElement(c Checker, call *lang.Call, t *types.Type) *types.Type {
 
 // updateTimeSeries finds the place of the interval that nsecs lies in. A place that an earlier interval left is used
 // again from zero.
-func updateTimeSeries(l Lowering, call *lang.Call, t *types.Type, row Place) {
+func updateTimeSeries(l Lowering, call *lang.Call, t *types.Type, n *ir.Value, row Place) {
 	b := l.IR()
 	now := helper(l, asm.FnKtimeGetNs, ir.Reads)
 	interval := b.Binary(ir.UDiv, now, b.Const(t.Step))
@@ -67,9 +67,9 @@ func updateTimeSeries(l Lowering, call *lang.Call, t *types.Type, row Place) {
 	place.Offset += 8
 	if t.Elem.Aggregation() {
 		name, _ := l.Text(call.Args[3])
-		aggregations[name].Update(l, call, t.Elem, place)
+		aggregations[name].Update(l, call, t.Elem, n, place)
 	} else {
-		setWord(l, place, 0, l.Value(call.Args[0]))
+		setWord(l, place, 0, n)
 		setWord(l, place, 1, now)
 	}
 	b.Jump(join)

@@ -139,19 +139,14 @@ func (m *mapping) sorted() (list []*entry) {
 	return list
 }
 
-// aggregate adds an observation to the row of an aggregation. The key is evaluated, and its row is there, before the number; in an
-// assignment the value comes before the key.
+// aggregate adds an observation to the row of an aggregation. As in an assignment, the number is evaluated before the key.
 func (p *program) aggregate(target *lang.Map, call *lang.Call) {
 	m := p.mapNamed(target.Name)
-	key := p.key(m, target.Keys)
-	if len(key) > 0 {
-		m.row(key)
-	}
 	var n Value
 	if len(call.Args) > 0 {
 		n = p.value(call.Args[0])
 	}
-	observe(m.row(key).value.Words, m.value, n)
+	observe(m.row(p.key(m, target.Keys)).value.Words, m.value, n)
 }
 
 // row is the entry of a key, empty where it is new.

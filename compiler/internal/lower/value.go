@@ -234,8 +234,7 @@ func (f *function) incDec(e *lang.IncDec) *ir.Value {
 func (f *function) assign(s *lang.Assign) {
 	if call, ok := lang.Unparen(s.Value).(*lang.Call); ok {
 		if a := builtin.AggregationNamed(call.Name); a != nil {
-			m := s.Target.(*lang.Map)
-			f.withRow(m, func(row builtin.Place) { a.Update(hooks{f}, call, (hooks{f}).Map(m).Value, row) })
+			f.aggregate(s.Target.(*lang.Map), call, a)
 			return
 		}
 	}
@@ -249,6 +248,15 @@ func (f *function) assign(s *lang.Assign) {
 	case *lang.Map:
 		f.assignMap(target, s.Value)
 	}
+}
+
+// aggregate evaluates the number before the key and the row, as an assignment does: a number that ends the clause leaves no row.
+func (f *function) aggregate(target *lang.Map, call *lang.Call, a *builtin.Aggregation) {
+	var n *ir.Value
+	if len(call.Args) > 0 {
+		n = f.value(call.Args[0])
+	}
+	f.withRow(target, func(row builtin.Place) { a.Update(hooks{f}, call, (hooks{f}).Map(target).Value, n, row) })
 }
 
 // operand is the right side of `target op= x`; a pointer moves by whole elements.
