@@ -237,7 +237,7 @@ func hash(m *object.Map, machine *target.Target) *ebpf.MapSpec {
 		Name: mapName(m.Name), Type: ebpf.Hash,
 		KeySize: uint32(m.Key.Size), ValueSize: uint32((m.Value.Size + 7) / 8 * 8), MaxEntries: uint32(m.MaxEntries),
 	}
-	if !lower.Preallocates(machine) && !m.Recent {
+	if !lower.Preallocates(machine) && !lower.Reserved(m, machine) && !m.Recent {
 		spec.Flags = noPreallocate
 	}
 	switch perCPU := m.Storage == object.CPUHash; {

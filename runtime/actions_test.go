@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -217,16 +218,29 @@ func TestInterruptedCommands(t *testing.T) {
 	}
 }
 
-// Updates are lost, too, where a map has room: then it was busy, and more room does not help.
+// Updates are lost, too, where a map has room: then it was busy or without memory, and more room does not help.
 func TestReportOfLostUpdates(t *testing.T) {
 	s, first, second := keyed(t)
 	first.MaxEntries, second.MaxEntries = 3, 16
+	first.Refusal, second.Refusal = object.DataHeader-8, object.DataHeader-8
 	s.reportFull(first, 5)
-	s.reportFull(second, 5)
+	refuse := func(m *object.Map, why syscall.Errno) {
+		s.store.Set(m.Refusal, uint64(uint32(-int32(why))))
+		s.reportFull(m, 5)
+	}
+	refuse(second, syscall.EBUSY)
+	refuse(second, syscall.E2BIG)
+	refuse(second, syscall.ENOMEM)
+	second.Storage = object.CPUHash
+	refuse(second, syscall.ENOMEM)
 	first.Kind = "hash"
 	s.reportFull(first, 5)
 	want := "WARNING: the map @a was full at 3 keys: 5 updates were lost; more room: max_map_keys = 12\n" +
-		"WARNING: 5 updates of the map @b were lost, because it was in use on the same CPU or, earlier, full at 16 keys\n" +
+		"WARNING: 5 updates of the map @b were lost, because it was in use on the same CPU\n" +
+		"WARNING: the map @b was full at 16 keys: 5 updates were lost; more room: max_map_keys = 64\n" +
+		"WARNING: 5 updates of the map @b were lost, because the kernel had no memory ready for as many new keys at once\n" +
+		"WARNING: 5 updates of the map @b were lost, because the kernel had no memory ready for as many new keys at once; " +
+		"memory set aside for 4096: let @b = percpuhash(4096)\n" +
 		"WARNING: the map @a was full at 3 keys: 5 updates were lost; more room: let @a = hash(12)\n"
 	if s.notices.String() != want {
 		t.Errorf("%q, want %q", s.notices.String(), want)

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"syscall"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
@@ -68,14 +69,26 @@ func moreRoom(m *object.Map) string {
 	return fmt.Sprintf("max_map_keys = %d", 4*m.MaxEntries)
 }
 
-// reportFull says why n updates found no place. A map also refuses a key while an event on the same CPU interrupts the
-// insertion of another, so one that has room at the end need not have been full.
+// reportFull says why n updates found no place, as the last of them was refused: a map also refuses a key for which no memory
+// is ready, or while an event on the same CPU interrupts the insertion of another.
 func (s *Session) reportFull(m *object.Map, n uint64) {
-	if s.table(m).Len() >= m.MaxEntries {
+	refusal := syscall.Errno(-int32(s.store.Load(m.Refusal)))
+	if refusal == syscall.E2BIG || s.table(m).Len() >= m.MaxEntries {
 		fmt.Fprintf(s.options.Stderr, "WARNING: the map @%s was full at %d keys: %d updates were lost; more room: %s\n",
 			m.Name, m.MaxEntries, n, moreRoom(m))
 		return
 	}
-	fmt.Fprintf(s.options.Stderr, "WARNING: %d updates of the map @%s were lost, because it was in use on the same CPU or, earlier, full at %d keys\n",
-		n, m.Name, m.MaxEntries)
+	why := "it was in use on the same CPU"
+	if refusal == syscall.ENOMEM {
+		why = "the kernel had no memory ready for as many new keys at once" + reserve(m)
+	}
+	fmt.Fprintf(s.options.Stderr, "WARNING: %d updates of the map @%s were lost, because %s\n", n, m.Name, why)
+}
+
+// reserve is what a script says to have the memory of a per-CPU map before tracing starts.
+func reserve(m *object.Map) string {
+	if m.Storage != object.CPUHash || m.Kind != "" {
+		return ""
+	}
+	return fmt.Sprintf("; memory set aside for 4096: let @%s = percpuhash(4096)", m.Name)
 }

@@ -34,7 +34,7 @@ var mapKindList = []*MapKind{
 	},
 	{
 		Info: Info{Name: "percpuhash", Signature: "let @map = percpuhash(int keys)",
-			Doc:     "A hash with a value for each CPU. Numbers are added up when they are printed.",
+			Doc:     "A hash with a value for each CPU. Numbers are added up when they are printed. Up to 64 MiB are set aside before tracing starts.",
 			Example: `let @calls = percpuhash(1000); kprobe:vfs_read { @calls[comm] = count() }`},
 		Type: ebpf.PerCPUHash, PerCPU: true,
 	},

@@ -181,8 +181,11 @@ type Map struct {
 	Kind string
 	// Recent: a full map drops the key that was not used for the longest time (BPF_MAP_TYPE_LRU_HASH and its like).
 	Recent bool
-	// Full is the offset in "data" of the count of updates that found the map full (Hash, CPUHash).
+	// Full is the offset in "data" of the count of updates that the kernel refused (Hash, CPUHash), because the map was full
+	// or for the reason at Refusal.
 	Full int
+	// Refusal is the offset in "data" of what bpf_map_update_elem returned at the last one: the low half is a negative errno.
+	Refusal int
 	// WriteOnly says that no clause reads a value or deletes a key: only the runtime sees what clear() leaves.
 	WriteOnly bool
 	// Additive says that every assignment to a plain integer is ++, --, += or -=, made atomically.

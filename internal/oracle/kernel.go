@@ -91,16 +91,30 @@ func (k *Kernel) Close() {
 	runtime.UnlockOSThread()
 }
 
+// attempts is how often Run starts again when the kernel had no memory ready for a new key of a map.
+const attempts = 5
+
 // Run loads an object, runs its programs once each in their order, and tells what they left behind.
-func (k *Kernel) Run(o *object.Object) (*eval.Result, error) {
+func (k *Kernel) Run(o *object.Object) (result *eval.Result, err error) {
+	for range attempts {
+		var refused bool
+		if result, refused, err = k.run(o); !refused {
+			break
+		}
+	}
+	return result, err
+}
+
+// run is Run, and tells whether the kernel refused an update of a map.
+func (k *Kernel) run(o *object.Object) (result *eval.Result, refused bool, err error) {
 	collection, err := ebpf.NewCollection(Specification(o))
 	if err != nil {
-		return nil, fmt.Errorf("the kernel says %+v", err)
+		return nil, false, fmt.Errorf("the kernel says %+v", err)
 	}
 	defer collection.Close()
 	store, err := events.Open(o, collection.Maps)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer store.Close()
 	for _, program := range o.Programs {
@@ -108,17 +122,21 @@ func (k *Kernel) Run(o *object.Object) (*eval.Result, error) {
 			continue
 		}
 		if _, err := collection.Programs[program.Name].Run(&ebpf.RunOptions{}); err != nil {
-			return nil, fmt.Errorf("running %s: %w", program.Name, err)
+			return nil, false, fmt.Errorf("running %s: %w", program.Name, err)
 		}
 	}
 	if store.Load(object.DataCut) != 0 {
-		return nil, ErrLong
+		return nil, false, ErrLong
 	}
 	records, err := drain(collection.Maps[object.EventsMap])
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return Observe(o, func(m *object.Map) (*events.Table, error) { return store.Map(m).Read() }, records)
+	for _, m := range o.Maps {
+		refused = refused || m.Kernel != "" && store.Load(m.Full) != 0
+	}
+	result, err = Observe(o, func(m *object.Map) (*events.Table, error) { return store.Map(m).Read() }, records)
+	return result, refused, err
 }
 
 // Specification is what loads an object by hand.

@@ -17,7 +17,7 @@ type Layout struct {
 	Stride int // bytes from row to row, a power of two
 }
 
-// preallocated bounds the memory of a per-CPU hash on kernels that must allocate all of it at once.
+// preallocated bounds the memory of a per-CPU hash that is allocated at once.
 const preallocated = 64 << 20
 
 // CPURows is the number of rows of the kernel map "percpu".
@@ -26,6 +26,12 @@ func CPURows(machine *target.Target) int { return 1 << bits.Len(uint(max(machine
 // Preallocates reports whether hash maps must allocate their elements up front: before 6.1 an
 // allocation inside a probe could deadlock (since then https://elixir.bootlin.com/linux/v6.1/source/kernel/bpf/memalloc.c).
 func Preallocates(machine *target.Target) bool { return !machine.Version.AtLeast(6, 1) }
+
+// Reserved reports whether the script asked for the memory of a per-CPU hash, and gets it before tracing starts. Memory
+// of all CPUs is what a probe finds least of: a few hundred histograms, until the kernel's worker has made more.
+func Reserved(m *object.Map, machine *target.Target) bool {
+	return m.Kind != "" && m.Storage == object.CPUHash && m.MaxEntries <= fitting(m, machine)
+}
 
 func newLayout(info *sema.Info, machine *target.Target) *Layout {
 	l := &Layout{maps: map[string]*object.Map{}, Data: object.DataHeader}
@@ -49,9 +55,9 @@ func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *ob
 		l.Data += 8 + (m.Value.Size+7)/8*8
 	default:
 		key := types.NewLayout(0, m.Key...)
-		placed.Key, placed.Kernel, placed.Full = &key, "@"+m.Name, l.Data
+		placed.Key, placed.Kernel, placed.Full, placed.Refusal = &key, "@"+m.Name, l.Data, l.Data+8
 		placed.MaxEntries = info.Settings.MaxMapKeys
-		l.Data += 8
+		l.Data += 16
 		placed.Storage = object.Hash
 		if perCPU(m) {
 			placed.Storage = object.CPUHash
@@ -78,6 +84,10 @@ func affordable(m *object.Map, machine *target.Target) int {
 	if !Preallocates(machine) {
 		return m.MaxEntries
 	}
-	fits := preallocated / (m.Value.Size * max(machine.CPUs, 1))
-	return min(m.MaxEntries, max(fits, 1024))
+	return min(m.MaxEntries, max(fitting(m, machine), 1024))
+}
+
+// fitting is how many keys of a per-CPU hash fit in what may be allocated at once.
+func fitting(m *object.Map, machine *target.Target) int {
+	return preallocated / (m.Value.Size * max(machine.CPUs, 1))
 }

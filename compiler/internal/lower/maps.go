@@ -57,10 +57,10 @@ func (f *function) withRow(e *lang.Map, update func(builtin.Place)) {
 	miss, full, found, join := f.b.NewColdBlock(), f.b.NewColdBlock(), f.b.NewBlock(), f.b.NewBlock()
 	f.findRow(m, key, row, found, miss)
 	f.b.Enter(miss)
-	f.b.Call(asm.FnMapUpdateElem, ir.Writes, f.b.MapPointer(m.Kernel), key, f.zeroValue(m), f.b.Const(insertOnly))
+	result := f.b.Call(asm.FnMapUpdateElem, ir.Writes, f.b.MapPointer(m.Kernel), key, f.zeroValue(m), f.b.Const(insertOnly))
 	f.findRow(m, key, row, found, full)
 	f.b.Enter(full)
-	f.count(m.Full)
+	f.refused(m, result)
 	f.b.Jump(join)
 	f.b.Enter(found)
 	update(builtin.Place{Space: ir.MapValue, Address: f.b.CellGet(row)})
@@ -145,9 +145,15 @@ func (f *function) insert(m *object.Map, key, value *ir.Value) {
 	// Not "less than 0": before Linux 6.4 the helper returned an int, whose upper half is zero in the register.
 	f.b.If(ir.NotEqual, result, f.b.Const(0), full, join)
 	f.b.Enter(full)
-	f.count(m.Full)
+	f.refused(m, result)
 	f.b.Jump(join)
 	f.b.Enter(join)
+}
+
+// refused notes an update that the kernel refused, and why.
+func (f *function) refused(m *object.Map, result *ir.Value) {
+	f.count(m.Full)
+	f.SetData(m.Refusal, result)
 }
 
 // updateMap is `@x op= operand`. Addition and subtraction are atomic.
