@@ -67,6 +67,7 @@ func Compile(script *lang.Script, machine *target.Target, options Options) (resu
 		Kernel:     map[string]*ebpf.MapSpec{},
 		Stride:     unit.Layout.Stride,
 		Settings:   info.Settings.Settings,
+		Stops:      unit.Stops,
 		Notices:    info.Notices,
 	}
 	compiled, err := compileClauses(unit, options)

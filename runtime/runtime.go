@@ -10,9 +10,10 @@
 //	the command of -c starts, so that none of its events is missed
 //	interval programs run by timers, events are printed
 //	the end: exit(), a signal, the end of the command or process
-//	everything is detached, and what that left in the ring buffer is printed
+//	everything is detached, or is stopped and being detached meanwhile, and what is in the ring buffer is printed
 //	END programs run, and what they sent is printed
 //	maps are printed, and then what was lost
+//	what is still being detached is waited for
 //
 // One goroutine (loop) reads the ring buffer and does everything that prints, in the order of the records;
 // that a print and the clear after it are exact rests on this. The others only wait.
@@ -99,7 +100,7 @@ func (s *Session) Run() (int, error) {
 	done := s.startLoop()
 	code, err := s.trace()
 	s.ticks.Wait()
-	attach.Detach(s.detachable())
+	closing := s.detach()
 	s.drain(done)
 	s.deadline.Store(0)
 	if err == nil {
@@ -114,6 +115,7 @@ func (s *Session) Run() (int, error) {
 	}
 	s.out.Flush()
 	s.reportLosses()
+	s.awaitDetached(closing)
 	return code, errors.Join(err, ignoreClosedPipe(s.failure))
 }
 

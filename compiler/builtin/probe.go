@@ -80,7 +80,7 @@ var probeList = []*ProbeType{
 	},
 	{
 		Info: Info{Name: "end", Signature: "END",
-			Doc:     "Fires once, after every other probe is detached.",
+			Doc:     "Fires once, after every other probe has fired for the last time.",
 			Example: `END { printf("done\n") }`},
 		Aliases: []string{"END"},
 		Expand:  runAt(object.AtEnd),

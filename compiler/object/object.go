@@ -44,7 +44,8 @@ const (
 	DataWakeup = 8
 	// DataStart is the CLOCK_MONOTONIC time in nanoseconds from which `elapsed` counts.
 	DataStart = 16
-	// DataStopped becomes 1 with the first exit(): no clause but END runs its body after it.
+	// DataStopped becomes 1 with the first exit(), and at the end of the tracing where Object.Stops: no program that
+	// tests it runs its body from then on.
 	DataStopped = 24
 	// DataCut counts loops that were cut off, because they went on for longer than the kernel allows.
 	DataCut = 32
@@ -65,7 +66,10 @@ type Object struct {
 	Stride   int
 	Facts    []Fact
 	Settings Settings
-	Notices  []string // one line each, for standard error: "kprobe:blk_start_request is now ..."
+	// Stops: every program but those of BEGIN and END tests DataStopped. It is set where detaching them takes so long
+	// that the results are printed first.
+	Stops   bool
+	Notices []string // one line each, for standard error: "kprobe:blk_start_request is now ..."
 }
 
 // Fact is a number that only the machine knows, so that the compiler leaves a word of the kernel map "data" for it.

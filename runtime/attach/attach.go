@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cilium/ebpf"
@@ -115,18 +116,36 @@ func reason(err error, point *object.Point) string {
 	return err.Error()
 }
 
-// Detach closes links in parallel: the kernel waits for a grace period at each, up to 70 ms.
-func Detach(links []Link) {
+// Closing is links on their way to be closed.
+type Closing struct {
+	Done chan struct{} // closed when no link is left
+	left atomic.Int64
+}
+
+// Left is how many links are not closed yet.
+func (c *Closing) Left() int { return int(c.left.Load()) }
+
+// Close closes links in parallel: the kernel waits for a grace period at each, up to 75 ms. It returns at once.
+func Close(links []Link) *Closing {
+	c := &Closing{Done: make(chan struct{})}
+	c.left.Store(int64(len(links)))
+	go func() {
+		defer close(c.Done)
+		c.closeAll(links)
+	}()
+	return c
+}
+
+func (c *Closing) closeAll(links []Link) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, 64)
 	for _, l := range links {
-		group.Add(1)
 		slots <- struct{}{}
-		go func() {
-			defer group.Done()
+		group.Go(func() {
 			_ = l.Close()
+			c.left.Add(-1)
 			<-slots
-		}()
+		})
 	}
 	group.Wait()
 }

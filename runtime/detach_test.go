@@ -1,0 +1,76 @@
+package runtime
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+)
+
+// seen is a stream that tells when a text has been written to it.
+type seen struct {
+	mu      sync.Mutex
+	written bytes.Buffer
+	text    string
+	there   chan struct{}
+}
+
+func awaiting(text string) *seen { return &seen{text: text, there: make(chan struct{})} }
+
+func (s *seen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := strings.Contains(s.written.String(), s.text)
+	s.written.Write(p)
+	if !before && strings.Contains(s.written.String(), s.text) {
+		close(s.there)
+	}
+	return len(p), nil
+}
+
+// stuckLink is a link that the kernel does not let go of until a channel is closed.
+type stuckLink struct {
+	t     *testing.T
+	until <-chan struct{}
+}
+
+func (l stuckLink) Close() error {
+	select {
+	case <-l.until:
+	case <-time.After(time.Minute):
+		l.t.Error("nothing came while the link was being closed")
+	}
+	return nil
+}
+
+// stopping is a script of one line at the end whose programs test DataStopped.
+func stopping() *object.Object {
+	o := lineObject(16)
+	o.Stops = true
+	o.Programs = []*object.Program{clause("end", code(emit(0, 7)), at(object.AtEnd))}
+	return o
+}
+
+func TestResultsComeBeforeTheLinksAreClosed(t *testing.T) {
+	out := awaiting("event 7\n")
+	s := open(t, stopping(), Options{Stdout: out, Stderr: new(bytes.Buffer)})
+	s.links = append(s.links, stuckLink{t, out.there})
+	if code, err := s.Run(); code != 0 || err != nil {
+		t.Fatal(code, err)
+	}
+	if s.store.Load(object.DataStopped) != 1 {
+		t.Error("programs go on counting while their links are closed")
+	}
+}
+
+func TestSlowLinksAreNamed(t *testing.T) {
+	notices := awaiting("All results are printed; waiting for the kernel to detach 2 probes\n")
+	s := open(t, stopping(), Options{Stdout: new(bytes.Buffer), Stderr: notices})
+	s.links = append(s.links, stuckLink{t, notices.there}, stuckLink{t, notices.there})
+	if code, err := s.Run(); code != 0 || err != nil {
+		t.Fatal(code, err)
+	}
+}
