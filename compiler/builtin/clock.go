@@ -33,7 +33,7 @@ var timeFunctions = []*Function{
 	},
 	{
 		Info: Info{Name: "strftime", Signature: "timestamp strftime(string format, uint64 ns)",
-			Doc:     `A time of nsecs as text, in the format of C's strftime and the local time zone; %f is microseconds.`,
+			Doc:     `A time of nsecs as text, in the format of C's strftime and the time zone of TZ, else of /etc/localtime; %f is microseconds.`,
 			Example: `kprobe:vfs_read { printf("%s %s\n", strftime("%H:%M:%S", nsecs), comm) }`},
 		MinArgs: 2, MaxArgs: 2, Check: checkStrftime, Lower: lowerStrftime,
 	},

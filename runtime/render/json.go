@@ -72,7 +72,7 @@ func (r *jsonLines) Message(kind string, event *object.Event, args []events.Valu
 }
 
 func (r *jsonLines) Time(format string, now time.Time) {
-	r.say("time", appendTime(r.scratch[:0], format, now))
+	r.say("time", appendTime(r.scratch[:0], format, r.local(now)))
 }
 
 // Text prints nothing for the blank lines that part reports for readers.

@@ -26,6 +26,8 @@ type Names struct {
 	Cgroup func(id uint64, pattern string) string
 	// Boot is the moment from which nsecs counts.
 	Boot time.Time
+	// Zone is the time zone in which moments are printed; nil for that of Boot.
+	Zone func() *time.Location
 }
 
 // appendName appends a value that prints as what it stands for.
@@ -166,9 +168,17 @@ func (p *printer) appendTimestamp(b []byte, v events.Value) []byte {
 // moment returns when a clock that starts at boot, or one that starts in 1970, shows so many nanoseconds.
 func (p *printer) moment(nsecs uint64) time.Time {
 	if nsecs >= sinceEpoch {
-		return time.Unix(0, int64(nsecs)).In(p.names.Boot.Location())
+		return p.local(time.Unix(int64(nsecs/1e9), int64(nsecs%1e9)))
 	}
-	return p.names.Boot.Add(time.Duration(nsecs))
+	return p.local(p.names.Boot.Add(time.Duration(nsecs)))
+}
+
+// local is the moment in the time zone that is printed in.
+func (p *printer) local(moment time.Time) time.Time {
+	if p.names.Zone == nil {
+		return moment.In(p.names.Boot.Location())
+	}
+	return moment.In(p.names.Zone())
 }
 
 func (p *printer) appendAccount(b []byte, id uint64) []byte {

@@ -85,7 +85,9 @@ func (r *text) Message(kind string, event *object.Event, args []events.Value) (s
 	return event.Source.String() + ": " + messageKinds[kind] + ": " + text + "\n", false
 }
 
-func (r *text) Time(format string, now time.Time) { r.keep(appendTime(r.buf, format, now)) }
+func (r *text) Time(format string, now time.Time) {
+	r.keep(appendTime(r.buf, format, r.local(now)))
+}
 
 func (r *text) Text(s string) { r.keep(append(r.buf, s...)) }
 
