@@ -21,6 +21,7 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/render"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
+	"github.com/ponytrace/ponytrace/runtime/timezone"
 	"golang.org/x/sys/unix"
 )
 
@@ -92,10 +93,19 @@ func (s *Session) renderer() render.Renderer {
 func (s *Session) names() render.Names {
 	cgroups := &symbols.Cgroups{}
 	return render.Names{
-		Probes: s.object.ProbeNames, Boot: time.Now().Add(-time.Duration(monotonic())),
+		Probes: s.object.ProbeNames, Boot: time.Now().Add(-time.Duration(monotonic())), Zone: sync.OnceValue(s.zone),
 		Kernel: symbols.NewKernel().Lookup, User: s.user.Lookup,
 		Account: symbols.NewAccounts().Lookup, Cgroup: cgroups.Lookup,
 	}
+}
+
+// zone is the local time zone; why it is UTC where the user asked for another is told once, and only to whom prints times.
+func (s *Session) zone() *time.Location {
+	zone, err := timezone.Local()
+	if err != nil {
+		fmt.Fprintf(s.options.Stderr, "WARNING: %v\n", err)
+	}
+	return zone
 }
 
 func specification(o *object.Object) *ebpf.CollectionSpec {
