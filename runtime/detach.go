@@ -43,8 +43,6 @@ func (s *Session) awaitDetached(closing *attach.Closing) {
 		return
 	case <-time.After(detachPatience):
 	}
-	if !s.options.Quiet {
-		fmt.Fprintf(s.options.Stderr, "All results are printed; waiting for the kernel to detach %d probes\n", closing.Left())
-	}
+	s.notice(fmt.Sprintf("All results are printed; waiting for the kernel to detach %d probes", closing.Left()))
 	<-closing.Done
 }

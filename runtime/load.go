@@ -62,6 +62,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		object: o, machine: machine, options: options, collection: collection,
 		user: symbols.NewUser(o.Settings.Demangle), shown: map[*object.Map]shown{}, divisors: map[*object.Map]int64{},
 		exit: make(chan int, 1), drained: make(chan struct{}), interrupt: make(chan struct{}),
+		asked: make(chan struct{}, 1),
 	}
 	if s.store, err = events.Open(o, collection.Maps); err != nil {
 		collection.Close()
@@ -253,10 +254,15 @@ func tail(log []string) string {
 	return "  " + strings.Join(log[max(0, len(log)-most):], "\n  ")
 }
 
-// attachAll attaches every program to its points.
+var errInterrupted = errors.New("interrupted by a signal")
+
+// attachAll attaches every program to its points, until a signal asks for the end.
 func (s *Session) attachAll() error {
 	for _, program := range s.object.Programs {
 		for i := range program.Points {
+			if s.Interrupted() {
+				return errInterrupted
+			}
 			links, err := attach.Attach(s.machine, s.collection.Programs[program.Name], &program.Points[i])
 			if err != nil {
 				return err

@@ -69,7 +69,7 @@ func (s *Session) loop() {
 	s.setPatience(quiet)
 	for {
 		err := s.reader.ReadInto(&record)
-		s.tellAttached()
+		s.answer()
 		switch {
 		case err == nil:
 			if quiet > 0 {
@@ -89,6 +89,15 @@ func (s *Session) loop() {
 			s.flush()
 			return
 		}
+	}
+}
+
+// answer prints what other goroutines have asked for.
+func (s *Session) answer() {
+	s.tellAttached()
+	if len(s.asked) > 0 {
+		<-s.asked
+		s.printTables()
 	}
 }
 
@@ -257,9 +266,15 @@ func (s *Session) printMaps() {
 	if !s.options.JSON {
 		s.out.Text("\n\n")
 	}
+	s.printTables()
+}
+
+// printTables prints every map that holds anything.
+func (s *Session) printTables() {
 	for _, m := range s.object.Maps {
 		if table := s.table(m); table.Len() > 0 {
 			s.out.Map(table, 0, 0)
 		}
 	}
+	s.flush()
 }

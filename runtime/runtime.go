@@ -28,6 +28,7 @@ package runtime
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -54,7 +55,7 @@ type Options struct {
 	Unsafe  bool     // system() runs commands
 	Command []string // -c: started when everything is attached; its end is the session's
 	Pid     int      // -p: the end of this process is the session's; 0 for none
-	// Signals end the session; a second one leaves at once.
+	// Signals are obeyed while the session runs: see signals.go. They must be caught before it starts.
 	Signals <-chan os.Signal
 }
 
@@ -80,7 +81,9 @@ type Session struct {
 	deadline   atomic.Int64   // when a session that was interrupted stops to run commands, in Unix nanoseconds; 0 for never
 	skipped    int            // commands that the deadline kept from running
 	command    atomic.Int64   // the process group of the command of system() that runs, or 0
-	interrupt  chan struct{}  // closed by the first signal
+	interrupt  chan struct{}  // closed when a signal asks for the end
+	asked      chan struct{}  // SIGUSR1 asked for the maps
+	phase      atomic.Int32   // what the session is busy with
 	ticks      sync.WaitGroup // interval programs
 	failure    error          // of the output; owned by the loop until it ends
 }
@@ -94,18 +97,20 @@ type shown struct {
 // Run goes through the whole session and returns the exit code of the script.
 func (s *Session) Run() (int, error) {
 	s.store.Set(object.DataStart, monotonic())
-	over := make(chan struct{})
-	defer close(over)
-	go s.obey(over)
+	defer s.listen()()
 	done := s.startLoop()
 	code, err := s.trace()
 	s.ticks.Wait()
+	s.enter(detaching)
 	closing := s.detach()
+	s.enter(printing)
 	s.drain(done)
 	s.deadline.Store(0)
 	if err == nil {
+		s.enter(ending)
 		s.run(object.AtEnd)
 	}
+	s.enter(printing)
 	s.finishLoop(done)
 	if err == nil {
 		s.printMaps()
@@ -114,10 +119,13 @@ func (s *Session) Run() (int, error) {
 		s.out.Lost(n)
 	}
 	s.out.Flush()
+	s.enter(leaving)
 	s.reportLosses()
 	s.awaitDetached(closing)
 	return code, errors.Join(err, ignoreClosedPipe(s.failure))
 }
+
+func (s *Session) enter(p phase) { s.phase.Store(int32(p)) }
 
 // trace runs BEGIN, attaches, and waits for the end.
 func (s *Session) trace() (int, error) {
@@ -129,6 +137,9 @@ func (s *Session) trace() (int, error) {
 	}
 	if code, ended := s.endedInBegin(); ended {
 		return code, nil
+	}
+	if s.Interrupted() {
+		return s.exitCode(), nil
 	}
 	stop := make(chan struct{})
 	defer close(stop)
@@ -144,11 +155,16 @@ func (s *Session) trace() (int, error) {
 	return s.wait(finished), nil
 }
 
-// begin runs BEGIN, whose exit() keeps everything else from being attached.
+// begin runs BEGIN, whose exit() keeps everything else from being attached, as a signal does.
 func (s *Session) begin() error {
 	s.run(object.AtBegin)
 	if s.store.Load(object.DataStopped) == 0 {
-		if err := s.attachAll(); err != nil {
+		err := s.attachAll()
+		switch {
+		case err != nil && s.Interrupted():
+			s.notice("Interrupted before everything was attached")
+			return nil
+		case err != nil:
 			return err
 		}
 	}
@@ -156,47 +172,31 @@ func (s *Session) begin() error {
 	return nil
 }
 
-// wait returns the exit code when something ends the session.
+// notice tells the user what is no loss.
+func (s *Session) notice(text string) {
+	if !s.options.Quiet {
+		fmt.Fprintln(s.options.Stderr, text)
+	}
+}
+
+// wait returns the exit code when something ends the session. Without a ring buffer there is no loop that prints.
 func (s *Session) wait(finished <-chan struct{}) int {
-	select {
-	case code := <-s.exit:
-		return code
-	case <-finished:
-	case <-s.interrupt:
+	asked := s.asked
+	if s.reader != nil {
+		asked = nil
 	}
-	return s.exitCode()
-}
-
-// obey ends the session at the first signal, and the process at the second: the kernel detaches what a dead process had
-// attached. It listens all the time, because a command of system() may keep everything else waiting.
-func (s *Session) obey(over <-chan struct{}) {
-	for first := true; ; first = false {
+	for {
 		select {
-		case <-over:
-			return
-		case _, open := <-s.options.Signals:
-			switch {
-			case !open:
-				return
-			case !first:
-				s.signalCommand(unix.SIGKILL)
-				os.Exit(130)
-			}
-			s.endSoon()
+		case code := <-s.exit:
+			return code
+		case <-finished:
+			return s.exitCode()
+		case <-s.interrupt:
+			return s.exitCode()
+		case <-asked:
+			s.printTables()
 		}
 	}
-}
-
-// endSoon interrupts the command that runs, and kills what runs when its time is over.
-func (s *Session) endSoon() {
-	s.deadline.Store(time.Now().Add(commandPatience).UnixNano())
-	s.signalCommand(unix.SIGINT)
-	close(s.interrupt)
-	time.AfterFunc(commandPatience, func() {
-		if s.deadline.Load() != 0 {
-			s.signalCommand(unix.SIGKILL)
-		}
-	})
 }
 
 // exitCode is that of an exit() that arrived in time.

@@ -13,6 +13,10 @@ import (
 var update = flag.Bool("update", false, "write the goldens of the scripts anew")
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		os.Exit(0)
+	}
 	testscript.Main(m, map[string]func(){"ponytrace": main})
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
@@ -124,6 +123,7 @@ func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params
 		return err
 	}
 	defer out.Close()
+	caught := catchSignals()
 	for {
 		built, err := compiler.Compile(script, machine, options)
 		if err != nil {
@@ -132,7 +132,7 @@ func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params
 		if t.Stages != "" {
 			return nil
 		}
-		refused, err := t.run(built, machine, out)
+		refused, err := t.run(built, machine, out, caught)
 		if t.Attach != "auto" || !anyNew(refused, options.Refused) {
 			return err
 		}
@@ -158,18 +158,14 @@ func mechanism(name string) string {
 }
 
 // run traces with a compiled script; refused are the attach points for which another mechanism may serve.
-func (t *traceCommand) run(built *object.Object, machine *target.Target, out io.Writer) (refused []string, err error) {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	catchBrokenPipe()
+func (t *traceCommand) run(built *object.Object, machine *target.Target, out io.Writer, caught *signals) (refused []string, err error) {
 	command, err := words(t.Command)
 	if err != nil {
 		return nil, err
 	}
 	session, err := runtime.Load(built, machine, runtime.Options{
 		Stdout: out, Stderr: os.Stderr, JSON: t.Format == "json", Quiet: t.Quiet,
-		Command: command, Pid: t.Pid, Signals: signals, Unsafe: t.Unsafe,
+		Command: command, Pid: t.Pid, Signals: caught.caught, Unsafe: t.Unsafe,
 	})
 	if err != nil {
 		return refusedPoints(err), say(err)
@@ -179,8 +175,13 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, out io.
 	if t.DryRun {
 		return nil, nil
 	}
+	caught.handOver()
 	code, err := session.Run()
+	if err != nil && session.Interrupted() {
+		return nil, err
+	}
 	if err != nil {
+		caught.takeBack()
 		return refusedPoints(err), err
 	}
 	if code != 0 {
@@ -188,10 +189,6 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, out io.
 	}
 	return nil, nil
 }
-
-// catchBrokenPipe turns the end of a reader such as head into an error of writing, after which END runs. It
-// does not ignore the signal: the command of -c would inherit that.
-func catchBrokenPipe() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // refusedPoints returns the attach points that failed by a mechanism that has an alternative.
 func refusedPoints(err error) []string {

@@ -3,9 +3,7 @@
 package guest
 
 import (
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -21,16 +19,6 @@ func TestErrors(t *testing.T) {
 		if out.Code != 1 || out.Stdout != "" || !strings.Contains(out.Stderr, want) {
 			t.Errorf("%s: ended with %d\n%s%s\nwant: %s", script, out.Code, out.Stdout, out.Stderr, want)
 		}
-	}
-}
-
-// Whoever ends the session, what was collected is printed.
-func TestSignalsPrintMaps(t *testing.T) {
-	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		p := tracing(t, `kprobe:__x64_sys_getpgid { @ = count(); } END { printf("end\n"); }`)
-		Workload(t, "syscalls", "--name", "getpgid", "--n", "100")
-		p.Signal(signal)
-		equal(t, signal.String(), withoutLoad(p.Wait()).Stdout, "end\n@: 100")
 	}
 }
 
