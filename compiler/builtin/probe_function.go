@@ -33,6 +33,8 @@ type functionSites struct {
 	module string // as written, or empty
 	name   Part   // of the function
 	offset uint64
+	// refused: it was said that a function is not safe to trace as the user wants.
+	refused bool
 }
 
 func expandFunction(m mechanisms) func(Expansion, At) []*Site {
@@ -146,14 +148,15 @@ func (f *functionSites) each(names []string) []*Site {
 // one traces a single function by the cheapest mechanism that serves it.
 func (f *functionSites) one(name string) []*Site {
 	var function *target.Function
-	if f.UsesArguments() || f.wantsTracing(name) {
+	tracing := f.wantsTracing(name)
+	if f.UsesArguments() || tracing {
 		function, _ = f.Target().Function(name)
 	}
 	if f.offset > 0 {
 		function = nil
 	}
 	site := f.site(f.plain, name, function)
-	if function != nil && f.wantsTracing(name) && tracingServes(function) {
+	if function != nil && tracing && tracingServes(function) {
 		site = f.site(f.tracing, name, function)
 		site.Type, site.Attach, site.AttachTo = ebpf.Tracing, f.tracingAttach, name
 	}
@@ -168,14 +171,42 @@ func (f *functionSites) site(m object.Mechanism, name string, function *target.F
 	}
 }
 
+// wantsTracing chooses tracing programs: where they are forced, and where they are cheapest and cannot harm the kernel.
 func (f *functionSites) wantsTracing(name string) bool {
 	if f.offset > 0 || f.Refused(f.probe(name)) {
 		return false
 	}
-	if forced := f.Mechanism(); forced != "" {
-		return forced == f.tracingName || forced == "fentry"
+	why, reentered := target.Reentered(name)
+	switch forced := f.forcesTracing(); {
+	case forced && reentered:
+		f.refuseTracing(name, why)
+		return false
+	case f.Mechanism() != "":
+		return forced
 	}
-	return f.Target().Features.Fentry
+	return !reentered && f.tracingIsSafe()
+}
+
+func (f *functionSites) forcesTracing() bool {
+	forced := f.Mechanism()
+	return forced != "" && (forced == f.tracingName || forced == "fentry")
+}
+
+// refuseTracing reports, once for an attach point, a function that programs run through.
+func (f *functionSites) refuseTracing(name, why string) {
+	if f.refused {
+		return
+	}
+	f.refused = true
+	f.Errorf(f.name.Span, "%s is not safe to trace by %s: %s, and the kernel could hang", name, f.tracingName, why)
+	f.Hint("a kprobe is safe there, because the kernel runs no other program meanwhile: leave the choice to ponytrace (--attach auto)")
+}
+
+// tracingIsSafe reports whether tracing programs may be chosen: before 5.12 the kernel runs one inside of itself, and
+// where it has kprobes, those are taken.
+func (f *functionSites) tracingIsSafe() bool {
+	features := &f.Target().Features
+	return features.Fentry && (features.TracingGuard || !features.Kprobe)
 }
 
 // tracingServes refuses functions with arguments that have no word of their own in the context.

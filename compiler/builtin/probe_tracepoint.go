@@ -57,7 +57,7 @@ func tracepointSite(x Expansion, at At, category, name string) []*Site {
 // rawServes chooses the raw tracepoint, at a third of the cost, where no field of perf's record is used.
 func rawServes(x Expansion, point object.Point) bool {
 	forced := x.Mechanism()
-	if syntheticCategories[point.Category] || x.UsesArguments() || x.Refused(point.Probe) || forced == "tracepoint" {
+	if syntheticCategories[point.Category] || target.ReenteredEvent(point.Category, point.Name) || x.UsesArguments() || x.Refused(point.Probe) || forced == "tracepoint" {
 		return false
 	}
 	return x.Target().Features.RawTracepoint

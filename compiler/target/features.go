@@ -18,6 +18,12 @@ type Features struct {
 	// Fentry: tracing programs at function entry and exit, since 5.5 (CONFIG_DEBUG_INFO_BTF and CONFIG_DYNAMIC_FTRACE).
 	// https://elixir.bootlin.com/linux/v5.5/source/kernel/bpf/trampoline.c
 	Fentry bool
+	// TracingGuard: the kernel runs no tracing program inside of itself, since 5.12.
+	// https://elixir.bootlin.com/linux/v5.12/source/kernel/bpf/trampoline.c (__bpf_prog_enter)
+	TracingGuard bool
+	// RawTracepointGuard: the same of raw tracepoint programs, since 6.2; before, some stable kernels have it.
+	// https://elixir.bootlin.com/linux/v6.2/source/kernel/trace/bpf_trace.c (__bpf_trace_run)
+	RawTracepointGuard bool
 	// StructArguments: tracing programs on functions that take small structs by value, since 6.1.
 	// https://elixir.bootlin.com/linux/v6.1/source/kernel/bpf/btf.c (btf_distill_func_proto)
 	StructArguments bool
@@ -88,22 +94,24 @@ type Features struct {
 // provided that BPF itself is there.
 func ByVersion(arch string, v Version) Features {
 	return Features{
-		FetchingAtomics:   v.AtLeast(5, 12) && arch != "arm64" || v.AtLeast(5, 18),
-		StructArguments:   v.AtLeast(6, 1),
-		RawTracepoint:     v.AtLeast(4, 17),
-		PerfLink:          v.AtLeast(5, 15),
-		AttachCookie:      v.AtLeast(5, 15),
-		TracingCookie:     v.AtLeast(5, 19),
-		FunctionAddress:   v.AtLeast(5, 15),
-		RingBuffer:        v.AtLeast(5, 8),
-		BootTime:          v.AtLeast(5, 8),
-		BoundedLoops:      v.AtLeast(5, 3),
-		Loop:              v.AtLeast(5, 17),
-		ForEachMapElement: v.AtLeast(5, 13),
-		TaskStorage:       v.AtLeast(5, 11),
-		MemoryCgroup:      v.AtLeast(5, 11),
-		FineCapabilities:  v.AtLeast(5, 8),
-		LongJump:          v.AtLeast(6, 6),
+		FetchingAtomics:    v.AtLeast(5, 12) && arch != "arm64" || v.AtLeast(5, 18),
+		StructArguments:    v.AtLeast(6, 1),
+		TracingGuard:       v.AtLeast(5, 12),
+		RawTracepointGuard: v.AtLeast(6, 2),
+		RawTracepoint:      v.AtLeast(4, 17),
+		PerfLink:           v.AtLeast(5, 15),
+		AttachCookie:       v.AtLeast(5, 15),
+		TracingCookie:      v.AtLeast(5, 19),
+		FunctionAddress:    v.AtLeast(5, 15),
+		RingBuffer:         v.AtLeast(5, 8),
+		BootTime:           v.AtLeast(5, 8),
+		BoundedLoops:       v.AtLeast(5, 3),
+		Loop:               v.AtLeast(5, 17),
+		ForEachMapElement:  v.AtLeast(5, 13),
+		TaskStorage:        v.AtLeast(5, 11),
+		MemoryCgroup:       v.AtLeast(5, 11),
+		FineCapabilities:   v.AtLeast(5, 8),
+		LongJump:           v.AtLeast(6, 6),
 	}
 }
 
