@@ -8,6 +8,7 @@
 //
 //	sema    names, types, attach points                  compiler/internal/sema
 //	lower   typed syntax to IR, through the table         compiler/internal/lower, compiler/builtin
+//	guard   programs of a run that could deadlock          compiler/internal/guard
 //	opt     IR to better IR                               compiler/internal/opt
 //	bpf     IR to eBPF instructions                       compiler/internal/bpf
 //
@@ -70,9 +71,13 @@ func Compile(script *lang.Script, machine *target.Target, options Options) (resu
 		Stops:      unit.Stops,
 		Notices:    info.Notices,
 	}
-	compiled, err := compileClauses(unit, options)
+	clauseOf, guarded := lowered(unit, options)
+	compiled, err := compileClauses(len(info.Instances), clauseOf, options)
 	if err != nil {
 		return nil, err
+	}
+	if guarded {
+		out.Kernel[object.GuardMap] = slots(object.GuardMap, guardWords(unit).Size())
 	}
 	for _, c := range compiled {
 		out.Programs = append(out.Programs, c.program)
@@ -94,14 +99,14 @@ type compiled struct {
 
 // compileClauses lowers one clause after the other, because that adds to the unit, while others are on their way from IR to
 // code. The error is that of the first clause that has one.
-func compileClauses(unit *lower.Unit, options Options) ([]compiled, error) {
+func compileClauses(count int, clauseOf func(number int) *clause, options Options) ([]compiled, error) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	results := make([]compiled, len(unit.Info.Instances))
+	results := make([]compiled, count)
 	free := make(chan struct{}, workers(options))
-	for i, instance := range unit.Info.Instances {
+	for i := range results {
 		free <- struct{}{}
-		c := lowerClause(unit, instance, i, options)
+		c := clauseOf(i)
 		running.Go(func() {
 			results[i] = c.compile()
 			<-free
@@ -137,12 +142,10 @@ type clause struct {
 func lowerClause(unit *lower.Unit, instance *sema.Instance, number int, options Options) *clause {
 	name := programName(instance.Site, number)
 	defer ir.Blame(instance.Clause.Span, name)
-	c := &clause{
+	return &clause{
 		Code: unit.Clause(instance, name, number), instance: instance, number: number,
 		cpus: lower.CPURows(unit.Target), atomics: unit.Target.Features.FetchingAtomics, options: options,
 	}
-	c.stage("ir", c.Code)
-	return c
 }
 
 func (c *clause) stage(stage string, code fmt.Stringer) {
@@ -155,6 +158,7 @@ func (c *clause) stage(stage string, code fmt.Stringer) {
 func (c *clause) compile() (result compiled) {
 	defer ir.Catch(&result.err)
 	defer ir.Blame(c.instance.Clause.Span, c.Name)
+	c.stage("ir", c.Code)
 	passes := opt.Run
 	if c.options.Plain {
 		passes = opt.RunLeast

@@ -275,6 +275,7 @@ func (s *Session) attachAll() error {
 
 // detachable sums up what links and programs missed, while they can still say so.
 func (s *Session) detachable() []attach.Link {
+	s.missed += s.store.Load(object.DataMissed)
 	for _, l := range s.links {
 		s.missed += attach.Missed(l)
 	}

@@ -33,14 +33,15 @@ const (
 	ScratchMap = "scratch"
 	ZeroMap    = "zero"
 	SharedMap  = "shared"
+	GuardMap   = "guard"
 )
 
 // Byte offsets of the words at the start of the kernel map "data".
 const (
 	// DataDropped counts events that found the ring buffer full.
 	DataDropped = 0
-	// DataWakeup holds the flags for bpf_ringbuf_submit: the runtime sets BPF_RB_FORCE_WAKEUP while
-	// it sleeps, BPF_RB_NO_WAKEUP while it polls.
+	// DataWakeup holds the flags for bpf_ringbuf_submit: none while the runtime
+	// sleeps, BPF_RB_NO_WAKEUP while it polls.
 	DataWakeup = 8
 	// DataStart is the CLOCK_MONOTONIC time in nanoseconds from which `elapsed` counts.
 	DataStart = 16
@@ -49,6 +50,8 @@ const (
 	DataStopped = 24
 	// DataCut counts loops that were cut off, because they went on for longer than the kernel allows.
 	DataCut = 32
+	// DataMissed counts events that came while another program of the run held a lock on the same CPU.
+	DataMissed = 40
 	// DataHeader is where the slots of the maps begin.
 	DataHeader = 64
 )
@@ -60,7 +63,7 @@ type Object struct {
 	Events   []*Event
 	// ProbeNames are the texts that values of kind ProbeName index.
 	ProbeNames []string
-	// Kernel holds the kernel maps to create, "data", "percpu", "events", "scratch" and "zero" included where used.
+	// Kernel holds the kernel maps to create, "data", "percpu", "events", "scratch", "zero" and "guard" included where used.
 	Kernel map[string]*ebpf.MapSpec
 	// Stride is the distance in bytes between the rows of two CPUs in the kernel map "percpu".
 	Stride   int

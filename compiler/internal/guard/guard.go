@@ -1,0 +1,209 @@
+// Package guard keeps the programs of a run from deadlocking on the locks of their own maps.
+//
+// # The problem
+//
+// A helper takes a lock (of a hash's bucket, of the ring buffer) with interrupts off. A probe that fires before it is released
+// runs another program, whose helper waits for the same lock, on the same CPU: for ever. The kernel's own guard,
+// bpf_prog_active, is common to kprobes and perf events only. A tracing program is kept from running inside
+// of itself since 5.12, a raw tracepoint program since 6.2; what the runtime runs itself is not kept from anything.
+//
+// # The guard
+//
+// A word for each CPU, in the kernel map "guard". A program that may take a lock tests it and sets it, and
+// clears it on every way out; where it was set already, the event is counted in object.DataMissed, and nothing else is done.
+//
+// The word is set behind the predicate, where it costs least: the guarded region starts as late as possible, at a
+// place outside of loops that dominates all that the program does to its maps, so that an event is done
+// wholly or not at all. It ends at every return, and on every edge that leads out of it.
+//
+// # Why this is right
+//
+// On one CPU, programs nest: who interrupts ends before the interrupted goes on. So the word needs no order between CPUs.
+// A tracing program of a preemptible kernel does not nest: another task may run in between. Then test and set must be one
+// instruction, Exchange, or both tasks could find 0, the first to end would clear the word, and the other would go on
+// unguarded. Where the kernel has no Exchange (before 5.12) it runs programs with preemption off.
+//
+// A program that the runtime runs itself must not be left out, as it is an interval or the end. It runs with
+// preemption off in a system call and so never inside of another program's lock. It sets the word, and puts back what it found.
+//
+// https://elixir.bootlin.com/linux/v6.12/source/net/bpf/test_run.c (bpf_prog_test_run_raw_tp)
+//
+// Rejected: a guard around each helper call. It leaves the time between two of them unguarded, and a
+// program then does half of what an event asks for.
+package guard
+
+import (
+	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/object"
+)
+
+// Guard is what a program does with the word.
+type Guard struct {
+	Tests bool // leaves the event out where it is set
+	Sets  bool // sets it, and puts back what it was
+	Whole bool // from the first instruction on, for the sake of the program's own memory
+}
+
+// None reports whether the program leaves the word alone.
+func (g Guard) None() bool { return !g.Tests && !g.Sets }
+
+// Words is what the code needs to know of the words.
+type Words struct {
+	CPUs   int  // how many there are, a power of two
+	Atomic bool // the kernel has Exchange
+}
+
+// stride is the logarithm of the distance between two words: each has a cache line of its own.
+const stride = 6
+
+// Size is that of the kernel map's only value.
+func (w Words) Size() int { return w.CPUs << stride }
+
+// Insert puts the guard into a program that was not optimised yet.
+func (g Guard) Insert(f *ir.Func, words Words) {
+	if g.None() {
+		return
+	}
+	i := &inserter{Guard: g, words: words, f: f, b: &ir.Builder{Func: f, Span: f.Span}}
+	if start, at := i.start(); start != nil {
+		i.clear(i.enter(start, at))
+	}
+}
+
+type inserter struct {
+	Guard
+	words     Words
+	f         *ir.Func
+	b         *ir.Builder
+	word, old *ir.Value // the address of this CPU's word, and what was there
+}
+
+// start finds the place of the test: a block, and the index of the first value behind it.
+func (i *inserter) start() (start *ir.Block, at int) {
+	if i.Whole {
+		return i.f.Blocks[0], 0
+	}
+	dominators, loops := i.f.Dominators(), i.f.Loops()
+	for _, block := range dominators.Order {
+		if firstVisible(block) >= 0 {
+			start = dominators.Common(start, block)
+		}
+	}
+	for start != nil && loops != nil && loops[start.ID] {
+		start = dominators.Parent(start)
+	}
+	if start == nil {
+		return nil, 0
+	}
+	if at = firstVisible(start); at < 0 {
+		at = len(start.Values) - 1
+	}
+	return start, at
+}
+
+// firstVisible returns the index of the first value that changes more than the program's frame; -1 for none.
+func firstVisible(block *ir.Block) int {
+	for i, v := range block.Values {
+		if visible(v) {
+			return i
+		}
+	}
+	return -1
+}
+
+func visible(v *ir.Value) bool {
+	switch {
+	case v.Op == ir.Call, v.Op == ir.Invoke:
+		return v.ValueEffect() == ir.Writes
+	case v.Op == ir.Store, v.Op.Atomic():
+		return v.Space != ir.Frame
+	}
+	return false
+}
+
+// enter splits a block, with the guard between the halves, and returns the second one.
+func (i *inserter) enter(start *ir.Block, at int) *ir.Block {
+	rest := start.Values[at:]
+	start.Values = start.Values[:at:at]
+	i.b.Enter(start)
+	i.word = i.address()
+	body := i.b.NewBlock()
+	for _, v := range rest {
+		v.Block = body
+	}
+	if i.Sets && i.words.Atomic {
+		i.old = i.b.Exchange(ir.MapValue, i.word, 0, i.b.Const(1))
+	} else {
+		i.old = i.b.Load(ir.MapValue, i.word, 0, 8, false)
+	}
+	if i.Tests {
+		i.leaveOut(body)
+	} else {
+		i.b.Jump(body)
+	}
+	i.b.Enter(body)
+	if i.Sets && !i.words.Atomic {
+		i.b.Store(ir.MapValue, i.word, 0, 8, i.b.Const(1))
+	}
+	body.Values = append(body.Values, rest...)
+	return body
+}
+
+// address is that of this CPU's word.
+func (i *inserter) address() *ir.Value {
+	cpu := i.b.Bound(i.b.Call(asm.FnGetSmpProcessorId, ir.Invariant), int64(i.words.CPUs-1))
+	return i.b.Binary(ir.Add, i.b.DataAddress(object.GuardMap, 0), i.b.Binary(ir.ShiftLeft, cpu, i.b.Const(stride)))
+}
+
+// leaveOut counts the event and ends, where the word was set.
+func (i *inserter) leaveOut(body *ir.Block) {
+	busy := i.b.NewColdBlock()
+	i.b.If(ir.Equal, i.old, i.b.Const(0), body, busy)
+	i.b.Enter(busy)
+	i.b.AtomicAdd(ir.MapValue, i.b.DataAddress(object.DataMap, object.DataMissed), 0, i.b.Const(1))
+	i.b.Return(i.b.Const(0))
+}
+
+// clear puts the word back on all ways out of what body dominates.
+func (i *inserter) clear(body *ir.Block) {
+	if !i.Sets {
+		return
+	}
+	dominators := i.f.Dominators()
+	for _, block := range dominators.Order {
+		if !dominators.Dominates(body, block) {
+			continue
+		}
+		last := block.Terminator()
+		if last.Op == ir.Return {
+			block.Values = block.Values[:len(block.Values)-1]
+			i.reset(block)
+			last.Block = block
+			block.Values = append(block.Values, last)
+			continue
+		}
+		for _, next := range []**ir.Block{&last.Then, &last.Else} {
+			if *next != nil && !dominators.Dominates(body, *next) {
+				*next = i.exit(*next)
+			}
+		}
+	}
+}
+
+// exit is a new block that puts the word back on the way to another.
+func (i *inserter) exit(to *ir.Block) *ir.Block {
+	block := i.b.NewBlock()
+	i.reset(block)
+	i.b.Jump(to)
+	return block
+}
+
+func (i *inserter) reset(block *ir.Block) {
+	i.b.Enter(block)
+	value := i.old
+	if i.Tests {
+		value = i.b.Const(0)
+	}
+	i.b.Store(ir.MapValue, i.word, 0, 8, value)
+}
