@@ -11,10 +11,12 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/events"
 )
 
-// Flags of bpf_ringbuf_submit, include/uapi/linux/bpf.h.
+// Flags of bpf_ringbuf_submit, include/uapi/linux/bpf.h. Without one, the first record that is not read yet wakes the reader.
+// Rejected: BPF_RB_FORCE_WAKEUP. A probe that fires in the wake-up itself (irq_work, __wake_up) would ask for the next
+// one in each, and a machine with one CPU would do nothing else.
 const (
-	noWakeup    = 1
-	forceWakeup = 2
+	wakeOnce = 0
+	noWakeup = 1
 )
 
 const (
@@ -33,7 +35,7 @@ func (s *Session) startLoop() <-chan struct{} {
 		close(done)
 		return done
 	}
-	s.store.Set(object.DataWakeup, forceWakeup)
+	s.store.Set(object.DataWakeup, wakeOnce)
 	go func() {
 		defer close(done)
 		s.loop()
@@ -114,7 +116,7 @@ func (s *Session) setPatience(quiet int) {
 	patience := pollPeriod
 	switch {
 	case quiet == quietPolls:
-		s.store.Set(object.DataWakeup, forceWakeup)
+		s.store.Set(object.DataWakeup, wakeOnce)
 	case quiet > quietPolls:
 		patience = sleepPeriod
 	}
