@@ -44,6 +44,7 @@ type Options struct {
 	Named       []string                 // named parameters, as name=value or name
 	Unsafe      bool                     // functions that change what is traced are allowed
 	Environment func(name string) string // environment variables that hold settings; nil: none
+	Separate    bool                     // every clause becomes a program of its own
 	Plain       bool                     // leave the optimising passes out, so that tests can compare
 	// Stage, when set, is given the text of each stage: "types", "ir", "opt", "asm" of every clause.
 	Stage func(stage, name, text string)
@@ -52,16 +53,29 @@ type Options struct {
 // UsageError carries the usage text of a script whose parameters are wrong.
 type UsageError = sema.UsageError
 
-// Compile returns the object, or an error that is lang.Diagnostics, a *UsageError or an internal error.
-func Compile(script *lang.Script, machine *target.Target, options Options) (result *object.Object, err error) {
+// Compile returns the object, or an error that is lang.Diagnostics, a *UsageError or an internal error. Where clauses
+// that share a program are too much for one, each gets its own.
+func Compile(script *lang.Script, machine *target.Target, options Options) (*object.Object, error) {
+	result, joined, err := compile(script, machine, options)
+	if err != nil && joined {
+		options.Separate = true
+		result, _, err = compile(script, machine, options)
+	}
+	return result, err
+}
+
+// compile also reports whether clauses share a program.
+func compile(script *lang.Script, machine *target.Target, options Options) (result *object.Object, joined bool, err error) {
 	defer ir.Catch(&err)
 	info, err := sema.Check(script, machine, sema.Options{
 		Args: options.Args, Mechanism: options.Attach, Refused: options.Refused,
 		Strict: options.Strict, Unsafe: options.Unsafe, Named: options.Named, Environment: options.Environment,
+		Separate: options.Separate,
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	joined = info.Joined()
 	unit := lower.NewUnit(info, machine)
 	out := &object.Object{
 		ProbeNames: info.ProbeNames,
@@ -69,12 +83,13 @@ func Compile(script *lang.Script, machine *target.Target, options Options) (resu
 		Stride:     unit.Layout.Stride,
 		Settings:   info.Settings.Settings,
 		Stops:      unit.Stops,
+		Joined:     joined,
 		Notices:    info.Notices,
 	}
-	clauseOf, guarded := lowered(unit, options)
-	compiled, err := compileClauses(len(info.Instances), clauseOf, options)
+	programOf, guarded := lowered(unit, options)
+	compiled, err := compilePrograms(len(info.Programs), programOf, options)
 	if err != nil {
-		return nil, err
+		return nil, joined, err
 	}
 	if guarded {
 		out.Kernel[object.GuardMap] = slots(object.GuardMap, guardWords(unit).Size())
@@ -87,26 +102,26 @@ func Compile(script *lang.Script, machine *target.Target, options Options) (resu
 	}
 	out.Events, out.Facts = unit.Events, unit.Facts
 	addMaps(out, unit)
-	return out, nil
+	return out, joined, nil
 }
 
-// compiled is what becomes of an instance: a program, and the maps that are its own.
+// compiled is a program as it goes into the object, and the maps that are its own.
 type compiled struct {
 	program *object.Program
 	maps    []*ebpf.MapSpec
 	err     error
 }
 
-// compileClauses lowers one clause after the other, because that adds to the unit, while others are on their way from IR to
-// code. The error is that of the first clause that has one.
-func compileClauses(count int, clauseOf func(number int) *clause, options Options) ([]compiled, error) {
+// compilePrograms lowers one program after the other, because that adds to the unit, while others are on their way from IR to
+// code. The error is that of the first program that has one.
+func compilePrograms(count int, programOf func(number int) *program, options Options) ([]compiled, error) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	results := make([]compiled, count)
 	free := make(chan struct{}, workers(options))
 	for i := range results {
 		free <- struct{}{}
-		c := clauseOf(i)
+		c := programOf(i)
 		running.Go(func() {
 			results[i] = c.compile()
 			<-free
@@ -121,7 +136,7 @@ func compileClauses(count int, clauseOf func(number int) *clause, options Option
 	return results, nil
 }
 
-// workers is how many clauses are compiled at once: one where the stages are shown, in their order.
+// workers is how many programs are compiled at once: one where the stages are shown, in their order.
 func workers(options Options) int {
 	if options.Stage != nil {
 		return 1
@@ -129,35 +144,36 @@ func workers(options Options) int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// clause is an instance that was lowered.
-type clause struct {
+// program is one that was lowered.
+type program struct {
 	*lower.Code
-	instance *sema.Instance
-	number   int
-	cpus     int
-	atomics  bool
-	options  Options
+	*sema.Program
+	number  int
+	cpus    int
+	atomics bool
+	options Options
 }
 
-func lowerClause(unit *lower.Unit, instance *sema.Instance, number int, options Options) *clause {
-	name := programName(instance.Site, number)
-	defer ir.Blame(instance.Clause.Span, name)
-	return &clause{
-		Code: unit.Clause(instance, name, number), instance: instance, number: number,
+func lowerProgram(unit *lower.Unit, p *sema.Program, number int, options Options) *program {
+	name := programName(p.Site, number)
+	defer ir.Blame(p.Instances[0].Clause.Span, name)
+	return &program{
+		Code: unit.Program(p, name, number), Program: p, number: number,
 		cpus: lower.CPURows(unit.Target), atomics: unit.Target.Features.FetchingAtomics, options: options,
 	}
 }
 
-func (c *clause) stage(stage string, code fmt.Stringer) {
+func (c *program) stage(stage string, code fmt.Stringer) {
 	if c.options.Stage != nil {
 		c.options.Stage(stage, c.Name, code.String())
 	}
 }
 
-// compile knows nothing of other clauses, so that it may run at the same time as theirs.
-func (c *clause) compile() (result compiled) {
+// compile uses no shared state, so it may run concurrently.
+func (c *program) compile() (result compiled) {
 	defer ir.Catch(&result.err)
-	defer ir.Blame(c.instance.Clause.Span, c.Name)
+	span := c.Instances[0].Clause.Span
+	defer ir.Blame(span, c.Name)
 	c.stage("ir", c.Code)
 	passes := opt.Run
 	if c.options.Plain {
@@ -179,10 +195,10 @@ func (c *clause) compile() (result compiled) {
 	if code.ScratchSize > 0 {
 		result.maps = append(result.maps, slots(scratch, code.ScratchSize*c.cpus))
 	}
-	site := c.instance.Site
+	site := c.Site
 	result.program = &object.Program{
 		Name: c.Name, Type: site.Type, Attach: site.Attach, AttachTo: site.AttachTo,
-		Instructions: code.Instructions, Points: site.Points, Lines: code.Lines, Clause: c.instance.Clause.Span,
+		Instructions: code.Instructions, Points: site.Points, Lines: code.Lines, Clause: span, Clauses: len(c.Instances),
 	}
 	return result
 }

@@ -6,36 +6,36 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
-// lowered returns what lowers the instance of a number. Where the programs of the run may need a guard against one
+// lowered returns what lowers the program of a number. Where the programs of the run may need a guard against one
 // another, all are lowered before the first is compiled, because what each of them does decides on the others.
-func lowered(unit *lower.Unit, options Options) (clauseOf func(number int) *clause, guarded bool) {
-	lower := func(number int) *clause { return lowerClause(unit, unit.Info.Instances[number], number, options) }
+func lowered(unit *lower.Unit, options Options) (programOf func(number int) *program, guarded bool) {
+	lower := func(number int) *program { return lowerProgram(unit, unit.Info.Programs[number], number, options) }
 	if !guard.Possible(mechanisms(unit), &unit.Target.Features) {
 		return lower, false
 	}
-	clauses := make([]*clause, len(unit.Info.Instances))
-	for number := range clauses {
-		clauses[number] = lower(number)
+	programs := make([]*program, len(unit.Info.Programs))
+	for number := range programs {
+		programs[number] = lower(number)
 	}
-	return func(number int) *clause { return clauses[number] }, protect(clauses, unit)
+	return func(number int) *program { return programs[number] }, protect(programs, unit)
 }
 
 func mechanisms(unit *lower.Unit) []object.Mechanism {
 	var list []object.Mechanism
-	for _, instance := range unit.Info.Instances {
-		list = append(list, instance.Site.Points[0].Mechanism)
+	for _, p := range unit.Info.Programs {
+		list = append(list, p.Site.Points[0].Mechanism)
 	}
 	return list
 }
 
 // protect puts the guard into the programs that need it, and reports whether any does.
-func protect(clauses []*clause, unit *lower.Unit) (guarded bool) {
-	programs := make([]guard.Program, len(clauses))
-	for i, c := range clauses {
-		programs[i] = guard.Describe(c.Func, c.instance.Site.Points[0].Mechanism, c.SharedSize > 0)
+func protect(programs []*program, unit *lower.Unit) (guarded bool) {
+	described := make([]guard.Program, len(programs))
+	for i, c := range programs {
+		described[i] = guard.Describe(c.Func, c.Site.Points[0].Mechanism, c.SharedSize > 0)
 	}
-	for i, g := range guard.Choose(programs, &unit.Target.Features) {
-		g.Insert(clauses[i].Func, guardWords(unit))
+	for i, g := range guard.Choose(described, &unit.Target.Features) {
+		g.Insert(programs[i].Func, guardWords(unit))
 		guarded = guarded || !g.None()
 	}
 	return guarded

@@ -14,8 +14,8 @@ import (
 // other, as it is where the stages are shown.
 func TestClausesAtOnce(t *testing.T) {
 	text := manyClauses(300)
-	atOnce := compileText(t, text, compiler.Options{})
-	inOrder := compileText(t, text, compiler.Options{Stage: func(stage, name, text string) {}})
+	atOnce := compileText(t, text, compiler.Options{Separate: true})
+	inOrder := compileText(t, text, compiler.Options{Separate: true, Stage: func(stage, name, text string) {}})
 	for i, program := range atOnce.Programs {
 		if !reflect.DeepEqual(program.Instructions, inOrder.Programs[i].Instructions) {
 			t.Errorf("program %d: got\n%v, want\n%v", i, program.Instructions, inOrder.Programs[i].Instructions)

@@ -47,6 +47,13 @@ func (e *RefusedError) Error() string {
 	return lang.Diagnostics{d}.Error()
 }
 
+// JoinedError is a program that the kernel refused and that several clauses share: each may be accepted alone
+// (compiler.Options.Separate).
+type JoinedError struct{ cause error }
+
+func (e *JoinedError) Unwrap() error { return e.cause }
+func (e *JoinedError) Error() string { return e.cause.Error() }
+
 // Load brings the object into the kernel.
 func Load(o *object.Object, machine *target.Target, options Options) (*Session, error) {
 	if !machine.Features.MemoryCgroup && detect.CanRaiseMemoryLimit() {
@@ -56,7 +63,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 	}
 	collection, err := collect(o)
 	if err != nil {
-		return nil, refused(o, err)
+		return nil, refusal(o, err)
 	}
 	s := &Session{
 		object: o, machine: machine, options: options, collection: collection,
@@ -118,6 +125,16 @@ func specification(o *object.Object) *ebpf.CollectionSpec {
 		}
 	}
 	return spec
+}
+
+// refusal is what is refused, marked where other programs may serve.
+func refusal(o *object.Object, err error) error {
+	text := refused(o, err)
+	var tracing *RefusedError
+	if o.Joined && failed(o, err) != nil && !(errors.As(text, &tracing) && tracing.Tracing) {
+		return &JoinedError{text}
+	}
+	return text
 }
 
 // refused turns an error of loading into one about the script.

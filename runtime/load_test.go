@@ -14,7 +14,7 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
-// TestTooComplex loads a loop of more rounds than the verifier walks.
+// TestTooComplex loads a loop of more rounds than the verifier walks, as a program that clauses share.
 func TestTooComplex(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("capability: CAP_BPF")
@@ -43,7 +43,11 @@ func TestTooComplex(t *testing.T) {
 		Programs: []*object.Program{program},
 		Kernel:   map[string]*ebpf.MapSpec{object.DataMap: mmapable(object.DataHeader)},
 		Settings: object.Settings{License: "GPL"},
+		Joined:   true,
 	}, machine, Options{Stdout: io.Discard, Stderr: io.Discard})
+	if joined := new(JoinedError); !errors.As(err, &joined) {
+		t.Errorf("%v does not ask for a program for each clause", err)
+	}
 	var diagnostics lang.Diagnostics
 	if !errors.As(err, &diagnostics) || len(diagnostics) != 1 {
 		t.Fatalf("got %v", err)

@@ -12,7 +12,7 @@ func (s *Session) announce() {
 	n := 0
 	for _, program := range s.object.Programs {
 		for _, point := range program.Points {
-			n += max(len(point.Symbols), 1)
+			n += max(len(point.Symbols), 1) * max(program.Clauses, 1)
 		}
 	}
 	if s.options.JSON {

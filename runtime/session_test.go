@@ -167,6 +167,28 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
+// Two programs of one period print in the order of the script, and the second is not run after the exit() of the first.
+func TestIntervalsOfOnePeriodFireInOrder(t *testing.T) {
+	o := lineObject(256)
+	stop := asm.Instructions{
+		asm.LoadMapValue(asm.R1, 0, object.DataStopped).WithReference(object.DataMap),
+		asm.Mov.Imm(asm.R2, 1),
+		asm.StoreMem(asm.R1, 0, asm.R2, asm.DWord),
+	}
+	const period, rounds = time.Millisecond, 200
+	o.Programs = []*object.Program{clause("a", code(emit(0, 1)), every(period)), clause("b", code(emit(0, 2)), every(period))}
+	o.Programs = append(o.Programs, clause("end", code(emit(1, 0), stop), every(rounds*period)))
+	o.Programs = append(o.Programs, clause("never", code(emit(0, 3)), every(rounds*period)))
+	var out bytes.Buffer
+	if _, err := open(t, o, Options{Stdout: &out, Stderr: io.Discard}).Run(); err != nil {
+		t.Fatal(err)
+	}
+	pairs := strings.ReplaceAll(out.String(), "event 1\nevent 2\n", ".")
+	if strings.Trim(pairs, ".") != "" || len(pairs) < 2 {
+		t.Errorf("%q", pairs)
+	}
+}
+
 // A signal prints what is in the maps.
 func TestSignal(t *testing.T) {
 	o := counting(object.PrintMap)

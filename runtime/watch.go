@@ -30,19 +30,23 @@ func (s *Session) runOnce(program *ebpf.Program) {
 	}
 }
 
-// startIntervals runs interval programs until stop is closed. A tick that comes late is not made up for twice:
-// time.Ticker drops ticks for slow receivers and keeps the phase.
+// startIntervals runs interval programs until stop is closed, those of one period in the order of the script. A tick
+// that comes late is not made up for twice: time.Ticker drops ticks for slow receivers and keeps the phase.
 func (s *Session) startIntervals(stop <-chan struct{}) {
+	programs := map[time.Duration][]*ebpf.Program{}
 	for _, program := range s.object.Programs {
 		for _, point := range program.Points {
 			if point.Mechanism == object.Run && point.When == object.AtInterval {
-				s.ticks.Go(func() { s.tick(s.collection.Programs[program.Name], point.Period, stop) })
+				programs[point.Period] = append(programs[point.Period], s.collection.Programs[program.Name])
 			}
 		}
 	}
+	for period, list := range programs {
+		s.ticks.Go(func() { s.tick(list, period, stop) })
+	}
 }
 
-func (s *Session) tick(program *ebpf.Program, period time.Duration, stop <-chan struct{}) {
+func (s *Session) tick(programs []*ebpf.Program, period time.Duration, stop <-chan struct{}) {
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
 	for {
@@ -50,6 +54,15 @@ func (s *Session) tick(program *ebpf.Program, period time.Duration, stop <-chan 
 		case <-stop:
 			return
 		case <-ticker.C:
+			s.runInOrder(programs)
+		}
+	}
+}
+
+// runInOrder ends with the first exit().
+func (s *Session) runInOrder(programs []*ebpf.Program) {
+	for _, program := range programs {
+		if s.store.Load(object.DataStopped) == 0 {
 			s.runOnce(program)
 		}
 	}

@@ -133,15 +133,24 @@ func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params
 			return nil
 		}
 		refused, err := t.run(built, machine, out, caught)
+		if joined := new(runtime.JoinedError); errors.As(err, &joined) {
+			t.tryAgain(err)
+			options.Separate = true
+			continue
+		}
 		if t.Attach != "auto" || !anyNew(refused, options.Refused) {
 			return err
 		}
-		if t.Verbose {
-			fmt.Fprintf(os.Stderr, "trying another way, because %s\n", lang.Printable(err.Error()))
-		}
+		t.tryAgain(err)
 		for _, probe := range refused {
 			options.Refused[probe] = true
 		}
+	}
+}
+
+func (t *traceCommand) tryAgain(err error) {
+	if t.Verbose {
+		fmt.Fprintf(os.Stderr, "trying another way, because %s\n", lang.Printable(err.Error()))
 	}
 }
 
@@ -167,6 +176,9 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, out io.
 		Stdout: out, Stderr: os.Stderr, JSON: t.Format == "json", Quiet: t.Quiet,
 		Command: command, Pid: t.Pid, Signals: caught.caught, Unsafe: t.Unsafe,
 	})
+	if joined := new(runtime.JoinedError); errors.As(err, &joined) {
+		return nil, err
+	}
 	if err != nil {
 		return refusedPoints(err), say(err)
 	}

@@ -71,7 +71,9 @@ type Object struct {
 	Settings Settings
 	// Stops: every program but those of BEGIN and END tests DataStopped. It is set where detaching them takes so long
 	// that the results are printed first.
-	Stops   bool
+	Stops bool
+	// Joined: clauses share a program. Where the verifier finds that too long, each may get its own.
+	Joined  bool
 	Notices []string // one line each, for standard error: "kprobe:blk_start_request is now ..."
 }
 
@@ -110,8 +112,9 @@ type Program struct {
 	Points       []Point
 	// Lines maps an instruction's index (in the verifier's numbering, in 8-byte units) to the script.
 	Lines []Line
-	// Clause is the place of the clause in the script.
-	Clause lang.Span
+	// Clause is the place of the clause in the script, the first where Clauses is more than 1.
+	Clause  lang.Span
+	Clauses int
 }
 
 // Line says that the instructions from Instruction on come from Span.

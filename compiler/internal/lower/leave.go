@@ -107,5 +107,5 @@ func (f *function) converted(e lang.Expr, t *types.Type) *ir.Value {
 	return f.b.Extend(f.value(e), t.Size, t.Signed)
 }
 
-// End leaves the clause, whatever function or loop is around.
-func (f *function) End() { f.leave(f.returning[0]) }
+// End leaves the program, whatever function or loop is around.
+func (f *function) End() { f.leave(f.end) }

@@ -68,8 +68,8 @@ func NewUnit(info *sema.Info, machine *target.Target) *Unit {
 // links counts what the runtime has to detach at the end.
 func links(info *sema.Info) int {
 	n := 0
-	for _, instance := range info.Instances {
-		for _, point := range instance.Site.Points {
+	for _, program := range info.Programs {
+		for _, point := range program.Site.Points {
 			if point.Mechanism != object.Run {
 				n++
 			}
@@ -78,7 +78,7 @@ func links(info *sema.Info) int {
 	return n
 }
 
-// function is one clause at one site. The builder, the cells, the slots and the loop are those of the function of the
+// function is a program on its way to IR. The instance is the clause at hand, which is lowered behind those before it. The builder, the cells, the slots and the loop are those of the function of the
 // program that is being made: the clause, or a callback of it.
 type function struct {
 	unit      *Unit
@@ -99,12 +99,13 @@ type function struct {
 	usesRow      bool
 	nest         *nest          // around the code at hand; nil outside of bounded loops
 	nests        []*nest        // of the clause
-	returning    []*destination // the innermost last
+	end          *destination   // of the program
+	returning    []*destination // the innermost last, the first of the clause
 	destinations int
 	leaving      int
 }
 
-// Code is a clause as IR, and the kernel map that its program shares with its callbacks: its name, and the bytes of a
+// Code is a program as IR, and the kernel map that it shares with its callbacks: its name, and the bytes of a
 // row, 0 where it has none.
 type Code struct {
 	*ir.Func
@@ -112,49 +113,64 @@ type Code struct {
 	SharedSize int
 }
 
-// Clause lowers an instance, the number of which names what belongs to it alone.
-func (u *Unit) Clause(instance *sema.Instance, name string, number int) *Code {
+// Program lowers the clauses of a program, the number of which names what belongs to it alone.
+func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 	f := &function{
 		unit:         u,
-		instance:     instance,
-		constants:    u.Info.Constants.For(instance),
-		b:            ir.NewBuilder(name, instance.Clause.Span),
+		b:            ir.NewBuilder(name, program.Instances[0].Clause.Span),
 		cells:        map[*sema.Variable]*ir.Cell{},
 		slots:        map[*sema.Variable]*ir.Slot{},
 		sharedMemory: &sharedMemory{name: sharedName(number)},
 		offsets:      map[*sema.Variable]int{},
 		iterators:    map[*sema.Variable]iterator{},
-		subprograms:  map[*lang.Function]*subprogram{},
 		frames:       1,
 	}
-	f.returning = []*destination{f.newDestination(nil)}
-	f.stopped()
-	if predicate := instance.Clause.Predicate; predicate != nil {
-		f.guard(func(body, done *ir.Block) { f.condition(predicate, body, done) })
+	f.end = f.newDestination(nil)
+	for i, instance := range program.Instances {
+		f.clause(instance, i == len(program.Instances)-1)
 	}
-	f.block(instance.Clause.Body)
 	f.b.Return(f.b.Const(0))
 	f.limitLoops()
 	f.finish()
 	return &Code{Func: f.b.Func, Shared: f.sharedMemory.name, SharedSize: f.size}
 }
 
-// guard goes on in a new block where decide jumps to body, and returns 0 where it jumps to done.
-func (f *function) guard(decide func(body, done *ir.Block)) {
+// clause lowers an instance. The predicate and `return` lead to the next one, exit() to the end of the program.
+func (f *function) clause(instance *sema.Instance, last bool) {
+	f.instance, f.constants = instance, f.unit.Info.Constants.For(instance)
+	f.subprograms = map[*lang.Function]*subprogram{}
+	to := f.end
+	if !last {
+		to = f.newDestination(f.b.NewBlock())
+	}
+	f.returning = []*destination{to}
+	f.stopped()
+	if predicate := instance.Clause.Predicate; predicate != nil {
+		f.guard(to, func(body, done *ir.Block) { f.condition(predicate, body, done) })
+	}
+	f.block(instance.Clause.Body)
+	if !last {
+		f.leave(to)
+		f.b.Enter(to.block)
+	}
+}
+
+// guard continues in a new block where decide jumps to body, and leaves for a destination where it jumps to done.
+func (f *function) guard(to *destination, decide func(body, done *ir.Block)) {
 	body, done := f.b.NewBlock(), f.b.NewBlock()
 	decide(body, done)
 	f.b.Enter(done)
-	f.b.Return(f.b.Const(0))
+	f.leave(to)
 	f.b.Enter(body)
 }
 
-// stopped lets a clause do nothing once the tracing has ended, if it ends it or is detached late.
+// stopped leaves the program once the tracing has ended, if the clause ends it or is detached late.
 func (f *function) stopped() {
 	point := f.instance.Site.Points[0]
 	if !f.instance.Ends && !f.unit.Stops || point.Mechanism == object.Run && point.When != object.AtInterval {
 		return
 	}
-	f.guard(func(body, done *ir.Block) {
+	f.guard(f.end, func(body, done *ir.Block) {
 		f.b.If(ir.Equal, f.Data(object.DataStopped), f.b.Const(0), body, done)
 	})
 }

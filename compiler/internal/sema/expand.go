@@ -84,9 +84,10 @@ func (c *checker) wrongParameters(script *lang.Script) bool {
 // clauseUse says what a clause reads that depends on the attach point.
 type clauseUse struct{ arguments, probeName, registers, tracing, ends bool }
 
-func (c *checker) usesOf(clause *lang.Clause) clauseUse {
-	var use clauseUse
+// usesOf also counts the nodes of the syntax tree.
+func (c *checker) usesOf(clause *lang.Clause) (use clauseUse, nodes int) {
 	c.reach(clause, func(node any) {
+		nodes++
 		if f := builtinOf(node); f != nil {
 			use.arguments = use.arguments || f.Argument
 			use.probeName = use.probeName || f.ProbeName
@@ -95,7 +96,7 @@ func (c *checker) usesOf(clause *lang.Clause) clauseUse {
 			use.ends = use.ends || f.Ends
 		}
 	})
-	return use
+	return use, nodes
 }
 
 // reach visits a clause or body and the functions, macros and definitions that it leads to, each once.
@@ -153,7 +154,7 @@ type expansion struct {
 func (x expansion) UsesArguments() bool       { return x.use.arguments }
 func (x expansion) UsesProbeName() bool       { return x.use.probeName }
 func (x expansion) Target() *target.Target    { return x.target }
-func (x expansion) Refused(probe string) bool { return x.options.Refused[probe] }
+func (x expansion) Refused(probe string) bool { return x.options.Refused[probe] || x.plain[probe] }
 
 // Mechanism is what --attach forces, or what the clause needs.
 func (x expansion) Mechanism() string {
@@ -200,25 +201,36 @@ func (c *checker) Notice(format string, args ...any) {
 	}
 }
 
-// expand makes an instance for every site of every clause.
+// expand finds the sites of all clauses and makes programs of them.
 func (c *checker) expand(script *lang.Script) {
-	for _, clause := range script.Clauses {
-		c.expandClause(clause)
+	errors := len(c.diagnostics)
+	list := c.place(script)
+	if len(list) > 1 && len(c.diagnostics) == errors && c.plainer(list) {
+		list = c.place(script)
 	}
+	c.plan(list)
 	c.limitProbes()
+}
+
+func (c *checker) place(script *lang.Script) []*placed {
+	var list []*placed
+	for _, clause := range script.Clauses {
+		list = append(list, c.placeClause(clause)...)
+	}
+	return list
 }
 
 // limitProbes holds what the script expanded to against the settings. A message shows the clause that was too much.
 func (c *checker) limitProbes() {
 	points := 0
-	for i, instance := range c.Instances {
-		span := instance.Clause.Probes[0].Span
+	for i, program := range c.Programs {
+		span := program.Instances[0].Clause.Probes[0].Span
 		if i == c.Settings.MaxPrograms {
-			c.Errorf(span, "the script becomes %d programs, and max_bpf_progs is %d", len(c.Instances), c.Settings.MaxPrograms)
-			c.Hint("name fewer functions, or raise it: config = { max_bpf_progs = %d }", len(c.Instances))
+			c.Errorf(span, "the script becomes %d programs, and max_bpf_progs is %d", len(c.Programs), c.Settings.MaxPrograms)
+			c.Hint("name fewer functions, or raise it: config = { max_bpf_progs = %d }", len(c.Programs))
 			return
 		}
-		for _, point := range instance.Site.Points {
+		for _, point := range program.Site.Points {
 			points += max(1, len(point.Symbols))
 		}
 		if points > c.Settings.MaxProbes {
@@ -229,19 +241,20 @@ func (c *checker) limitProbes() {
 	}
 }
 
-func (c *checker) expandClause(clause *lang.Clause) {
+func (c *checker) placeClause(clause *lang.Clause) (list []*placed) {
 	defer ir.Blame(clause.Span, "sema")
-	x := expansion{c, c.usesOf(clause)}
-	instances, errors := len(c.Instances), len(c.diagnostics)
+	use, nodes := c.usesOf(clause)
+	x := expansion{c, use}
+	errors := len(c.diagnostics)
 	for _, probe := range clause.Probes {
 		for _, site := range x.sites(probe) {
-			c.nameProbes(site)
-			c.Instances = append(c.Instances, &Instance{Clause: clause, Site: site, Ends: x.use.ends})
+			list = append(list, &placed{clause: clause, use: use, site: site, nodes: nodes})
 		}
 	}
-	if len(c.Instances) == instances && len(c.diagnostics) > errors {
+	if len(list) == 0 && len(c.diagnostics) > errors {
 		c.missingMaps(clause)
 	}
+	return list
 }
 
 // missingMaps enters the maps of a clause that has no attach point.

@@ -48,14 +48,16 @@ type Options struct {
 	Strict      bool                     // renamed functions are errors
 	Named       []string                 // named parameters, as name=value or name
 	Unsafe      bool                     // functions that change what is traced are allowed
+	Separate    bool                     // no two clauses share a program
 	Environment func(name string) string // PONYTRACE_* and BPFTRACE_* variables; may be nil
 }
 
 // Info is the meaning of a script.
 type Info struct {
 	Settings   *builtin.Settings
-	Instances  []*Instance
-	Maps       []*Map // by name
+	Programs   []*Program
+	Instances  []*Instance // of all programs
+	Maps       []*Map      // by name
 	ProbeNames []string
 	Notices    []string
 	// Constants evaluates what is known at compile time.
@@ -167,6 +169,7 @@ type checker struct {
 	instance    *Instance
 	parameters  []builtin.Parameter // in the order of the script
 	indices     map[string]int      // into ProbeNames, by name
+	plain       map[string]bool     // attach points whose clauses agree on the plainer mechanism only
 	missing     map[string]bool     // maps of clauses that errors leave without an attach point
 	declarations
 }
@@ -181,6 +184,7 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 		notices: map[string]bool{},
 		indices: map[string]int{},
 		missing: map[string]bool{},
+		plain:   map[string]bool{},
 	}
 	c.Constants = &Constants{args: options.Args, target: machine, literal: c.literalOf, typed: func(call *lang.Call) *types.Type { return c.expression(call) }}
 	c.instance = outside()

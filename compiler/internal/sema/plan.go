@@ -1,0 +1,249 @@
+package sema
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Program is a program with the clauses that it runs, in the order of the script.
+//
+// The kernel runs the programs of an attach point in an order of its own: those of a kprobe or of fentry in the opposite
+// order of their attachment. So the clauses of one attach point are joined to one program, which is attached once:
+//
+//	kprobe:vfs_* { A }  kprobe:vfs_read { B }      p0: A        at every function but vfs_read
+//	                                               p1: A, B     at vfs_read
+//
+// A clause that shares only some of its attach points is checked and compiled for each program that runs it.
+type Program struct {
+	Site      *builtin.Site
+	Instances []*Instance
+}
+
+// Joined reports whether clauses share a program.
+func (i *Info) Joined() bool { return len(i.Instances) > len(i.Programs) }
+
+// placed is a clause at a site, before it is known with which others it shares a program.
+type placed struct {
+	clause *lang.Clause
+	use    clauseUse
+	site   *builtin.Site
+	nodes  int  // of the clause's syntax tree
+	alone  bool // it has its programs for itself
+}
+
+// maxJoined is up to how many nodes of the syntax tree clauses are joined. Jumps reach 32767 instructions, and
+// the verifier walks a million. Where it gives up earlier, the clauses are compiled again as Options.Separate.
+const maxJoined = 4000
+
+// way is how an event comes to programs. The contexts of two ways differ, so their clauses cannot be joined.
+type way uint8
+
+const (
+	byRegisters way = iota // kprobes: the context has the registers
+	byTracing              // fentry, fexit
+	byRawTracepoint
+	byTracepoint
+	byClock
+)
+
+var ways = map[object.Mechanism]way{
+	object.Kprobe: byRegisters, object.Kretprobe: byRegisters, object.KprobeMulti: byRegisters, object.KretprobeMulti: byRegisters,
+	object.Fentry: byTracing, object.Fexit: byTracing,
+	object.RawTracepoint: byRawTracepoint, object.Tracepoint: byTracepoint, object.Profile: byClock,
+}
+
+// arrival is an event with the way by which it comes, and the clause where that is alone.
+type arrival struct {
+	event string
+	way   way
+	alone *placed
+}
+
+// events are what a point fires at, one for each of its functions, whichever way they come. What the runtime runs by
+// itself has none: it is run in the order of the script.
+func events(point *object.Point) []string {
+	switch point.Mechanism {
+	case object.Run:
+		return nil
+	case object.Profile:
+		return []string{"clock " + point.Period.String()}
+	case object.Tracepoint, object.RawTracepoint:
+		return []string{"tracepoint " + point.Category + ":" + point.Name}
+	}
+	kind := "entry "
+	if point.Mechanism == object.Kretprobe || point.Mechanism == object.KretprobeMulti || point.Mechanism == object.Fexit {
+		kind = "return "
+	}
+	list := make([]string, len(point.Symbols))
+	for i, symbol := range point.Symbols {
+		list[i] = kind + symbol + "+" + strconv.FormatUint(point.Offset, 10)
+	}
+	return list
+}
+
+// each visits the events of a site, with the point and the index of its function.
+func (p *placed) each(visit func(a arrival, point *object.Point, symbol int)) {
+	for n := range p.site.Points {
+		point := &p.site.Points[n]
+		for i, event := range events(point) {
+			a := arrival{event: event, way: ways[point.Mechanism]}
+			if p.alone {
+				a.alone = p
+			}
+			visit(a, point, i)
+		}
+	}
+}
+
+// plainer finds the events that clauses ask for by different ways, and refuses the cheaper one, so that they can be
+// joined. A clause that needs a tracing program keeps it, and so a program of its own.
+func (c *checker) plainer(list []*placed) bool {
+	first, disagreed := map[string]way{}, map[string]bool{}
+	for _, p := range list {
+		p.each(func(a arrival, _ *object.Point, _ int) {
+			if other, known := first[a.event]; known && other != a.way {
+				disagreed[a.event] = true
+			}
+			first[a.event] = a.way
+		})
+	}
+	for _, p := range list {
+		p.each(func(a arrival, point *object.Point, _ int) {
+			if disagreed[a.event] && (a.way == byTracing || a.way == byRawTracepoint) && !p.use.tracing {
+				c.plain[point.Probe] = true
+			}
+		})
+	}
+	return len(c.plain) > 0
+}
+
+// separate leaves clauses alone that are too long to share a program.
+func (c *checker) separate(list []*placed) {
+	sums := map[arrival]int{}
+	for _, p := range list {
+		p.alone = c.options.Separate
+		p.each(func(a arrival, _ *object.Point, _ int) { sums[a] += p.nodes })
+	}
+	for _, p := range list {
+		tooLong := false
+		p.each(func(a arrival, _ *object.Point, _ int) { tooLong = tooLong || sums[a] > maxJoined })
+		p.alone = p.alone || tooLong
+	}
+}
+
+// joint is what becomes a program: clauses, and the attach points at which just these fire.
+type joint struct {
+	members []*placed
+	points  []object.Point
+}
+
+// plan makes programs of the clauses and their sites, in the order of their first clause.
+func (c *checker) plan(list []*placed) {
+	c.separate(list)
+	sharers := map[arrival][]int{}
+	for i, p := range list {
+		p.each(func(a arrival, _ *object.Point, _ int) { sharers[a] = append(sharers[a], i) })
+	}
+	for i, p := range list {
+		for _, j := range p.joints(i, list, sharers) {
+			c.addProgram(j)
+		}
+	}
+}
+
+// joints are those in which a clause, the i-th of the list, is the first.
+func (p *placed) joints(i int, list []*placed, sharers map[arrival][]int) (begun []*joint) {
+	if len(events(&p.site.Points[0])) == 0 {
+		return []*joint{{members: []*placed{p}, points: p.site.Points}}
+	}
+	known := map[string]*joint{}
+	p.each(func(a arrival, point *object.Point, symbol int) {
+		members := sharers[a]
+		if members[0] != i {
+			return
+		}
+		key := ""
+		if len(members) > 1 {
+			key = fmt.Sprint(members)
+		}
+		j := known[key]
+		if j == nil {
+			j = &joint{}
+			for _, member := range members {
+				j.members = append(j.members, list[member])
+			}
+			known[key] = j
+			begun = append(begun, j)
+		}
+		j.add(point, symbol)
+	})
+	return begun
+}
+
+// add takes one function of a point.
+func (j *joint) add(point *object.Point, symbol int) {
+	if n := len(j.points); symbol > 0 && n > 0 && j.points[n-1].Probe == point.Probe {
+		j.points[n-1].Symbols = append(j.points[n-1].Symbols, point.Symbols[symbol])
+		return
+	}
+	one := *point
+	if len(point.Symbols) > 0 {
+		one.Symbols = []string{point.Symbols[symbol]}
+	}
+	j.points = append(j.points, one)
+}
+
+// addProgram makes the program of a joint, and an instance of every clause for it.
+func (c *checker) addProgram(j *joint) {
+	site := j.site()
+	c.nameProbes(site)
+	program := &Program{Site: site}
+	for _, member := range j.members {
+		own := *site
+		own.Scope = member.site.Scope
+		own.Scope.Mechanism, own.Scope.Symbols, own.Scope.ProbeName = site.Scope.Mechanism, site.Scope.Symbols, site.Scope.ProbeName
+		instance := &Instance{Clause: member.clause, Site: &own, Ends: member.use.ends}
+		program.Instances = append(program.Instances, instance)
+		c.Instances = append(c.Instances, instance)
+	}
+	c.Programs = append(c.Programs, program)
+}
+
+// site is that of the member that is attached in the plainest way: where one needs a kprobe, the functions that others
+// reach through one link for many get kprobes, too.
+func (j *joint) site() *builtin.Site {
+	site := *j.members[0].site
+	for _, member := range j.members {
+		if m := member.site.Scope.Mechanism; m == object.Kprobe || m == object.Kretprobe {
+			site = *member.site
+		}
+	}
+	site.Points = nil
+	functions := 0
+	for _, point := range j.points {
+		functions += len(point.Symbols)
+		site.Points = append(site.Points, pointsBy(site.Scope, point)...)
+	}
+	site.Scope.Symbols = functions
+	return &site
+}
+
+// pointsBy is a point as a mechanism has it.
+func pointsBy(scope builtin.Scope, point object.Point) []object.Point {
+	multi := point.Mechanism == object.KprobeMulti || point.Mechanism == object.KretprobeMulti
+	if point.Mechanism == scope.Mechanism || !multi {
+		if multi && len(point.Symbols) == 1 {
+			point.Probe = scope.Probe.Name + ":" + point.Symbols[0]
+		}
+		return []object.Point{point}
+	}
+	var list []object.Point
+	for _, symbol := range point.Symbols {
+		list = append(list, object.Point{Probe: scope.Probe.Name + ":" + symbol, Mechanism: scope.Mechanism, Symbols: []string{symbol}})
+	}
+	return list
+}
