@@ -92,6 +92,8 @@ type program struct {
 	scope    *scope
 	returns  *types.Type // of the function being looked at
 	changed  bool
+	guessing bool // what operands of unknown type are
+	round    int
 
 	steps   int
 	stopped bool

@@ -228,13 +228,16 @@ func (p *program) concatType(arguments []lang.Expr) *types.Type {
 	size := 1
 	for _, argument := range arguments {
 		switch t := p.typeOf(argument); {
-		case t == nil:
+		case t == nil && !p.guessing:
 			return nil
-		case t.Kind == types.Pointer:
+		case t == nil || t.Kind == types.Pointer:
 			return types.NewString(p.stringSize())
 		default:
 			size += t.Size - 1
 		}
+	}
+	if p.round > 10 {
+		size = p.stringSize() // of a text that is a part of itself
 	}
 	return types.NewString(min(size, p.stringSize()))
 }

@@ -11,9 +11,10 @@ import (
 
 // mapping is a map of the script: its types, and what it holds while the script runs.
 type mapping struct {
-	key     []*types.Type
-	value   *types.Type
-	entries map[string]*entry // by the text of the key
+	key      []*types.Type
+	value    *types.Type
+	assigned bool              // by some statement, whatever its type
+	entries  map[string]*entry // by the text of the key
 }
 
 type entry struct {
@@ -61,6 +62,7 @@ func (p *program) lookAtKeys(m *mapping, keys []lang.Expr) {
 func (p *program) widenMap(e *lang.Map, t *types.Type) {
 	m := p.mapNamed(e.Name)
 	p.lookAtKeys(m, e.Keys)
+	m.assigned = true
 	if t == nil {
 		return
 	}

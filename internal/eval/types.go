@@ -69,6 +69,16 @@ func (p *program) find(e lang.Expr) *types.Type {
 	return nil
 }
 
+// presumed is the type of an operand. When nothing else is known of a map that is assigned from itself, an operand of unknown
+// type is a number.
+func (p *program) presumed(e lang.Expr) *types.Type {
+	t := p.typeOf(e)
+	if t == nil && p.guessing {
+		return types.Int64
+	}
+	return t
+}
+
 // literal has the first of int, long and unsigned long that holds it.
 func literal(n uint64, unsigned bool) *types.Type {
 	switch {
@@ -119,6 +129,9 @@ func (p *program) parameter(index int) Value {
 
 func (p *program) unaryType(e *lang.Unary) *types.Type {
 	t := p.typeOf(e.X)
+	if e.Op == "-" || e.Op == "~" {
+		t = p.presumed(e.X)
+	}
 	switch {
 	case e.Op == "!":
 		return types.Boolean
@@ -166,7 +179,7 @@ func (p *program) stepType(e *lang.IncDec) *types.Type {
 }
 
 func (p *program) binaryType(e *lang.Binary) *types.Type {
-	x, y := p.typeOf(e.X), p.typeOf(e.Y)
+	x, y := p.presumed(e.X), p.presumed(e.Y)
 	switch {
 	case comparison(e.Op) || e.Op == "&&" || e.Op == "||" || e.Op == "=~" || e.Op == "!~":
 		return types.Boolean
@@ -185,7 +198,14 @@ func (p *program) choiceType(e *lang.Ternary) *types.Type {
 	if e.X != nil {
 		x = p.typeOf(e.X)
 	}
-	if x == nil || y == nil || x.Kind == types.None {
+	switch {
+	case x != nil && x.Kind == types.None:
+		return nil
+	case p.guessing && x == nil && y != nil:
+		return stored(y)
+	case p.guessing && y == nil && x != nil:
+		return stored(x)
+	case x == nil || y == nil:
 		return nil
 	}
 	return widest(stored(x), stored(y))

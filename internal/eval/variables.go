@@ -104,9 +104,46 @@ func widest(a, b *types.Type) *types.Type {
 	return a
 }
 
-// findTypes looks at the whole script until no type changes.
+// findTypes looks at the whole script until no type changes. Maps that are assigned from themselves may have none then:
+// what operators say of them is taken next, and at last they hold numbers.
 func (p *program) findTypes() {
-	for range 100 {
+	p.repeat()
+	if p.guessing = p.lacksTypes(); !p.guessing {
+		return
+	}
+	p.repeat()
+	if !p.lacksTypes() {
+		return
+	}
+	for _, m := range p.maps {
+		if m.assigned && m.value == nil {
+			m.value = types.Int64
+		}
+	}
+	for _, v := range p.declared {
+		if v.kind == nil {
+			v.kind = types.Int64
+		}
+	}
+	p.repeat()
+}
+
+func (p *program) lacksTypes() bool {
+	for _, m := range p.maps {
+		if m.assigned && m.value == nil {
+			return true
+		}
+	}
+	for _, v := range p.declared {
+		if v.kind == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *program) repeat() {
+	for p.round = range 100 {
 		p.types, p.uses = map[lang.Expr]*types.Type{}, map[*lang.Variable]*variable{}
 		p.changed = false
 		for _, f := range p.script.Functions {
@@ -197,7 +234,7 @@ func (p *program) lookAtLet(s *lang.Let) {
 func (p *program) lookAtAssign(s *lang.Assign) {
 	t := p.typeOf(s.Value)
 	if s.Op != "=" {
-		t = updated(t)
+		t = updated(p.presumed(s.Value))
 	}
 	switch target := s.Target.(type) {
 	case *lang.Variable:

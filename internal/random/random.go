@@ -211,17 +211,31 @@ func (g *generator) constants() {
 	}
 }
 
-// introduce assigns to every map once, from what needs no map.
+// introduce assigns to every map once, from what needs no map but, now and then, itself.
 func (g *generator) introduce() {
 	maps, aggregations := g.maps, g.aggregations
 	g.maps, g.aggregations = []holder{{name: "@none", shape: shape{kind: "none"}}}, []holder{{name: "@none", shape: shape{kind: "hist"}}}
 	for _, m := range maps {
-		g.line("%s%s = %s;", m.name, g.keys(m), g.expression(m.shape))
+		g.line("%s%s = %s;", m.name, g.keys(m), g.introduction(m))
 	}
 	for _, a := range aggregations {
 		g.line("%s", g.observation(a))
 	}
 	g.maps, g.aggregations = maps, aggregations
+}
+
+func (g *generator) introduction(m holder) string {
+	itself := m.name + g.keys(m)
+	switch {
+	case !g.chance(25):
+	case m.shape.kind == "number":
+		return fmt.Sprintf(pick(g, []string{"%s + 1", "-%s", "(%s < 5 ? 5 : %[1]s)", "(7 ^ %s)", "(%s ?: 3)"}), itself)
+	case m.shape.kind == "bool":
+		return "!" + itself
+	case m.shape.kind == "text":
+		return fmt.Sprintf(`(%s == "" ? %q : %[1]s)`, itself, pick(g, texts))
+	}
+	return g.expression(m.shape)
 }
 
 func (g *generator) predicate() string {

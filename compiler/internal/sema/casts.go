@@ -11,6 +11,9 @@ import (
 func (c *checker) cast(e *lang.Cast) *types.Type {
 	from := c.expression(e.X)
 	to := c.castType(e, from)
+	if from.Kind == types.None && c.stage != proved && e.Type.Array != 0 {
+		return to
+	}
 	if from.Kind == types.None || to == nil {
 		return nil
 	}
@@ -44,6 +47,8 @@ func (c *checker) castType(e *lang.Cast, from *types.Type) *types.Type {
 
 func castable(from, to *types.Type) bool {
 	switch {
+	case to.Kind == types.None:
+		return false
 	case from.Scalar() && to.Scalar(), from.Equal(to):
 		return true
 	case to.Kind == types.Array && from.Integer(), from.Kind == types.Array && to.Integer():

@@ -98,7 +98,7 @@ func (c *checker) declareMap(d *lang.MapDeclaration) {
 
 // noValue reports an expression that a value is wanted of, where nothing was reported yet.
 func (c *checker) noValue(e lang.Expr) {
-	if len(c.diagnostics) == 0 && !c.changed {
+	if len(c.diagnostics)+len(c.untyped) == 0 && !c.changed {
 		c.Errorf(e.Range(), "%s has no value", e.Range().Text())
 	}
 }

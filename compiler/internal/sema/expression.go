@@ -177,8 +177,7 @@ func (c *checker) variable(e *lang.Variable) *types.Type {
 	}
 	c.mention(e, v)
 	if v.untyped && v.Type.Kind == types.None {
-		c.Errorf(e.Span, "$%s has no type, for nothing is assigned to it", e.Name)
-		c.Hint("let $%s : uint64", e.Name)
+		c.untyped = append(c.untyped, e)
 	}
 	return v.Type
 }
@@ -225,7 +224,7 @@ func (c *checker) ternary(e *lang.Ternary) *types.Type {
 	}
 	first, second := c.expression(x), c.expression(e.Y)
 	if first.Kind == types.None || second.Kind == types.None {
-		return nil
+		return c.knownOutcome(first, second)
 	}
 	if !c.storable(x, first) || !c.storable(e.Y, second) {
 		return nil
@@ -236,6 +235,18 @@ func (c *checker) ternary(e *lang.Ternary) *types.Type {
 		return nil
 	}
 	return t
+}
+
+// knownOutcome is the type of a choice one of whose outcomes is not known yet.
+func (c *checker) knownOutcome(first, second *types.Type) *types.Type {
+	known := first
+	if known.Kind == types.None {
+		known = second
+	}
+	if c.stage == proved || known.Kind == types.None || known.Aggregation() || known.Size == 0 {
+		return nil
+	}
+	return c.stored(known)
 }
 
 // effect checks an expression that need not have a value.
@@ -257,6 +268,10 @@ func (c *checker) parts(span lang.Span, elems []lang.Expr) ([]*types.Type, bool)
 	parts, size, known := make([]*types.Type, len(elems)), 0, true
 	for i, elem := range elems {
 		t := c.expression(elem)
+		if t.Kind == types.None && c.stage == likely {
+			parts[i] = t
+			continue
+		}
 		if t.Kind == types.None || !c.storable(elem, t) {
 			known = false
 			continue
@@ -310,7 +325,7 @@ func (c *checker) call(e *lang.Call) *types.Type {
 			c.Errorf(e.NameSpan, "%s() changes the system and is allowed only with --unsafe", e.Name)
 		}
 		statement := e == c.instance.called
-		t := f.Check(hooks{c}, e)
+		t := c.resultType(f, e)
 		if f.Literal != nil && t != nil && t.Kind != types.None {
 			c.instance.literals[e] = f.Literal(hooks{c}, e)
 		}
@@ -333,6 +348,23 @@ func (c *checker) call(e *lang.Call) *types.Type {
 	c.Errorf(e.NameSpan, "there is no function %s", e.Name)
 	c.nearest(e.Name, slices.Concat(builtin.Names(), slices.Collect(maps.Keys(c.functions)), slices.Collect(maps.Keys(c.macros))))
 	return nil
+}
+
+// resultType is the type of a call. That of one with an argument that is not known may be in the signature.
+func (c *checker) resultType(f *builtin.Function, e *lang.Call) *types.Type {
+	t := f.Check(hooks{c}, e)
+	if t != nil && t.Kind != types.None || c.stage == proved || f.Void() {
+		return t
+	}
+	name, _, _ := strings.Cut(f.Signature, " "+f.Name+"(")
+	if name == "string" {
+		return types.NewString(8)
+	}
+	written, err := c.target.Named(&lang.TypeName{Name: name, Array: -1, Span: e.Span})
+	if err != nil || written.Size == 0 {
+		return t
+	}
+	return written
 }
 
 func (c *checker) arity(e *lang.Call, low, high int, signature string) bool {

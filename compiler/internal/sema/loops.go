@@ -66,14 +66,11 @@ func (c *checker) loopVariable(e *lang.Variable, t *types.Type) *Variable {
 
 // forMap checks `for ($kv : @map)`: $kv.0 is the key, $kv.1 the value.
 func (c *checker) forMap(s *lang.For) {
-	m := c.maps[s.Map.Name]
-	if m == nil || m.Value == nil {
+	pair := types.NoValue
+	if m := c.maps[s.Map.Name]; m == nil || m.Value == nil {
 		c.unassigned(s.Map)
-		return
-	}
-	pair, ok := c.pair(s, m)
-	if !ok {
-		return
+	} else if t, ok := c.pair(s, m); ok {
+		pair = t
 	}
 	c.loop(s.Span, func() {
 		c.inScope(c.instance.scope, func() {

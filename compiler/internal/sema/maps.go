@@ -30,14 +30,11 @@ func (c *checker) readMap(e *lang.Map) *types.Type {
 	return t
 }
 
-// unassigned reports a map that nothing is assigned to. Where the clauses that mention it have no attach point, that was
-// reported already.
+// unassigned notes a read of a map whose type is not known: reportUntyped tells whether that is an error.
 func (c *checker) unassigned(e *lang.Map) {
-	if c.missing[e.Name] {
-		return
+	if !c.missing[e.Name] {
+		c.untyped = append(c.untyped, e)
 	}
-	c.Errorf(e.Span, "nothing is ever assigned to @%s", e.Name)
-	c.nearest("@"+e.Name, c.mapNames())
 }
 
 func (c *checker) mapNames() []string {
@@ -57,6 +54,9 @@ func (c *checker) keyTypes(e *lang.Map) ([]*types.Type, bool) {
 	known := true
 	for _, key := range e.Keys {
 		t := c.expression(key)
+		if c.stage == assumed {
+			t = c.guessed(t)
+		}
 		if t.Kind == types.None || !c.storable(key, t) {
 			known = false
 		}
@@ -84,8 +84,8 @@ func (c *checker) assignMap(e *lang.Map, t *types.Type, span lang.Span) {
 	}
 	if m.Value == nil {
 		m.Value, m.ValueSpan, c.changed = t, span, true
-		return
 	}
+	m.open = m.open || partial(m.Value)
 	wider, ok := c.widen(m.Value, t)
 	if !ok {
 		c.conflict(span, m.ValueSpan, fmt.Sprintf("@%s holds %s, this is %s", e.Name, m.Value, t))

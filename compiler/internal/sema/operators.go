@@ -9,6 +9,9 @@ import (
 
 func (c *checker) unary(e *lang.Unary) *types.Type {
 	t := c.expression(e.X)
+	if e.Op == "-" || e.Op == "~" || e.Op == "!" {
+		t = c.guessed(t)
+	}
 	switch {
 	case t.Kind == types.None:
 		return nil
@@ -127,7 +130,7 @@ func (c *checker) stepped(target lang.Expr) *types.Type {
 func (c *checker) binary(e *lang.Binary) *types.Type {
 	x, y := c.expression(e.X), c.expression(e.Y)
 	if x.Kind == types.None || y.Kind == types.None {
-		return nil
+		return c.unknownOperand(e, x, y)
 	}
 	switch e.Op {
 	case "&&", "||":
@@ -140,6 +143,26 @@ func (c *checker) binary(e *lang.Binary) *types.Type {
 		return c.match(e, x, y)
 	}
 	return c.arithmetic(e, x, y)
+}
+
+// unknownOperand is the type of an operation whatever the operand is that is not known.
+func (c *checker) unknownOperand(e *lang.Binary, x, y *types.Type) *types.Type {
+	switch {
+	case c.stage == proved:
+		return nil
+	case conditional(e.Op):
+		return types.Boolean
+	}
+	return c.arithmetic(e, c.guessed(x), c.guessed(y))
+}
+
+// conditional reports whether an operator yields true or false.
+func conditional(op lang.Operator) bool {
+	switch op {
+	case "&&", "||", "==", "!=", "<", "<=", ">", ">=", "=~", "!~":
+		return true
+	}
+	return false
 }
 
 func (c *checker) comparison(e *lang.Binary, x, y *types.Type) *types.Type {

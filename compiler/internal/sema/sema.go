@@ -118,7 +118,9 @@ type Variable struct {
 	// Fixed: `let` or a parameter gave it its type.
 	Fixed bool
 	// untyped: a `let` without a type or a value declared it.
-	untyped  bool
+	untyped bool
+	// open: something is assigned to it whose type is not known.
+	open     bool
 	depth    int
 	assigned int
 }
@@ -139,6 +141,8 @@ type Map struct {
 	// Kind and Size are those of a `let @a = kind(size)`; nil and 0 without.
 	Kind *builtin.MapKind
 	Size int
+	// open: something is assigned to it whose type is not known.
+	open bool
 }
 
 // UsageError asks for the usage text of the script, because its parameters are wrong.
@@ -171,6 +175,8 @@ type checker struct {
 	indices     map[string]int      // into ProbeNames, by name
 	plain       map[string]bool     // attach points whose clauses agree on the plainer mechanism only
 	missing     map[string]bool     // maps of clauses that errors leave without an attach point
+	stage       stage
+	untyped     []lang.Expr // reads of maps and variables whose type is not known
 	declarations
 }
 
@@ -252,27 +258,8 @@ func (c *checker) result() (*Info, error) {
 }
 
 func (c *checker) reset() {
-	c.diagnostics = nil
+	c.diagnostics, c.untyped = nil, nil
 	c.seen = map[string]bool{}
-}
-
-// rounds checks every instance until the types stand still.
-func (c *checker) rounds() {
-	first := c.diagnostics
-	for c.round = range maxRounds {
-		c.reset()
-		c.diagnostics = slices.Clone(first)
-		c.changed = false
-		for _, instance := range c.Instances {
-			c.checkInstance(instance)
-		}
-		if !c.changed {
-			return
-		}
-	}
-	c.reset()
-	c.Errorf(c.Instances[0].Clause.Probes[0].Span, "the maps and variables of this script take their types from each other in more than %d steps", maxRounds)
-	c.Hint("let assignments stand before what reads them")
 }
 
 // begin forgets the types of an earlier round.
@@ -289,7 +276,7 @@ func (i *Instance) begin() {
 		i.left = maxCopied
 	}
 	for _, v := range i.declared {
-		v.assigned = 0
+		v.assigned, v.open = 0, false
 	}
 }
 

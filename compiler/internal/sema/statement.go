@@ -113,6 +113,9 @@ func (c *checker) assign(s *lang.Assign) {
 		}
 	}
 	t := c.expression(s.Value)
+	if s.Op != "=" {
+		t = c.guessed(t)
+	}
 	if t.Kind == types.None || !c.storable(s.Value, t) {
 		c.declareUnknown(s.Target)
 		return
@@ -138,11 +141,16 @@ func (c *checker) assign(s *lang.Assign) {
 func (c *checker) declareUnknown(target lang.Expr) {
 	switch target := target.(type) {
 	case *lang.Map:
-		c.useKey(c.mapNamed(target.Name), target)
+		m := c.mapNamed(target.Name)
+		c.useKey(m, target)
+		m.open = m.open || m.Value == nil
 	case *lang.Variable:
-		if c.instance.scope.find(target.Name) == nil {
-			c.declareVariable(target)
+		v := c.instance.scope.find(target.Name)
+		if v == nil {
+			v = c.declareVariable(target)
 		}
+		c.mention(target, v)
+		v.open = v.Type.Kind == types.None
 	}
 }
 
@@ -205,8 +213,8 @@ func (c *checker) assignVariable(e *lang.Variable, t *types.Type, span lang.Span
 	if v.Type.Kind == types.None {
 		v.Type = kept
 		c.changed = true
-		return
 	}
+	v.open = v.open || partial(v.Type)
 	wider, ok := c.widen(v.Type, kept)
 	if !ok {
 		c.report(lang.Diagnostic{

@@ -77,6 +77,10 @@ func widen(a, b *types.Type) (*types.Type, bool) {
 		return a, true
 	}
 	switch {
+	case a.Kind == types.None:
+		return b, true
+	case b.Kind == types.None:
+		return a, true
 	case a.Kind == types.String && b.Kind == types.String:
 		return types.NewString(max(a.Size, b.Size)), true
 	case a.Kind == types.Buffer && b.Kind == types.Buffer:
@@ -109,13 +113,18 @@ func (c *checker) longest(t *types.Type) *types.Type {
 	case t.Kind == types.String:
 		return types.NewString(max(t.Size, c.Settings.MaxStringSize))
 	case tuple(t):
-		parts, names := make([]*types.Type, len(t.Fields)), make([]string, len(t.Fields))
-		for i, field := range t.Fields {
-			parts[i], names[i] = c.longest(field.Type), field.Name
-		}
-		return assembled(t.Kind, names, parts)
+		return rebuilt(t, c.longest)
 	}
 	return t
+}
+
+// rebuilt is a tuple or record with other parts.
+func rebuilt(t *types.Type, part func(*types.Type) *types.Type) *types.Type {
+	parts, names := make([]*types.Type, len(t.Fields)), make([]string, len(t.Fields))
+	for i, field := range t.Fields {
+		parts[i], names[i] = part(field.Type), field.Name
+	}
+	return assembled(t.Kind, names, parts)
 }
 
 func larger(a, b *types.Type) *types.Type {
