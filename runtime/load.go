@@ -69,7 +69,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		object: o, machine: machine, options: options, collection: collection,
 		user: symbols.NewUser(o.Settings.Demangle), shown: map[*object.Map]shown{}, divisors: map[*object.Map]int64{},
 		exit: make(chan int, 1), drained: make(chan struct{}), interrupt: make(chan struct{}),
-		asked: make(chan struct{}, 1),
+		asked: make(chan struct{}, 1), output: newOutput(options.Stdout, options.Stderr),
 	}
 	if s.store, err = events.Open(o, collection.Maps); err != nil {
 		collection.Close()
@@ -92,9 +92,9 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 func (s *Session) renderer() render.Renderer {
 	names := s.names()
 	if s.options.JSON {
-		return render.NewJSON(s.options.Stdout, s.object.Settings, names)
+		return render.NewJSON(s.output, s.object.Settings, names)
 	}
-	return render.NewText(s.options.Stdout, s.object.Settings, names)
+	return render.NewText(s.output, s.object.Settings, names)
 }
 
 // names are those of this machine. What a script never prints is never read.

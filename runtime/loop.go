@@ -131,9 +131,9 @@ func (s *Session) wakeUp(quiet int) {
 	s.setPatience(0)
 }
 
+// flush ends the session when nobody reads any more.
 func (s *Session) flush() {
-	if err := s.out.Flush(); err != nil && s.failure == nil {
-		s.failure = err
+	if s.out.Flush() != nil {
 		s.stop(0)
 	}
 }

@@ -68,6 +68,7 @@ type Session struct {
 	store      *events.Store
 	reader     *ringbuf.Reader
 	out        render.Renderer
+	output     *output // what out writes to
 	links      []attach.Link
 	missed     uint64
 	shown      map[*object.Map]shown
@@ -85,7 +86,7 @@ type Session struct {
 	asked      chan struct{}  // SIGUSR1 asked for the maps
 	phase      atomic.Int32   // what the session is busy with
 	ticks      sync.WaitGroup // interval programs
-	failure    error          // of the output; owned by the loop until it ends
+	failure    error          // the first of reading maps; owned by the loop until it ends
 }
 
 // shown is the table that was printed last of a map.
@@ -108,6 +109,7 @@ func (s *Session) Run() (int, error) {
 	s.deadline.Store(0)
 	if err == nil {
 		s.enter(ending)
+		s.output.rescue.Store(true)
 		s.run(object.AtEnd)
 	}
 	s.enter(printing)
@@ -122,7 +124,15 @@ func (s *Session) Run() (int, error) {
 	s.enter(leaving)
 	s.reportLosses()
 	s.awaitDetached(closing)
-	return code, errors.Join(err, ignoreClosedPipe(s.failure))
+	return s.result(code, err)
+}
+
+// result is what the session ends with. A reader such as head that has seen enough needs no message.
+func (s *Session) result(code int, err error) (int, error) {
+	if s.output.gone && code == 0 {
+		code = endedByReader
+	}
+	return code, errors.Join(err, s.failure, s.output.close())
 }
 
 func (s *Session) enter(p phase) { s.phase.Store(int32(p)) }
@@ -249,12 +259,4 @@ func monotonic() uint64 {
 		return 0
 	}
 	return uint64(now.Nano())
-}
-
-// ignoreClosedPipe: a reader such as head that has seen enough is no failure.
-func ignoreClosedPipe(err error) error {
-	if errors.Is(err, unix.EPIPE) {
-		return nil
-	}
-	return err
 }

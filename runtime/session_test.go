@@ -312,7 +312,7 @@ func (l *lineCounter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// A reader that has seen enough ends the session without an error.
+// A reader that has seen enough ends the session without a message, and with the exit code that shells give to SIGPIPE.
 func TestClosedPipe(t *testing.T) {
 	o := lineObject(16)
 	o.Programs = []*object.Program{clause("tick", code(emit(0, 1)), every(time.Millisecond))}
@@ -322,7 +322,7 @@ func TestClosedPipe(t *testing.T) {
 	}
 	defer w.Close()
 	r.Close()
-	if exit, err := open(t, o, Options{Stdout: w, Stderr: io.Discard}).Run(); err != nil || exit != 0 {
+	if exit, err := open(t, o, Options{Stdout: w, Stderr: io.Discard}).Run(); err != nil || exit != 141 {
 		t.Errorf("exit code %d, %v", exit, err)
 	}
 }

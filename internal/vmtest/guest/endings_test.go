@@ -3,7 +3,9 @@
 package guest
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -25,5 +27,36 @@ func TestSignalsPrintMaps(t *testing.T) {
 		if out.Code != 0 {
 			t.Errorf("%v: ended with %d", signals, out.Code)
 		}
+	}
+}
+
+// On a disk that fills up, every line is written, rescued or counted, and tracing goes on.
+func TestFullDisk(t *testing.T) {
+	const keys, full = 2000, "/tmp/full"
+	if err := os.Mkdir(full, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("none", full, "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Unmount(full, 0)
+	out := Run(t, "ponytrace", "-q", "-o", full+"/out", "-e",
+		fmt.Sprintf(`kprobe:__x64_sys_getpgid { printf("line\n"); @calls = count() } BEGIN { for ($i : 0..%d) { @[$i] = $i } }`, keys),
+		"-c", "workload syscalls --name getpgid --n 30000")
+	text, err := os.ReadFile(full + "/out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, lost := strings.Count(string(text), "\n"), 0
+	_, message, _ := strings.Cut(out.Stderr, "ERROR: ")
+	if _, err := fmt.Sscanf(message, "%d lines could not be written to /tmp/full/out: no space left on device", &lost); err != nil {
+		t.Errorf("%v: %.300s", err, out.Stderr)
+	}
+	const blank, calls = 2, 1
+	if all := 30000 + blank + keys + calls; written+lost != all {
+		t.Errorf("%d lines written and %d lost of %d", written, lost, all)
+	}
+	if out.Code != 1 || len(text) != 64<<10 || !strings.Contains(out.Stderr, "@calls: 30000\n") {
+		t.Errorf("ended with %d, %d bytes\n%.300s", out.Code, len(text), out.Stderr)
 	}
 }
