@@ -48,8 +48,8 @@ func (f *fmtCommand) file(name string) error {
 		return say(diagnostics)
 	}
 	if !f.List && !f.Write && !f.Diff {
-		_, err := fmt.Print(text)
-		return err
+		fmt.Fprint(stdout, text)
+		return nil
 	}
 	if text == source.Text {
 		return nil
@@ -60,7 +60,7 @@ func (f *fmtCommand) file(name string) error {
 // changed is for a file whose text is not in the style.
 func (f *fmtCommand) changed(source *lang.Source, text string) error {
 	if f.List {
-		fmt.Println(source.Name)
+		fmt.Fprintln(stdout, source.Name)
 	}
 	if f.Write {
 		if err := rewrite(source, text); err != nil {
@@ -68,7 +68,7 @@ func (f *fmtCommand) changed(source *lang.Source, text string) error {
 		}
 	}
 	if f.Diff {
-		os.Stdout.Write(diff.Diff(source.Name+".orig", []byte(source.Text), source.Name, []byte(text)))
+		stdout.Write(diff.Diff(source.Name+".orig", []byte(source.Text), source.Name, []byte(text)))
 		return exitError(1)
 	}
 	return nil

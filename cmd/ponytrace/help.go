@@ -54,17 +54,17 @@ func (h *helpCommand) Run() error {
 }
 
 func list(section builtin.Section) {
-	fmt.Printf("%s\n", section.Title)
+	fmt.Fprintf(stdout, "%s\n", section.Title)
 	for _, entry := range section.Entries {
 		summary, _, _ := strings.Cut(entry.Doc, ". ")
-		fmt.Printf("  %-20s %s\n", entry.Name, strings.TrimSuffix(summary, "."))
+		fmt.Fprintf(stdout, "  %-20s %s\n", entry.Name, strings.TrimSuffix(summary, "."))
 	}
-	fmt.Println()
+	fmt.Fprintln(stdout)
 }
 
 func describe(title string, entry *builtin.Info) {
-	fmt.Printf("%s  (%s)\n\n  %s\n\n  Example: %s\n", entry.Signature, strings.ToLower(title), entry.Doc, entry.Example)
+	fmt.Fprintf(stdout, "%s  (%s)\n\n  %s\n\n  Example: %s\n", entry.Signature, strings.ToLower(title), entry.Doc, entry.Example)
 	if entry.Since != "" {
-		fmt.Printf("  Since Linux %s\n", entry.Since)
+		fmt.Fprintf(stdout, "  Since Linux %s\n", entry.Since)
 	}
 }

@@ -29,7 +29,7 @@ func (t *traceCommand) list() error {
 	if err != nil {
 		return err
 	}
-	l := &listing{machine: machine, out: bufio.NewWriterSize(os.Stdout, 64<<10), arguments: t.Verbose}
+	l := &listing{machine: machine, out: bufio.NewWriterSize(stdout, 64<<10), arguments: t.Verbose}
 	defer l.out.Flush()
 	if t.Text != "" || isScript(t.Script) {
 		return t.listScript(l)

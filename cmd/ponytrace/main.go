@@ -39,14 +39,15 @@ func main() {
 		kong.Description("A dynamic tracer for Linux: one line, compiled straight to eBPF."),
 		kong.Help(help),
 		kong.Vars{"version": "ponytrace " + version},
-		kong.Exit(func(code int) { os.Exit(min(code, 1)) }),
+		kong.Writers(stdout, os.Stderr),
+		kong.Exit(func(code int) { os.Exit(exitCode(min(code, 1))) }),
 	)
 	context, err := parser.Parse(cli.Trace.before(os.Args[1:]))
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "ponytrace: %s (ponytrace -h lists the flags)\n", lang.Printable(err.Error()))
 		os.Exit(1)
 	}
-	os.Exit(codeOf(context.Run()))
+	os.Exit(exitCode(codeOf(context.Run())))
 }
 
 func codeOf(err error) int {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -65,7 +64,7 @@ func (t *traceCommand) Run() error {
 		return say(diagnostics)
 	}
 	if t.Stages == "ast" {
-		fmt.Print(lang.Dump(script))
+		fmt.Fprint(stdout, lang.Dump(script))
 		return nil
 	}
 	machine, err := detect.Detect()
@@ -115,22 +114,30 @@ func (t *traceCommand) compilation(params []string) compiler.Options {
 	}
 }
 
-// trace compiles, loads and runs, and does so again with a plainer mechanism where the kernel refuses the cheaper one.
+// trace prints the stages that were asked for, or traces.
 func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params []string) error {
-	options := t.compilation(params)
+	if t.Stages != "" {
+		_, err := compiler.Compile(script, machine, t.compilation(params))
+		return say(err)
+	}
+	caught := catchSignals()
+	if err := t.needsStdout(machine); err != nil {
+		return err
+	}
 	out, err := t.output()
 	if err != nil {
 		return err
 	}
-	defer out.Close()
-	caught := catchSignals()
+	return closeOutput(out, t.try(script, machine, params, out, caught))
+}
+
+// try compiles, loads and runs, and does so again with a plainer mechanism where the kernel refuses the cheaper one.
+func (t *traceCommand) try(script *lang.Script, machine *target.Target, params []string, out io.Writer, caught *signals) error {
+	options := t.compilation(params)
 	for {
 		built, err := compiler.Compile(script, machine, options)
 		if err != nil {
 			return say(err)
-		}
-		if t.Stages != "" {
-			return nil
 		}
 		refused, err := t.run(built, machine, out, caught)
 		if joined := new(runtime.JoinedError); errors.As(err, &joined) {
@@ -242,21 +249,9 @@ func (t *traceCommand) stage() func(stage, name, text string) {
 	}
 	return func(stage, name, text string) {
 		if t.Stages == "all" || t.Stages == stage {
-			fmt.Printf("-- %s of %s\n%s\n", stage, name, text)
+			fmt.Fprintf(stdout, "-- %s of %s\n%s\n", stage, name, text)
 		}
 	}
-}
-
-// output opens a new file, or one that is the user's own: a link or a file of somebody else's could be a trap.
-func (t *traceCommand) output() (io.WriteCloser, error) {
-	if t.Output == "" {
-		return os.Stdout, nil
-	}
-	file, err := os.OpenFile(t.Output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("the output file %s cannot be created: %w", t.Output, plain(err))
-	}
-	return file, nil
 }
 
 // say prints what is wrong with a script, and leaves only the exit code to report.
@@ -268,7 +263,7 @@ func say(err error) error {
 	}
 	var usage *compiler.UsageError
 	if errors.As(err, &usage) {
-		fmt.Println(lang.Printable(usage.Text))
+		fmt.Fprintln(stdout, lang.Printable(usage.Text))
 		if usage.Asked {
 			return nil
 		}
