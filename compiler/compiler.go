@@ -249,6 +249,9 @@ func addMaps(out *object.Object, unit *lower.Unit) {
 		if m.Kernel != "" {
 			out.Kernel[m.Kernel] = hash(m, unit.Target)
 		}
+		if m.Other != "" {
+			out.Kernel[m.Other] = hash(m, unit.Target)
+		}
 	}
 	slices.SortFunc(out.Maps, func(a, b *object.Map) int { return strings.Compare(a.Name, b.Name) })
 }

@@ -169,17 +169,17 @@ func (s *Session) printa(event *object.Event) {
 func (s *Session) truncate(event *object.Event) {
 	m := event.Map
 	if m.Key == nil || event.Top == 0 {
-		s.keep(s.store.Map(m).Clear(s.printed(m)))
+		s.keep(s.store.Map(m).Clear(s.printed(event)))
 		return
 	}
-	table := s.printed(m)
+	table := s.printed(event)
 	if table == nil {
 		table = s.table(m)
 	}
 	table.Sort()
-	kept, dropped := table.Split(event.Top)
-	s.keep(s.store.Map(m).Remove(dropped))
-	s.shown[m] = shown{kept, time.Now()}
+	if kept, dropped := table.Split(event.Top); dropped.Len() > 0 {
+		s.keep(s.store.Map(m).Keep(kept, table))
+	}
 }
 
 // normalize sets what the values of a map are divided by when they print.

@@ -24,7 +24,7 @@ const (
 	sleepPeriod = 500 * time.Millisecond
 	// quietPolls is after how many polls without an event the loop sleeps.
 	quietPolls = 5
-	// reportAge is how old a printed table may be for clear to take exactly that away.
+	// reportAge is how old a printed table may be for a clear in another clause to take exactly that away.
 	reportAge = 100 * time.Millisecond
 )
 
@@ -175,9 +175,9 @@ func (s *Session) act(event *object.Event, record []byte) {
 	case object.Printa:
 		s.printa(event)
 	case object.Clear:
-		s.keep(s.store.Map(event.Map).Clear(s.printed(event.Map)))
+		s.keep(s.store.Map(event.Map).Clear(s.printed(event)))
 	case object.Zero:
-		s.keep(s.store.Map(event.Map).Zero(s.printed(event.Map)))
+		s.keep(s.store.Map(event.Map).Zero(s.printed(event)))
 	case object.Time:
 		s.out.Time(event.Format, time.Now())
 	case object.Cat:
@@ -235,11 +235,11 @@ func (s *Session) table(m *object.Map) *events.Table {
 	return table
 }
 
-// printed is the table that the user has just seen of a map, or nil.
-func (s *Session) printed(m *object.Map) *events.Table {
-	last, ok := s.shown[m]
-	delete(s.shown, m)
-	if !ok || time.Since(last.when) > reportAge {
+// printed is the table that the user has just seen of the event's map, or nil.
+func (s *Session) printed(event *object.Event) *events.Table {
+	last, ok := s.shown[event.Map]
+	delete(s.shown, event.Map)
+	if !ok || !event.Printed && time.Since(last.when) > reportAge {
 		return nil
 	}
 	return last.table

@@ -133,6 +133,8 @@ type Checker interface {
 	Key(m *lang.Map) ([]*types.Type, bool)
 	// CheckKey checks the key of a map reference as if the map were read there.
 	CheckKey(m *lang.Map)
+	// Empty notes that the clause removes keys of the whole map, or sets all its values.
+	Empty(m *lang.Map)
 	// Reached is false in the branch of an if that is known, before tracing starts, not to be taken.
 	Reached() bool
 	// Scope is the probe that the clause is checked for.
@@ -185,6 +187,8 @@ type Lowering interface {
 	Map(e lang.Expr) *object.Map
 	// MapKey evaluates the key of a keyed map reference into frame memory.
 	MapKey(e *lang.Map) *ir.Value
+	// MapCall calls a helper whose first argument is the kernel map that holds the map.
+	MapCall(m *object.Map, id asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value
 	// HasKey is 1 when the map has the key of the reference, else 0.
 	HasKey(e *lang.Map) *ir.Value
 	// CountKeys is the number of keys of a map in a hash.

@@ -13,13 +13,13 @@ var mapFunctions = []*Function{
 		Info: Info{Name: "clear", Signature: "void clear(@map)",
 			Doc:     "Removes every entry of a map. After a print of the same map, exactly what was printed is removed.",
 			Example: `kprobe:vfs_read { @[comm] = count() } interval:s:1 { print(@); clear(@) }`},
-		MinArgs: 1, MaxArgs: 1, Check: checkMapArgument, Lower: lowerMapEvent(object.Clear),
+		MinArgs: 1, MaxArgs: 1, Check: checkEmptied, Lower: lowerMapEvent(object.Clear),
 	},
 	{
 		Info: Info{Name: "zero", Signature: "void zero(@map)",
 			Doc:     "Sets every value of a map to zero and keeps the keys.",
 			Example: `kprobe:vfs_read { @[comm] = count() } interval:s:1 { print(@); zero(@) }`},
-		MinArgs: 1, MaxArgs: 1, Check: checkMapArgument, Lower: lowerMapEvent(object.Zero),
+		MinArgs: 1, MaxArgs: 1, Check: checkEmptied, Lower: lowerMapEvent(object.Zero),
 	},
 	{
 		Info: Info{Name: "delete", Signature: "bool delete(@map[key]) or delete(@map, key)",
@@ -48,7 +48,7 @@ var mapFunctions = []*Function{
 		Info: Info{Name: "trunc", Signature: "void trunc(@map, int n)",
 			Doc:     "Keeps the n entries with the largest values and removes the others; with -n those with the smallest, with 0 none.",
 			Example: `kprobe:vfs_read { @[comm] = count() } interval:s:1 { trunc(@, 5); print(@); clear(@) }`},
-		MinArgs: 2, MaxArgs: 2, Check: checkMapNumber,
+		MinArgs: 2, MaxArgs: 2, Check: checkTrunc,
 		Lower: func(l Lowering, call *lang.Call) *ir.Value {
 			n, _ := l.Integer(call.Args[1])
 			l.Emit(&object.Event{Action: object.Trunc, Map: l.Map(call.Args[0]), Top: n, Source: call.Span})
@@ -141,6 +141,11 @@ func checkMapNumber(c Checker, call *lang.Call) *types.Type {
 	return types.NoValue
 }
 
+func checkTrunc(c Checker, call *lang.Call) *types.Type {
+	checkEmptied(c, call)
+	return checkMapNumber(c, call)
+}
+
 func checkNormalize(c Checker, call *lang.Call) *types.Type {
 	if n, known := c.Integer(call.Args[1]); known && n <= 0 {
 		c.Errorf(call.Args[1].Range(), "values can be divided by 1 and more, not by %d", n)
@@ -166,6 +171,14 @@ func checkMapArgument(c Checker, call *lang.Call) *types.Type {
 		c.Key(m)
 	}
 	return types.NoValue
+}
+
+// checkEmptied checks the argument of a function that removes keys of a whole map.
+func checkEmptied(c Checker, call *lang.Call) *types.Type {
+	if m, ok := wholeMap(call.Args[0]); ok {
+		c.Empty(m)
+	}
+	return checkMapArgument(c, call)
 }
 
 func lowerMapEvent(action object.Action) func(Lowering, *lang.Call) *ir.Value {
@@ -218,6 +231,6 @@ func lowerDelete(l Lowering, call *lang.Call) *ir.Value {
 		return l.IR().Const(1)
 	}
 	key := l.MapKey(reference)
-	result := helper(l, asm.FnMapDeleteElem, ir.Writes, l.IR().MapPointer(m.Kernel), key)
+	result := l.MapCall(m, asm.FnMapDeleteElem, ir.Writes, key)
 	return l.IR().Binary(ir.Equal, result, l.IR().Const(0))
 }

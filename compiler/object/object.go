@@ -185,7 +185,11 @@ type Map struct {
 	// Present is the offset in "data" of a word that is not zero once a Slot was assigned.
 	Present int
 	// Kernel names the kernel map (Hash, CPUHash).
-	Kernel     string
+	Kernel string
+	// Other names a second kernel map of the same kind, for a map that is emptied while programs use it; empty
+	// without one. Programs use Kernel while the word at Generation in "data" is 0, else Other.
+	Other      string
+	Generation int
 	MaxEntries int
 	// Kind is that of the map's declaration, `let @a = kind(keys)`; empty without one.
 	Kind string
@@ -196,8 +200,10 @@ type Map struct {
 	Full int
 	// Refusal is the offset in "data" of what bpf_map_update_elem returned at the last one: the low half is a negative errno.
 	Refusal int
-	// WriteOnly says that no clause reads a value or deletes a key: only the runtime sees what clear() leaves.
+	// WriteOnly says that no clause reads a value or deletes a key: only the runtime sees the map.
 	WriteOnly bool
+	// Deleted says that a clause deletes keys.
+	Deleted bool
 	// Additive says that every assignment to a plain integer is ++, --, += or -=, made atomically.
 	Additive bool
 }
@@ -235,6 +241,8 @@ type Event struct {
 	Source       lang.Span
 	// Maps are those of printa over several maps, the first of them Map.
 	Maps []*Map
+	// Printed says that the clause prints Map before it clears it, each time.
+	Printed bool
 }
 
 // Settings are the values of the `config` block and its environment variables that the runtime needs.

@@ -162,8 +162,8 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// clear takes out all keys and returns their rows.
-func (h *hash) clear(*Table) (*Table, error) {
+// take removes all keys and returns their rows. What programs add meanwhile is lost.
+func (h *hash) take() (*Table, error) {
 	taken := NewTable(h.object)
 	err := h.batches(taken, h.kernel.BatchLookupAndDelete)
 	if errors.Is(err, ebpf.ErrNotSupported) {
@@ -172,16 +172,14 @@ func (h *hash) clear(*Table) (*Table, error) {
 	return taken, err
 }
 
-func (h *hash) zero(*Table) error {
-	t := NewTable(h.object)
-	if err := h.read(t); err != nil {
-		return err
-	}
-	value := h.newValue().out
-	for row := range t.Len() {
-		if err := h.kernel.Update(t.rawKey(row), value, ebpf.UpdateExist); ignoreMissing(err) != nil {
-			return err
-		}
-	}
-	return nil
+// empty reports whether there is no key.
+func (h *hash) empty() bool {
+	return errors.Is(h.kernel.NextKey(nil, make([]byte, h.kernel.KeySize())), ebpf.ErrKeyNotExist)
+}
+
+// put sets the row of a key; per CPU, that of the first one.
+func (h *hash) put(key, row []byte) error {
+	value := h.newValue()
+	copy(value.raw, row)
+	return h.kernel.Put(key, value.out)
 }

@@ -1,7 +1,6 @@
 package events
 
 import (
-	"encoding/binary"
 	"errors"
 	"os"
 	"runtime"
@@ -82,14 +81,18 @@ func slotObject(value *types.Type) (*object.Object, *object.Map) {
 
 func hashObject(storage object.Storage, value *types.Type, entries int) (*object.Object, *object.Map) {
 	key := types.NewLayout(0, types.Uint64)
-	m := &object.Map{Key: &key, Value: value, Storage: storage, Kernel: "h", MaxEntries: entries}
+	m := &object.Map{Key: &key, Value: value, Storage: storage, Kernel: "h", Other: "i", Generation: inUse, MaxEntries: entries}
 	kind := ebpf.Hash
 	if storage == object.CPUHash {
 		kind = ebpf.PerCPUHash
 	}
+	spec := &ebpf.MapSpec{Type: kind, KeySize: 8, ValueSize: uint32(value.Size), MaxEntries: uint32(entries), Flags: 1} // BPF_F_NO_PREALLOC
 	return &object.Object{Maps: []*object.Map{m}, Kernel: map[string]*ebpf.MapSpec{
-		"h": {Type: kind, KeySize: 8, ValueSize: uint32(value.Size), MaxEntries: uint32(entries), Flags: 1}}}, m // BPF_F_NO_PREALLOC
+		"h": spec, "i": spec.Copy(), object.DataMap: array(16)}}, m
 }
+
+// inUse is where "data" says which of the maps "h" and "i" programs use.
+const inUse = 8
 
 // addToRow adds 1 to the first word of this CPU's row, as compiled programs do: without an atomic operation.
 func addToRow(rows *ebpf.Map) asm.Instructions {
@@ -107,33 +110,42 @@ func addToRow(rows *ebpf.Map) asm.Instructions {
 	}
 }
 
-// addToKey adds 1 to the count of key (random & mask).
-func addToKey(h *ebpf.Map, mask int32) asm.Instructions {
-	lookup := asm.Instructions{
-		asm.LoadMapPtr(asm.R1, h.FD()),
-		asm.Mov.Reg(asm.R2, asm.RFP),
-		asm.Add.Imm(asm.R2, -8),
-	}
+// addToKey adds 1 to the count of key (random & mask), in the map that the word of "data" tells, as compiled programs do.
+func addToKey(kernel map[string]*ebpf.Map, mask int32) asm.Instructions {
 	code := asm.Instructions{
 		asm.FnGetPrandomU32.Call(),
 		asm.And.Imm(asm.R0, mask),
 		asm.StoreMem(asm.RFP, -8, asm.R0, asm.DWord),
 		asm.Mov.Imm(asm.R0, 0),
 		asm.StoreMem(asm.RFP, -16, asm.R0, asm.DWord),
+		asm.LoadMapValue(asm.R1, kernel[object.DataMap].FD(), inUse),
+		asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord),
+		asm.JNE.Imm(asm.R1, 0, "i"),
 	}
-	code = append(code, lookup...)
-	code = append(code, asm.FnMapLookupElem.Call(), asm.JNE.Imm(asm.R0, 0, "found"))
-	code = append(code, lookup...)
+	code = append(code, addTo(kernel["h"], "h")...)
+	return append(code, addTo(kernel["i"], "i")...)
+}
+
+func addTo(h *ebpf.Map, name string) asm.Instructions {
+	lookup := func(symbol string) asm.Instructions {
+		return asm.Instructions{
+			asm.LoadMapPtr(asm.R1, h.FD()).WithSymbol(symbol),
+			asm.Mov.Reg(asm.R2, asm.RFP),
+			asm.Add.Imm(asm.R2, -8),
+		}
+	}
+	code := append(lookup(name), asm.FnMapLookupElem.Call(), asm.JNE.Imm(asm.R0, 0, name+"found"))
+	code = append(code, lookup("")...)
 	code = append(code,
 		asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, -16), asm.Mov.Imm(asm.R4, 1), // BPF_NOEXIST
 		asm.FnMapUpdateElem.Call())
-	code = append(code, lookup...)
+	code = append(code, lookup("")...)
 	return append(code,
 		asm.FnMapLookupElem.Call(),
-		asm.JEq.Imm(asm.R0, 0, "exit"),
-		asm.Mov.Imm(asm.R1, 1).WithSymbol("found"),
+		asm.JEq.Imm(asm.R0, 0, name+"exit"),
+		asm.Mov.Imm(asm.R1, 1).WithSymbol(name+"found"),
 		asm.AddAtomic.Mem(asm.R0, asm.R1, asm.DWord, 0),
-		asm.Mov.Imm(asm.R0, 0).WithSymbol("exit"),
+		asm.Mov.Imm(asm.R0, 0).WithSymbol(name+"exit"),
 		asm.Return())
 }
 
@@ -176,51 +188,87 @@ func TestReportsLoseNothingFromASlot(t *testing.T) {
 }
 
 func TestReportsLoseNothingFromAHash(t *testing.T) {
-	for _, mask := range []int32{0, 255, 8191} {
-		o, m := hashObject(object.CPUHash, types.NewAggregation(types.Count, false), 65536)
-		m.WriteOnly = true
-		kernel, store := load(t, o)
-		group := hammer(t, program(t, addToKey(kernel["h"], mask)), threads, runs)
-		total, reports := report(t, store.Map(m), group)
-		if total != threads*runs {
-			t.Errorf("%d keys: %d reports hold %d events, want %d", mask+1, reports, total, threads*runs)
+	for _, kind := range []ebpf.MapType{ebpf.PerCPUHash, ebpf.Hash, ebpf.LRUCPUHash, ebpf.LRUHash} {
+		for _, mask := range []int32{0, 255, 8191} {
+			for _, writeOnly := range []bool{true, false} {
+				o, m := countsOf(kind)
+				m.WriteOnly = writeOnly
+				kernel, store := load(t, o)
+				group := hammer(t, program(t, addToKey(kernel, mask)), threads, runs/5)
+				total, reports := report(t, store.Map(m), group)
+				if total != threads*runs/5 {
+					t.Errorf("%v, %d keys: %d reports hold %d events, want %d", kind, mask+1, reports, total, threads*runs/5)
+				}
+				t.Logf("%v, %d keys: %d reports", kind, mask+1, reports)
+			}
 		}
-		t.Logf("%d keys: %d reports", mask+1, reports)
 	}
 }
 
-// Keys that no event touches for a generation leave the kernel's map.
-func TestIdleKeysGo(t *testing.T) {
-	o, m := hashObject(object.CPUHash, types.NewAggregation(types.Count, false), 1024)
-	m.WriteOnly = true
+// countsOf has a map that counts, in kernel maps of a type.
+func countsOf(kind ebpf.MapType) (*object.Object, *object.Map) {
+	storage := object.Hash
+	if kind == ebpf.PerCPUHash || kind == ebpf.LRUCPUHash {
+		storage = object.CPUHash
+	}
+	o, m := hashObject(storage, types.NewAggregation(types.Count, false), 65536)
+	for _, name := range []string{m.Kernel, m.Other} {
+		o.Kernel[name].Type = kind
+		if kind == ebpf.LRUHash || kind == ebpf.LRUCPUHash {
+			o.Kernel[name].Flags = 0
+		}
+	}
+	return o, m
+}
+
+// drained waits until programs have left the map that was cleared.
+func drained(t testing.TB, m *Map) {
+	t.Helper()
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if err := m.settle(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each round has as many fresh keys as the map may hold; clear() makes room for the next.
+func TestClearMakesRoom(t *testing.T) {
+	o, m := hashObject(object.CPUHash, types.NewAggregation(types.Count, false), 64)
+	for _, name := range []string{m.Kernel, m.Other} {
+		o.Kernel[name].Flags = 0
+	}
 	kernel, store := load(t, o)
-	store.Map(m).patience = 0
-	add := program(t, addToKey(kernel["h"], 63))
-	for range 1000 {
-		if _, err := add.Run(nil); err != nil {
+	live := store.Map(m)
+	for round := range uint64(5) {
+		for key := range uint64(64) {
+			rows := make([]uint64, cpus(t))
+			rows[0] = 1
+			name := []string{m.Kernel, m.Other}[store.Load(inUse)]
+			if err := kernel[name].Put(64*round+key, rows); err != nil {
+				t.Fatalf("round %d, key %d: %v", round, key, err)
+			}
+		}
+		printed := mustRead(t, live)
+		if printed.Len() != 64 {
+			t.Errorf("round %d: %d keys, want 64", round, printed.Len())
+		}
+		if err := live.Clear(printed); err != nil {
 			t.Fatal(err)
 		}
+		drained(t, live)
 	}
-	for range 2 {
-		table, err := store.Map(m).Read()
-		if err != nil {
-			t.Fatal(err)
+	for _, name := range []string{m.Kernel, m.Other} {
+		if err := kernel[name].NextKey(nil, make([]byte, 8)); !errors.Is(err, ebpf.ErrKeyNotExist) {
+			t.Errorf("map %s is not empty: %v", name, err)
 		}
-		if err := store.Map(m).Clear(table); err != nil {
-			t.Fatal(err)
-		}
-	}
-	key := make([]byte, 8)
-	if err := kernel["h"].NextKey(nil, key); err == nil {
-		t.Errorf("key %d is still there", binary.NativeEndian.Uint64(key))
 	}
 }
 
-// Where the script reads its map, clear really empties it, and what came after print is reported later.
+// Programs find the map empty after a clear, and what came after print is reported later.
 func TestClearOfAMapThatTheScriptReads(t *testing.T) {
 	o, m := hashObject(object.CPUHash, types.NewAggregation(types.Count, false), 1024)
 	kernel, store := load(t, o)
-	add := program(t, addToKey(kernel["h"], 0))
+	add := program(t, addToKey(kernel, 0))
 	run := func(n int) {
 		for range n {
 			if _, err := add.Run(nil); err != nil {
@@ -235,15 +283,18 @@ func TestClearOfAMapThatTheScriptReads(t *testing.T) {
 	if err := live.Clear(printed); err != nil {
 		t.Fatal(err)
 	}
-	if err := kernel["h"].NextKey(nil, make([]byte, 8)); err == nil {
-		t.Error("the kernel's map is not empty")
+	if err := kernel[m.Other].NextKey(nil, make([]byte, 8)); store.Load(inUse) != 1 || !errors.Is(err, ebpf.ErrKeyNotExist) {
+		t.Errorf("programs use map %d and find a key: %v", store.Load(inUse), err)
 	}
 	run(2)
-	if got := mustRead(t, live).Value(0).Word(0); got != 5 {
-		t.Errorf("after the clear: %d, want 3 + 2", got)
-	}
-	if v, ok, err := live.Lookup(make([]byte, 8)); err != nil || !ok || v.Word(0) != 5 {
-		t.Errorf("lookup: %v %v %v", v, ok, err)
+	for range 2 {
+		if got := mustRead(t, live).Value(0).Word(0); got != 5 {
+			t.Errorf("after the clear: %d, want 3 + 2", got)
+		}
+		if v, ok, err := live.Lookup(make([]byte, 8)); err != nil || !ok || v.Word(0) != 5 {
+			t.Errorf("lookup: %v %v %v", v, ok, err)
+		}
+		drained(t, live)
 	}
 }
 
@@ -276,6 +327,9 @@ func TestPlainHash(t *testing.T) {
 	if table = mustRead(t, live); table.Len() != 100 || table.Value(7).Int() != 0 {
 		t.Errorf("zero: %d rows", table.Len())
 	}
+	if n := kernelKeys(t, kernel[m.Other]); store.Load(inUse) != 1 || n != 100 {
+		t.Errorf("programs use map %d and find %d keys", store.Load(inUse), n)
+	}
 	if err := live.Clear(table); err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +350,7 @@ func TestBatchesGrow(t *testing.T) {
 	for i := range uint64(1000) {
 		put(t, kernel["h"], i, rows)
 	}
-	store.Map(m).source.(*hash).rows = 1
+	store.Map(m).now.source.(*hash).rows = 1
 	want := uint64(len(rows) * (len(rows) + 1) / 2)
 	if table := mustRead(t, store.Map(m)); table.Len() != 1000 || table.Value(5).Total() != want {
 		t.Errorf("%d rows, one with %d events instead of %d", table.Len(), table.Value(5).Total(), want)
@@ -347,4 +401,19 @@ func BenchmarkMillionKeys(b *testing.B) {
 			table.Sort()
 		}
 	})
+}
+
+func kernelKeys(t testing.TB, m *ebpf.Map) (n int) {
+	t.Helper()
+	var previous any
+	for key := make([]byte, m.KeySize()); ; n++ {
+		err := m.NextKey(previous, key)
+		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			return n
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		previous = append([]byte(nil), key...)
+	}
 }

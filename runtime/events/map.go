@@ -1,7 +1,7 @@
 package events
 
 import (
-	"time"
+	"sync"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -13,31 +13,35 @@ type source interface {
 	read(t *Table) error
 	// lookup appends the row of one key to t, if there is one.
 	lookup(key []byte, t *Table) error
-	// clear empties the map; printed is what the user has seen of it, nil for nothing. It returns rows
-	// that arrived since then and had to be taken out of the kernel, or nil.
-	clear(printed *Table) (*Table, error)
-	// remove deletes one key and appends its last row to t.
-	remove(key []byte, t *Table) error
-	// zero sets all values to 0; printed as for clear.
-	zero(printed *Table) error
 }
 
-// Map is a map of the running script. It is not safe for concurrent use.
+// Map is a map of the running script.
 type Map struct {
-	object   *object.Map
-	source   source
-	carry    *carry
-	opened   time.Time
-	patience time.Duration
-	evicts   bool // the kernel drops keys by itself
-}
+	mutex   sync.Mutex
+	object  *object.Map
+	slot    slotSource  // nil for a map with keys
+	now     *generation // that programs use
+	other   *generation // empty, or left by programs; nil for a map that is not emptied while they run
+	word    *uint64     // tells programs which of the two to use
+	grace   func()      // returns when all programs that run now are over
+	carry   *carry
+	kept    map[string]bool // keys to print even while they are 0: zero() does not remove keys
+	forgets bool            // rows may go and come back: the kernel drops keys, or programs delete them
 
-// patience is how long a key must be idle before it is deleted. A program that looked it up just before the
-// deletion, and was preempted, loses its update: after a second there is none.
-const patience = time.Second
+	draining bool // other is not empty yet
+	quiet    bool // and no program uses it any more
+	pinned   bool // a clear may still ask for what was read last
+	again    bool // a clear waits until other is empty
+	closed   bool
+	drained  sync.Cond
+	failure  error
+}
 
 func newMap(m *object.Map, s source) *Map {
-	return &Map{object: m, source: s, carry: newCarry(m.Value.Size), opened: time.Now(), patience: patience}
+	live := &Map{object: m, now: &generation{source: s}, carry: newCarry(m.Value.Size), forgets: m.Deleted}
+	live.slot, _ = s.(slotSource)
+	live.drained.L = &live.mutex
+	return live
 }
 
 // adds reports whether values change by addition only.
@@ -45,223 +49,217 @@ func adds(m *object.Map) bool {
 	return additive(m.Value) || m.Additive && m.Value.Kind == types.Int && m.Value.Size == 8
 }
 
-// carries reports whether clear leaves the kernel's values alone.
-func (m *Map) carries() bool {
-	switch m.object.Storage {
-	case object.CPUSlot:
-		return adds(m.object)
-	case object.Hash, object.CPUHash:
-		return adds(m.object) && m.object.WriteOnly && !m.evicts
-	}
-	return false
+// subtracts reports whether a clear leaves the kernel's values alone for now, and hides what was shown of them.
+func (m *Map) subtracts() bool {
+	return m.slot == nil || m.object.Storage == object.CPUSlot && adds(m.object)
 }
 
 // Read copies the map. The rows are in no order.
 func (m *Map) Read() (*Table, error) {
-	t := NewTable(m.object)
-	if err := m.source.read(t); err != nil {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.read()
+}
+
+func (m *Map) read() (*Table, error) {
+	if err := m.finish(); err != nil {
 		return nil, err
 	}
-	m.settle(t)
+	t, err := m.gather(source.read)
+	if err != nil {
+		return nil, err
+	}
+	for key, place := range m.carry.places {
+		m.fold(t, []byte(key), m.carry.row(place))
+	}
+	t.keep(func(row int) bool { return m.shows(t, row) })
+	t.index, m.pinned = nil, true
 	return t, nil
 }
 
-// Lookup returns the value of a key.
-func (m *Map) Lookup(key []byte) (Value, bool, error) {
-	t := NewTable(m.object)
-	if err := m.source.lookup(key, t); err != nil {
-		return Value{}, false, err
-	}
-	if place, ok := m.carry.find(key); ok && t.Len() == 0 {
-		t.Append(key, m.carry.row(place))
-	} else if ok {
-		m.combine(t.rawValue(0), m.carry.row(place))
-	}
-	if t.Len() == 0 {
-		return Value{}, false, nil
-	}
-	return t.Value(0), true, nil
-}
-
-// settle applies the carry to rows fresh from the kernel and drops those without an event.
-func (m *Map) settle(t *Table) {
-	if len(m.carry.places) > 0 {
-		m.apply(t)
-	}
-	if m.carries() || m.object.Value.Aggregation() {
-		t.keep(func(row int) bool { return m.shows(t, row) })
-	}
-}
-
-func (m *Map) apply(t *Table) {
-	for row := range t.Len() {
-		if place, ok := m.carry.find(t.rawKey(row)); ok {
-			m.combine(t.rawValue(row), m.carry.row(place))
-			m.carry.states[place].seen = true
+// gather puts together what was not cleared of the generations, the newest first.
+func (m *Map) gather(read func(s source, t *Table) error) (*Table, error) {
+	all := NewTable(m.object)
+	var raw []rawRows
+	for i, g := range m.generations() {
+		rows := NewTable(m.object)
+		if err := read(g.source, rows); err != nil {
+			return nil, err
+		}
+		if m.other != nil || m.slot != nil {
+			raw = append(raw, rawRows{g, rows.clone()})
+		}
+		m.hide(g, rows)
+		if i == 0 {
+			all = rows
+			continue
+		}
+		for row := range rows.Len() {
+			m.fold(all, rows.rawKey(row), rows.rawValue(row))
 		}
 	}
-	for key, place := range m.carry.places {
-		if state := &m.carry.states[place]; state.seen {
-			state.seen = false
-		} else {
-			t.Append([]byte(key), m.carry.row(place))
-		}
+	all.raw = raw
+	return all, m.failure
+}
+
+// generations are those that have rows.
+func (m *Map) generations() []*generation {
+	if m.draining {
+		return []*generation{m.now, m.other}
+	}
+	return []*generation{m.now}
+}
+
+// fold adds an older row of a key to t.
+func (m *Map) fold(t *Table, key, older []byte) {
+	if row, ok := t.find(key); ok {
+		m.combine(t.rawValue(row), older)
+		return
+	}
+	t.Append(key, older)
+}
+
+// combine adds an older row of a key to a newer one, which alone counts where values are replaced.
+func (m *Map) combine(row, older []byte) {
+	switch t := m.object.Value; {
+	case t.Aggregation():
+		Merge(t, row, older)
+	case adds(m.object):
+		Merge(plainCount, row, older)
 	}
 }
 
-// shows reports whether a row is of this generation: counted in, zeroed, or a new integer.
+// shows reports whether a row of an aggregation has any event, or is to be printed without.
 func (m *Map) shows(t *Table, row int) bool {
-	aggregation := m.object.Value.Aggregation()
-	if aggregation && !t.Value(row).Empty() || !aggregation && !isZero(t.rawValue(row)) {
-		return true
-	}
-	place, carried := m.carry.find(t.rawKey(row))
-	if !carried {
-		return !aggregation
-	}
-	return m.carry.states[place].kept
-}
-
-// combine adds what was carried to a row from the kernel.
-func (m *Map) combine(row, carried []byte) {
-	t := m.object.Value
-	if !t.Aggregation() {
-		t = plainCount
-	}
-	Merge(t, row, carried)
-	if t.Kind == types.Sum {
-		into := Value{t, row}
-		into.setWord(1, boolWord(into.Word(0) != 0))
-	}
+	return !m.object.Value.Aggregation() || !t.Value(row).Empty() || m.kept[string(t.rawKey(row))]
 }
 
 // plainCount stands for a 64-bit integer that is only added to.
 var plainCount = types.NewAggregation(types.Count, false)
 
+// Lookup returns the value of a key.
+func (m *Map) Lookup(key []byte) (Value, bool, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	t, err := m.gather(func(s source, t *Table) error { return s.lookup(key, t) })
+	if err != nil {
+		return Value{}, false, err
+	}
+	if row, ok := m.carry.find(key); ok {
+		m.fold(t, key, row)
+	}
+	if t.Len() == 0 || !m.shows(t, 0) {
+		return Value{}, false, nil
+	}
+	return t.Value(0), true, nil
+}
+
 // Clear removes all keys. printed is the table that the user was shown last, if no event was handled
 // since; what is in the map beyond it stays for the next report. Without it all that is there goes.
 func (m *Map) Clear(printed *Table) error {
-	if m.carries() {
-		return m.advance(printed, false)
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if !m.subtracts() {
+		m.kept = nil
+		return m.slot.clear(printed)
 	}
-	rest, err := m.source.clear(printed)
+	printed, err := m.orRead(printed)
 	if err != nil {
 		return err
 	}
-	before := m.carry
-	m.carry = newCarry(m.object.Value.Size)
-	if rest != nil && printed != nil && (adds(m.object) || m.object.Value.Aggregation()) {
-		m.carryRest(rest, printed, before)
+	m.forget(printed)
+	return m.turn()
+}
+
+// orRead returns what was printed, or where that is nothing what is there.
+func (m *Map) orRead(printed *Table) (*Table, error) {
+	if printed != nil {
+		return printed, nil
 	}
-	return nil
+	return m.read()
+}
+
+// forget hides from now on what was read for a table.
+func (m *Map) forget(printed *Table) {
+	for _, r := range printed.raw {
+		r.generation.shown = r.rows
+	}
+	m.carry, m.kept, m.pinned = newCarry(m.object.Value.Size), nil, false
 }
 
 // Zero sets the value of every key to 0 and keeps the keys.
 func (m *Map) Zero(printed *Table) error {
-	if m.carries() {
-		return m.advance(printed, true)
-	}
-	t, err := m.Read()
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	rows, err := m.orRead(printed)
 	if err != nil {
 		return err
 	}
-	if err := m.source.zero(printed); err != nil || !m.object.Value.Aggregation() {
-		return err
+	if m.subtracts() {
+		zero := make([]byte, m.object.Value.Size)
+		err = m.replace(rows, rows, func(int) []byte { return zero })
+	} else {
+		err = m.slot.zero(printed)
 	}
-	m.carry = newCarry(m.object.Value.Size)
-	for row := range t.Len() {
-		m.carry.states[m.carry.add(t.rawKey(row))].kept = true
-	}
-	return nil
+	m.keep(rows)
+	return err
 }
 
-// Remove removes the keys of a table, which holds what the user was shown of them last.
-func (m *Map) Remove(t *Table) error {
-	if m.carries() {
-		return m.advance(t, false)
+// keep has rows printed even while they have no event.
+func (m *Map) keep(rows *Table) {
+	m.kept = map[string]bool{}
+	for row := range rows.Len() {
+		m.kept[string(rows.rawKey(row))] = true
 	}
-	for row := range t.Len() {
-		key := t.rawKey(row)
-		if err := m.source.remove(key, NewTable(m.object)); err != nil {
+}
+
+// Keep removes all that was printed but some rows of it.
+func (m *Map) Keep(rows, printed *Table) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.replace(printed, rows, rows.rawValue)
+}
+
+// replace puts values in the place of all that was printed. Programs that read the map find them there.
+func (m *Map) replace(printed, rows *Table, value func(row int) []byte) error {
+	m.forget(printed)
+	switch {
+	case m.slot == nil && m.other == nil:
+		if err := m.turn(); err != nil {
 			return err
 		}
-		if _, carried := m.carry.find(key); carried {
-			m.carry.drop(string(key))
-		}
-	}
-	return nil
-}
-
-// advance begins a new generation: what was printed is taken off by the carry.
-func (m *Map) advance(printed *Table, keep bool) (err error) {
-	if printed == nil {
-		if printed, err = m.Read(); err != nil {
-			return err
-		}
-	}
-	now := time.Since(m.opened)
-	for row := range printed.Len() {
-		place := m.carry.add(printed.rawKey(row))
-		m.take(m.carry.row(place), printed.rawValue(row))
-		m.carry.states[place] = state{used: now, kept: keep}
-	}
-	return m.retire(now - m.patience)
-}
-
-// take subtracts a printed row.
-func (m *Map) take(row, printed []byte) {
-	t := m.object.Value
-	if !t.Aggregation() {
-		t = plainCount
-	}
-	subtract(t, row, printed)
-}
-
-// retire deletes the keys that had no event since the given time.
-func (m *Map) retire(since time.Duration) error {
-	if m.object.Key == nil {
+		m.seed(m.now, rows, value)
 		return nil
-	}
-	for key, place := range m.carry.places {
-		if state := m.carry.states[place]; state.used >= since || state.kept {
-			continue
-		}
-		last := NewTable(m.object)
-		if err := m.source.remove([]byte(key), last); err != nil {
+	case !m.object.WriteOnly:
+		if err := m.settle(); err != nil {
 			return err
 		}
-		if last.Len() > 0 {
-			m.combine(m.carry.row(place), last.rawValue(0))
+		m.seed(m.other, rows, value)
+	default:
+		for i := range rows.Len() {
+			m.carry.add(rows.rawKey(i), value(i))
 		}
-		if isZero(m.carry.row(place)) {
-			m.carry.drop(key)
+	}
+	return m.turn()
+}
+
+// Processes calls visit with the ID of each process that has addresses in the map.
+func (m *Map) Processes(visit func(pid int)) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for _, g := range m.generations() {
+		t := NewTable(m.object)
+		if err := g.read(t); err != nil {
+			return err
 		}
+		t.processes(visit)
 	}
 	return nil
 }
 
-// carryRest keeps what the deleted rows hold beyond what was printed.
-func (m *Map) carryRest(rest, printed *Table, before *carry) {
-	shown := make(map[string]int, printed.Len())
-	for row := range printed.Len() {
-		shown[string(printed.rawKey(row))] = row
-	}
-	for row := range rest.Len() {
-		key, value := rest.rawKey(row), rest.rawValue(row)
-		if place, ok := before.find(key); ok {
-			m.combine(value, before.row(place))
-		}
-		place, was := shown[string(key)]
-		switch {
-		case was && adds(m.object):
-			m.take(value, printed.rawValue(place))
-		case was && string(value) == string(printed.rawValue(place)):
-			continue
-		case was && m.object.Value.Kind == types.TimeSeries:
-			dropSeen(Value{m.object.Value, value}, printed.Value(place))
-		}
-		if !isZero(value) {
-			copy(m.carry.row(m.carry.add(key)), value)
-		}
-	}
+// close keeps the map from being emptied later.
+func (m *Map) close() {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.closed = true
 }

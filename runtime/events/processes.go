@@ -19,19 +19,14 @@ func HoldsProcess(t *types.Type) bool {
 	return false
 }
 
-// Processes calls visit with the ID of each process that has addresses in the map. Others may use the map meanwhile.
-func (m *Map) Processes(visit func(pid int)) error {
-	t := NewTable(m.object)
-	if err := m.source.read(t); err != nil {
-		return err
-	}
+// processes calls visit with the ID of each process that has addresses in the table.
+func (t *Table) processes(visit func(pid int)) {
 	for row := range t.Len() {
 		for part := range t.KeyParts() {
 			processes(t.KeyPart(row, part), visit)
 		}
 		processes(t.Value(row), visit)
 	}
-	return nil
 }
 
 func processes(v Value, visit func(pid int)) {

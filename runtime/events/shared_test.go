@@ -156,11 +156,11 @@ func TestPerCPUValues(t *testing.T) {
 
 // What the kernel evicts takes nothing along: a key that comes back after a clear counts from 1.
 func TestEvictedKeys(t *testing.T) {
-	o, m := hashObject(object.CPUHash, types.NewAggregation(types.Count, false), 64)
-	o.Kernel["h"].Type, o.Kernel["h"].Flags = ebpf.LRUCPUHash, 0
+	o, m := countsOf(ebpf.LRUCPUHash)
 	m.WriteOnly = true
 	kernel, store := load(t, o)
 	live := store.Map(m)
+	live.grace = func() { select {} }
 	count := make([]uint64, cpus(t))
 	count[0] = 5
 	put(t, kernel["h"], uint64(1), count)
@@ -175,8 +175,8 @@ func TestEvictedKeys(t *testing.T) {
 	}
 }
 
-// Keys that are removed are gone, and count from 1 when they come back; the others stay.
-func TestRemove(t *testing.T) {
+// Keys that are removed are gone, and count from 1 when they come back; the others stay, for programs that read the map, too.
+func TestKeep(t *testing.T) {
 	for _, writeOnly := range []bool{false, true} {
 		o, m := hashObject(object.CPUHash, types.NewAggregation(types.Count, false), 64)
 		m.WriteOnly = writeOnly
@@ -192,11 +192,17 @@ func TestRemove(t *testing.T) {
 		if kept.Len() != 1 || kept.Value(0).Word(0) != 3 || dropped.Len() != 2 {
 			t.Errorf("the largest of three: %d rows kept, %d dropped", kept.Len(), dropped.Len())
 		}
-		if err := live.Remove(dropped); err != nil {
+		if err := live.Keep(kept, table); err != nil {
 			t.Fatal(err)
 		}
-		if next := mustRead(t, live); next.Len() != 1 || next.Value(0).Word(0) != 3 {
-			t.Errorf("write only %v: %d rows, % x", writeOnly, next.Len(), next.Values)
+		if n := kernelKeys(t, kernel["i"]); store.Load(inUse) != 1 || !writeOnly && n != 1 {
+			t.Errorf("write only %v: programs use map %d and find %d keys", writeOnly, store.Load(inUse), n)
+		}
+		for range 2 {
+			if next := mustRead(t, live); next.Len() != 1 || next.Value(0).Word(0) != 3 {
+				t.Errorf("write only %v: %d rows, % x", writeOnly, next.Len(), next.Values)
+			}
+			drained(t, live)
 		}
 	}
 }

@@ -36,6 +36,15 @@ func (m memory) clear(offset, size int) {
 	}
 }
 
+// slotSource is the memory of a map without key.
+type slotSource interface {
+	source
+	// clear resets the value; printed is what the user has seen of it, nil for nothing.
+	clear(printed *Table) error
+	// zero sets the value to 0; printed as for clear.
+	zero(printed *Table) error
+}
+
 // slot is a map without key in the kernel map "data".
 type slot struct {
 	object *object.Map
@@ -54,8 +63,6 @@ func (s *slot) read(t *Table) error {
 
 func (s *slot) lookup(_ []byte, t *Table) error { return s.read(t) }
 
-func (s *slot) remove([]byte, *Table) error { return nil }
-
 // zero resets the value and keeps the map; of one that is counted up, what came after it was printed stays.
 func (s *slot) zero(printed *Table) error {
 	if printed == nil || !adds(s.object) {
@@ -69,14 +76,14 @@ func (s *slot) zero(printed *Table) error {
 }
 
 // clear resets the value; of one that is counted up, what came after it was printed stays.
-func (s *slot) clear(printed *Table) (*Table, error) {
+func (s *slot) clear(printed *Table) error {
 	present := s.data.word(s.object.Present)
 	if printed != nil && adds(s.object) {
 		s.subtract(present, printed)
-		return nil, nil
+		return nil
 	}
 	atomic.StoreUint64(present, 0)
-	return nil, s.zero(nil)
+	return s.zero(nil)
 }
 
 // subtract takes off what was printed; what was added meanwhile stays.
@@ -116,18 +123,15 @@ func (s *cpuSlot) read(t *Table) error {
 
 func (s *cpuSlot) lookup(_ []byte, t *Table) error { return s.read(t) }
 
-func (s *cpuSlot) remove([]byte, *Table) error { return nil }
-
 func (s *cpuSlot) zero(printed *Table) error {
-	_, err := s.clear(printed)
-	return err
+	return s.clear(printed)
 }
 
 // clear resets the rows of a min or max; one that went beyond what was printed stays.
-func (s *cpuSlot) clear(printed *Table) (*Table, error) {
+func (s *cpuSlot) clear(printed *Table) error {
 	if s.object.Value.Kind == types.TimeSeries {
 		s.each(func(offset int) { s.rows.clear(offset, s.object.Value.Size) })
-		return nil, nil
+		return nil
 	}
 	s.each(func(offset int) {
 		value, set := s.rows.word(offset), s.rows.word(offset+8)
@@ -140,7 +144,7 @@ func (s *cpuSlot) clear(printed *Table) (*Table, error) {
 			atomic.StoreUint64(set, 1)
 		}
 	})
-	return nil, nil
+	return nil
 }
 
 func (s *cpuSlot) unseen(printed *Table, value uint64) bool {
@@ -156,12 +160,11 @@ func newSharedSlot(m *object.Map, data memory) *sharedSlot {
 }
 
 func (s *sharedSlot) zero(printed *Table) error {
-	_, err := s.clear(printed)
-	return err
+	return s.clear(printed)
 }
 
 // clear takes off what was printed, or all that is there.
-func (s *sharedSlot) clear(printed *Table) (*Table, error) {
+func (s *sharedSlot) clear(printed *Table) error {
 	if !additive(s.object.Value) {
 		return s.cpuSlot.clear(printed)
 	}
@@ -172,7 +175,7 @@ func (s *sharedSlot) clear(printed *Table) (*Table, error) {
 	if printed.Len() > 0 {
 		s.subtract(printed.Value(0))
 	}
-	return nil, nil
+	return nil
 }
 
 // subtract takes off words one by one. The second word of a sum says whether it was set, which it remains if the total moved;

@@ -15,6 +15,8 @@ type Store struct {
 	maps map[*object.Map]*Map
 	data memory
 	rows memory
+
+	grace gracePeriod
 }
 
 // Open maps the memory of the object's kernel maps.
@@ -44,13 +46,27 @@ func (s *Store) add(o *object.Object, m *object.Map, kernel map[string]*ebpf.Map
 	case m.Storage == object.CPUSlot:
 		s.maps[m] = newMap(m, &cpuSlot{object: m, rows: s.rows, stride: o.Stride})
 	default:
-		source, err := newHash(m, kernel[m.Kernel])
-		if err != nil {
-			return err
-		}
-		s.maps[m] = newMap(m, source)
-		s.maps[m].evicts = source.evicts()
+		return s.addHash(m, kernel)
 	}
+	return nil
+}
+
+func (s *Store) addHash(m *object.Map, kernel map[string]*ebpf.Map) error {
+	source, err := newHash(m, kernel[m.Kernel])
+	if err != nil {
+		return err
+	}
+	live := newMap(m, source)
+	live.forgets = live.forgets || source.evicts()
+	s.maps[m] = live
+	if m.Other == "" {
+		return nil
+	}
+	other, err := newHash(m, kernel[m.Other])
+	if err != nil {
+		return err
+	}
+	live.other, live.word, live.grace = &generation{source: other}, s.data.word(m.Generation), s.grace.wait
 	return nil
 }
 
@@ -88,6 +104,9 @@ func (s *Store) Set(offset int, value uint64) {
 
 // Close unmaps the memory.
 func (s *Store) Close() {
+	for _, m := range s.maps {
+		m.close()
+	}
 	for _, m := range []memory{s.data, s.rows} {
 		if m != nil {
 			_ = unix.Munmap(m[:cap(m)])

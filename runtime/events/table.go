@@ -23,6 +23,8 @@ type Table struct {
 	Divisor int64
 	order   []uint32
 	rows    int
+	raw     []rawRows      // what the rows were made of
+	index   map[string]int // of the rows by key, once find has made it
 }
 
 // NewTable returns an empty table for the map.
@@ -41,7 +43,28 @@ func (t *Table) Len() int { return t.rows }
 func (t *Table) Append(key, value []byte) {
 	t.Keys = append(t.Keys, key[:t.KeySize]...)
 	t.Values = append(t.Values, value[:t.ValueSize]...)
+	if t.index != nil {
+		t.index[string(key[:t.KeySize])] = t.rows
+	}
 	t.rows++
+}
+
+// find returns the row of a key.
+func (t *Table) find(key []byte) (row int, ok bool) {
+	if t.index == nil {
+		t.index = make(map[string]int, t.rows)
+		for row := range t.rows {
+			t.index[string(t.rawKey(row))] = row
+		}
+	}
+	row, ok = t.index[string(key)]
+	return row, ok
+}
+
+func (t *Table) clone() *Table {
+	c := NewTable(t.Map)
+	c.Keys, c.Values, c.rows = slices.Clone(t.Keys), slices.Clone(t.Values), t.rows
+	return c
 }
 
 // reserve makes room for so many rows at once: growing by steps would touch the memory twice. What is
@@ -77,7 +100,7 @@ func (t *Table) keep(wanted func(row int) bool) {
 		}
 		kept++
 	}
-	t.Keys, t.Values, t.rows = t.Keys[:kept*t.KeySize], t.Values[:kept*t.ValueSize], kept
+	t.Keys, t.Values, t.rows, t.index = t.Keys[:kept*t.KeySize], t.Values[:kept*t.ValueSize], kept, nil
 }
 
 // Split parts a sorted table: kept has its last rows, as many as top says, or the first ones where top is negative.

@@ -1,11 +1,13 @@
 package lower
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/internal/sema"
+	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -13,6 +15,8 @@ import (
 func (f *function) block(b *lang.Block) { f.statements(b.Statements) }
 
 func (f *function) statements(list []lang.Statement) {
+	defer func(outer map[*object.Map]bool) { f.printed = outer }(f.printed)
+	f.printed = maps.Clone(f.printed)
 	for _, s := range list {
 		f.b.Span = s.Range()
 		f.statement(s)

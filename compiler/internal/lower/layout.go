@@ -58,6 +58,10 @@ func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *ob
 		placed.Key, placed.Kernel, placed.Full, placed.Refusal = &key, "@"+m.Name, l.Data, l.Data+8
 		placed.MaxEntries = info.Settings.MaxMapKeys
 		l.Data += 16
+		if m.Emptied {
+			placed.Other, placed.Generation = placed.Kernel+"'", l.Data
+			l.Data += 8
+		}
 		placed.Storage = object.Hash
 		if perCPU(m) {
 			placed.Storage = object.CPUHash
@@ -89,5 +93,9 @@ func affordable(m *object.Map, machine *target.Target) int {
 
 // fitting is how many keys of a per-CPU hash fit in what may be allocated at once.
 func fitting(m *object.Map, machine *target.Target) int {
-	return preallocated / (m.Value.Size * max(machine.CPUs, 1))
+	keys := preallocated / (m.Value.Size * max(machine.CPUs, 1))
+	if m.Other != "" {
+		return keys / 2
+	}
+	return keys
 }

@@ -373,7 +373,7 @@ func (f *function) forMap(s *lang.For) {
 	m := (hooks{f}).Map(s.Map)
 	v := f.instance.Variables[s.Variable]
 	f.callback("map", 3, 1, func(callback, captured *ir.Value) {
-		f.b.Call(asm.FnForEachMapElem, ir.Writes, f.b.MapPointer(m.Kernel), callback, captured, f.b.Const(0))
+		f.MapCall(m, asm.FnForEachMapElem, ir.Writes, callback, captured, f.b.Const(0))
 	}, func(key *ir.Value) {
 		pair := iterator{
 			m:     m,

@@ -25,7 +25,8 @@
 //
 // A map without a key is a slot at a fixed address. A keyed map is looked up and updated in place; only a miss,
 // which is out of line, calls bpf_map_update_elem with BPF_NOEXIST and looks again, so that two CPUs
-// that insert the same key at once lose nothing. What cannot be inserted is counted.
+// that insert the same key at once lose nothing. What cannot be inserted is counted. A map that clauses empty is two
+// kernel maps, and a word of "data" tells which of them is in use; package runtime/events says why.
 package lower
 
 import (
@@ -78,8 +79,9 @@ func links(info *sema.Info) int {
 	return n
 }
 
-// function is a program on its way to IR. The instance is the clause at hand, which is lowered behind those before it. The builder, the cells, the slots and the loop are those of the function of the
-// program that is being made: the clause, or a callback of it.
+// function is a program that is being lowered. The instance is the current clause, lowered after
+// those before it. The builder, the cells, the slots and the loop are those of the function of
+// the program that is being made: the clauses, or a callback of one.
 type function struct {
 	unit      *Unit
 	instance  *sema.Instance
@@ -103,6 +105,7 @@ type function struct {
 	returning    []*destination // the innermost last, the first of the clause
 	destinations int
 	leaving      int
+	printed      map[*object.Map]bool // on every way to the place at hand, since the clause began
 }
 
 // Code is a program as IR, and the kernel map that it shares with its callbacks: its name, and the bytes of a
@@ -138,7 +141,7 @@ func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 // clause lowers an instance. The predicate and `return` lead to the next one, exit() to the end of the program.
 func (f *function) clause(instance *sema.Instance, last bool) {
 	f.instance, f.constants = instance, f.unit.Info.Constants.For(instance)
-	f.subprograms = map[*lang.Function]*subprogram{}
+	f.subprograms, f.printed = map[*lang.Function]*subprogram{}, map[*object.Map]bool{}
 	to := f.end
 	if !last {
 		to = f.newDestination(f.b.NewBlock())
@@ -271,6 +274,7 @@ func (f *function) Emit(event *object.Event, fields ...lang.Expr) {
 
 // Send sends an event whose fields fill writes in place.
 func (f *function) Send(event *object.Event, fields []*types.Type, fill func(i int, to builtin.Place)) {
+	f.noteMaps(event)
 	event.Layout = types.NewLayout(8, fields...)
 	number := len(f.unit.Events)
 	f.unit.Events = append(f.unit.Events, event)
@@ -288,6 +292,18 @@ func (f *function) Send(event *object.Event, fields []*types.Type, fill func(i i
 	f.b.Call(asm.FnRingbufSubmit, ir.Writes, record, f.Data(object.DataWakeup))
 	f.b.Jump(join)
 	f.b.Enter(join)
+}
+
+// noteMaps remembers what an event prints, so that a clear() that follows leaves what was not printed.
+func (f *function) noteMaps(event *object.Event) {
+	switch event.Action {
+	case object.PrintMap, object.Printa:
+		for _, m := range append([]*object.Map{event.Map}, event.Maps...) {
+			f.printed[m] = true
+		}
+	case object.Clear, object.Zero, object.Trunc:
+		event.Printed = f.printed[event.Map]
+	}
 }
 
 func (f *function) fieldTypes(event *object.Event, fields []lang.Expr) []*types.Type {

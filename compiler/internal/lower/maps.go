@@ -33,7 +33,37 @@ func tupleOf(key types.Layout) *types.Type {
 }
 
 func (f *function) lookup(m *object.Map, key *ir.Value) *ir.Value {
-	return f.b.Call(asm.FnMapLookupElem, ir.Reads, f.b.MapPointer(m.Kernel), key)
+	return f.MapCall(m, asm.FnMapLookupElem, ir.Reads, key)
+}
+
+// MapCall calls a helper with the kernel map that holds the map, and the arguments that follow.
+func (f *function) MapCall(m *object.Map, helper asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value {
+	return f.mapCall(m, f.generation(m), helper, effect, args...)
+}
+
+// generation tells which kernel map of the two the programs use; nil for a map that has one. Calls that
+// belong together share it, since the runtime may change it between them.
+func (f *function) generation(m *object.Map) *ir.Value {
+	if m.Other == "" {
+		return nil
+	}
+	return f.Data(m.Generation)
+}
+
+// mapCall has a call for each of the kernel maps. Of one call with either map the verifier would not know
+// which it is, and so not put the lookup in line.
+func (f *function) mapCall(m *object.Map, generation *ir.Value, helper asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value {
+	m.Deleted = m.Deleted || helper == asm.FnMapDeleteElem
+	call := func(kernel string) *ir.Value {
+		return f.b.Call(helper, effect, append([]*ir.Value{f.b.MapPointer(kernel)}, args...)...)
+	}
+	if generation == nil {
+		return call(m.Kernel)
+	}
+	return f.choose("result",
+		func(then, otherwise *ir.Block) { f.b.If(ir.Equal, generation, f.b.Const(0), then, otherwise) },
+		func() *ir.Value { return call(m.Kernel) },
+		func() *ir.Value { return call(m.Other) })
 }
 
 func slotOf(f *function, m *object.Map) builtin.Place {
@@ -52,13 +82,13 @@ func (f *function) withRow(e *lang.Map, update func(builtin.Place)) {
 		f.SetData(m.Present, f.b.Const(1))
 		return
 	}
-	key := f.key(e)
+	key, generation := f.key(e), f.generation(m)
 	row := f.b.NewCell("row")
 	miss, full, found, join := f.b.NewColdBlock(), f.b.NewColdBlock(), f.b.NewBlock(), f.b.NewBlock()
-	f.findRow(m, key, row, found, miss)
+	f.findRow(m, generation, key, row, found, miss)
 	f.b.Enter(miss)
-	result := f.b.Call(asm.FnMapUpdateElem, ir.Writes, f.b.MapPointer(m.Kernel), key, f.zeroValue(m), f.b.Const(insertOnly))
-	f.findRow(m, key, row, found, full)
+	result := f.mapCall(m, generation, asm.FnMapUpdateElem, ir.Writes, key, f.zeroValue(m), f.b.Const(insertOnly))
+	f.findRow(m, generation, key, row, found, full)
 	f.b.Enter(full)
 	f.refused(m, result)
 	f.b.Jump(join)
@@ -68,8 +98,8 @@ func (f *function) withRow(e *lang.Map, update func(builtin.Place)) {
 	f.b.Enter(join)
 }
 
-func (f *function) findRow(m *object.Map, key *ir.Value, row *ir.Cell, found, missing *ir.Block) {
-	value := f.lookup(m, key)
+func (f *function) findRow(m *object.Map, generation, key *ir.Value, row *ir.Cell, found, missing *ir.Block) {
+	value := f.mapCall(m, generation, asm.FnMapLookupElem, ir.Reads, key)
 	f.b.CellSet(row, value)
 	f.b.If(ir.NotEqual, value, f.b.Const(0), found, missing)
 }
@@ -141,7 +171,7 @@ func (f *function) assignMap(e *lang.Map, value lang.Expr) {
 
 func (f *function) insert(m *object.Map, key, value *ir.Value) {
 	full, join := f.b.NewColdBlock(), f.b.NewBlock()
-	result := f.b.Call(asm.FnMapUpdateElem, ir.Writes, f.b.MapPointer(m.Kernel), key, value, f.b.Const(0))
+	result := f.MapCall(m, asm.FnMapUpdateElem, ir.Writes, key, value, f.b.Const(0))
 	// Not "less than 0": before Linux 6.4 the helper returned an int, whose upper half is zero in the register.
 	f.b.If(ir.NotEqual, result, f.b.Const(0), full, join)
 	f.b.Enter(full)
@@ -205,5 +235,5 @@ func (f *function) HasKey(e *lang.Map) *ir.Value {
 func (f *function) CountKeys(m *object.Map) *ir.Value {
 	callback := f.b.NewCallback("count")
 	callback.Return(callback.Const(0))
-	return f.b.Call(asm.FnForEachMapElem, ir.Writes, f.b.MapPointer(m.Kernel), f.b.FuncAddress(callback.Func), f.b.Const(0), f.b.Const(0))
+	return f.MapCall(m, asm.FnForEachMapElem, ir.Writes, f.b.FuncAddress(callback.Func), f.b.Const(0), f.b.Const(0))
 }

@@ -3,6 +3,7 @@ package sema
 import (
 	"fmt"
 
+	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -150,6 +151,14 @@ func (c *checker) Key(e *lang.Map) ([]*types.Type, bool) {
 		return nil, false
 	}
 	return m.Key, true
+}
+
+// Empty notes that the clause removes keys of the whole map. In END no other clause runs any more.
+func (c *checker) Empty(e *lang.Map) {
+	point := c.instance.Site.Points[0]
+	if m := c.maps[e.Name]; m != nil && (point.Mechanism != object.Run || point.When != object.AtEnd) {
+		m.Emptied = true
+	}
 }
 
 // CheckKey checks the key of a map reference as if the map were read there.

@@ -136,6 +136,8 @@ type Map struct {
 	Read bool
 	// Replaced: a clause assigns with something else than ++, --, += or -=.
 	Replaced bool
+	// Emptied: a clause that runs while others do removes keys of the whole map, or sets its values to 0.
+	Emptied bool
 	// Computed: an expression computes with the value of an aggregation, or a loop goes over the map.
 	Computed bool
 	// Kind and Size are those of a `let @a = kind(size)`; nil and 0 without.

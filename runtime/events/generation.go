@@ -1,0 +1,166 @@
+package events
+
+import (
+	"sync/atomic"
+
+	"github.com/ponytrace/ponytrace/compiler/types"
+)
+
+// generation is a place that a map's values are in, with what the user has seen of it.
+type generation struct {
+	source
+	shown *Table // the rows as the kernel had them when they were printed, and then cleared; or nil
+}
+
+// rawRows are the rows of a generation as they were read.
+type rawRows struct {
+	generation *generation
+	rows       *Table
+}
+
+// hide leaves in t, which has rows of the generation, what came after the shown rows.
+func (m *Map) hide(g *generation, t *Table) {
+	if g.shown == nil {
+		return
+	}
+	t.keep(func(i int) bool {
+		before, ok := g.shown.find(t.rawKey(i))
+		return !ok || m.unseen(t.rawValue(i), g.shown.rawValue(before))
+	})
+}
+
+// unseen takes from a row what it was when it was printed, and reports whether anything is left.
+func (m *Map) unseen(row, before []byte) bool {
+	switch {
+	case m.object.Value.Kind == types.TimeSeries:
+		dropSeen(Value{m.object.Value, row}, Value{m.object.Value, before})
+		return !isZero(row)
+	case !adds(m.object):
+		return string(row) != string(before)
+	case m.forgets && m.began(row, before):
+		return true
+	}
+	t := m.object.Value
+	if !t.Aggregation() {
+		t = plainCount
+	}
+	subtract(t, row, before)
+	return !isZero(row)
+}
+
+// began reports whether the kernel has dropped a row, and begun a new one of the same key: it has counted
+// less. Of sums and numbers, which may go down, those that are nearer to 0 are taken for new.
+func (m *Map) began(row, before []byte) bool {
+	now, then := Value{m.object.Value, row}, Value{m.object.Value, before}
+	switch m.object.Value.Kind {
+	case types.Int, types.Sum:
+		return magnitude(int64(now.Word(0))) < magnitude(int64(then.Word(0)))
+	case types.Avg, types.Stats:
+		return now.Word(1) < then.Word(1)
+	}
+	for i := range now.Words() {
+		if now.Word(i) < then.Word(i) {
+			return true
+		}
+	}
+	return false
+}
+
+func magnitude(n int64) uint64 { return uint64(max(n, -n)) }
+
+// turn makes programs use the other kernel map from now on. It is too early for that while the other one
+// has rows. Without another one no program runs any more.
+func (m *Map) turn() error {
+	if m.slot != nil {
+		return nil
+	}
+	if m.other == nil {
+		_, err := m.now.source.(*hash).take()
+		return err
+	}
+	if err := m.finish(); err != nil {
+		return err
+	}
+	switch {
+	case m.draining:
+		m.again = true
+	case m.now.source.(*hash).empty():
+		m.now.shown = nil
+	default:
+		m.now, m.other = m.other, m.now
+		atomic.StoreUint64(m.word, 1-atomic.LoadUint64(m.word))
+		m.draining, m.quiet = true, false
+		go m.drain()
+	}
+	return nil
+}
+
+// drain waits until no program uses the other kernel map, and empties it.
+func (m *Map) drain() {
+	m.grace()
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.closed {
+		return
+	}
+	m.quiet = true
+	if !m.pinned {
+		m.failure = m.finish()
+	}
+	m.drained.Broadcast()
+}
+
+// finish empties the other kernel map if no program uses it any more, and makes the turn that waited for
+// that.
+func (m *Map) finish() error {
+	if !m.draining || !m.quiet {
+		return nil
+	}
+	if err := m.take(m.other); err != nil {
+		return err
+	}
+	m.draining = false
+	if !m.again {
+		return nil
+	}
+	m.again = false
+	return m.turn()
+}
+
+// settle waits until the other kernel map is empty.
+func (m *Map) settle() error {
+	m.again = false
+	for m.draining && !m.quiet {
+		m.drained.Wait()
+	}
+	return m.finish()
+}
+
+// take empties a kernel map that no program uses, and carries what was not printed.
+func (m *Map) take(g *generation) error {
+	rows, err := g.source.(*hash).take()
+	if err != nil {
+		return err
+	}
+	m.hide(g, rows)
+	g.shown = nil
+	for i := range rows.Len() {
+		key, row := rows.rawKey(i), rows.rawValue(i)
+		if before, ok := m.carry.find(key); ok {
+			m.combine(row, before)
+			copy(before, row)
+		} else {
+			m.carry.add(key, row)
+		}
+	}
+	return nil
+}
+
+// seed puts rows into a kernel map that is empty. Those that find no place are carried.
+func (m *Map) seed(g *generation, rows *Table, value func(row int) []byte) {
+	for i := range rows.Len() {
+		if err := g.source.(*hash).put(rows.rawKey(i), value(i)); err != nil {
+			m.carry.add(rows.rawKey(i), value(i))
+		}
+	}
+}
