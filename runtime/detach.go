@@ -6,7 +6,6 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/attach"
-	"golang.org/x/sys/unix"
 )
 
 // detach ends the tracing. Where programs test DataStopped, that word ends it, and their links are closed while
@@ -14,24 +13,12 @@ import (
 func (s *Session) detach() *attach.Closing {
 	if s.object.Stops {
 		s.store.Set(object.DataStopped, 1)
-		awaitPrograms()
+		s.store.AwaitPrograms()
 		return attach.Close(s.detachable())
 	}
 	closing := attach.Close(s.detachable())
 	<-closing.Done
 	return closing
-}
-
-// membarrierGlobal is MEMBARRIER_CMD_GLOBAL of include/uapi/linux/membarrier.h.
-const membarrierGlobal = 1
-
-// awaitPrograms waits until no program runs any more that has read DataStopped before it was set. The system call waits
-// for a grace period of RCU, and programs are readers. It fails where CPUs run without ticks (nohz_full).
-// https://elixir.bootlin.com/linux/v6.12/source/kernel/sched/membarrier.c (MEMBARRIER_CMD_GLOBAL)
-func awaitPrograms() {
-	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
 }
 
 // detachPatience is after how long the user is told what keeps ponytrace from ending.

@@ -66,7 +66,7 @@ func (s *Store) addHash(m *object.Map, kernel map[string]*ebpf.Map) error {
 	if err != nil {
 		return err
 	}
-	live.other, live.word, live.grace = &generation{source: other}, s.data.word(m.Generation), s.grace.wait
+	live.other, live.word, live.grace = &generation{source: other}, s.data.word(m.Generation), s.AwaitPrograms
 	return nil
 }
 
@@ -101,6 +101,10 @@ func (s *Store) Set(offset int, value uint64) {
 		atomic.StoreUint64(s.data.word(offset), value)
 	}
 }
+
+// AwaitPrograms returns when all programs that run now are over, so that none is left that has read a
+// word before it was set.
+func (s *Store) AwaitPrograms() { s.grace.wait() }
 
 // Close unmaps the memory.
 func (s *Store) Close() {
