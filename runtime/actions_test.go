@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -170,6 +171,7 @@ func TestTrunc(t *testing.T) {
 		want string
 	}{
 		{2, "@a[3]: 20\n@a[2]: 30\n"}, {-1, "@a[1]: 10\n"}, {0, ""}, {9, "@a[1]: 10\n@a[3]: 20\n@a[2]: 30\n"},
+		{math.MinInt64, "@a[1]: 10\n@a[3]: 20\n@a[2]: 30\n"},
 	} {
 		s, first, _ := keyed(t)
 		print.Map = first
@@ -189,6 +191,10 @@ func TestNormalize(t *testing.T) {
 	s.does(t, print, nil, "@a[1]: 1\n@a[3]: 2\n@a[2]: 3\n", "")
 	s.does(t, printa, nil, "4 0 7\n1 1 0\n3 2 0\n2 3 4\n", "")
 	s.does(t, one, number(3), "2\n", "")
+	s.does(t, one, number(99), "0\n", "")
+	value := said(object.Print, "", types.Uint64)
+	value.Map = first
+	s.does(t, value, number(45), "4\n", "")
 	print.Divisor = 2
 	s.does(t, print, nil, "@a[1]: 0\n@a[3]: 1\n@a[2]: 1\n", "")
 	normalize.Divisor, print.Divisor = 1, 0

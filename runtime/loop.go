@@ -167,7 +167,7 @@ func (s *Session) act(event *object.Event, record []byte) {
 	case object.Printf:
 		s.out.Printf(event, s.fields(event, record))
 	case object.Print:
-		s.out.Value(s.value(event, record))
+		s.print(event, record)
 	case object.PrintMap:
 		s.printMap(event)
 	case object.PrintKey:
@@ -245,18 +245,32 @@ func (s *Session) printed(event *object.Event) *events.Table {
 	return last.table
 }
 
+// print prints a value. That of one key of a map is divided as the whole map is.
+func (s *Session) print(event *object.Event, record []byte) {
+	value := s.value(event, record)
+	if event.Map == nil {
+		s.out.Value(value)
+		return
+	}
+	s.printRow(event.Map, value)
+}
+
+// printKey prints what a map holds at a key by now. One that it does not hold prints as zero, as in printf.
 func (s *Session) printKey(event *object.Event, record []byte) {
-	key := record[8:event.Layout.Size]
-	value, found, err := s.store.Map(event.Map).Lookup(key)
+	value, found, err := s.store.Map(event.Map).Lookup(record[8:event.Layout.Size])
 	if err != nil {
 		s.keep(err)
 	}
 	if !found {
-		return
+		value = events.Decode(event.Map.Value, make([]byte, event.Map.Value.Size))
 	}
-	table := events.NewTable(event.Map)
-	table.Divisor = s.divisors[event.Map]
-	table.Append(key, value.Raw)
+	s.printRow(event.Map, value)
+}
+
+func (s *Session) printRow(m *object.Map, value events.Value) {
+	table := events.NewTable(&object.Map{Value: value.Type})
+	table.Divisor = s.divisors[m]
+	table.Append(nil, value.Raw)
 	s.out.Key(table, 0)
 }
 

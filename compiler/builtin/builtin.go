@@ -135,6 +135,9 @@ type Checker interface {
 	CheckKey(m *lang.Map)
 	// Empty notes that the clause removes keys of the whole map, or sets all its values.
 	Empty(m *lang.Map)
+	// CheckPrinted checks the key of a map whose values are no numbers (types.Type.Composite), so that only the runtime reads
+	// them. It returns false for other maps.
+	CheckPrinted(m *lang.Map) bool
 	// Reached is false in the branch of an if that is known, before tracing starts, not to be taken.
 	Reached() bool
 	// Scope is the probe that the clause is checked for.

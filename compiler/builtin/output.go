@@ -23,7 +23,7 @@ var outputFunctions = []*Function{
 	},
 	{
 		Info: Info{Name: "print", Signature: "void print(any value [, int top [, int divisor]])",
-			Doc:     "Prints a map, one key of a map, or any value on a line of its own. With top, only the largest entries of the map; with divisor, the values divided.",
+			Doc:     "Prints a map, the value of one key of a map, or any value on a line of its own. With top, only the largest entries of a whole map; with divisor, its values divided.",
 			Example: `interval:s:1 { print(@, 5); clear(@) } kprobe:vfs_read { @[comm] = count() }`},
 		MinArgs: 1, MaxArgs: 3, Check: checkPrint, Lower: lowerPrint,
 	},
@@ -115,24 +115,30 @@ func wholeMap(e lang.Expr) (*lang.Map, bool) {
 }
 
 func checkPrint(c Checker, call *lang.Call) *types.Type {
-	if m, whole := wholeMap(call.Args[0]); whole {
+	m, whole := wholeMap(call.Args[0])
+	switch {
+	case whole:
 		c.Key(m)
-	} else {
+		checkTop(c, call)
+	case len(call.Args) > 1:
+		c.Errorf(call.Args[1].Range(), "top and divisor are for whole maps: print(@map, top, divisor)")
+	case m == nil || !c.CheckPrinted(m):
 		checkPrintValue(c, call)
-	}
-	for _, arg := range call.Args[1:] {
-		if n, ok := c.Integer(arg); !ok || n < 0 {
-			c.Errorf(arg.Range(), "top and divisor must be numbers written in the script, not negative")
-		}
 	}
 	return types.NoValue
 }
 
+// checkTop checks how many entries print() shows, and what it divides them by.
+func checkTop(c Checker, call *lang.Call) {
+	for i, arg := range call.Args[1:] {
+		if n, ok := c.Integer(arg); !ok || n < int64(i) {
+			c.Errorf(arg.Range(), "the %s of print() is a number from %d, known before tracing starts", [...]string{"top", "divisor"}[i], i)
+		}
+	}
+}
+
 func checkPrintValue(c Checker, call *lang.Call) {
 	t := c.Type(call.Args[0])
-	if len(call.Args) > 1 {
-		c.Errorf(call.Args[1].Range(), "top and divisor are for whole maps: print(@map, top, divisor)")
-	}
 	if t.Kind != types.None && t.Size == 0 {
 		c.Errorf(call.Args[0].Range(), "%s cannot be printed as a whole; print the member you want: %s.MEMBER", t, call.Args[0].Range().Text())
 	}
@@ -150,11 +156,16 @@ func lowerPrint(l Lowering, call *lang.Call) *ir.Value {
 		l.Emit(event)
 		return nil
 	}
+	event := &object.Event{Action: object.Print, Source: call.Span}
 	if m, keyed := lang.Unparen(call.Args[0]).(*lang.Map); keyed {
-		l.Emit(&object.Event{Action: object.PrintKey, Map: l.Map(m), Source: call.Span}, m.Keys...)
-		return nil
+		event.Map = l.Map(m)
+		if event.Map.Value.Composite() {
+			event.Action = object.PrintKey
+			l.Emit(event, m.Keys...)
+			return nil
+		}
 	}
-	l.Emit(&object.Event{Action: object.Print, Source: call.Span}, call.Args[0])
+	l.Emit(event, call.Args[0])
 	return nil
 }
 

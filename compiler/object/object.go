@@ -213,9 +213,9 @@ type Action uint8
 
 const (
 	Printf    Action = iota // Format over Fields
-	Print                   // one value: field 0, or the fields as a tuple
+	Print                   // one value: field 0, or the fields as a tuple; with Map it is that of one key
 	PrintMap                // Map; Top and Divisor
-	PrintKey                // one key of Map: the fields are the key
+	PrintKey                // the value that Map has at one key by then: the fields are the key
 	Printa                  // Format over Map: key parts, then %@ conversions its value
 	Clear                   // Map
 	Zero                    // Map

@@ -225,6 +225,11 @@ func (t *Type) Integer() bool { return t.Kind == Int || t.Kind == Bool || t.Kind
 // Aggregation reports whether the type is that of count() and its family.
 func (t *Type) Aggregation() bool { return t.Kind >= Count }
 
+// Composite reports whether the type is that of an aggregation for which no single number stands.
+func (t *Type) Composite() bool {
+	return t.Kind == Stats || t.Kind == Hist || t.Kind == LinearHist || t.Kind == TimeSeries
+}
+
 // HistBuckets is the number of buckets of a Hist of 0 Bits: one below zero, one for zero, one for each power of two up to 1<<63.
 const HistBuckets = 66
 

@@ -118,7 +118,7 @@ func (p *program) print(e lang.Expr, arguments []lang.Expr) Value {
 	switch {
 	case ok && len(m.Keys) == 0:
 		return p.aboutMap(e, arguments)
-	case ok:
+	case ok && p.mapNamed(m.Name).value.Composite():
 		p.event("print key @%s[%s]", m.Name, KeyText(p.key(p.mapNamed(m.Name), m.Keys)))
 	default:
 		p.event("print%s", p.texts(arguments))

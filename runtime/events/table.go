@@ -109,7 +109,7 @@ func (t *Table) Split(top int64) (kept, dropped *Table) {
 	kept.Divisor = t.Divisor
 	for place := range t.rows {
 		to := dropped
-		if top >= 0 && int64(t.rows-place) <= top || top < 0 && int64(place) < -top {
+		if top >= 0 && int64(t.rows-place) <= top || top < 0 && int64(-place) > top {
 			to = kept
 		}
 		row := t.Row(place)

@@ -108,14 +108,13 @@ func (c *checker) computed(e *lang.Map, m *Map) (*types.Type, bool) {
 	if !m.Value.Aggregation() {
 		return m.Value, true
 	}
-	switch m.Value.Kind {
-	case types.Count, types.Sum, types.Min, types.Max, types.Avg:
-		if !m.Computed {
-			m.Computed, c.changed = true, true
-		}
-		return types.NewInt(8, m.Value.Signed), true
+	if m.Value.Composite() {
+		c.Errorf(e.Span, "@%s is a %s, which is not one number", m.Name, m.Value)
+		c.Hint("print(%s) prints it", e.Span.Text())
+		return nil, false
 	}
-	c.Errorf(e.Span, "@%s is a %s, which is not one number", m.Name, m.Value)
-	c.Hint("print(@%s) prints it", m.Name)
-	return nil, false
+	if !m.Computed {
+		m.Computed, c.changed = true, true
+	}
+	return types.NewInt(8, m.Value.Signed), true
 }

@@ -161,6 +161,17 @@ func (c *checker) Empty(e *lang.Map) {
 	}
 }
 
+// CheckPrinted checks a map reference whose value is read by the runtime, where the map's values are no numbers; else it
+// returns false.
+func (c *checker) CheckPrinted(e *lang.Map) bool {
+	m := c.maps[e.Name]
+	if m == nil || m.Value == nil || !m.Value.Composite() {
+		return false
+	}
+	c.useKey(m, e)
+	return true
+}
+
 // CheckKey checks the key of a map reference as if the map were read there.
 func (c *checker) CheckKey(e *lang.Map) {
 	if m := c.maps[e.Name]; m != nil && m.Value != nil {
