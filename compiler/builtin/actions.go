@@ -38,7 +38,7 @@ var actionFunctions = []*Function{
 	},
 	{
 		Info: Info{Name: "signal", Signature: "void signal(int number) or signal(string name)",
-			Doc:     `Sends a signal to the process that the probe interrupts: signal(9), signal("KILL") or signal(SIGKILL). Wants --unsafe.`,
+			Doc:     `Sends a signal to the process that the probe interrupts: signal(9), signal("KILL") or signal(SIGKILL). A number that is none sends nothing. Wants --unsafe.`,
 			Example: `tracepoint:syscalls:sys_enter_unlinkat /comm == "rm"/ { signal("STOP") }`},
 		MinArgs: 1, MaxArgs: 1, Check: checkSignal, Lower: lowerSignal(asm.FnSendSignal), Unsafe: true,
 	},

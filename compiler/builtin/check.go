@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -59,6 +60,49 @@ func wantNumber(c Checker, call *lang.Call, i int) bool {
 	}
 	c.Errorf(call.Args[i].Range(), "%s() wants a number, not %s", call.Name, t)
 	return false
+}
+
+// wantSize returns a size, length or count, as far as it is known before tracing starts, and reports one that is no number
+// or below the least. A number without a sign is never below zero.
+func wantSize(c Checker, call *lang.Call, i int, least int64) (size int64, known bool) {
+	t := c.Type(call.Args[i])
+	if t.Kind != types.None && !t.Integer() {
+		c.Errorf(call.Args[i].Range(), "the size in %s() is a number, not %s", call.Name, t)
+		return 0, false
+	}
+	size, known = c.Integer(call.Args[i])
+	switch {
+	case known && size < 0 && !t.Signed:
+		size = math.MaxInt64
+	case known && size < least:
+		c.Errorf(call.Args[i].Range(), "the size in %s() is at least %d", call.Name, least)
+	}
+	return size, known
+}
+
+// sizeWithin is a size that is only known when the probe fires, brought between least and limit: one below zero is none.
+func sizeWithin(l Lowering, size lang.Expr, least int64, limit *ir.Value) *ir.Value {
+	b := l.IR()
+	cell, wanted := b.NewCell("size"), l.Value(size)
+	smaller, larger, none, some, join := b.NewBlock(), b.NewBlock(), b.NewBlock(), b.NewBlock(), b.NewBlock()
+	b.CellSet(cell, limit)
+	b.If(ir.Less, wanted, limit, smaller, larger)
+	b.Enter(larger)
+	if l.Type(size).Signed {
+		b.If(ir.SignedLess, wanted, b.Const(0), none, join)
+	} else {
+		b.Jump(join)
+	}
+	b.Enter(smaller)
+	b.If(ir.Less, wanted, b.Const(least), none, some)
+	b.Enter(none)
+	b.CellSet(cell, b.Const(least))
+	b.Jump(join)
+	b.Enter(some)
+	b.CellSet(cell, wanted)
+	b.Jump(join)
+	b.Enter(join)
+	return b.CellGet(cell)
 }
 
 // wantAddress reports an argument that is neither a pointer nor a number.

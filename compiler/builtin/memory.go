@@ -14,7 +14,7 @@ import (
 var memoryFunctions = []*Function{
 	{
 		Info: Info{Name: "buf", Signature: "buffer buf(pointer p [, int size]) or buf(array or string [, int size])",
-			Doc:     `Bytes of memory, at most max_strlen of them; of an array or a string all. They print as text with \x escapes, as hexadecimal by %rx.`,
+			Doc:     `Bytes of memory, at most max_strlen of them; of an array or a string all. A size below zero, such as an error in the place of a length, is none. They print as text with \x escapes, as hexadecimal by %rx.`,
 			Example: `kprobe:vfs_write { printf("%r\n", buf(args.buf, args.count)) }`},
 		MinArgs: 1, MaxArgs: 2, Check: checkBuffer, Into: lowerBuffer,
 	},
@@ -111,10 +111,8 @@ func checkBuffer(c Checker, call *lang.Call) *types.Type {
 		c.Errorf(call.Args[0].Range(), "buf() wants a pointer, an array or a string, not %s", t)
 		return types.NoValue
 	}
-	if len(call.Args) == 2 && wantNumber(c, call, 1) && t.Kind != types.Array {
-		if n, known := c.Integer(call.Args[1]); known && n < 1 {
-			c.Errorf(call.Args[1].Range(), "the size in buf() is at least 1")
-		} else if known {
+	if len(call.Args) == 2 {
+		if n, known := wantSize(c, call, 1, 1); known && n > 0 && t.Kind != types.Array {
 			limit = int(min(n, int64(limit)))
 		}
 	}
@@ -125,7 +123,7 @@ func lowerBuffer(l Lowering, call *lang.Call, to Place) {
 	b := l.IR()
 	size := b.Const(int64(l.Type(call).Size - bufferHeader))
 	if len(call.Args) == 2 {
-		size = atMost(l, l.Value(call.Args[1]), size)
+		size = lowerBufferSize(l, call, size)
 	}
 	b.Store(to.Space, to.Address, to.Offset, bufferHeader, size)
 	switch t := l.Type(call.Args[0]); t.Kind {
@@ -138,17 +136,12 @@ func lowerBuffer(l Lowering, call *lang.Call, to Place) {
 	}
 }
 
-// atMost is the smaller of two numbers without a sign.
-func atMost(l Lowering, n, limit *ir.Value) *ir.Value {
-	b := l.IR()
-	cell, smaller, join := b.NewCell("size"), b.NewBlock(), b.NewBlock()
-	b.CellSet(cell, limit)
-	b.If(ir.Less, n, limit, smaller, join)
-	b.Enter(smaller)
-	b.CellSet(cell, n)
-	b.Jump(join)
-	b.Enter(join)
-	return b.CellGet(cell)
+func lowerBufferSize(l Lowering, call *lang.Call, limit *ir.Value) *ir.Value {
+	n, known := l.Integer(call.Args[1])
+	if most, _ := limit.Constant(); known && n >= 0 {
+		return l.IR().Const(min(n, most))
+	}
+	return sizeWithin(l, call.Args[1], 0, limit)
 }
 
 // Sizes of addresses, and where they lie in a value of kind NetworkAddress.

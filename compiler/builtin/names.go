@@ -53,12 +53,18 @@ var nameFunctions = []*Function{
 		MinArgs: 1, MaxArgs: 2,
 		Check: func(c Checker, call *lang.Call) *types.Type {
 			if len(call.Args) == 2 {
-				wantNumber(c, call, 1)
+				checkCPU(c, call)
 			}
 			return checkSymbolName(c, call)
 		},
 		Lower: lowerPerCPUAddress,
 	},
+}
+
+func checkCPU(c Checker, call *lang.Call) {
+	if n, known := c.Integer(call.Args[1]); wantNumber(c, call, 1) && known && n < 0 {
+		c.Errorf(call.Args[1].Range(), "CPUs are counted from 0")
+	}
 }
 
 func checkSymbolName(c Checker, call *lang.Call) *types.Type {

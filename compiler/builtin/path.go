@@ -31,6 +31,11 @@ func checkPath(c Checker, call *lang.Call) *types.Type {
 		return types.NoValue
 	}
 	checkPathPlace(c, call, t)
+	if len(call.Args) == 2 {
+		if _, known := c.Integer(call.Args[1]); !known && c.Type(call.Args[1]).Integer() {
+			c.Errorf(call.Args[1].Range(), "the size in path() must be known before tracing starts")
+		}
+	}
 	return types.NewString(size)
 }
 

@@ -12,7 +12,7 @@ import (
 var stringFunctions = slices.Concat([]*Function{
 	{
 		Info: Info{Name: "str", Signature: "string str(pointer p [, int size])",
-			Doc:     "The string that p points at, up to the first zero byte, at most size bytes, the ending zero included (default and limit: the setting max_strlen). What max_strlen cuts is marked when it is printed. Kernel and user addresses are told apart by themselves. str($1) is a positional parameter as text, str($1 + 2) one that is no number without its first two bytes.",
+			Doc:     "The string that p points at, up to the first zero byte, at most size bytes, the ending zero included (default and limit: the setting max_strlen). A size below zero, such as an error in the place of a length, reads nothing. What max_strlen cuts is marked when it is printed. Kernel and user addresses are told apart by themselves. str($1) is a positional parameter as text, str($1 + 2) one that is no number without its first two bytes.",
 			Example: `tracepoint:syscalls:sys_enter_openat { printf("%s\n", str(args.filename)) }`},
 		MinArgs: 1, MaxArgs: 2, Check: checkStr, Into: lowerStr, ParameterText: true,
 	},
@@ -27,7 +27,10 @@ func checkStr(c Checker, call *lang.Call) *types.Type {
 	case types.None:
 		return types.NoValue
 	case types.String:
-		return t
+		if len(call.Args) == 1 {
+			return t
+		}
+		return types.NewString(min(t.Size, size))
 	case types.Int, types.Pointer, types.Enum:
 	default:
 		c.Errorf(call.Args[0].Range(), "str() wants a pointer to text, not %s", t)
@@ -42,50 +45,30 @@ func stringSize(c Checker, call *lang.Call) int {
 	if len(call.Args) < 2 {
 		return limit
 	}
-	if t := c.Type(call.Args[1]); t.Kind != types.None && !t.Integer() {
-		c.Errorf(call.Args[1].Range(), "the size in %s() is a number, not %s", call.Name, t)
-	}
-	if n, ok := c.Integer(call.Args[1]); ok && n >= 0 && n < int64(limit) {
-		return max(int(n), 1)
+	if n, known := wantSize(c, call, 1, 0); known {
+		return int(min(max(n, 1), int64(limit)))
 	}
 	return limit
 }
 
 func lowerStr(l Lowering, call *lang.Call, to Place) {
-	if l.Type(call.Args[0]).Kind == types.String {
-		l.Store(call.Args[0], to, false)
-		return
+	t, address := l.Type(call.Args[0]), l.Value
+	if t.Kind == types.String {
+		if len(call.Args) == 1 {
+			l.Store(call.Args[0], to, false)
+			return
+		}
+		address = l.Address
 	}
 	b := l.IR()
 	limit := l.Type(call).Size
 	size := b.Const(int64(limit))
 	if len(call.Args) == 2 {
 		if _, known := l.Integer(call.Args[1]); !known {
-			size = boundedSize(l, call, size)
+			size = sizeWithin(l, call.Args[1], 1, size)
 		}
 	}
-	address := l.Value(call.Args[0])
-	readString(l, l.Type(call.Args[0]), address, size, limit, to)
-}
-
-// boundedSize is the argument, at least 1 and at most the limit, where it is only known when the probe fires.
-func boundedSize(l Lowering, call *lang.Call, limit *ir.Value) *ir.Value {
-	b := l.IR()
-	cell := b.NewCell("size")
-	wanted := l.Value(call.Args[1])
-	b.CellSet(cell, limit)
-	shorter, none, some, join := b.NewBlock(), b.NewBlock(), b.NewBlock(), b.NewBlock()
-	b.If(ir.Less, wanted, limit, shorter, join)
-	b.Enter(shorter)
-	b.If(ir.Equal, wanted, b.Const(0), none, some)
-	b.Enter(none)
-	b.CellSet(cell, b.Const(1))
-	b.Jump(join)
-	b.Enter(some)
-	b.CellSet(cell, wanted)
-	b.Jump(join)
-	b.Enter(join)
-	return b.CellGet(cell)
+	readString(l, t, address(call.Args[0]), size, limit, to)
 }
 
 // ReadString reads a text of at most size bytes from where the address lies.

@@ -28,7 +28,7 @@ var textFunctions = []*Function{
 	},
 	{
 		Info: Info{Name: "strncmp", Signature: "int64 strncmp(string a, string b, uint64 n)",
-			Doc:     "0 where the first n bytes of two texts are the same, or all where there are fewer; else 1. Which text comes first is said by <.",
+			Doc:     "0 where the first n bytes of two texts are the same, or all where there are fewer or where n is below zero when the probe fires; else 1. Which text comes first is said by <.",
 			Example: `kprobe:vfs_read /strncmp(comm, "pony", 4) == 0/ { @ = count() }`},
 		MinArgs: 3, MaxArgs: 3, Check: checkStrncmp,
 		Lower: func(l Lowering, call *lang.Call) *ir.Value {
@@ -97,10 +97,7 @@ func checkTexts(c Checker, call *lang.Call, n int, result *types.Type) *types.Ty
 }
 
 func checkStrncmp(c Checker, call *lang.Call) *types.Type {
-	if t := c.Type(call.Args[2]); t.Kind != types.None && !t.Integer() {
-		c.Errorf(call.Args[2].Range(), "the size in strncmp() is a number, not %s", t)
-		return types.NoValue
-	}
+	wantSize(c, call, 2, 0)
 	return checkTexts(c, call, 2, types.Int64)
 }
 

@@ -198,14 +198,20 @@ func (p *program) str(_ lang.Expr, arguments []lang.Expr) Value {
 		}
 	}
 	x := p.value(arguments[0])
-	if x.Type.Kind == types.String {
+	if x.Type.Kind == types.String && len(arguments) == 1 {
 		return text(x.Text)
 	}
 	most := uint64(p.stringSize())
 	if len(arguments) > 1 {
-		if n := p.value(arguments[1]).Number; n < most {
-			most = max(n, 1) - 1
+		switch n := p.value(arguments[1]); {
+		case n.Type.Signed && int64(n.Number) < 0:
+			most = 0
+		case n.Number < most:
+			most = max(n.Number, 1) - 1
 		}
+	}
+	if x.Type.Kind == types.String {
+		return text(x.Text[:min(most, uint64(len(x.Text)))])
 	}
 	return text(p.textAt(x.Number, most))
 }
@@ -259,7 +265,10 @@ func (p *program) buf(e lang.Expr, arguments []lang.Expr) Value {
 	if len(arguments) < 2 {
 		fail(e.Range(), "no rule for a buf of unknown length")
 	}
-	size := int(p.value(arguments[1]).Number)
+	size := 0
+	if n := p.value(arguments[1]); !n.Type.Signed || int64(n.Number) >= 0 {
+		size = int(n.Number)
+	}
 	bytes := p.load(p.value(arguments[0]).Number, &types.Type{Kind: types.Struct, Size: size})
 	return Value{Type: bytesType, Text: string(bytes.Raw)}
 }

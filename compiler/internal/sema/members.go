@@ -160,10 +160,19 @@ func (c *checker) index(e *lang.Index) *types.Type {
 		pointer.Trusted = false
 		return inherit(t.Elem, &pointer)
 	case t.Kind == types.String:
+		c.indexFromZero(e, i)
 		return types.NewInt(1, true)
 	case t.Kind == types.Buffer:
+		c.indexFromZero(e, i)
 		return types.NewInt(1, false)
 	}
 	c.Errorf(e.X.Range(), "%s has no elements", t)
 	return nil
+}
+
+// indexFromZero reports an index that is known to lie before the first byte.
+func (c *checker) indexFromZero(e *lang.Index, i *types.Type) {
+	if n, known := c.Integer(e.I); known && n < 0 && i.Signed {
+		c.Errorf(e.I.Range(), "bytes are counted from 0")
+	}
 }
