@@ -255,8 +255,8 @@ func functionFields(c Checker, function *target.Function) []Argument {
 }
 
 func tracepointFields(c Checker, tracepoint *target.Tracepoint) []Argument {
-	fields := make([]Argument, len(tracepoint.Fields))
-	for i, field := range tracepoint.Fields {
+	fields := make([]Argument, len(tracepoint.Fields()))
+	for i, field := range tracepoint.Fields() {
 		fields[i] = tracepointField(c, field)
 	}
 	return fields

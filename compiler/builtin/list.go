@@ -167,7 +167,7 @@ func tracepointArguments(t *target.Target, parts []string) []string {
 		return nil
 	}
 	var list []string
-	for _, field := range point.Fields {
+	for _, field := range point.Fields() {
 		if field.DataLocation {
 			list = append(list, "string "+field.Name)
 			continue

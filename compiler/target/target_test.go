@@ -252,12 +252,12 @@ argv int8 ** 124 false false
 s int32 132 false false
 fd int32 136 false false
 `
-	point, err := parseFormat("made", "up", text)
+	point, err := parseFormat(&Target{}, "made", "up", text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got strings.Builder
-	for _, f := range point.Fields {
+	for _, f := range point.Fields() {
 		fmt.Fprintln(&got, f.Name, f.Type, f.Offset, f.DataLocation, f.Relative)
 	}
 	if got.String() != want || point.ID != 316 {
@@ -265,15 +265,77 @@ fd int32 136 false false
 	}
 }
 
+// TestFormatTypes has declarations of the system calls and tracepoints of Linux 5.10 to 7.x, without the kernel's types and with them.
+func TestFormatTypes(t *testing.T) {
+	none := &Target{}
+	described := build(t, "x86_64", &btf.Typedef{Name: "off_t", Type: longBTF}, &btf.Typedef{Name: "made_t", Type: intBTF},
+		&btf.Enum{Name: "rule", Size: 4}, &btf.Typedef{Name: "mask_t", Type: &btf.Int{Name: "short unsigned int", Size: 2}},
+		&btf.Struct{Name: "pair", Size: 8}, &btf.Typedef{Name: "call_t", Type: &btf.Pointer{Target: &btf.FuncProto{Return: &btf.Void{}}}},
+		&btf.Typedef{Name: "uuid_t", Type: &btf.Struct{Size: 16}})
+	for _, c := range []struct {
+		on                    *Target
+		category, field, want string
+	}{
+		{none, "syscalls", "off_t offset;	offset:24;	size:8;	signed:0;", "int64"},
+		{none, "syscalls", "loff_t offset;	offset:24;	size:8;	signed:0;", "int64"},
+		{none, "syscalls", "key_t key;	offset:24;	size:8;	signed:0;", "int32"},
+		{none, "syscalls", "const clockid_t which_clock;	offset:24;	size:8;	signed:0;", "int32"},
+		{none, "syscalls", "timer_t timer_id;	offset:24;	size:8;	signed:0;", "int32"},
+		{none, "syscalls", "mqd_t mqdes;	offset:24;	size:8;	signed:0;", "int32"},
+		{none, "syscalls", "key_serial_t ringid;	offset:24;	size:8;	signed:0;", "int32"},
+		{none, "syscalls", "rwf_t flags;	offset:24;	size:8;	signed:0;", "int32"},
+		{none, "syscalls", "umode_t mode;	offset:24;	size:8;	signed:0;", "uint16"},
+		{none, "syscalls", "qid_t id;	offset:24;	size:8;	signed:0;", "uint32"},
+		{none, "syscalls", "aio_context_t ctx;	offset:24;	size:8;	signed:0;", "uint64"},
+		{none, "syscalls", "pid_t pid;	offset:24;	size:8;	signed:0;", "int32"},
+		{none, "syscalls", "const enum landlock_rule_type type;	offset:24;	size:8;	signed:0;", "uint32"},
+		{none, "syscalls", "unsigned fd;	offset:24;	size:8;	signed:0;", "uint32"},
+		{none, "syscalls", "const char *const * argv;	offset:24;	size:8;	signed:0;", "int8 ** of a process"},
+		{none, "syscalls", "char * const* volatile argv;	offset:24;	size:8;	signed:0;", "int8 ** of a process"},
+		{none, "syscalls", "const cap_user_data_t data;	offset:24;	size:8;	signed:0;", "void * of a process"},
+		{none, "syscalls", "const void *const arg;	offset:24;	size:8;	signed:0;", "void * of a process"},
+		{none, "syscalls", "unknown_t x;	offset:24;	size:8;	signed:0;", "uint64"},
+		{none, "x86", "void __seg_gs * p;	offset:24;	size:8;	signed:0;", "void *"},
+		{none, "x", "volatile int const n;	offset:24;	size:4;	signed:1;", "int32"},
+		{none, "x", "unknown_t x[4];	offset:24;	size:16;	signed:1;", "int32[4]"},
+		{none, "x", "__u8 a[sizeof(struct sockaddr_in6)];	offset:24;	size:28;	signed:0;", "uint8[28]"},
+		{none, "x", "char a[30+1];	offset:24;	size:31;	signed:0;", "string[31]"},
+		{none, "x", "__data_loc cpumask_t cpus;	offset:24;	size:4;	signed:0;", "uint64[0]"},
+		{none, "x", "__data_loc const char[] text;	offset:24;	size:4;	signed:0;", "string[0]"},
+		{none, "x", "__data_loc unsigned char[] bytes;	offset:24;	size:4;	signed:0;", "uint8[0]"},
+		{described, "syscalls", "off_t offset;	offset:24;	size:8;	signed:0;", "uint64"}, // as the types say, not the list
+		{described, "syscalls", "made_t x;	offset:24;	size:8;	signed:0;", "int32"},
+		{described, "syscalls", "const enum rule type;	offset:24;	size:8;	signed:0;", "enum rule"},
+		{described, "x", "call_t f;	offset:24;	size:8;	signed:0;", "void *"},
+		{described, "x", "uuid_t id;	offset:24;	size:16;	signed:0;", "struct uuid_t"},
+		{described, "x", "__data_loc mask_t[] all;	offset:24;	size:4;	signed:0;", "uint16[0]"},
+		{described, "x", "__rel_loc struct pair[] all;	offset:24;	size:4;	signed:0;", "struct pair[0]"},
+		{described, "x", "mask_t all[3];	offset:24;	size:6;	signed:0;", "uint16[3]"},
+	} {
+		point, err := parseFormat(c.on, c.category, "x", "field:"+c.field)
+		if err != nil {
+			t.Fatal(c.field, err)
+		}
+		got := point.Fields()[0].Type
+		text := got.String()
+		if got.User {
+			text += " of a process"
+		}
+		if text != c.want {
+			t.Errorf("%s: %s, want %s", c.field, text, c.want)
+		}
+	}
+}
+
 func FuzzFormat(f *testing.F) {
 	f.Add("ID: 1\n\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n")
 	f.Add("field:__data_loc x[] [;offset:8;size:0;")
 	f.Fuzz(func(t *testing.T, text string) {
-		point, err := parseFormat("syscalls", "x", text)
+		point, err := parseFormat(&Target{}, "syscalls", "x", text)
 		if err != nil {
 			return
 		}
-		for _, field := range point.Fields {
+		for _, field := range point.Fields() {
 			_ = field.Type.String()
 		}
 	})
@@ -454,7 +516,7 @@ func TestAskedOnce(t *testing.T) {
 			t.Error("what has a symbol is traceable")
 		}
 		point, err := target.Tracepoint("some", "known")
-		if err != nil || point.ID != 7 || len(point.Fields) != 1 {
+		if err != nil || point.ID != 7 || len(point.Fields()) != 1 {
 			t.Errorf("got %+v, %v", point, err)
 		}
 		var unknown *UnknownTracepoint

@@ -15,7 +15,22 @@ import (
 type Tracepoint struct {
 	Category, Name string
 	ID             int
-	Fields         []TracepointField // without the common ones (common_pid, ...), which builtins serve
+
+	machine  *Target
+	declared []declaration
+	fields   memo[[]TracepointField]
+}
+
+// Fields lists the parts of the record without the common ones (common_pid, ...), which builtins serve. The
+// kernel's types are opened only where a field has one that is not C's.
+func (p *Tracepoint) Fields() []TracepointField {
+	return p.fields.get(func() []TracepointField {
+		fields := make([]TracepointField, len(p.declared))
+		for i, d := range p.declared {
+			fields[i] = d.field(p.machine)
+		}
+		return fields
+	})
 }
 
 // TracepointField is a part of a tracepoint's record.
@@ -68,7 +83,7 @@ func (t *Target) readTracepoint(category, name string) (*Tracepoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("format of tracepoint %s:%s: %w", category, name, err)
 	}
-	return parseFormat(category, name, string(text))
+	return parseFormat(t, category, name, string(text))
 }
 
 // tracepoints lists "category:name", sorted.

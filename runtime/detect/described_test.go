@@ -158,7 +158,7 @@ func TestRecords(t *testing.T) {
 // places lists the fields of a record that a script can tell apart.
 func places(point *target.Tracepoint) string {
 	var b strings.Builder
-	for _, field := range point.Fields {
+	for _, field := range point.Fields() {
 		b.WriteString(field.Name + " " + field.Type.String() + " ")
 	}
 	return b.String()

@@ -46,7 +46,7 @@ func TestTracefsWithoutMount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if point.ID == 0 || len(point.Fields) < 7 {
+	if point.ID == 0 || len(point.Fields()) < 7 {
 		t.Errorf("%+v", point)
 	}
 	if _, err := live.Tracepoint("sched", "../sched_switch"); err == nil {

@@ -129,7 +129,7 @@ func tracepoint(b *bytes.Buffer, t *target.Target, name string) {
 		return
 	}
 	fmt.Fprint(b, name)
-	for _, f := range point.Fields {
+	for _, f := range point.Fields() {
 		location := ""
 		if f.DataLocation {
 			location = " elsewhere"
