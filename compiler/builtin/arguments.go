@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
@@ -18,14 +19,35 @@ type Arguments struct {
 	Fields []Argument
 }
 
-// Argument is one named argument. Exactly one of Load (scalars) and Into (memory) is set.
+// Argument is one named argument. One of Load (scalars) and Into (memory) is set unless it is Missing.
 type Argument struct {
-	// Offset is where an array lies in the context.
-	Offset int
-	Name   string
-	Type   *types.Type
-	Load   func(l Lowering) *ir.Value
-	Into   func(l Lowering, to Place)
+	Name string
+	Type *types.Type
+	Load func(l Lowering) *ir.Value
+	Into func(l Lowering, to Place)
+	// InRecord: the value lies Offset bytes into the context.
+	InRecord bool
+	Offset   int
+	// Address returns where else in the kernel's memory the value lies; nil when it lies in registers.
+	Address func(l Lowering) *ir.Value
+	// Length returns the number of bytes at Address where only the record has it. The type is then a String or a Buffer.
+	Length func(l Lowering) *ir.Value
+	// Missing says why a probe cannot read the argument.
+	Missing string
+}
+
+// InMemory reports a value that has an address.
+func (a *Argument) InMemory() bool { return a.InRecord || a.Address != nil }
+
+// Element is the type of the elements of a value whose length only the record has; nil for all others.
+func (a *Argument) Element() *types.Type {
+	switch {
+	case a.Length == nil:
+		return nil
+	case a.Type.Kind == types.String:
+		return types.NewInt(1, true)
+	}
+	return a.Type.Elem
 }
 
 // Named returns the argument with the name.
@@ -62,7 +84,7 @@ func argumentVariables() []*Function {
 			Info: Info{Name: "retval", Signature: "retval: the function's return type",
 				Doc:     "What the traced function returns, with its type from BTF.",
 				Example: `kretprobe:vfs_read /retval > 0/ { @bytes = sum(retval) }`},
-			Check: returnType, Lower: lowerReturn, Bare: true, Argument: true,
+			Check: returnType, Lower: lowerReturn, Into: returnInto, Bare: true, Argument: true, Fills: true,
 		},
 	}
 	for i := range maxArguments {
@@ -78,8 +100,10 @@ func argumentVariable(i int) *Function {
 			Example: argumentExample(i)},
 		Check:    func(c Checker, name *lang.Call) *types.Type { return argumentType(c, name, i) },
 		Lower:    func(l Lowering, _ *lang.Call) *ir.Value { return lowerArgument(l, i) },
+		Into:     func(l Lowering, _ *lang.Call, to Place) { argumentInto(l, i, to) },
 		Bare:     true,
 		Argument: true,
+		Fills:    true,
 	}
 }
 
@@ -136,23 +160,40 @@ func describedArgument(c Checker, name *lang.Call, i int) *types.Type {
 		return nil
 	}
 	param := function.Params[i]
-	if !reachable(param, c.Scope().Mechanism) {
-		c.Errorf(name.Span, "%s of %s (%s) is passed in memory, where a probe cannot read it", name.Name, function.Name, param.Name)
+	if why := missing(param, c.Scope().Mechanism); why != "" {
+		c.Errorf(name.Span, "%s of %s (%s) %s", name.Name, function.Name, param.Name, why)
 		return nil
+	}
+	if oneWord(param) {
+		return unsignedOf(param.Type.Size)
 	}
 	return trusted(param.Type, c.Scope().Mechanism)
 }
 
-// reachable reports whether the parameter is in a register (kprobe) or a slot of the context (fentry).
-func reachable(param target.Param, m object.Mechanism) bool {
-	if param.Type == nil {
-		return false
-	}
-	if m == object.Fentry || m == object.Fexit {
-		return param.Slot >= 0
-	}
-	return param.Register >= 0
+// oneWord reports a struct that is passed as a number is, such as kuid_t: argN is that number.
+func oneWord(param target.Param) bool {
+	return !param.Type.Scalar() && param.Words == 1 && !param.Indirect
 }
+
+// unsignedOf is the smallest integer of at least size bytes.
+func unsignedOf(size int) *types.Type {
+	return types.NewInt(1<<bits.Len(uint(size-1)), false)
+}
+
+// missing says why a probe cannot read a parameter; empty when it can.
+func missing(param target.Param, m object.Mechanism) string {
+	switch {
+	case param.Type == nil:
+		return "has a type that no value can have"
+	case param.Nowhere():
+		return "is not passed in memory or a register that a probe can read"
+	case tracing(m) && param.Slot < 0:
+		return "is not handed to fentry and fexit programs"
+	}
+	return ""
+}
+
+func tracing(m object.Mechanism) bool { return m == object.Fentry || m == object.Fexit }
 
 func plural(n int, what string) string {
 	if n == 1 {
@@ -164,8 +205,7 @@ func plural(n int, what string) string {
 // trusted marks pointers to structs that the verifier knows by their BTF type: those that a
 // tracing program finds in its context.
 func trusted(t *types.Type, m object.Mechanism) *types.Type {
-	known := m == object.Fentry || m == object.Fexit
-	if !known || t.Kind != types.Pointer || t.Elem == nil || t.Elem.Kind != types.Struct || t.User {
+	if !tracing(m) || t.Kind != types.Pointer || t.Elem == nil || t.Elem.Kind != types.Struct || t.User {
 		return t
 	}
 	pointer := *t
@@ -179,12 +219,68 @@ func lowerArgument(l Lowering, i int) *ir.Value {
 		return b.Load(ir.ContextSpace, b.Context(), l.Target().Registers().Args[i], 8, false)
 	}
 	param := scope.Function.Params[i]
-	offset := 8 * param.Slot
-	if scope.Mechanism != object.Fentry && scope.Mechanism != object.Fexit {
-		offset = l.Target().Registers().Args[param.Register]
+	word, size := argumentWord(l, param, 0), param.Type.Size
+	if size&(size-1) != 0 { // a struct of 3, 5, 6 or 7 bytes
+		return b.Binary(ir.And, word, b.Const(1<<(8*size)-1))
 	}
-	value := b.Load(ir.ContextSpace, b.Context(), offset, 8, false)
-	return b.Extend(value, param.Type.Size, param.Type.Signed)
+	return b.Extend(word, size, param.Type.Signed)
+}
+
+// argumentWord loads a word of what is passed: from the context of a tracing program, a register, or the stack.
+func argumentWord(l Lowering, param target.Param, n int) *ir.Value {
+	b, registers := l.IR(), l.Target().Registers()
+	switch {
+	case tracing(l.Scope().Mechanism):
+		return b.Load(ir.ContextSpace, b.Context(), 8*(param.Slot+n), 8, false)
+	case param.Register >= 0:
+		return b.Load(ir.ContextSpace, b.Context(), registers.Args[param.Register+n], 8, false)
+	}
+	return b.ReadKernel(stackPointer(l), param.Stack+8*n, 8, false)
+}
+
+func stackPointer(l Lowering) *ir.Value {
+	b := l.IR()
+	return b.Load(ir.ContextSpace, b.Context(), l.Target().Registers().StackPointer, 8, false)
+}
+
+// argumentAddress returns how to find an argument that lies in memory at a kprobe, nil for others.
+func argumentAddress(param target.Param, m object.Mechanism) func(Lowering) *ir.Value {
+	switch {
+	case tracing(m) || param.Register >= 0 && !param.Indirect:
+		return nil
+	case param.Indirect:
+		return func(l Lowering) *ir.Value { return argumentWord(l, param, 0) }
+	}
+	return func(l Lowering) *ir.Value {
+		return l.IR().Binary(ir.Add, stackPointer(l), l.IR().Const(int64(param.Stack)))
+	}
+}
+
+// argumentInto writes a struct that is passed by value.
+func argumentInto(l Lowering, i int, to Place) {
+	param := l.Scope().Function.Params[i]
+	if address := argumentAddress(param, l.Scope().Mechanism); address != nil {
+		helper(l, asm.FnProbeReadKernel, ir.Writes, l.Pointer(to), l.IR().Const(int64(param.Type.Size)), address(l))
+		return
+	}
+	storeWords(l, to, param.Type.Size, func(n int) *ir.Value { return argumentWord(l, param, n) })
+}
+
+// storeWords writes size bytes that come in words.
+func storeWords(l Lowering, to Place, size int, word func(n int) *ir.Value) {
+	for n := 0; n*8 < size; n++ {
+		storeBytes(l, behind(to, n*8), min(size-n*8, 8), word(n))
+	}
+}
+
+// storeBytes writes the lowest bytes of a word.
+func storeBytes(l Lowering, to Place, size int, word *ir.Value) {
+	b := l.IR()
+	for at := 0; at < size; {
+		piece := 1 << (bits.Len(uint(size-at)) - 1)
+		b.Store(to.Space, to.Address, to.Offset+at, piece, b.Binary(ir.ShiftRight, word, b.Const(int64(8*at))))
+		at += piece
+	}
 }
 
 func returnType(c Checker, name *lang.Call) *types.Type {
@@ -196,8 +292,12 @@ func returnType(c Checker, name *lang.Call) *types.Type {
 	if scope.Function == nil {
 		return types.Uint64
 	}
-	if scope.Function.Return == nil {
+	switch result := scope.Function.Return; {
+	case result == nil:
 		c.Errorf(name.Span, "%s returns nothing", scope.Function.Name)
+		return nil
+	case scope.Function.ReturnsMemory:
+		c.Errorf(name.Span, "%s returns %s, which has %d bytes, in memory of its caller: a probe cannot read it", scope.Function.Name, result, result.Size)
 		return nil
 	}
 	return trusted(scope.Function.Return, scope.Mechanism)
@@ -205,22 +305,34 @@ func returnType(c Checker, name *lang.Call) *types.Type {
 
 func lowerReturn(l Lowering, _ *lang.Call) *ir.Value {
 	b, scope := l.IR(), l.Scope()
-	offset := l.Target().Registers().Return
-	if scope.Mechanism == object.Fexit {
-		offset = 8 * len(scope.Function.Params)
-	}
-	value := b.Load(ir.ContextSpace, b.Context(), offset, 8, false)
 	if scope.Function == nil {
-		return value
+		return returnWord(l, 0)
 	}
-	return b.Extend(value, scope.Function.Return.Size, scope.Function.Return.Signed)
+	return b.Extend(returnWord(l, 0), scope.Function.Return.Size, scope.Function.Return.Signed)
+}
+
+func returnWord(l Lowering, n int) *ir.Value {
+	b, scope, registers := l.IR(), l.Scope(), l.Target().Registers()
+	offset := registers.Return
+	switch {
+	case scope.Mechanism == object.Fexit:
+		offset = 8 * scope.Function.Slots
+	case n == 1:
+		offset = registers.ReturnHigh
+	}
+	return b.Load(ir.ContextSpace, b.Context(), offset, 8, false)
+}
+
+// returnInto writes a struct that is returned by value.
+func returnInto(l Lowering, _ *lang.Call, to Place) {
+	storeWords(l, to, l.Scope().Function.Return.Size, func(n int) *ir.Value { return returnWord(l, n) })
 }
 
 func argumentsType(c Checker, name *lang.Call) *types.Type {
 	scope := c.Scope()
 	switch {
 	case scope.Tracepoint != nil:
-		return argumentStruct(scope.Tracepoint.Name, tracepointFields(c, scope.Tracepoint))
+		return argumentStruct(scope.Tracepoint.Name, recordFields(c, scope.Tracepoint))
 	case scope.Function != nil && (atEntry(scope.Mechanism) || scope.Mechanism == object.Fexit):
 		return argumentStruct(scope.Function.Name, functionFields(c, scope.Function))
 	case scope.Mechanism == object.Kretprobe || scope.Mechanism == object.KretprobeMulti:
@@ -240,62 +352,26 @@ func argumentStruct(name string, fields []Argument) *types.Type {
 }
 
 func functionFields(c Checker, function *target.Function) []Argument {
-	var fields []Argument
+	fields := make([]Argument, len(function.Params))
 	for i, param := range function.Params {
-		if param.Name == "" || !reachable(param, c.Scope().Mechanism) {
-			continue
-		}
-		fields = append(fields, Argument{
-			Name: param.Name,
-			Type: trusted(param.Type, c.Scope().Mechanism),
-			Load: func(l Lowering) *ir.Value { return lowerArgument(l, i) },
-		})
+		fields[i] = functionField(c.Scope().Mechanism, param, i)
 	}
 	return fields
 }
 
-func tracepointFields(c Checker, tracepoint *target.Tracepoint) []Argument {
-	fields := make([]Argument, len(tracepoint.Fields()))
-	for i, field := range tracepoint.Fields() {
-		fields[i] = tracepointField(c, field)
+func functionField(m object.Mechanism, param target.Param, i int) Argument {
+	field := Argument{Name: param.Name, Type: param.Type, Missing: missing(param, m)}
+	if field.Name == "" {
+		field.Name = fmt.Sprintf("arg%d", i)
 	}
-	return fields
-}
-
-func tracepointField(c Checker, field target.TracepointField) Argument {
 	switch {
-	case field.DataLocation:
-		return dataLocation(c, field)
-	case field.Type.Scalar():
-		return Argument{Name: field.Name, Type: field.Type, Load: func(l Lowering) *ir.Value {
-			b := l.IR()
-			return b.Load(ir.ContextSpace, b.Context(), field.Offset, field.Type.Size, field.Type.Signed)
-		}}
+	case field.Missing != "":
+	case param.Type.Scalar():
+		field.Type = trusted(param.Type, m)
+		field.Load = func(l Lowering) *ir.Value { return lowerArgument(l, i) }
+	default:
+		field.Address = argumentAddress(param, m)
+		field.Into = func(l Lowering, to Place) { argumentInto(l, i, to) }
 	}
-	return Argument{Offset: field.Offset, Name: field.Name, Type: field.Type, Into: func(l Lowering, to Place) {
-		readContext(l, to, l.IR().Const(int64(field.Offset)), field.Type)
-	}}
-}
-
-// dataLocation reads a __data_loc field: 16 bits of length above 16 bits of offset into the record.
-func dataLocation(c Checker, field target.TracepointField) Argument {
-	t := types.NewString(c.Settings().MaxStringSize)
-	return Argument{Name: field.Name, Type: t, Into: func(l Lowering, to Place) {
-		b := l.IR()
-		word := b.Load(ir.ContextSpace, b.Context(), field.Offset, 4, false)
-		source, n := readContext(l, to, b.Binary(ir.And, word, b.Const(0xffff)), t)
-		markCut(l, n, t.Size, to, func() *ir.Value { return b.ReadKernel(source, t.Size-1, 1, false) })
-	}}
-}
-
-// readContext copies from the tracepoint record. It goes through probe_read because the verifier
-// allows only constant offsets into the context. It returns from where, and what the helper did.
-func readContext(l Lowering, to Place, offset *ir.Value, t *types.Type) (source, read *ir.Value) {
-	b := l.IR()
-	id := asm.FnProbeReadKernel
-	if t.Kind == types.String {
-		id = asm.FnProbeReadKernelStr
-	}
-	source = b.Binary(ir.Add, b.Context(), offset)
-	return source, helper(l, id, ir.Writes, l.Pointer(to), b.Const(int64(t.Size)), source)
+	return field
 }

@@ -49,7 +49,8 @@ type Function struct {
 	Check func(c Checker, call *lang.Call) *types.Type
 	// Lower computes a scalar, or does what the statement says and returns nil.
 	Lower func(l Lowering, call *lang.Call) *ir.Value
-	// Into writes a result that lives in memory. One of Lower and Into is set, unless Literal always knows the result.
+	// Into writes a result that lives in memory. One of Lower and Into is set, or both where the type decides, unless Literal
+	// always knows the result.
 	Into func(l Lowering, call *lang.Call, to Place)
 	// Literal returns the literal that the call stands for, or nil when that is not known before tracing starts. Check found
 	// nothing wrong then.
@@ -178,6 +179,9 @@ type Lowering interface {
 	Store(e lang.Expr, to Place, pad bool)
 	// Address returns where a value lies that is no scalar, in the memory of the kernel, of a process or of the program.
 	Address(e lang.Expr) *ir.Value
+	// Extent returns where a value lies whose length is known only when the probe fires, and its length in bytes; ok is false
+	// for all others.
+	Extent(e lang.Expr) (address, length *ir.Value, ok bool)
 	// Zero clears memory of the program.
 	Zero(to Place, size int)
 	// Pointer returns the address of a place as one value.

@@ -168,11 +168,14 @@ func tracepointArguments(t *target.Target, parts []string) []string {
 	}
 	var list []string
 	for _, field := range point.Fields() {
-		if field.DataLocation {
+		switch {
+		case field.DataLocation && field.Type.Kind == types.String:
 			list = append(list, "string "+field.Name)
-			continue
+		case field.DataLocation:
+			list = append(list, field.Type.Elem.String()+"[] "+field.Name)
+		default:
+			list = append(list, typed(field.Type, field.Name))
 		}
-		list = append(list, typed(field.Type, field.Name))
 	}
 	return list
 }

@@ -97,9 +97,6 @@ func readBytes(l Lowering, t *types.Type, address, size *ir.Value, to Place) {
 		func() { helper(l, asm.FnProbeReadUser, ir.Writes, l.Pointer(to), size, address) })
 }
 
-// bufferHeader is the length that a buffer begins with, in bytes.
-const bufferHeader = 4
-
 func checkBuffer(c Checker, call *lang.Call) *types.Type {
 	t, limit := c.Type(call.Args[0]), c.Settings().MaxStringSize
 	switch {
@@ -107,6 +104,8 @@ func checkBuffer(c Checker, call *lang.Call) *types.Type {
 		return types.NoValue
 	case (t.Kind == types.Array || t.Kind == types.String) && t.Size > 0:
 		limit = t.Size
+	case t.Kind == types.Buffer:
+		limit = t.Size - types.BufferHeader
 	case t.Kind != types.Pointer && !t.Integer():
 		c.Errorf(call.Args[0].Range(), "buf() wants a pointer, an array or a string, not %s", t)
 		return types.NoValue
@@ -116,32 +115,61 @@ func checkBuffer(c Checker, call *lang.Call) *types.Type {
 			limit = int(min(n, int64(limit)))
 		}
 	}
-	return &types.Type{Kind: types.Buffer, Size: bufferHeader + limit}
+	return &types.Type{Kind: types.Buffer, Size: types.BufferHeader + limit}
 }
 
 func lowerBuffer(l Lowering, call *lang.Call, to Place) {
 	b := l.IR()
-	size := b.Const(int64(l.Type(call).Size - bufferHeader))
+	size := b.Const(int64(l.Type(call).Size - types.BufferHeader))
+	if address, length, varies := l.Extent(call.Args[0]); varies {
+		bufferOf(l, call, to, address, atMost(l, length, size))
+		return
+	}
 	if len(call.Args) == 2 {
 		size = lowerBufferSize(l, call, size)
 	}
-	b.Store(to.Space, to.Address, to.Offset, bufferHeader, size)
+	b.Store(to.Space, to.Address, to.Offset, types.BufferHeader, size)
 	switch t := l.Type(call.Args[0]); t.Kind {
 	case types.Array:
-		l.Store(call.Args[0], behind(to, bufferHeader), true)
+		l.Store(call.Args[0], behind(to, types.BufferHeader), true)
 	case types.String: // its zeroes end nothing here
-		readBytes(l, t, l.Address(call.Args[0]), size, behind(to, bufferHeader))
+		readBytes(l, t, l.Address(call.Args[0]), size, behind(to, types.BufferHeader))
 	default:
-		readBytes(l, t, l.Value(call.Args[0]), size, behind(to, bufferHeader))
+		readBytes(l, t, l.Value(call.Args[0]), size, behind(to, types.BufferHeader))
 	}
 }
 
 func lowerBufferSize(l Lowering, call *lang.Call, limit *ir.Value) *ir.Value {
 	n, known := l.Integer(call.Args[1])
-	if most, _ := limit.Constant(); known && n >= 0 {
+	if most, fixed := limit.Constant(); fixed && known && n >= 0 {
 		return l.IR().Const(min(n, most))
 	}
 	return sizeWithin(l, call.Args[1], 0, limit)
+}
+
+// bufferOf copies at most size bytes of a value whose length is known only when the probe fires.
+func bufferOf(l Lowering, call *lang.Call, to Place, address, size *ir.Value) {
+	b := l.IR()
+	if len(call.Args) == 2 {
+		// Before Linux 6.8 the verifier takes no bound from a comparison of two registers.
+		limit := b.Const(int64(l.Type(call).Size - types.BufferHeader))
+		size = atMost(l, lowerBufferSize(l, call, size), limit)
+	}
+	b.Store(to.Space, to.Address, to.Offset, types.BufferHeader, size)
+	helper(l, asm.FnProbeReadKernel, ir.Writes, l.Pointer(behind(to, types.BufferHeader)), size, address)
+}
+
+// atMost is the smaller of two numbers without a sign.
+func atMost(l Lowering, n, limit *ir.Value) *ir.Value {
+	b := l.IR()
+	cell, smaller, join := b.NewCell("size"), b.NewBlock(), b.NewBlock()
+	b.CellSet(cell, limit)
+	b.If(ir.Less, n, limit, smaller, join)
+	b.Enter(smaller)
+	b.CellSet(cell, n)
+	b.Jump(join)
+	b.Enter(join)
+	return b.CellGet(cell)
 }
 
 // Sizes of addresses, and where they lie in a value of kind NetworkAddress.

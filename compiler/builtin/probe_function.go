@@ -209,8 +209,11 @@ func (f *functionSites) tracingIsSafe() bool {
 	return features.Fentry && (features.TracingGuard || !features.Kprobe)
 }
 
-// tracingServes refuses functions with arguments that have no word of their own in the context.
+// tracingServes refuses functions with arguments that have no words of their own in the context, and those that return structs.
 func tracingServes(function *target.Function) bool {
+	if function.Return != nil && !function.Return.Scalar() {
+		return false
+	}
 	for _, param := range function.Params {
 		if param.Slot < 0 {
 			return false

@@ -114,7 +114,7 @@ func (c Conversion) Accepts(t *types.Type) bool {
 	case c.Verb == 's':
 		return true
 	case c.Verb == 'r':
-		return t.Kind == types.Buffer || t.Kind == types.String || t.Kind == types.Array && t.Elem.Kind == types.Int && t.Elem.Size == 1
+		return t.Kind == types.Buffer && t.Elem == nil || t.Kind == types.String || t.ByteArray()
 	}
 	return t.Scalar() && t.Kind != types.ProbeName
 }

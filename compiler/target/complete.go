@@ -48,7 +48,7 @@ func (c *completer) complete(of *types.Type, depth int) *types.Type {
 	switch {
 	case of == nil || depth > maxDepth:
 		return of
-	case of.Kind == types.Array:
+	case of.Kind == types.Array, of.Kind == types.Buffer && of.Elem != nil:
 		whole := *of
 		whole.Elem = c.complete(of.Elem, depth+1)
 		return &whole

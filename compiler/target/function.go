@@ -10,23 +10,15 @@ import (
 
 // Function is a kernel function with its prototype.
 type Function struct {
-	Name     string
-	Module   string // empty for vmlinux
-	Params   []Param
-	Return   *types.Type // nil for void
+	Name   string
+	Module string // empty for vmlinux
+	Params []Param
+	Return *types.Type // nil for void
+	// ReturnsMemory: the result is a struct too large for registers, which the caller has set memory aside for.
+	ReturnsMemory bool
+	// Slots is how many words of arguments the context of a tracing program has, before that of the result.
+	Slots    int
 	Variadic bool
-}
-
-// Param is a parameter of a Function or of a raw tracepoint.
-type Param struct {
-	Name string
-	Type *types.Type // nil when values of the type cannot be computed with
-	// Register is the index into Registers.Args of the register that holds the parameter at a kprobe;
-	// -1 when it is on the stack, or a struct by value.
-	Register int
-	// Slot is the index of the parameter's 8-byte word in the context of a tracing program (fentry,
-	// fexit, tp_btf, raw_tp); -1 when it has none.
-	Slot int
 }
 
 // Function returns the prototype of a kernel function that probes can attach to or not. Functions whose
@@ -40,8 +32,9 @@ func (t *Target) Function(name string) (*Function, bool) {
 	if proto == nil {
 		return nil, false
 	}
-	params, variadic := t.params(proto.Params)
-	return &Function{Name: name, Module: module, Params: params, Return: convert(proto.Return), Variadic: variadic}, true
+	function := &Function{Name: name, Module: module, Return: convert(proto.Return), ReturnsMemory: t.returnedInMemory(proto.Return)}
+	t.place(function, proto.Params)
+	return function, true
 }
 
 // moduleFunction prefers the module that the list names to one that has a function of the same name.
@@ -69,51 +62,20 @@ func prototype(spec *btf.Spec, name string) *btf.FuncProto {
 	return proto
 }
 
-func (t *Target) params(from []btf.FuncParam) (params []Param, variadic bool) {
-	place := placer{registers: len(t.Registers().Args), byReference: t.Arch == "arm64"}
-	for i, p := range from {
-		if _, void := p.Type.(*btf.Void); void && p.Name == "" && i == len(from)-1 {
-			return params, true
+// place finds where a function's parameters are.
+func (t *Target) place(function *Function, from []btf.FuncParam) {
+	p := t.placer()
+	if function.ReturnsMemory && !p.arm {
+		p.register = 1 // the first has the address of the result
+	}
+	for i, param := range from {
+		if _, void := param.Type.(*btf.Void); void && param.Name == "" && i == len(from)-1 {
+			function.Variadic = true
+			break
 		}
-		params = append(params, place.next(p))
+		function.Params = append(function.Params, p.next(param))
 	}
-	return params, false
-}
-
-// placer hands out registers and slots to parameters in their order.
-type placer struct {
-	registers   int
-	byReference bool // structs above 16 bytes come as a pointer (arm64), else on the stack (x86_64)
-	register    int
-	slot        int
-}
-
-func (p *placer) next(param btf.FuncParam) Param {
-	placed := Param{Name: param.Name, Type: convert(param.Type), Register: -1, Slot: -1}
-	words, inRegisters := p.words(placed.Type)
-	fits := inRegisters && p.register+words <= p.registers
-	if scalar := placed.Type != nil && placed.Type.Scalar(); scalar {
-		placed.Slot = p.slot
-		if fits {
-			placed.Register = p.register
-		}
-	}
-	if fits {
-		p.register += words
-	}
-	p.slot += words
-	return placed
-}
-
-func (p *placer) words(t *types.Type) (words int, inRegisters bool) {
-	if t == nil {
-		return 1, true
-	}
-	words = max((t.Size+7)/8, 1)
-	if words > 2 && p.byReference {
-		return 1, true
-	}
-	return words, words <= 2
+	function.Slots = p.slot
 }
 
 // functionList holds the names that probes can attach to.

@@ -126,30 +126,72 @@ func TestMember(t *testing.T) {
 	}
 }
 
+// The places are those of gcc 14 for x86_64 and arm64: Register/Words, +Stack, * where the address is passed, and the slot of fentry.
 func TestParameters(t *testing.T) {
-	small := &btf.Struct{Name: "small", Size: 16}
-	large := &btf.Struct{Name: "large", Size: 24}
-	proto := &btf.FuncProto{Return: intBTF, Params: []btf.FuncParam{
-		{Name: "a", Type: intBTF}, {Name: "s", Type: small}, {Name: "b", Type: longBTF}, {Name: "l", Type: large},
-		{Name: "c", Type: longBTF}, {Name: "d", Type: intBTF}, {Name: "e", Type: intBTF},
-	}}
-	function := &btf.Func{Name: "f", Type: proto}
-	for arch, want := range map[string]string{
-		"x86_64": "a0/0 s-1/-1 b3/3 l-1/-1 c4/7 d5/8 e-1/9 ",
-		"arm64":  "a0/0 s-1/-1 b3/3 l-1/-1 c5/5 d6/6 e7/7 ",
+	named := func(name string, size uint32, members ...btf.Member) *btf.Struct {
+		return &btf.Struct{Name: name, Size: size, Members: members}
+	}
+	member := func(t btf.Type, at btf.Bits) btf.Member { return btf.Member{Name: "m", Type: t, Offset: 8 * at} }
+	id := named("id", 4, member(intBTF, 0))
+	small := named("small", 16, member(longBTF, 0), member(longBTF, 8))
+	odd := named("odd", 12, member(intBTF, 0), member(intBTF, 4), member(intBTF, 8))
+	large := named("large", 24, member(longBTF, 0), member(longBTF, 8), member(longBTF, 16))
+	packed := named("packed", 5, member(&btf.Int{Name: "u8", Size: 1}, 0), member(intBTF, 1))
+	empty := named("empty", 0)
+	wide := &btf.Int{Name: "__int128", Size: 16}
+	float := &btf.Float{Name: "double", Size: 8}
+	for _, test := range []struct {
+		params     []btf.Type
+		result     btf.Type
+		x86, arm64 string
+	}{
+		{[]btf.Type{intBTF, id, longBTF}, nil, "0/1:0 1/1:1 2/1:2", "0/1:0 1/1:1 2/1:2"},
+		{[]btf.Type{intBTF, small, longBTF, large, longBTF, intBTF, intBTF}, nil,
+			"0/1:0 1/2:1 3/1:3 +8:-1 4/1:7 5/1:8 +32:9", "0/1:0 1/2:1 3/1:3 4/1*:-1 5/1:7 6/1:8 7/1:9"},
+		{[]btf.Type{intBTF, intBTF, intBTF, intBTF, intBTF, small, odd, intBTF, small}, nil,
+			"0/1:0 1/1:1 2/1:2 3/1:3 4/1:4 +8:5 +24:7 5/1:9 +40:10", "0/1:0 1/1:1 2/1:2 3/1:3 4/1:4 5/2:5 +0:7 +16:9 +24:10"},
+		{[]btf.Type{packed, empty, intBTF}, nil, "+8:-1 nowhere:-1 0/1:1", "0/1:0 nowhere:-1 1/1:1"},
+		{[]btf.Type{intBTF, wide, float, intBTF}, nil, "0/1:0 1/2:-1 nowhere:-1 3/1:3", "0/1:0 2/2:-1 nowhere:-1 4/1:3"},
+		{[]btf.Type{intBTF, intBTF, intBTF, intBTF, intBTF, intBTF, intBTF, wide}, nil,
+			"0/1:0 1/1:1 2/1:2 3/1:3 4/1:4 5/1:5 +8:6 +24:-1", "0/1:0 1/1:1 2/1:2 3/1:3 4/1:4 5/1:5 6/1:6 +0:-1"},
+		{[]btf.Type{intBTF, intBTF}, small, "0/1:0 1/1:1", "0/1:0 1/1:1"},
+		{[]btf.Type{intBTF, intBTF}, large, "1/1:0 2/1:1", "0/1:0 1/1:1"},
 	} {
-		f, ok := build(t, arch, function).Function("f")
-		if !ok || f.Variadic {
-			t.Fatal(f, ok)
+		proto := &btf.FuncProto{Return: &btf.Void{}}
+		if test.result != nil {
+			proto.Return = test.result
 		}
-		var got strings.Builder
-		for _, p := range f.Params {
-			fmt.Fprintf(&got, "%s%d/%d ", p.Name, p.Register, p.Slot)
+		for i, param := range test.params {
+			proto.Params = append(proto.Params, btf.FuncParam{Name: fmt.Sprint("p", i), Type: param})
 		}
-		if got.String() != want {
-			t.Errorf("%s: %s, want %s", arch, got.String(), want)
+		for arch, want := range map[string]string{"x86_64": test.x86, "arm64": test.arm64} {
+			f, ok := build(t, arch, &btf.Func{Name: "f", Type: proto}).Function("f")
+			if got := placesOfParams(f); !ok || f.Variadic || got != want {
+				t.Errorf("%s %v:\n%s, want\n%s", arch, test.params, got, want)
+			}
+			if f.ReturnsMemory != (test.result == large) {
+				t.Errorf("%s: %v returned in memory: %v", arch, test.result, f.ReturnsMemory)
+			}
 		}
 	}
+}
+
+func placesOfParams(f *Function) string {
+	var words []string
+	for _, p := range f.Params {
+		word := fmt.Sprintf("%d/%d", p.Register, p.Words)
+		switch {
+		case p.Nowhere():
+			word = "nowhere"
+		case p.Register < 0:
+			word = fmt.Sprintf("+%d", p.Stack)
+		}
+		if p.Indirect {
+			word += "*"
+		}
+		words = append(words, fmt.Sprintf("%s:%d", word, p.Slot))
+	}
+	return strings.Join(words, " ")
 }
 
 func TestStruct(t *testing.T) {

@@ -125,7 +125,7 @@ func (t *Target) RawTracepoint(name string) ([]Param, bool) {
 	if proto == nil || len(proto.Params) == 0 {
 		return nil, false
 	}
-	var place placer
+	place := t.placer()
 	var params []Param
 	for _, p := range proto.Params[1:] { // the first is the subscriber's own data
 		params = append(params, place.next(p))

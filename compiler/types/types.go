@@ -26,7 +26,7 @@ const (
 	Enum                       // Size 1, 2, 4 or 8; prints by name; Values
 	Pointer                    // Size 8; Elem is what it points at, nil for void
 	String                     // Size bytes, ended by a zero byte unless full
-	Buffer                     // a 4-byte length, then up to Size-4 bytes
+	Buffer                     // a 4-byte length, then up to Size-4 bytes; with Elem it prints as an array of these
 	Struct                     // a struct or union; Name, Size; Fields only where Target.Complete gave them
 	Array                      // Count elements of type Elem
 	Tuple                      // Fields lie as Layout says
@@ -60,7 +60,7 @@ type Type struct {
 	Kind   Kind
 	Size   int // bytes as stored
 	Signed bool
-	Elem   *Type  // Pointer, Array
+	Elem   *Type  // Pointer, Array, Buffer
 	Count  int    // Array: elements; KernelStack, UserStack: the most addresses; TimeSeries: intervals
 	Name   string // Struct, Enum: the tag, without "struct"; of other kinds see there
 	Union  bool   // Struct that is a union
@@ -169,6 +169,15 @@ func NewArray(elem *Type, count int) *Type {
 	return &Type{Kind: Array, Elem: elem, Count: count, Size: elem.Size * count}
 }
 
+// NewVector returns an array whose length only its value has, in bytes: up to count elements of type elem. A length above
+// that is the original's, the rest of which was left out.
+func NewVector(elem *Type, count int) *Type {
+	return &Type{Kind: Buffer, Elem: elem, Size: BufferHeader + elem.Size*count}
+}
+
+// BufferHeader is the number of bytes of the length that a Buffer begins with.
+const BufferHeader = 4
+
 // NewTuple lays out a tuple of the given parts.
 func NewTuple(parts ...*Type) *Type {
 	layout := NewLayout(0, parts...)
@@ -217,6 +226,11 @@ func (t *Type) Scalar() bool {
 		return true
 	}
 	return t.Kind >= KernelSymbol && t.Kind <= CgroupPath
+}
+
+// ByteArray reports an array of bytes, which C programs keep texts in.
+func (t *Type) ByteArray() bool {
+	return (t.Kind == Array || t.Kind == Buffer) && t.Elem != nil && t.Elem.Kind == Int && t.Elem.Size == 1
 }
 
 // Integer reports whether arithmetic applies: integers, booleans and enums.
@@ -319,7 +333,7 @@ func (t *Type) Equal(other *Type) bool {
 	if t.Kind == Struct {
 		return true
 	}
-	if (t.Kind == Array || t.Kind == TimeSeries) && !t.Elem.Equal(other.Elem) || t.Bits != other.Bits || len(t.Fields) != len(other.Fields) {
+	if (t.Kind == Array || t.Kind == TimeSeries || t.Kind == Buffer) && !t.Elem.Equal(other.Elem) || t.Bits != other.Bits || len(t.Fields) != len(other.Fields) {
 		return false
 	}
 	for i := range t.Fields {
@@ -356,6 +370,10 @@ func (t *Type) String() string {
 		return pointerName(t.Elem)
 	case Array:
 		return fmt.Sprintf("%s[%d]", t.Elem, t.Count)
+	case Buffer:
+		if t.Elem != nil {
+			return t.Elem.String() + "[]"
+		}
 	case Tuple, Record:
 		return tupleName(t.Fields)
 	case ProbeName:

@@ -299,15 +299,15 @@ func compareValues(a, b Value) int {
 		textA, _ := a.Text()
 		textB, _ := b.Text()
 		return bytes.Compare(textA, textB)
-	case a.Type.Kind == types.Buffer:
+	case a.Type.Kind == types.Buffer && a.Type.Elem == nil:
 		return bytes.Compare(a.Buffer(), b.Buffer())
 	case a.Type.Kind >= types.UserSymbol && a.Type.Kind <= types.MACAddress:
 		return bytes.Compare(a.Raw, b.Raw)
 	}
-	for i := range a.Len() {
+	for i := range min(a.Len(), b.Len()) {
 		if order := compareValues(a.Part(i), b.Part(i)); order != 0 {
 			return order
 		}
 	}
-	return 0
+	return cmp.Compare(a.Len(), b.Len())
 }

@@ -114,6 +114,9 @@ func (v Value) Buffer() []byte {
 	return v.Raw[4 : 4+length]
 }
 
+// Cut reports a Buffer that holds less than the original did.
+func (v Value) Cut() bool { return int64(binary.NativeEndian.Uint32(v.Raw)) > int64(len(v.Raw)-4) }
+
 // Bytes returns the content of a Buffer, the text of a String, and the memory of anything else.
 func (v Value) Bytes() []byte {
 	switch v.Type.Kind {
@@ -128,16 +131,22 @@ func (v Value) Bytes() []byte {
 
 // Len returns the number of parts of a tuple, record, struct or array.
 func (v Value) Len() int {
-	if v.Type.Kind == types.Array {
+	switch {
+	case v.Type.Kind == types.Array:
 		return v.Type.Count
+	case v.Type.Kind == types.Buffer && v.Type.Elem != nil:
+		return len(v.Buffer()) / v.Type.Elem.Size
 	}
 	return len(v.Type.Fields)
 }
 
 // Part returns a part of a tuple, record, struct or array.
 func (v Value) Part(i int) Value {
-	if v.Type.Kind == types.Array {
+	switch v.Type.Kind {
+	case types.Array:
 		return Decode(v.Type.Elem, v.Raw[i*v.Type.Elem.Size:])
+	case types.Buffer:
+		return Decode(v.Type.Elem, v.Raw[types.BufferHeader+i*v.Type.Elem.Size:])
 	}
 	field := &v.Type.Fields[i]
 	part := Decode(field.Type, v.Raw[field.Offset:])

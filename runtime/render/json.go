@@ -158,6 +158,9 @@ func (r *jsonLines) appendValue(b []byte, v events.Value, divisor int64) []byte 
 	case types.Bool:
 		return strconv.AppendBool(b, v.Uint() != 0)
 	case types.Buffer:
+		if v.Type.Elem != nil {
+			return r.appendElements(b, v)
+		}
 		return appendBytes(b, v.Buffer())
 	case types.Struct, types.Record:
 		return append(r.appendMembers(append(b, '{'), v, ""), '}')

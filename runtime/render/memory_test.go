@@ -1,6 +1,7 @@
 package render
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -35,6 +36,9 @@ func TestMemory(t *testing.T) {
 		{value(outer, []byte{0xff, 0, 1, 2, 0x05, 0, 0, 0}),
 			"{ .a = -1, .number = 513, .bytes = [1,2], .f = { .low = 5, .sign = 0, .high = 0 } }",
 			`{"a": -1, "number": 513, "bytes": [1,2], "f": {"low": 5, "sign": 0, "high": 0}}`},
+		{vector(types.NewVector(types.NewInt(2, true), 4), 6, 1, 0, 254, 255, 3, 0), "[1,-2,3]", "[1,-2,3]"},
+		{vector(types.NewVector(types.NewInt(8, false), 1), 20, 7), "[7..]", "[7]"},
+		{vector(types.NewVector(types.NewInt(4, false), 4), 0), "[]", "[]"},
 		{value(matrix, []byte{1, 2, 3, 4, 5, 255}), "[[1,2,3],[4,5,255]]", "[[1,2,3],[4,5,255]]"},
 		{value(record, []any{1, "x y"}), "{ .a = 1, .b = x y }", `{"a": 1, "b": "x y"}`},
 		{value(types.NewTuple(record, types.Boolean), []any{[]any{1, "x"}, 1}), "({ .a = 1, .b = x }, true)", `[{"a": 1, "b": "x"},true]`},
@@ -56,6 +60,8 @@ func TestTrailer(t *testing.T) {
 	for trailer, want := range map[string]string{"..": "abcd..", "": "abcd", "~": "abcd~"} {
 		p := newPrinter(nil, object.Settings{StringTrailer: trailer}, Names{})
 		check(t, string(p.appendValue(nil, v, 1)), want)
+		long := vector(types.NewVector(types.NewInt(8, false), 1), 20, 7)
+		check(t, string(p.appendValue(nil, long, 1)), "[7"+trailer+"]")
 	}
 }
 
@@ -66,4 +72,12 @@ func TestSortBy(t *testing.T) {
 	byKey := object.Settings{SortBy: "key"}
 	check(t, textOf(byKey, func(r Renderer) { r.Map(table, 0, 0) }), "@[a]: 2\n@[b]: 1\n")
 	check(t, textOf(object.Settings{SortBy: "value"}, func(r Renderer) { r.Map(table, 0, 0) }), "@[b]: 1\n@[a]: 2\n")
+}
+
+// vector is an array of varying length: its bytes behind their number.
+func vector(t *types.Type, length int, bytes ...byte) events.Value {
+	raw := make([]byte, t.Size)
+	binary.NativeEndian.PutUint32(raw, uint32(length))
+	copy(raw[types.BufferHeader:], bytes)
+	return events.Decode(t, raw)
 }

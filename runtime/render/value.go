@@ -28,6 +28,9 @@ func (p *printer) appendValue(b []byte, v events.Value, divisor int64) []byte {
 	case types.String:
 		return p.appendString(b, v)
 	case types.Buffer:
+		if v.Type.Elem != nil {
+			return p.appendVector(b, v)
+		}
 		return appendBuffer(b, v.Buffer())
 	case types.Struct, types.Record:
 		return p.appendStruct(b, v)
@@ -106,6 +109,15 @@ func (p *printer) appendParts(b []byte, v events.Value, separator string) []byte
 		b = p.appendValue(b, v.Part(i), 1)
 	}
 	return b
+}
+
+// appendVector appends an array of which a part may have been left out.
+func (p *printer) appendVector(b []byte, v events.Value) []byte {
+	b = p.appendParts(append(b, '['), v, ",")
+	if v.Cut() {
+		b = append(b, p.settings.StringTrailer...)
+	}
+	return append(b, ']')
 }
 
 func (p *printer) appendStruct(b []byte, v events.Value) []byte {

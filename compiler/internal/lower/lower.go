@@ -208,6 +208,19 @@ func (h hooks) Address(e lang.Expr) *ir.Value {
 	return h.Pointer(builtin.Place{Address: r.base, Offset: r.offset})
 }
 
+// Extent returns where a value of varying length lies, and its length.
+func (h hooks) Extent(e lang.Expr) (address, length *ir.Value, ok bool) {
+	if argument := h.argument(e); argument != nil && argument.Length != nil {
+		return argument.Address(h), argument.Length(h), true
+	}
+	if h.typeOf(e).Kind != types.Buffer {
+		return nil, nil, false
+	}
+	place := h.materialize(e)
+	length = h.b.Load(place.Space, place.Address, place.Offset, types.BufferHeader, false)
+	return h.Pointer(at(place, types.BufferHeader)), length, true
+}
+
 // Store writes the value of any expression as its own type says.
 func (h hooks) Store(e lang.Expr, to builtin.Place, pad bool) { h.store(e, to, h.typeOf(e), pad) }
 

@@ -18,7 +18,8 @@ import (
 type reference struct {
 	base   *ir.Value
 	offset int
-	direct bool // the verifier knows base by its BTF type
+	direct bool // the verifier knows base by its BTF type, or as the program's context
+	record bool // base is the context
 	user   bool // base is an address of the process
 	t      *types.Type
 	member target.Member // set for bitfields
@@ -49,23 +50,62 @@ func (f *function) whole(e lang.Expr) reference {
 }
 
 func (f *function) member(e *lang.Field) reference {
-	if arguments, ok := f.typeOf(e.X).Origin.(*builtin.Arguments); ok {
-		argument, _ := arguments.Named(e.Name)
-		return reference{base: f.b.Context(), offset: argument.Offset, direct: true, t: argument.Type}
+	if argument := f.argument(e); argument != nil {
+		return f.argumentReference(argument)
 	}
 	whole := f.whole(e.X)
 	if field, ok := sema.Part(whole.t, e.Name); ok && tuple(whole.t) {
-		return reference{base: whole.base, offset: whole.offset + field.Offset, direct: whole.direct, user: whole.user, t: f.typeOf(e)}
+		whole.offset, whole.t = whole.offset+field.Offset, f.typeOf(e)
+		return whole
 	}
 	member, _ := f.unit.Target.Member(whole.t, e.Name)
-	r := reference{base: whole.base, offset: whole.offset + member.Offset, direct: whole.direct, user: whole.user, t: f.typeOf(e)}
+	r := whole
+	r.offset, r.t = whole.offset+member.Offset, f.typeOf(e)
 	if member.BitSize > 0 {
 		r.member, r.room = member, whole.t.Size-member.Offset
 	}
 	return r
 }
 
+// argument returns the named argument that a field access means; nil where it means a member.
+func (f *function) argument(e lang.Expr) *builtin.Argument {
+	field, ok := f.resolved(e).(*lang.Field)
+	if !ok {
+		return nil
+	}
+	return f.instance.Argument(field)
+}
+
+func (f *function) argumentReference(argument *builtin.Argument) reference {
+	if argument.InRecord {
+		return reference{base: f.b.Context(), offset: argument.Offset, direct: true, record: true, t: argument.Type}
+	}
+	base := argument.Address(hooks{f})
+	if argument.Length != nil {
+		base = f.launder(base)
+	}
+	return reference{base: base, t: argument.Type}
+}
+
+// varyingElement is an element of a value whose length only the record has. One beyond it lies at the address 0, where
+// nothing can be read, so that its value is 0.
+func (f *function) varyingElement(e *lang.Index, argument *builtin.Argument) reference {
+	t := f.typeOf(e)
+	index, size := f.value(e.I), f.b.Const(int64(t.Size))
+	address, length := argument.Address(hooks{f}), argument.Length(hooks{f})
+	base := f.choose("element",
+		func(then, otherwise *ir.Block) {
+			f.b.If(ir.Less, index, f.b.Binary(ir.UDiv, length, size), then, otherwise)
+		},
+		func() *ir.Value { return f.b.Binary(ir.Add, f.launder(address), f.b.Binary(ir.Mul, index, size)) },
+		func() *ir.Value { return f.b.Const(0) })
+	return reference{base: base, t: t}
+}
+
 func (f *function) element(e *lang.Index) reference {
+	if argument := f.argument(e.X); argument != nil && argument.Length != nil {
+		return f.varyingElement(e, argument)
+	}
 	t := f.typeOf(e.X)
 	var r reference
 	if t.Kind == types.Pointer {
@@ -80,7 +120,7 @@ func (f *function) element(e *lang.Index) reference {
 	}
 	distance := f.b.Binary(ir.Mul, f.value(e.I), f.b.Const(int64(r.t.Size)))
 	if r.direct {
-		r.base, r.direct = f.launder(r.base), false
+		r.base, r.direct, r.record = f.launder(r.base), false, false
 	}
 	r.base = f.b.Binary(ir.Add, r.base, distance)
 	return r
@@ -88,12 +128,11 @@ func (f *function) element(e *lang.Index) reference {
 
 // field loads a scalar member.
 func (f *function) field(e *lang.Field) *ir.Value {
+	if argument := f.argument(e); argument != nil {
+		return argument.Load(hooks{f})
+	}
 	if f.partOfValue(e) {
 		return f.fieldOfValue(e)
-	}
-	if arguments, ok := f.typeOf(e.X).Origin.(*builtin.Arguments); ok {
-		argument, _ := arguments.Named(e.Name)
-		return argument.Load(hooks{f})
 	}
 	return f.load(f.reference(e))
 }
@@ -105,7 +144,7 @@ func (f *function) load(r reference) *ir.Value {
 	switch {
 	case r.user:
 		return f.b.ReadUser(r.base, r.offset, r.t.Size, r.t.Signed)
-	case r.direct:
+	case r.direct && !(r.record && r.offset%r.t.Size != 0):
 		return f.b.Load(ir.Kernel, r.base, r.offset, r.t.Size, r.t.Signed)
 	}
 	return f.b.ReadKernel(r.base, r.offset, r.t.Size, r.t.Signed)
@@ -465,12 +504,9 @@ func (f *function) into(e lang.Expr, to builtin.Place) {
 		builtin.FunctionNamed(call.Name).Into(hooks{f}, call, to)
 		return
 	}
-	if e, ok := e.(*lang.Field); ok {
-		if arguments, ok := f.typeOf(e.X).Origin.(*builtin.Arguments); ok {
-			argument, _ := arguments.Named(e.Name)
-			argument.Into(hooks{f}, to)
-			return
-		}
+	if argument := f.argument(e); argument != nil {
+		argument.Into(hooks{f}, to)
+		return
 	}
 	f.readText(f.reference(e), to)
 }

@@ -67,7 +67,7 @@ func (f *function) locatedElement(e *lang.Index) (builtin.Place, bool) {
 // header is how many bytes stand before the elements: a buffer begins with its length.
 func header(t *types.Type) int {
 	if t.Kind == types.Buffer {
-		return 4
+		return types.BufferHeader
 	}
 	return 0
 }
@@ -77,7 +77,7 @@ func header(t *types.Type) int {
 func (f *function) partOfValue(e lang.Expr) bool {
 	switch e := e.(type) {
 	case *lang.Field:
-		return f.typeOf(e.X).Kind != types.Pointer && !f.instance.Foreign(e)
+		return f.typeOf(e.X).Kind != types.Pointer && f.instance.Argument(e) == nil && !f.instance.Foreign(e)
 	case *lang.Index:
 		return f.typeOf(e.X).Kind != types.Pointer && !f.instance.Foreign(e)
 	}
@@ -178,8 +178,11 @@ func (f *function) elementOfValue(e *lang.Index) *ir.Value {
 }
 
 func elements(t *types.Type) int {
-	if t.Kind == types.Array {
+	switch {
+	case t.Kind == types.Array:
 		return t.Count
+	case t.Kind == types.Buffer && t.Elem != nil:
+		return (t.Size - types.BufferHeader) / t.Elem.Size
 	}
 	return t.Size - header(t)
 }
@@ -235,12 +238,12 @@ func (f *function) fromMemory(e *lang.Cast) *ir.Value {
 	return f.loadField(f.materialize(e.X), types.Field{Type: t})
 }
 
-// addressOf is `&x`.
-func (f *function) addressOf(e *lang.Unary) *ir.Value {
-	if v, ok := f.resolved(e.X).(*lang.Variable); ok {
+// addressOf is `&x`, and an array that becomes a pointer.
+func (f *function) addressOf(x lang.Expr) *ir.Value {
+	if v, ok := f.resolved(x).(*lang.Variable); ok {
 		return f.launder(f.Pointer(f.variablePlace(f.instance.Variables[v])))
 	}
-	r := f.reference(e.X)
+	r := f.reference(x)
 	base := r.base
 	if r.direct {
 		base = f.launder(base)

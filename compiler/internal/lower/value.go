@@ -64,7 +64,7 @@ func (f *function) unary(e *lang.Unary) *ir.Value {
 	case "*":
 		return f.load(f.reference(e))
 	case "&":
-		return f.addressOf(e)
+		return f.addressOf(e.X)
 	case "comptime":
 		return f.value(e.X)
 	}
@@ -201,7 +201,11 @@ func (f *function) cast(e *lang.Cast) *ir.Value {
 	if to.Kind == types.Bool {
 		return f.decision(e.X)
 	}
-	if !from.Scalar() {
+	switch {
+	case from.Scalar():
+	case to.Kind == types.Pointer:
+		return f.addressOf(e.X)
+	default:
 		return f.fromMemory(e)
 	}
 	value := f.value(e.X)

@@ -17,6 +17,9 @@ func (c *checker) cast(e *lang.Cast) *types.Type {
 	if from.Kind == types.None || to == nil {
 		return nil
 	}
+	if to.Kind == types.Pointer && (from.Kind == types.Array || from.Kind == types.String || from.Kind == types.Buffer) {
+		return c.decay(e, from, to)
+	}
 	if !castable(from, to) {
 		c.Errorf(e.Span, "%s cannot be cast to %s", from, to)
 		if from.Kind == types.Struct && to.Kind == types.Struct {
@@ -30,6 +33,17 @@ func (c *checker) cast(e *lang.Cast) *types.Type {
 		return &user
 	}
 	return to
+}
+
+// decay is the type of an array that a cast makes a pointer of: to its first element, as in C.
+func (c *checker) decay(e *lang.Cast, from, to *types.Type) *types.Type {
+	address := c.addressOf(&lang.Unary{Op: "&", X: e.X, Span: e.Span}, from)
+	if address == nil {
+		return nil
+	}
+	pointer := *to
+	pointer.User = address.User
+	return &pointer
 }
 
 func (c *checker) castType(e *lang.Cast, from *types.Type) *types.Type {

@@ -12,7 +12,10 @@ import (
 func (i *Instance) Foreign(e lang.Expr) bool {
 	switch e := lang.Unparen(e).(type) {
 	case *lang.Field:
-		return i.Types[e.X].Kind == types.Pointer || i.arguments(e.X) || i.Foreign(e.X)
+		if argument := i.Argument(e); argument != nil {
+			return argument.InMemory()
+		}
+		return i.Types[e.X].Kind == types.Pointer || i.Foreign(e.X)
 	case *lang.Index:
 		return i.Types[e.X].Kind == types.Pointer || i.Foreign(e.X)
 	case *lang.Unary:
@@ -21,9 +24,24 @@ func (i *Instance) Foreign(e lang.Expr) bool {
 	return false
 }
 
-func (i *Instance) arguments(e lang.Expr) bool {
-	_, ok := i.Types[e].Origin.(*builtin.Arguments)
-	return ok
+// Argument returns the argument of the probe that a field access means; nil where it means a member.
+func (i *Instance) Argument(e *lang.Field) *builtin.Argument {
+	arguments, ok := originOf(i.Types[e.X]).(*builtin.Arguments)
+	if !ok {
+		return nil
+	}
+	argument, _ := arguments.Named(e.Name)
+	return argument
+}
+
+// varying returns the argument that an expression means if only the record has its length.
+func (c *checker) varying(e lang.Expr) *builtin.Argument {
+	if field, ok := lang.Unparen(e).(*lang.Field); ok {
+		if argument := c.instance.Argument(field); argument != nil && argument.Length != nil {
+			return argument
+		}
+	}
+	return nil
 }
 
 func (c *checker) foreign(e lang.Expr) bool { return c.instance.Foreign(e) }
@@ -121,16 +139,24 @@ func (c *checker) argument(e *lang.Field, t *types.Type, arguments *builtin.Argu
 		}
 		return nil
 	}
+	if argument.Missing != "" {
+		c.Errorf(e.NameSpan, "%s of the %s %s", e.Name, t.Name, argument.Missing)
+		return nil
+	}
 	return c.target.Whole(argument.Type)
 }
 
 // allArguments is what args means by itself: a record of what it has.
 func (c *checker) allArguments(name *lang.Name, t *types.Type, arguments *builtin.Arguments) *types.Type {
 	all := &lang.Record{Span: name.Span}
-	for _, argument := range arguments.Names() {
+	for _, argument := range arguments.Fields {
+		if argument.Missing != "" {
+			c.Notice("args leaves out %s of the %s: it %s", argument.Name, t.Name, argument.Missing)
+			continue
+		}
 		whole := &lang.Name{Name: name.Name, Span: name.Span}
-		value := &lang.Field{X: whole, Name: argument, NameSpan: name.Span, Span: name.Span}
-		all.Fields = append(all.Fields, lang.RecordField{Name: argument, NameSpan: name.Span, Value: value})
+		value := &lang.Field{X: whole, Name: argument.Name, NameSpan: name.Span, Span: name.Span}
+		all.Fields = append(all.Fields, lang.RecordField{Name: argument.Name, NameSpan: name.Span, Value: value})
 	}
 	if len(all.Fields) == 0 {
 		c.Errorf(name.Span, "there are no %s", t.Name)
@@ -162,6 +188,8 @@ func (c *checker) index(e *lang.Index) *types.Type {
 	case t.Kind == types.String:
 		c.indexFromZero(e, i)
 		return types.NewInt(1, true)
+	case t.Kind == types.Buffer && t.Elem != nil:
+		return t.Elem
 	case t.Kind == types.Buffer:
 		c.indexFromZero(e, i)
 		return types.NewInt(1, false)

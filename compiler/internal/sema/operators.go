@@ -60,6 +60,9 @@ func (c *checker) dereference(e *lang.Unary, t *types.Type) *types.Type {
 func (c *checker) addressOf(e *lang.Unary, t *types.Type) *types.Type {
 	x := lang.Unparen(e.X)
 	pointer := types.NewPointer(own(t))
+	if argument := c.varying(x); argument != nil {
+		return types.NewPointer(argument.Element())
+	}
 	switch x := x.(type) {
 	case *lang.Variable:
 		if v := c.instance.Variables[x]; v != nil {
@@ -72,7 +75,7 @@ func (c *checker) addressOf(e *lang.Unary, t *types.Type) *types.Type {
 			c.Errorf(e.Span, "a bitfield has no address")
 			return nil
 		}
-		pointer.User = t.User
+		pointer.User = c.inUserMemory(x)
 		if c.foreign(x) {
 			return pointer
 		}
@@ -80,6 +83,25 @@ func (c *checker) addressOf(e *lang.Unary, t *types.Type) *types.Type {
 	c.Errorf(e.Span, "%s has no address", e.X.Range().Text())
 	c.Hint("variables have one, and what a pointer leads to: &$x, &$p->member")
 	return nil
+}
+
+// inUserMemory reports what the last pointer on the way to it finds in the memory of a process.
+func (c *checker) inUserMemory(e lang.Expr) bool {
+	var whole lang.Expr
+	switch e := lang.Unparen(e).(type) {
+	case *lang.Field:
+		whole = e.X
+	case *lang.Index:
+		whole = e.X
+	case *lang.Unary:
+		return c.instance.Types[e.X].User
+	default:
+		return false
+	}
+	if t := c.instance.Types[whole]; t.Kind == types.Pointer {
+		return t.User
+	}
+	return c.inUserMemory(whole)
 }
 
 func (c *checker) isBitfield(e *lang.Field) bool {

@@ -47,7 +47,7 @@ func (c *checker) stored(t *types.Type) *types.Type {
 		return &pointer
 	case types.String:
 		return types.NewString(max(t.Size, min((t.Size+7)/8*8, c.Settings.MaxStringSize)))
-	case types.Struct, types.Array:
+	case types.Struct, types.Array, types.Buffer:
 		return c.complete(own(t))
 	}
 	return t
@@ -83,7 +83,7 @@ func widen(a, b *types.Type) (*types.Type, bool) {
 		return a, true
 	case a.Kind == types.String && b.Kind == types.String:
 		return types.NewString(max(a.Size, b.Size)), true
-	case a.Kind == types.Buffer && b.Kind == types.Buffer:
+	case a.Kind == types.Buffer && b.Kind == types.Buffer && a.Elem.Equal(b.Elem):
 		return larger(a, b), true
 	case a.Scalar() && b.Scalar() && a.Integer() && b.Integer():
 		return types.NewInt(8, (a.Signed || a.Size < 8) && (b.Signed || b.Size < 8)), true
@@ -162,7 +162,7 @@ func convertible(from, to *types.Type) bool {
 	switch {
 	case to.Integer() && from.Integer():
 		return true
-	case to.Kind == types.String && from.Kind == types.String, to.Kind == types.Buffer && from.Kind == types.Buffer:
+	case to.Kind == types.String && from.Kind == types.String, to.Kind == types.Buffer && from.Kind == types.Buffer && to.Elem.Equal(from.Elem):
 		return from.Size <= (to.Size+7)/8*8
 	case to.Kind == types.Pointer && from.Kind == types.Pointer:
 		return true
