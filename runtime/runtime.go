@@ -13,6 +13,7 @@
 //	everything is detached, or is stopped and being detached meanwhile, and what is in the ring buffer is printed
 //	END programs run, and what they sent is printed
 //	maps are printed, and then what was lost
+//	the command of -c is ended, if it has not ended by itself
 //	what is still being detached is waited for
 //
 // One goroutine (loop) reads the ring buffer and does everything that prints, in the order of the records;
@@ -78,9 +79,10 @@ type Session struct {
 	divisors   map[*object.Map]int64
 	values     []events.Value // of the record at hand
 	exit       chan int
-	drained    chan struct{}  // the loop has read all that there was when it was asked
-	deadline   atomic.Int64   // when a session that was interrupted stops to run commands, in Unix nanoseconds; 0 for never
-	skipped    int            // commands that the deadline kept from running
+	drained    chan struct{} // the loop has read all that there was when it was asked
+	deadline   atomic.Int64  // when a session that was interrupted stops to run commands, in Unix nanoseconds; 0 for never
+	skipped    int           // commands that the deadline kept from running
+	child      atomic.Pointer[child]
 	command    atomic.Int64   // the process group of the command of system() that runs, or 0
 	interrupt  chan struct{}  // closed when a signal asks for the end
 	asked      chan struct{}  // SIGUSR1 asked for the maps
@@ -121,8 +123,10 @@ func (s *Session) Run() (int, error) {
 		s.out.Lost(n)
 	}
 	s.out.Flush()
-	s.enter(leaving)
 	s.reportLosses()
+	s.enter(endingCommand)
+	s.endCommand()
+	s.enter(leaving)
 	s.awaitDetached(closing)
 	return s.result(code, err)
 }

@@ -48,15 +48,17 @@ const (
 	detaching
 	ending
 	printing
+	endingCommand
 	leaving
 )
 
 var phaseNames = map[phase]string{
-	tracing:   "ending the tracing",
-	detaching: "waiting for the kernel to detach the probes",
-	ending:    "running END",
-	printing:  "printing the results",
-	leaving:   "waiting for the kernel to detach the probes, all results are printed",
+	tracing:       "ending the tracing",
+	detaching:     "waiting for the kernel to detach the probes",
+	ending:        "running END",
+	printing:      "printing the results",
+	endingCommand: "ending the command of -c",
+	leaving:       "waiting for the kernel to detach the probes, all results are printed",
 }
 
 // listen obeys signals until the function that it returns has been called. After that Interrupted tells for good.
@@ -139,6 +141,7 @@ const noticePatience = 100 * time.Millisecond
 // endNow leaves without the results. The kernel detaches what a dead process had attached.
 func (s *Session) endNow(signal os.Signal) {
 	s.signalCommand(unix.SIGKILL)
+	s.killCommand()
 	said := make(chan struct{})
 	go func() {
 		defer close(said)

@@ -98,22 +98,6 @@ func (s *Session) watch(stop <-chan struct{}) (<-chan struct{}, error) {
 	return nil, nil
 }
 
-// startCommand starts the command of -c. Everything is attached by now, so that none of its events is missed.
-func (s *Session) startCommand() (<-chan struct{}, error) {
-	command := exec.Command(s.options.Command[0], s.options.Command[1:]...)
-	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
-	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("starting the command of -c: %w", err)
-	}
-	s.traced.Store(int64(command.Process.Pid))
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		_ = command.Wait()
-	}()
-	return finished, nil
-}
-
 // watchProcess waits for the end of a process that is not our child.
 func watchProcess(pid int, stop <-chan struct{}) (<-chan struct{}, error) {
 	fd, err := unix.PidfdOpen(pid, 0)

@@ -54,7 +54,7 @@ func program(t *testing.T, args ...string) *traced {
 	}
 	p := &traced{Cmd: exec.Command(os.Args[0], args...), t: t, attached: make(chan struct{})}
 	p.Env = append(os.Environ(), asProgram+"=1")
-	p.Stdout, p.Stderr = &p.out, p
+	p.Stdout, p.Stderr, p.WaitDelay = &p.out, p, time.Minute
 	return p
 }
 

@@ -5,9 +5,11 @@ package guest
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Whoever ends the session, and however often, what was collected is printed.
@@ -58,5 +60,52 @@ func TestFullDisk(t *testing.T) {
 	}
 	if out.Code != 1 || len(text) != 64<<10 || !strings.Contains(out.Stderr, "@calls: 30000\n") {
 		t.Errorf("ended with %d, %d bytes\n%.300s", out.Code, len(text), out.Stderr)
+	}
+}
+
+// running counts the processes of a name.
+func running(t *testing.T, name string) (n int) {
+	t.Helper()
+	names, err := filepath.Glob("/proc/[0-9]*/comm")
+	if err != nil || len(names) == 0 {
+		t.Fatal(err)
+	}
+	for _, file := range names {
+		if text, err := os.ReadFile(file); err == nil && string(text) == name+"\n" {
+			n++
+		}
+	}
+	return n
+}
+
+// The command of -c ends with the tracing, whatever ends that.
+func TestCommandEndsWithTheTracing(t *testing.T) {
+	const command = "workload --comm sleeper sleep --ms 600000"
+	const script = `tracepoint:syscalls:sys_enter_getpgid { exit(7) } interval:s:1000 { exit() }`
+	for _, signal := range []syscall.Signal{0, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
+		p := tracing(t, script, "-c", command)
+		for running(t, "sleeper") == 0 {
+			time.Sleep(5 * time.Millisecond)
+		}
+		want := 0
+		switch signal {
+		case 0:
+			want = 7
+			Workload(t, "syscalls", "--name", "getpgid", "--n", "1")
+		case syscall.SIGKILL:
+			want = 128 + int(signal)
+			fallthrough
+		default:
+			p.Signal(signal)
+		}
+		if out := p.Wait(); out.Code != want {
+			t.Errorf("%v: ended with %d\n%s", signal, out.Code, out.Stderr)
+		}
+		for end := time.Now().Add(time.Second); signal == syscall.SIGKILL && running(t, "sleeper") > 0 && time.Now().Before(end); {
+			time.Sleep(5 * time.Millisecond) // the kernel's own signal needs a moment
+		}
+		if running(t, "sleeper") > 0 {
+			t.Fatalf("%v: the command runs on", signal)
+		}
 	}
 }

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// untilReady ends with 7 when the script of the command calls "ready".
+const untilReady = `tracepoint:sched:sched_process_exec /comm == "pids.ready"/ { exit(7) }`
+
+const ready = `ready() { ln -s /bin/true $pids.ready; while [ $(wc -l <$pids) -lt $1 ]; do sleep 0.01; done; $pids.ready; }
+`
+
+// commanded runs a shell script as the command of -c. Processes whose numbers the script writes to the file $pids are returned
+// by the function, as soon as there are n of them; they end with the test.
+func commanded(t *testing.T, trace, script string, n int) (*traced, func() []int) {
+	t.Helper()
+	folder := t.TempDir()
+	pids := filepath.Join(folder, "pids")
+	name := filepath.Join(folder, "script")
+	if err := os.WriteFile(name, []byte("pids="+pids+"\n"+ready+script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := program(t, "-q", "-e", trace, "-c", "sh "+name).start()
+	started := func() []int {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			text, _ := os.ReadFile(pids)
+			if bytes.Count(text, []byte("\n")) == n {
+				return numbers(t, string(text))
+			}
+		}
+		t.Fatal("the command did not start what it was to start")
+		return nil
+	}
+	return p, started
+}
+
+func numbers(t *testing.T, text string) (list []int) {
+	for field := range strings.FieldsSeq(text) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, pid)
+		t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	}
+	return list
+}
+
+// lives reports whether a process is there and no zombie.
+func lives(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !bytes.Contains(text[bytes.LastIndexByte(text, ')'):], []byte(") Z"))
+}
+
+func (p *traced) leftNothing(pids []int) {
+	p.t.Helper()
+	for _, pid := range pids {
+		if lives(pid) {
+			p.t.Errorf("process %d runs on", pid)
+		}
+	}
+}
+
+// Scripts of commands, and of how many processes each tells.
+var commandScripts = map[string]int{
+	`echo $$ >>$pids; ready 1; exec sleep 633`: 1,
+	`sh -c 'echo $$ >>'$pids'; sleep 633; true' & sleep 634 & echo $! >>$pids; echo $$ >>$pids; ready 3; wait`:  3,
+	`trap '' TERM INT HUP; (sleep 633; true) & echo $! >>$pids; echo $$ >>$pids; ready 2; sleep 634; sleep 635`: 2, // listens to nothing
+}
+
+// The command, and what it has started, end with the tracing.
+func TestCommandEndsWithTheTracing(t *testing.T) {
+	for script, n := range commandScripts {
+		for _, signal := range []syscall.Signal{0, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+			trace, want := "interval:s:1000 { exit() }", 0
+			if signal == 0 {
+				trace, want = untilReady, 7
+			}
+			p, started := commanded(t, trace, script, n)
+			pids := started()
+			_ = p.Process.Signal(signal)
+			if code := p.end(); code != want {
+				t.Errorf("%s: %v: exit code %d: %s", script, signal, code, p.notices())
+			}
+			p.leftNothing(pids)
+		}
+	}
+}
+
+// When ponytrace is killed, the kernel kills the command.
+func TestCommandEndsWithPonytrace(t *testing.T) {
+	p, started := commanded(t, "interval:s:1000 { exit() }", "trap '' TERM; echo $$ >>$pids; exec sleep 633", 1)
+	pid := started()[0]
+	_ = p.Process.Kill()
+	p.end()
+	for end := time.Now().Add(time.Minute); lives(pid); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the command runs on")
+		}
+	}
+}
+
+// What the command has detached from itself stays, and so does everything if the command ended first.
+func TestDaemonsStay(t *testing.T) {
+	for _, script := range []string{
+		`(sleep 633 >/dev/null 2>&1 & echo $! >>$pids); ready 1; sleep 634`,
+		`sleep 633 >/dev/null 2>&1 & echo $! >>$pids`,
+	} {
+		p, started := commanded(t, untilReady, script, 1)
+		pid := started()[0]
+		p.end()
+		if !lives(pid) {
+			t.Errorf("%s: the daemon was ended", script)
+		}
+	}
+}
