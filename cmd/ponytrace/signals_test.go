@@ -147,7 +147,7 @@ func TestSignalsBeforeEverythingIsAttached(t *testing.T) {
 	early, printed := 0, 0
 	for seed := range runs(30) {
 		random := rand.New(rand.NewPCG(uint64(seed), 19))
-		signals := somewhere(random, 150*time.Millisecond)
+		signals := somewhere(random, 300*time.Millisecond)
 		p := program(t, "-e", holding(50)).start()
 		go p.send(signals)
 		code, out := p.end(), p.out.String()
