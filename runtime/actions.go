@@ -1,10 +1,8 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"time"
 
@@ -42,35 +40,12 @@ func (s *Session) value(event *object.Event, record []byte) events.Value {
 // cat prints the beginning of a file.
 func (s *Session) cat(event *object.Event, record []byte) {
 	name := s.out.Format(event, s.fields(event, record))
-	text, err := readFile(name, s.object.Settings.MaxCatBytes)
+	text, err := regular.ReadFile(name, s.object.Settings.MaxCatBytes)
 	if err != nil {
-		s.warn(event, "cat(): %q cannot be read: %s", name, inWords(err))
+		s.warn(event, "cat(): %q cannot be read: %s", name, regular.Reason(err))
 		return
 	}
 	s.out.Cat(text)
-}
-
-func readFile(name string, limit int) ([]byte, error) {
-	file, err := regular.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, int64(limit)))
-}
-
-// inWords says why a file cannot be read.
-func inWords(err error) string {
-	var path *os.PathError
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return "there is no such file"
-	case errors.Is(err, regular.ErrNotRegular):
-		return "it is not a regular file"
-	case errors.As(err, &path):
-		return path.Err.Error()
-	}
-	return err.Error()
 }
 
 const (
@@ -102,7 +77,7 @@ func (s *Session) system(event *object.Event, record []byte) {
 		command.Stdout = s.options.Stdout
 	}
 	if err := s.runCommand(command); err != nil {
-		s.warn(event, "system(): the shell did not start: %s", inWords(err))
+		s.warn(event, "system(): the shell did not start: %s", regular.Reason(err))
 		return
 	}
 	if s.options.JSON {

@@ -53,6 +53,11 @@ func (s *Session) reportLosses() {
 	if n := s.store.Load(object.DataCut); n > 0 {
 		fmt.Fprintf(s.options.Stderr, "WARNING: loops were cut off %d times, because they went on for longer than this kernel allows\n", n)
 	}
+	if s.user.Refused() {
+		most := s.object.Settings.MaxSymbolBytes
+		fmt.Fprintf(s.options.Stderr, "WARNING: addresses of processes printed as numbers, because the names of functions took more than %d MiB; more: max_symbol_bytes = %d\n",
+			most>>20, 4*most)
+	}
 	if s.skipped > 0 {
 		fmt.Fprintf(s.options.Stderr, "WARNING: %d commands of system() did not run, because tracing was interrupted\n", s.skipped)
 	}

@@ -24,31 +24,35 @@ func readScript(name string) (*lang.Source, error) {
 		text, err := io.ReadAll(io.LimitReader(os.Stdin, maxScript))
 		return lang.NewSource("stdin", string(text)), err
 	}
-	file, err := openScript(name)
-	if err != nil {
-		return nil, fmt.Errorf("the script %s cannot be read: %w", name, plain(err))
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxScript))
+	text, err := readNamed(name)
 	if err != nil {
 		return nil, fmt.Errorf("the script %s cannot be read: %w", name, plain(err))
 	}
 	return lang.NewSource(name, string(text)), nil
 }
 
-// openScript refuses a pipe or a device, for which one could wait for ever. What the shell has opened already, as for
+// readNamed refuses a pipe or a device, for which one could wait for ever. What the shell has opened already, as for
 // <(command), is read like standard input.
-func openScript(name string) (*os.File, error) {
+func readNamed(name string) ([]byte, error) {
 	for _, folder := range []string{"/dev/fd/", "/proc/self/fd/", "/dev/stdin"} {
 		if strings.HasPrefix(filepath.Clean(name), folder) {
-			return os.Open(name)
+			return readOpened(name)
 		}
 	}
-	file, err := regular.Open(name)
+	text, err := regular.ReadFile(name, maxScript)
 	if errors.Is(err, regular.ErrNotRegular) {
 		return nil, errors.New("it is not a regular file; - reads standard input")
 	}
-	return file, err
+	return text, err
+}
+
+func readOpened(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, maxScript))
 }
 
 // parse reads a script's text, and the files that it imports.
@@ -73,16 +77,14 @@ func readImport(path string) (lang.Imported, error) {
 		defer folder.Close()
 		return readFolder(folder)
 	}
-	file, err := regular.Open(path)
+	text, err := regular.ReadFile(path, maxImport+1)
 	if err != nil {
 		return lang.Imported{}, whyNot(err)
 	}
-	defer file.Close()
 	if writable(filepath.Dir(path)) {
 		return lang.Imported{}, errors.New("everybody may write to its folder")
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxImport+1))
-	if err == nil && len(text) > maxImport {
+	if len(text) > maxImport {
 		err = fmt.Errorf("it has more than %d bytes", maxImport)
 	}
 	return lang.Imported{Text: string(text)}, err
@@ -110,26 +112,14 @@ func writable(folder string) bool {
 
 // whyNot keeps the error for a file that is not there, after which another is tried.
 func whyNot(err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return err
-	case errors.Is(err, regular.ErrNotRegular):
-		return errors.New("it is not a regular file")
 	}
 	return plain(err)
 }
 
 // plain takes the system call and path off a file error.
-func plain(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return errors.New("there is no such file")
-	}
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}
+func plain(err error) error { return errors.New(regular.Reason(err)) }
 
 // words splits a command as a shell does with blanks and quotes; there is no shell, so nothing else is special.
 func words(command string) ([]string, error) {

@@ -90,6 +90,13 @@ var outputSettings = []*Setting{
 		},
 	},
 	{
+		Info: Info{Name: "max_symbol_bytes", Signature: "int",
+			Doc:     "How much memory may be taken by what is known of processes: their mappings and the names of their functions. Addresses that find no room print as numbers; that is said at the end.",
+			Example: `config = { max_symbol_bytes = 268435456 } profile:hz:99 { @[ustack] = count() }`},
+		Default: "67108864",
+		Apply:   func(s *Settings, value string) error { return number(value, 1<<20, 1<<40, &s.MaxSymbolBytes) },
+	},
+	{
 		Info: Info{Name: "missing_probes", Signature: "string",
 			Doc:     "What happens when an attach point does not exist: error, warn (trace the others and say so) or ignore.",
 			Example: `config = { missing_probes = "warn" } kprobe:vfs_read { @ = count() }`},

@@ -256,6 +256,7 @@ type Settings struct {
 	StringTrailer   string // ends a string that was cut
 	License         string // of the programs
 	MaxStringSize   int    // of str(), in bytes
+	MaxSymbolBytes  int    // of names of functions of processes
 	VerifierLogSize int    // bytes of log asked for at first
 	Demangle        bool   // names of C++ and Rust print as in their source
 }

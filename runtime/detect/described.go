@@ -129,10 +129,7 @@ func readDescription(path string) (d description, err error) {
 	if string(magic) == elf.ELFMAG {
 		return readImage(file)
 	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return d, bare(err)
-	}
-	d.types, err = readLimited(file, typesLimit)
+	d.types, err = readLimited(io.NewSectionReader(file, 0, typesLimit+1), typesLimit)
 	return d, err
 }
 

@@ -1,22 +1,39 @@
-// Package regular opens files whose paths others control: those of traced processes, and those that a script makes of
+// Package regular reads files whose paths others control: those of traced processes, and those that a script makes of
 // traced text. To open a device or a pipe may hang, or do something; a regular file (the kernel shows those of /proc as such)
 // can only be read.
+//
+// Even that may take for ever: /proc/kmsg waits for the next message, and a file of FUSE or NFS for a server that somebody
+// else runs. So files are opened non-blocking, and Within bounds how long the rest may take.
 package regular
 
 import (
 	"errors"
+	"io"
 	"os"
 	"strconv"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// ErrNotRegular means that the path leads to a directory, device, pipe or socket.
-var ErrNotRegular = errors.New("not a regular file")
+var (
+	// ErrNotRegular means that the path leads to a directory, device, pipe or socket.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrEmptyNow means that a read would wait for what somebody may write later.
+	ErrEmptyNow = errors.New("a read would wait for what is written later")
+	// ErrSlow means that the file was not read in time.
+	ErrSlow = errors.New("not read in time")
+	// ErrBusy means that too many files were not read in time and may still be.
+	ErrBusy = errors.New("too many files that are not read in time")
+)
+
+// File is an open regular file.
+type File struct{ descriptor int }
 
 // Open opens a regular file for reading. It looks before it opens: a path-only descriptor holds the file meanwhile, so that
 // it cannot be exchanged.
-func Open(path string) (*os.File, error) {
+func Open(path string) (*File, error) {
 	place, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -29,5 +46,122 @@ func Open(path string) (*os.File, error) {
 	if info.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil, ErrNotRegular
 	}
-	return os.Open("/proc/self/fd/" + strconv.Itoa(place))
+	descriptor, err := unix.Open("/proc/self/fd/"+strconv.Itoa(place), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &File{descriptor}, nil
+}
+
+// Read reads what is there. It uses the system call itself: package os would wait for the file to become readable.
+func (f *File) Read(b []byte) (int, error) {
+	return result(b, func() (int, error) { return unix.Read(f.descriptor, b) })
+}
+
+// ReadAt reads a part of the file.
+func (f *File) ReadAt(b []byte, offset int64) (done int, err error) {
+	for done < len(b) && err == nil {
+		var n int
+		rest := b[done:]
+		n, err = result(rest, func() (int, error) { return unix.Pread(f.descriptor, rest, offset+int64(done)) })
+		done += n
+	}
+	return done, err
+}
+
+func result(b []byte, read func() (int, error)) (int, error) {
+	for {
+		n, err := read()
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			return 0, ErrEmptyNow
+		case err != nil:
+			return 0, err
+		case n == 0 && len(b) > 0:
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+}
+
+// Stat returns the file's size and inode.
+func (f *File) Stat() (size int64, inode uint64, err error) {
+	var info unix.Stat_t
+	err = unix.Fstat(f.descriptor, &info)
+	return info.Size, info.Ino, err
+}
+
+// Close closes the file.
+func (f *File) Close() error { return unix.Close(f.descriptor) }
+
+// ReadFile reads a file, limit bytes at most, within the default patience.
+func ReadFile(path string, limit int) ([]byte, error) {
+	return Within(Patience, func() ([]byte, error) {
+		file, err := Open(path)
+		if err != nil {
+			return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		}
+		defer file.Close()
+		text, err := io.ReadAll(io.LimitReader(file, int64(limit)))
+		if errors.Is(err, ErrEmptyNow) && len(text) > 0 {
+			err = nil
+		}
+		return text, err
+	})
+}
+
+const (
+	// Patience is how long a file may take to be read.
+	Patience = time.Second
+	// maxWaiting is how many may take longer at one time.
+	maxWaiting = 4
+)
+
+var waiting atomic.Int32
+
+// Within returns what read does if that is done in time. A read that is not cannot be stopped: it keeps a thread, so that only a
+// few are left behind, and all others fail at once until one of them ends.
+func Within[T any](patience time.Duration, read func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	if waiting.Add(1) > maxWaiting {
+		waiting.Add(-1)
+		return *new(T), ErrBusy
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		defer waiting.Add(-1)
+		value, err := read()
+		done <- outcome{value, err}
+	}()
+	select {
+	case o := <-done:
+		return o.value, o.err
+	case <-time.After(patience):
+		return *new(T), ErrSlow
+	}
+}
+
+// Reason says why a file could not be read.
+func Reason(err error) string {
+	var path *os.PathError
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "there is no such file"
+	case errors.Is(err, ErrNotRegular):
+		return "it is not a regular file"
+	case errors.Is(err, ErrEmptyNow):
+		return "it has nothing to read now, and reading would wait for more"
+	case errors.Is(err, ErrSlow):
+		return "it did not give its text within a second"
+	case errors.Is(err, ErrBusy):
+		return "other files that do not give their text are still being read"
+	case errors.As(err, &path):
+		return path.Err.Error()
+	}
+	return err.Error()
 }

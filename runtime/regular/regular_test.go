@@ -2,7 +2,6 @@ package regular
 
 import (
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestOpen(t *testing.T) {
+func TestReadFile(t *testing.T) {
 	folder := t.TempDir()
 	plain, pipe := filepath.Join(folder, "plain"), filepath.Join(folder, "pipe")
 	if err := os.WriteFile(plain, []byte("text"), 0o600); err != nil {
@@ -23,16 +22,52 @@ func TestOpen(t *testing.T) {
 		plain: nil, "/proc/self/status": nil, pipe: ErrNotRegular, folder: ErrNotRegular, "/dev/tty": ErrNotRegular,
 		filepath.Join(folder, "missing"): os.ErrNotExist,
 	} {
-		file, err := Open(path)
-		if !errors.Is(err, want) {
-			t.Errorf("%s: %v, want %v", path, err, want)
+		text, err := ReadFile(path, 1000)
+		if !errors.Is(err, want) || (len(text) > 0) != (want == nil) {
+			t.Errorf("%s: read %q, %v, want %v", path, text, err, want)
 		}
-		if file == nil {
-			continue
+	}
+	if text, err := ReadFile(plain, 3); string(text) != "tex" || err != nil {
+		t.Errorf("three bytes: %q, %v", text, err)
+	}
+}
+
+// A file that waits for what is written later, under whatever name, is no file without end. The kernel's log is one where
+// it may be read; it is empty when it was read.
+func TestFileThatWaits(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "name")
+	if err := os.Symlink("/proc/kmsg", name); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		switch text, err := ReadFile(name, 1<<20); {
+		case errors.Is(err, unix.EPERM), errors.Is(err, os.ErrNotExist):
+			t.Skip("capability: CAP_SYSLOG")
+		case errors.Is(err, ErrEmptyNow):
+			return
+		case err != nil:
+			t.Fatalf("read %q, %v; want %v", text, err, ErrEmptyNow)
 		}
-		if text, err := io.ReadAll(file); err != nil || len(text) == 0 {
-			t.Errorf("%s: read %q, %v", path, text, err)
+	}
+	t.Error("the log does not end")
+}
+
+// Reads that hang are left behind, a few at most.
+func TestWithin(t *testing.T) {
+	hang := make(chan struct{})
+	stuck := func() (int, error) { <-hang; return 1, nil }
+	for range maxWaiting {
+		if n, err := Within(0, stuck); n != 0 || !errors.Is(err, ErrSlow) {
+			t.Errorf("%d, %v; want %v", n, err, ErrSlow)
 		}
-		file.Close()
+	}
+	if n, err := Within(Patience, stuck); n != 0 || !errors.Is(err, ErrBusy) {
+		t.Errorf("%d, %v; want %v", n, err, ErrBusy)
+	}
+	close(hang)
+	for waiting.Load() > 0 {
+	}
+	if n, err := Within(Patience, stuck); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
 	}
 }

@@ -1,11 +1,13 @@
 package symbols
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"debug/elf"
 	"errors"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/ianlancetaylor/demangle"
@@ -15,9 +17,11 @@ import (
 type image struct {
 	segments []segment
 	entries  []function
-	names    [][]byte       // the string tables
-	decoded  map[int]string // of entries whose names are mangled
-	raw      bool           // names stay as they are
+	names    [][]byte // the string tables
+	decoded  *decoded // of entries whose names are mangled
+	raw      bool     // names stay as they are
+	room     int      // for more
+	bytes    int      // taken
 }
 
 // segment says where in memory, before the file is moved anywhere, a part of it goes.
@@ -32,26 +36,26 @@ type function struct {
 	rank    uint8 // of several names at one address the lowest is taken
 }
 
-// The largest tables that are taken, and the most segments. The biggest programs that we know of stay below.
+// The largest headers, with the names of sections, that are taken.
 const (
-	maxSection   = 256 << 20
-	maxSegments  = 1 << 12
-	maxFunctions = 8 << 20
-	maxName      = 4 << 10
+	maxHeaders = 8 << 20
+	maxName    = 4 << 10
 )
 
-var errTooLarge = errors.New("an ELF file whose symbols are larger than those of any program")
+var errNoHeaders = errors.New("an ELF file with more sections than any program")
 
-// readImage reads the functions of .symtab and .dynsym. What it allocates is bounded by the size of the file's tables, which
-// debug/elf reads in pieces, so that a header that lies costs nothing.
-func readImage(from io.ReaderAt) (*image, error) {
-	file, err := elf.NewFile(from)
+// readImage reads the functions of .symtab and .dynsym, if there is room for them. What it allocates is bounded by that, whatever
+// the headers say.
+func readImage(from io.ReaderAt, room int) (*image, error) {
+	bounded := &boundedReader{from: from, left: maxHeaders}
+	file, err := elf.NewFile(bounded)
 	if err != nil {
 		return nil, err
 	}
-	m := &image{}
+	bounded.left = math.MaxInt
+	m := &image{room: room}
 	for _, p := range file.Progs {
-		if p.Type == elf.PT_LOAD && len(m.segments) < maxSegments {
+		if p.Type == elf.PT_LOAD && m.take(segmentSize) {
 			m.segments = append(m.segments, segment{p.Off, p.Filesz, p.Vaddr})
 		}
 	}
@@ -61,10 +65,36 @@ func readImage(from io.ReaderAt) (*image, error) {
 		}
 	}
 	if file.SectionByType(elf.SHT_SYMTAB) == nil {
-		m.addGo(file)
+		if err := m.addGo(file); err != nil {
+			return nil, err
+		}
 	}
 	m.order()
 	return m, nil
+}
+
+// boundedReader fails when more is read than may be: debug/elf keeps the names of sections, and allocates as it reads.
+type boundedReader struct {
+	from io.ReaderAt
+	left int
+}
+
+func (b *boundedReader) ReadAt(to []byte, offset int64) (int, error) {
+	if len(to) > b.left {
+		return 0, errNoHeaders
+	}
+	b.left -= len(to)
+	return b.from.ReadAt(to, offset)
+}
+
+// take reports whether there is room for so many bytes, which are then taken.
+func (m *image) take(bytes uint64) bool {
+	if bytes > uint64(m.room) {
+		return false
+	}
+	m.room -= int(bytes)
+	m.bytes += int(bytes)
+	return true
 }
 
 // add reads one symbol table. A file without it is no error.
@@ -73,39 +103,52 @@ func (m *image) add(file *elf.File, table *elf.Section) error {
 		return nil
 	}
 	names := file.Sections[table.Link]
-	if table.Size > maxSection || names.Size > maxSection || compressed(table) || compressed(names) {
-		return errTooLarge
+	if compressed(table) || compressed(names) {
+		return nil
 	}
-	symbols, err := table.Data()
-	if err != nil {
-		return err
+	if !m.take(names.Size) {
+		return errNoRoom
 	}
 	text, err := names.Data()
 	if err != nil {
 		return err
 	}
-	m.names = append(m.names, text)
-	m.parse(file, symbols)
-	return nil
+	count := 0
+	if err := functions(file, table, func(function, byte) { count++ }); err != nil {
+		return err
+	}
+	if !m.take(functionSize * uint64(count)) {
+		return errNoRoom
+	}
+	m.names, m.entries = append(m.names, text), slices.Grow(m.entries, count)
+	return functions(file, table, func(entry function, info byte) {
+		entry.table = uint8(len(m.names) - 1)
+		entry.rank = rank(m.text(entry), elf.ST_BIND(info))
+		m.entries = append(m.entries, entry)
+	})
 }
 
 func compressed(s *elf.Section) bool { return s.Flags&elf.SHF_COMPRESSED != 0 }
 
-// parse adds the functions of a table: entries of 24 bytes in files of 64 bits, of 16 in those of 32.
-func (m *image) parse(file *elf.File, symbols []byte) {
-	size := elf.Sym64Size
+// functions visits those of a table: entries of 24 bytes in files of 64 bits, of 16 in those of 32. The table is not kept.
+func functions(file *elf.File, table *elf.Section, visit func(entry function, info byte)) error {
+	symbol := make([]byte, elf.Sym64Size)
 	if file.Class == elf.ELFCLASS32 {
-		size = elf.Sym32Size
+		symbol = symbol[:elf.Sym32Size]
 	}
-	for ; len(symbols) >= size && len(m.entries) < maxFunctions; symbols = symbols[size:] {
-		entry, info, section := decodeSymbol(file, symbols)
-		kind := elf.ST_TYPE(info)
-		if kind != elf.STT_FUNC && kind != elf.STT_GNU_IFUNC || section == uint16(elf.SHN_UNDEF) || entry.address == 0 {
-			continue
+	from := bufio.NewReaderSize(table.Open(), 64<<10)
+	for {
+		switch _, err := io.ReadFull(from, symbol); {
+		case err == io.EOF, err == io.ErrUnexpectedEOF:
+			return nil
+		case err != nil:
+			return err
 		}
-		entry.table = uint8(len(m.names) - 1)
-		entry.rank = rank(m.text(entry), elf.ST_BIND(info))
-		m.entries = append(m.entries, entry)
+		entry, info, section := decodeSymbol(file, symbol)
+		kind := elf.ST_TYPE(info)
+		if (kind == elf.STT_FUNC || kind == elf.STT_GNU_IFUNC) && section != uint16(elf.SHN_UNDEF) && entry.address != 0 {
+			visit(entry, info)
+		}
 	}
 }
 
@@ -188,26 +231,39 @@ func (m *image) lookup(offset uint64) (Symbol, bool) {
 	return Symbol{}, false
 }
 
-// readable returns the name of an entry; decoding takes microseconds, and stacks have the same functions again and again.
+// readable returns the name of an entry.
 func (m *image) readable(i int) string {
 	name := m.text(m.entries[i])
 	if m.raw || !mangled(name) {
 		return string(name)
 	}
-	text, known := m.decoded[i]
+	if m.decoded == nil {
+		m.decoded = &decoded{}
+	}
+	return m.decoded.text(name)
+}
+
+// decoded keeps names that were decoded, which takes microseconds: stacks have the same functions again and again.
+type decoded struct {
+	texts map[string]string
+	bytes int
+}
+
+func (d *decoded) text(name []byte) string {
+	text, known := d.texts[string(name)]
 	if known {
 		return text
 	}
-	if m.decoded == nil || len(m.decoded) >= maxDecoded {
-		m.decoded = map[int]string{}
-	}
 	text = decode(string(name))
-	m.decoded[i] = text
+	if d.bytes += len(name) + len(text); d.texts == nil || d.bytes > maxDecoded {
+		d.texts, d.bytes = map[string]string{}, len(name)+len(text)
+	}
+	d.texts[string(name)] = text
 	return text
 }
 
 const (
-	maxDecoded = 1 << 16
+	maxDecoded = 4 << 20 // bytes of names, decoded or not
 	// maxMangled bounds the names that are decoded, and longestDecoded, a power of two, what they decode to.
 	maxMangled     = 1 << 10
 	longestDecoded = 12
@@ -226,11 +282,16 @@ func decode(name string) string {
 	return text
 }
 
-// bytesUsed is about what the image occupies.
+// What a function occupies but for its name, and a segment.
+const (
+	functionSize = 24
+	segmentSize  = 24
+)
+
+// bytesUsed is what the image occupies; nil is a file that could not be read.
 func (m *image) bytesUsed() int {
-	n := 24 * cap(m.entries)
-	for _, names := range m.names {
-		n += len(names)
+	if m == nil {
+		return 0
 	}
-	return n
+	return m.bytes
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"slices"
 )
 
 // A Go program names the functions of its own stacks by the section .gopclntab, which is there even when the symbols are not.
@@ -32,19 +33,28 @@ type goTable struct {
 }
 
 // addGo adds the functions of a program of 64 bits.
-func (m *image) addGo(file *elf.File) {
+func (m *image) addGo(file *elf.File) error {
 	section, text := file.Section(".gopclntab"), file.Section(".text")
-	if section == nil || text == nil || section.Size > maxSection || compressed(section) || file.Class != elf.ELFCLASS64 {
-		return
+	if section == nil || text == nil || compressed(section) || file.Class != elf.ELFCLASS64 {
+		return nil
+	}
+	if !m.take(section.Size) {
+		return errNoRoom
 	}
 	data, err := section.Data()
 	if err != nil {
-		return
+		return err
 	}
-	if table, ok := readGoTable(data, file.ByteOrder); ok && table.place(file.Entry, text.Addr) {
-		m.names = append(m.names, table.names)
-		m.addGoFunctions(table)
+	table, ok := readGoTable(data, file.ByteOrder)
+	if !ok || !table.place(file.Entry, text.Addr) {
+		return nil
 	}
+	if !m.take(functionSize * uint64(table.count)) {
+		return errNoRoom
+	}
+	m.names, m.entries = append(m.names, table.names), slices.Grow(m.entries, table.count)
+	m.addGoFunctions(table)
+	return nil
 }
 
 func readGoTable(data []byte, order binary.ByteOrder) (t goTable, ok bool) {
@@ -57,7 +67,7 @@ func readGoTable(data []byte, order binary.ByteOrder) (t goTable, ok bool) {
 		return t, false
 	}
 	t = goTable{order: order, names: data[names:], functions: data[functions:], text: order.Uint64(data[24:])}
-	if count == 0 || count > maxFunctions || 8*count+4 > uint64(len(t.functions)) {
+	if count == 0 || count > uint64(len(data)) || 8*count+4 > uint64(len(t.functions)) {
 		return t, false
 	}
 	t.count = int(count)
@@ -89,7 +99,7 @@ func (t *goTable) place(entry, text uint64) bool {
 }
 
 func (m *image) addGoFunctions(t goTable) {
-	for i := 0; i < t.count && len(m.entries) < maxFunctions; i++ {
+	for i := 0; i < t.count; i++ {
 		start, end := t.offset(i), t.offset(i+1)
 		if name, ok := t.name(i); ok && start < end {
 			m.entries = append(m.entries, function{address: t.text + start, size: end - start, name: name, table: uint8(len(m.names) - 1)})

@@ -46,7 +46,7 @@ func goELF() []byte {
 }
 
 func TestGoTable(t *testing.T) {
-	m, err := readImage(bytes.NewReader(goELF()))
+	m, err := readImage(bytes.NewReader(goELF()), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/ponytrace/ponytrace/runtime/regular"
 )
@@ -20,19 +21,24 @@ import (
 // (https://elixir.bootlin.com/linux/v6.12/source/tools/perf/Documentation/jit-interface.txt).
 type jit struct {
 	entries []jitEntry
+	names   []byte
 	size    int64
 	read    time.Time
+	cut     bool // there were more than fit
 }
 
+// jitEntry is 24 bytes; its name is a part of jit.names.
 type jitEntry struct {
-	start, size uint64
-	name        string
+	start uint64
+	size  uint64
+	name  uint32
+	long  uint16
 }
 
-// The largest list that is taken.
 const (
-	maxJITBytes   = 64 << 20
-	maxJITEntries = 1 << 20
+	jitEntrySize = int(unsafe.Sizeof(jitEntry{}))
+	// maxJITNames bounds jit.names, so that jitEntry.name can tell where a name is.
+	maxJITNames = 1 << 30
 )
 
 func jitPath(pid int) string {
@@ -56,56 +62,71 @@ func innerPid(pid int) int {
 	return pid
 }
 
-// refresh reads the list anew when it has grown, as long as the process is there.
-func (j *jit) refresh(path string) {
-	if time.Since(j.read) < freshness {
-		return
-	}
-	j.read = time.Now()
-	file, err := regular.Open(path)
+// stale reports whether the list may have grown since it was read.
+func (j *jit) stale() bool { return time.Since(j.read) >= freshness }
+
+// refresh reads the list anew when it has grown, as long as the process is there and as far as there is room.
+func (j jit) refresh(pid, room int) jit {
+	fresh, err := regular.Within(regular.Patience, func() (jit, error) {
+		file, err := regular.Open(jitPath(pid))
+		if err != nil {
+			return j, err
+		}
+		defer file.Close()
+		size, _, err := file.Stat()
+		if err != nil || size == j.size {
+			return j, err
+		}
+		fresh := parseJIT(file, room)
+		fresh.size = size
+		return fresh, nil
+	})
 	if err != nil {
-		return
+		fresh = j
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil || info.Size() == j.size {
-		return
-	}
-	j.size = info.Size()
-	j.entries = parseJIT(io.LimitReader(file, maxJITBytes))
+	fresh.read = time.Now()
+	return fresh
 }
 
 // parseJIT reads lines such as "7f2a1000 40 LazyCompile:*loop app.js:3". The later one of two for the same place counts.
-func parseJIT(from io.Reader) []jitEntry {
-	var entries []jitEntry
+func parseJIT(from io.Reader, room int) (made jit) {
 	lines := bufio.NewReaderSize(from, 64<<10)
-	for len(entries) < maxJITEntries {
+	for {
 		line, err := lines.ReadSlice('\n')
-		if entry, ok := parseJITEntry(line); ok {
-			entries = append(entries, entry)
+		if entry, name, ok := parseJITEntry(line); ok {
+			if made.cut = made.bytesUsed()+jitEntrySize+len(name) > min(room, maxJITNames); made.cut {
+				break
+			}
+			entry.name, entry.long = uint32(len(made.names)), uint16(len(name))
+			made.entries, made.names = append(made.entries, entry), append(made.names, name...)
 		}
 		if err != nil {
 			break
 		}
 	}
-	slices.Reverse(entries)
-	slices.SortStableFunc(entries, func(a, b jitEntry) int { return cmp.Compare(a.start, b.start) })
-	return slices.CompactFunc(entries, func(a, b jitEntry) bool { return a.start == b.start })
+	slices.Reverse(made.entries)
+	slices.SortStableFunc(made.entries, func(a, b jitEntry) int { return cmp.Compare(a.start, b.start) })
+	made.entries = slices.CompactFunc(made.entries, func(a, b jitEntry) bool { return a.start == b.start })
+	made.entries, made.names = slices.Clone(made.entries), slices.Clone(made.names)
+	return made
 }
 
-func parseJITEntry(line []byte) (entry jitEntry, ok bool) {
+func parseJITEntry(line []byte) (entry jitEntry, name []byte, ok bool) {
 	fields := bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte(" "), 3)
 	if len(fields) < 3 {
-		return entry, false
+		return entry, nil, false
 	}
 	start, err := strconv.ParseUint(strings.TrimPrefix(string(fields[0]), "0x"), 16, 64)
 	if err != nil {
-		return entry, false
+		return entry, nil, false
 	}
 	size, err := strconv.ParseUint(strings.TrimPrefix(string(fields[1]), "0x"), 16, 64)
-	name := fields[2][:min(len(fields[2]), maxName)]
-	return jitEntry{start, size, string(name)}, err == nil
+	return jitEntry{start: start, size: size}, fields[2][:min(len(fields[2]), maxName)], err == nil
 }
+
+func (j *jit) bytesUsed() int { return jitEntrySize*len(j.entries) + len(j.names) }
+
+func (j *jit) name(e jitEntry) string { return string(j.names[e.name:][:e.long]) }
 
 func (j *jit) lookup(address uint64) (Symbol, bool) {
 	after, _ := slices.BinarySearchFunc(j.entries, address, func(e jitEntry, a uint64) int {
@@ -118,5 +139,5 @@ func (j *jit) lookup(address uint64) (Symbol, bool) {
 		return Symbol{}, false
 	}
 	entry := j.entries[after-1]
-	return Symbol{Name: entry.name, Offset: address - entry.start}, true
+	return Symbol{Name: j.name(entry), Offset: address - entry.start}, true
 }

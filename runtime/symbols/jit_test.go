@@ -20,7 +20,7 @@ func TestMadeCode(t *testing.T) {
 	start := uint64(uintptr(unsafe.Pointer(&code[0])))
 	path := fmt.Sprintf("/tmp/perf-%d.map", os.Getpid())
 	defer os.Remove(path)
-	u := NewUser(true)
+	u := NewUser(true, 64<<20)
 	for _, name := range []string{"old", "LazyCompile:*loop app.js:3"} {
 		if err := os.WriteFile(path, fmt.Appendf(nil, "%x 40 %s\n", start, name), 0o600); err != nil {
 			t.Fatal(err)
@@ -41,13 +41,13 @@ func TestMadeCode(t *testing.T) {
 func FuzzJIT(f *testing.F) {
 	f.Add("7f00 40 a b\n0x7f00 0x10 later\nnonsense\n7f80 zz c\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		made := jit{entries: parseJIT(strings.NewReader(text))}
+		made := parseJIT(strings.NewReader(text), 1<<20)
 		for i, e := range made.entries {
 			if i > 0 && made.entries[i-1].start >= e.start {
 				t.Errorf("%x stands before %x", made.entries[i-1].start, e.start)
 			}
-			if symbol, ok := made.lookup(e.start); ok && symbol.Name != e.name {
-				t.Errorf("%x: %q, want %q", e.start, symbol.Name, e.name)
+			if symbol, ok := made.lookup(e.start); ok && symbol.Name != made.name(e) {
+				t.Errorf("%x: %q, want %q", e.start, symbol.Name, made.name(e))
 			}
 		}
 	})

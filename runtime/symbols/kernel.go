@@ -26,7 +26,9 @@
 // it was; of one that was never asked about before it ended, nothing is known, and its addresses print as numbers.
 //
 // Files are opened as the process sees them (/proc/PID/map_files, /proc/PID/root), for processes in containers. All of it is
-// hostile: paths lead to regular files or are not opened, sizes are bounded, and a file that makes no sense has no functions.
+// hostile: paths lead to regular files or are not opened, reading takes a bounded time, and a file that makes no sense has no
+// functions. All that is known of processes shares one budget (max_symbol_bytes), of which the mappings and the made code of one
+// process get a quarter. What finds no room stays without names; now and then what can be read again is forgotten for it.
 //
 // Names of C++ and Rust are decoded; those of Go need no decoding. Code that a runtime made is looked up in the list that
 // it may keep for perf (/tmp/perf-PID.map).

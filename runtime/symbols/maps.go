@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"unsafe"
+
+	"github.com/ponytrace/ponytrace/runtime/regular"
 )
 
-// maxMappings bounds what is taken of /proc/PID/maps; the kernel itself allows 65,530 by default.
-const maxMappings = 1 << 17
+// mappingSize is about what a mapping occupies, but for its path.
+const mappingSize = int(unsafe.Sizeof(mapping{})) + 16
 
 // mapping is a part of a process's memory that may hold code.
 type mapping struct {
@@ -27,34 +31,53 @@ type fileID struct {
 	inode  uint64
 }
 
-// readMappings reads the executable mappings of a process, ordered by address as the kernel writes them.
-func readMappings(pid int) ([]mapping, error) {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return parseMappings(file), nil
+// mappings are those of a process, ordered by address as the kernel writes them.
+type mappings struct {
+	list  []mapping
+	bytes int  // that they occupy
+	cut   bool // there were more than fit
+}
+
+// readMappings reads the executable mappings of a process, as many as there is room for.
+func readMappings(pid, room int) (mappings, error) {
+	return regular.Within(regular.Patience, func() (mappings, error) {
+		file, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))
+		if err != nil {
+			return mappings{}, err
+		}
+		defer file.Close()
+		return parseMappings(file, room), nil
+	})
 }
 
 // parseMappings reads lines such as "7f5a3000-7f5b9000 r-xp 00026000 08:01 1835 /usr/lib/libc.so.6". Lines that make no
-// sense are left out.
-func parseMappings(from io.Reader) []mapping {
-	var list []mapping
+// sense are left out. A path or device that follows itself is kept once.
+func parseMappings(from io.Reader, room int) (all mappings) {
 	lines := bufio.NewReaderSize(from, 64<<10)
-	for len(list) < maxMappings {
+	var last mapping
+	for {
 		line, err := lines.ReadSlice('\n')
-		if m, ok := parseMapping(line); ok && (len(list) == 0 || m.start >= list[len(list)-1].end) {
-			list = append(list, m)
+		if m, ok := parseMapping(line, last); ok && m.start >= last.end {
+			size := mappingSize
+			if m.path != last.path {
+				size += len(m.path)
+			}
+			if all.bytes+size > room {
+				all.cut = true
+				break
+			}
+			all.bytes += size
+			all.list, last = append(all.list, m), m
 		}
 		if err != nil {
 			break
 		}
 	}
-	return list
+	all.list = slices.Clip(slices.Clone(all.list))
+	return all
 }
 
-func parseMapping(line []byte) (m mapping, ok bool) {
+func parseMapping(line []byte, last mapping) (m mapping, ok bool) {
 	fields := bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte(" "), 6)
 	if len(fields) < 5 || len(fields[1]) != 4 || fields[1][2] != 'x' {
 		return m, false
@@ -70,9 +93,17 @@ func parseMapping(line []byte) (m mapping, ok bool) {
 			return m, false
 		}
 	}
-	m.file.device = string(fields[3])
+	m.file.device = reuse(last.file.device, fields[3])
 	if len(fields) == 6 {
-		m.path = strings.TrimSuffix(strings.TrimLeft(string(fields[5]), " "), " (deleted)")
+		m.path = reuse(last.path, bytes.TrimSuffix(bytes.TrimLeft(fields[5], " "), []byte(" (deleted)")))
 	}
 	return m, m.start < m.end
+}
+
+// reuse returns the text, or the last one if it is the same.
+func reuse(last string, text []byte) string {
+	if string(text) == last {
+		return last
+	}
+	return string(text)
 }

@@ -2,6 +2,7 @@ package symbols
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"github.com/ponytrace/ponytrace/runtime/regular"
-	"golang.org/x/sys/unix"
 )
 
 // User resolves addresses of processes.
@@ -19,27 +19,37 @@ type User struct {
 	processes map[int]*process
 	images    map[fileID]*image // nil where a file could not be read
 	demangle  bool
-	bytes     int
+	budget    budget
+	decoded   decoded
 }
 
 // process is what is known of the memory of a process. It stays known when the process has gone.
 type process struct {
-	mappings []mapping
+	mappings mappings
 	read     time.Time
 	made     jit
 }
+
+func (p *process) bytesUsed() int { return p.mappings.bytes + p.made.bytesUsed() }
 
 // The caches are emptied when they are larger; and a process may have loaded a library or another program after so long.
 const (
 	maxProcesses = 4096
 	maxImages    = 4096
-	maxBytes     = 1 << 30
 	freshness    = time.Second
 )
 
-// NewUser returns a resolver that knows nothing yet. With demangle, names of C++ and Rust become those of their source.
-func NewUser(demangle bool) *User {
-	return &User{processes: map[int]*process{}, images: map[fileID]*image{}, demangle: demangle}
+// NewUser returns a resolver that knows nothing yet, and may know so many bytes. With demangle, names of C++ and Rust become
+// those of their source.
+func NewUser(demangle bool, bytes int) *User {
+	return &User{processes: map[int]*process{}, images: map[fileID]*image{}, demangle: demangle, budget: budget{most: bytes}}
+}
+
+// Refused reports whether names found no room, so that addresses print as numbers.
+func (u *User) Refused() bool {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	return u.budget.refused
 }
 
 // Lookup returns the function that an address of a process lies in; Module is the file as the process sees it, "[unknown]"
@@ -65,11 +75,20 @@ func (u *User) Lookup(pid int, address uint64) (Symbol, bool) {
 
 // lookupMade looks among the functions that the process made while it ran.
 func (u *User) lookupMade(pid int, address uint64) (Symbol, bool) {
-	made := &u.processes[pid].made
-	made.refresh(jitPath(pid))
-	symbol, ok := made.lookup(address)
+	p := u.processes[pid]
+	if p.made.stale() {
+		u.refreshMade(pid, p)
+	}
+	symbol, ok := p.made.lookup(address)
 	symbol.Module = "[unknown]"
 	return symbol, ok
+}
+
+func (u *User) refreshMade(pid int, p *process) {
+	before := p.made.bytesUsed()
+	p.made = p.made.refresh(pid, u.budget.room(p.mappings.bytes)+before)
+	u.budget.take(p.made.bytesUsed() - before)
+	u.budget.refused = u.budget.refused || p.made.cut
 }
 
 // Remember reads the memory map of a process now, for the time when it will have gone; but not if that was done less than age ago.
@@ -90,7 +109,7 @@ func (u *User) find(pid int, address uint64) (mapping, bool) {
 	if p == nil {
 		return mapping{}, false
 	}
-	i, inside := slices.BinarySearchFunc(p.mappings, address, func(m mapping, a uint64) int {
+	i, inside := slices.BinarySearchFunc(p.mappings.list, address, func(m mapping, a uint64) int {
 		switch {
 		case m.end <= a:
 			return -1
@@ -102,28 +121,64 @@ func (u *User) find(pid int, address uint64) (mapping, bool) {
 	if !inside {
 		return mapping{}, false
 	}
-	return p.mappings[i], true
+	return p.mappings.list[i], true
 }
 
 // refresh reads the mappings anew. Of a process that has ended the old ones remain.
 func (u *User) refresh(pid int) *process {
-	mappings, err := readMappings(pid)
 	p := u.processes[pid]
-	if err != nil || len(mappings) == 0 {
+	if p == nil && len(u.processes) >= maxProcesses {
+		u.forgetProcesses()
+	}
+	before, made := 0, 0
+	if p != nil {
+		before, made = p.mappings.bytes, p.made.bytesUsed()
+	}
+	fresh, err := readMappings(pid, u.budget.room(made)+before)
+	if fresh.cut && before == 0 && u.forgetImages() {
+		fresh, err = readMappings(pid, u.budget.room(made))
+	}
+	if err != nil || len(fresh.list) == 0 && !fresh.cut {
 		if p != nil {
 			p.read = time.Now()
 		}
 		return p
 	}
 	if p == nil {
-		if len(u.processes) >= maxProcesses {
-			clear(u.processes)
-		}
 		p = &process{}
 		u.processes[pid] = p
 	}
-	p.mappings, p.read = mappings, time.Now()
+	u.budget.take(fresh.bytes - before)
+	u.budget.refused = u.budget.refused || fresh.cut
+	p.mappings, p.read = fresh, time.Now()
 	return p
+}
+
+func (u *User) forgetProcesses() {
+	for _, p := range u.processes {
+		u.budget.take(-p.bytesUsed())
+	}
+	clear(u.processes)
+}
+
+// forgetImages makes room by forgetting what can be read again: the functions of files, and the lists of code that processes
+// made. It does so now and then only.
+func (u *User) forgetImages() bool {
+	if !u.budget.mayEmpty() {
+		return false
+	}
+	for _, i := range u.images {
+		u.budget.take(-i.bytesUsed())
+	}
+	clear(u.images)
+	for _, p := range u.processes {
+		u.budget.take(-p.made.bytesUsed())
+		p.made = jit{}
+	}
+	if u.budget.used > u.budget.most/2 {
+		u.forgetProcesses()
+	}
+	return true
 }
 
 // image returns the functions of the file behind a mapping, or nil.
@@ -141,37 +196,47 @@ func (u *User) image(pid int, m mapping) *image {
 }
 
 func (u *User) load(pid int, m mapping) *image {
-	i, err := readMapped(pid, m)
+	if len(u.images) >= maxImages && !u.forgetImages() {
+		u.budget.refused = true
+		return nil
+	}
+	i, err := u.readMapped(pid, m)
+	if errors.Is(err, errNoRoom) && u.forgetImages() {
+		i, err = u.readMapped(pid, m)
+	}
+	u.budget.refused = u.budget.refused || errors.Is(err, errNoRoom)
 	if err != nil {
 		i = nil
 	}
-	if len(u.images) >= maxImages || u.bytes > maxBytes {
-		clear(u.images)
-		u.bytes = 0
-	}
 	u.images[m.file] = i
 	if i != nil {
-		i.raw = !u.demangle
-		u.bytes += i.bytesUsed()
+		u.budget.take(i.bytesUsed())
+		i.decoded, i.raw = &u.decoded, !u.demangle
 	}
 	return i
 }
 
-func readMapped(pid int, m mapping) (*image, error) {
+// loadPatience is for how long a file's functions may be read. The largest programs take a part of a second.
+const loadPatience = 5 * time.Second
+
+func (u *User) readMapped(pid int, m mapping) (*image, error) {
+	room := u.budget.most - u.budget.used
 	if m.path == vdso {
 		return readVDSO()
 	}
-	file, err := openMapped(pid, m)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return readImage(file)
+	return regular.Within(loadPatience, func() (*image, error) {
+		file, err := openMapped(pid, m)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		return readImage(file, room)
+	})
 }
 
 // openMapped opens the file of a mapping: through map_files, which finds it even when it was deleted or replaced; or by its
 // path in the process's own tree, and then in ours, if that is still the same file.
-func openMapped(pid int, m mapping) (*os.File, error) {
+func openMapped(pid int, m mapping) (*regular.File, error) {
 	if file, err := regular.Open(fmt.Sprintf("/proc/%d/map_files/%x-%x", pid, m.start, m.end)); err == nil {
 		return file, nil
 	}
@@ -183,7 +248,7 @@ func openMapped(pid int, m mapping) (*os.File, error) {
 		if err != nil {
 			continue
 		}
-		if sameInode(file, m.file.inode) {
+		if _, inode, err := file.Stat(); err == nil && inode == m.file.inode {
 			return file, nil
 		}
 		file.Close()
@@ -191,17 +256,15 @@ func openMapped(pid int, m mapping) (*os.File, error) {
 	return nil, os.ErrNotExist
 }
 
-func sameInode(file *os.File, inode uint64) bool {
-	var info unix.Stat_t
-	return unix.Fstat(int(file.Fd()), &info) == nil && info.Ino == inode
-}
-
 // vdso is the name of the code that the kernel maps into every process.
 const vdso = "[vdso]"
 
+// maxVDSO bounds it, and what is known of our own mappings.
+const maxVDSO = 1 << 20
+
 // readVDSO reads our own copy, which is everybody's.
 func readVDSO() (*image, error) {
-	mappings, err := readMappings(os.Getpid())
+	own, err := readMappings(os.Getpid(), maxVDSO)
 	if err != nil {
 		return nil, err
 	}
@@ -210,15 +273,15 @@ func readVDSO() (*image, error) {
 		return nil, err
 	}
 	defer memory.Close()
-	for _, m := range mappings {
-		if m.path != vdso || m.end-m.start > 1<<20 {
+	for _, m := range own.list {
+		if m.path != vdso || m.end-m.start > maxVDSO {
 			continue
 		}
 		text := make([]byte, m.end-m.start)
 		if _, err := memory.ReadAt(text, int64(m.start)); err != nil {
 			return nil, err
 		}
-		return readImage(bytes.NewReader(text))
+		return readImage(bytes.NewReader(text), maxVDSO)
 	}
 	return nil, os.ErrNotExist
 }

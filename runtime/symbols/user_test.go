@@ -32,7 +32,7 @@ func TestMappings(t *testing.T) {
 		{0x7f0000000000, 0x7f0000001000, 0, fileID{"08:01", 7}, "/tmp/a b"},
 		{0x7ffd0000a000, 0x7ffd0000c000, 0, fileID{"00:00", 0}, "[vdso]"},
 	}
-	if got := parseMappings(strings.NewReader(sampleMaps)); !reflect.DeepEqual(got, want) {
+	if got := parseMappings(strings.NewReader(sampleMaps), 1<<20).list; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
@@ -45,7 +45,7 @@ func here() uintptr {
 
 // Our own process: a Go function, one in the middle of nothing, and the kernel's code.
 func TestOwnProcess(t *testing.T) {
-	u := NewUser(true)
+	u := NewUser(true, 64<<20)
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -95,14 +95,14 @@ func TestEndedProcess(t *testing.T) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	u := NewUser(true)
+	u := NewUser(true, 64<<20)
 	var code mapping
 	for code.path != program { // until exec is done
 		p := u.refresh(command.Process.Pid)
 		if p == nil {
 			t.Fatal("the process has no map")
 		}
-		for _, m := range p.mappings {
+		for _, m := range p.mappings.list {
 			if m.path == program {
 				code = m
 			}
@@ -189,7 +189,7 @@ func smallELF() []byte {
 }
 
 func TestReadImage(t *testing.T) {
-	m, err := readImage(bytes.NewReader(smallELF()))
+	m, err := readImage(bytes.NewReader(smallELF()), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func FuzzImage(f *testing.F) {
 	f.Add(smallELF())
 	f.Add(goELF())
 	f.Fuzz(func(t *testing.T, text []byte) {
-		i, err := readImage(bytes.NewReader(text))
+		i, err := readImage(bytes.NewReader(text), 1<<20)
 		if err != nil {
 			return
 		}
@@ -223,7 +223,7 @@ func FuzzMappings(f *testing.F) {
 	f.Add(sampleMaps)
 	f.Fuzz(func(t *testing.T, text string) {
 		end := uint64(0)
-		for _, m := range parseMappings(strings.NewReader(text)) {
+		for _, m := range parseMappings(strings.NewReader(text), 1<<20).list {
 			if m.start < end || m.end <= m.start {
 				t.Errorf("%+v begins before %#x", m, end)
 			}
