@@ -281,11 +281,36 @@ func (s *Session) attachAll() error {
 				return errInterrupted
 			}
 			links, err := attach.Attach(s.machine, s.collection.Programs[program.Name], &program.Points[i])
-			if err != nil {
+			if err != nil && !s.leavesOut(&program.Points[i], err) {
 				return err
 			}
 			s.links = append(s.links, links...)
 		}
+	}
+	return s.tellLeftOut()
+}
+
+// leavesOut reports whether a pattern goes on without a function that cannot be traced.
+func (s *Session) leavesOut(point *object.Point, err error) bool {
+	var failed *attach.Error
+	if !point.Matched || len(point.Symbols) > 1 || !errors.As(err, &failed) || !failed.Untraceable {
+		return false
+	}
+	s.leftOut = append(s.leftOut, failed)
+	return true
+}
+
+// tellLeftOut says which functions patterns went on without; where nothing is left, that is an error.
+func (s *Session) tellLeftOut() error {
+	switch n := len(s.leftOut); {
+	case n == 0 || s.options.Quiet && len(s.links) > 0:
+		return nil
+	case len(s.links) == 0:
+		return s.leftOut[0]
+	case n == 1:
+		fmt.Fprintf(s.options.Stderr, "left out: %v\n", s.leftOut[0])
+	default:
+		fmt.Fprintf(s.options.Stderr, "left out: %v, and %d more functions\n", s.leftOut[0], n-1)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ func (s *Session) announce() {
 			n += max(len(point.Symbols), 1) * max(program.Clauses, 1)
 		}
 	}
+	n -= len(s.leftOut)
 	if s.options.JSON {
 		s.attached.Store(int64(n))
 		return

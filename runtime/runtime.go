@@ -72,6 +72,7 @@ type Session struct {
 	output     *output // what out writes to
 	links      []attach.Link
 	missed     uint64
+	leftOut    []*attach.Error // functions that patterns match and the kernel refuses
 	shown      map[*object.Map]shown
 	user       *symbols.User
 	attached   atomic.Int64 // how many probes, until it is told

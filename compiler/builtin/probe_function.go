@@ -33,6 +33,8 @@ type functionSites struct {
 	module string // as written, or empty
 	name   Part   // of the function
 	offset uint64
+	// matched: the name is a pattern.
+	matched bool
 	// refused: it was said that a function is not safe to trace as the user wants.
 	refused bool
 }
@@ -47,6 +49,7 @@ func expandFunction(m mechanisms) func(Expansion, At) []*Site {
 		if !ok {
 			return nil
 		}
+		f.matched = strings.ContainsAny(pattern, "*?[")
 		names := f.names(pattern)
 		switch {
 		case len(names) == 0:
@@ -79,7 +82,7 @@ func (f *functionSites) split(part Part) (pattern string, ok bool) {
 func (f *functionSites) names(pattern string) []string {
 	span := f.name.Span
 	switch {
-	case strings.ContainsAny(pattern, "*?["):
+	case f.matched:
 		return f.match(pattern)
 	case digits(pattern, 0) > 0:
 		f.Errorf(span, "functions are traced by name, and %s is an address", pattern)
@@ -167,8 +170,12 @@ func (f *functionSites) site(m object.Mechanism, name string, function *target.F
 	return &Site{
 		Scope:  Scope{Probe: f.at.Probe, Mechanism: m, Function: function, Symbols: 1},
 		Type:   ebpf.Kprobe,
-		Points: []object.Point{{Probe: f.probe(name), Mechanism: m, Symbols: []string{name}, Offset: f.offset}},
+		Points: []object.Point{f.point(m, name)},
 	}
+}
+
+func (f *functionSites) point(m object.Mechanism, name string) object.Point {
+	return object.Point{Probe: f.probe(name), Mechanism: m, Symbols: []string{name}, Offset: f.offset, Matched: f.matched}
 }
 
 // wantsTracing chooses tracing programs: where they are forced, and where they are cheapest and cannot harm the kernel.
@@ -239,7 +246,7 @@ func (f *functionSites) many(names []string) []*Site {
 	site.Scope.Symbols = len(names)
 	site.Points = nil
 	for _, name := range names {
-		site.Points = append(site.Points, object.Point{Probe: f.probe(name), Mechanism: f.plain, Symbols: []string{name}})
+		site.Points = append(site.Points, f.point(f.plain, name))
 	}
 	return []*Site{site}
 }

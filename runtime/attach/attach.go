@@ -33,7 +33,9 @@ type Error struct {
 	Probe   string
 	Reason  string
 	Tracing bool // another mechanism may serve: fentry, fexit or a raw tracepoint was refused
-	cause   error
+	// Untraceable: the kernel lets no kprobe attach there.
+	Untraceable bool
+	cause       error
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("cannot attach to %s: %s", e.Probe, e.Reason) }
@@ -47,7 +49,10 @@ func Attach(machine *target.Target, program *ebpf.Program, point *object.Point) 
 	links, err := attach(machine, program, point)
 	if err != nil {
 		closeAll(links)
-		return nil, &Error{Probe: point.Probe, Reason: reason(err, point), Tracing: cheaper(point.Mechanism), cause: err}
+		return nil, &Error{
+			Probe: point.Probe, Reason: reason(err, point), Tracing: cheaper(point.Mechanism), cause: err,
+			Untraceable: onFunctions(point.Mechanism) && untraceable(err),
+		}
 	}
 	return links, nil
 }
@@ -68,6 +73,11 @@ func attach(machine *target.Target, program *ebpf.Program, point *object.Point) 
 		return attachProfile(machine, program, point)
 	}
 	return nil, nil
+}
+
+// untraceable reports whether the function is at fault: it is not there, there are several, or it is excluded.
+func untraceable(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EINVAL)
 }
 
 func one(l link.Link, err error) ([]Link, error) {
