@@ -123,7 +123,7 @@ func Reentered(function string) (why string, yes bool) {
 // reenteredEvents are the tracepoints that fire inside of helpers and locks, or in NMIs: all of a category, or one.
 var reenteredEvents = []string{
 	"lock:*", "kmem:*", "percpu:*", "exceptions:*", "rcu:*", "preemptirq:*", "bpf_trace:*", "bpf_test_run:*", "ipi:*", "nmi:*",
-	"msr:*", "mce:*", "ras:*", "tlb:*", "printk:*", "error_report:*", "irq_vectors:irq_work_*", "context_tracking:*", "perf:*",
+	"msr:*", "mce:*", "ras:*", "tlb:*", "printk:*", "error_report:*", "context_tracking:*", "perf:*",
 }
 
 // ReenteredEvent is Reentered for a tracepoint.

@@ -30,7 +30,7 @@ func TestReenteredEvent(t *testing.T) {
 		category, name string
 		yes            bool
 	}{
-		{"lock", "contention_begin", true}, {"kmem", "kmalloc", true}, {"exceptions", "page_fault_kernel", true}, {"irq_vectors", "irq_work_entry", true},
+		{"lock", "contention_begin", true}, {"kmem", "kmalloc", true}, {"exceptions", "page_fault_kernel", true}, {"nmi", "nmi_handler", true},
 		{"irq_vectors", "local_timer_entry", false}, {"sched", "sched_switch", false}, {"raw_syscalls", "sys_enter", false}, {"block", "block_rq_issue", false},
 	} {
 		if got := target.ReenteredEvent(want.category, want.name); got != want.yes {

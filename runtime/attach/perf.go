@@ -14,7 +14,8 @@ import (
 )
 
 // attachTracepoint opens the tracepoint as a perf event. One event serves all CPUs: the program hangs
-// on the tracepoint, the event only names it.
+// on the tracepoint, the event only names it. Of the end of irq_work, which samples would bring about, the kernel gives no samples.
+// https://elixir.bootlin.com/linux/v6.12/source/arch/x86/include/asm/trace/irq_vectors.h (TRACE_EVENT_PERF_PERM)
 func attachTracepoint(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {
 	tracepoint, err := machine.Tracepoint(point.Category, point.Name)
 	if err != nil {
@@ -23,6 +24,9 @@ func attachTracepoint(machine *target.Target, program *ebpf.Program, point *obje
 	attributes := &unix.PerfEventAttr{
 		Type: unix.PERF_TYPE_TRACEPOINT, Config: uint64(tracepoint.ID),
 		Sample: 1, Wakeup: 1,
+	}
+	if point.Category == "irq_vectors" && point.Name == "irq_work_exit" {
+		attributes.Sample = 0
 	}
 	l, err := attachPerf(machine, program, attributes, 0)
 	if err != nil {

@@ -2,10 +2,12 @@ package sema
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
 )
 
@@ -100,7 +102,8 @@ func (p *placed) each(visit func(a arrival, point *object.Point, symbol int)) {
 }
 
 // plainer finds the events that clauses ask for by different ways, and refuses the cheaper one, so that they can be
-// joined. A clause that needs a tracing program keeps it, and so a program of its own.
+// joined; where a probe fires in what programs run through, those of all events. A clause that needs a tracing
+// program keeps it, and so a program of its own.
 func (c *checker) plainer(list []*placed) bool {
 	first, disagreed := map[string]way{}, map[string]bool{}
 	for _, p := range list {
@@ -111,14 +114,32 @@ func (c *checker) plainer(list []*placed) bool {
 			first[a.event] = a.way
 		})
 	}
+	locks := c.options.Mechanism == "" && tracesLocks(list)
 	for _, p := range list {
 		p.each(func(a arrival, point *object.Point, _ int) {
-			if disagreed[a.event] && (a.way == byTracing || a.way == byRawTracepoint) && !p.use.tracing {
+			if (locks || disagreed[a.event]) && (a.way == byTracing || a.way == byRawTracepoint) && !p.use.tracing {
 				c.plain[point.Probe] = true
 			}
 		})
 	}
 	return len(c.plain) > 0
+}
+
+// tracesLocks reports whether a probe fires in what programs run through. Such a program may interrupt one of another
+// run that holds a lock, and wait for a lock of this run, whose holder waits for the other: unless the kernel keeps all
+// programs of this run apart (target.Reentered).
+func tracesLocks(list []*placed) bool {
+	return slices.ContainsFunc(list, func(p *placed) bool { return slices.ContainsFunc(p.site.Points, reentered) })
+}
+
+func reentered(point object.Point) bool {
+	if point.Category != "" {
+		return target.ReenteredEvent(point.Category, point.Name)
+	}
+	return slices.ContainsFunc(point.Symbols, func(symbol string) bool {
+		_, yes := target.Reentered(symbol)
+		return yes
+	})
 }
 
 // separate leaves clauses alone that are too long to share a program.
