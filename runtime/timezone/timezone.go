@@ -121,14 +121,14 @@ func readFile(name string) (*time.Location, error) {
 		return nil, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
+	size, _, err := file.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() == 0 || info.Size() > maxFileSize {
+	if size == 0 || size > maxFileSize {
 		return nil, errContent
 	}
-	data := make([]byte, info.Size())
+	data := make([]byte, size)
 	if _, err := io.ReadFull(file, data); err != nil {
 		return nil, err
 	}
