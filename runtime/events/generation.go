@@ -84,15 +84,29 @@ func (m *Map) turn() error {
 	switch {
 	case m.draining:
 		m.again = true
-	case m.now.source.(*hash).empty():
+	case m.empty():
 		m.now.shown = nil
 	default:
-		m.now, m.other = m.other, m.now
-		atomic.StoreUint64(m.word, 1-atomic.LoadUint64(m.word))
-		m.draining, m.quiet = true, false
-		go m.drain()
+		m.exchange()
 	}
 	return nil
+}
+
+// empty reports whether there is nothing to turn for. To ask the kernel takes as long as to read the map.
+func (m *Map) empty() bool {
+	return m.seeds == nil && (m.now.shown == nil || m.now.shown.Len() == 0) && m.now.source.(*hash).empty()
+}
+
+// exchange makes the turn. Seeds are carried already, so that reports leave them out.
+func (m *Map) exchange() {
+	if m.seeds != nil {
+		m.seed(m.other, m.seeds)
+		m.other.shown, m.seeds = m.seeds, nil
+	}
+	m.now, m.other = m.other, m.now
+	atomic.StoreUint64(m.word, 1-atomic.LoadUint64(m.word))
+	m.draining, m.quiet = true, false
+	go m.drain()
 }
 
 // drain waits until no program uses the other kernel map, and empties it.
@@ -156,11 +170,12 @@ func (m *Map) take(g *generation) error {
 	return nil
 }
 
-// seed puts rows into a kernel map that is empty. Those that find no place are carried.
-func (m *Map) seed(g *generation, rows *Table, value func(row int) []byte) {
+// seed puts rows into a kernel map that is empty, as far as it has room, and returns how many.
+func (m *Map) seed(g *generation, rows *Table) int {
 	for i := range rows.Len() {
-		if err := g.source.(*hash).put(rows.rawKey(i), value(i)); err != nil {
-			m.carry.add(rows.rawKey(i), value(i))
+		if g.source.(*hash).put(rows.rawKey(i), rows.rawValue(i)) != nil {
+			return i
 		}
 	}
+	return rows.Len()
 }

@@ -28,10 +28,11 @@ type Map struct {
 	kept    map[string]bool // keys to print even while they are 0: zero() does not remove keys
 	forgets bool            // rows may go and come back: the kernel drops keys, or programs delete them
 
-	draining bool // other is not empty yet
-	quiet    bool // and no program uses it any more
-	pinned   bool // a clear may still ask for what was read last
-	again    bool // a clear waits until other is empty
+	draining bool   // other is not empty yet
+	quiet    bool   // and no program uses it any more
+	pinned   bool   // a clear may still ask for what was read last
+	again    bool   // a clear waits until other is empty
+	seeds    *Table // what programs are to find after the next turn
 	closed   bool
 	drained  sync.Cond
 	failure  error
@@ -184,7 +185,7 @@ func (m *Map) forget(printed *Table) {
 	for _, r := range printed.raw {
 		r.generation.shown = r.rows
 	}
-	m.carry, m.kept, m.pinned = newCarry(m.object.Value.Size), nil, false
+	m.carry, m.kept, m.pinned, m.seeds = newCarry(m.object.Value.Size), nil, false, nil
 }
 
 // Zero sets the value of every key to 0 and keeps the keys.
@@ -220,27 +221,38 @@ func (m *Map) Keep(rows, printed *Table) error {
 	return m.replace(printed, rows, rows.rawValue)
 }
 
-// replace puts values in the place of all that was printed. Programs that read the map find them there.
+// replace puts values in the place of all that was printed. They are carried, and programs that read the map find them after
+// the turn. Where programs delete keys the kernel's rows have to be the only ones, so that the turn is waited for.
 func (m *Map) replace(printed, rows *Table, value func(row int) []byte) error {
 	m.forget(printed)
+	seeds := NewTable(m.object)
+	for i := range rows.Len() {
+		seeds.Append(rows.rawKey(i), value(i))
+	}
 	switch {
 	case m.slot == nil && m.other == nil:
 		if err := m.turn(); err != nil {
 			return err
 		}
-		m.seed(m.now, rows, value)
+		m.carryAll(seeds, m.seed(m.now, seeds))
 		return nil
-	case !m.object.WriteOnly:
+	case m.object.Deleted:
 		if err := m.settle(); err != nil {
 			return err
 		}
-		m.seed(m.other, rows, value)
-	default:
-		for i := range rows.Len() {
-			m.carry.add(rows.rawKey(i), value(i))
-		}
+		m.carryAll(seeds, m.seed(m.other, seeds))
+		return m.turn()
+	case !m.object.WriteOnly:
+		m.seeds = seeds
 	}
+	m.carryAll(seeds, 0)
 	return m.turn()
+}
+
+func (m *Map) carryAll(rows *Table, from int) {
+	for i := from; i < rows.Len(); i++ {
+		m.carry.add(rows.rawKey(i), rows.rawValue(i))
+	}
 }
 
 // Processes calls visit with the ID of each process that has addresses in the map.

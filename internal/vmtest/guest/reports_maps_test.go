@@ -17,11 +17,11 @@ import (
 // Maps of every kind that are printed and cleared each 10 ms while all CPUs count in them: each event is in one report.
 // With PONYTRACE_EVENTS as many events as it says are made.
 func TestReportsLoseNothing(t *testing.T) {
-	events := 160_000
+	events := 80_000
 	if text := os.Getenv("PONYTRACE_EVENTS"); text != "" {
 		events, _ = strconv.Atoi(text)
 	}
-	out := trace(t, `let @lru = lruhash(1000); let @percpulru = percpulruhash(1000); let @declared = percpuhash(1000);
+	out := trace(t, `config = { max_map_keys = 1000 } let @lru = lruhash(1000); let @percpulru = percpulruhash(1000); let @declared = percpuhash(1000);
 		kprobe:__x64_sys_getpgid {
 			@lru[cpu] = count(); @percpulru[cpu] = count(); @declared[cpu] = count(); @plain[cpu]++;
 			@keyed[cpu] = count(); @sum[cpu] = sum(3); @unkeyed = count();
