@@ -50,6 +50,9 @@ func (s *Session) reportLosses() {
 		if n := s.store.Load(m.Full); n > 0 {
 			s.reportFull(m, n)
 		}
+		if m.Inserted != 0 {
+			s.reportDropped(m)
+		}
 	}
 	if n := s.store.Load(object.DataCut); n > 0 {
 		fmt.Fprintf(s.options.Stderr, "WARNING: loops were cut off %d times, because they went on for longer than this kernel allows\n", n)
@@ -85,10 +88,24 @@ func (s *Session) reportFull(m *object.Map, n uint64) {
 		return
 	}
 	why := "it was in use on the same CPU"
+	if m.Recent && refusal == 0 {
+		why = "their keys were dropped at once for others"
+	}
 	if refusal == syscall.ENOMEM {
 		why = "the kernel had no memory ready for as many new keys at once" + reserve(m)
 	}
 	fmt.Fprintf(s.options.Stderr, "WARNING: %d updates of the map @%s were lost, because %s\n", n, m.Name, why)
+}
+
+// reportDropped says how many keys the kernel has dropped from a map for others, and what was counted of them since the last
+// clear() with them.
+func (s *Session) reportDropped(m *object.Map) {
+	n, err := s.store.Map(m).Dropped(s.store.Load(m.Inserted))
+	if err != nil || n == 0 {
+		return
+	}
+	fmt.Fprintf(s.options.Stderr, "WARNING: %d keys of the map @%s, which were not used for the longest time, were dropped for new ones with what they held; more room: %s\n",
+		n, m.Name, moreRoom(m))
 }
 
 // reserve is what a script says to have the memory of a per-CPU map before tracing starts.

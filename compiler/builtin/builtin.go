@@ -194,8 +194,8 @@ type Lowering interface {
 	Map(e lang.Expr) *object.Map
 	// MapKey evaluates the key of a keyed map reference into frame memory.
 	MapKey(e *lang.Map) *ir.Value
-	// MapCall calls a helper whose first argument is the kernel map that holds the map.
-	MapCall(m *object.Map, id asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value
+	// DeleteKey removes a key of a map in a hash; the result is 0 when it was there.
+	DeleteKey(m *object.Map, key *ir.Value) *ir.Value
 	// HasKey is 1 when the map has the key of the reference, else 0.
 	HasKey(e *lang.Map) *ir.Value
 	// CountKeys is the number of keys of a map in a hash.

@@ -1,7 +1,6 @@
 package builtin
 
 import (
-	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -230,7 +229,6 @@ func lowerDelete(l Lowering, call *lang.Call) *ir.Value {
 		l.Emit(&object.Event{Action: object.Clear, Map: m, Source: call.Span})
 		return l.IR().Const(1)
 	}
-	key := l.MapKey(reference)
-	result := l.MapCall(m, asm.FnMapDeleteElem, ir.Writes, key)
+	result := l.DeleteKey(m, l.MapKey(reference))
 	return l.IR().Binary(ir.Equal, result, l.IR().Const(0))
 }

@@ -201,6 +201,9 @@ type Map struct {
 	Full int
 	// Refusal is the offset in "data" of what bpf_map_update_elem returned at the last one: the low half is a negative errno.
 	Refusal int
+	// Inserted is the offset in "data" of how many keys the programs have inserted less those that they have deleted, for a
+	// map of the kind Recent whose values are counted up; 0 for others.
+	Inserted int
 	// WriteOnly says that no clause reads a value or deletes a key: only the runtime sees the map.
 	WriteOnly bool
 	// Deleted says that a clause deletes keys.

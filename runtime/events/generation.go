@@ -75,7 +75,8 @@ func (m *Map) turn() error {
 		return nil
 	}
 	if m.other == nil {
-		_, err := m.now.source.(*hash).take()
+		rows, err := m.now.source.(*hash).take()
+		m.taken += rows.Len()
 		return err
 	}
 	if err := m.finish(); err != nil {
@@ -156,6 +157,7 @@ func (m *Map) take(g *generation) error {
 	if err != nil {
 		return err
 	}
+	m.taken += rows.Len()
 	m.hide(g, rows)
 	g.shown = nil
 	for i := range rows.Len() {
@@ -171,11 +173,10 @@ func (m *Map) take(g *generation) error {
 }
 
 // seed puts rows into a kernel map that is empty, as far as it has room, and returns how many.
-func (m *Map) seed(g *generation, rows *Table) int {
-	for i := range rows.Len() {
-		if g.source.(*hash).put(rows.rawKey(i), rows.rawValue(i)) != nil {
-			return i
-		}
+func (m *Map) seed(g *generation, rows *Table) (placed int) {
+	for placed < rows.Len() && g.source.(*hash).put(rows.rawKey(placed), rows.rawValue(placed)) == nil {
+		placed++
 	}
-	return rows.Len()
+	m.taken -= placed
+	return placed
 }

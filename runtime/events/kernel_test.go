@@ -417,3 +417,25 @@ func kernelKeys(t testing.TB, m *ebpf.Map) (n int) {
 		previous = append([]byte(nil), key...)
 	}
 }
+
+// A key that the kernel dropped is neither there nor taken by a clear.
+func TestDropped(t *testing.T) {
+	o, m := countsOf(ebpf.LRUHash)
+	kernel, store := load(t, o)
+	live := store.Map(m)
+	for key := range uint64(7) {
+		put(t, kernel["h"], key, uint64(1))
+	}
+	if err := kernel["h"].Delete(uint64(3)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if n, err := live.Dropped(7); n != 1 || err != nil {
+			t.Errorf("%d keys were dropped, %v; want 1", n, err)
+		}
+		if err := live.Clear(nil); err != nil {
+			t.Fatal(err)
+		}
+		drained(t, live)
+	}
+}

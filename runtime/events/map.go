@@ -26,6 +26,7 @@ type Map struct {
 	grace   func()      // returns when all programs that run now are over
 	carry   *carry
 	kept    map[string]bool // keys to print even while they are 0: zero() does not remove keys
+	taken   int             // rows that clears have removed, less those that they put in
 	forgets bool            // rows may go and come back: the kernel drops keys, or programs delete them
 
 	draining bool   // other is not empty yet
@@ -267,6 +268,21 @@ func (m *Map) Processes(visit func(pid int)) error {
 		t.processes(visit)
 	}
 	return nil
+}
+
+// Dropped returns how many of the keys that programs have inserted the kernel has removed by itself.
+func (m *Map) Dropped(inserted uint64) (int, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	left := int(inserted) - m.taken
+	for _, g := range m.generations() {
+		t := NewTable(m.object)
+		if err := g.read(t); err != nil {
+			return 0, err
+		}
+		left -= t.Len()
+	}
+	return max(0, left), m.failure
 }
 
 // close keeps the map from being emptied later.

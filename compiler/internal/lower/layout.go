@@ -70,6 +70,10 @@ func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *ob
 		if m.Kind != nil {
 			placed.MaxEntries, placed.Recent, placed.Kind = m.Size, m.Kind.Recent, m.Kind.Name
 		}
+		if placed.Recent && (m.Value.Aggregation() || placed.Additive) {
+			placed.Inserted = l.Data
+			l.Data += 8
+		}
 	}
 	return placed
 }

@@ -53,7 +53,6 @@ func (f *function) generation(m *object.Map) *ir.Value {
 // mapCall has a call for each of the kernel maps. Of one call with either map the verifier would not know
 // which it is, and so not put the lookup in line.
 func (f *function) mapCall(m *object.Map, generation *ir.Value, helper asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value {
-	m.Deleted = m.Deleted || helper == asm.FnMapDeleteElem
 	call := func(kernel string) *ir.Value {
 		return f.b.Call(helper, effect, append([]*ir.Value{f.b.MapPointer(kernel)}, args...)...)
 	}
@@ -88,6 +87,7 @@ func (f *function) withRow(e *lang.Map, update func(builtin.Place)) {
 	f.findRow(m, generation, key, row, found, miss)
 	f.b.Enter(miss)
 	result := f.mapCall(m, generation, asm.FnMapUpdateElem, ir.Writes, key, f.zeroValue(m), f.b.Const(insertOnly))
+	f.countInserted(m, result)
 	f.findRow(m, generation, key, row, found, full)
 	f.b.Enter(full)
 	f.refused(m, result)
@@ -96,6 +96,35 @@ func (f *function) withRow(e *lang.Map, update func(builtin.Place)) {
 	update(builtin.Place{Space: ir.MapValue, Address: f.b.CellGet(row)})
 	f.b.Jump(join)
 	f.b.Enter(join)
+}
+
+// countInserted counts a new key of a map from which the kernel drops keys, so that the runtime knows how many it has dropped.
+func (f *function) countInserted(m *object.Map, result *ir.Value) {
+	if m.Inserted == 0 {
+		return
+	}
+	inserted, join := f.b.NewColdBlock(), f.b.NewColdBlock()
+	f.b.If(ir.Equal, result, f.b.Const(0), inserted, join)
+	f.b.Enter(inserted)
+	f.count(m.Inserted)
+	f.b.Jump(join)
+	f.b.Enter(join)
+}
+
+// DeleteKey removes a key and returns the helper's result, 0 when there was one.
+func (f *function) DeleteKey(m *object.Map, key *ir.Value) *ir.Value {
+	m.Deleted = true
+	result := f.MapCall(m, asm.FnMapDeleteElem, ir.Writes, key)
+	if m.Inserted == 0 {
+		return result
+	}
+	deleted, join := f.b.NewBlock(), f.b.NewBlock()
+	f.b.If(ir.Equal, result, f.b.Const(0), deleted, join)
+	f.b.Enter(deleted)
+	f.b.AtomicAdd(ir.MapValue, f.b.DataAddress(object.DataMap, m.Inserted), 0, f.b.Const(-1))
+	f.b.Jump(join)
+	f.b.Enter(join)
+	return result
 }
 
 func (f *function) findRow(m *object.Map, generation, key *ir.Value, row *ir.Cell, found, missing *ir.Block) {

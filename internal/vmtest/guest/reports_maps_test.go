@@ -100,3 +100,20 @@ func TestCatOfAFileThatWaits(t *testing.T) {
 		t.Errorf("the map was not printed\n%s", out.Stdout)
 	}
 }
+
+// Keys that the kernel drops are counted: each key is in a report or among those.
+func TestDroppedKeys(t *testing.T) {
+	out := trace(t, `let @a = lruhash(200); let @b = percpulruhash(200);
+		kprobe:__x64_sys_getpgid { @n++; @a[@n] = count(); @b[@n]++ }
+		interval:ms:20 { print(@a); clear(@a) }`, "syscalls --name getpgid --n 3000")
+	for _, kind := range []string{"a", "b"} {
+		printed, dropped := strings.Count("\n"+out.Stdout, "\n@"+kind+"["), 0
+		message := regexp.MustCompile(`WARNING: (\d+) keys of the map @` + kind + `, which`).FindStringSubmatch(out.Stderr)
+		if message != nil {
+			dropped, _ = strconv.Atoi(message[1])
+		}
+		if dropped == 0 || printed+dropped != 3000 {
+			t.Errorf("@%s: %d keys were printed and %d dropped of 3000\n%s", kind, printed, dropped, out.Stderr)
+		}
+	}
+}
