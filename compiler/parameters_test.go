@@ -122,3 +122,92 @@ func TestLargeParameters(t *testing.T) {
 		}
 	}
 }
+
+// attachPoints compiles a script for 6.12 and returns its attach points in order.
+func attachPoints(t *testing.T, text string, args ...string) (points []string, err error) {
+	t.Helper()
+	script, diagnostics := lang.Parse(lang.NewSource("script", text))
+	if diagnostics.HasErrors() {
+		t.Fatalf("%s: %v", text, diagnostics)
+	}
+	o, err := compiler.Compile(script, frozen.Target("6.12"), compiler.Options{Args: args})
+	if err != nil {
+		return nil, err
+	}
+	for _, program := range o.Programs {
+		for _, point := range program.Points {
+			points = append(points, point.Probe)
+		}
+	}
+	return points, nil
+}
+
+// TestProbeParameters: parameters write a whole probe, a list of them, or parts.
+func TestProbeParameters(t *testing.T) {
+	for _, c := range []struct {
+		script string
+		args   []string
+		want   string
+	}{
+		{"$1 { @++ }", []string{"kprobe:vfs_read"}, "kprobe:vfs_read"},
+		{"$1 { @++ }", []string{"k:vfs_read"}, "kprobe:vfs_read"},
+		{"$1 { @++ }", []string{"kprobe:vfs_read,tracepoint:sched:sched_switch, interval:s:1"}, "kprobe:vfs_read tracepoint:sched:sched_switch interval:s:1"},
+		{"$1 { @++ }", []string{"\tBEGIN , END\n"}, "begin end"},
+		{"$1, $2 /pid > 0/ < @++ >", []string{"kprobe:vfs_read", "interval:1s"}, "kprobe:vfs_read interval:1s"},
+		{"$1:vfs_read { @++ }", []string{"kprobe,kretprobe"}, "kprobe:vfs_read kretprobe:vfs_read"},
+		{"$1:sched_switch { @++ }", []string{"tracepoint:sched"}, "tracepoint:sched:sched_switch"},
+		{"tracepoint:$1 { @++ }", []string{"sched:sched_switch"}, "tracepoint:sched:sched_switch"},
+		{"tracepoint:$1:$2 { @++ }", []string{"sched", "sched_switch"}, "tracepoint:sched:sched_switch"},
+		{"$2:s:$# { @ = $#; $1 }", []string{"5", "interval"}, "interval:s:2"},
+		{"interval:s:(1 + $1) { @++ }", []string{"2"}, "interval:s:3"},
+		{`config = { usage = "u" } $1 { @++ }`, []string{"interval:s:1"}, "interval:s:1"},
+	} {
+		points, err := attachPoints(t, c.script, c.args...)
+		if got := strings.Join(points, " "); err != nil || got != c.want {
+			t.Errorf("%s of %q: got %q (%v), want %q", c.script, c.args, got, err, c.want)
+		}
+	}
+}
+
+// TestHostileProbeParameters: a parameter names probes and nothing else. What it holds is no script.
+func TestHostileProbeParameters(t *testing.T) {
+	const noProbe = "HINT: a parameter names probes, such as kprobe:vfs_read,kretprobe:vfs_read; predicates and actions are the script's"
+	long := strings.Repeat("x", 5000)
+	for _, c := range []struct{ script, arg, want, hint string }{
+		{"$1 { }", `BEGIN { printf("x") } END`, `$1 is "BEGIN { printf(\"x\") } END", which names no probe`, noProbe},
+		{"$1 { }", "kprobe:vfs_read < exit() >", `$1 is "kprobe:vfs_read < exit() >", which names no probe`, noProbe},
+		{"$1 { }", "BEGIN;END", `$1 is "BEGIN;END", which names no probe`, noProbe},
+		{"$1 { }", `kprobe:"vfs_read"`, `$1 is "kprobe:\"vfs_read\"", which names no probe`, noProbe},
+		{"$1 { }", "kprobe:$2", `$1 is "kprobe:$2", which names no probe`, noProbe},
+		{"$1 { }", "interval:s:(1+1)", `$1 is "interval:s:(1+1)", which names no probe`, noProbe},
+		{"$1 { }", "\x1b[31mBEGIN", `$1 is "\x1b[31mBEGIN", which names no probe`, noProbe},
+		{"$1 { }", "BEGIN\u00a0", `$1 is "BEGIN\u00a0", which names no probe`, noProbe},
+		{"$1 { }", "kprobe:vfs_r\u0435ad", `$1 is "kprobe:vfs_r\u0435ad", which names no probe`, noProbe},
+		{"$1 { }", "", `$1 is "", which names no probe`, noProbe},
+		{"$1 { }", long, `$1 is "` + long[:60] + `", which names no probe`, noProbe},
+		{"$1 { }", "BEGIN /1/", `there is no probe type "BEGIN /1/"`, ""},
+		{"$1 { }", "BEGIN\nEND", `there is no probe type "BEGIN\nEND"`, ""},
+		{"$1 { }", "BEGIN,,END", `there is no probe type ""`, ""},
+		{"$1 { }", "0", `there is no probe type "0"`, ""},
+		{"$1 { }", "kprob:vfs_read", `there is no probe type "kprob"`, "HINT: did you mean kprobe?"},
+		{"$1 { }", "kprobe", `kprobe probes are written kprobe:[MODULE:]FUNCTION[+OFFSET]`, ""},
+		{"$1 { }", "BEGIN:x", `begin probes are written BEGIN`, ""},
+		{"$1 { }", strings.Repeat("BEGIN,", 1024) + "END", `$1 names 1025 probes, and max_bpf_progs is 1024`, ""},
+		{"$2 { }", "kprobe:vfs_read", "the parameter $2 was not given", "HINT: it is a part of the probe; parameters stand behind the script"},
+		{"kprobe:$2 { }", "vfs_read", "the parameter $2 was not given", "HINT: it is a part of the probe; parameters stand behind the script"},
+		{"kprobe:$1 { }", "vfs_read { }", "this kernel has no traceable function vfs_read { }", ""},
+	} {
+		_, err := attachPoints(t, c.script, c.arg)
+		var diagnostics lang.Diagnostics
+		if !errors.As(err, &diagnostics) {
+			t.Errorf("%s of %.80q: %v", c.script, c.arg, err)
+			continue
+		}
+		if got := diagnostics[0].Message; got != c.want {
+			t.Errorf("%s of %.80q: %s\nwant %s", c.script, c.arg, got, c.want)
+		}
+		if c.hint != "" && "HINT: "+diagnostics[0].Hint != c.hint {
+			t.Errorf("%s of %.80q: %s\nwant %s", c.script, c.arg, diagnostics[0].Hint, c.hint)
+		}
+	}
+}

@@ -45,8 +45,8 @@ func (s *scanner) afterAngle(at int) {
 
 // probes scans `probe[, probe...]` and reports false when there is none.
 func (s *scanner) probes() bool {
-	if c := s.peek(); !isProbeStart(c) {
-		s.noProbe(c)
+	if !s.atProbe() {
+		s.noProbe(s.peek())
 		return false
 	}
 	for {
@@ -57,14 +57,23 @@ func (s *scanner) probes() bool {
 		}
 		s.take(commaToken, 1)
 		s.space()
-		if !isProbeStart(s.peek()) {
+		if !s.atProbe() {
 			return true
 		}
 	}
 }
 
+// atProbe tells whether a probe begins here: with its type, or with a parameter that is the type or the whole.
+func (s *scanner) atProbe() bool {
+	return isProbeStart(s.peek()) || s.peek() == '$' && isDigit(s.at(1))
+}
+
 func (s *scanner) probe() {
-	s.takeText(s.typeEnd())
+	if s.peek() == '$' {
+		s.parameter()
+	} else {
+		s.takeText(s.typeEnd())
+	}
 	for s.peek() == ':' {
 		s.take(colonToken, 1)
 		s.part()
@@ -197,10 +206,14 @@ func skipInline(text string, pos int) int {
 	return pos
 }
 
-// skipToHeader resumes at the next line that begins with a probe or a `#`.
+// skipToHeader resumes at the next line that begins with a probe, a parameter or a `#`.
 func (s *scanner) skipToHeader() {
 	for s.pos < len(s.text) {
-		s.pos = skipInline(s.text, min(lineEnd(s.text, s.pos)+1, len(s.text)))
+		s.pos = min(lineEnd(s.text, s.pos)+1, len(s.text))
+		if s.peek() == '$' && s.atProbe() {
+			return
+		}
+		s.pos = skipInline(s.text, s.pos)
 		if s.atDirective() || looksLikeProbe(s.text, s.pos, wordEnd(s.text, s.pos)) {
 			return
 		}
@@ -250,8 +263,8 @@ func (s *scanner) noBlock() {
 		s.fail(end, s.pos, "a probe has no spaces inside", "write "+text+s.text[s.pos:s.typeEnd()])
 	case next == '(' || next == '=' || next == '.' || next == '+':
 		s.fail(start, end, "statements belong inside a block", "kprobe:vfs_read { "+text+" ... }")
-	case next == '$' && s.pos == end:
-		s.fail(s.pos, s.pos+1, "a probe's type cannot hold a parameter", "parameters stand behind a colon: kprobe:$1")
+	case s.pos == end && (next == '$' || text[0] == '$' && isProbeStart(next)):
+		s.fail(s.pos, s.pos+1, "a probe's type is a word or a parameter", "kprobe:$1, or $1 for the whole probe")
 	case next == '@' || next == '$':
 		s.fail(s.pos, s.pos+1, "expected { before the actions", text+" { ... }")
 	case functionWords[text] && isLetter(next):

@@ -29,8 +29,18 @@ type ProbeType struct {
 // At is an attach point as written.
 type At struct {
 	Probe *ProbeType
+	Name  string // of the type, as written
 	Parts []Part // without the name of the type
 	Span  lang.Span
+}
+
+// Text is the attach point with the values of its parameters.
+func (at At) Text() string {
+	text := at.Name
+	for _, part := range at.Parts {
+		text += ":" + part.Text
+	}
+	return text
 }
 
 // Part is one text between colons.
@@ -145,7 +155,7 @@ func expandInterval(x Expansion, at At) []*Site {
 	if !ok {
 		return nil
 	}
-	point := object.Point{Probe: at.Span.Text(), Mechanism: object.Run, When: object.AtInterval, Period: period}
+	point := object.Point{Probe: at.Text(), Mechanism: object.Run, When: object.AtInterval, Period: period}
 	return []*Site{rawSite(at, point)}
 }
 
@@ -154,7 +164,7 @@ func expandProfile(x Expansion, at At) []*Site {
 	if !ok {
 		return nil
 	}
-	point := object.Point{Probe: at.Span.Text(), Mechanism: object.Profile, Period: period}
+	point := object.Point{Probe: at.Text(), Mechanism: object.Profile, Period: period}
 	return []*Site{{
 		Scope:  Scope{Probe: at.Probe, Mechanism: object.Profile},
 		Type:   ebpf.PerfEvent,

@@ -235,7 +235,7 @@ func (f *functionSites) many(names []string) []*Site {
 	if f.Target().Features.KprobeMulti && f.Mechanism() != "kprobe" {
 		site := f.site(f.multi, names[0], nil)
 		site.Attach = ebpf.AttachTraceKprobeMulti
-		site.Points[0].Probe, site.Points[0].Symbols = f.at.Span.Text(), names
+		site.Points[0].Probe, site.Points[0].Symbols = f.at.Text(), names
 		site.Scope.Symbols = len(names)
 		return []*Site{site}
 	}

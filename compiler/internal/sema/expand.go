@@ -2,7 +2,6 @@ package sema
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
@@ -68,6 +67,11 @@ func (c *checker) wrongParameters(script *lang.Script) bool {
 		case *lang.Call:
 			if p, text := soleParameter(node); text {
 				highest = max(highest, p.Index)
+				return false
+			}
+		case *lang.Probe:
+			if parameter, whole := node.Parts[0].Expr.(*lang.Positional); whole {
+				highest = max(highest, parameter.Index)
 				return false
 			}
 		case *lang.Positional:
@@ -264,59 +268,6 @@ func (c *checker) missingMaps(clause *lang.Clause) {
 			c.missing[m.Name] = true
 		}
 	})
-}
-
-func (x expansion) sites(probe *lang.Probe) []*builtin.Site {
-	name := probe.Parts[0].Text
-	kind := builtin.ProbeNamed(name)
-	if kind == nil {
-		x.Errorf(probe.Parts[0].Span, "there is no probe type %q", name)
-		x.nearest(name, builtin.ProbeTypeNames())
-		return nil
-	}
-	at := builtin.At{Probe: kind, Span: probe.Span}
-	for _, part := range probe.Parts[1:] {
-		text, ok := x.part(part)
-		if !ok {
-			return nil
-		}
-		at.Parts = append(at.Parts, builtin.Part{Text: text, Span: part.Span})
-	}
-	if n := len(at.Parts); n < kind.MinParts || n > kind.MaxParts {
-		x.Errorf(probe.Span, "%s probes are written %s", kind.Name, kind.Signature)
-		return nil
-	}
-	return kind.Expand(x, at)
-}
-
-// part evaluates a piece of an attach point that is not plain text.
-func (x expansion) part(part lang.ProbePart) (string, bool) {
-	if part.Pieces != nil {
-		return x.joined(part.Pieces)
-	}
-	if part.Expr == nil {
-		return part.Text, true
-	}
-	if n, ok := x.Integer(part.Expr); ok {
-		return strconv.FormatInt(n, 10), true
-	}
-	if text, ok := x.Text(part.Expr); ok {
-		return text, true
-	}
-	x.Errorf(part.Span, "this must be known before tracing starts: a number, a string or a positional parameter")
-	return "", false
-}
-
-func (x expansion) joined(pieces []lang.ProbePart) (string, bool) {
-	var b strings.Builder
-	for _, piece := range pieces {
-		text, ok := x.part(piece)
-		if !ok {
-			return "", false
-		}
-		b.WriteString(text)
-	}
-	return b.String(), true
 }
 
 // nameProbes enters the attach points into the table that probe and func index.
