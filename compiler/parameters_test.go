@@ -196,6 +196,7 @@ func TestHostileProbeParameters(t *testing.T) {
 		{"$2 { }", "kprobe:vfs_read", "the parameter $2 was not given", "HINT: it is a part of the probe; parameters stand behind the script"},
 		{"kprobe:$2 { }", "vfs_read", "the parameter $2 was not given", "HINT: it is a part of the probe; parameters stand behind the script"},
 		{"kprobe:$1 { }", "vfs_read { }", "this kernel has no traceable function vfs_read { }", ""},
+		{"kprobe:$1 { }", "vfs_r\u0435ad", "this kernel has no traceable function vfs_r\u0435ad", "HINT: it holds the character U+0435, which no name of the kernel does"},
 	} {
 		_, err := attachPoints(t, c.script, c.arg)
 		var diagnostics lang.Diagnostics

@@ -38,6 +38,8 @@ type Directive struct {
 	// Skipped is the whole lines of the branch that this line opens when it is not taken.
 	Skipped Span
 	Span    Span
+	// unreadable: a character that is not seen stands in the line, and was reported.
+	unreadable bool
 }
 
 // TypeDefinition is `struct name { ... }`, union, enum, or `typedef type name`. One of several names of a

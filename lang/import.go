@@ -25,6 +25,11 @@ func (s *scanner) importLine() {
 	start := s.pos
 	s.take(importToken, len("import"))
 	s.pos = skipInline(s.text, s.pos)
+	if s.atForeign(s.pos) {
+		s.unknown()
+		s.pos = lineEnd(s.text, s.pos)
+		return
+	}
 	if s.peek() != '"' {
 		s.fail(start, start+len("import"), "expected the path of a script after import", `write import "file.pt";`)
 		s.pos = lineEnd(s.text, s.pos)

@@ -13,6 +13,9 @@ import (
 // copies of kernel structures.
 var predefined = map[string]string{"BPFTRACE_HAVE_BTF": "1"}
 
+// ignored are the lines whose text means nothing here.
+var ignored = map[string]bool{"include": true, "pragma": true, "error": true}
+
 // conditional is an #if, #ifdef or #ifndef whose #endif is still to come.
 type conditional struct {
 	opened *Directive
@@ -33,6 +36,9 @@ func (s *scanner) directive() {
 	d := &Directive{Keyword: s.text[word:wordEnd(s.text, word)], Span: s.span(start, end)}
 	s.directives = append(s.directives, d)
 	rest := s.within(d, min(word+len(d.Keyword), end))
+	if !ignored[d.Keyword] {
+		d.unreadable = s.unseenInLine(d, word)
+	}
 	switch d.Keyword {
 	case "include", "pragma":
 	case "define":
@@ -82,6 +88,9 @@ func (d *Directive) keywordSpan() Span {
 }
 
 func (s *scanner) unknownDirective(d *Directive) {
+	if d.unreadable {
+		return
+	}
 	known := []string{"include", "pragma", "define", "undef", "ifdef", "ifndef", "if", "elif", "else", "endif", "error"}
 	hint := "comments begin with //"
 	if near := Nearest(d.Keyword, slices.Values(known), 1); len(near) > 0 {
@@ -105,7 +114,7 @@ func (s *scanner) named(d *Directive, rest *scanner) bool {
 	d.Name = rest.wordHere()
 	d.NameSpan = s.span(rest.pos, rest.pos+len(d.Name))
 	rest.pos += len(d.Name)
-	if d.Name == "" {
+	if d.Name == "" && !d.unreadable {
 		s.reportSpan(d.keywordSpan(), "expected a name after #"+d.Keyword, "")
 	}
 	return d.Name != ""
@@ -401,7 +410,7 @@ func (c *decision) span() Span {
 }
 
 func (c *decision) fail() {
-	if !c.failed {
+	if !c.failed && !c.line.unreadable {
 		c.scanner.reportSpan(c.span(), "this condition cannot be decided",
 			fmt.Sprintf("#%s takes numbers, names of a #define with a number, defined(NAME), !, && and ||", c.line.Keyword))
 	}

@@ -3,8 +3,6 @@ package lang
 import (
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/alecthomas/participle/v2/lexer"
 )
@@ -111,7 +109,13 @@ func (s *scanner) config() {
 	s.space()
 	s.take(assignToken, 1)
 	s.space()
-	if s.peek() != '{' {
+	switch {
+	case s.peek() == '{':
+	case s.atForeign(s.pos):
+		s.unknown()
+		s.skipToHeader()
+		return
+	default:
 		s.fail(s.pos, s.pos+1, "expected { after config =", "write config = { name = value }")
 		s.skipToHeader()
 		return
@@ -196,6 +200,9 @@ func (s *scanner) dollar() {
 		s.take(positionalToken, wordEnd(s.text, s.pos+1)-s.pos)
 	case isLetter(next):
 		s.take(variableToken, wordEnd(s.text, s.pos+1)-s.pos)
+	case s.atForeign(s.pos + 1):
+		s.pos++
+		s.unknown()
 	default:
 		s.fail(s.pos, s.pos+1, "expected a name after $", "$x is a variable, $1 the first parameter, $# their number")
 		s.pos++
@@ -546,32 +553,4 @@ func beginsLine(text string, pos int) bool {
 		pos--
 	}
 	return pos == 0 || text[pos-1] == '\n'
-}
-
-// lookalikes are characters that word processors and web pages put in place of ASCII ones.
-var lookalikes = map[rune]string{
-	'“': `"`, '”': `"`, '„': `"`, '«': `"`, '»': `"`, '‘': `"`, '’': `"`,
-	'–': "-", '—': "-", '−': "-", '×': "*", '÷': "/", '≤': "<=", '≥': ">=", '≠': "!=",
-	'\u00a0': "a plain space", '\u200b': "nothing", '\ufeff': "nothing",
-}
-
-func (s *scanner) unknown() {
-	r, size := utf8.DecodeRuneInString(s.text[s.pos:])
-	message, hint := fmt.Sprintf("unexpected character %c", r), ""
-	plain, found := lookalikes[r]
-	switch {
-	case r == utf8.RuneError && size == 1:
-		message = fmt.Sprintf("byte 0x%02x is not UTF-8 text", s.peek())
-	case !unicode.IsPrint(r):
-		message = fmt.Sprintf("unexpected character %U", r)
-	case r == '\'':
-		hint = `strings are written with "double quotes"`
-	case r == '#':
-		hint = "comments begin with //; #include, #define and the like begin a line"
-	}
-	if found {
-		hint = "write " + plain
-	}
-	s.fail(s.pos, s.pos+size, message, hint)
-	s.pos += size
 }

@@ -3,6 +3,7 @@ package lang
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 func (s *scanner) clause() {
@@ -155,7 +156,11 @@ func (s *scanner) textEnd(path bool) int {
 			}
 			pos = end
 		default:
-			pos++
+			r, size := utf8.DecodeRuneInString(s.text[pos:])
+			if disguised(r, size) {
+				return pos
+			}
+			pos += size
 		}
 	}
 	return pos
@@ -259,6 +264,8 @@ func (s *scanner) noBlock() {
 	text := strings.TrimSpace(s.text[start:end])
 	next := s.peek()
 	switch {
+	case s.atForeign(s.pos):
+		s.unknown()
 	case strings.HasSuffix(text, ":") && isProbeStart(next):
 		s.fail(end, s.pos, "a probe has no spaces inside", "write "+text+s.text[s.pos:s.typeEnd()])
 	case next == '(' || next == '=' || next == '.' || next == '+':

@@ -3,6 +3,7 @@ package sema
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
@@ -180,7 +181,12 @@ func (x expansion) Missing(span lang.Span, near []string, format string, args ..
 		x.Notice("%s", message)
 	default:
 		x.Errorf(span, "%s", message)
-		if len(near) > 0 {
+		foreign := strings.IndexFunc(message, func(r rune) bool { return r >= utf8.RuneSelf })
+		switch {
+		case foreign >= 0:
+			r, _ := utf8.DecodeRuneInString(message[foreign:])
+			x.Hint("it holds the character %U, which no name of the kernel does", r)
+		case len(near) > 0:
 			x.Hint("did you mean %s?", either(near))
 		}
 	}
