@@ -183,6 +183,9 @@ func TestRecordFields(t *testing.T) {
 		{`print((args.name, 1).0)`, "/bin/true"},
 		{`print(buf(args.name, 4))`, "04000000" + "2f62696e"},
 		{`print(args.tail)`, "tail"},
+		{`print(str(args.tail, 20))`, "tail"},
+		{`print(str(args.tail, 3))`, "ta"},
+		{`$n = 9; print(str(args.tail, $n))`, "tail"},
 		{`print(args.none)`, ""},
 		{`print(args.none[0])`, "0"},
 		{`print(args.bytes[0])`, "40"},
@@ -352,5 +355,59 @@ func TestStructResults(t *testing.T) {
 	_, _, err = x86.prints(`kretprobe:make_large { print(retval) }`)
 	if want := "make_large returns struct large, which has 24 bytes, in memory of its caller: a probe cannot read it"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// TestByteArrays has arrays of bytes as texts. In memory lies "/etc/hosts".
+func TestByteArrays(t *testing.T) {
+	const definition = "struct s { unsigned char four[4]; }; struct l { u8 text[64]; int numbers[2]; }; BEGIN { $s = (struct s *)0xffff888000001000; $l = (struct l *)$s; "
+	for _, c := range []struct{ script, want string }{
+		{`print(str($l->text))`, "/etc/hosts"},
+		{`print(str($s->four))`, "/etc"},
+		{`print(str($l->text, 4))`, "/et"},
+		{`$n = 5; print(str($l->text, $n))`, "/etc"},
+		{`$copy = $s->four; print(str($copy))`, "/etc"},
+		{`print($l->text == "/etc/hosts")`, "1"},
+		{`print("/etc/hosts" != $l->text)`, "0"},
+		{`print($l->text == "/etc")`, "0"},
+		{`print($s->four == "/etc")`, "1"},
+		{`print($s->four == "/etc/")`, "0"},
+		{`print($s->four == "/et")`, "0"},
+		{`$t = str((int8 *)$s); print($l->text == $t)`, "1"},
+		{`$t = str((int8 *)$s, 5); print($t == $s->four)`, "1"},
+		{`$t = str((int8 *)$s, 4); print($t == $s->four)`, "0"},
+		{`print($l->text > "/etc" && $l->text < "/f" && $l->text <= "/etc/hosts")`, "1"},
+		{`$copy = $l->text; print($copy == "/etc/hosts")`, "1"},
+		{`print(str((char *)$l->text))`, "/etc/hosts"},
+		{`print(*(uint16 *)$l->text)`, fmt.Sprint('e'<<8 | '/')},
+		{`print(($l->text, $s->four) == ($l->text, $s->four))`, "1"},
+	} {
+		o, err := compileWith(definition + c.script + " }")
+		if err != nil {
+			t.Errorf("%s: %v", c.script, err)
+			continue
+		}
+		_, sent, err := emulate(o)
+		if err != nil || len(sent) != 1 {
+			t.Errorf("%s: %d records, %v", c.script, len(sent), err)
+		} else if got := describeRecord(o, sent[0]); got != "Print "+c.want {
+			t.Errorf("%s: got %s, want %s", c.script, got, c.want)
+		}
+		loads(t, o)
+	}
+	s := recordStage(t)
+	for script, want := range map[string]string{
+		`print(str(args.bytes))`:            "(",
+		`print(args.bytes == "(")`:          "1",
+		`$b = args.bytes; print($b == "(")`: "1",
+		`print(strlen(args.bytes))`:         "1",
+	} {
+		got, _, err := s.prints("tracepoint:made:made { " + script + " }")
+		if err != nil || len(got) != 1 || got[0] != "Print "+want {
+			t.Errorf("%s: got %q, %v, want %s", script, got, err, want)
+		}
+	}
+	if _, err := compileWith(definition + "print(str($l->numbers)) }"); err == nil || !strings.Contains(err.Error(), "str() wants a pointer to text, not int32[2]") {
+		t.Error(err)
 	}
 }

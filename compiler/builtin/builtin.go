@@ -179,6 +179,8 @@ type Lowering interface {
 	Store(e lang.Expr, to Place, pad bool)
 	// Address returns where a value lies that is no scalar, in the memory of the kernel, of a process or of the program.
 	Address(e lang.Expr) *ir.Value
+	// Held reports whether the program itself holds a value that is no scalar, and not the kernel or a process.
+	Held(e lang.Expr) bool
 	// Extent returns where a value lies whose length is known only when the probe fires, and its length in bytes; ok is false
 	// for all others.
 	Extent(e lang.Expr) (address, length *ir.Value, ok bool)

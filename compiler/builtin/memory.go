@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"math/bits"
 	"net/netip"
 
 	"github.com/cilium/ebpf/asm"
@@ -119,24 +120,33 @@ func checkBuffer(c Checker, call *lang.Call) *types.Type {
 }
 
 func lowerBuffer(l Lowering, call *lang.Call, to Place) {
-	b := l.IR()
-	size := b.Const(int64(l.Type(call).Size - types.BufferHeader))
-	if address, length, varies := l.Extent(call.Args[0]); varies {
-		bufferOf(l, call, to, address, atMost(l, length, size))
-		return
+	b, capacity := l.IR(), l.Type(call).Size-types.BufferHeader
+	address, size, varies := l.Extent(call.Args[0])
+	if !varies {
+		size = b.Const(int64(capacity))
 	}
 	if len(call.Args) == 2 {
 		size = lowerBufferSize(l, call, size)
 	}
-	b.Store(to.Space, to.Address, to.Offset, types.BufferHeader, size)
-	switch t := l.Type(call.Args[0]); t.Kind {
-	case types.Array:
+	b.Store(to.Space, to.Address, to.Offset, types.BufferHeader, atMost(l, size, b.Const(int64(capacity))))
+	t := l.Type(call.Args[0])
+	switch {
+	case varies:
+	case t.Kind == types.Array:
 		l.Store(call.Args[0], behind(to, types.BufferHeader), true)
-	case types.String: // its zeroes end nothing here
-		readBytes(l, t, l.Address(call.Args[0]), size, behind(to, types.BufferHeader))
+		return
+	case t.Kind == types.String: // its zeroes end nothing here
+		address = l.Address(call.Args[0])
 	default:
-		readBytes(l, t, l.Value(call.Args[0]), size, behind(to, types.BufferHeader))
+		address = l.Value(call.Args[0])
 	}
+	readAtMost(l, behind(to, types.BufferHeader), capacity, size, func(to Place, size *ir.Value) {
+		if varies {
+			helper(l, asm.FnProbeReadKernel, ir.Writes, l.Pointer(to), size, address)
+			return
+		}
+		readBytes(l, t, address, size, to)
+	})
 }
 
 func lowerBufferSize(l Lowering, call *lang.Call, limit *ir.Value) *ir.Value {
@@ -147,16 +157,33 @@ func lowerBufferSize(l Lowering, call *lang.Call, limit *ir.Value) *ir.Value {
 	return sizeWithin(l, call.Args[1], 0, limit)
 }
 
-// bufferOf copies at most size bytes of a value whose length is known only when the probe fires.
-func bufferOf(l Lowering, call *lang.Call, to Place, address, size *ir.Value) {
+// readAtMost reads the smaller number of n and capacity bytes to a place of the capacity. The verifier has to see that size,
+// and it forgets what was compared once a register is spilled: a Bound is all that it is told again. What is no power of
+// two is read to a larger place first.
+func readAtMost(l Lowering, to Place, capacity int, n *ir.Value, read func(to Place, size *ir.Value)) {
 	b := l.IR()
-	if len(call.Args) == 2 {
-		// Before Linux 6.8 the verifier takes no bound from a comparison of two registers.
-		limit := b.Const(int64(l.Type(call).Size - types.BufferHeader))
-		size = atMost(l, lowerBufferSize(l, call, size), limit)
+	if n.Op == ir.Const {
+		read(to, b.Const(min(n.Int, int64(capacity))))
+		return
 	}
-	b.Store(to.Space, to.Address, to.Offset, types.BufferHeader, size)
-	helper(l, asm.FnProbeReadKernel, ir.Writes, l.Pointer(behind(to, types.BufferHeader)), size, address)
+	part, whole, join := b.NewBlock(), b.NewBlock(), b.NewBlock()
+	b.If(ir.Less, n, b.Const(int64(capacity)), part, whole)
+	b.Enter(whole)
+	read(to, b.Const(int64(capacity)))
+	b.Jump(join)
+	b.Enter(part)
+	room := 1 << bits.Len(uint(capacity-1))
+	size := b.Bound(n, int64(room-1))
+	if room == capacity {
+		read(to, size)
+	} else {
+		larger := Place{Space: ir.Frame, Address: b.SlotAddress(b.NewSlot("part", room))}
+		l.Zero(larger, room)
+		read(larger, size)
+		helper(l, asm.FnProbeReadKernel, ir.Writes, l.Pointer(to), b.Const(int64(capacity)), larger.Address)
+	}
+	b.Jump(join)
+	b.Enter(join)
 }
 
 // atMost is the smaller of two numbers without a sign.

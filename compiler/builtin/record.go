@@ -110,23 +110,25 @@ func locatedAddress(l Lowering, field target.TracepointField) *ir.Value {
 func textInto(l Lowering, argument *Argument, to Place) {
 	b, limit := l.IR(), argument.Type.Size
 	source, length := argument.Address(l), argument.Length(l)
-	size := atMost(l, b.Binary(ir.Add, length, b.Const(1)), b.Const(int64(limit)))
-	read := helper(l, asm.FnProbeReadKernelStr, ir.Writes, l.Pointer(to), size, source)
-	full, cut, join := b.NewColdBlock(), b.NewColdBlock(), b.NewBlock()
-	b.If(ir.Equal, read, b.Const(int64(limit)), full, join)
-	b.Enter(full)
-	b.If(ir.Less, length, b.Const(int64(limit)), join, cut)
-	b.Enter(cut)
-	b.Store(to.Space, to.Address, to.Offset+limit-1, 1, b.ReadKernel(source, limit-1, 1, false))
-	b.Jump(join)
-	b.Enter(join)
+	readAtMost(l, to, limit, b.Binary(ir.Add, length, b.Const(1)), func(to Place, size *ir.Value) {
+		read := helper(l, asm.FnProbeReadKernelStr, ir.Writes, l.Pointer(to), size, source)
+		if size.Op != ir.Const { // all of it
+			return
+		}
+		longer, join := b.NewColdBlock(), b.NewBlock()
+		b.If(ir.Less, length, b.Const(int64(limit)), join, longer)
+		b.Enter(longer)
+		markCut(l, read, limit, to, func() *ir.Value { return b.ReadKernel(source, limit-1, 1, false) })
+		b.Jump(join)
+		b.Enter(join)
+	})
 }
 
 // vectorInto copies an array as far as there is room for it, behind its whole length.
 func vectorInto(l Lowering, argument *Argument, to Place) {
-	b := l.IR()
 	source, length := argument.Address(l), argument.Length(l)
-	b.Store(to.Space, to.Address, to.Offset, types.BufferHeader, length)
-	size := atMost(l, length, b.Const(int64(argument.Type.Size-types.BufferHeader)))
-	helper(l, asm.FnProbeReadKernel, ir.Writes, l.Pointer(behind(to, types.BufferHeader)), size, source)
+	l.IR().Store(to.Space, to.Address, to.Offset, types.BufferHeader, length)
+	readAtMost(l, behind(to, types.BufferHeader), argument.Type.Size-types.BufferHeader, length, func(to Place, size *ir.Value) {
+		helper(l, asm.FnProbeReadKernel, ir.Writes, l.Pointer(to), size, source)
+	})
 }

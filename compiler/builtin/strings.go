@@ -11,8 +11,8 @@ import (
 
 var stringFunctions = slices.Concat([]*Function{
 	{
-		Info: Info{Name: "str", Signature: "string str(pointer p [, int size])",
-			Doc:     "The string that p points at, up to the first zero byte, at most size bytes, the ending zero included (default and limit: the setting max_strlen). A size below zero, such as an error in the place of a length, reads nothing. What max_strlen cuts is marked when it is printed. Kernel and user addresses are told apart by themselves. str($1) is a positional parameter as text, str($1 + 2) one that is no number without its first two bytes.",
+		Info: Info{Name: "str", Signature: "string str(pointer p [, int size]) or str(uint8[] text [, int size])",
+			Doc:     "The string that p points at, up to the first zero byte, at most size bytes, the ending zero included (default and limit: the setting max_strlen). A size below zero, such as an error in the place of a length, reads nothing. What max_strlen cuts is marked when it is printed. Kernel and user addresses are told apart by themselves. An array of bytes is a text, too. str($1) is a positional parameter as text, str($1 + 2) one that is no number without its first two bytes.",
 			Example: `tracepoint:syscalls:sys_enter_openat { printf("%s\n", str(args.filename)) }`},
 		MinArgs: 1, MaxArgs: 2, Check: checkStr, Into: lowerStr, ParameterText: true,
 	},
@@ -32,6 +32,11 @@ func checkStr(c Checker, call *lang.Call) *types.Type {
 		}
 		return types.NewString(min(t.Size, size))
 	case types.Int, types.Pointer, types.Enum:
+	case types.Array, types.Buffer:
+		if t.ByteArray() {
+			return types.NewString(min(size, textSize(t, c.Settings())+1))
+		}
+		fallthrough
 	default:
 		c.Errorf(call.Args[0].Range(), "str() wants a pointer to text, not %s", t)
 		return types.NoValue
@@ -68,7 +73,45 @@ func lowerStr(l Lowering, call *lang.Call, to Place) {
 			size = sizeWithin(l, call.Args[1], 1, size)
 		}
 	}
+	if _, _, varies := l.Extent(call.Args[0]); varies || t.ByteArray() {
+		readArray(l, call.Args[0], size, limit, to)
+		return
+	}
 	readString(l, t, address(call.Args[0]), size, limit, to)
+}
+
+// readArray reads the text in an array of bytes, which need not have an ending zero. The helper reads one byte beyond an
+// array without one, and writes the zero there.
+func readArray(l Lowering, e lang.Expr, size *ir.Value, limit int, to Place) {
+	b := l.IR()
+	id := asm.FnProbeReadKernelStr
+	if l.Type(e).User && !l.Held(e) {
+		id = asm.FnProbeReadUserStr
+	}
+	address, length, varies := l.Extent(e)
+	if !varies {
+		helper(l, id, ir.Writes, l.Pointer(to), size, arrayAddress(l, e))
+		return
+	}
+	size = atMost(l, b.Binary(ir.Add, length, b.Const(1)), size)
+	readAtMost(l, to, limit, size, func(to Place, size *ir.Value) { helper(l, id, ir.Writes, l.Pointer(to), size, address) })
+}
+
+// arrayAddress returns where an array lies that may be read one byte beyond its end.
+func arrayAddress(l Lowering, e lang.Expr) *ir.Value {
+	if !l.Held(e) {
+		return l.Address(e)
+	}
+	size := l.Type(e).Size
+	place := Place{Space: ir.Frame, Address: l.IR().SlotAddress(l.IR().NewSlot("text", size+1))}
+	l.Zero(place, size+1)
+	l.Store(e, place, false)
+	return place.Address
+}
+
+// ReadBytes reads the text in an array of bytes whose length is known only when the probe fires, at most limit bytes.
+func ReadBytes(l Lowering, e lang.Expr, limit int, to Place) {
+	readArray(l, e, l.IR().Const(int64(limit)), limit, to)
 }
 
 // ReadString reads a text of at most size bytes from where the address lies.

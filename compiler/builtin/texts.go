@@ -65,7 +65,9 @@ var textFunctions = []*Function{
 // textSize is how many bytes a value of the type has as a text; 0 where it is none.
 func textSize(t *types.Type, s *Settings) int {
 	switch {
-	case t.Kind == types.String, t.Kind == types.Array && t.Elem.Kind == types.Int && t.Elem.Size == 1:
+	case t.Kind == types.Buffer && t.ByteArray():
+		return t.Size - types.BufferHeader
+	case t.Kind == types.String, t.ByteArray():
 		return t.Size
 	case t.Kind == types.Pointer && t.Elem != nil && t.Elem.Kind == types.Int && t.Elem.Size == 1:
 		return s.MaxStringSize

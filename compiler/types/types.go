@@ -233,6 +233,14 @@ func (t *Type) ByteArray() bool {
 	return (t.Kind == Array || t.Kind == Buffer) && t.Elem != nil && t.Elem.Kind == Int && t.Elem.Size == 1
 }
 
+// Texts reports whether values of both types are compared as texts: strings, and a string and an array of bytes.
+func Texts(x, y *Type) bool {
+	if x.Kind != String {
+		x, y = y, x
+	}
+	return x.Kind == String && (y.Kind == String || y.ByteArray())
+}
+
 // Integer reports whether arithmetic applies: integers, booleans and enums.
 func (t *Type) Integer() bool { return t.Kind == Int || t.Kind == Bool || t.Kind == Enum }
 

@@ -51,6 +51,8 @@ func TestMemory(t *testing.T) {
 		check(t, printf("%s", test.value), test.text)
 		check(t, jsonLine(t, func(r Renderer) { r.Value(test.value) }), `{"type": "value", "data": `+test.json+`}`)
 	}
+	check(t, printf("%s.%3.1s.%s", value(byteArray, []byte{'H', 0, 255}), value(byteArray, []byte{'a', 'b', 0x1b}),
+		value(byteArray, []byte{'a', 'b', 0x1b})), `H.  a.ab\x1b`)
 	check(t, printf("%r %rx %rh %r", value(byteArray, []byte{'H', 0, 255}), value(byteArray, []byte{'H', 0, 255}),
 		value(byteArray, []byte{'H', 0, 255}), value(types.NewString(8), "a\tb")), `H\x00\xff \x48\x00\xff 48 00 ff a\x09b`)
 }

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -93,7 +94,7 @@ func (p *printer) appendConversion(b []byte, c *piece, v events.Value) []byte {
 	start := len(b)
 	switch c.Verb {
 	case 's':
-		b = cut(p.appendValue(b, v, 1), start, c.Precision)
+		b = cut(p.appendText(b, v), start, c.Precision)
 	case 'r':
 		b = p.appendRaw(b, c, v)
 	case 'c':
@@ -105,6 +106,15 @@ func (p *printer) appendConversion(b []byte, c *piece, v events.Value) []byte {
 		return appendInteger(b, c, v)
 	}
 	return pad(b, start, c)
+}
+
+// appendText appends a value; an array of bytes is the text that it begins with, as in C.
+func (p *printer) appendText(b []byte, v events.Value) []byte {
+	if !v.Type.ByteArray() {
+		return p.appendValue(b, v, 1)
+	}
+	text, _, _ := bytes.Cut(v.Bytes(), []byte{0})
+	return appendSafe(b, text)
 }
 
 // cut shortens the text that begins at start to at most limit bytes, and no character in two.

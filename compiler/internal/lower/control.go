@@ -181,9 +181,9 @@ func (f *function) compare(e *lang.Binary, then, otherwise *ir.Block) {
 		f.compareProbe(e.X, e.Y, then, otherwise)
 	case y.Kind == types.ProbeName && x.Kind == types.String:
 		f.compareProbe(e.Y, e.X, then, otherwise)
-	case x.Kind == types.String && e.Op != "==" && e.Op != "!=":
+	case types.Texts(x, y) && e.Op != "==" && e.Op != "!=":
 		f.orderStrings(e, then, otherwise)
-	case x.Kind == types.String:
+	case types.Texts(x, y):
 		f.compareStrings(e.X, e.Y, then, otherwise)
 	case !x.Scalar():
 		f.compareMemory(e.X, e.Y, then, otherwise)

@@ -208,6 +208,8 @@ func (h hooks) Address(e lang.Expr) *ir.Value {
 	return h.Pointer(builtin.Place{Address: r.base, Offset: r.offset})
 }
 
+func (h hooks) Held(e lang.Expr) bool { return !h.instance.Foreign(h.resolved(e)) }
+
 // Extent returns where a value of varying length lies, and its length.
 func (h hooks) Extent(e lang.Expr) (address, length *ir.Value, ok bool) {
 	if argument := h.argument(e); argument != nil && argument.Length != nil {

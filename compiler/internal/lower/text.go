@@ -32,17 +32,24 @@ func (f *function) textOf(e lang.Expr, capacity, extra int) text {
 
 // textSize is how many bytes a text has at most.
 func (f *function) textSize(e lang.Expr) int {
-	if t := f.typeOf(e); t.Kind != types.Pointer {
+	switch t := f.typeOf(e); t.Kind {
+	case types.Pointer:
+		return f.unit.Info.Settings.MaxStringSize
+	case types.Buffer:
+		return t.Size - types.BufferHeader
+	default:
 		return t.Size
 	}
-	return f.unit.Info.Settings.MaxStringSize
 }
 
 // storeText writes a text: a string, an array of bytes or what a pointer points at.
 func (f *function) storeText(e lang.Expr, to builtin.Place) {
-	if t := f.typeOf(e); t.Kind == types.Pointer {
+	switch t := f.typeOf(e); t.Kind {
+	case types.Pointer:
 		builtin.ReadString(hooks{f}, t, f.value(e), f.textSize(e), to)
-	} else {
+	case types.Buffer:
+		builtin.ReadBytes(hooks{f}, e, f.textSize(e), to)
+	default:
 		f.store(e, to, t, f.uneven(e))
 	}
 }
@@ -203,7 +210,8 @@ func (f *function) compareStrings(x, y lang.Expr, then, otherwise *ir.Block) {
 		return
 	}
 	size := words(max(f.typeOf(x).Size, f.typeOf(y).Size)) * wordSize
-	if size <= unrolledText {
+	arrays := f.typeOf(x).Kind != types.String || f.typeOf(y).Kind != types.String
+	if size <= unrolledText && !arrays { // behind the zero of a text in an array lies anything
 		f.compareBytes(f.padded(x, size), f.padded(y, size), size, then, otherwise)
 		return
 	}

@@ -195,7 +195,7 @@ func (c *checker) comparison(e *lang.Binary, x, y *types.Type) *types.Type {
 		c.Errorf(e.Span, "a %s can only be compared with a literal text, by == or !=", types.Probe)
 		return nil
 	case x.Scalar() && y.Scalar():
-	case x.Kind == types.String && y.Kind == types.String:
+	case types.Texts(x, y):
 	case equality && comparable(x, y):
 	default:
 		c.Errorf(e.Span, "%s cannot compare %s with %s", e.Op, x, y)

@@ -14,7 +14,7 @@ const maxPattern = 1024
 func (c *checker) match(e *lang.Binary, x, y *types.Type) *types.Type {
 	if x.Kind != types.String && x.Kind != types.ProbeName {
 		c.Errorf(e.X.Range(), "%s matches a text, not %s", e.Op, x)
-		if x.Kind == types.Pointer || x.Kind == types.Int {
+		if x.Kind == types.Pointer || x.Kind == types.Int || x.ByteArray() {
 			c.Hint("read it first: str(%s)", e.X.Range().Text())
 		}
 		return nil
