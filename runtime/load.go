@@ -293,7 +293,7 @@ func (s *Session) attachAll() error {
 // leavesOut reports whether a pattern goes on without a function that cannot be traced.
 func (s *Session) leavesOut(point *object.Point, err error) bool {
 	var failed *attach.Error
-	if !point.Matched || len(point.Symbols) > 1 || !errors.As(err, &failed) || !failed.Untraceable {
+	if !point.Optional || len(point.Symbols) > 1 || !errors.As(err, &failed) || !failed.Untraceable {
 		return false
 	}
 	s.leftOut = append(s.leftOut, failed)

@@ -67,6 +67,8 @@ type Expansion interface {
 	UsesProbeName() bool
 	// Mechanism is what --attach forces; empty leaves the choice to us.
 	Mechanism() string
+	// Optional: the setting missing_probes lets the script go on without the probe.
+	Optional() bool
 	// Refused reports that this kernel refused to load or attach the cheaper program for the point.
 	Refused(probe string) bool
 	// Missing reports an attach point that does not exist, as the setting missing_probes says.

@@ -149,7 +149,7 @@ type Point struct {
 	// Category and Name are those of a Tracepoint or RawTracepoint (Name only).
 	Category, Name string
 	Offset         uint64        // Kprobe: bytes into the function
-	Matched        bool          // a pattern named it: where it cannot be traced, the others still are
+	Optional       bool          // where the function cannot be traced, the others still are
 	Period         time.Duration // interval, profile
 	When           When          // Run only
 	// Index into Object.ProbeNames; given to the program as its attach cookie where Symbols has several.

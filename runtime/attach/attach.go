@@ -111,7 +111,7 @@ func withoutKprobes(machine *target.Target, point *object.Point) string {
 func reason(err error, point *object.Point) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EADDRNOTAVAIL):
-		return "this kernel has no such function to trace, or it was inlined"
+		return "this kernel lets no probe attach to the function: it is excluded (notrace, kprobe blacklist), was inlined, or several have its name"
 	case errors.Is(err, fs.ErrPermission):
 		return "the kernel does not permit it; ponytrace must run as root or with CAP_BPF and CAP_PERFMON"
 	case errors.Is(err, syscall.EINVAL):

@@ -172,6 +172,9 @@ func (x expansion) Mechanism() string {
 	return x.options.Mechanism
 }
 
+// Optional reports whether the script goes on without an attach point that does not exist.
+func (x expansion) Optional() bool { return x.checker.Settings.MissingProbes != "error" }
+
 // Missing reports an attach point that does not exist, as the setting missing_probes says.
 func (x expansion) Missing(span lang.Span, near []string, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
