@@ -273,21 +273,24 @@ func tail(log []string) string {
 
 var errInterrupted = errors.New("interrupted by a signal")
 
-// attachAll attaches every program to its points, until a signal asks for the end.
-func (s *Session) attachAll() error {
+// attachAll attaches every program to its points, until a signal asks for the end. It returns the number of probes.
+func (s *Session) attachAll() (probes int, err error) {
 	for _, program := range s.object.Programs {
 		for i := range program.Points {
 			if s.Interrupted() {
-				return errInterrupted
+				return probes, errInterrupted
 			}
 			links, err := attach.Attach(s.machine, s.collection.Programs[program.Name], &program.Points[i])
-			if err != nil && !s.leavesOut(&program.Points[i], err) {
-				return err
+			switch {
+			case err == nil:
+				s.links = append(s.links, links...)
+				probes += probesAt(program, i)
+			case !s.leavesOut(&program.Points[i], err):
+				return probes, err
 			}
-			s.links = append(s.links, links...)
 		}
 	}
-	return s.tellLeftOut()
+	return probes, s.tellLeftOut()
 }
 
 // leavesOut reports whether a pattern goes on without a function that cannot be traced.

@@ -62,6 +62,7 @@ func (s *Session) finishLoop(done <-chan struct{}) {
 	}
 	<-done
 	s.tellAttached()
+	s.out.NotAttached()
 }
 
 // loop sets the deadline only before it may have to wait: while records are there, reading them costs no system call.
@@ -117,7 +118,7 @@ func (s *Session) setPatience(quiet int) {
 	switch {
 	case quiet == quietPolls:
 		s.store.Set(object.DataWakeup, wakeOnce)
-	case quiet > quietPolls:
+	case quiet > quietPolls && s.told:
 		patience = sleepPeriod
 	}
 	s.reader.SetDeadline(time.Now().Add(patience))

@@ -7,35 +7,46 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
-// announce says that tracing has begun.
-func (s *Session) announce() {
+// probes is to how many probes the script attaches.
+func (s *Session) probes() int {
 	n := 0
 	for _, program := range s.object.Programs {
-		for _, point := range program.Points {
-			n += max(len(point.Symbols), 1) * max(program.Clauses, 1)
+		for i := range program.Points {
+			n += probesAt(program, i)
 		}
 	}
-	n -= len(s.leftOut)
-	if s.options.JSON {
-		s.attached.Store(int64(n))
-		return
-	}
-	if s.options.Quiet {
-		return
-	}
-	if n == 1 {
-		fmt.Fprintln(s.options.Stderr, "Attached 1 probe")
-		return
-	}
-	fmt.Fprintf(s.options.Stderr, "Attached %d probes\n", n)
+	return n
 }
 
-// tellAttached prints what announce left for the loop, which alone prints.
-func (s *Session) tellAttached() {
-	if s.attached.Load() > 0 {
-		s.out.Attached(int(s.attached.Swap(0)))
+func probesAt(program *object.Program, point int) int {
+	return max(len(program.Points[point].Symbols), 1) * max(program.Clauses, 1)
+}
+
+// announce says that tracing has begun.
+func (s *Session) announce(n int) {
+	s.attached.Store(int64(n))
+	switch {
+	case s.options.JSON && s.reader == nil:
+		s.tellAttached()
+	case s.options.JSON:
+	case n == 1:
+		s.notice("Attached 1 probe")
+	default:
+		s.notice(fmt.Sprintf("Attached %d probes", n))
 	}
 }
+
+// tellAttached prints what announce left for the loop, which alone prints if there is one.
+func (s *Session) tellAttached() {
+	if s.attached.Load() != notAttached && !s.told {
+		s.told = true
+		s.out.Attached(int(s.attached.Load()))
+		s.flush()
+	}
+}
+
+// notAttached stands for the number of probes before it is told.
+const notAttached = -1
 
 // reportLosses says what was lost, how much, and what helps.
 func (s *Session) reportLosses() {

@@ -75,7 +75,8 @@ type Session struct {
 	leftOut    []*attach.Error // functions that patterns match and the kernel refuses
 	shown      map[*object.Map]shown
 	user       *symbols.User
-	attached   atomic.Int64 // how many probes, until it is told
+	attached   atomic.Int64 // how many probes
+	told       bool         // and the renderer knows; owned by the loop until it ends
 	traced     atomic.Int64 // the process of -c or -p
 	divisors   map[*object.Map]int64
 	values     []events.Value // of the record at hand
@@ -102,6 +103,8 @@ type shown struct {
 func (s *Session) Run() (int, error) {
 	s.store.Set(object.DataStart, monotonic())
 	defer s.listen()()
+	s.attached.Store(notAttached)
+	s.out.Attaching(s.probes())
 	done := s.startLoop()
 	code, err := s.trace()
 	s.ticks.Wait()
@@ -173,17 +176,20 @@ func (s *Session) trace() (int, error) {
 // begin runs BEGIN, whose exit() keeps everything else from being attached, as a signal does.
 func (s *Session) begin() error {
 	s.run(object.AtBegin)
-	if s.store.Load(object.DataStopped) == 0 {
-		err := s.attachAll()
-		switch {
-		case err != nil && s.Interrupted():
-			s.notice("Interrupted before everything was attached")
-			return nil
-		case err != nil:
-			return err
-		}
+	if s.store.Load(object.DataStopped) != 0 {
+		s.announce(s.probes())
+		return nil
 	}
-	s.announce()
+	probes, err := s.attachAll()
+	switch {
+	case err != nil && s.Interrupted():
+		s.attached.Store(int64(probes))
+		s.notice("Interrupted before everything was attached")
+	case err != nil:
+		return err
+	default:
+		s.announce(probes)
+	}
 	return nil
 }
 

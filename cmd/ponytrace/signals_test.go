@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -236,5 +237,33 @@ func TestIgnoredHangUp(t *testing.T) {
 	_ = p.Process.Signal(syscall.SIGTERM)
 	if code := p.end(); code != 0 || !strings.HasPrefix(p.out.String(), "over") {
 		t.Errorf("exit code %d, %q", code, p.out.String())
+	}
+}
+
+// A program that reads JSON waits for the first line before it does what is to be traced.
+func TestAttachedProbesComeFirst(t *testing.T) {
+	for _, script := range []string{
+		`BEGIN { printf("early\n"); print((1, 2)) } interval:s:1000 { exit() }`,
+		`BEGIN { for ($i : 0..3000) { printf("%d\n", $i) } } tracepoint:sched:sched_process_exec /comm == "nobody"/ { exit() }`,
+		`BEGIN { @kept = 7 } interval:s:1000 { @n = count() }`, // no ring buffer
+	} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := program(t, "-f", "json", "-e", script)
+		p.Stdout = w
+		p.start()
+		w.Close()
+		lines := bufio.NewReader(r)
+		line, err := lines.ReadString('\n')
+		if err != nil || line != `{"type": "attached_probes", "count": 2, "data": {"probes": 2}}`+"\n" {
+			t.Errorf("%s: %q, %v", script, line, err)
+		}
+		go func() { _, _ = io.Copy(io.Discard, lines) }()
+		_ = p.Process.Signal(os.Interrupt)
+		if code := p.end(); code != 0 {
+			t.Errorf("exit code %d: %s", code, p.notices())
+		}
 	}
 }

@@ -17,7 +17,14 @@ import (
 type jsonLines struct {
 	printer
 	scratch []byte
+	// attaching: what is printed waits for the line that tells how many probes are attached. That is probes, if the lines become too
+	// many before.
+	attaching bool
+	probes    int
 }
+
+// maxWaiting is how many bytes of lines wait.
+const maxWaiting = 16 << 20
 
 // NewJSON returns a renderer that prints one JSON object a line.
 func NewJSON(w io.Writer, settings object.Settings, names Names) Renderer {
@@ -82,7 +89,41 @@ func (r *jsonLines) Text(s string) {
 	}
 }
 
-func (r *jsonLines) Attached(n int) { r.tell("attached_probes", "probes", uint64(n)) }
+func (r *jsonLines) Attaching(n int) { r.attaching, r.probes = true, n }
+
+func (r *jsonLines) Attached(n int) {
+	if !r.attaching && r.probes > 0 {
+		return // it was told early
+	}
+	waiting := r.buf
+	r.buf, r.attaching = nil, false
+	r.tell("attached_probes", "probes", uint64(n))
+	r.keep(append(r.buf, waiting...))
+}
+
+func (r *jsonLines) NotAttached() {
+	if r.attaching {
+		r.buf, r.attaching = nil, false
+	}
+}
+
+// keep and Flush write nothing as long as lines wait.
+func (r *jsonLines) keep(b []byte) {
+	r.buf = b
+	switch {
+	case !r.attaching:
+		r.printer.keep(b)
+	case len(b) > maxWaiting:
+		r.Attached(r.probes)
+	}
+}
+
+func (r *jsonLines) Flush() error {
+	if r.attaching {
+		return nil
+	}
+	return r.printer.Flush()
+}
 
 func (r *jsonLines) Lost(n uint64) { r.tell("lost_events", "events", n) }
 

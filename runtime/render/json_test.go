@@ -1,7 +1,9 @@
 package render
 
 import (
+	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,4 +101,48 @@ func TestTextThatIsNoUTF8(t *testing.T) {
 		r.Printf(&object.Event{Format: "caf\xe9 %d\n"}, []events.Value{value(types.Int64, 1)})
 	})
 	check(t, got, "{\"type\": \"printf\", \"data\": \"caf\ufffd 1\\n\"}\n")
+}
+
+// What BEGIN prints while probes are being attached waits for the line that comes first.
+func TestAttachedProbesComeFirst(t *testing.T) {
+	const first = `{"type": "attached_probes", "count": 2, "data": {"probes": 2}}` + "\n"
+	var out bytes.Buffer
+	r := NewJSON(&out, object.Settings{}, Names{})
+	r.Attaching(3)
+	r.Text("early")
+	if err := r.Flush(); err != nil || out.Len() > 0 {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+	r.Attached(2)
+	r.Text("late")
+	r.Flush()
+	check(t, out.String(), first+`{"type": "printf", "data": "early"}`+"\n"+`{"type": "printf", "data": "late"}`+"\n")
+}
+
+// Where nothing could be attached, another way is tried and BEGIN runs again.
+func TestLinesOfAnAttemptThatFailed(t *testing.T) {
+	var out bytes.Buffer
+	r := NewJSON(&out, object.Settings{}, Names{})
+	r.Attaching(3)
+	r.Text("early")
+	r.NotAttached()
+	r.Flush()
+	check(t, out.String(), "")
+}
+
+// Lines do not wait for ever: more than can be kept makes the first line come early.
+func TestTooManyLinesToWait(t *testing.T) {
+	var out bytes.Buffer
+	r := NewJSON(&out, object.Settings{}, Names{})
+	r.Attaching(3)
+	line := strings.Repeat("x", 1<<20)
+	for range 40 {
+		r.Text(line)
+	}
+	r.Attached(3)
+	r.Flush()
+	lines := strings.SplitAfter(out.String(), "\n")
+	if lines[0] != `{"type": "attached_probes", "count": 3, "data": {"probes": 3}}`+"\n" || len(lines) != 42 || strings.Count(out.String(), "attached_probes") != 1 {
+		t.Errorf("%d lines, the first is %.100s", len(lines), lines[0])
+	}
 }

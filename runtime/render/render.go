@@ -83,8 +83,11 @@ type Renderer interface {
 	Time(format string, now time.Time)
 	// Text prints s as it stands.
 	Text(s string)
-	// Attached tells to how many probes the script is attached.
+	// Attaching tells that n probes are about to be attached. JSON then keeps what BEGIN prints until Attached or NotAttached:
+	// its first line tells to how many probes the script is attached.
+	Attaching(n int)
 	Attached(n int)
+	NotAttached()
 	// Lost tells how many events were lost.
 	Lost(n uint64)
 	// Flush writes out what was printed. It returns the first error of any write.

@@ -91,9 +91,11 @@ func (r *text) Time(format string, now time.Time) {
 
 func (r *text) Text(s string) { r.keep(append(r.buf, s...)) }
 
-// Attached and Lost print nothing: the session tells it on standard error.
-func (r *text) Attached(int) {}
-func (r *text) Lost(uint64)  {}
+// Probes and losses are told by the session on standard error.
+func (r *text) Attaching(int) {}
+func (r *text) Attached(int)  {}
+func (r *text) NotAttached()  {}
+func (r *text) Lost(uint64)   {}
 
 func tabular(t *types.Type) bool {
 	return t.Kind == types.Hist || t.Kind == types.LinearHist || t.Kind == types.TimeSeries
