@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,7 +62,14 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 			return nil, fmt.Errorf("raising the limit of locked memory: %w", err)
 		}
 	}
+	files := filesOf(o, machine)
+	if err := detect.AllowFiles(files); err != nil {
+		return nil, err
+	}
 	collection, err := collect(o)
+	if detect.TooManyFiles(err) {
+		return nil, detect.FilesNeeded(files)
+	}
 	if err != nil {
 		return nil, refusal(o, err)
 	}
@@ -87,6 +95,22 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 	}
 	s.out = s.renderer()
 	return s, nil
+}
+
+// filesOf is how many open files a session needs at most: a map has one more for each part that is loaded at the same time,
+// and a link of a perf event two on each CPU.
+func filesOf(o *object.Object, machine *target.Target) uint64 {
+	n := detect.FewFiles + len(o.Kernel)*(2+runtime.GOMAXPROCS(0)) + 2*len(o.Programs)
+	for _, program := range o.Programs {
+		for i := range program.Points {
+			links := max(1, len(program.Points[i].Symbols))
+			if program.Points[i].Mechanism == object.Profile {
+				links = machine.CPUs
+			}
+			n += 2 * links
+		}
+	}
+	return uint64(n)
 }
 
 func (s *Session) renderer() render.Renderer {

@@ -27,9 +27,16 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"unprivileged": unprivileged,
 			"frozen":       freeze,
+			"poor":         poor,
 		},
 		Condition: func(name string) (bool, error) {
-			return name == "root" && os.Geteuid() == 0, nil
+			switch name {
+			case "root":
+				return os.Geteuid() == 0, nil
+			case "mounts":
+				return exec.Command("unshare", "--mount", "true").Run() == nil, nil
+			}
+			return false, nil
 		},
 	})
 }
@@ -52,6 +59,15 @@ func unprivileged(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	drop := []string{"--bounding-set=-all", "--inh-caps=-all", "ponytrace"}
 	err = ts.Exec(setpriv, append(drop, args...)...)
+	if (err != nil) != neg {
+		ts.Fatalf("ponytrace ended with %v", err)
+	}
+}
+
+// poor runs ponytrace after a shell command that spoils its mounts or limits: poor COMMAND ARGUMENT...
+func poor(ts *testscript.TestScript, neg bool, args []string) {
+	script := args[0] + ` && exec ponytrace "$@"`
+	err := ts.Exec("unshare", append([]string{"--mount", "sh", "-c", script, "sh"}, args[1:]...)...)
 	if (err != nil) != neg {
 		ts.Fatalf("ponytrace ended with %v", err)
 	}

@@ -52,6 +52,9 @@ Besides tracing:
 
 // Run traces.
 func (t *traceCommand) Run() error {
+	if err := detect.AllowFiles(detect.FewFiles); err != nil {
+		return err
+	}
 	if t.List {
 		return t.list()
 	}

@@ -339,7 +339,11 @@ func argumentsType(c Checker, name *lang.Call) *types.Type {
 		c.Errorf(name.Span, "args are gone when the function returns")
 		c.Hint("keep what you need at the entry: kprobe:f { @a[tid] = arg0 }")
 	case atEntry(scope.Mechanism):
-		c.Errorf(name.Span, "this kernel's BTF does not describe the traced function")
+		if c.Target().Typed() {
+			c.Errorf(name.Span, "this kernel's BTF does not describe the traced function")
+		} else {
+			c.Errorf(name.Span, "this kernel does not describe its functions: it has no BTF (/sys/kernel/btf/vmlinux)")
+		}
 		c.Hint("use arg0, arg1, ... with a cast: (struct file *)arg0")
 	default:
 		c.Errorf(name.Span, "%s probes have no arguments", scope.Probe.Name)

@@ -29,6 +29,10 @@ func expandTracepoint(x Expansion, at At) []*Site {
 		category, name, _ := strings.Cut(match, ":")
 		sites = append(sites, tracepointSite(x, at, category, name)...)
 	}
+	if err := x.Target().Problem(); err != nil && len(matches) == 0 {
+		x.Errorf(at.Span, "%v", err)
+		return nil
+	}
 	if len(matches) == 0 {
 		x.Missing(at.Span, nil, "no tracepoint matches %s:%s", category, name)
 	}
@@ -37,14 +41,14 @@ func expandTracepoint(x Expansion, at At) []*Site {
 
 func tracepointSite(x Expansion, at At, category, name string) []*Site {
 	tracepoint, err := x.Target().Tracepoint(category, name)
+	point := object.Point{Probe: "tracepoint:" + category + ":" + name, Category: category, Name: name}
+	if rawServes(x, point) && (err == nil || typedTracepoint(x, name, err)) {
+		point.Mechanism = object.RawTracepoint
+		return []*Site{rawSite(at, point)}
+	}
 	if err != nil {
 		reportTracepoint(x, at, err)
 		return nil
-	}
-	point := object.Point{Probe: "tracepoint:" + category + ":" + name, Category: category, Name: name}
-	if rawServes(x, point) {
-		point.Mechanism = object.RawTracepoint
-		return []*Site{rawSite(at, point)}
 	}
 	point.Mechanism = object.Tracepoint
 	return []*Site{{
@@ -52,6 +56,13 @@ func tracepointSite(x Expansion, at At, category, name string) []*Site {
 		Type:   ebpf.TracePoint,
 		Points: []object.Point{point},
 	}}
+}
+
+// typedTracepoint reports whether the types tell that there is a tracepoint whose format could not be read.
+func typedTracepoint(x Expansion, name string, err error) bool {
+	var unknown *target.UnknownTracepoint
+	_, typed := x.Target().RawTracepoint(name)
+	return typed && !errors.As(err, &unknown)
 }
 
 // rawServes chooses the raw tracepoint, at a third of the cost, where no field of perf's record is used.

@@ -115,6 +115,9 @@ func ByVersion(arch string, v Version) Features {
 	}
 }
 
+// Typed reports whether the kernel describes its types (BTF).
+func (t *Target) Typed() bool { return t.Features.TypedTracepoint }
+
 // WithTypes adds the features that need the kernel's description of its types besides the version.
 func (f Features) WithTypes(v Version) Features {
 	f.TypedTracepoint = v.AtLeast(5, 5)

@@ -40,6 +40,7 @@
 package detect
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -70,10 +71,20 @@ func Detect() (*target.Target, error) {
 		return nil, err
 	}
 	if t.CPUs, err = ebpf.PossibleCPU(); err != nil {
-		return nil, fmt.Errorf("number of CPUs: %w", err)
+		return nil, numberOfCPUs(err)
 	}
 	t.Features = abilities(t)
 	return t, nil
+}
+
+func numberOfCPUs(err error) error {
+	if !exists("/sys/devices") {
+		return errors.New("/sys is not mounted, and without it the kernel does not tell what it offers (mount -t sysfs none /sys)")
+	}
+	if TooManyFiles(err) {
+		return FilesNeeded(FewFiles)
+	}
+	return fmt.Errorf("number of CPUs: %w", err)
 }
 
 func arch() string {

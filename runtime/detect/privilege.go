@@ -2,6 +2,7 @@ package detect
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -35,6 +36,9 @@ func Privilege(t *target.Target) error {
 	}
 	if lockedDown() {
 		return &MissingPrivilege{Lockdown: true}
+	}
+	if !exists("/proc/self/fd") {
+		return errors.New("/proc is not mounted, and without it the kernel does not tell what it can trace (mount -t proc proc /proc)")
 	}
 	return nil
 }

@@ -24,14 +24,21 @@ var TraceFolder = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", &NoTracefs{err}
 	}
-	return fmt.Sprintf("/proc/self/fd/%d", fd), nil
+	path := fmt.Sprintf("/proc/self/fd/%d", fd)
+	if !isTracefs(path) {
+		return "", &NoTracefs{errors.New("/proc is not mounted")}
+	}
+	return path, nil
 })
 
 // NoTracefs is the error when tracefs cannot be reached; tracepoints then have no formats.
 type NoTracefs struct{ Err error }
 
 func (e *NoTracefs) Error() string {
-	if errors.Is(e.Err, unix.EPERM) {
+	switch {
+	case errors.Is(e.Err, unix.EACCES):
+		return "only its owner may read " + traceFolder + ": that needs CAP_DAC_READ_SEARCH, which this process does not have (run as root)"
+	case errors.Is(e.Err, unix.EPERM):
 		return "tracefs is not mounted, and mounting it needs CAP_SYS_ADMIN (run as root, or mount -t tracefs none " + traceFolder + ")"
 	}
 	return fmt.Sprintf("tracefs is not mounted and this kernel does not let us mount it: %v (try mount -t tracefs none %s)", e.Err, traceFolder)
@@ -62,7 +69,15 @@ func readTrace(path string, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readFile(filepath.Join(folder, path), limit)
+	text, err := readFile(filepath.Join(folder, path), limit)
+	return text, unreadable(err)
+}
+
+func unreadable(err error) error {
+	if errors.Is(err, unix.EACCES) {
+		return &NoTracefs{unix.EACCES}
+	}
+	return err
 }
 
 // OpenTrace opens a file of tracefs for reading.
@@ -71,5 +86,6 @@ func OpenTrace(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return os.Open(filepath.Join(folder, path))
+	file, err := os.Open(filepath.Join(folder, path))
+	return file, unreadable(err)
 }

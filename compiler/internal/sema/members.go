@@ -123,6 +123,11 @@ func (c *checker) part(e *lang.Field, t *types.Type) *types.Type {
 }
 
 func (c *checker) notStruct(e *lang.Field, t *types.Type) {
+	if !c.Target.Typed() && t.Kind == types.Pointer {
+		c.Errorf(e.X.Range(), "what %s points at is not known: this kernel does not describe its types, as it has no BTF (/sys/kernel/btf/vmlinux)", e.X.Range().Text())
+		c.Hint("define the struct in the script, and cast: ((struct NAME *)%s)->%s", e.X.Range().Text(), e.Name)
+		return
+	}
 	c.Errorf(e.X.Range(), "%s has no members: it is %s", e.X.Range().Text(), t)
 	if t.Kind == types.Int {
 		c.Hint("say what it points at: ((struct NAME *)%s)->%s", e.X.Range().Text(), e.Name)
