@@ -100,6 +100,7 @@ func compile(script *lang.Script, machine *target.Target, options Options) (resu
 			out.Kernel[m.Name] = m
 		}
 	}
+	addDispatchers(out, machine)
 	out.Events, out.Facts = unit.Events, unit.Facts
 	addMaps(out, unit)
 	return out, joined, nil
@@ -192,13 +193,18 @@ func (c *program) compile() (result compiled) {
 	if c.SharedSize > 0 {
 		result.maps = append(result.maps, slots(c.Shared, c.SharedSize*c.cpus))
 	}
+	if c.Syscalls != nil {
+		table := slots(c.Table, len(c.Syscalls))
+		table.Contents = []ebpf.MapKV{{Key: uint32(0), Value: c.Syscalls}}
+		result.maps = append(result.maps, table)
+	}
 	if code.ScratchSize > 0 {
 		result.maps = append(result.maps, slots(scratch, code.ScratchSize*c.cpus))
 	}
 	site := c.Site
 	result.program = &object.Program{
 		Name: c.Name, Type: site.Type, Attach: site.Attach, AttachTo: site.AttachTo,
-		Instructions: code.Instructions, Points: site.Points, Lines: code.Lines, Clause: span, Clauses: len(c.Instances),
+		Instructions: code.Instructions, Points: site.Points, Lines: code.Lines, Clause: span, Clauses: len(c.Instances), Dispatched: c.Dispatched,
 	}
 	return result
 }

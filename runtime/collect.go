@@ -20,7 +20,7 @@ func collect(o *object.Object) (*ebpf.Collection, error) {
 		Cache:    detect.Types,
 		Programs: ebpf.ProgramOptions{LogSizeStart: uint32(o.Settings.VerifierLogSize)},
 	}
-	count := min(runtime.GOMAXPROCS(0), len(o.Programs)/fewPrograms)
+	count := min(runtime.GOMAXPROCS(0), len(spec.Programs)/fewPrograms)
 	if count < 2 {
 		return ebpf.NewCollectionWithOptions(spec, options)
 	}
@@ -41,7 +41,7 @@ func divide(o *object.Object, spec *ebpf.CollectionSpec, count int) []*ebpf.Coll
 	for i := range parts {
 		parts[i] = &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{}}
 	}
-	for i, program := range o.Programs {
+	for i, program := range o.All() {
 		part := parts[i%count]
 		part.Programs[program.Name] = spec.Programs[program.Name]
 		for n := range program.Instructions {

@@ -3,9 +3,11 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -142,7 +144,7 @@ func (s *Session) zone() *time.Location {
 
 func specification(o *object.Object) *ebpf.CollectionSpec {
 	spec := &ebpf.CollectionSpec{Maps: o.Kernel, Programs: map[string]*ebpf.ProgramSpec{}}
-	for _, program := range o.Programs {
+	for _, program := range o.All() {
 		spec.Programs[program.Name] = &ebpf.ProgramSpec{
 			Name: program.Name, Type: program.Type, AttachType: program.Attach, AttachTo: program.AttachTo,
 			Instructions: program.Instructions, License: o.Settings.License,
@@ -254,7 +256,7 @@ func lackingHelper(log []string) string {
 
 // failed finds the program that the library's message names.
 func failed(o *object.Object, err error) *object.Program {
-	for _, program := range o.Programs {
+	for _, program := range o.All() {
 		if strings.Contains(err.Error(), "program "+program.Name+":") {
 			return program
 		}
@@ -299,18 +301,22 @@ var errInterrupted = errors.New("interrupted by a signal")
 
 // attachAll attaches every program to its points, until a signal asks for the end. It returns the number of probes.
 func (s *Session) attachAll() (probes int, err error) {
-	for _, program := range s.object.Programs {
-		for i := range program.Points {
+	if err := s.fillDispatchers(); err != nil {
+		return 0, err
+	}
+	for _, program := range s.object.All() {
+		points := program.Attachments()
+		for i := range points {
 			if s.Interrupted() {
 				return probes, errInterrupted
 			}
-			links, err := attach.Attach(s.machine, s.collection.Programs[program.Name], &program.Points[i])
+			links, err := attach.Attach(s.machine, s.collection.Programs[program.Name], &points[i])
 			switch {
 			case err == nil:
 				s.links = append(s.links, links...)
-				probes += probesAt(program, i)
-			case !s.leavesOut(&program.Points[i], err):
-				return probes, err
+				probes += s.served(program, i)
+			case !s.leavesOut(&points[i], err):
+				return probes, s.withProbes(err, program)
 			}
 		}
 	}
@@ -340,6 +346,50 @@ func (s *Session) tellLeftOut() error {
 		fmt.Fprintf(s.options.Stderr, "left out: %v, and %d more functions\n", s.leftOut[0], n-1)
 	}
 	return nil
+}
+
+// fillDispatchers enters the programs of system calls into the arrays through which they are called.
+func (s *Session) fillDispatchers() error {
+	for _, d := range s.object.Dispatchers {
+		for number, name := range d.Programs {
+			if err := s.collection.Maps[d.Calls].Put(uint32(number), s.collection.Programs[name]); err != nil {
+				return fmt.Errorf("entering the programs of system calls: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// withProbes names all probes that an attachment serves.
+func (s *Session) withProbes(err error, program *object.Program) error {
+	failed := new(attach.Error)
+	if !errors.As(err, &failed) {
+		return err
+	}
+	failed.Probes = nil
+	for _, served := range s.servedBy(program) {
+		for _, point := range served.Points {
+			failed.Probes = append(failed.Probes, point.Probe)
+		}
+	}
+	return failed
+}
+
+// servedBy returns the programs that an attached program runs: itself, or those that it calls.
+func (s *Session) servedBy(program *object.Program) (list []*object.Program) {
+	for _, d := range s.object.Dispatchers {
+		if &d.Program != program {
+			continue
+		}
+		called := slices.Collect(maps.Values(d.Programs))
+		for _, p := range s.object.Programs {
+			if slices.Contains(called, p.Name) {
+				list = append(list, p)
+			}
+		}
+		return list
+	}
+	return []*object.Program{program}
 }
 
 // detachable sums up what links and programs missed, while they can still say so.

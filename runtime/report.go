@@ -22,6 +22,20 @@ func probesAt(program *object.Program, point int) int {
 	return max(len(program.Points[point].Symbols), 1) * max(program.Clauses, 1)
 }
 
+// served is how many probes an attachment brings: one for system calls brings all points of its programs.
+func (s *Session) served(program *object.Program, attachment int) int {
+	if len(program.Attachments()) > 1 {
+		return probesAt(program, attachment)
+	}
+	n := 0
+	for _, p := range s.servedBy(program) {
+		for i := range p.Points {
+			n += probesAt(p, i)
+		}
+	}
+	return n
+}
+
 // announce says that tracing has begun.
 func (s *Session) announce(n int) {
 	s.attached.Store(int64(n))

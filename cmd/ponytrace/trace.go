@@ -224,7 +224,7 @@ func refusedPoints(err error) []string {
 	}
 	var failed *attach.Error
 	if errors.As(err, &failed) && failed.Tracing {
-		return []string{failed.Probe}
+		return append(failed.Probes, failed.Probe)
 	}
 	return nil
 }

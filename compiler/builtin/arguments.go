@@ -331,6 +331,8 @@ func returnInto(l Lowering, _ *lang.Call, to Place) {
 func argumentsType(c Checker, name *lang.Call) *types.Type {
 	scope := c.Scope()
 	switch {
+	case scope.Tracepoint != nil && scope.Tracepoint.Category == syscallCategory:
+		return argumentStruct(scope.Tracepoint.Name, syscallFields(c, scope.Tracepoint))
 	case scope.Tracepoint != nil:
 		return argumentStruct(scope.Tracepoint.Name, recordFields(c, scope.Tracepoint))
 	case scope.Function != nil && (atEntry(scope.Mechanism) || scope.Mechanism == object.Fexit):

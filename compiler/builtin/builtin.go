@@ -156,7 +156,10 @@ type Scope struct {
 	Function *target.Function
 	// Tracepoint is the traced tracepoint when its fields are used.
 	Tracepoint *target.Tracepoint
-	// ProbeName is the index of the attach point's text; -1 when the attach cookie holds it.
+	// Typed and Exit are of programs at the raw tracepoint of all system calls: the verifier knows the types of what it
+	// gets, and it is that at the exit.
+	Typed, Exit bool
+	// ProbeName is the index of the attach point's text; -1 when the attach cookie or the system call's number tells it.
 	ProbeName int
 	// Symbols counts the functions that the program is attached to.
 	Symbols int
@@ -214,6 +217,8 @@ type Lowering interface {
 	JoinTexts(texts []lang.Expr, to Place, size int)
 	// End leaves the clause.
 	End()
+	// SyscallProbe is the index of the attach point's text by the number of the system call.
+	SyscallProbe() *ir.Value
 	// SetData and Data write and read a 64-bit word of the kernel map "data".
 	SetData(offset int, value *ir.Value)
 	Data(offset int) *ir.Value

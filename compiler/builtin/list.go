@@ -169,6 +169,7 @@ func tracepointArguments(t *target.Target, parts []string) []string {
 	var list []string
 	for _, field := range point.Fields() {
 		switch {
+		case field.DataLocation && parts[0] == syscallCategory: // only perf has it: see syscallFields
 		case field.DataLocation && field.Type.Kind == types.String:
 			list = append(list, "string "+field.Name)
 		case field.DataLocation:

@@ -17,32 +17,44 @@ var syntheticCategories = map[string]bool{
 func expandTracepoint(x Expansion, at At) []*Site {
 	category, name := at.Parts[0].Text, at.Parts[1].Text
 	if !strings.ContainsAny(category+name, "*?[") {
-		return tracepointSite(x, at, category, name)
+		return tracepointSites(x, at, []string{category + ":" + name})
 	}
-	var sites []*Site
 	matches, err := x.Target().MatchTracepoints(category, name)
-	if err != nil {
+	if err == nil && len(matches) == 0 {
+		err = x.Target().Problem()
+	}
+	switch {
+	case err != nil:
 		x.Errorf(at.Span, "%v", err)
-		return nil
-	}
-	for _, match := range matches {
-		category, name, _ := strings.Cut(match, ":")
-		sites = append(sites, tracepointSite(x, at, category, name)...)
-	}
-	if err := x.Target().Problem(); err != nil && len(matches) == 0 {
-		x.Errorf(at.Span, "%v", err)
-		return nil
-	}
-	if len(matches) == 0 {
+	case len(matches) == 0:
 		x.Missing(at.Span, nil, "no tracepoint matches %s:%s", category, name)
+	}
+	return tracepointSites(x, at, matches)
+}
+
+// tracepointSites makes the sites of tracepoints. System calls are one site unless their arguments are read.
+func tracepointSites(x Expansion, at At, names []string) (sites []*Site) {
+	calls := map[string]*Site{}
+	for _, full := range names {
+		category, name, _ := strings.Cut(full, ":")
+		point := object.Point{Probe: "tracepoint:" + full, Category: category, Name: name}
+		all, served := syscallPoint(x, &point)
+		switch {
+		case !served:
+			sites = append(sites, tracepointSite(x, at, point)...)
+		case calls[all] != nil && !x.UsesArguments():
+			calls[all].Points = append(calls[all].Points, point)
+		default:
+			calls[all] = syscallSite(x, at, point)
+			sites = append(sites, calls[all])
+		}
 	}
 	return sites
 }
 
-func tracepointSite(x Expansion, at At, category, name string) []*Site {
-	tracepoint, err := x.Target().Tracepoint(category, name)
-	point := object.Point{Probe: "tracepoint:" + category + ":" + name, Category: category, Name: name}
-	if rawServes(x, point) && (err == nil || typedTracepoint(x, name, err)) {
+func tracepointSite(x Expansion, at At, point object.Point) []*Site {
+	tracepoint, err := x.Target().Tracepoint(point.Category, point.Name)
+	if rawServes(x, point) && (err == nil || typedTracepoint(x, point.Name, err)) {
 		point.Mechanism = object.RawTracepoint
 		return []*Site{rawSite(at, point)}
 	}
@@ -65,13 +77,14 @@ func typedTracepoint(x Expansion, name string, err error) bool {
 	return typed && !errors.As(err, &unknown)
 }
 
-// rawServes chooses the raw tracepoint, at a third of the cost, where no field of perf's record is used.
+// rawServes chooses the raw tracepoint, at a third of the cost, where no field of perf's record is used and no event is lost.
 func rawServes(x Expansion, point object.Point) bool {
 	forced := x.Mechanism()
 	if syntheticCategories[point.Category] || target.ReenteredEvent(point.Category, point.Name) || x.UsesArguments() || x.Refused(point.Probe) || forced == "tracepoint" {
 		return false
 	}
-	return x.Target().Features.RawTracepoint
+	features := x.Target().Features
+	return features.RawTracepoint && !features.PreemptedTracepoint
 }
 
 func reportTracepoint(x Expansion, at At, err error) {

@@ -75,7 +75,7 @@ func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
 // calls it. The flags of bpf_get_stack hold their number in the low 8 bits.
 func ownFrames(m object.Mechanism) int64 {
 	switch m {
-	case object.Fentry, object.Fexit, object.RawTracepoint, object.Run:
+	case object.Fentry, object.Fexit, object.RawTracepoint, object.RawSyscall, object.Run:
 		return 2
 	}
 	return 0

@@ -3,6 +3,7 @@ package builtin
 import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -113,11 +114,14 @@ func functionNameType(c Checker, name *lang.Call) *types.Type {
 	return types.FunctionName
 }
 
-// lowerProbeName gives a constant where the program has one attach point, else what the runtime
-// put into the attach cookie.
+// lowerProbeName gives a constant where the program has one attach point, else what belongs to the system call, or what
+// the runtime put into the attach cookie.
 func lowerProbeName(l Lowering, _ *lang.Call) *ir.Value {
 	if n := l.Scope().ProbeName; n >= 0 {
 		return l.IR().Const(int64(n))
+	}
+	if m := l.Scope().Mechanism; m == object.RawSyscall || m == object.Syscall {
+		return l.SyscallProbe()
 	}
 	return helper(l, asm.FnGetAttachCookie, ir.Invariant, l.IR().Context())
 }

@@ -17,6 +17,7 @@
 package object
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -34,6 +35,8 @@ const (
 	ZeroMap    = "zero"
 	SharedMap  = "shared"
 	GuardMap   = "guard"
+	SyscallMap = "syscalls"
+	CallsMap   = "calls"
 )
 
 // Byte offsets of the words at the start of the kernel map "data".
@@ -58,9 +61,10 @@ const (
 
 // Object is a compiled script.
 type Object struct {
-	Programs []*Program
-	Maps     []*Map // by name
-	Events   []*Event
+	Programs    []*Program
+	Dispatchers []*Dispatcher
+	Maps        []*Map // by name
+	Events      []*Event
 	// ProbeNames are the texts that values of kind ProbeName index.
 	ProbeNames []string
 	// Kernel holds the kernel maps to create, "data", "percpu", "events", "scratch", "zero" and "guard" included where used.
@@ -115,6 +119,36 @@ type Program struct {
 	// Clause is the place of the clause in the script, the first where Clauses is more than 1.
 	Clause  lang.Span
 	Clauses int
+	// Dispatched: the program is not attached, but called by a Dispatcher.
+	Dispatched bool
+}
+
+// Attachments are the points to attach. The system calls of a program are one, for all of them.
+func (p *Program) Attachments() []Point {
+	switch m := p.Points[0].Mechanism; {
+	case p.Dispatched:
+		return nil
+	case m == RawSyscall || m == Syscall:
+		return p.Points[:1]
+	}
+	return p.Points
+}
+
+// Dispatcher is a program that is attached to the tracepoint of all system calls, and calls, through the kernel map
+// Calls, the program of the one at hand. It takes the place of many programs that each test the number.
+type Dispatcher struct {
+	Program
+	Calls    string
+	Programs map[int]string // by the number of the system call
+}
+
+// All are the programs with those of the dispatchers.
+func (o *Object) All() []*Program {
+	all := slices.Clone(o.Programs)
+	for _, d := range o.Dispatchers {
+		all = append(all, &d.Program)
+	}
+	return all
 }
 
 // Line says that the instructions from Instruction on come from Span.
@@ -137,6 +171,9 @@ const (
 	Fexit
 	RawTracepoint
 	Tracepoint
+	// RawSyscall and Syscall are tracepoints of one system call through the raw or perf tracepoint of all of them.
+	RawSyscall
+	Syscall
 	Profile
 )
 
@@ -146,8 +183,9 @@ type Point struct {
 	Mechanism Mechanism
 	// Symbols are the kernel functions of Kprobe, Kretprobe (one) and the Multi forms (many).
 	Symbols []string
-	// Category and Name are those of a Tracepoint or RawTracepoint (Name only).
+	// Category and Name are those of a tracepoint; a RawTracepoint is attached by its Name only.
 	Category, Name string
+	Number         int           // RawSyscall and Syscall: of the system call
 	Offset         uint64        // Kprobe: bytes into the function
 	Optional       bool          // where the function cannot be traced, the others still are
 	Period         time.Duration // interval, profile
@@ -268,7 +306,8 @@ type Settings struct {
 var mechanismNames = [...]string{
 	Run: "ponytrace itself", Kprobe: "kprobe", Kretprobe: "kretprobe", KprobeMulti: "kprobe_multi",
 	KretprobeMulti: "kretprobe_multi", Fentry: "fentry", Fexit: "fexit", RawTracepoint: "raw tracepoint",
-	Tracepoint: "perf tracepoint", Profile: "perf clock",
+	Tracepoint: "perf tracepoint",
+	RawSyscall: "raw tracepoint of all system calls", Syscall: "perf tracepoint of all system calls", Profile: "perf clock",
 }
 
 // String names the mechanism as the kernel's documentation does.

@@ -30,6 +30,9 @@ type Features struct {
 	// RawTracepoint: programs at tracepoints without perf's record, since 4.17.
 	// https://elixir.bootlin.com/linux/v4.17/source/kernel/bpf/syscall.c (bpf_raw_tracepoint_open)
 	RawTracepoint bool
+	// PreemptedTracepoint: a program at a raw tracepoint may be preempted, and then the events of other threads on that CPU are
+	// left out until it goes on, since 7.0. Perf tracepoints disable preemption.
+	PreemptedTracepoint bool
 	// TypedTracepoint: raw tracepoints whose arguments the verifier knows by type, since 5.5.
 	// https://elixir.bootlin.com/linux/v5.5/source/kernel/bpf/verifier.c (check_attach_btf_id)
 	TypedTracepoint bool
@@ -94,24 +97,25 @@ type Features struct {
 // provided that BPF itself is there.
 func ByVersion(arch string, v Version) Features {
 	return Features{
-		FetchingAtomics:    v.AtLeast(5, 12) && arch != "arm64" || v.AtLeast(5, 18),
-		StructArguments:    v.AtLeast(6, 1),
-		TracingGuard:       v.AtLeast(5, 12),
-		RawTracepointGuard: v.AtLeast(6, 2),
-		RawTracepoint:      v.AtLeast(4, 17),
-		PerfLink:           v.AtLeast(5, 15),
-		AttachCookie:       v.AtLeast(5, 15),
-		TracingCookie:      v.AtLeast(5, 19),
-		FunctionAddress:    v.AtLeast(5, 15),
-		RingBuffer:         v.AtLeast(5, 8),
-		BootTime:           v.AtLeast(5, 8),
-		BoundedLoops:       v.AtLeast(5, 3),
-		Loop:               v.AtLeast(5, 17),
-		ForEachMapElement:  v.AtLeast(5, 13),
-		TaskStorage:        v.AtLeast(5, 11),
-		MemoryCgroup:       v.AtLeast(5, 11),
-		FineCapabilities:   v.AtLeast(5, 8),
-		LongJump:           v.AtLeast(6, 6),
+		FetchingAtomics:     v.AtLeast(5, 12) && arch != "arm64" || v.AtLeast(5, 18),
+		StructArguments:     v.AtLeast(6, 1),
+		TracingGuard:        v.AtLeast(5, 12),
+		RawTracepointGuard:  v.AtLeast(6, 2),
+		RawTracepoint:       v.AtLeast(4, 17),
+		PreemptedTracepoint: v.AtLeast(7, 0),
+		PerfLink:            v.AtLeast(5, 15),
+		AttachCookie:        v.AtLeast(5, 15),
+		TracingCookie:       v.AtLeast(5, 19),
+		FunctionAddress:     v.AtLeast(5, 15),
+		RingBuffer:          v.AtLeast(5, 8),
+		BootTime:            v.AtLeast(5, 8),
+		BoundedLoops:        v.AtLeast(5, 3),
+		Loop:                v.AtLeast(5, 17),
+		ForEachMapElement:   v.AtLeast(5, 13),
+		TaskStorage:         v.AtLeast(5, 11),
+		MemoryCgroup:        v.AtLeast(5, 11),
+		FineCapabilities:    v.AtLeast(5, 8),
+		LongJump:            v.AtLeast(6, 6),
 	}
 }
 

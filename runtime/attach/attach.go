@@ -32,7 +32,8 @@ type Link interface {
 type Error struct {
 	Probe   string
 	Reason  string
-	Tracing bool // another mechanism may serve: fentry, fexit or a raw tracepoint was refused
+	Probes  []string // all that the program serves
+	Tracing bool     // another mechanism may serve: fentry, fexit or a raw tracepoint was refused
 	// Untraceable: the kernel lets no kprobe attach there.
 	Untraceable bool
 	cause       error
@@ -67,8 +68,12 @@ func attach(machine *target.Target, program *ebpf.Program, point *object.Point) 
 		return one(link.AttachTracing(link.TracingOptions{Program: program}))
 	case object.RawTracepoint:
 		return one(link.AttachRawTracepoint(link.RawTracepointOptions{Name: point.Name, Program: program}))
+	case object.RawSyscall:
+		return attachRawSyscall(program, point)
 	case object.Tracepoint:
-		return attachTracepoint(machine, program, point)
+		return attachTracepoint(machine, program, point.Category, point.Name)
+	case object.Syscall:
+		return attachTracepoint(machine, program, "raw_syscalls", tracepointOfAll(point))
 	case object.Profile:
 		return attachProfile(machine, program, point)
 	}
@@ -88,7 +93,7 @@ func one(l link.Link, err error) ([]Link, error) {
 }
 
 func cheaper(m object.Mechanism) bool {
-	return m == object.Fentry || m == object.Fexit || m == object.RawTracepoint
+	return m == object.Fentry || m == object.Fexit || m == object.RawTracepoint || m == object.RawSyscall || m == object.Syscall
 }
 
 func onFunctions(m object.Mechanism) bool {

@@ -16,8 +16,8 @@ import (
 // attachTracepoint opens the tracepoint as a perf event. One event serves all CPUs: the program hangs
 // on the tracepoint, the event only names it. Of the end of irq_work, which samples would bring about, the kernel gives no samples.
 // https://elixir.bootlin.com/linux/v6.12/source/arch/x86/include/asm/trace/irq_vectors.h (TRACE_EVENT_PERF_PERM)
-func attachTracepoint(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {
-	tracepoint, err := machine.Tracepoint(point.Category, point.Name)
+func attachTracepoint(machine *target.Target, program *ebpf.Program, category, name string) ([]Link, error) {
+	tracepoint, err := machine.Tracepoint(category, name)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func attachTracepoint(machine *target.Target, program *ebpf.Program, point *obje
 		Type: unix.PERF_TYPE_TRACEPOINT, Config: uint64(tracepoint.ID),
 		Sample: 1, Wakeup: 1,
 	}
-	if point.Category == "irq_vectors" && point.Name == "irq_work_exit" {
+	if category == "irq_vectors" && name == "irq_work_exit" {
 		attributes.Sample = 0
 	}
 	l, err := attachPerf(machine, program, attributes, 0)

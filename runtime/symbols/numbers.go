@@ -1,12 +1,14 @@
 package symbols
 
 import (
+	"cmp"
 	"fmt"
+	"runtime"
 	"syscall"
 	"unicode"
-)
 
-//go:generate go run ../../internal/syscallnames
+	"github.com/ponytrace/ponytrace/compiler/target"
+)
 
 // Error returns the text of an error number as strerror(3) does; that of -n is that of n, since the kernel returns errors so.
 func Error(number int64) string {
@@ -44,10 +46,8 @@ func Signal(number int64) string {
 
 // Syscall returns the name of a system call of this machine.
 func Syscall(number int64) string {
-	if number < 0 || number >= int64(len(syscalls)) || syscalls[number] == "" {
-		return "Unknown syscall"
-	}
-	return syscalls[number]
+	arch := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
+	return cmp.Or(target.SyscallName(arch, number), "Unknown syscall")
 }
 
 // capital writes the first letter as the C library does and Go does not.

@@ -30,6 +30,9 @@ func NewMap(spec *ebpf.MapSpec, cpus int) *Map {
 	}
 	if m.array() {
 		m.Values[""] = m.newValue(m.ValueSize * m.MaxEntries)
+		for _, content := range spec.Contents {
+			copy(m.Values[""][0], content.Value.([]byte))
+		}
 	}
 	return m
 }

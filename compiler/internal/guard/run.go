@@ -70,7 +70,7 @@ func locks(v *ir.Value) Locks {
 // exclusive reports whether the kernel runs no such program inside of another: bpf_prog_active.
 func exclusive(m object.Mechanism) bool {
 	switch m {
-	case object.Kprobe, object.Kretprobe, object.KprobeMulti, object.KretprobeMulti, object.Tracepoint, object.Profile:
+	case object.Kprobe, object.Kretprobe, object.KprobeMulti, object.KretprobeMulti, object.Tracepoint, object.Syscall, object.Profile:
 		return true
 	}
 	return false
@@ -86,6 +86,10 @@ func nestsInItself(m object.Mechanism, features *target.Features) bool {
 	}
 	return false
 }
+
+// neverNests reports whether programs fire inside of no other: the runtime runs them, or a process that enters the
+// kernel. They are interrupted all the same.
+func neverNests(m object.Mechanism) bool { return m == object.Run || m == object.RawSyscall }
 
 // Possible reports whether programs with these mechanisms can ever need the guard.
 func Possible(mechanisms []object.Mechanism, features *target.Features) bool {
@@ -109,7 +113,7 @@ func Choose(programs []Program, features *target.Features) []Guard {
 		case nestsInItself(p.Mechanism, features) && (p.Locks != 0 || p.Memory):
 			guards[i] = Guard{Tests: true, Sets: true, Whole: p.Memory}
 		case !together || p.Locks == 0:
-		case p.Mechanism == object.Run:
+		case neverNests(p.Mechanism):
 			guards[i] = Guard{Sets: true}
 		default:
 			guards[i] = Guard{Tests: true, Sets: !foreign}
@@ -119,11 +123,11 @@ func Choose(programs []Program, features *target.Features) []Guard {
 }
 
 // deadlock reports whether one program may wait for a lock that another holds: they take the same, and the kernel does not
-// keep them apart. Programs that the runtime runs do so one after the other.
+// keep them apart. Those that never nest run one after the other.
 func deadlock(programs []Program) bool {
 	for i, p := range programs {
 		for _, q := range programs[:i] {
-			apart := exclusive(p.Mechanism) && exclusive(q.Mechanism) || p.Mechanism == object.Run && q.Mechanism == object.Run
+			apart := exclusive(p.Mechanism) && exclusive(q.Mechanism) || neverNests(p.Mechanism) && neverNests(q.Mechanism)
 			if !apart && p.Locks&q.Locks != 0 {
 				return true
 			}
@@ -132,11 +136,11 @@ func deadlock(programs []Program) bool {
 	return false
 }
 
-// foreignOnly reports whether the programs that hold locks outside of the kernel's guard are those of the runtime: nothing fires inside of
+// foreignOnly reports whether the programs that hold locks outside of the kernel's guard are those that never nest: nothing fires inside of
 // any other, so only they set the word.
 func foreignOnly(programs []Program) bool {
 	for _, p := range programs {
-		if p.Locks != 0 && !exclusive(p.Mechanism) && p.Mechanism != object.Run {
+		if p.Locks != 0 && !exclusive(p.Mechanism) && !neverNests(p.Mechanism) {
 			return false
 		}
 	}

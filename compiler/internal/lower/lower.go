@@ -68,15 +68,18 @@ func NewUnit(info *sema.Info, machine *target.Target) *Unit {
 
 // links counts what the runtime has to detach at the end.
 func links(info *sema.Info) int {
-	n := 0
+	n, calls := 0, map[bool]int{}
 	for _, program := range info.Programs {
-		for _, point := range program.Site.Points {
-			if point.Mechanism != object.Run {
-				n++
-			}
+		scope := &program.Site.Scope
+		switch scope.Mechanism {
+		case object.Run:
+		case object.RawSyscall, object.Syscall:
+			calls[scope.Exit] = 1
+		default:
+			n += len(program.Site.Points)
 		}
 	}
-	return n
+	return n + len(calls)
 }
 
 // function is a program that is being lowered. The instance is the current clause, lowered after
@@ -99,8 +102,9 @@ type function struct {
 	frames       int       // functions that are active where the code runs
 	row          *ir.Value // what a callback was handed; nil where the row is to be computed
 	usesRow      bool
-	nest         *nest          // around the code at hand; nil outside of bounded loops
-	nests        []*nest        // of the clause
+	nest         *nest   // around the code at hand; nil outside of bounded loops
+	nests        []*nest // of the clause
+	syscalls     *syscallTable
 	end          *destination   // of the program
 	returning    []*destination // the innermost last, the first of the clause
 	destinations int
@@ -114,6 +118,9 @@ type Code struct {
 	*ir.Func
 	Shared     string
 	SharedSize int
+	// Syscalls is the content of a kernel map of the name, which tells the program which probe a system call is; nil for none.
+	Syscalls []byte
+	Table    string
 }
 
 // Program lowers the clauses of a program, the number of which names what belongs to it alone.
@@ -129,13 +136,18 @@ func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 		frames:       1,
 	}
 	f.end = f.newDestination(nil)
+	f.systemCall(program, number)
 	for i, instance := range program.Instances {
 		f.clause(instance, i == len(program.Instances)-1)
 	}
 	f.b.Return(f.b.Const(0))
 	f.limitLoops()
 	f.finish()
-	return &Code{Func: f.b.Func, Shared: f.sharedMemory.name, SharedSize: f.size}
+	code := &Code{Func: f.b.Func, Shared: f.sharedMemory.name, SharedSize: f.size}
+	if f.syscalls != nil && f.syscalls.used {
+		code.Table, code.Syscalls = f.syscalls.name, f.syscalls.content()
+	}
+	return code
 }
 
 // clause lowers an instance. The predicate and `return` lead to the next one, exit() to the end of the program.

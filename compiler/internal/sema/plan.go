@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
@@ -23,6 +24,9 @@ import (
 type Program struct {
 	Site      *builtin.Site
 	Instances []*Instance
+	// Dispatched: programs of other system calls share its tracepoint, so another program tests the number.
+	Dispatched bool
+	arguments  bool // a clause reads what depends on the attach point
 }
 
 // Joined reports whether clauses share a program.
@@ -49,14 +53,20 @@ const (
 	byTracing              // fentry, fexit
 	byRawTracepoint
 	byTracepoint
+	byRawSyscall
+	bySyscall
 	byClock
 )
 
 var ways = map[object.Mechanism]way{
 	object.Kprobe: byRegisters, object.Kretprobe: byRegisters, object.KprobeMulti: byRegisters, object.KretprobeMulti: byRegisters,
 	object.Fentry: byTracing, object.Fexit: byTracing,
-	object.RawTracepoint: byRawTracepoint, object.Tracepoint: byTracepoint, object.Profile: byClock,
+	object.RawTracepoint: byRawTracepoint, object.Tracepoint: byTracepoint,
+	object.RawSyscall: byRawSyscall, object.Syscall: bySyscall, object.Profile: byClock,
 }
+
+// cheaper ways have a plainer one that serves as well.
+var cheaper = map[way]bool{byTracing: true, byRawTracepoint: true, byRawSyscall: true, bySyscall: true}
 
 // arrival is an event with the way by which it comes, and the clause where that is alone.
 type arrival struct {
@@ -73,7 +83,7 @@ func events(point *object.Point) []string {
 		return nil
 	case object.Profile:
 		return []string{"clock " + point.Period.String()}
-	case object.Tracepoint, object.RawTracepoint:
+	case object.Tracepoint, object.RawTracepoint, object.RawSyscall, object.Syscall:
 		return []string{"tracepoint " + point.Category + ":" + point.Name}
 	}
 	kind := "entry "
@@ -117,7 +127,7 @@ func (c *checker) plainer(list []*placed) bool {
 	locks := c.options.Mechanism == "" && tracesLocks(list)
 	for _, p := range list {
 		p.each(func(a arrival, point *object.Point, _ int) {
-			if (locks || disagreed[a.event]) && (a.way == byTracing || a.way == byRawTracepoint) && !p.use.tracing {
+			if (locks || disagreed[a.event]) && cheaper[a.way] && !p.use.tracing {
 				c.plain[point.Probe] = true
 			}
 		})
@@ -174,6 +184,40 @@ func (c *checker) plan(list []*placed) {
 			c.addProgram(j)
 		}
 	}
+	c.shareSyscalls()
+}
+
+// shareSyscalls lets the programs of system calls that have the same tracepoint be called by one that finds the
+// number. Those at raw tracepoints are typed where one of them reads the registers of the process.
+func (c *checker) shareSyscalls() {
+	sharers := map[string][]*Program{}
+	for _, program := range c.Programs {
+		point := &program.Site.Points[0]
+		if point.Mechanism == object.RawSyscall || point.Mechanism == object.Syscall {
+			all, _ := target.SplitSyscall(point.Name)
+			sharers[all] = append(sharers[all], program)
+		}
+	}
+	for all, programs := range sharers {
+		typed := false
+		for _, program := range programs {
+			program.Dispatched = len(programs) > 1
+			typed = typed || all == target.SyscallExit || program.arguments
+		}
+		if typed && c.target.Features.TypedTracepoint && programs[0].Site.Type == ebpf.RawTracepoint {
+			for _, program := range programs {
+				program.typed(all)
+			}
+		}
+	}
+}
+
+// typed makes a program one to which the verifier knows the types of a raw tracepoint's arguments.
+func (p *Program) typed(tracepoint string) {
+	p.Site.Type, p.Site.Attach, p.Site.AttachTo = ebpf.Tracing, ebpf.AttachTraceRawTp, tracepoint
+	for _, instance := range p.Instances {
+		instance.Site.Scope.Typed = true
+	}
 }
 
 // joints are those in which a clause, the i-th of the list, is the first.
@@ -224,6 +268,7 @@ func (c *checker) addProgram(j *joint) {
 	c.nameProbes(site)
 	program := &Program{Site: site}
 	for _, member := range j.members {
+		program.arguments = program.arguments || member.use.arguments
 		own := *site
 		own.Scope = member.site.Scope
 		own.Scope.Mechanism, own.Scope.Symbols, own.Scope.ProbeName = site.Scope.Mechanism, site.Scope.Symbols, site.Scope.ProbeName

@@ -24,6 +24,8 @@ var calls = map[string]func(){
 	"dup":         func() { unix.RawSyscall(unix.SYS_DUP, ^uintptr(0), 0, 0) },
 	"access":      func() { unix.Access(probePath, unix.F_OK) },
 	"openat":      func() { unix.Open(probePath, unix.O_RDONLY, 0) },
+	// getppid32 is getppid for programs of 32 bits, whose number is that of semget for others.
+	"getppid32": func() { compatCall(64) },
 }
 
 // probePath does not exist, so that openat fails and leaves no descriptor; as a name it is easy to match.
@@ -33,6 +35,7 @@ type syscalls struct {
 	Name    string `default:"getppid" help:"Which one."`
 	N       int    `required:"" help:"Calls in all."`
 	Threads int    `default:"1" help:"Threads; the n-th is bound to the n-th CPU, and so round."`
+	Noise   bool   `help:"Let a thread of the scheduling class FIFO interrupt them on each CPU, a thousand times a second."`
 }
 
 func (s *syscalls) Run() error {
@@ -58,6 +61,11 @@ func (s *syscalls) Run() error {
 	}
 	for range s.Threads {
 		if err := <-bound; err != nil {
+			return err
+		}
+	}
+	if s.Noise {
+		if err := makeNoise(); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,4 @@
+package main
+
+// compatCall makes a system call without arguments as programs of 32 bits do.
+func compatCall(number uint32) int32
