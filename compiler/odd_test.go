@@ -28,18 +28,21 @@ func compileOn(kernel, script string, arguments ...string) (*object.Object, erro
 	return compiler.Compile(parsed, frozen.Target(kernel), compiler.Options{Args: arguments, Unsafe: true})
 }
 
+// emulatedValues are what helpers return.
+var emulatedValues = map[asm.BuiltinFunc]uint64{
+	asm.FnKtimeGetNs: 1000, asm.FnGetCurrentPidTgid: 7<<32 | 8, asm.FnGetCurrentUidGid: 9<<32 | 10,
+	asm.FnGetCurrentTaskBtf: 1 << 62, asm.FnGetAttachCookie: 0, asm.FnGetSmpProcessorId: 0,
+	asm.FnKtimeGetBootNs: 3000, asm.FnKtimeGetTaiNs: 5000, asm.FnJiffies64: 250, asm.FnGetPrandomU32: 4,
+	asm.FnGetNumaNodeId: 1, asm.FnGetCurrentCgroupId: 77,
+}
+
 // emulate runs every program once, in order, and returns the records that they sent.
 func emulate(o *object.Object) (map[string]*emu.Map, [][]byte, error) {
 	machine := &emu.Environment{
 		Context: make([]byte, 512),
 		Maps:    map[string]*emu.Map{},
-		Values: map[asm.BuiltinFunc]uint64{
-			asm.FnKtimeGetNs: 1000, asm.FnGetCurrentPidTgid: 7<<32 | 8, asm.FnGetCurrentUidGid: 9<<32 | 10,
-			asm.FnGetCurrentTaskBtf: 1 << 62, asm.FnGetAttachCookie: 0, asm.FnGetSmpProcessorId: 0,
-			asm.FnKtimeGetBootNs: 3000, asm.FnKtimeGetTaiNs: 5000, asm.FnJiffies64: 250, asm.FnGetPrandomU32: 4,
-			asm.FnGetNumaNodeId: 1, asm.FnGetCurrentCgroupId: 77,
-		},
-		Comm: "pony", Stack: []uint64{0x11, 0x22, 0x33}, Memory: map[uint64][]byte{kernelText: emulatedMemory()},
+		Values:  emulatedValues,
+		Comm:    "pony", Stack: []uint64{0x11, 0x22, 0x33}, Memory: map[uint64][]byte{kernelText: emulatedMemory()},
 	}
 	for name, spec := range o.Kernel {
 		machine.Maps[name] = emu.NewMap(spec, 4)

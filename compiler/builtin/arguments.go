@@ -167,7 +167,17 @@ func describedArgument(c Checker, name *lang.Call, i int) *types.Type {
 	if oneWord(param) {
 		return unsignedOf(param.Type.Size)
 	}
-	return trusted(param.Type, c.Scope().Mechanism)
+	return inRegister(trusted(param.Type, c.Scope().Mechanism))
+}
+
+// inRegister marks a pointer as what a register held: scripts that know no types of arguments count bytes from there.
+func inRegister(t *types.Type) *types.Type {
+	if t.Kind != types.Pointer {
+		return t
+	}
+	pointer := *t
+	pointer.Register = true
+	return &pointer
 }
 
 // oneWord reports a struct that is passed as a number is, such as kuid_t: argN is that number.
@@ -300,7 +310,7 @@ func returnType(c Checker, name *lang.Call) *types.Type {
 		c.Errorf(name.Span, "%s returns %s, which has %d bytes, in memory of its caller: a probe cannot read it", scope.Function.Name, result, result.Size)
 		return nil
 	}
-	return trusted(scope.Function.Return, scope.Mechanism)
+	return inRegister(trusted(scope.Function.Return, scope.Mechanism))
 }
 
 func lowerReturn(l Lowering, _ *lang.Call) *ir.Value {

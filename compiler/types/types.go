@@ -68,8 +68,10 @@ type Type struct {
 	Fields []Field // Tuple, Record; Struct where it is complete
 	// Trusted marks a Pointer that the verifier knows by its BTF type: it may be loaded through directly.
 	Trusted bool
-	// User marks a Pointer into user memory.
+	// User marks a Pointer into user memory, or the number that argN + n makes of one.
 	User bool
+	// Register marks a Pointer that argN or retval gave: its arithmetic counts bytes.
+	Register bool
 	// Origin is the target's own description of a Struct (a BTF type); nobody else looks inside.
 	Origin any
 	// LinearHist only.

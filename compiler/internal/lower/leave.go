@@ -101,10 +101,10 @@ func (f *function) converted(e lang.Expr, t *types.Type) *ir.Value {
 	switch {
 	case t.Kind == types.Bool && from.Kind != types.Bool:
 		return f.decision(e)
-	case t.Kind == types.Pointer, from.Size == t.Size && from.Signed == t.Signed:
-		return f.value(e)
+	case from.Size == t.Size && from.Signed == t.Signed:
+		return f.plainValue(e)
 	}
-	return f.b.Extend(f.value(e), t.Size, t.Signed)
+	return f.b.Extend(f.plainValue(e), t.Size, t.Signed)
 }
 
 // End leaves the program, whatever function or loop is around.

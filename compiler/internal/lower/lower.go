@@ -208,7 +208,7 @@ func (h hooks) Integer(e lang.Expr) (int64, bool) { return h.constants.Integer(e
 func (h hooks) Text(e lang.Expr) (string, bool)   { return h.constants.Text(e) }
 
 // Number is the value of a scalar, a trusted pointer laundered.
-func (h hooks) Number(e lang.Expr) *ir.Value { return h.plainPointer(h.value(e), h.typeOf(e)) }
+func (h hooks) Number(e lang.Expr) *ir.Value { return h.plainValue(e) }
 
 // Address returns where a value lies; the verifier still knows what is reached from a pointer that it trusts.
 func (h hooks) Address(e lang.Expr) *ir.Value {

@@ -109,7 +109,7 @@ func (f *function) element(e *lang.Index) reference {
 	t := f.typeOf(e.X)
 	var r reference
 	if t.Kind == types.Pointer {
-		r = reference{base: f.plainPointer(f.value(e.X), t), user: t.User}
+		r = reference{base: f.plainValue(e.X), user: t.User}
 	} else {
 		r = f.reference(e.X)
 	}
@@ -357,6 +357,10 @@ func (f *function) storeTuple(e lang.Expr, to builtin.Place, t *types.Type) {
 func (f *function) storeParts(values []lang.Expr, to builtin.Place, t *types.Type) {
 	f.zeroGaps(t.Layout(), to)
 	for i, field := range t.Fields {
+		if field.Type.Integer() {
+			f.b.Store(to.Space, to.Address, to.Offset+field.Offset, field.Type.Size, f.plainValue(values[i]))
+			continue
+		}
 		f.store(values[i], at(to, field.Offset), field.Type, true)
 	}
 }

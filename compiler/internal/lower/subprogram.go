@@ -90,7 +90,7 @@ func (f *function) deepest(body any) int {
 func (f *function) invoke(e *lang.Call, inline *sema.Inline) *ir.Value {
 	args := []*ir.Value{f.b.Context()}
 	for i, v := range inline.Params {
-		args = append(args, f.plainPointer(f.converted(e.Args[i], v.Type), f.typeOf(e.Args[i])))
+		args = append(args, f.converted(e.Args[i], v.Type))
 	}
 	sub := f.subprograms[inline.Function]
 	if sub == nil {

@@ -57,10 +57,10 @@ func (f *function) cell(v *sema.Variable) *ir.Cell {
 func (f *function) unary(e *lang.Unary) *ir.Value {
 	switch e.Op {
 	case "-":
-		return f.b.Unary(ir.Neg, f.value(e.X))
+		return f.b.Unary(ir.Neg, f.plainValue(e.X))
 	case "~":
 		t := f.typeOf(e)
-		return f.b.Extend(f.b.Unary(ir.Not, f.value(e.X)), t.Size, t.Signed)
+		return f.b.Extend(f.b.Unary(ir.Not, f.plainValue(e.X)), t.Size, t.Signed)
 	case "*":
 		return f.load(f.reference(e))
 	case "&":
@@ -96,13 +96,13 @@ func (f *function) choose(name string, decide func(then, otherwise *ir.Block), x
 
 func (f *function) ternary(e *lang.Ternary) *ir.Value {
 	decide := func(then, otherwise *ir.Block) { f.condition(e.Cond, then, otherwise) }
-	x := func() *ir.Value { return f.value(e.X) }
+	x := func() *ir.Value { return f.plainValue(e.X) }
 	if e.X == nil {
-		cond := f.value(e.Cond)
+		cond := f.plainValue(e.Cond)
 		decide = func(then, otherwise *ir.Block) { f.b.If(ir.NotEqual, cond, f.b.Const(0), then, otherwise) }
 		x = func() *ir.Value { return cond }
 	}
-	return f.choose("choice", decide, x, func() *ir.Value { return f.value(e.Y) })
+	return f.choose("choice", decide, x, func() *ir.Value { return f.plainValue(e.Y) })
 }
 
 var plainOps = map[lang.Operator]ir.Op{
@@ -116,13 +116,15 @@ func (f *function) binary(e *lang.Binary) *ir.Value {
 	}
 	x, y := f.typeOf(e.X), f.typeOf(e.Y)
 	switch {
+	case x.Register || y.Register:
+		return f.arithmetic(e.Op, f.plainValue(e.X), f.plainValue(e.Y), f.typeOf(e).Signed, y)
 	case x.Kind == types.Pointer && y.Kind == types.Pointer:
 		return f.pointerDistance(e, x, y)
 	case x.Kind == types.Pointer:
-		return f.movePointer(e.Op, f.plainPointer(f.value(e.X), x), x, f.value(e.Y))
+		return f.movePointer(e.Op, f.plainValue(e.X), x, f.value(e.Y))
 	case y.Kind == types.Pointer:
 		distance := f.value(e.X)
-		return f.movePointer(e.Op, f.plainPointer(f.value(e.Y), y), y, distance)
+		return f.movePointer(e.Op, f.plainValue(e.Y), y, distance)
 	}
 	return f.arithmetic(e.Op, f.value(e.X), f.value(e.Y), f.typeOf(e).Signed, y)
 }
@@ -166,9 +168,9 @@ func (f *function) movePointer(op lang.Operator, base *ir.Value, t *types.Type, 
 	return f.b.Binary(plainOps[op], base, f.b.Binary(ir.Mul, distance, f.b.Const(int64(elementSize(t)))))
 }
 
-// elementSize is what a pointer moves by: a byte where nothing is known of what it points at.
+// elementSize is what a pointer moves by: a byte where nothing is known of what it points at, and from a register.
 func elementSize(t *types.Type) int {
-	if t.Elem != nil && t.Elem.Size > 0 {
+	if !t.Register && t.Elem != nil && t.Elem.Size > 0 {
 		return t.Elem.Size
 	}
 	return 1
@@ -176,16 +178,37 @@ func elementSize(t *types.Type) int {
 
 // pointerDistance is the number of elements between two pointers.
 func (f *function) pointerDistance(e *lang.Binary, x, y *types.Type) *ir.Value {
-	bytes := f.b.Binary(ir.Sub, f.plainPointer(f.value(e.X), x), f.plainPointer(f.value(e.Y), y))
+	bytes := f.b.Binary(ir.Sub, f.plainValue(e.X), f.plainValue(e.Y))
 	return f.b.Binary(ir.SDiv, bytes, f.b.Const(int64(elementSize(x))))
 }
 
-// plainPointer makes a number of a pointer that the verifier tracks.
-func (f *function) plainPointer(value *ir.Value, t *types.Type) *ir.Value {
-	if !t.Trusted {
+// plainValue is a value to compute with: of a pointer that the verifier tracks a number.
+func (f *function) plainValue(e lang.Expr) *ir.Value {
+	value := f.value(e)
+	if !f.tracked(e) {
 		return value
 	}
 	return f.launder(value)
+}
+
+// tracked reports whether the verifier may know a value as a pointer. A part of a tuple may have been one when it was
+// stored in the frame; a variable of a type that is not Trusted was given a number.
+func (f *function) tracked(e lang.Expr) bool {
+	e = f.resolved(e)
+	t := f.typeOf(e)
+	switch e := e.(type) {
+	case *lang.Cast:
+		return t.Kind == types.Pointer && f.tracked(e.X)
+	case *lang.BlockExpr:
+		return f.tracked(e.Value)
+	case *lang.Call:
+		if body := f.instance.Expansions[e]; body != nil {
+			return f.tracked(body.Value)
+		}
+	case *lang.Field, *lang.Index:
+		return t.Trusted || t.Kind == types.Pointer && f.partOfValue(e)
+	}
+	return t.Trusted
 }
 
 // launder copies a pointer through memory by a helper, after which the verifier takes it for a number.
@@ -208,11 +231,10 @@ func (f *function) cast(e *lang.Cast) *ir.Value {
 	default:
 		return f.fromMemory(e)
 	}
-	value := f.value(e.X)
 	if to.Kind == types.Pointer {
-		return value
+		return f.value(e.X)
 	}
-	return f.b.Extend(f.plainPointer(value, from), to.Size, to.Signed)
+	return f.b.Extend(f.plainValue(e.X), to.Size, to.Signed)
 }
 
 func (f *function) incDec(e *lang.IncDec) *ir.Value {
@@ -265,7 +287,7 @@ func (f *function) aggregate(target *lang.Map, call *lang.Call, a *builtin.Aggre
 
 // operand is the right side of `target op= x`; a pointer moves by whole elements.
 func (f *function) operand(s *lang.Assign) *ir.Value {
-	value := f.value(s.Value)
+	value := f.plainValue(s.Value)
 	if t := f.targetType(s.Target); t.Kind == types.Pointer {
 		return f.b.Binary(ir.Mul, value, f.b.Const(int64(elementSize(t))))
 	}
@@ -283,8 +305,10 @@ func (f *function) assignVariable(v *sema.Variable, value lang.Expr) {
 	switch {
 	case v.Type.Scalar() && v.Fixed:
 		f.setVariable(v, f.converted(value, v.Type))
-	case v.Type.Scalar():
+	case v.Type.Trusted:
 		f.setVariable(v, f.value(value))
+	case v.Type.Scalar():
+		f.setVariable(v, f.plainValue(value))
 	default:
 		f.replace(value, f.variablePlace(v), v.Type, f.mayRead(value, v))
 	}

@@ -2,6 +2,7 @@ package sema
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -27,6 +28,7 @@ func (c *checker) cast(e *lang.Cast) *types.Type {
 		}
 		return nil
 	}
+	c.warnUnscaled(e, to)
 	if to.Kind == types.Pointer && from.User {
 		user := *to
 		user.User = true
@@ -44,6 +46,22 @@ func (c *checker) decay(e *lang.Cast, from, to *types.Type) *types.Type {
 	pointer := *to
 	pointer.User = address.User
 	return &pointer
+}
+
+// warnUnscaled warns of `(struct x *)(arg0 + 1)`: the cast shows that whole structs were meant.
+func (c *checker) warnUnscaled(e *lang.Cast, to *types.Type) {
+	sum, ok := lang.Unparen(e.X).(*lang.Binary)
+	if !ok || to.Kind != types.Pointer || to.Elem == nil || to.Elem.Size == 0 {
+		return
+	}
+	from := c.expression(sum.X)
+	n, known := c.Integer(sum.Y)
+	if !known || n%int64(to.Elem.Size) == 0 || !from.Register || !to.Elem.Equal(from.Elem) {
+		return
+	}
+	text := sum.X.Range().Text()
+	c.report(lang.Diagnostic{Span: sum.Span, Warning: true, Message: fmt.Sprintf(
+		"%s counts bytes, and %s has %d; (%s)%s %s %d moves by whole ones", sum.Span.Text(), to.Elem, to.Elem.Size, to, text, sum.Op, n)})
 }
 
 func (c *checker) castType(e *lang.Cast, from *types.Type) *types.Type {

@@ -92,7 +92,7 @@ func (c *checker) assignMap(e *lang.Map, t *types.Type, span lang.Span) {
 		c.conflict(span, m.ValueSpan, fmt.Sprintf("@%s holds %s, this is %s", e.Name, m.Value, t))
 		return
 	}
-	if !wider.Equal(m.Value) {
+	if !same(wider, m.Value) {
 		m.Value, c.changed = wider, true
 	}
 }
@@ -137,7 +137,7 @@ func (c *checker) useKeyPart(m *Map, e *lang.Map, i int, part *types.Type) bool 
 		c.conflict(e.Keys[min(i, len(e.Keys)-1)].Range(), m.KeySpan, fmt.Sprintf("part %d of the key of @%s is %s, not %s", i+1, m.Name, m.Key[i], part))
 		return false
 	}
-	if !wider.Equal(m.Key[i]) {
+	if !same(wider, m.Key[i]) {
 		m.Key[i], c.changed = wider, true
 	}
 	return true

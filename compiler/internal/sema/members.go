@@ -129,9 +129,18 @@ func (c *checker) notStruct(e *lang.Field, t *types.Type) {
 		return
 	}
 	c.Errorf(e.X.Range(), "%s has no members: it is %s", e.X.Range().Text(), t)
-	if t.Kind == types.Int {
-		c.Hint("say what it points at: ((struct NAME *)%s)->%s", e.X.Range().Text(), e.Name)
+	switch text := lang.Unparen(e.X).Range().Text(); {
+	case c.countsBytes(e.X):
+		c.Hint("%s is an address some bytes further: say what is there, as in ((struct NAME *)(%s))->%s; args.NAME + n moves by whole elements", text, text, e.Name)
+	case t.Kind == types.Int:
+		c.Hint("say what it points at: ((struct NAME *)%s)->%s", text, e.Name)
 	}
+}
+
+// countsBytes reports whether an expression computes with the value of a register.
+func (c *checker) countsBytes(e lang.Expr) bool {
+	sum, ok := lang.Unparen(e).(*lang.Binary)
+	return ok && (c.expression(sum.X).Register || c.expression(sum.Y).Register)
 }
 
 func (c *checker) argument(e *lang.Field, t *types.Type, arguments *builtin.Arguments) *types.Type {

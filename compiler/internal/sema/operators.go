@@ -10,7 +10,7 @@ import (
 func (c *checker) unary(e *lang.Unary) *types.Type {
 	t := c.expression(e.X)
 	if e.Op == "-" || e.Op == "~" || e.Op == "!" {
-		t = c.guessed(t)
+		t = asNumber(c.guessed(t))
 	}
 	switch {
 	case t.Kind == types.None:
@@ -62,6 +62,9 @@ func (c *checker) addressOf(e *lang.Unary, t *types.Type) *types.Type {
 	pointer := types.NewPointer(own(t))
 	if argument := c.varying(x); argument != nil {
 		return types.NewPointer(argument.Element())
+	}
+	if t.Register {
+		pointer.Elem.Register = true
 	}
 	switch x := x.(type) {
 	case *lang.Variable:
@@ -224,6 +227,12 @@ func (c *checker) arithmetic(e *lang.Binary, x, y *types.Type) *types.Type {
 	if x.Kind == types.Pointer && y.Kind == types.Pointer && e.Op == "-" {
 		return types.Int64
 	}
+	if user := x.User || y.User; x.Register || y.Register {
+		x, y = asNumber(x), asNumber(y)
+		if x.Integer() && y.Integer() && (e.Op == "+" || e.Op == "-") {
+			return &types.Type{Kind: types.Int, Size: 8, User: user}
+		}
+	}
 	if x.Kind == types.Pointer && y.Integer() && (e.Op == "+" || e.Op == "-") {
 		return moved(x)
 	}
@@ -242,6 +251,14 @@ func (c *checker) arithmetic(e *lang.Binary, x, y *types.Type) *types.Type {
 		return types.NewInt(8, promoted(x).Signed)
 	}
 	return types.NewInt(8, Signed(x, y))
+}
+
+// asNumber is what an operator makes of argN and retval, and of what they were assigned to.
+func asNumber(t *types.Type) *types.Type {
+	if !t.Register {
+		return t
+	}
+	return &types.Type{Kind: types.Int, Size: 8, User: t.User}
 }
 
 func moved(pointer *types.Type) *types.Type {

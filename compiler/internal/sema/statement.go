@@ -114,7 +114,7 @@ func (c *checker) assign(s *lang.Assign) {
 	}
 	t := c.expression(s.Value)
 	if s.Op != "=" {
-		t = c.guessed(t)
+		t = asNumber(c.guessed(t))
 	}
 	if t.Kind == types.None || !c.storable(s.Value, t) {
 		c.declareUnknown(s.Target)
@@ -224,7 +224,7 @@ func (c *checker) assignVariable(e *lang.Variable, t *types.Type, span lang.Span
 		})
 		return
 	}
-	if !wider.Equal(v.Type) || wider.Trusted != v.Type.Trusted {
+	if !same(wider, v.Type) || wider.Trusted != v.Type.Trusted {
 		v.Type, c.changed = wider, true
 	}
 }

@@ -55,11 +55,11 @@ func (c *checker) stored(t *types.Type) *types.Type {
 
 // own is the type of a copy: what the verifier or the address space says of the original does not hold for it.
 func own(t *types.Type) *types.Type {
-	if !t.Trusted && !t.User {
+	if !t.Trusted && !t.User && !t.Register {
 		return t
 	}
 	copied := *t
-	copied.Trusted, copied.User = false, false
+	copied.Trusted, copied.User, copied.Register = false, false, false
 	return &copied
 }
 
@@ -69,14 +69,14 @@ func Widen(a, b *types.Type) (*types.Type, bool) { return widen(a, b) }
 // widen returns a type that holds values of both.
 func widen(a, b *types.Type) (*types.Type, bool) {
 	if a.Kind == types.Pointer && b.Kind == types.Pointer {
-		wider := *a
-		wider.Trusted = a.Trusted && b.Trusted
-		return &wider, true
+		return widenPointers(a, b), true
 	}
-	if a.Equal(b) {
+	if same(a, b) {
 		return a, true
 	}
 	switch {
+	case a.Register && b.Integer(), b.Register && a.Integer():
+		return types.Uint64, true
 	case a.Kind == types.None:
 		return b, true
 	case b.Kind == types.None:
@@ -95,6 +95,31 @@ func widen(a, b *types.Type) (*types.Type, bool) {
 		return widenTuple(a, b)
 	}
 	return nil, false
+}
+
+// widenPointers: what may be the value of a register is counted in bytes. Registers that point at different
+// things are numbers.
+func widenPointers(a, b *types.Type) *types.Type {
+	if a.Register && b.Register && !a.Elem.Equal(b.Elem) {
+		return types.Uint64
+	}
+	wider := *a
+	wider.Trusted = a.Trusted && b.Trusted
+	wider.Register = a.Register || b.Register
+	return &wider
+}
+
+// same reports whether values of both types mean the same.
+func same(a, b *types.Type) bool {
+	if !a.Equal(b) || a.Register != b.Register {
+		return false
+	}
+	for i := range a.Fields {
+		if !same(a.Fields[i].Type, b.Fields[i].Type) {
+			return false
+		}
+	}
+	return true
 }
 
 // widen is the type of a variable or map that is given another value. A text that grows in every round gets at once all
