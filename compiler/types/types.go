@@ -70,6 +70,9 @@ type Type struct {
 	Trusted bool
 	// User marks a Pointer into user memory, or the number that argN + n makes of one.
 	User bool
+	// Exact is what an Int of 64 bits in a map, tuple or key was before it was extended to these; nil where it
+	// had 64 bits.
+	Exact *Type
 	// Register marks a Pointer that argN or retval gave: its arithmetic counts bytes.
 	Register bool
 	// Origin is the target's own description of a Struct (a BTF type); nobody else looks inside.
@@ -366,6 +369,9 @@ var kindNames = map[Kind]string{
 func (t *Type) String() string {
 	switch t.Kind {
 	case Int:
+		if t.Exact != nil {
+			return t.Exact.String()
+		}
 		if t.Signed {
 			return fmt.Sprintf("int%d", t.Size*8)
 		}

@@ -75,7 +75,7 @@ func (p *program) unary(e *lang.Unary) Value {
 	case "!":
 		return boolean(!truth(x))
 	case "-":
-		return Value{Type: p.typeOf(e), Number: -x.Number} // in 64 bits, whatever the type
+		return number(p.typeOf(e), -x.Number)
 	case "~":
 		return number(p.typeOf(e), ^x.Number)
 	case "*":

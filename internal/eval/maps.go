@@ -39,7 +39,7 @@ func (p *program) lookAtKeys(m *mapping, keys []lang.Expr) {
 		if t == nil {
 			return
 		}
-		parts = append(parts, stored(t))
+		parts = append(parts, t)
 	}
 	if len(parts) == 1 && parts[0].Kind == types.Tuple {
 		fields := parts[0].Fields
@@ -65,9 +65,6 @@ func (p *program) widenMap(e *lang.Map, t *types.Type) {
 	m.assigned = true
 	if t == nil {
 		return
-	}
-	if !t.Aggregation() {
-		t = stored(t)
 	}
 	if wider := widest(m.value, t); m.value == nil || !wider.Equal(m.value) {
 		m.value, p.changed = wider, true

@@ -5,12 +5,10 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// promoted is C's integer promotion (C11 6.3.1.1): what is smaller than an int becomes one. Anything that
+// promoted is C's integer promotion (C11 6.3.1.1), which ~ goes by: what is smaller than an int becomes one. Anything that
 // is no number counts as an address.
 func promoted(t *types.Type) *types.Type {
 	switch {
-	case t.Aggregation():
-		return types.NewInt(8, t.Signed)
 	case t.Kind != types.Int && t.Kind != types.Enum && t.Kind != types.Bool:
 		return types.Uint64
 	case t.Kind == types.Bool || t.Size < 4:
@@ -19,14 +17,23 @@ func promoted(t *types.Type) *types.Type {
 	return t
 }
 
-// signed tells whether an operation on two types is signed (C11 6.3.1.8).
-func signed(x, y *types.Type) bool {
-	x, y = promoted(x), promoted(y)
-	if x.Size != y.Size {
-		return x.Size > y.Size && x.Signed || y.Size > x.Size && y.Signed
+// operand is the type that + - * / % & | ^ << >> and comparisons take a value as. Each has 64 bits. An int64 holds what
+// fewer bits hold.
+func operand(t *types.Type) *types.Type {
+	switch {
+	case t.Aggregation():
+		return types.NewInt(8, t.Signed)
+	case t.Kind == types.Int || t.Kind == types.Enum || t.Kind == types.Bool:
+		if t.Size == 8 && !t.Signed {
+			return types.Uint64
+		}
+		return types.Int64
 	}
-	return x.Signed && y.Signed
+	return types.Uint64
 }
+
+// signed tells whether an operation on two types is signed: of an int64 and a uint64 C computes in uint64 (C11 6.3.1.8).
+func signed(x, y *types.Type) bool { return operand(x).Signed && operand(y).Signed }
 
 // arithmetic computes x op y in 64 bits.
 func arithmetic(op lang.Operator, x, y uint64, isSigned bool) uint64 {

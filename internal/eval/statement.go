@@ -156,7 +156,7 @@ func operate(op lang.Operator, x, y Value) uint64 {
 	}
 	isSigned := signed(x.Type, y.Type)
 	if op == ">>" {
-		isSigned = promoted(x.Type).Signed
+		isSigned = operand(x.Type).Signed
 	}
 	return arithmetic(op, x.Number, y.Number, isSigned)
 }

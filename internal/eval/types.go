@@ -150,15 +150,14 @@ func (p *program) unaryType(e *lang.Unary) *types.Type {
 	return nil
 }
 
-// negated: the negative of what is smaller than an int, or of a literal int, is an int, as in C; any other has 64 bits, since
-// arithmetic is done in these.
+// negated: the negative of what an int holds is an int, as in C, and that of a uint32 an int64.
 func negated(e lang.Expr, t *types.Type) *types.Type {
 	switch written, isLiteral := lang.Unparen(e).(*lang.Integer); {
 	case isLiteral && !written.Unsigned && written.Value == 1<<63:
 		return types.Int64
-	case t.Size == 8 && !t.Signed:
-		return t
-	case t.Size < 4 || isLiteral && t.Size == 4:
+	case t.Size == 8:
+		return types.NewInt(8, t.Signed)
+	case t.Size < 4 || t.Signed:
 		return types.Int32
 	}
 	return types.Int64
@@ -188,7 +187,7 @@ func (p *program) binaryType(e *lang.Binary) *types.Type {
 	case x.Kind == types.Pointer && y.Kind != types.Pointer:
 		return x
 	case e.Op == "<<" || e.Op == ">>":
-		return types.NewInt(8, promoted(x).Signed)
+		return operand(x)
 	}
 	return types.NewInt(8, signed(x, y))
 }
@@ -202,13 +201,13 @@ func (p *program) choiceType(e *lang.Ternary) *types.Type {
 	case x != nil && x.Kind == types.None:
 		return nil
 	case p.guessing && x == nil && y != nil:
-		return stored(y)
+		return y
 	case p.guessing && y == nil && x != nil:
-		return stored(x)
+		return x
 	case x == nil || y == nil:
 		return nil
 	}
-	return widest(stored(x), stored(y))
+	return widest(x, y)
 }
 
 func (p *program) blockType(e *lang.BlockExpr) (t *types.Type) {
@@ -362,7 +361,7 @@ func (p *program) tupleType(e *lang.Tuple) *types.Type {
 		if t == nil {
 			return nil
 		}
-		parts[i] = stored(t)
+		parts[i] = t
 	}
 	return types.NewTuple(parts...)
 }
@@ -375,7 +374,7 @@ func (p *program) recordType(e *lang.Record) *types.Type {
 		if t == nil {
 			return nil
 		}
-		names, parts = append(names, field.Name), append(parts, stored(t))
+		names, parts = append(names, field.Name), append(parts, t)
 	}
 	return types.NewRecord(names, parts)
 }

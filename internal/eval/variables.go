@@ -52,21 +52,10 @@ func (p *program) widen(v *variable, t *types.Type) {
 	if t == nil || v.fixed {
 		return
 	}
-	wider := widest(v.kind, stored(t))
+	wider := widest(v.kind, t)
 	if v.kind == nil || !wider.Equal(v.kind) {
 		v.kind, p.changed = wider, true
 	}
-}
-
-// stored is the type in which a value is kept: numbers take 64 bits, signed when all of the type's values fit.
-func stored(t *types.Type) *types.Type {
-	switch t.Kind {
-	case types.Int:
-		return types.NewInt(8, t.Signed || t.Size < 8)
-	case types.Tuple, types.Record:
-		return rebuilt(t, func(i int) *types.Type { return stored(t.Fields[i].Type) })
-	}
-	return t
 }
 
 // rebuilt is a tuple or record with other parts.
@@ -91,7 +80,7 @@ func widest(a, b *types.Type) *types.Type {
 	case b == nil || a.Equal(b):
 		return a
 	case a.Integer() && b.Integer():
-		return types.NewInt(8, (a.Signed || a.Size < 8) && (b.Signed || b.Size < 8))
+		return smallest(a, b)
 	case a.Kind == types.String && b.Kind == types.String:
 		return types.NewString(max(a.Size, b.Size))
 	case a.Aggregation() && a.Kind == b.Kind:
@@ -102,6 +91,32 @@ func widest(a, b *types.Type) *types.Type {
 		return rebuilt(a, func(i int) *types.Type { return widest(a.Fields[i].Type, b.Fields[i].Type) })
 	}
 	return a
+}
+
+// smallest is the first of the integer types, from the smallest on, that has all values of both; uint64 where an int64 and a
+// uint64 meet.
+func smallest(a, b *types.Type) *types.Type {
+	for _, size := range []int{1, 2, 4, 8} {
+		for _, t := range []*types.Type{types.NewInt(size, false), types.NewInt(size, true)} {
+			if holds(t, a) && holds(t, b) {
+				return t
+			}
+		}
+	}
+	return types.Uint64
+}
+
+// holds reports whether an integer type has all values of another.
+func holds(t, other *types.Type) bool {
+	if t.Signed == other.Signed {
+		return t.Size >= other.Size
+	}
+	return t.Signed && t.Size > other.Size
+}
+
+// counter is the type of the variable of a loop over a range.
+func counter(low, high *types.Type) *types.Type {
+	return types.NewInt(8, operand(low).Signed || operand(high).Signed)
 }
 
 // findTypes looks at the whole script until no type changes. Maps that are assigned from themselves may have none then:
@@ -233,9 +248,6 @@ func (p *program) lookAtLet(s *lang.Let) {
 
 func (p *program) lookAtAssign(s *lang.Assign) {
 	t := p.typeOf(s.Value)
-	if s.Op != "=" {
-		t = updated(p.presumed(s.Value))
-	}
 	switch target := s.Target.(type) {
 	case *lang.Variable:
 		v := p.scope.find(target.Name)
@@ -243,20 +255,32 @@ func (p *program) lookAtAssign(s *lang.Assign) {
 			v = p.declare(target)
 		}
 		p.uses[target] = v
-		p.widen(v, t)
+		p.widen(v, p.updated(s, v.kind, t))
 	case *lang.Map:
-		p.widenMap(target, t)
+		p.widenMap(target, p.updated(s, p.mapNamed(target.Name).value, t))
 	default:
 		fail(s.Span, "nothing is assigned here")
 	}
 }
 
-// updated is what `x op= value` adds to the type of x.
-func updated(t *types.Type) *types.Type {
-	if t != nil && t.Kind != types.Int {
-		return types.Int64
+// updated is the type of what an assignment gives its target: of `x op= y` that of x op y.
+func (p *program) updated(s *lang.Assign, x, y *types.Type) *types.Type {
+	if s.Op == "=" {
+		return y
 	}
-	return t
+	if y == nil && !p.guessing {
+		return nil
+	}
+	if x != nil && x.Kind == types.Pointer {
+		return x
+	}
+	if x == nil {
+		x = types.Int64
+	}
+	if y == nil || s.Op == "<<=" || s.Op == ">>=" {
+		y = x
+	}
+	return types.NewInt(8, signed(x, y))
 }
 
 func (p *program) lookAtFor(s *lang.For) {
@@ -264,7 +288,7 @@ func (p *program) lookAtFor(s *lang.For) {
 	if s.Map != nil {
 		kind = p.pair(s.Map)
 	} else {
-		kind = widest(stored(p.typeOf(s.Low)), stored(p.typeOf(s.High)))
+		kind = counter(p.typeOf(s.Low), p.typeOf(s.High))
 	}
 	p.within(func() {
 		p.widen(p.declare(s.Variable), kind)

@@ -57,7 +57,7 @@ func (f *function) cell(v *sema.Variable) *ir.Cell {
 func (f *function) unary(e *lang.Unary) *ir.Value {
 	switch e.Op {
 	case "-":
-		return f.b.Unary(ir.Neg, f.plainValue(e.X))
+		return f.wrapped(f.b.Unary(ir.Neg, f.plainValue(e.X)), e)
 	case "~":
 		t := f.typeOf(e)
 		return f.b.Extend(f.b.Unary(ir.Not, f.plainValue(e.X)), t.Size, t.Signed)
@@ -69,6 +69,14 @@ func (f *function) unary(e *lang.Unary) *ir.Value {
 		return f.value(e.X)
 	}
 	return f.decision(e)
+}
+
+// wrapped cuts the negative of what may be the smallest int32.
+func (f *function) wrapped(negative *ir.Value, e *lang.Unary) *ir.Value {
+	if t := f.typeOf(e); t.Size == 4 && f.typeOf(e.X).Size == 4 {
+		return f.b.Extend(negative, t.Size, t.Signed)
+	}
+	return negative
 }
 
 // decision makes 0 or 1 of a condition.

@@ -245,6 +245,9 @@ func (c *Constants) unary(e *lang.Unary) (int64, bool) {
 	}
 	switch e.Op {
 	case "-":
+		if c.typeOf(e).Size == 4 {
+			return int64(int32(-x)), true
+		}
 		return -x, true
 	case "~":
 		if t := c.typeOf(e); t.Size == 4 && !t.Signed {
@@ -301,7 +304,7 @@ func (c *Constants) binary(e *lang.Binary) (int64, bool) {
 	case "<<":
 		return x << (uint64(y) & 63), true
 	case ">>":
-		return shiftRight(x, y, promoted(c.typeOf(e.X)).Signed), true
+		return shiftRight(x, y, !beyondSigned(c.typeOf(e.X))), true
 	case "|":
 		return x | y, true
 	case "&":
@@ -427,17 +430,15 @@ func (c *Constants) unaryType(e *lang.Unary) *types.Type {
 	case "comptime":
 		return c.typeOf(e.X)
 	}
-	return promoted(c.typeOf(e.X))
+	return inverted(c.typeOf(e.X))
 }
 
 func (c *Constants) binaryType(e *lang.Binary) *types.Type {
 	switch e.Op {
 	case "&&", "||", "==", "!=", "<", "<=", ">", ">=":
 		return types.Boolean
-	case "<<", ">>":
-		return types.NewInt(8, promoted(c.typeOf(e.X)).Signed)
 	}
-	return types.NewInt(8, Signed(c.typeOf(e.X), c.typeOf(e.Y)))
+	return arithmeticType(e.Op, c.typeOf(e.X), c.typeOf(e.Y))
 }
 
 func (c *Constants) ternaryType(e *lang.Ternary) *types.Type {
@@ -449,5 +450,5 @@ func (c *Constants) ternaryType(e *lang.Ternary) *types.Type {
 	if x.Equal(y) {
 		return x
 	}
-	return types.NewInt(8, (x.Signed || x.Size < 8) && (y.Signed || y.Size < 8))
+	return common(x, y)
 }

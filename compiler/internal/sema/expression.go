@@ -229,7 +229,7 @@ func (c *checker) ternary(e *lang.Ternary) *types.Type {
 	if !c.storable(x, first) || !c.storable(e.Y, second) {
 		return nil
 	}
-	t, ok := widen(c.stored(first), c.stored(second))
+	t, ok := widen(c.keep(first, false), c.keep(second, false))
 	if !ok {
 		c.Errorf(e.Span, "the two outcomes have different types: %s and %s", first, second)
 		return nil
@@ -246,7 +246,7 @@ func (c *checker) knownOutcome(first, second *types.Type) *types.Type {
 	if c.stage == proved || known.Kind == types.None || known.Aggregation() || known.Size == 0 {
 		return nil
 	}
-	return c.stored(known)
+	return c.keep(known, false)
 }
 
 // effect checks an expression that need not have a value.

@@ -27,8 +27,11 @@ func (c *checker) readMap(e *lang.Map) *types.Type {
 	}
 	m.Read = true
 	c.useKey(m, e)
-	t, _ := c.computed(e, m)
-	return t
+	t, ok := c.computed(e, m)
+	if !ok {
+		return nil
+	}
+	return exact(t)
 }
 
 // unassigned notes a read of a map whose type is not known: reportUntyped tells whether that is an error.
@@ -88,6 +91,9 @@ func (c *checker) assignMap(e *lang.Map, t *types.Type, span lang.Span) {
 	}
 	m.open = m.open || partial(m.Value)
 	wider, ok := c.widen(m.Value, t)
+	if ok {
+		wider = extended(wider)
+	}
 	if !ok {
 		c.conflict(span, m.ValueSpan, fmt.Sprintf("@%s holds %s, this is %s", e.Name, m.Value, t))
 		return
@@ -137,7 +143,7 @@ func (c *checker) useKeyPart(m *Map, e *lang.Map, i int, part *types.Type) bool 
 		c.conflict(e.Keys[min(i, len(e.Keys)-1)].Range(), m.KeySpan, fmt.Sprintf("part %d of the key of @%s is %s, not %s", i+1, m.Name, m.Key[i], part))
 		return false
 	}
-	if !same(wider, m.Key[i]) {
+	if wider = extended(wider); !same(wider, m.Key[i]) {
 		m.Key[i], c.changed = wider, true
 	}
 	return true

@@ -108,7 +108,7 @@ func (c *checker) part(e *lang.Field, t *types.Type) *types.Type {
 	field, ok := Part(t, e.Name)
 	switch {
 	case ok:
-		return field.Type
+		return exact(field.Type)
 	case t.Kind == types.Tuple:
 		c.Errorf(e.NameSpan, "the tuple has %s, counted from .0", counted(len(t.Fields), "part"))
 	default:

@@ -29,20 +29,21 @@ func (c *checker) unary(e *lang.Unary) *types.Type {
 	case e.Op == "-":
 		return negated(e.X, t)
 	}
-	return promoted(t)
+	return inverted(t)
 }
 
+// negated is the type of -x: the signed one from int32 on that has the values of x, or uint64.
 func negated(e lang.Expr, t *types.Type) *types.Type {
 	integer, literal := lang.Unparen(e).(*lang.Integer)
 	switch {
 	case literal && !integer.Unsigned && integer.Value == -math.MinInt64:
 		return types.Int64
-	case t.Size == 8 && !t.Signed:
-		return t
-	case t.Size < 4 || t.Kind == types.Bool || t.Size == 4 && literal:
-		return types.Int32
+	case t.Size == 8:
+		return types.NewInt(8, t.Signed)
+	case t.Size == 4 && !t.Signed:
+		return types.Int64
 	}
-	return types.Int64
+	return types.Int32
 }
 
 // dereference is the type of `*p`. A number of 64 bits is the address of another, as in bpftrace: *kaddr("avenrun").
@@ -247,10 +248,7 @@ func (c *checker) arithmetic(e *lang.Binary, x, y *types.Type) *types.Type {
 	if (e.Op == "/" || e.Op == "%") && c.zero(e.Y) {
 		return nil
 	}
-	if e.Op == "<<" || e.Op == ">>" {
-		return types.NewInt(8, promoted(x).Signed)
-	}
-	return types.NewInt(8, Signed(x, y))
+	return arithmeticType(e.Op, x, y)
 }
 
 // asNumber is what an operator makes of argN and retval, and of what they were assigned to.
@@ -288,23 +286,26 @@ func (c *checker) arithmeticHint(e *lang.Binary, x, y *types.Type) {
 	}
 }
 
-func promoted(t *types.Type) *types.Type {
-	if !t.Integer() {
-		return types.Uint64
+// arithmeticType is the type of x op y: 64 bits, unsigned where one side is a uint64. A shift goes by what is shifted.
+func arithmeticType(op lang.Operator, x, y *types.Type) *types.Type {
+	if op == "<<" || op == ">>" {
+		y = x
 	}
+	return types.NewInt(8, Signed(x, y))
+}
+
+// Signed reports whether an operation on both types is signed: every integer of fewer than 64 bits is an int64 to it.
+func Signed(x, y *types.Type) bool { return !beyondSigned(x) && !beyondSigned(y) }
+
+// beyondSigned reports whether values of the type may be larger than an int64: those of uint64, and addresses.
+func beyondSigned(t *types.Type) bool {
+	return t.Kind != types.None && (!t.Integer() || t.Size == 8 && !t.Signed)
+}
+
+// inverted is the type of ~x: C's, where what is smaller than an int becomes one (C11 6.3.1.1).
+func inverted(t *types.Type) *types.Type {
 	if t.Size < 4 || t.Kind == types.Bool {
 		return types.Int32
 	}
 	return t
-}
-
-func Signed(x, y *types.Type) bool {
-	x, y = promoted(x), promoted(y)
-	switch {
-	case x.Size > y.Size:
-		return x.Signed
-	case y.Size > x.Size:
-		return y.Signed
-	}
-	return x.Signed && y.Signed
 }

@@ -12,9 +12,9 @@
 // the messages of the last round are given. A type can only widen (longer strings, unsigned instead of
 // signed), so the rounds end.
 //
-// Integers are computed in 64 bits; whether an operation is signed follows C's rules for the
-// operands' declared types (C11 6.3.1.8). What is stored in a map or variable is 8 bytes wide, unless
-// `let $x : type` says otherwise.
+// Integers are computed in 64 bits: to an operator each is an int64, or a uint64 if it has that type (spec.md has the
+// table). What a variable, map, tuple or key is given keeps its type, so that a name changes nothing. In memory it
+// is extended to 8 bytes (types.Type.Exact).
 //
 // # Functions and macros
 //

@@ -130,11 +130,14 @@ func (c *checker) assign(s *lang.Assign) {
 	if (s.Op == "/=" || s.Op == "%=") && c.zero(s.Value) {
 		return
 	}
-	if s.Op != "=" && t.Kind != types.Int {
-		t = types.Int64
+	if s.Op != "=" {
+		t = arithmeticType(operator(s), c.known(s.Target), t)
 	}
 	c.assignTarget(s.Target, t, s.Value.Range(), s.Op != "=")
 }
+
+// operator is that of `x op= y`.
+func operator(s *lang.Assign) lang.Operator { return s.Op[:len(s.Op)-1] }
 
 // declareUnknown keeps one error from causing a second: a variable whose value is wrong is declared all
 // the same, and the key of a map counts.

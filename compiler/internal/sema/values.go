@@ -28,19 +28,20 @@ func (c *checker) storable(e lang.Expr, t *types.Type) bool {
 // complete gives a struct, and what holds structs, the members that user space needs to print it.
 func (c *checker) complete(t *types.Type) *types.Type { return c.target.Complete(t) }
 
-// keep is stored, but a variable that is assigned once may stay a pointer that the verifier trusts.
+// keep is the type of a variable: a number keeps its own, and one that is assigned once may stay a pointer that the
+// verifier trusts.
 func (c *checker) keep(t *types.Type, once bool) *types.Type {
-	if t.Kind == types.Pointer && t.Trusted && once {
+	if t.Kind == types.Int || t.Kind == types.Pointer && t.Trusted && once {
 		return t
 	}
 	return c.stored(t)
 }
 
-// stored is the type in which a value is kept in a map or variable: integers take 8 bytes.
+// stored is the type in which a value is kept in a map or tuple: integers take 8 bytes, and know what they were.
 func (c *checker) stored(t *types.Type) *types.Type {
 	switch t.Kind {
 	case types.Int:
-		return types.NewInt(8, t.Signed || t.Size < 8)
+		return extended(t)
 	case types.Pointer:
 		pointer := *t
 		pointer.Trusted = false
@@ -51,6 +52,42 @@ func (c *checker) stored(t *types.Type) *types.Type {
 		return c.complete(own(t))
 	}
 	return t
+}
+
+// extended is an integer as it lies in a map or tuple.
+func extended(t *types.Type) *types.Type {
+	if t.Kind != types.Int || t.Size == 8 {
+		return t
+	}
+	wide := types.NewInt(8, true)
+	wide.Exact = types.NewInt(t.Size, t.Signed)
+	return wide
+}
+
+// exact is the type of what a map, tuple or key holds as an expression has it.
+func exact(t *types.Type) *types.Type {
+	if t.Exact != nil {
+		return t.Exact
+	}
+	return t
+}
+
+// common is the smallest type of integers that holds all values of both, and uint64 where none does.
+func common(a, b *types.Type) *types.Type {
+	signed := a.Signed || b.Signed
+	size := max(room(a, signed), room(b, signed))
+	if size > 8 {
+		return types.Uint64
+	}
+	return &types.Type{Kind: types.Int, Size: size, Signed: signed, User: a.User && b.User}
+}
+
+// room is the size of the type, signed or not, that holds the values of an integer.
+func room(t *types.Type, signed bool) int {
+	if signed && !t.Signed {
+		return 2 * t.Size
+	}
+	return t.Size
 }
 
 // own is the type of a copy: what the verifier or the address space says of the original does not hold for it.
@@ -85,8 +122,8 @@ func widen(a, b *types.Type) (*types.Type, bool) {
 		return types.NewString(max(a.Size, b.Size)), true
 	case a.Kind == types.Buffer && b.Kind == types.Buffer && a.Elem.Equal(b.Elem):
 		return larger(a, b), true
-	case a.Scalar() && b.Scalar() && a.Integer() && b.Integer():
-		return types.NewInt(8, (a.Signed || a.Size < 8) && (b.Signed || b.Size < 8)), true
+	case a.Integer() && b.Integer():
+		return widenIntegers(a, b), true
 	case a.Aggregation() && a.Kind == b.Kind && a.Kind != types.LinearHist && a.Kind != types.TimeSeries && a.Bits == b.Bits:
 		wider := *a
 		wider.Signed = a.Signed || b.Signed
@@ -95,6 +132,14 @@ func widen(a, b *types.Type) (*types.Type, bool) {
 		return widenTuple(a, b)
 	}
 	return nil, false
+}
+
+func widenIntegers(a, b *types.Type) *types.Type {
+	wider := common(exact(a), exact(b))
+	if a.Exact != nil || b.Exact != nil {
+		return extended(wider)
+	}
+	return wider
 }
 
 // widenPointers: what may be the value of a register is counted in bytes. Registers that point at different
@@ -111,7 +156,7 @@ func widenPointers(a, b *types.Type) *types.Type {
 
 // same reports whether values of both types mean the same.
 func same(a, b *types.Type) bool {
-	if !a.Equal(b) || a.Register != b.Register {
+	if !a.Equal(b) || a.Register != b.Register || !a.Exact.Equal(b.Exact) || a.Kind == types.Int && a.User != b.User {
 		return false
 	}
 	for i := range a.Fields {
@@ -169,6 +214,7 @@ func widenTuple(a, b *types.Type) (*types.Type, bool) {
 		if !ok || a.Fields[i].Name != b.Fields[i].Name {
 			return nil, false
 		}
+		part = extended(part)
 		parts[i], names[i] = part, a.Fields[i].Name
 	}
 	return assembled(a.Kind, names, parts), true

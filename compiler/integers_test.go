@@ -1,0 +1,73 @@
+package compiler_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	"github.com/ponytrace/ponytrace/internal/eval"
+	"github.com/ponytrace/ponytrace/internal/oracle"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// TestIntegers applies every operator to values at the edges of every pair of types, in every way to name them, and holds
+// the emulator and the evaluator against a machine of unlimited numbers.
+func TestIntegers(t *testing.T) {
+	for _, naming := range oracle.Namings {
+		t.Run(naming.Name, func(t *testing.T) {
+			t.Parallel()
+			for _, x := range oracle.IntegerTypes {
+				script, lines := oracle.IntegerScript(x, naming)
+				prints(t, naming.Name+" of "+x.Name, script, lines)
+				if naming.Name != "result" {
+					script, lines = oracle.UnaryScript(x, naming)
+					prints(t, "unary "+naming.Name+" of "+x.Name, script, lines)
+				}
+			}
+		})
+	}
+	for _, x := range oracle.IntegerTypes {
+		script, lines := oracle.UpdateScript(x)
+		prints(t, "update of "+x.Name, script, lines)
+	}
+}
+
+// prints compares what a script prints with the lines. The evaluator has no addresses of variables.
+func prints(t *testing.T, name, script string, lines []string) {
+	t.Helper()
+	want := make([]string, len(lines))
+	for i, line := range lines {
+		want[i] = "print " + line
+	}
+	o, err := compileFor(script, frozen.Target("6.12"), false)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	got, err := observeEmulated(o)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	sameLines(t, "emulator: "+name, got.Events, want)
+	parsed, _ := lang.Parse(lang.NewSource("script", script))
+	evaluated, err := eval.Run(parsed, emulated)
+	switch {
+	case err == nil:
+		sameLines(t, "evaluator: "+name, evaluated.Events, want)
+	case t.Name() != "TestIntegers/pointer":
+		t.Errorf("%s: %v", name, err)
+	}
+}
+
+func sameLines(t *testing.T, name string, got, want []string) {
+	t.Helper()
+	if slices.Equal(got, want) {
+		return
+	}
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			t.Errorf("%s, line %d:\ngot  %s\nwant %s", name, i, got[i], want[i])
+			return
+		}
+	}
+	t.Errorf("%s: %d lines, want %d", name, len(got), len(want))
+}
