@@ -4,8 +4,11 @@ package guest
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/ponytrace/ponytrace/internal/oracle"
 )
 
 // TestSelfAssignedMaps counts calls by maps whose only assignments mention the map itself.
@@ -77,4 +80,32 @@ func TestReturnValueCountsBytes(t *testing.T) {
 @elements: true
 @same: 8
 `)
+}
+
+// TestIntegers applies every operator to every pair of types, each type on the left named in another way; with
+// PONYTRACE_NAMINGS in every way.
+func TestIntegers(t *testing.T) {
+	for i, x := range oracle.IntegerTypes {
+		for j, naming := range oracle.Namings {
+			if j != i && os.Getenv("PONYTRACE_NAMINGS") == "" {
+				continue
+			}
+			script, lines := oracle.IntegerScript(x, naming)
+			out := MustRun(t, "ponytrace", "-e", "config = { print_maps_on_exit = false }\n"+script+"BEGIN { exit() }")
+			equalLines(t, naming.Name+" of "+x.Name, out.Stdout, lines)
+		}
+	}
+}
+
+func equalLines(t *testing.T, name, got string, want []string) {
+	t.Helper()
+	for i, line := range strings.Split(strings.TrimSpace(got), "\n") {
+		if i >= len(want) || line != want[i] {
+			t.Errorf("%s, line %d: got %s, want %s", name, i, line, want[min(i, len(want)-1)])
+			return
+		}
+	}
+	if n := strings.Count(got, "("); n != len(want) {
+		t.Errorf("%s: %d lines, want %d", name, n, len(want))
+	}
 }
