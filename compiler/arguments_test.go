@@ -131,7 +131,7 @@ func madeUp(t *testing.T, arch string) *target.Target {
 		function("small", void, number, id, pair, time, long), function("spilled", void, long, long, long, long, long, time, number, large, odd),
 		function("make_id", id, number), function("make_pair", pair, number), function("make_time", time, number),
 		function("make_odd", odd, number), function("make_large", large, number), function("nothing", void, number),
-		function("number", number, number), function("pointer", &btf.Pointer{Target: pair}, &btf.Pointer{Target: pair}, long),
+		function("amount", number, number), function("aimed", &btf.Pointer{Target: pair}, &btf.Pointer{Target: pair}, long),
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func madeUp(t *testing.T, arch string) *target.Target {
 			BTF:    func() (*btf.Spec, error) { return spec, nil },
 			RawBTF: func() ([]byte, error) { return raw, nil },
 			Functions: func() ([]string, error) {
-				return strings.Fields("small spilled make_id make_pair make_time make_odd make_large nothing number pointer"), nil
+				return strings.Fields("small spilled make_id make_pair make_time make_odd make_large nothing amount aimed"), nil
 			},
 			Tracepoints: func() ([]string, error) { return []string{"made:made", "syscalls:sys_enter_made"}, nil },
 			Format:      func(category, name string) ([]byte, error) { return []byte(recordFormat), nil },
@@ -409,5 +409,59 @@ func TestByteArrays(t *testing.T) {
 	}
 	if _, err := compileWith(definition + "print(str($l->numbers)) }"); err == nil || !strings.Contains(err.Error(), "str() wants a pointer to text, not int32[2]") {
 		t.Error(err)
+	}
+}
+
+// TestDiffering: where functions of a clause differ in a type, or have no such value, it is a number; what they have alike keeps
+// its type, and a clause that holds with the types of each function is not changed.
+func TestDiffering(t *testing.T) {
+	negative := uint64(garbage) | 0xfffffffb // an int of -5
+	atReturn := registerStage(t, "x86_64", map[int]uint64{80: negative})
+	pointers := registerStage(t, "x86_64", map[int]uint64{80: 0xffff888000001000})
+	atEntry := registerStage(t, "x86_64", map[int]uint64{112: kernelText, 104: 7, 96: 9})
+	for _, c := range []struct {
+		stage
+		script, want string
+	}{
+		{atReturn, `kretprobe:nothing,kretprobe:amount { printf("%d", retval) }`, "0 -5"},
+		{atReturn, `kretprobe:*o*n* { @[func, retval] = count(); printf("%d", retval) }`, "-5 0"},
+		{atReturn, `kretprobe:*o*n* /retval < 0/ { printf("%d", retval) }`, "-5"},
+		{atReturn, `kretprobe:nothing,kretprobe:amount { @ = hist(retval); printf("%d", retval) }`, "0 -5"},
+		{atReturn, `kretprobe:make_* { @[retval] = count(); printf("%d", retval) }`, "-5 0 0 -5 0"},
+		{pointers, `kretprobe:aimed,kretprobe:amount { @ = retval; printf("%d", retval == 0xffff888000001000) }`, "1 0"},
+		{atEntry, `kprobe:aimed,kprobe:amount { @ = arg0; printf("%d", arg0 == 0xffff888000001000) }`, "1 0"},
+		{atEntry, `kprobe:aimed,kprobe:amount { @[func] = hist(arg1); printf("%d", arg1) }`, "7 0"},
+		{atEntry, `kprobe:aimed,kprobe:small { @[arg0] = hist(arg2); printf("%d", arg2) }`, "0 9"},
+	} {
+		got, _, err := c.prints(c.script)
+		var numbers []string
+		for _, record := range got {
+			numbers = append(numbers, printed(record))
+		}
+		if text := strings.Join(numbers, " "); err != nil || text != c.want {
+			t.Errorf("%s: got %s, %v, want %s", c.script, text, err, c.want)
+		}
+	}
+	typed := `kprobe:aimed { print(arg0->b) } kprobe:make_id,kprobe:make_pair { print(arg0) }`
+	if _, _, err := atEntry.prints(typed); err != nil {
+		t.Error(err)
+	}
+	for script, want := range map[string]string{
+		`kretprobe:nothing { print(retval) }`:                      "nothing returns nothing",
+		`kretprobe:nothing,kretprobe:nothing { print(retval) }`:    "nothing returns nothing",
+		`kprobe:amount { print(arg1) }`:                            "amount has 1 argument, so there is no arg1",
+		`kprobe:aimed,kprobe:amount { print(arg0->b) }`:          "arg0 has no members: it is int32",
+		`kretprobe:nothing,kretprobe:amount { @ = retval + comm }`: "nothing returns nothing",
+	} {
+		if _, _, err := atReturn.prints(script); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", script, err, want)
+		}
+	}
+	traced := atEntry
+	traced.attach = "fentry"
+	traced.context = binary.LittleEndian.AppendUint64(nil, kernelText)
+	got, _, err := traced.prints(`kprobe:aimed,kprobe:amount { @ = arg0; printf("%d", (arg0 | 1) == 0xffff888000001001) }`)
+	if err != nil || len(got) != 2 || printed(got[0])+printed(got[1]) != "10" {
+		t.Errorf("got %q, %v", got, err)
 	}
 }

@@ -98,8 +98,13 @@ func argumentVariable(i int) *Function {
 		Info: Info{Name: fmt.Sprintf("arg%d", i), Signature: fmt.Sprintf("arg%d: the argument's type", i),
 			Doc:     fmt.Sprintf("Argument %d of the traced function, counted from 0, with its type from BTF; uint64 where BTF does not describe the function.", i),
 			Example: argumentExample(i)},
-		Check:    func(c Checker, name *lang.Call) *types.Type { return argumentType(c, name, i) },
-		Lower:    func(l Lowering, _ *lang.Call) *ir.Value { return lowerArgument(l, i) },
+		Check: func(c Checker, name *lang.Call) *types.Type { return argumentType(c, name, i) },
+		Lower: func(l Lowering, _ *lang.Call) *ir.Value {
+			if d := l.Scope().Differing; d != nil && d.Args[i] != nil {
+				return argumentNumber(l, i)
+			}
+			return lowerArgument(l, i)
+		},
 		Into:     func(l Lowering, _ *lang.Call, to Place) { argumentInto(l, i, to) },
 		Bare:     true,
 		Argument: true,
@@ -139,6 +144,8 @@ func argumentType(c Checker, name *lang.Call, i int) *types.Type {
 			c.Hint("the fields of a tracepoint are reached by name: args.FIELD")
 		}
 		return nil
+	case scope.Differing != nil && scope.Differing.Args[i] != nil:
+		return scope.Differing.Args[i]
 	case scope.Function == nil:
 		return untypedArgument(c, name, i)
 	}
@@ -228,12 +235,7 @@ func lowerArgument(l Lowering, i int) *ir.Value {
 	if scope.Function == nil {
 		return b.Load(ir.ContextSpace, b.Context(), l.Target().Registers().Args[i], 8, false)
 	}
-	param := scope.Function.Params[i]
-	word, size := argumentWord(l, param, 0), param.Type.Size
-	if size&(size-1) != 0 { // a struct of 3, 5, 6 or 7 bytes
-		return b.Binary(ir.And, word, b.Const(1<<(8*size)-1))
-	}
-	return b.Extend(word, size, param.Type.Signed)
+	return argumentValue(l, scope.Function.Params[i])
 }
 
 // argumentWord loads a word of what is passed: from the context of a tracing program, a register, or the stack.
@@ -299,7 +301,10 @@ func returnType(c Checker, name *lang.Call) *types.Type {
 		c.Errorf(name.Span, "retval exists only when a function returns: kretprobe, not %s", scope.Probe.Name)
 		return nil
 	}
-	if scope.Function == nil {
+	switch {
+	case scope.Differing != nil && scope.Differing.Result != nil:
+		return scope.Differing.Result
+	case scope.Function == nil:
 		return types.Uint64
 	}
 	switch result := scope.Function.Return; {
@@ -314,11 +319,14 @@ func returnType(c Checker, name *lang.Call) *types.Type {
 }
 
 func lowerReturn(l Lowering, _ *lang.Call) *ir.Value {
-	b, scope := l.IR(), l.Scope()
-	if scope.Function == nil {
+	switch scope := l.Scope(); {
+	case scope.Differing != nil && scope.Differing.Result != nil:
+		return returnNumber(l)
+	case scope.Function == nil:
 		return returnWord(l, 0)
+	default:
+		return extended(l, returnWord(l, 0), scope.Function.Return)
 	}
-	return b.Extend(returnWord(l, 0), scope.Function.Return.Size, scope.Function.Return.Signed)
 }
 
 func returnWord(l Lowering, n int) *ir.Value {

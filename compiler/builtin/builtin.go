@@ -154,6 +154,8 @@ type Scope struct {
 	Mechanism object.Mechanism
 	// Function is the traced kernel function when there is exactly one and BTF describes it.
 	Function *target.Function
+	// Differing is set when the clause traces several functions and takes what they have in different types as numbers.
+	Differing *Differing
 	// Tracepoint is the traced tracepoint when its fields are used.
 	Tracepoint *target.Tracepoint
 	// Typed and Exit are of programs at the raw tracepoint of all system calls: the verifier knows the types of what it

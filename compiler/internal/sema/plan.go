@@ -272,6 +272,7 @@ func (c *checker) addProgram(j *joint) {
 		own := *site
 		own.Scope = member.site.Scope
 		own.Scope.Mechanism, own.Scope.Symbols, own.Scope.ProbeName = site.Scope.Mechanism, site.Scope.Symbols, site.Scope.ProbeName
+		own.Scope.Differing = c.differing[member.clause]
 		instance := &Instance{Clause: member.clause, Site: &own, Ends: member.use.ends}
 		program.Instances = append(program.Instances, instance)
 		c.Instances = append(c.Instances, instance)

@@ -175,8 +175,9 @@ type checker struct {
 	instance    *Instance
 	parameters  []builtin.Parameter // in the order of the script
 	indices     map[string]int      // into ProbeNames, by name
-	plain       map[string]bool     // attach points whose clauses agree on the plainer mechanism only
-	missing     map[string]bool     // maps of clauses that errors leave without an attach point
+	differing   map[*lang.Clause]*builtin.Differing
+	plain       map[string]bool // attach points whose clauses agree on the plainer mechanism only
+	missing     map[string]bool // maps of clauses that errors leave without an attach point
 	stage       stage
 	untyped     []lang.Expr // reads of maps and variables whose type is not known
 	declarations
@@ -184,6 +185,21 @@ type checker struct {
 
 // Check returns the meaning of a script, or a *UsageError or lang.Diagnostics.
 func Check(script *lang.Script, machine *target.Target, options Options) (*Info, error) {
+	c := newChecker(machine, options)
+	info, err := c.check(script)
+	differing := c.differences(err)
+	if len(differing) == 0 {
+		return info, err
+	}
+	c = newChecker(machine, options)
+	c.differing = differing
+	if info, failed := c.check(script); failed == nil {
+		return info, nil
+	}
+	return nil, err
+}
+
+func newChecker(machine *target.Target, options Options) *checker {
 	c := &checker{
 		Info:    &Info{Settings: builtin.Defaults()},
 		target:  machine,
@@ -201,6 +217,10 @@ func Check(script *lang.Script, machine *target.Target, options Options) (*Info,
 		c.Settings.MaxStringSize = oldStringSize
 	}
 	c.Settings.Unsafe = options.Unsafe
+	return c
+}
+
+func (c *checker) check(script *lang.Script) (*Info, error) {
 	c.settings(script)
 	if !c.define(script) {
 		return c.result()
