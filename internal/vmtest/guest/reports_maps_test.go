@@ -34,6 +34,7 @@ func TestReportsLoseNothing(t *testing.T) {
 			print(@unkeyed); clear(@unkeyed); print(@read); clear(@read); print(@kept); zero(@kept);
 		}`, fmt.Sprintf("syscalls --name getpgid --n %d --threads 8", events))
 	got := sums(t, out.Stdout)
+	events -= missed(t, out)
 	for _, name := range []string{"lru", "percpulru", "declared", "plain", "keyed", "unkeyed", "read", "kept"} {
 		if got[name] != events {
 			t.Errorf("@%s: %d of %d events are in the reports", name, got[name], events)
@@ -42,7 +43,9 @@ func TestReportsLoseNothing(t *testing.T) {
 	if got["sum"] != 3*events || got["never"] != 0 {
 		t.Errorf("@sum: %d, want %d; @never: %d, want 0", got["sum"], 3*events, got["never"])
 	}
-	equal(t, "losses", out.Stderr, "Attached 2 probes")
+	if strings.Contains(out.Stderr, " lost") {
+		t.Errorf("something was lost\n%s", out.Stderr)
+	}
 }
 
 // sums adds up the values of each map in all reports.
