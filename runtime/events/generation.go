@@ -157,7 +157,7 @@ func (m *Map) take(g *generation) error {
 	if err != nil {
 		return err
 	}
-	m.taken += rows.Len()
+	m.taken += rows.Len() + m.gone(g, rows)
 	m.hide(g, rows)
 	g.shown = nil
 	for i := range rows.Len() {
@@ -170,6 +170,20 @@ func (m *Map) take(g *generation) error {
 		}
 	}
 	return nil
+}
+
+// gone returns how many of the rows that were shown the kernel has dropped since: nothing is lost with them.
+func (m *Map) gone(g *generation, rows *Table) (n int) {
+	if g.shown == nil || m.object.Inserted == 0 || m.object.Deleted {
+		return 0
+	}
+	for i := range g.shown.Len() {
+		row, ok := rows.find(g.shown.rawKey(i))
+		if !ok || m.began(rows.rawValue(row), g.shown.rawValue(i)) {
+			n++
+		}
+	}
+	return n
 }
 
 // seed puts rows into a kernel map that is empty, as far as it has room, and returns how many.

@@ -184,6 +184,7 @@ func (m *Map) orRead(printed *Table) (*Table, error) {
 // forget hides from now on what was read for a table.
 func (m *Map) forget(printed *Table) {
 	for _, r := range printed.raw {
+		m.taken += m.gone(r.generation, r.rows)
 		r.generation.shown = r.rows
 	}
 	m.carry, m.kept, m.pinned, m.seeds = newCarry(m.object.Value.Size), nil, false, nil
@@ -270,7 +271,8 @@ func (m *Map) Processes(visit func(pid int)) error {
 	return nil
 }
 
-// Dropped returns how many of the keys that programs have inserted the kernel has removed by itself.
+// Dropped returns how many of the keys that programs have inserted the kernel has removed by itself before they were shown and
+// cleared.
 func (m *Map) Dropped(inserted uint64) (int, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -280,7 +282,7 @@ func (m *Map) Dropped(inserted uint64) (int, error) {
 		if err := g.read(t); err != nil {
 			return 0, err
 		}
-		left -= t.Len()
+		left -= t.Len() + m.gone(g, t)
 	}
 	return max(0, left), m.failure
 }

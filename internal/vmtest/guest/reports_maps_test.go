@@ -74,12 +74,15 @@ func TestClearedKeysMakeRoom(t *testing.T) {
 	}
 	p.Signal(unix.SIGINT)
 	out := p.Wait()
+	made := 400*rounds - missed(t, out)
 	for _, name := range []string{"", "read"} {
-		if n := strings.Count("\n"+out.Stdout, "\n@"+name+"["); n != 400*rounds {
-			t.Errorf("@%s: %d of %d keys are in the reports", name, n, 400*rounds)
+		if n := strings.Count("\n"+out.Stdout, "\n@"+name+"["); n != made {
+			t.Errorf("@%s: %d of %d keys are in the reports", name, n, made)
 		}
 	}
-	equal(t, "losses", out.Stderr, "Attached 2 probes")
+	if strings.Contains(out.Stderr, " lost") {
+		t.Errorf("something was lost\n%s", out.Stderr)
+	}
 }
 
 // Files that never end, behind a name that others chose, neither hold the session up nor cost the results.
@@ -109,14 +112,15 @@ func TestDroppedKeys(t *testing.T) {
 	out := trace(t, `let @a = lruhash(200); let @b = percpulruhash(200);
 		kprobe:__x64_sys_getpgid { @n++; @a[@n] = count(); @b[@n]++ }
 		interval:ms:20 { print(@a); clear(@a) }`, "syscalls --name getpgid --n 3000")
+	made := 3000 - missed(t, out)
 	for _, kind := range []string{"a", "b"} {
 		printed, dropped := strings.Count("\n"+out.Stdout, "\n@"+kind+"["), 0
 		message := regexp.MustCompile(`WARNING: (\d+) keys of the map @` + kind + `, which`).FindStringSubmatch(out.Stderr)
 		if message != nil {
 			dropped, _ = strconv.Atoi(message[1])
 		}
-		if dropped == 0 || printed+dropped != 3000 {
-			t.Errorf("@%s: %d keys were printed and %d dropped of 3000\n%s", kind, printed, dropped, out.Stderr)
+		if dropped == 0 || printed+dropped != made {
+			t.Errorf("@%s: %d keys were printed and %d dropped of %d\n%s", kind, printed, dropped, made, out.Stderr)
 		}
 	}
 }
