@@ -240,7 +240,11 @@ func (t *traceCommand) notices(built *object.Object) {
 	}
 	for _, program := range built.Programs {
 		for _, point := range program.Points {
-			fmt.Fprintf(os.Stderr, "%s: attached by %s\n", lang.Printable(point.Probe), point.Mechanism)
+			why := ""
+			if point.Why != "" {
+				why = ", because " + point.Why
+			}
+			fmt.Fprintf(os.Stderr, "%s: attached by %s%s\n", lang.Printable(point.Probe), point.Mechanism, why)
 		}
 	}
 }

@@ -175,7 +175,11 @@ func (f *functionSites) site(m object.Mechanism, name string, function *target.F
 }
 
 func (f *functionSites) point(m object.Mechanism, name string) object.Point {
-	return object.Point{Probe: f.probe(name), Mechanism: m, Symbols: []string{name}, Offset: f.offset, Optional: f.matched || f.Optional()}
+	point := object.Point{Probe: f.probe(name), Mechanism: m, Symbols: []string{name}, Offset: f.offset, Optional: f.matched || f.Optional()}
+	if m == f.plain {
+		point.Why, _ = target.Reentered(name)
+	}
+	return point
 }
 
 // wantsTracing chooses tracing programs: where they are forced, and where they are cheapest and cannot harm the kernel.

@@ -187,6 +187,7 @@ type Point struct {
 	Category, Name string
 	Number         int           // RawSyscall and Syscall: of the system call
 	Offset         uint64        // Kprobe: bytes into the function
+	Why            string        // the plainer mechanism was chosen for this reason; empty where there is none to tell
 	Optional       bool          // where the function cannot be traced, the others still are
 	Period         time.Duration // interval, profile
 	When           When          // Run only
