@@ -450,7 +450,7 @@ func TestDiffering(t *testing.T) {
 		`kretprobe:nothing { print(retval) }`:                      "nothing returns nothing",
 		`kretprobe:nothing,kretprobe:nothing { print(retval) }`:    "nothing returns nothing",
 		`kprobe:amount { print(arg1) }`:                            "amount has 1 argument, so there is no arg1",
-		`kprobe:aimed,kprobe:amount { print(arg0->b) }`:          "arg0 has no members: it is int32",
+		`kprobe:aimed,kprobe:amount { print(arg0->b) }`:            "arg0 has no members: it is int32",
 		`kretprobe:nothing,kretprobe:amount { @ = retval + comm }`: "nothing returns nothing",
 	} {
 		if _, _, err := atReturn.prints(script); err == nil || !strings.Contains(err.Error(), want) {

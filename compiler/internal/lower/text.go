@@ -2,6 +2,7 @@ package lower
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
@@ -48,6 +49,7 @@ func (f *function) storeText(e lang.Expr, to builtin.Place) {
 	case types.Pointer:
 		builtin.ReadString(hooks{f}, t, f.value(e), f.textSize(e), to)
 	case types.Buffer:
+		f.zero(to, f.textSize(e))
 		builtin.ReadBytes(hooks{f}, e, f.textSize(e), to)
 	default:
 		f.store(e, to, t, f.uneven(e))
@@ -57,11 +59,26 @@ func (f *function) storeText(e lang.Expr, to builtin.Place) {
 // uneven reports a text that may end before others of its type, with nothing written behind its end: reading on there is
 // what the verifier refuses.
 func (f *function) uneven(e lang.Expr) bool {
-	switch f.resolved(e).(type) {
+	switch e := f.resolved(e).(type) {
 	case *lang.Ternary, *lang.BlockExpr:
 		return true
+	case *lang.Field:
+		return f.varies(e)
+	case *lang.Call:
+		return slices.ContainsFunc(e.Args, f.varies) || len(e.Args) == 2 && f.computedSize(e.Args[1])
 	}
 	return false
+}
+
+// varies reports a value whose length only the record has.
+func (f *function) varies(e lang.Expr) bool {
+	argument := f.argument(e)
+	return argument != nil && argument.Length != nil
+}
+
+func (f *function) computedSize(e lang.Expr) bool {
+	_, known := (hooks{f}).Integer(e)
+	return !known && f.typeOf(e).Integer()
 }
 
 func (f *function) endAt(t text, place int) {
