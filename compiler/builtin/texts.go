@@ -27,7 +27,7 @@ var textFunctions = []*Function{
 		},
 	},
 	{
-		Info: Info{Name: "strncmp", Signature: "int64 strncmp(string a, string b, uint64 n)",
+		Info: Info{Name: "strncmp", Signature: "int64 strncmp(string a, string b, uint64 size)",
 			Doc:     "0 where the first n bytes of two texts are the same, or all where there are fewer or where n is below zero when the probe fires; else 1. Which text comes first is said by <.",
 			Example: `kprobe:vfs_read /strncmp(comm, "pony", 4) == 0/ { @ = count() }`},
 		MinArgs: 3, MaxArgs: 3, Check: checkStrncmp,

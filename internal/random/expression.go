@@ -210,9 +210,17 @@ func (g *generator) builtin(s shape) (string, bool) {
 	}
 	arguments := make([]string, len(chosen.parameters))
 	for i, parameter := range chosen.parameters {
-		arguments[i] = g.expression(parameter)
+		arguments[i] = g.argument(parameter)
 	}
 	return chosen.name + "(" + strings.Join(arguments, ", ") + ")", true
+}
+
+// argument is an expression for a parameter. A size may not be below zero.
+func (g *generator) argument(parameter shape) string {
+	if parameter.kind == "size" {
+		return "(" + g.expression(shape{kind: "number"}) + " & 63)"
+	}
+	return g.expression(parameter)
 }
 
 // signature is a function of the table that takes and gives plain values.
@@ -249,8 +257,11 @@ func readSignature(name, text string) (s signature, ok bool) {
 		return s, ok
 	}
 	for parameter := range strings.SplitSeq(strings.TrimSuffix(rest, ")"), ",") {
-		word, _, named := strings.Cut(strings.TrimSpace(parameter), " ")
+		word, label, named := strings.Cut(strings.TrimSpace(parameter), " ")
 		t, known := shapeOf(word)
+		if label == "size" {
+			t = shape{kind: "size"}
+		}
 		if !named || !known || strings.Contains(parameter, "[") {
 			return s, false
 		}
