@@ -114,15 +114,19 @@ func plainHint(r rune) string {
 // comments.
 func (s *scanner) unseenInLine(d *Directive, pos int) bool {
 	for pos < d.Span.End {
-		if end := commentEnd(s.text, pos); end > pos {
+		end := commentEnd(s.text, pos)
+		if s.text[pos] == '"' {
+			end = stringEnd(s.text, pos)
+		}
+		if end < 0 { // never closed: what follows belongs to it
+			return false
+		}
+		if end > pos {
 			pos = end
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s.text[pos:d.Span.End])
 		switch {
-		case r == '"' && stringEnd(s.text, pos) > 0:
-			pos = stringEnd(s.text, pos)
-			continue
 		case emptySpace(r) || unseen(r):
 			message, hint := characterMessage(r, size, 0)
 			s.report(pos, pos+size, message, hint)

@@ -100,3 +100,10 @@ func TestForeignText(t *testing.T) {
 		}
 	}
 }
+
+// TestUnclosedDirectives: a line of quotes and comments that are never closed is looked at once, not once for each of them.
+func TestUnclosedDirectives(t *testing.T) {
+	for _, piece := range []string{`\"`, "/*", `"`, "/", "\u00a0"} {
+		Parse(NewSource("a.pt", "#define X "+strings.Repeat(piece, 1<<18)+"\nBEGIN { }"))
+	}
+}

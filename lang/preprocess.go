@@ -244,13 +244,19 @@ func (s *scanner) keywordOfLine() string {
 // wholeLineEnd is the end of the line that pos stands in, behind the lines that a backslash
 // or a comment joins to it.
 func (s *scanner) wholeLineEnd(pos int) int {
+	unclosed := 0 // up to here no other string ends, since an earlier one did not
 	for pos < len(s.text) && s.text[pos] != '\n' {
 		next := pos + 1
 		switch s.text[pos] {
 		case '\\':
 			next = max(next, continued(s.text, pos))
 		case '"':
-			next = max(next, stringEnd(s.text, pos))
+			if pos < unclosed {
+				break
+			}
+			if next = stringEnd(s.text, pos); next < 0 {
+				next, unclosed = pos+1, lineEnd(s.text, pos)
+			}
 		case '/':
 			if strings.HasPrefix(s.text[next:], "/") || pos+2 <= s.lastClose() {
 				next = max(next, commentEnd(s.text, pos))
