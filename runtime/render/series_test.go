@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
 )
@@ -85,6 +86,27 @@ hh:mm:ss.ms  |___________________________________________________|
 	check(t, jsonMap(t, table), `{"type": "tseries", "data": {"@a": {"one": [`+
 		`{"interval_start":"2026-11-25T17:00:00.000000000","value":0},{"interval_start":"2026-11-25T17:00:00.100000000","value":5},{"interval_start":"2026-11-25T17:00:00.200000000","value":5}], `+
 		`"two": [{"interval_start":"2026-11-25T17:00:00.300000000","value":4},{"interval_start":"2026-11-25T17:00:00.400000000","value":4}]}}}`)
+}
+
+// TestSeriesOfOneKey: the series of one key ends with its own last interval, whatever was printed before.
+func TestSeriesOfOneKey(t *testing.T) {
+	short := newSeries(10)
+	before := newTable("a", short, types.NewString(8))
+	add(before, seriesRow(short, 0, 0, 5, 5), "one")
+	long := types.NewTimeSeries(types.Int64, 3600e9, 3)
+	table := newTable("b", long)
+	add(table, seriesRow(long, 0, 5))
+	text := textOf(object.Settings{}, func(r Renderer) {
+		r.Map(before, 0, 0)
+		r.Key(table, 0)
+	})
+	check(t, text[strings.Index(text, "         4"):], `         4                                                   6
+hh:mm:ss |___________________________________________________|
+17:00:00 |                         *                         | 5
+         v___________________________________________________v
+         4                                                   6
+
+`)
 }
 
 func TestSeriesOfAggregations(t *testing.T) {

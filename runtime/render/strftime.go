@@ -24,7 +24,7 @@ type timeConversion struct {
 }
 
 // maxTimeWidth bounds widths, so that no format asks for a gigabyte of blanks.
-const maxTimeWidth = 4096
+const maxTimeWidth = 256
 
 // composite are the conversions that stand for others, as in the C locale.
 var composite = map[byte]string{

@@ -26,6 +26,7 @@ func (r *text) Value(value events.Value) {
 }
 
 func (r *text) Key(t *events.Table, row int) {
+	r.lastInterval = lastInterval(t)
 	r.keep(append(r.appendValue(r.buf, t.Value(row), scale(t, 1)), '\n'))
 }
 
