@@ -31,10 +31,14 @@ func (t *traceCommand) list() error {
 	}
 	l := &listing{machine: machine, out: bufio.NewWriterSize(stdout, 64<<10), arguments: t.Verbose}
 	defer l.out.Flush()
-	if t.Text != "" || isScript(t.Script) {
+	var pattern string
+	if t.Script != nil {
+		pattern = *t.Script
+	}
+	if t.Text != "" || isScript(pattern) {
 		return t.listScript(l)
 	}
-	return l.patterns(t.Script)
+	return l.patterns(pattern)
 }
 
 // isScript tells the name of a script from a pattern.

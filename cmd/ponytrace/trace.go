@@ -18,7 +18,7 @@ import (
 )
 
 type traceCommand struct {
-	Script  string   `arg:"" optional:"" help:"Script file, - for standard input; with -e the first parameter."`
+	Script  *string  `arg:"" optional:"" help:"Script file, - for standard input; with -e the first parameter."`
 	Params  []string `arg:"" optional:"" help:"Parameters: $1, $2, ... in the script."`
 	Rest    []string `kong:"-"` // what stands behind --
 	Text    string   `short:"e" name:"text" placeholder:"TEXT" help:"The script itself."`
@@ -84,8 +84,8 @@ func (t *traceCommand) Run() error {
 
 func (t *traceCommand) source() (*lang.Source, []string, error) {
 	given := append(slices.Clone(t.Params), t.Rest...)
-	if t.Script != "" {
-		given = slices.Insert(given, 0, t.Script)
+	if t.Script != nil { // an empty one may be the first parameter of -e
+		given = slices.Insert(given, 0, *t.Script)
 	}
 	switch {
 	case t.Text != "":
