@@ -131,7 +131,7 @@ func madeUp(t *testing.T, arch string) *target.Target {
 		function("small", void, number, id, pair, time, long), function("spilled", void, long, long, long, long, long, time, number, large, odd),
 		function("make_id", id, number), function("make_pair", pair, number), function("make_time", time, number),
 		function("make_odd", odd, number), function("make_large", large, number), function("nothing", void, number),
-		function("amount", number, number), function("aimed", &btf.Pointer{Target: pair}, &btf.Pointer{Target: pair}, long),
+		function("amount", number, number), function("mixed", number, id, time, long), function("aimed", &btf.Pointer{Target: pair}, &btf.Pointer{Target: pair}, long),
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func madeUp(t *testing.T, arch string) *target.Target {
 			BTF:    func() (*btf.Spec, error) { return spec, nil },
 			RawBTF: func() ([]byte, error) { return raw, nil },
 			Functions: func() ([]string, error) {
-				return strings.Fields("small spilled make_id make_pair make_time make_odd make_large nothing amount aimed"), nil
+				return strings.Fields("small spilled make_id make_pair make_time make_odd make_large nothing amount aimed mixed"), nil
 			},
 			Tracepoints: func() ([]string, error) { return []string{"made:made", "syscalls:sys_enter_made"}, nil },
 			Format:      func(category, name string) ([]byte, error) { return []byte(recordFormat), nil },
@@ -204,6 +204,11 @@ func TestRecordFields(t *testing.T) {
 		{`print(args.near[0])`, "7"},
 		{`print(args.near[1])`, "4294967294"},
 		{`print(args.cpus[0] & 1)`, "1"},
+		{`print(len(args.bytes))`, "5"},
+		{`print(len(args.words))`, "2"},
+		{`$w = args.words; print(len($w))`, "2"},
+		{`print(len(args.pairs))`, "2"},
+		{`print(len(buf(args.name, 3)))`, "3"},
 		{`print(args.odd + 0)`, "-5"},
 		{`print(args.at < 0)`, "1"},
 		{`print(args.at)`, "-5"},
@@ -348,9 +353,22 @@ func TestStructResults(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want %s", c.script, got, err, c.want)
 		}
 	}
-	got, _, err := x86.prints(`kretprobe:make_id { print(retval) }`)
+	words := []uint64{garbage | 5, 6, 7, 8, 9}
+	exit := stage{machine: madeUp(t, "x86_64"), attach: "fentry"} // fexit: four words of three arguments, then the result
+	for _, word := range words {
+		exit.context = binary.LittleEndian.AppendUint64(exit.context, word)
+	}
+	got, _, err := exit.prints(`kretprobe:mixed { printf("%d %d %d %d", args.p0.val, args.p1.nsec, arg2, retval) }`)
+	if err != nil || len(got) != 1 || printed(got[0]) != "5 7 8 9" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	got, _, err = x86.prints(`kretprobe:make_id { print(retval) }`)
 	if err != nil || len(got) != 1 || got[0] != "Print d2040000" {
 		t.Errorf("got %q, %v", got, err)
+	}
+	_, _, err = x86.prints(`kretprobe:make_id { printf("%d", retval) }`)
+	if want := "HINT: print a member of it, such as retval.val, or all by %s"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 	_, _, err = x86.prints(`kretprobe:make_large { print(retval) }`)
 	if want := "make_large returns struct large, which has 24 bytes, in memory of its caller: a probe cannot read it"; err == nil || !strings.Contains(err.Error(), want) {

@@ -108,7 +108,7 @@ func checkLen(c Checker, call *lang.Call) *types.Type {
 func checkLenOfValue(c Checker, call *lang.Call) *types.Type {
 	t := c.Type(call.Args[0])
 	switch t.Kind {
-	case types.None, types.Array, types.KernelStack, types.UserStack:
+	case types.None, types.Array, types.Buffer, types.KernelStack, types.UserStack:
 	default:
 		c.Errorf(call.Args[0].Range(), "len() wants a whole map, a stack or an array, not %s", t)
 		if t.Kind == types.String {
@@ -124,11 +124,26 @@ func lowerLen(l Lowering, call *lang.Call) *ir.Value {
 		switch t.Kind {
 		case types.Array:
 			return l.IR().Const(int64(t.Count))
+		case types.Buffer:
+			return countElements(l, call.Args[0], t)
 		case types.KernelStack, types.UserStack:
 			return l.CountFrames(call.Args[0])
 		}
 	}
 	return l.CountKeys(l.Map(call.Args[0]))
+}
+
+// countElements is the number of elements of an array of varying length: of a copy, those that it holds.
+func countElements(l Lowering, e lang.Expr, t *types.Type) *ir.Value {
+	b := l.IR()
+	_, length, _ := l.Extent(e)
+	if l.Held(e) {
+		length = atMost(l, length, b.Const(int64(t.Size-types.BufferHeader)))
+	}
+	if t.Elem == nil {
+		return length
+	}
+	return b.Binary(ir.UDiv, length, b.Const(int64(t.Elem.Size)))
 }
 
 // checkMapNumber checks the arguments of functions that take a whole map and a number known before tracing starts.

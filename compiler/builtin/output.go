@@ -105,6 +105,15 @@ func checkConversion(c Checker, conversion object.Conversion, value lang.Expr) {
 		c.Hint("use %%s")
 	case t.Scalar():
 		c.Hint("use %%d")
+	case t.Kind == types.Struct:
+		hintMember(c, value, t)
+	}
+}
+
+func hintMember(c Checker, value lang.Expr, t *types.Type) {
+	text := value.Range().Text()
+	if names := c.Target().MemberNames(t); len(names) > 0 {
+		c.Hint("print a member of it, such as %s.%s, or all by %%s", text, names[0])
 	}
 }
 
