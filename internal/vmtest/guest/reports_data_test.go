@@ -167,6 +167,42 @@ func TestArgumentsOnTheStack(t *testing.T) {
 	equal(t, "do_mmap", got, "1 3 1")
 }
 
+// Functions of one clause of which one returns nothing, and texts in arrays of unsigned characters.
+func TestDifferingFunctionsAndBytes(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "dash")
+	if err := os.WriteFile(file, make([]byte, 77), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	name := "d_iname"
+	if AtLeast(t, 7, 0) {
+		name = "d_shortname.string"
+	}
+	script := strings.ReplaceAll(`
+		kretprobe:vfs_read,kretprobe:fput /comm == "guest.test" && func == "vfs_read" && (retval == 77 || retval == -21)/ { @[func, retval] = count(); }
+		kretprobe:vfs_read,kretprobe:fput /comm == "guest.test" && func == "fput"/ { @none[retval] = 1; }
+		kprobe:vfs_open,kprobe:vfs_read /comm == "guest.test" && arg2 == 4097/ { @sizes[arg2] = count(); }
+		kprobe:vfs_open /arg0->dentry->NAME == "dash"/ { printf("%s %s %s\n", str(arg0->dentry->NAME), arg0->dentry->NAME, str((char *)arg0->dentry->NAME, 4)); }`,
+		"NAME", name)
+	got := lookAt(t, script, func() {
+		for _, path := range []string{file, folder} {
+			fd, err := unix.Open(path, unix.O_RDONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			unix.Read(fd, make([]byte, 4097))
+			unix.Close(fd)
+		}
+	})
+	equal(t, "values", got, `
+dash dash das
+@[vfs_read, -21]: 1
+@[vfs_read, 77]: 1
+@none[0]: 1
+@sizes[4097]: 2
+`)
+}
+
 // Every field of every tracepoint compiles and passes the verifier in every place that a value goes. One field of each kind
 // is tried here, and all fields of all tracepoints where TRACEPOINTS=all.
 func TestFieldsOfAllTracepoints(t *testing.T) {
@@ -256,8 +292,12 @@ func (p point) clause() string {
 			continue
 		}
 		value := "args." + field[1]
-		fmt.Fprintf(&b, "$a%d = (uint64)&%s; $c%d = %s; @k%s_%d[%s] = count(); print(%s); print($c%d);\n",
-			i, value, i, value, mapName.ReplaceAllString(p.name, "_"), i, value, value, i)
+		fmt.Fprintf(&b, "$c%d = %s; @k%s_%d[%s] = count(); print(%s); print($c%d);\n",
+			i, value, mapName.ReplaceAllString(p.name, "_"), i, value, value, i)
+		if strings.HasPrefix(p.name, "tracepoint:syscalls:") {
+			continue // they are in registers
+		}
+		fmt.Fprintf(&b, "$a%d = (uint64)&%s;\n", i, value)
 		if element.MatchString(field[0]) {
 			fmt.Fprintf(&b, "$e%d = &%s[0]; print(%s[$a%d & 3]);\n", i, value, value, i)
 		}
