@@ -23,7 +23,8 @@ type stage struct {
 	memory  map[uint64][]byte
 }
 
-// prints returns what the records of one run hold, each as describeRecord writes it, and the notices.
+// prints returns what the records of one run hold, each as describeRecord writes it, and
+// the notices.
 func (s stage) prints(script string) (records, notices []string, err error) {
 	parsed, diagnostics := lang.Parse(lang.NewSource("script", script))
 	if diagnostics.HasErrors() {
@@ -159,7 +160,8 @@ func madeUp(t *testing.T, arch string) *target.Target {
 	}
 }
 
-// TestRecordFields has the right value of every kind of field in every place that a value goes.
+// TestRecordFields has the right value of every kind of field in every place that a value
+// goes.
 func TestRecordFields(t *testing.T) {
 	s := recordStage(t)
 	for _, c := range []struct{ script, want string }{
@@ -230,7 +232,8 @@ func TestRecordFields(t *testing.T) {
 	}
 }
 
-// TestMissingArguments: what a probe cannot read is refused by name, and args leaves it out with a word.
+// TestMissingArguments: what a probe cannot read is refused by name, and args leaves it
+// out with a word.
 func TestMissingArguments(t *testing.T) {
 	s := recordStage(t)
 	for script, want := range map[string]string{
@@ -250,8 +253,8 @@ func TestMissingArguments(t *testing.T) {
 	}
 }
 
-// registerStage is a machine whose probe fires with the given registers, by their offsets in struct pt_regs, and words on
-// the stack.
+// registerStage is a machine whose probe fires with the given registers, by their offsets
+// in struct pt_regs, and words on the stack.
 func registerStage(t *testing.T, arch string, registers map[int]uint64, stack ...uint64) stage {
 	s := stage{machine: madeUp(t, arch), attach: "kprobe", context: make([]byte, 512)}
 	for offset, value := range registers {
@@ -271,8 +274,8 @@ const (
 	three   = 3<<32 | 2
 )
 
-// TestStructArguments has structs by value in one register, in two, and in memory, as the conventions of both architectures
-// and the kernel's trampoline pass them.
+// TestStructArguments has structs by value in one register, in two, and in memory, as the
+// conventions of both architectures and the kernel's trampoline pass them.
 func TestStructArguments(t *testing.T) {
 	minus := func(n int64) uint64 { return uint64(-n) }
 	small := func(arch string, at []int) stage {
@@ -319,7 +322,8 @@ func TestStructArguments(t *testing.T) {
 	}
 }
 
-// printed is what describeRecord says of the arguments of a printf, as signed numbers of 32 bits.
+// printed is what describeRecord says of the arguments of a printf, as signed numbers of
+// 32 bits.
 func printed(record string) string {
 	_, arguments, _ := strings.Cut(record, `" `)
 	var words []string
@@ -430,8 +434,9 @@ func TestByteArrays(t *testing.T) {
 	}
 }
 
-// TestDiffering: where functions of a clause differ in a type, or have no such value, it is a number; what they have alike keeps
-// its type, and a clause that holds with the types of each function is not changed.
+// TestDiffering: where functions of a clause differ in a type, or have no such value, it
+// is a number; what they have alike keeps its type, and a clause that holds with the
+// types of each function is not changed.
 func TestDiffering(t *testing.T) {
 	negative := uint64(garbage) | 0xfffffffb // an int of -5
 	atReturn := registerStage(t, "x86_64", map[int]uint64{80: negative})

@@ -7,14 +7,16 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// Differing holds the types of argN and retval that are not the same in all functions of a clause: there they are
-// numbers of 64 bits, signed where one of them is. nil is for what all functions have alike.
+// Differing holds the types of argN and retval that are not the same in all functions of
+// a clause: there they are numbers of 64 bits, signed where one of them is. nil is for
+// what all functions have alike.
 type Differing struct {
 	Args   [maxArguments]*types.Type
 	Result *types.Type
 }
 
-// DifferingIn compares what a clause finds at each of its functions; nil when it finds the same everywhere.
+// DifferingIn compares what a clause finds at each of its functions; nil when it finds
+// the same everywhere.
 func DifferingIn(scopes []*Scope) *Differing {
 	d, found := &Differing{}, false
 	for i := range d.Args {
@@ -59,7 +61,8 @@ func typeOfResult(s *Scope) *types.Type {
 	return s.Function.Return
 }
 
-// argumentNumber is argN as a number. An argument that the function does not have, or that is no number, reads as 0.
+// argumentNumber is argN as a number. An argument that the function does not have, or
+// that is no number, reads as 0.
 func argumentNumber(l Lowering, i int) *ir.Value {
 	scope := l.Scope()
 	if scope.Function == nil {
@@ -85,7 +88,8 @@ func returnNumber(l Lowering) *ir.Value {
 	}
 }
 
-// launder copies a pointer that the verifier knows through memory, after which it takes it for a number.
+// launder copies a pointer that the verifier knows through memory, after which it takes
+// it for a number.
 func launder(l Lowering, t *types.Type, value *ir.Value) *ir.Value {
 	if !trusted(t, l.Scope().Mechanism).Trusted {
 		return value

@@ -14,11 +14,13 @@ import (
 //	| the kernel    | file: numbers, arrays, structs        | are __data_loc, __rel_loc|
 //	+---------------+---------------------------------------+--------------------------+
 //
-// A field that leads elsewhere is one word: 16 bits of length above 16 bits of place. The place counts from the start of the
-// record (__data_loc) or from the end of the word (__rel_loc). What lies there has no end of its own: a text is as
-// long as the word says, though it has a zero before most often, and other arrays have no other length.
+// A field that leads elsewhere is one word: 16 bits of length above 16 bits of place. The
+// place counts from the start of the record (__data_loc) or from the end of the word
+// (__rel_loc). What lies there has no end of its own: a text is as long as the word says,
+// though it has a zero before most often, and other arrays have no other length.
 //
-// The first 8 bytes hold a pointer of the kernel's, so nothing may be read by the offset 0.
+// The first 8 bytes hold a pointer of the kernel's, so nothing may be read by the offset
+// 0.
 // https://elixir.bootlin.com/linux/v6.12/source/include/trace/stages/stage2_data_offsets.h,
 // https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/bpf_trace.c (tp_prog_is_valid_access)
 
@@ -105,8 +107,8 @@ func locatedAddress(l Lowering, field target.TracepointField) *ir.Value {
 	return b.Binary(ir.Add, b.Context(), place)
 }
 
-// textInto copies a text up to its first zero or its length. One that max_strlen cuts gets its next byte instead of the
-// ending zero, as str() does it.
+// textInto copies a text up to its first zero or its length. One that max_strlen cuts
+// gets its next byte instead of the ending zero, as str() does it.
 func textInto(l Lowering, argument *Argument, to Place) {
 	b, limit := l.IR(), argument.Type.Size
 	source, length := argument.Address(l), argument.Length(l)

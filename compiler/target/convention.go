@@ -5,7 +5,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// How C passes arguments and results, in words of 8 bytes, as far as the kernel uses it: no floating point.
+// How C passes arguments and results, in words of 8 bytes, as far as the kernel uses it:
+// no floating point.
 //
 //	                        x86_64                          arm64
 //	registers               6                               8
@@ -21,8 +22,9 @@ import (
 //	larger                  memory whose address is the     memory at x8
 //	                        first argument
 //
-// Tracing programs (fentry, fexit) find the words of all arguments one after the other, wherever they were
-// passed. The kernel takes structs for words of registers there, so it does not serve packed ones on x86_64.
+// Tracing programs (fentry, fexit) find the words of all arguments one after the other,
+// wherever they were passed. The kernel takes structs for words of registers there, so it
+// does not serve packed ones on x86_64.
 //
 // x86_64: https://gitlab.com/x86-psABIs/x86-64-ABI (section 3.2.3),
 // arm64: https://github.com/ARM-software/abi-aa/blob/2024Q3/aapcs64/aapcs64.rst (sections 6.8.2 and 6.9),
@@ -38,18 +40,20 @@ const (
 type Param struct {
 	Name string
 	Type *types.Type // nil when values of the type cannot be computed with
-	// Register is the index into Registers.Args of the first register that holds the parameter at a kprobe, Words how
-	// many do; -1 when it is on the stack, Stack bytes above the stack pointer, or nowhere.
+	// Register is the index into Registers.Args of the first register that holds the
+	// parameter at a kprobe, Words how many do; -1 when it is on the stack, Stack bytes
+	// above the stack pointer, or nowhere.
 	Register, Words int
 	Stack           int
 	// Indirect: what is passed is the address of the value.
 	Indirect bool
-	// Slot is the index of the parameter's first word in the context of a tracing program (fentry,
-	// fexit, tp_btf, raw_tp); -1 when it has none.
+	// Slot is the index of the parameter's first word in the context of a tracing program
+	// (fentry, fexit, tp_btf, raw_tp); -1 when it has none.
 	Slot int
 }
 
-// Nowhere reports a parameter that is not passed: an empty struct, or one of which nothing is known.
+// Nowhere reports a parameter that is not passed: an empty struct, or one of which
+// nothing is known.
 func (p Param) Nowhere() bool { return p.Register < 0 && p.Stack < 0 }
 
 // placer hands out registers, places on the stack and slots to parameters in their order.
@@ -142,7 +146,8 @@ func (t *Target) returnedInMemory(from btf.Type) bool {
 	return converted.Size > inRegisters || t.Arch != "arm64" && unaligned(from, 0, 0)
 }
 
-// alignment is that of a type in C, but for attributes, which BTF does not tell: 16 where it has an integer of 128 bits.
+// alignment is that of a type in C, but for attributes, which BTF does not tell: 16 where
+// it has an integer of 128 bits.
 func alignment(from btf.Type, depth int) int {
 	if depth > maxDepth {
 		return wordSize
@@ -166,7 +171,8 @@ func alignment(from btf.Type, depth int) int {
 	return wordSize
 }
 
-// unaligned reports a type with a member that lies at no multiple of its alignment, base bytes into the whole.
+// unaligned reports a type with a member that lies at no multiple of its alignment, base
+// bytes into the whole.
 func unaligned(from btf.Type, base, depth int) bool {
 	if depth > maxDepth {
 		return false

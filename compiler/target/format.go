@@ -10,8 +10,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// parseFormat reads a format file. What its fields are is found out when they are asked for, with the types
-// of the machine.
+// parseFormat reads a format file. What its fields are is found out when they are asked
+// for, with the types of the machine.
 func parseFormat(machine *Target, category, name, text string) (*Tracepoint, error) {
 	point := &Tracepoint{Category: category, Name: name, machine: machine}
 	for line := range strings.Lines(text) {
@@ -76,7 +76,8 @@ func (d declaration) field(machine *Target) TracepointField {
 	return TracepointField{Name: d.name, Type: r.resolve(), Offset: d.offset, DataLocation: d.dynamic, Relative: d.relative}
 }
 
-// splitDeclaration parts "char comm[16]" into "char[16]" and "comm", "void (*f)(int)" into "void (*)" and "f".
+// splitDeclaration parts "char comm[16]" into "char[16]" and "comm", "void (*f)(int)"
+// into "void (*)" and "f".
 func splitDeclaration(text string) (spelled, name string) {
 	if before, after, ok := strings.Cut(text, "(*"); ok {
 		name, _, _ = strings.Cut(after, ")")
@@ -94,7 +95,8 @@ func splitDeclaration(text string) (spelled, name string) {
 var qualifiers = []string{"const", "volatile", "restrict", "__restrict", "__user", "__kernel", "__iomem", "__percpu", "__rcu",
 	"__force", "__nocast", "__seg_gs", "__seg_fs"}
 
-// unqualified removes qualifiers wherever they stand: "const char *const *" becomes "char * *".
+// unqualified removes qualifiers wherever they stand: "const char *const *" becomes "char
+// * *".
 func unqualified(spelled string) string {
 	words := strings.Fields(strings.ReplaceAll(spelled, "*", " * "))
 	return strings.Join(slices.DeleteFunc(words, func(word string) bool { return slices.Contains(qualifiers, word) }), " ")
@@ -135,8 +137,9 @@ func tagged(base string, tags ...string) bool {
 	return slices.Contains(tags, tag)
 }
 
-// scalar prefers the type of the name: system call arguments are all said to be 8 unsigned bytes, of which
-// an int fills the first four, and the rest is whatever the caller left in the register.
+// scalar prefers the type of the name: system call arguments are all said to be 8
+// unsigned bytes, of which an int fills the first four, and the rest is whatever the
+// caller left in the register.
 func (r resolver) scalar(base string) *types.Type {
 	known := r.named(base)
 	switch {
@@ -160,8 +163,8 @@ func (r resolver) unnamed(base string) *types.Type {
 	return types.NewInt(r.size, r.signed)
 }
 
-// named returns C's type of the name, the kernel's, or, where that is not described, the one that it has in every
-// kernel; nil where there is none.
+// named returns C's type of the name, the kernel's, or, where that is not described, the
+// one that it has in every kernel; nil where there is none.
 func (r resolver) named(base string) *types.Type {
 	tag, name := "", base
 	if tagged(base, "struct", "union", "enum") {
@@ -176,7 +179,8 @@ func (r resolver) named(base string) *types.Type {
 	return usualTypes[name]
 }
 
-// usualTypes are the typedefs in declarations of system calls, for kernels that do not describe their types.
+// usualTypes are the typedefs in declarations of system calls, for kernels that do not
+// describe their types.
 // https://elixir.bootlin.com/linux/v6.12/source/include/linux/types.h,
 // https://elixir.bootlin.com/linux/v6.12/source/include/uapi/asm-generic/posix_types.h
 var usualTypes = map[string]*types.Type{
@@ -203,8 +207,8 @@ func (r resolver) array(base, count string) *types.Type {
 	return array
 }
 
-// element is that of an array. The size of one whose type is not known follows from the number of elements; else
-// they are taken for bytes.
+// element is that of an array. The size of one whose type is not known follows from the
+// number of elements; else they are taken for bytes.
 func (r resolver) element(base, count string) *types.Type {
 	if strings.HasSuffix(base, "*") {
 		return r.pointer(base)
@@ -225,7 +229,8 @@ func (r resolver) pointer(base string) *types.Type {
 	return p
 }
 
-// pointee is a struct by name, its members to be found when asked for, or another named type.
+// pointee is a struct by name, its members to be found when asked for, or another named
+// type.
 func (r resolver) pointee(base string) *types.Type {
 	if inner, ok := strings.CutSuffix(base, "*"); ok {
 		return types.NewPointer(r.pointee(strings.TrimSpace(inner)))

@@ -7,11 +7,13 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// A clause is checked with the types of each of its functions. What holds for every function, such as arg0->member, is taken
-// so. Where that fails, for one of them returns nothing or two have different types, the clause is checked
-// again with what differs as numbers, as in kretprobe:vfs_* { @[func, retval] = count() }.
+// A clause is checked with the types of each of its functions. What holds for every
+// function, such as arg0->member, is taken so. Where that fails, for one of them returns
+// nothing or two have different types, the clause is checked again with what differs as
+// numbers, as in kretprobe:vfs_* { @[func, retval] = count() }.
 
-// differences returns the clauses with errors that trace functions in which argN or retval differ.
+// differences returns the clauses with errors that trace functions in which argN or
+// retval differ.
 func (c *checker) differences(err error) map[*lang.Clause]*builtin.Differing {
 	var wrong lang.Diagnostics
 	if !errors.As(err, &wrong) {

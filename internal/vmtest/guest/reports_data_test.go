@@ -26,7 +26,8 @@ func lookAt(t *testing.T, script string, do func(), flags ...string) string {
 	return ended(p).Stdout
 }
 
-// A text of the record is what its field leads to, in every place: the record's start is a kernel pointer.
+// A text of the record is what its field leads to, in every place: the record's start is
+// a kernel pointer.
 func TestLocatedText(t *testing.T) {
 	out := trace(t, `tracepoint:sched:sched_process_exec /args.filename == "/bin/workload"/ {
 			printf("%r %c %c %d %s\n", buf(args.filename, 8), args.filename[0], args.filename[5], strlen(args.filename), str(&args.filename));
@@ -110,7 +111,8 @@ func TestArgumentVector(t *testing.T) {
 	equal(t, "argv", out.Stdout, "workload syscalls --n 1")
 }
 
-// Structs by value: in one register, in two, and as results in one and in two. fentry sees the same where it serves.
+// Structs by value: in one register, in two, and as results in one and in two. fentry
+// sees the same where it serves.
 func TestStructsByValue(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
@@ -167,7 +169,8 @@ func TestArgumentsOnTheStack(t *testing.T) {
 	equal(t, "do_mmap", got, "1 3 1")
 }
 
-// Functions of one clause of which one returns nothing, and texts in arrays of unsigned characters.
+// Functions of one clause of which one returns nothing, and texts in arrays of unsigned
+// characters.
 func TestDifferingFunctionsAndBytes(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "dash")
@@ -203,8 +206,9 @@ dash dash das
 `)
 }
 
-// Every field of every tracepoint compiles and passes the verifier in every place that a value goes. One field of each kind
-// is tried here, and all fields of all tracepoints where TRACEPOINTS=all.
+// Every field of every tracepoint compiles and passes the verifier in every place that a
+// value goes. One field of each kind is tried here, and all fields of all tracepoints
+// where TRACEPOINTS=all.
 func TestFieldsOfAllTracepoints(t *testing.T) {
 	points := listFields(MustRun(t, "ponytrace", "-lv", "tracepoint:*:*").Stdout)
 	fields, start := 0, time.Now()
@@ -265,7 +269,8 @@ func firstOfEachType(points []point) (first []point) {
 	return first
 }
 
-// kindOf leaves of a type what decides how it is read: not the names of structs and enums, and not the length of arrays.
+// kindOf leaves of a type what decides how it is read: not the names of structs and
+// enums, and not the length of arrays.
 func kindOf(field string) string {
 	switch {
 	case strings.Contains(field, "*"):
@@ -280,8 +285,8 @@ func kindOf(field string) string {
 	return kind + length
 }
 
-// unread are fields that no program can read, by name: sizes that formats do not tell, and texts of system calls that the kernel
-// keeps from programs.
+// unread are fields that no program can read, by name: sizes that formats do not tell,
+// and texts of system calls that the kernel keeps from programs.
 var unread = regexp.MustCompile(`\[0\]$`)
 
 func (p point) clause() string {
@@ -311,8 +316,9 @@ var (
 	element = regexp.MustCompile(`\]$|^string`)
 )
 
-// Records of sets of CPUs hold words of bits. The kernel sends to a set where a process has threads on more than two CPUs, so this
-// is for a machine of four, by hand (ponyvm --smp=4), and a kernel that has the tracepoint.
+// Records of sets of CPUs hold words of bits. The kernel sends to a set where a process
+// has threads on more than two CPUs, so this is for a machine of four, by hand (ponyvm
+// --smp=4), and a kernel that has the tracepoint.
 func TestSetsOfCPUs(t *testing.T) {
 	if runtime.NumCPU() < 3 || !AtLeast(t, 6, 12) {
 		return
