@@ -41,19 +41,23 @@ func exitCode(code int) int {
 	return max(code, 1)
 }
 
-// output is where the script prints to.
-func (t *traceCommand) output() (*os.File, error) {
-	if t.Output == "" || t.Output == "-" {
-		return os.Stdout, nil
+// openOutput opens what the script prints to, once it is sure that it has no errors: a file that is there is emptied.
+func (t *traceCommand) openOutput() (err error) {
+	switch {
+	case t.out != nil:
+		return nil
+	case t.Output == "" || t.Output == "-" || t.DryRun:
+		t.out = os.Stdout
+		return nil
 	}
-	file, err := outfile.Create(t.Output)
+	t.out, err = outfile.Create(t.Output)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = errors.New("there is no such folder")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the output file %s cannot be created: %w", t.Output, plain(err))
+		return fmt.Errorf("the output file %s cannot be created: %w", t.Output, plain(err))
 	}
-	return file, nil
+	return nil
 }
 
 // closeOutput tells of what could not be written after all, which some file systems report only then.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -20,6 +19,7 @@ import (
 type traceCommand struct {
 	Script  *string  `arg:"" optional:"" help:"Script file, - for standard input; with -e the first parameter."`
 	Params  []string `arg:"" optional:"" help:"Parameters: $1, $2, ... in the script."`
+	out     *os.File // what Output names
 	Rest    []string `kong:"-"` // what stands behind --
 	Text    string   `short:"e" name:"text" placeholder:"TEXT" help:"The script itself."`
 	Command string   `short:"c" placeholder:"CMD" help:"Run a command, and end with it."`
@@ -127,22 +127,25 @@ func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params
 	if err := t.needsStdout(machine); err != nil {
 		return err
 	}
-	out, err := t.output()
-	if err != nil {
+	err := t.try(script, machine, params, caught)
+	if t.out == nil {
 		return err
 	}
-	return closeOutput(out, t.try(script, machine, params, out, caught))
+	return closeOutput(t.out, err)
 }
 
 // try compiles, loads and runs, and does so again with a plainer mechanism where the kernel refuses the cheaper one.
-func (t *traceCommand) try(script *lang.Script, machine *target.Target, params []string, out io.Writer, caught *signals) error {
+func (t *traceCommand) try(script *lang.Script, machine *target.Target, params []string, caught *signals) error {
 	options := t.compilation(params)
 	for {
 		built, err := compiler.Compile(script, machine, options)
 		if err != nil {
 			return say(err)
 		}
-		refused, err := t.run(built, machine, out, caught)
+		if err := t.openOutput(); err != nil {
+			return err
+		}
+		refused, err := t.run(built, machine, caught)
 		if joined := new(runtime.JoinedError); errors.As(err, &joined) {
 			t.tryAgain(err)
 			options.Separate = true
@@ -177,13 +180,13 @@ func mechanism(name string) string {
 }
 
 // run traces with a compiled script; refused are the attach points for which another mechanism may serve.
-func (t *traceCommand) run(built *object.Object, machine *target.Target, out io.Writer, caught *signals) (refused []string, err error) {
+func (t *traceCommand) run(built *object.Object, machine *target.Target, caught *signals) (refused []string, err error) {
 	command, err := words(t.Command)
 	if err != nil {
 		return nil, err
 	}
 	session, err := runtime.Load(built, machine, runtime.Options{
-		Stdout: out, Stderr: os.Stderr, JSON: t.Format == "json", Quiet: t.Quiet,
+		Stdout: t.out, Stderr: os.Stderr, JSON: t.Format == "json", Quiet: t.Quiet,
 		Command: command, Pid: t.Pid, Signals: caught.caught, Unsafe: t.Unsafe,
 	})
 	if joined := new(runtime.JoinedError); errors.As(err, &joined) {
