@@ -11,17 +11,20 @@ import (
 
 // # The command of -c
 //
-// The command belongs to the tracing: when that has ended, by exit(), a signal or an error, it is asked to end (SIGTERM), with
-// all that it has started and that still descends from it. What is left a second later is killed. A daemon that it
-// detached from itself stays, and so does everything when the command ended first: that was then its own decision.
+// The command belongs to the tracing: when that has ended, by exit(), a signal or an
+// error, it is asked to end (SIGTERM), with all that it has started and that still
+// descends from it. What is left a second later is killed. A daemon that it detached from
+// itself stays, and so does everything when the command ended first: that was then its
+// own decision.
 //
-// When ponytrace dies without being able to do anything (SIGKILL, out of memory), the kernel kills the command
-// (PR_SET_PDEATHSIG), but nothing that it has started. The kernel also forgets about it when the command changes its user, as sudo
-// does.
+// When ponytrace dies without being able to do anything (SIGKILL, out of memory), the
+// kernel kills the command (PR_SET_PDEATHSIG), but nothing that it has started. The
+// kernel also forgets about it when the command changes its user, as sudo does.
 //
-// The command stays in ponytrace's process group, so that it reads from the terminal and gets its Ctrl-C.
-// Rejected: a process group of its own, which could be signalled at once: in the background of a terminal it may not
-// read, and in the foreground ponytrace would not get the Ctrl-C.
+// The command stays in ponytrace's process group, so that it reads from the terminal and
+// gets its Ctrl-C. Rejected: a process group of its own, which could be signalled at
+// once: in the background of a terminal it may not read, and in the foreground ponytrace
+// would not get the Ctrl-C.
 
 // child is the command that runs.
 type child struct {
@@ -29,7 +32,8 @@ type child struct {
 	ended chan struct{}
 }
 
-// startCommand starts the command of -c. Everything is attached by now, so that none of its events is missed.
+// startCommand starts the command of -c. Everything is attached by now, so that none of
+// its events is missed.
 func (s *Session) startCommand() (<-chan struct{}, error) {
 	command := exec.Command(s.options.Command[0], s.options.Command[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// family is a child of this process and all that descend from it. Each is held by a descriptor: its number may be that of
-// another process as soon as it has ended.
+// family is a child of this process and all that descend from it. Each is held by a
+// descriptor: its number may be that of another process as soon as it has ended.
 type family struct {
 	members map[int]int // number -> descriptor
 }
@@ -35,8 +35,8 @@ func (f *family) grow() {
 	}
 }
 
-// add takes hold of a process. Only then it is certain that it is the child of its parent, and not one that has just got its
-// number.
+// add takes hold of a process. Only then it is certain that it is the child of its
+// parent, and not one that has just got its number.
 func (f *family) add(pid, parent int) bool {
 	if _, known := f.members[pid]; known {
 		return false

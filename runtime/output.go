@@ -12,9 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// output passes on what the script prints, and accounts for every line that cannot be written. A full disk does not end the
-// tracing: when there is room again, printing goes on with the next whole line. A reader that has closed its end does end
-// it, for nobody can read any more.
+// output passes on what the script prints, and accounts for every line that cannot be
+// written. A full disk does not end the tracing: when there is room again, printing goes
+// on with the next whole line. A reader that has closed its end does end it, for nobody
+// can read any more.
 type output struct {
 	to     io.Writer
 	stderr io.Writer
@@ -22,8 +23,9 @@ type output struct {
 	err    error  // of the first write that failed
 	lost   int    // lines of which any byte was not written
 	gone   bool   // the reader has closed its end
-	// damaged: a part of the line at hand is lost. open: the file ends within a line. dangling: within one that is to end
-	// there, because the rest of it, or only its end (owed), is lost.
+	// damaged: a part of the line at hand is lost. open: the file ends within a line.
+	// dangling: within one that is to end there, because the rest of it, or only its end
+	// (owed), is lost.
 	damaged, open, dangling, owed bool
 	// rescue sends lost lines to standard error, as long as there is room for them.
 	rescue atomic.Bool
@@ -116,7 +118,8 @@ func (o *output) lose(text []byte, n int) []byte {
 	return text[n:]
 }
 
-// save prints lost text to standard error if that is wanted, up to the last whole line for which there is room.
+// save prints lost text to standard error if that is wanted, up to the last whole line
+// for which there is room.
 func (o *output) save(lost []byte) {
 	if !o.rescue.Load() {
 		return

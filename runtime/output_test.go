@@ -27,7 +27,8 @@ func (d *disk) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// Every line is in the file as a whole, or counted; a part of a line that was lost stands on a line of its own.
+// Every line is in the file as a whole, or counted; a part of a line that was lost stands
+// on a line of its own.
 func TestEveryLineIsWrittenOrCounted(t *testing.T) {
 	for seed := range 1000 {
 		random := rand.New(rand.NewPCG(uint64(seed), 17))
@@ -64,7 +65,8 @@ func TestEveryLineIsWrittenOrCounted(t *testing.T) {
 	}
 }
 
-// full runs a script that prints a line at BEGIN, one at END and a map, into a file with room for some bytes.
+// full runs a script that prints a line at BEGIN, one at END and a map, into a file with
+// room for some bytes.
 func full(t *testing.T, room int) (written, notices string, err error) {
 	o := counting(object.PrintMap)
 	o.Settings.PrintMapsOnExit = true

@@ -11,17 +11,20 @@ import (
 
 // # Signals
 //
-// SIGINT, SIGTERM and SIGHUP ask for the end, SIGUSR1 for the maps. What counts is requests, not signals:
+// SIGINT, SIGTERM and SIGHUP ask for the end, SIGUSR1 for the maps. What counts is
+// requests, not signals:
 //
 //	the first             tracing ends, and everything that was collected is printed
 //	within requestPeriod  the same request: timeout(1) signals its child and then the child's group
 //	the next after that   a line on standard error says what is being waited for, and a command of system() is interrupted
 //	a further one         the process ends at once, and says that results are lost
 //
-// Each request opens a period of its own. So nothing is lost unless somebody asks three times in two seconds or more, and
-// who does that is never kept waiting, not even by an output that blocks.
+// Each request opens a period of its own. So nothing is lost unless somebody asks three
+// times in two seconds or more, and who does that is never kept waiting, not even by an
+// output that blocks.
 
-// requestPeriod is for how long after a request for the end further signals are taken as the same request.
+// requestPeriod is for how long after a request for the end further signals are taken as
+// the same request.
 const requestPeriod = time.Second
 
 // requests counts how often the end was asked for.
@@ -61,7 +64,8 @@ var phaseNames = map[phase]string{
 	leaving:       "waiting for the kernel to detach the probes, all results are printed",
 }
 
-// listen obeys signals until the function that it returns has been called. After that Interrupted tells for good.
+// listen obeys signals until the function that it returns has been called. After that
+// Interrupted tells for good.
 func (s *Session) listen() (stop func()) {
 	over := make(chan struct{})
 	var obeying sync.WaitGroup
@@ -82,7 +86,8 @@ func (s *Session) Interrupted() bool {
 	}
 }
 
-// obey listens all the time, because a command of system() may keep everything else waiting.
+// obey listens all the time, because a command of system() may keep everything else
+// waiting.
 func (s *Session) obey(over <-chan struct{}) {
 	var end requests
 	for {
@@ -138,7 +143,8 @@ func (s *Session) sayWhatIsLeft() {
 // noticePatience is how long the last words may take: standard error may be what blocks.
 const noticePatience = 100 * time.Millisecond
 
-// endNow leaves without the results. The kernel detaches what a dead process had attached.
+// endNow leaves without the results. The kernel detaches what a dead process had
+// attached.
 func (s *Session) endNow(signal os.Signal) {
 	s.signalCommand(unix.SIGKILL)
 	s.killCommand()

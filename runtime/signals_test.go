@@ -9,7 +9,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
-// Signals within a second of a request are the same one; each request opens a period of its own.
+// Signals within a second of a request are the same one; each request opens a period of
+// its own.
 func TestRequests(t *testing.T) {
 	var r requests
 	start := time.Now()

@@ -18,8 +18,9 @@ const untilReady = `tracepoint:sched:sched_process_exec /comm == "pids.ready"/ {
 const ready = `ready() { ln -s /bin/true $pids.ready; while [ $(wc -l <$pids) -lt $1 ]; do sleep 0.01; done; $pids.ready; }
 `
 
-// commanded runs a shell script as the command of -c. Processes whose numbers the script writes to the file $pids are returned
-// by the function, as soon as there are n of them; they end with the test.
+// commanded runs a shell script as the command of -c. Processes whose numbers the script
+// writes to the file $pids are returned by the function, as soon as there are n of them;
+// they end with the test.
 func commanded(t *testing.T, trace, script string, n int) (*traced, func() []int) {
 	t.Helper()
 	folder := t.TempDir()
@@ -109,7 +110,8 @@ func TestCommandEndsWithPonytrace(t *testing.T) {
 	}
 }
 
-// What the command has detached from itself stays, and so does everything if the command ended first.
+// What the command has detached from itself stays, and so does everything if the command
+// ended first.
 func TestDaemonsStay(t *testing.T) {
 	for _, script := range []string{
 		`(sleep 633 >/dev/null 2>&1 & echo $! >>$pids); ready 1; sleep 634`,

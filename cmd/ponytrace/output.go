@@ -16,10 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stdout is where commands print what was asked for. What a script prints goes to the file itself: a session accounts for it.
+// stdout is where commands print what was asked for. What a script prints goes to the
+// file itself: a session accounts for it.
 var stdout = &checked{to: os.Stdout}
 
-// checked remembers the first write that failed, and drops what follows. The exit code tells of it.
+// checked remembers the first write that failed, and drops what follows. The exit code
+// tells of it.
 type checked struct {
 	to  io.Writer
 	err error
@@ -32,7 +34,8 @@ func (c *checked) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// exitCode is 1 where the code would tell of success, though something could not be printed.
+// exitCode is 1 where the code would tell of success, though something could not be
+// printed.
 func exitCode(code int) int {
 	if stdout.err == nil {
 		return code
@@ -41,7 +44,8 @@ func exitCode(code int) int {
 	return max(code, 1)
 }
 
-// openOutput opens what the script prints to, once it is sure that it has no errors: a file that is there is emptied.
+// openOutput opens what the script prints to, once it is sure that it has no errors: a
+// file that is there is emptied.
 func (t *traceCommand) openOutput() (err error) {
 	switch {
 	case t.out != nil:
@@ -60,7 +64,8 @@ func (t *traceCommand) openOutput() (err error) {
 	return nil
 }
 
-// closeOutput tells of what could not be written after all, which some file systems report only then.
+// closeOutput tells of what could not be written after all, which some file systems
+// report only then.
 func closeOutput(file *os.File, result error) error {
 	err := file.Close()
 	if err == nil {
@@ -83,20 +88,22 @@ func (t *traceCommand) needsStdout(machine *target.Target) error {
 	return nil
 }
 
-// mayBeClosed: for a closed standard output the runtime of Go opens /dev/null for reading and writing. Others may
-// have opened it so on purpose.
+// mayBeClosed: for a closed standard output the runtime of Go opens /dev/null for reading
+// and writing. Others may have opened it so on purpose.
 func mayBeClosed() bool {
 	var info unix.Stat_t
 	mode, err := unix.FcntlInt(1, unix.F_GETFL, 0)
 	return err == nil && mode&unix.O_ACCMODE == unix.O_RDWR && unix.Fstat(1, &info) == nil && info.Rdev == unix.Mkdev(1, 3)
 }
 
-// ownFile ends with 1 if it was this process that opened its standard output: a process gets new credentials when
-// its program starts, and a file keeps those that it was opened with.
+// ownFile ends with 1 if it was this process that opened its standard output: a process
+// gets new credentials when its program starts, and a file keeps those that it was opened
+// with.
 // https://elixir.bootlin.com/linux/v6.12/source/include/linux/fs.h (struct file), fs/exec.c (prepare_bprm_creds)
 const ownFile = `BEGIN { if (curtask->files->fdt->fd[1]->f_cred == curtask->cred) { exit(1) } else { exit(0) } }`
 
-// openedHere asks the kernel, for nobody else knows. Where it cannot be asked, standard output is what it seems to be.
+// openedHere asks the kernel, for nobody else knows. Where it cannot be asked, standard
+// output is what it seems to be.
 func openedHere(machine *target.Target) bool {
 	script, diagnostics := lang.Parse(lang.NewSource("stdout", ownFile))
 	if diagnostics.HasErrors() {

@@ -6,15 +6,16 @@ import (
 	"syscall"
 )
 
-// signals are those that end the tracing or ask for the maps. A session obeys them; before there is one, they end the
-// process.
+// signals are those that end the tracing or ask for the maps. A session obeys them;
+// before there is one, they end the process.
 type signals struct {
 	caught chan os.Signal
 	handed chan struct{}
 }
 
-// catchSignals catches them until the process ends: one that comes after the session's end is the same wish, and must not
-// change the exit code. SIGHUP stays ignored where nohup(1) has seen to that.
+// catchSignals catches them until the process ends: one that comes after the session's
+// end is the same wish, and must not change the exit code. SIGHUP stays ignored where
+// nohup(1) has seen to that.
 func catchSignals() *signals {
 	s := &signals{caught: make(chan os.Signal, 16), handed: make(chan struct{})}
 	signal.Notify(s.caught, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1)
@@ -26,7 +27,8 @@ func catchSignals() *signals {
 	return s
 }
 
-// leaveBefore ends the process at a signal as long as nothing is traced, for there is nothing to print.
+// leaveBefore ends the process at a signal as long as nothing is traced, for there is
+// nothing to print.
 func (s *signals) leaveBefore() {
 	for {
 		select {
@@ -46,6 +48,6 @@ func (s *signals) handOver() { s.handed <- struct{}{} }
 // takeBack is for when the session could not begin, and another is tried.
 func (s *signals) takeBack() { go s.leaveBefore() }
 
-// catchBrokenPipe turns the end of a reader such as head into an error of writing, after which END runs. It
-// does not ignore the signal: the command of -c would inherit that.
+// catchBrokenPipe turns the end of a reader such as head into an error of writing, after
+// which END runs. It does not ignore the signal: the command of -c would inherit that.
 func catchBrokenPipe() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

@@ -47,7 +47,8 @@ func (p *traced) notices() string {
 	return p.said.String()
 }
 
-// program makes a command of ponytrace, whose standard output goes to out unless it is set to something else.
+// program makes a command of ponytrace, whose standard output goes to out unless it is
+// set to something else.
 func program(t *testing.T, args ...string) *traced {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -104,7 +105,8 @@ func holding(n int) string {
 		END { printf("ended\n") }`, n)
 }
 
-// somewhere are one to three signals. The first comes at some time within early, the others up to half a second apart.
+// somewhere are one to three signals. The first comes at some time within early, the
+// others up to half a second apart.
 func somewhere(random *rand.Rand, early time.Duration) []sent {
 	kinds := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
 	list := []sent{{kinds[random.IntN(3)], time.Duration(random.Int64N(int64(early)))}}
@@ -143,7 +145,8 @@ func TestSignalsPrintEverything(t *testing.T) {
 	}
 }
 
-// Before BEGIN has run there is nothing to print, and the process ends by the signal. After that BEGIN, END and the maps print.
+// Before BEGIN has run there is nothing to print, and the process ends by the signal.
+// After that BEGIN, END and the maps print.
 func TestSignalsBeforeEverythingIsAttached(t *testing.T) {
 	early, printed := 0, 0
 	for seed := range runs(30) {
@@ -164,7 +167,8 @@ func TestSignalsBeforeEverythingIsAttached(t *testing.T) {
 	t.Logf("%d ended before BEGIN, %d after it", early, printed)
 }
 
-// An output that nobody reads keeps the results back for as long as the user wishes: the third request ends the session.
+// An output that nobody reads keeps the results back for as long as the user wishes: the
+// third request ends the session.
 func TestAHungSessionCanBeEnded(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -14,8 +14,9 @@ const FewFiles = 64
 // leastFiles: with fewer not even the runtime of Go can work.
 const leastFiles = 16
 
-// AllowFiles raises the limit of open files to n, or as far as the process may, and fails when that leaves too few for
-// anything. It raises no further than to n: the command of -c inherits the limit.
+// AllowFiles raises the limit of open files to n, or as far as the process may, and fails
+// when that leaves too few for anything. It raises no further than to n: the command of
+// -c inherits the limit.
 func AllowFiles(n uint64) error {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur >= n {
@@ -30,8 +31,8 @@ func AllowFiles(n uint64) error {
 	return nil
 }
 
-// TooManyFiles reports whether an error means that the process may open no more files. The loader has errors that only tell it
-// in words.
+// TooManyFiles reports whether an error means that the process may open no more files.
+// The loader has errors that only tell it in words.
 func TooManyFiles(err error) bool {
 	return err != nil && (errors.Is(err, unix.EMFILE) || strings.Contains(err.Error(), unix.EMFILE.Error()))
 }

@@ -1,16 +1,20 @@
 // Package outfile opens the files that a user names for output.
 //
-// ponytrace runs as root, and people name files in folders where everybody may write, such as /tmp. There somebody else can
-// put a link, a file or a pipe under the name before, so that what root prints ends up in a file of that one's choice.
-// Linux can refuse that (sysctl fs.protected_symlinks, protected_regular, protected_fifos, protected_hardlinks), but not
-// everywhere, and not by default. So the path is walked here, one name after the other, and what somebody else has put where
-// everybody may write is refused: who owns it must be this process's user or the folder's owner. All else, devices, pipes and the
-// user's own links, opens as a shell opens it.
+// ponytrace runs as root, and people name files in folders where everybody may write,
+// such as /tmp. There somebody else can put a link, a file or a pipe under the name
+// before, so that what root prints ends up in a file of that one's choice. Linux can
+// refuse that (sysctl fs.protected_symlinks, protected_regular, protected_fifos,
+// protected_hardlinks), but not everywhere, and not by default. So the path is walked
+// here, one name after the other, and what somebody else has put where everybody may
+// write is refused: who owns it must be this process's user or the folder's owner. All
+// else, devices, pipes and the user's own links, opens as a shell opens it.
 //
-// Files that are open already (/dev/stdout, /dev/fd/3, /proc/self/fd/3) are not opened again: that would write from the
-// beginning over what was written, and needs permissions that the one who opened them may not have left.
+// Files that are open already (/dev/stdout, /dev/fd/3, /proc/self/fd/3) are not opened
+// again: that would write from the beginning over what was written, and needs permissions
+// that the one who opened them may not have left.
 //
-// Sources: https://docs.kernel.org/6.12/admin-guide/sysctl/fs.html, openat(2), path_resolution(7)
+// Sources: https://docs.kernel.org/6.12/admin-guide/sysctl/fs.html, openat(2),
+// path_resolution(7)
 package outfile
 
 import (
@@ -33,7 +37,8 @@ var (
 	ErrSocket   = errors.New("it is a socket")
 )
 
-// Create opens a file for writing. It makes a new one that only its owner may read, or empties a regular one.
+// Create opens a file for writing. It makes a new one that only its owner may read, or
+// empties a regular one.
 func Create(name string) (*os.File, error) {
 	if number, ok := descriptor(name); ok {
 		return duplicate(number, name)
@@ -64,7 +69,8 @@ func descriptor(name string) (int, bool) {
 	return 0, false
 }
 
-// duplicate takes only files that this process was started with: those that it has opened itself close on exec.
+// duplicate takes only files that this process was started with: those that it has opened
+// itself close on exec.
 func duplicate(number int, name string) (*os.File, error) {
 	flags, err := unix.FcntlInt(uintptr(number), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC != 0 {
@@ -165,7 +171,8 @@ func (w *walker) create(name string) (int, error) {
 	return unix.Openat(w.folder, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
 }
 
-// hold keeps hold of what a name stands for, so that it cannot be exchanged after it was judged. It opens nothing yet.
+// hold keeps hold of what a name stands for, so that it cannot be exchanged after it was
+// judged. It opens nothing yet.
 func (w *walker) hold(name string) (int, *unix.Stat_t, error) {
 	place, err := unix.Openat(w.folder, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -181,8 +188,8 @@ func (w *walker) hold(name string) (int, *unix.Stat_t, error) {
 	return place, info, err
 }
 
-// judge refuses what somebody else has put where everybody may write. A second name of a file can be put there by
-// everybody, too.
+// judge refuses what somebody else has put where everybody may write. A second name of a
+// file can be put there by everybody, too.
 func (w *walker) judge(info *unix.Stat_t) error {
 	var folder unix.Stat_t
 	if err := unix.Fstat(w.folder, &folder); err != nil {

@@ -120,7 +120,8 @@ func TestDevicesAndPipes(t *testing.T) {
 	}
 }
 
-// A file that is open is written on, not from its beginning; one that this process has opened itself is no file of the user's.
+// A file that is open is written on, not from its beginning; one that this process has
+// opened itself is no file of the user's.
 func TestOpenFiles(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "log")
 	file, err := os.Create(name)
@@ -144,7 +145,8 @@ func TestOpenFiles(t *testing.T) {
 	}
 }
 
-// What somebody else has put where everybody may write is refused before it is opened, and stays as it is.
+// What somebody else has put where everybody may write is refused before it is opened,
+// and stays as it is.
 func TestTraps(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("capability: CAP_CHOWN")

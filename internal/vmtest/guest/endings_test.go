@@ -32,7 +32,8 @@ func TestSignalsPrintMaps(t *testing.T) {
 	}
 }
 
-// On a disk that fills up, every line is written, rescued or counted, and tracing goes on.
+// On a disk that fills up, every line is written, rescued or counted, and tracing goes
+// on.
 func TestFullDisk(t *testing.T) {
 	const keys, full = 2000, "/tmp/full"
 	if err := os.Mkdir(full, 0o700); err != nil {
