@@ -120,7 +120,7 @@ func (l *limited) Write(b []byte) (int, error) {
 
 // printMap prints a map, and remembers what the user has seen of it.
 func (s *Session) printMap(event *object.Event) {
-	table := s.table(event.Map)
+	table := s.tableOf(event.Map, event)
 	s.out.Map(table, event.Top, event.Divisor)
 	s.shown[event.Map] = shown{table, time.Now()}
 }
@@ -133,7 +133,7 @@ func (s *Session) printa(event *object.Event) {
 	}
 	tables := make([]*events.Table, len(maps))
 	for i, m := range maps {
-		tables[i] = s.table(m)
+		tables[i] = s.tableOf(m, event)
 		s.shown[m] = shown{tables[i], time.Now()}
 	}
 	s.out.Printa(event.Format, tables)

@@ -227,7 +227,19 @@ func (s *Session) fields(event *object.Event, record []byte) []events.Value {
 
 // table reads a map to print it.
 func (s *Session) table(m *object.Map) *events.Table {
-	table, err := s.store.Map(m).Read()
+	return s.read(m, (*events.Map).Read)
+}
+
+// tableOf reads a map to print it for an event.
+func (s *Session) tableOf(m *object.Map, event *object.Event) *events.Table {
+	if event.Cleared {
+		return s.read(m, (*events.Map).ReadToClear)
+	}
+	return s.table(m)
+}
+
+func (s *Session) read(m *object.Map, read func(*events.Map) (*events.Table, error)) *events.Table {
+	table, err := read(s.store.Map(m))
 	if err != nil {
 		s.keep(err)
 		table = events.NewTable(m)

@@ -284,8 +284,9 @@ type Event struct {
 	Source       lang.Span
 	// Maps are those of printa over several maps, the first of them Map.
 	Maps []*Map
-	// Printed says that the clause prints Map before it clears it, each time.
-	Printed bool
+	// Printed says that the clause prints Map before it clears it, each time; Cleared that a clear() in the same clause may
+	// follow what is printed.
+	Printed, Cleared bool
 }
 
 // Settings are the values of the `config` block and its environment variables that the runtime needs.

@@ -439,3 +439,38 @@ func TestDropped(t *testing.T) {
 		drained(t, live)
 	}
 }
+
+// A maximum that is printed and cleared belongs to one report: a smaller one that comes after it was read is in the next.
+func TestReadToClear(t *testing.T) {
+	o, m := hashObject(object.CPUHash, types.NewAggregation(types.Max, false), 64)
+	m.WriteOnly = true
+	kernel, store := load(t, o)
+	live := store.Map(m)
+	update := func(key, value uint64) {
+		rows := make([][2]uint64, cpus(t))
+		rows[0] = [2]uint64{value, 1}
+		put(t, kernel[[]string{m.Kernel, m.Other}[store.Load(inUse)]], key, rows)
+	}
+	update(1, 9)
+	printed, err := live.ReadToClear()
+	if err != nil || printed.Len() != 1 || printed.Value(0).Word(0) != 9 {
+		t.Fatalf("%d rows, % x, %v", printed.Len(), printed.Values, err)
+	}
+	update(1, 3)
+	if err := live.Clear(printed); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if next := mustRead(t, live); next.Len() != 1 || next.Value(0).Word(0) != 3 {
+			t.Errorf("%d rows, % x, want 3", next.Len(), next.Values)
+		}
+		drained(t, live)
+	}
+	printed, err = live.ReadToClear()
+	if err != nil || printed.Value(0).Word(0) != 3 {
+		t.Fatalf("% x, %v", printed.Values, err)
+	}
+	if next := mustRead(t, live); next.Value(0).Word(0) != 3 {
+		t.Errorf("without a clear: % x, want 3", next.Values)
+	}
+}

@@ -79,6 +79,28 @@ func (m *Map) read() (*Table, error) {
 	return t, nil
 }
 
+// ReadToClear is Read for a map that is going to be cleared. Where only the runtime reads the map, programs go over to the other
+// kernel map first, so that values that are replaced (a maximum, an assigned number) are not hidden with those that follow.
+func (m *Map) ReadToClear() (*Table, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if err := m.finish(); err != nil {
+		return nil, err
+	}
+	if m.other == nil || m.draining || !m.object.WriteOnly || adds(m.object) {
+		return m.read()
+	}
+	m.exchange()
+	latest := m.now
+	m.now = nil
+	t, err := m.read()
+	m.now = latest
+	if err == nil {
+		t.turned = true
+	}
+	return t, err
+}
+
 // gather puts together what was not cleared of the generations, the newest first.
 func (m *Map) gather(read func(s source, t *Table) error) (*Table, error) {
 	all := NewTable(m.object)
@@ -106,7 +128,10 @@ func (m *Map) gather(read func(s source, t *Table) error) (*Table, error) {
 
 // generations are those that have rows.
 func (m *Map) generations() []*generation {
-	if m.draining {
+	switch {
+	case m.now == nil: // ReadToClear leaves it out
+		return []*generation{m.other}
+	case m.draining:
 		return []*generation{m.now, m.other}
 	}
 	return []*generation{m.now}
@@ -170,6 +195,9 @@ func (m *Map) Clear(printed *Table) error {
 		return err
 	}
 	m.forget(printed)
+	if printed.turned {
+		return nil
+	}
 	return m.turn()
 }
 

@@ -24,6 +24,7 @@ type Table struct {
 	order   []uint32
 	rows    int
 	raw     []rawRows      // what the rows were made of
+	turned  bool           // programs use another kernel map since
 	index   map[string]int // of the rows by key, once find has made it
 }
 

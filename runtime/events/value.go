@@ -41,9 +41,10 @@
 //
 // The rules per storage:
 //
-//	Hash, CPUHash        two kernel maps; exact where values are added up. A minimum, maximum, time series or
-//	                     assigned value that changed since it was printed is carried; an event between
-//	                     print and clear that changed nothing is not seen
+//	Hash, CPUHash        two kernel maps; exact where values are added up. For a minimum, maximum, time series or
+//	                     assigned value that only the runtime reads, the turn is made before the print
+//	                     (ReadToClear). Where that is too early, or the script reads the map, one that changed
+//	                     since it was printed is carried, and an event that changed nothing is not seen
 //	lruhash              the same; of a key that the kernel dropped nothing is left to subtract from. The
 //	                     kernel may give its memory to another key while a program counts in it
 //	CPUSlot, additive    the kernel's rows are never written, only "shown" is subtracted; exact

@@ -15,7 +15,7 @@ import (
 func (f *function) block(b *lang.Block) { f.statements(b.Statements) }
 
 func (f *function) statements(list []lang.Statement) {
-	defer func(outer map[*object.Map]bool) { f.printed = outer }(f.printed)
+	defer func(outer map[*object.Map]*object.Event) { f.printed = outer }(f.printed)
 	f.printed = maps.Clone(f.printed)
 	for _, s := range list {
 		f.b.Span = s.Range()

@@ -109,7 +109,7 @@ type function struct {
 	returning    []*destination // the innermost last, the first of the clause
 	destinations int
 	leaving      int
-	printed      map[*object.Map]bool // on every way to the place at hand, since the clause began
+	printed      map[*object.Map]*object.Event // on every way to the place at hand, since the clause began
 }
 
 // Code is a program as IR, and the kernel map that it shares with its callbacks: its name, and the bytes of a
@@ -153,7 +153,7 @@ func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 // clause lowers an instance. The predicate and `return` lead to the next one, exit() to the end of the program.
 func (f *function) clause(instance *sema.Instance, last bool) {
 	f.instance, f.constants = instance, f.unit.Info.Constants.For(instance)
-	f.subprograms, f.printed = map[*lang.Function]*subprogram{}, map[*object.Map]bool{}
+	f.subprograms, f.printed = map[*lang.Function]*subprogram{}, map[*object.Map]*object.Event{}
 	to := f.end
 	if !last {
 		to = f.newDestination(f.b.NewBlock())
@@ -326,10 +326,14 @@ func (f *function) noteMaps(event *object.Event) {
 	switch event.Action {
 	case object.PrintMap, object.Printa:
 		for _, m := range append([]*object.Map{event.Map}, event.Maps...) {
-			f.printed[m] = true
+			f.printed[m] = event
 		}
 	case object.Clear, object.Zero, object.Trunc:
-		event.Printed = f.printed[event.Map]
+		last := f.printed[event.Map]
+		event.Printed = last != nil
+		if event.Printed && event.Action == object.Clear {
+			last.Cleared = true
+		}
 	}
 }
 
