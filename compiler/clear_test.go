@@ -7,7 +7,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
-// A map has a second kernel map where it is emptied while other clauses run, and only there.
+// A map has a second kernel map where it is emptied while other clauses run, and only
+// there.
 func TestEmptiedMaps(t *testing.T) {
 	const count = "tracepoint:raw_syscalls:sys_enter { @[pid] = count() } "
 	for script, want := range map[string]bool{
@@ -26,7 +27,8 @@ func TestEmptiedMaps(t *testing.T) {
 	}
 }
 
-// A clear removes what was printed, however long ago, where a print of the same clause always goes before.
+// A clear removes what was printed, however long ago, where a print of the same clause
+// always goes before.
 func TestPrintedBeforeClear(t *testing.T) {
 	for clause, want := range map[string]bool{
 		"print(@); clear(@)":                                    true,

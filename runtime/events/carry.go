@@ -1,7 +1,8 @@
 package events
 
-// carry holds rows by their keys: what is not in the kernel any more and was not printed yet. Rows lie in
-// one piece of memory, since a million small objects would cost more than the map itself.
+// carry holds rows by their keys: what is not in the kernel any more and was not printed
+// yet. Rows lie in one piece of memory, since a million small objects would cost more
+// than the map itself.
 type carry struct {
 	size   int // bytes of a row
 	places map[string]int32

@@ -29,7 +29,8 @@ func (m *Map) hide(g *generation, t *Table) {
 	})
 }
 
-// unseen takes from a row what it was when it was printed, and reports whether anything is left.
+// unseen takes from a row what it was when it was printed, and reports whether anything
+// is left.
 func (m *Map) unseen(row, before []byte) bool {
 	switch {
 	case m.object.Value.Kind == types.TimeSeries:
@@ -48,8 +49,9 @@ func (m *Map) unseen(row, before []byte) bool {
 	return !isZero(row)
 }
 
-// began reports whether the kernel has dropped a row, and begun a new one of the same key: it has counted
-// less. Of sums and numbers, which may go down, those that are nearer to 0 are taken for new.
+// began reports whether the kernel has dropped a row, and begun a new one of the same
+// key: it has counted less. Of sums and numbers, which may go down, those that are nearer
+// to 0 are taken for new.
 func (m *Map) began(row, before []byte) bool {
 	now, then := Value{m.object.Value, row}, Value{m.object.Value, before}
 	switch m.object.Value.Kind {
@@ -68,8 +70,8 @@ func (m *Map) began(row, before []byte) bool {
 
 func magnitude(n int64) uint64 { return uint64(max(n, -n)) }
 
-// turn makes programs use the other kernel map from now on. It is too early for that while the other one
-// has rows. Without another one no program runs any more.
+// turn makes programs use the other kernel map from now on. It is too early for that
+// while the other one has rows. Without another one no program runs any more.
 func (m *Map) turn() error {
 	if m.slot != nil {
 		return nil
@@ -93,7 +95,8 @@ func (m *Map) turn() error {
 	return nil
 }
 
-// empty reports whether there is nothing to turn for. To ask the kernel takes as long as to read the map.
+// empty reports whether there is nothing to turn for. To ask the kernel takes as long as
+// to read the map.
 func (m *Map) empty() bool {
 	return m.seeds == nil && (m.now.shown == nil || m.now.shown.Len() == 0) && m.now.source.(*hash).empty()
 }
@@ -125,8 +128,8 @@ func (m *Map) drain() {
 	m.drained.Broadcast()
 }
 
-// finish empties the other kernel map if no program uses it any more, and makes the turn that waited for
-// that.
+// finish empties the other kernel map if no program uses it any more, and makes the turn
+// that waited for that.
 func (m *Map) finish() error {
 	if !m.draining || !m.quiet {
 		return nil
@@ -172,7 +175,8 @@ func (m *Map) take(g *generation) error {
 	return nil
 }
 
-// gone returns how many of the rows that were shown the kernel has dropped since: nothing is lost with them.
+// gone returns how many of the rows that were shown the kernel has dropped since: nothing
+// is lost with them.
 func (m *Map) gone(g *generation, rows *Table) (n int) {
 	if g.shown == nil || m.object.Inserted == 0 || m.object.Deleted {
 		return 0
@@ -186,7 +190,8 @@ func (m *Map) gone(g *generation, rows *Table) (n int) {
 	return n
 }
 
-// seed puts rows into a kernel map that is empty, as far as it has room, and returns how many.
+// seed puts rows into a kernel map that is empty, as far as it has room, and returns how
+// many.
 func (m *Map) seed(g *generation, rows *Table) (placed int) {
 	for placed < rows.Len() && g.source.(*hash).put(rows.rawKey(placed), rows.rawValue(placed)) == nil {
 		placed++

@@ -7,11 +7,14 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// gracePeriod waits for programs. The kernel runs each in a read-side critical section of RCU, and returns
-// from an update of an array of maps when all that had begun before are over, so that user space can
-// tell: https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/syscall.c (maybe_wait_bpf_programs).
+// gracePeriod waits for programs. The kernel runs each in a read-side critical section of
+// RCU, and returns from an update of an array of maps when all that had begun before are
+// over, so that user space can tell:
+// https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/syscall.c
+// (maybe_wait_bpf_programs).
 //
-// Rejected: membarrier(MEMBARRIER_CMD_GLOBAL), which does the same, but not with one CPU or with nohz_full.
+// Rejected: membarrier(MEMBARRIER_CMD_GLOBAL), which does the same, but not with one CPU
+// or with nohz_full.
 type gracePeriod struct {
 	once         sync.Once
 	outer, inner *ebpf.Map

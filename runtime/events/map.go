@@ -51,7 +51,8 @@ func adds(m *object.Map) bool {
 	return additive(m.Value) || m.Additive && m.Value.Kind == types.Int && m.Value.Size == 8
 }
 
-// subtracts reports whether a clear leaves the kernel's values alone for now, and hides what was shown of them.
+// subtracts reports whether a clear leaves the kernel's values alone for now, and hides
+// what was shown of them.
 func (m *Map) subtracts() bool {
 	return m.slot == nil || m.object.Storage == object.CPUSlot && adds(m.object)
 }
@@ -79,8 +80,9 @@ func (m *Map) read() (*Table, error) {
 	return t, nil
 }
 
-// ReadToClear is Read for a map that is going to be cleared. Where only the runtime reads the map, programs go over to the other
-// kernel map first, so that values that are replaced (a maximum, an assigned number) are not hidden with those that follow.
+// ReadToClear is Read for a map that is going to be cleared. Where only the runtime reads
+// the map, programs go over to the other kernel map first, so that values that are
+// replaced (a maximum, an assigned number) are not hidden with those that follow.
 func (m *Map) ReadToClear() (*Table, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -146,7 +148,8 @@ func (m *Map) fold(t *Table, key, older []byte) {
 	t.Append(key, older)
 }
 
-// combine adds an older row of a key to a newer one, which alone counts where values are replaced.
+// combine adds an older row of a key to a newer one, which alone counts where values are
+// replaced.
 func (m *Map) combine(row, older []byte) {
 	switch t := m.object.Value; {
 	case t.Aggregation():
@@ -156,7 +159,8 @@ func (m *Map) combine(row, older []byte) {
 	}
 }
 
-// shows reports whether a row of an aggregation has any event, or is to be printed without.
+// shows reports whether a row of an aggregation has any event, or is to be printed
+// without.
 func (m *Map) shows(t *Table, row int) bool {
 	return !m.object.Value.Aggregation() || !t.Value(row).Empty() || m.kept[string(t.rawKey(row))]
 }
@@ -181,8 +185,9 @@ func (m *Map) Lookup(key []byte) (Value, bool, error) {
 	return t.Value(0), true, nil
 }
 
-// Clear removes all keys. printed is the table that the user was shown last, if no event was handled
-// since; what is in the map beyond it stays for the next report. Without it all that is there goes.
+// Clear removes all keys. printed is the table that the user was shown last, if no event
+// was handled since; what is in the map beyond it stays for the next report. Without it
+// all that is there goes.
 func (m *Map) Clear(printed *Table) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -251,8 +256,9 @@ func (m *Map) Keep(rows, printed *Table) error {
 	return m.replace(printed, rows, rows.rawValue)
 }
 
-// replace puts values in the place of all that was printed. They are carried, and programs that read the map find them after
-// the turn. Where programs delete keys the kernel's rows have to be the only ones, so that the turn is waited for.
+// replace puts values in the place of all that was printed. They are carried, and
+// programs that read the map find them after the turn. Where programs delete keys the
+// kernel's rows have to be the only ones, so that the turn is waited for.
 func (m *Map) replace(printed, rows *Table, value func(row int) []byte) error {
 	m.forget(printed)
 	seeds := NewTable(m.object)
@@ -299,8 +305,8 @@ func (m *Map) Processes(visit func(pid int)) error {
 	return nil
 }
 
-// Dropped returns how many of the keys that programs have inserted the kernel has removed by itself before they were shown and
-// cleared.
+// Dropped returns how many of the keys that programs have inserted the kernel has removed
+// by itself before they were shown and cleared.
 func (m *Map) Dropped(inserted uint64) (int, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()

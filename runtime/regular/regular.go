@@ -1,9 +1,10 @@
-// Package regular reads files whose paths others control: those of traced processes, and those that a script makes of
-// traced text. To open a device or a pipe may hang, or do something; a regular file (the kernel shows those of /proc as such)
-// can only be read.
+// Package regular reads files whose paths others control: those of traced processes, and
+// those that a script makes of traced text. To open a device or a pipe may hang, or do
+// something; a regular file (the kernel shows those of /proc as such) can only be read.
 //
-// Even that may take for ever: /proc/kmsg waits for the next message, and a file of FUSE or NFS for a server that somebody
-// else runs. So files are opened non-blocking, and Within bounds how long the rest may take.
+// Even that may take for ever: /proc/kmsg waits for the next message, and a file of FUSE
+// or NFS for a server that somebody else runs. So files are opened non-blocking, and
+// Within bounds how long the rest may take.
 package regular
 
 import (
@@ -31,8 +32,8 @@ var (
 // File is an open regular file.
 type File struct{ descriptor int }
 
-// Open opens a regular file for reading. It looks before it opens: a path-only descriptor holds the file meanwhile, so that
-// it cannot be exchanged.
+// Open opens a regular file for reading. It looks before it opens: a path-only descriptor
+// holds the file meanwhile, so that it cannot be exchanged.
 func Open(path string) (*File, error) {
 	place, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -53,7 +54,8 @@ func Open(path string) (*File, error) {
 	return &File{descriptor}, nil
 }
 
-// Read reads what is there. It uses the system call itself: package os would wait for the file to become readable.
+// Read reads what is there. It uses the system call itself: package os would wait for the
+// file to become readable.
 func (f *File) Read(b []byte) (int, error) {
 	return result(b, func() (int, error) { return unix.Read(f.descriptor, b) })
 }
@@ -121,8 +123,9 @@ const (
 
 var waiting atomic.Int32
 
-// Within returns what read does if that is done in time. A read that is not cannot be stopped: it keeps a thread, so that only a
-// few are left behind, and all others fail at once until one of them ends.
+// Within returns what read does if that is done in time. A read that is not cannot be
+// stopped: it keeps a thread, so that only a few are left behind, and all others fail at
+// once until one of them ends.
 func Within[T any](patience time.Duration, read func() (T, error)) (T, error) {
 	type outcome struct {
 		value T

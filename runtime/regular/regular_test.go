@@ -32,8 +32,8 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
-// A file that waits for what is written later, under whatever name, is no file without end. The kernel's log is one where
-// it may be read; it is empty when it was read.
+// A file that waits for what is written later, under whatever name, is no file without
+// end. The kernel's log is one where it may be read; it is empty when it was read.
 func TestFileThatWaits(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "name")
 	if err := os.Symlink("/proc/kmsg", name); err != nil {

@@ -8,8 +8,9 @@ import (
 // errNoRoom means that names would take more memory than they may.
 var errNoRoom = errors.New("no room for more names")
 
-// budget bounds the memory for what is known of processes. All of it is theirs to choose: how many mappings they have, how long
-// the lists of the code are that they made, how large the tables of their files are.
+// budget bounds the memory for what is known of processes. All of it is theirs to choose:
+// how many mappings they have, how long the lists of the code are that they made, how
+// large the tables of their files are.
 type budget struct {
 	most, used int
 	emptied    time.Time
@@ -19,7 +20,8 @@ type budget struct {
 const (
 	// share is the part of the budget that one process's own data may take.
 	share = 4
-	// emptyPeriod is how often room is made at most by forgetting what can be read again: to read it takes long.
+	// emptyPeriod is how often room is made at most by forgetting what can be read again:
+	// to read it takes long.
 	emptyPeriod = 10 * time.Second
 )
 

@@ -27,7 +27,8 @@ func grown(f func()) int {
 // slack is for what is not counted: the maps of the caches and what the test itself uses.
 const slack = 1 << 20
 
-// However long the lists are of the code that processes made, they take no more memory than they may, all together.
+// However long the lists are of the code that processes made, they take no more memory
+// than they may, all together.
 func TestBudgetOfMadeCode(t *testing.T) {
 	const budget, processes = 8 << 20, 30
 	list := filepath.Join(os.TempDir(), fmt.Sprintf("perf-of-test-%d.map", os.Getpid()))
@@ -109,7 +110,8 @@ func TestPathsAreShared(t *testing.T) {
 	}
 }
 
-// A file whose tables are larger than the room has no names, and its headers cost nothing.
+// A file whose tables are larger than the room has no names, and its headers cost
+// nothing.
 func TestBudgetOfFiles(t *testing.T) {
 	whole := smallELF()
 	m, err := readImage(bytes.NewReader(whole), 1<<20)
@@ -119,7 +121,8 @@ func TestBudgetOfFiles(t *testing.T) {
 	if _, err := readImage(bytes.NewReader(whole), m.bytes-1); !errors.Is(err, errNoRoom) {
 		t.Errorf("with a byte less: %v", err)
 	}
-	// Section 2 holds the names of sections as well, from the word at 62 on, and says that it has 8 GiB.
+	// Section 2 holds the names of sections as well, from the word at 62 on, and says
+	// that it has 8 GiB.
 	huge := &sparse{text: bytes.Clone(whole)}
 	binary.LittleEndian.PutUint16(huge.text[62:], 2)
 	binary.LittleEndian.PutUint64(huge.text[binary.LittleEndian.Uint64(whole[40:])+2*64+32:], 1<<33)

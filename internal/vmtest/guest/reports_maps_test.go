@@ -14,8 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Maps of every kind that are printed and cleared each 10 ms while all CPUs count in them: each event is in one report.
-// With PONYTRACE_EVENTS as many events as it says are made.
+// Maps of every kind that are printed and cleared each 10 ms while all CPUs count in
+// them: each event is in one report. With PONYTRACE_EVENTS as many events as it says are
+// made.
 func TestReportsLoseNothing(t *testing.T) {
 	events := 80_000
 	if text := os.Getenv("PONYTRACE_EVENTS"); text != "" {
@@ -62,7 +63,8 @@ func sums(t *testing.T, text string) map[string]int {
 	return total
 }
 
-// Clear makes room at once: 400 fresh keys every 200 ms fit in a map for 1,000, for whatever time that goes on.
+// Clear makes room at once: 400 fresh keys every 200 ms fit in a map for 1,000, for
+// whatever time that goes on.
 func TestClearedKeysMakeRoom(t *testing.T) {
 	p := tracing(t, `config = { max_map_keys = 1000 }
 		kprobe:__x64_sys_getpgid { @n++; @[@n] = count(); @read[@n] = @n; if (has_key(@read, 0)) { @never = count() } }
@@ -85,7 +87,8 @@ func TestClearedKeysMakeRoom(t *testing.T) {
 	}
 }
 
-// Files that never end, behind a name that others chose, neither hold the session up nor cost the results.
+// Files that never end, behind a name that others chose, neither hold the session up nor
+// cost the results.
 func TestCatOfAFileThatWaits(t *testing.T) {
 	folder := t.TempDir()
 	if err := os.Symlink("/proc/kmsg", folder+"/log"); err != nil {
