@@ -205,6 +205,9 @@ func (u *User) load(pid int, m mapping) *image {
 		i, err = u.readMapped(pid, m)
 	}
 	u.budget.refused = u.budget.refused || errors.Is(err, errNoRoom)
+	if errors.Is(err, regular.ErrBusy) {
+		return nil
+	}
 	if err != nil {
 		i = nil
 	}
