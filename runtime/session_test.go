@@ -212,7 +212,7 @@ func counting(report object.Action) *object.Object {
 	o.Kernel[object.PerCPUMap] = mmapable(stride * 64)
 	o.Events = append(o.Events,
 		&object.Event{Action: report, Map: count, Format: "%@d\n", Layout: types.NewLayout(8)},
-		&object.Event{Action: object.Clear, Map: count, Layout: types.NewLayout(8)})
+		&object.Event{Action: object.Clear, Map: count, Printed: true, Layout: types.NewLayout(8)})
 	o.Programs = []*object.Program{
 		clause("count", code(countUp()), at(object.AtEnd)),
 		clause("report", code(emit(2, 0), emit(3, 0)), every(time.Millisecond)),
