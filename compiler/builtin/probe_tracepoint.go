@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -16,7 +17,7 @@ var syntheticCategories = map[string]bool{
 
 func expandTracepoint(x Expansion, at At) []*Site {
 	category, name := at.Parts[0].Text, at.Parts[1].Text
-	if !strings.ContainsAny(category+name, "*?[") {
+	if !at.pattern() {
 		return tracepointSites(x, at, []string{category + ":" + name})
 	}
 	matches, err := x.Target().MatchTracepoints(category, name)
@@ -37,7 +38,7 @@ func tracepointSites(x Expansion, at At, names []string) (sites []*Site) {
 	calls := map[string]*Site{}
 	for _, full := range names {
 		category, name, _ := strings.Cut(full, ":")
-		point := object.Point{Probe: "tracepoint:" + full, Category: category, Name: name}
+		point := object.Point{Probe: "tracepoint:" + full, Category: category, Name: name, Optional: x.Optional() || at.pattern()}
 		all, served := syscallPoint(x, &point)
 		switch {
 		case !served:
@@ -50,6 +51,11 @@ func tracepointSites(x Expansion, at At, names []string) (sites []*Site) {
 		}
 	}
 	return sites
+}
+
+// pattern reports whether the attach point may stand for several.
+func (at At) pattern() bool {
+	return slices.ContainsFunc(at.Parts, func(p Part) bool { return strings.ContainsAny(p.Text, "*?[") })
 }
 
 func tracepointSite(x Expansion, at At, point object.Point) []*Site {

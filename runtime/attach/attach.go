@@ -34,7 +34,7 @@ type Error struct {
 	Reason  string
 	Probes  []string // all that the program serves
 	Tracing bool     // another mechanism may serve: fentry, fexit or a raw tracepoint was refused
-	// Untraceable: the kernel lets no kprobe attach there.
+	// Untraceable: the kernel lets nothing attach there.
 	Untraceable bool
 	cause       error
 }
@@ -52,7 +52,7 @@ func Attach(machine *target.Target, program *ebpf.Program, point *object.Point) 
 		closeAll(links)
 		return nil, &Error{
 			Probe: point.Probe, Reason: reason(err, point), Tracing: cheaper(point.Mechanism), cause: err,
-			Untraceable: onFunctions(point.Mechanism) && untraceable(err),
+			Untraceable: untraceable(err, point.Mechanism),
 		}
 	}
 	return links, nil
@@ -80,8 +80,12 @@ func attach(machine *target.Target, program *ebpf.Program, point *object.Point) 
 	return nil, nil
 }
 
-// untraceable reports whether the function is at fault: it is not there, there are several, or it is excluded.
-func untraceable(err error) bool {
+// untraceable reports whether the function is at fault: it is not there, there are several, or it is excluded. Some
+// tracepoints are closed to perf, which answers as it does to a process without privilege.
+func untraceable(err error, m object.Mechanism) bool {
+	if !onFunctions(m) {
+		return m == object.Tracepoint && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL))
+	}
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EINVAL)
 }
 
