@@ -1,0 +1,164 @@
+//go:build guest
+
+package guest
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+)
+
+// crashers took kernels down when kprobe: was served by fentry wherever that loaded, because a program then fired inside
+// of the helpers and locks of another, or of itself.
+var crashers = []string{
+	`kprobe:bpf_* { @[arg0] = count(); @b = curtask->pid }`,
+	`kprobe:copy_from_kernel_nofault { @[arg0] = count(); @b = curtask->pid }`,
+	`kprobe:_raw_spin_lock_irqsave { @[comm] = count() }`,
+	`kprobe:ksys_read { printf("a\n") } kprobe:_raw_spin_unlock_irqrestore { printf("b\n") }`,
+	`kprobe:_raw_spin_* { printf("%s %p\n", func, arg0) }`,
+	`let @a = lruhash(1000); kprobe:_raw_spin_unlock_irqrestore { @a[rand] = 1 } kprobe:ksys_read { @a[rand] = 1 }`,
+	`tracepoint:raw_syscalls:sys_enter { printf("a\n") } kprobe:_raw_spin_unlock_irqrestore { printf("b\n") }`,
+	`profile:hz:999 { printf("a\n") } kprobe:_raw_spin_unlock_irqrestore { printf("b\n") }`,
+	`interval:ms:1 { printf("a\n") } kprobe:_raw_spin_unlock_irqrestore { printf("b\n") }`,
+	`kprobe:_raw_spin_unlock { @[str(uptr(0x400000))] = count() }`,
+	`config = { missing_probes = "ignore" } kprobe:migrate_disable, kprobe:__rcu_read_lock { @[func] = count() } BEGIN { }`,
+}
+
+// Each of them now runs until the command ends, while a clause beside it counts every call of the command. Without kprobe_multi,
+// the hundreds of functions of the first take minutes to attach.
+func TestCrashersSurvive(t *testing.T) {
+	for _, script := range crashers {
+		if !AtLeast(t, 6, 12) && os.Getenv("PONYTRACE_SWEEP") == "" {
+			script = strings.Replace(script, "bpf_*", "bpf_map_u*", 1)
+		}
+		t.Run(script, func(t *testing.T) { survives(t, script) })
+	}
+}
+
+// calls is how often the command makes the system call that exact counts.
+const calls = 1000
+
+// exact is in a map without keys, in a hash, and in the ring buffer. It is never left out: a system call is not entered inside of a program.
+const exact = ` kprobe:__x64_sys_getpgid { @calls = count(); @keyed[tid] = count(); printf("call\n"); }`
+
+// survives runs a script beside the clause exact, and holds that its sums add up: what is not there was reported.
+func survives(t *testing.T, script string) {
+	t.Helper()
+	load := fmt.Sprintf("workload syscalls --name getpgid --n %d --threads 2", calls)
+	out := Run(t, "ponytrace", "-e", script+exact, "-c", load)
+	if out.Code != 0 {
+		t.Fatalf("ended with %d: %s", out.Code, out.Stderr)
+	}
+	if !strings.Contains(out.Stdout, fmt.Sprintf("@calls: %d\n", calls)) {
+		t.Errorf("not %d calls: %q", calls, regexp.MustCompile(`@calls: \d+`).FindString(out.Stdout))
+	}
+	keyed := 0
+	for _, match := range regexp.MustCompile(`(?m)^@keyed\[\d+\]: (\d+)$`).FindAllStringSubmatch(out.Stdout, -1) {
+		n, _ := strconv.Atoi(match[1])
+		keyed += n
+	}
+	if lost := reported(out.Stderr, `(\d+) updates of the map @keyed`); keyed+lost != calls {
+		t.Errorf("%d calls by key, and %d reported as lost, of %d", keyed, lost, calls)
+	}
+	printed := len(regexp.MustCompile(`(?m)^call$`).FindAllString(out.Stdout, -1))
+	if lost := reported(out.Stderr, `(\d+) events were lost`); printed > calls || printed+lost < calls {
+		t.Errorf("%d calls printed, and %d lines reported as lost, of %d", printed, lost, calls)
+	}
+	t.Logf("%d lines; %s", strings.Count(out.Stdout, "\n"), strings.ReplaceAll(out.Stderr, "\n", "; "))
+}
+
+// reported is the number in a warning, 0 without one.
+func reported(text, pattern string) (n int) {
+	if match := regexp.MustCompile(pattern).FindStringSubmatch(text); match != nil {
+		n, _ = strconv.Atoi(match[1])
+	}
+	return n
+}
+
+// reentered are functions that helpers, maps, the ring buffer, locks, RCU, scheduling and entry code use. A kernel has most of them.
+var reentered = map[string]string{
+	"locks":  "_raw_spin_lock _raw_spin_unlock _raw_spin_lock_irqsave _raw_spin_unlock_irqrestore",
+	"rcu":    "__rcu_read_lock __rcu_read_unlock migrate_enable call_rcu __call_rcu_common",
+	"maps":   "htab_map_update_elem htab_lru_map_update_elem bpf_lru_pop_free alloc_htab_elem __pcpu_freelist_pop bpf_ringbuf_reserve",
+	"memory": "__kmalloc ___slab_alloc kfree strncpy_from_kernel_nofault copy_from_user_nofault",
+	"sched":  "__schedule try_to_wake_up update_curr __wake_up irq_work_run",
+}
+
+// Programs with maps of every kind, stacks and lines fire in all functions of a group, and beside them an exact one.
+func TestProbesInsideOfPrograms(t *testing.T) {
+	for name, functions := range reentered {
+		for _, probe := range []string{"kprobe", "kretprobe"} {
+			if probe == "kretprobe" && name != "locks" {
+				continue
+			}
+			t.Run(probe+" "+name, func(t *testing.T) { survives(t, busy(probe, strings.Fields(functions)...)) })
+		}
+	}
+}
+
+// busy is a script that does much at each of the functions.
+func busy(probe string, functions ...string) string {
+	points := probe + ":" + strings.Join(functions, ", "+probe+":")
+	return `config = { missing_probes = "ignore" } let @recent = lruhash(256); ` + points + ` {
+		@[func] = count(); @stacks[kstack(4)] = count(); @recent[rand] = 1; @last[cpu] = nsecs; delete(@last[cpu]);
+		printf("%s %s\n", func, comm); } interval:ms:100 { print(@last); @beat[cpu] = count(); }`
+}
+
+// Tracepoints inside of helpers and locks.
+func TestTracepointsInsideOfPrograms(t *testing.T) {
+	for _, category := range []string{"lock", "kmem", "exceptions"} {
+		t.Run(category, func(t *testing.T) {
+			survives(t, `config = { missing_probes = "ignore" } tracepoint:`+category+`:* { @[probe] = count(); @k[comm] = count(); printf("x\n"); } BEGIN { }`)
+		})
+	}
+}
+
+// TestSweep goes through all functions that programs run through, a few at a time, each beside an exact clause. It takes
+// hours; PONYTRACE_SWEEP=3/50 takes every 50th batch, from the third on.
+func TestSweep(t *testing.T) {
+	var first, step int
+	if _, err := fmt.Sscanf(os.Getenv("PONYTRACE_SWEEP"), "%d/%d", &first, &step); err != nil || step <= 0 {
+		t.Skip("PONYTRACE_SWEEP is not set")
+	}
+	functions := reenteredFunctions(t)
+	const size = 8
+	batches, done := (len(functions)+size-1)/size, 0
+	for i := first; i < batches; i += step {
+		batch := functions[i*size : min(len(functions), (i+1)*size)]
+		t.Run(strings.Join(batch, ","), func(t *testing.T) {
+			survives(t, busy("kprobe", batch...))
+			survives(t, busy("kretprobe", batch...))
+		})
+		done += len(batch)
+	}
+	t.Logf("%d of %d functions", done, len(functions))
+}
+
+func reenteredFunctions(t *testing.T) (names []string) {
+	out := MustRun(t, "ponytrace", "-l", "kprobe:*")
+	for line := range strings.Lines(out.Stdout) {
+		name := strings.TrimSpace(strings.TrimPrefix(line, "kprobe:"))
+		if _, yes := target.Reentered(name); yes && !strings.Contains(name, ":") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// -v tells the mechanism, and the reason where it is not the cheapest.
+func TestMechanismIsSafe(t *testing.T) {
+	out := MustRun(t, "ponytrace", "-v", "-e", `kprobe:_raw_spin_lock { @ = count() } kprobe:vfs_read { @b = count() }`, "-c", "workload sleep --ms 1")
+	equal(t, "both by kprobes", out.Stderr, `
+kprobe:_raw_spin_lock: attached by kprobe, because maps hold locks in it
+kprobe:vfs_read: attached by kprobe
+Attached 2 probes`)
+	out = Run(t, "ponytrace", "--attach", "fentry", "-e", `kprobe:_raw_spin_lock { @ = count() }`)
+	if want := "_raw_spin_lock is not safe to trace by fentry: maps hold locks in it"; out.Code != 1 || !strings.Contains(out.Stderr, want) {
+		t.Errorf("ended with %d, not with 1 and %q: %s", out.Code, want, out.Stderr)
+	}
+}
