@@ -159,7 +159,7 @@ func same(a, b *types.Type) bool {
 	if !a.Equal(b) || a.Register != b.Register || !a.Exact.Equal(b.Exact) || a.Kind == types.Int && a.User != b.User {
 		return false
 	}
-	for i := range a.Fields {
+	for i := 0; tuple(a) && i < len(a.Fields); i++ {
 		if !same(a.Fields[i].Type, b.Fields[i].Type) {
 			return false
 		}
