@@ -40,6 +40,15 @@ func (t IntegerType) values() []*big.Int {
 	return append(list, t.cut(big.NewInt(-1)))
 }
 
+// edges are 0, the numbers around half of the range, and the last.
+func (t IntegerType) edges() []*big.Int {
+	list := t.values()
+	if t.Bits == 1 {
+		return list
+	}
+	return []*big.Int{list[0], list[3], list[4], list[6]}
+}
+
 // cut is the value of the type with the same lowest bits.
 func (t IntegerType) cut(n *big.Int) *big.Int {
 	if t.Bits == 1 {
@@ -180,10 +189,26 @@ func (n Naming) fill(text string, x, y IntegerType, op string) string {
 // IntegerScript applies every operator to the values at the edges of type x and of each type: BEGIN clauses that print a
 // tuple of the results for each pair. The lines are what a machine of unlimited numbers makes of the table in spec.md.
 func IntegerScript(x IntegerType, naming Naming) (script string, lines []string) {
+	script, lines = integerClauses(x, naming, IntegerType.values)
+	return Prelude() + script, lines
+}
+
+// IntegerScripts is one script for all types, each of which is named in another way on the left. It has the values
+// at the edges only, because verifiers without bpf_loop walk every round.
+func IntegerScripts() (script string, lines []string) {
+	script = Prelude()
+	for i, x := range IntegerTypes {
+		clauses, results := integerClauses(x, Namings[i], IntegerType.edges)
+		script += clauses
+		lines = append(lines, results...)
+	}
+	return script, lines
+}
+
+func integerClauses(x IntegerType, naming Naming, values func(IntegerType) []*big.Int) (clauses string, lines []string) {
 	var b strings.Builder
-	b.WriteString(Prelude())
 	for _, y := range IntegerTypes {
-		xs, ys := x.values(), y.values()
+		xs, ys := values(x), values(y)
 		fmt.Fprintf(&b, "BEGIN { for ($i : 0..%d) { for ($j : 0..%d) { $a = %s; $b = %s; %s\nprint((%s)); } } }\n",
 			len(xs), len(ys), chosen("$i", xs), chosen("$j", ys), naming.fill(naming.First, x, y, ""), naming.all(x, y))
 		for _, n := range xs {
