@@ -3,10 +3,12 @@ package compiler_test
 import (
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	"github.com/ponytrace/ponytrace/internal/eval"
 	"github.com/ponytrace/ponytrace/internal/oracle"
 	"github.com/ponytrace/ponytrace/internal/random"
 )
@@ -75,4 +77,50 @@ func TestRandomScripts(t *testing.T) {
 	if large > 1+programs/100 {
 		t.Errorf("%d of %d are beyond the verifier's limit", large, programs)
 	}
+}
+
+// TestNamesChangeNothing gives names to values of random scripts: variables, maps, parts of tuples and records, macros,
+// casts to the same type. What a script does must not change. NAMED is the number of scripts.
+func TestNamesChangeNothing(t *testing.T) {
+	machine := frozen.Target("6.12")
+	known := features(t, machine)
+	programs, first := number(t, "NAMED", 200), number(t, "SEED", 0)
+	compared := 0
+	for i := range programs {
+		seed := uint64(first + i)
+		script := random.Script(seed, known)
+		want, err := behaviour(script, machine)
+		if err != nil {
+			continue
+		}
+		named := random.Named(seed, script, 8)
+		switch got, err := behaviour(named, machine); {
+		case oracle.TooLong(err):
+		case err != nil:
+			t.Errorf("seed %d is refused with names: %.300v", seed, err)
+		case oracle.Difference(got, want) != "":
+			t.Errorf("seed %d:\n%s\nwith names:\n%s\n%s", seed, script, named, oracle.Difference(got, want))
+		default:
+			compared++
+		}
+	}
+	t.Logf("%d scripts compared", compared)
+}
+
+// behaviour is what a script leaves behind in the emulator, but for the maps that are only names.
+func behaviour(script string, machine *target.Target) (*eval.Result, error) {
+	o, err := compileFor(script, machine, false)
+	if err != nil {
+		return nil, err
+	}
+	result, err := observeEmulated(o)
+	if err != nil {
+		return nil, err
+	}
+	for name := range result.Maps {
+		if strings.HasPrefix(name, random.NamePrefix) {
+			delete(result.Maps, name)
+		}
+	}
+	return result, nil
 }

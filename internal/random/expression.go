@@ -379,6 +379,9 @@ func (g *generator) special() string {
 	case g.has("aggregate") && g.chance(50) && g.inside != "macro":
 		return g.aggregated()
 	}
+	if g.chance(20) {
+		return fmt.Sprintf("%s(%s)", pick(g, []string{"sizeof", "bswap"}), g.operand(shape{kind: "number"}))
+	}
 	if g.chance(30) {
 		return pick(g, g.constant)
 	}
