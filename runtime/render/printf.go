@@ -253,8 +253,24 @@ func (c *piece) extend(n uint64) int64 {
 func (c *piece) narrow(n uint64, t *types.Type) uint64 {
 	size := c.bytes
 	if t.Scalar() && !c.long {
-		size = min(size, t.Size)
+		size = min(size, sizeOf(n, t))
 	}
 	unused := 64 - 8*size
 	return n << unused >> unused
+}
+
+// sizeOf is the size of a number's type: in a map that of what was stored, unless CPUs added up to more.
+func sizeOf(n uint64, t *types.Type) int {
+	if t.Exact == nil {
+		return t.Size
+	}
+	unused := 64 - 8*t.Exact.Size
+	held := n << unused >> unused
+	if t.Exact.Signed {
+		held = uint64(int64(n<<unused) >> unused)
+	}
+	if held != n {
+		return t.Size
+	}
+	return t.Exact.Size
 }

@@ -14,6 +14,7 @@ func printf(format string, args ...events.Value) string {
 }
 
 func TestInteger(t *testing.T) {
+	stored := &types.Type{Kind: types.Int, Size: 8, Signed: true, Exact: types.Int32}
 	for _, test := range []struct {
 		format string
 		kind   *types.Type
@@ -40,6 +41,12 @@ func TestInteger(t *testing.T) {
 		{"%x", types.Int32, -1, "ffffffff"},
 		{"%lx", types.Int32, -1, "ffffffffffffffff"},
 		{"%llu", types.Int32, -1, "18446744073709551615"},
+		{"%x", stored, -1, "ffffffff"},
+		{"%d", stored, -1, "-1"},
+		{"%lx", stored, -1, "ffffffffffffffff"},
+		{"%x", stored, 1 << 40, "10000000000"},
+		{"%x", stored, 0xffffffff, "ffffffff"},
+		{"%d", stored, 0xffffffff, "4294967295"},
 		{"%x", types.Uint64, 48879, "beef"},
 		{"%#X", types.Uint64, 48879, "0XBEEF"},
 		{"%#010x", types.Uint64, 48879, "0x0000beef"},
