@@ -82,7 +82,7 @@ func argumentVariables() []*Function {
 		},
 		{
 			Info: Info{Name: "retval", Signature: "retval: the function's return type",
-				Doc:     "What the traced function returns, with its type from BTF.",
+				Doc:     "What the traced function returns, with its type from BTF. Arithmetic counts bytes, as with arg0.",
 				Example: `kretprobe:vfs_read /retval > 0/ { @bytes = sum(retval) }`},
 			Check: returnType, Lower: lowerReturn, Into: returnInto, Bare: true, Argument: true, Fills: true,
 		},
@@ -96,7 +96,7 @@ func argumentVariables() []*Function {
 func argumentVariable(i int) *Function {
 	return &Function{
 		Info: Info{Name: fmt.Sprintf("arg%d", i), Signature: fmt.Sprintf("arg%d: the argument's type", i),
-			Doc:     fmt.Sprintf("Argument %d of the traced function, counted from 0, with its type from BTF; uint64 where BTF does not describe the function.", i),
+			Doc:     fmt.Sprintf("Argument %d of the traced function, counted from 0, with its type from BTF; uint64 where BTF does not describe the function. Arithmetic counts bytes: arg%[1]d + 8.", i),
 			Example: argumentExample(i)},
 		Check: func(c Checker, name *lang.Call) *types.Type { return argumentType(c, name, i) },
 		Lower: func(l Lowering, _ *lang.Call) *ir.Value {
