@@ -35,6 +35,7 @@ type RefusedError struct {
 	Tracing bool
 	Span    lang.Span // the part of the script that the verifier stopped at
 	Log     string    // the end of the verifier's log
+	code    bool      // the verifier has looked at the code
 	cause   error
 }
 
@@ -42,6 +43,11 @@ func (e *RefusedError) Unwrap() error { return e.cause }
 
 // Error names the script line and asks for a report: a program that the verifier refuses is our mistake.
 func (e *RefusedError) Error() string {
+	if e.Tracing && !e.code {
+		point := &e.Program.Points[0]
+		message := fmt.Sprintf("the kernel does not let %s serve %s", point.Mechanism, point.Probe)
+		return lang.Diagnostics{{Span: e.Span, Message: message, Hint: "it says: " + e.Log}}.Error()
+	}
 	d := lang.Diagnostic{
 		Span:    e.Span,
 		Message: "the kernel's verifier refused the code that ponytrace made of this; that is a bug of ponytrace",
@@ -173,7 +179,7 @@ func refused(o *object.Object, err error) error {
 	case program == nil && errors.Is(err, unix.E2BIG):
 		return tooLarge(o)
 	case program != nil && program.Type == ebpf.Tracing:
-		return &RefusedError{Program: program, Tracing: true, Span: program.Clause, Log: err.Error(), cause: err}
+		return &RefusedError{Program: program, Tracing: true, Span: program.Clause, Log: err.Error(), code: walked(verifier, err), cause: err}
 	case program != nil && errors.As(err, &verifier) && lackingHelper(verifier.Log) != "":
 		message := "this kernel does not let such a probe call " + lackingHelper(verifier.Log) + ", which this needs"
 		return lang.Diagnostics{{Span: spanOf(program, verifier.Log), Message: message}}
@@ -183,6 +189,11 @@ func refused(o *object.Object, err error) error {
 		return fmt.Errorf("the kernel does not let this process load programs: run as root, or with CAP_BPF and CAP_PERFMON")
 	}
 	return fmt.Errorf("loading into the kernel: %w", err)
+}
+
+// walked reports whether the verifier came to an instruction: what it refuses before is not the code.
+func walked(verifier *ebpf.VerifierError, err error) bool {
+	return errors.As(err, &verifier) && slices.ContainsFunc(verifier.Log, refusedAt().MatchString)
 }
 
 // tooComplex explains that the verifier gave up: it walks a million instructions, every round of a loop and both

@@ -65,7 +65,8 @@ type Expansion interface {
 	UsesArguments() bool
 	// UsesProbeName: the clause reads probe or func.
 	UsesProbeName() bool
-	// Mechanism is what --attach forces; empty leaves the choice to us.
+	// Forced is what --attach asks for, Mechanism also what the clause needs; empty leaves the choice to us.
+	Forced() string
 	Mechanism() string
 	// Optional: the setting missing_probes lets the script go on without the probe.
 	Optional() bool

@@ -7,6 +7,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang"
 )
 
 // mechanisms are the ways to trace one end of kernel functions, cheapest last.
@@ -52,10 +53,12 @@ func expandFunction(m mechanisms) func(Expansion, At) []*Site {
 		f.matched = strings.ContainsAny(pattern, "*?[")
 		names := f.names(pattern)
 		switch {
-		case len(names) == 0:
+		case len(names) == 0 || f.contradicted():
 			return nil
 		case len(names) == 1:
 			return f.one(names[0])
+		case x.Forced() == "fentry":
+			return f.each(names)
 		case x.UsesArguments() && len(names) <= maxTypedFunctions:
 			return f.each(names)
 		}
@@ -158,12 +161,50 @@ func (f *functionSites) one(name string) []*Site {
 	if f.offset > 0 {
 		function = nil
 	}
+	if f.Forced() == "fentry" && (f.refused || !f.served(name, function)) {
+		return nil
+	}
 	site := f.site(f.plain, name, function)
 	if function != nil && tracing && tracingServes(function) {
 		site = f.site(f.tracing, name, function)
 		site.Type, site.Attach, site.AttachTo = ebpf.Tracing, f.tracingAttach, name
 	}
 	return []*Site{site}
+}
+
+// contradicted reports a clause that needs what --attach excludes.
+func (f *functionSites) contradicted() bool {
+	forced, needed := f.Forced(), f.Mechanism()
+	switch {
+	case forced == "fentry" && needed == "kprobe":
+		f.cannot(f.at.Span, f.at.Span.Text(), "the clause needs the registers of the CPU, which only kprobes give")
+	case forced == "kprobe" && needed == "fentry":
+		f.cannot(f.at.Span, f.at.Span.Text(), "the clause needs arguments that the verifier knows by their types, which only fentry gives")
+	default:
+		return false
+	}
+	return true
+}
+
+// served reports why fentry cannot trace a function for which it is forced.
+func (f *functionSites) served(name string, function *target.Function) bool {
+	switch {
+	case f.offset > 0:
+		f.cannot(f.name.Span, f.probe(name), "only kprobes trace inside of a function")
+	case function == nil:
+		f.cannot(f.name.Span, f.probe(name), "the kernel's BTF does not describe the function")
+	case function.Variadic:
+		f.cannot(f.name.Span, f.probe(name), "the function takes any number of arguments")
+	case !tracingServes(function):
+		f.cannot(f.name.Span, f.probe(name), "an argument of the function is passed in a way that fentry does not know")
+	default:
+		return true
+	}
+	return false
+}
+
+func (f *functionSites) cannot(span lang.Span, probe, reason string) {
+	f.Errorf(span, "--attach %s cannot serve %s: %s", f.Forced(), probe, reason)
 }
 
 func (f *functionSites) site(m object.Mechanism, name string, function *target.Function) *Site {

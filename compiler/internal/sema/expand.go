@@ -161,6 +161,8 @@ func (x expansion) UsesProbeName() bool       { return x.use.probeName }
 func (x expansion) Target() *target.Target    { return x.target }
 func (x expansion) Refused(probe string) bool { return x.options.Refused[probe] || x.plain[probe] }
 
+func (x expansion) Forced() string { return x.options.Mechanism }
+
 // Mechanism is what --attach forces, or what the clause needs.
 func (x expansion) Mechanism() string {
 	if x.use.registers {
