@@ -165,11 +165,21 @@ func (f *functionSites) one(name string) []*Site {
 		return nil
 	}
 	site := f.site(f.plain, name, function)
+	if f.keepsReturns(name) {
+		site = f.site(f.multi, name, function)
+		site.Attach = ebpf.AttachTraceKprobeMulti
+	}
 	if function != nil && tracing && tracingServes(function) {
 		site = f.site(f.tracing, name, function)
 		site.Type, site.Attach, site.AttachTo = ebpf.Tracing, f.tracingAttach, name
 	}
 	return []*Site{site}
+}
+
+// keepsReturns chooses the link for many functions where a kretprobe would leave out returns.
+func (f *functionSites) keepsReturns(name string) bool {
+	features := f.Target().Features
+	return f.plain == object.Kretprobe && features.KprobeMulti && features.ReturnStack && f.Mechanism() == "" && !f.Refused(f.probe(name))
 }
 
 // contradicted reports a clause that needs what --attach excludes.

@@ -15,6 +15,10 @@ type Features struct {
 	// KprobeMulti: one link for many functions, since 5.18 (CONFIG_FPROBE).
 	// https://elixir.bootlin.com/linux/v5.18/source/kernel/trace/fprobe.c
 	KprobeMulti bool
+	// ReturnStack: kprobe_multi keeps the calls that have not returned on a stack of each thread, so that none is too many,
+	// since 6.14; a kretprobe has room for two a CPU or ten, and leaves out those beyond.
+	// https://elixir.bootlin.com/linux/v6.14/source/kernel/trace/fprobe.c (fprobe_return)
+	ReturnStack bool
 	// Fentry: tracing programs at function entry and exit, since 5.5 (CONFIG_DEBUG_INFO_BTF and CONFIG_DYNAMIC_FTRACE).
 	// https://elixir.bootlin.com/linux/v5.5/source/kernel/bpf/trampoline.c
 	Fentry bool
@@ -101,6 +105,7 @@ func ByVersion(arch string, v Version) Features {
 		StructArguments:     v.AtLeast(6, 1),
 		TracingGuard:        v.AtLeast(5, 12),
 		RawTracepointGuard:  v.AtLeast(6, 2),
+		ReturnStack:         v.AtLeast(6, 14),
 		RawTracepoint:       v.AtLeast(4, 17),
 		PreemptedTracepoint: v.AtLeast(7, 0),
 		PerfLink:            v.AtLeast(5, 15),

@@ -51,7 +51,7 @@ func Attach(machine *target.Target, program *ebpf.Program, point *object.Point) 
 	if err != nil {
 		closeAll(links)
 		return nil, &Error{
-			Probe: point.Probe, Reason: reason(err, point), Tracing: cheaper(point.Mechanism), cause: err,
+			Probe: point.Probe, Reason: reason(err, point), Tracing: cheaper(point), cause: err,
 			Untraceable: untraceable(err, point.Mechanism),
 		}
 	}
@@ -96,8 +96,9 @@ func one(l link.Link, err error) ([]Link, error) {
 	return []Link{l}, nil
 }
 
-func cheaper(m object.Mechanism) bool {
-	return m == object.Fentry || m == object.Fexit || m == object.RawTracepoint || m == object.RawSyscall || m == object.Syscall
+func cheaper(point *object.Point) bool {
+	m := point.Mechanism
+	return m == object.KretprobeMulti && len(point.Symbols) == 1 || m == object.Fentry || m == object.Fexit || m == object.RawTracepoint || m == object.RawSyscall || m == object.Syscall
 }
 
 func onFunctions(m object.Mechanism) bool {

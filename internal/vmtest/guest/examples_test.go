@@ -38,7 +38,30 @@ func TestBitehist(t *testing.T) {
 	}
 }
 
-// bitesize prints at intervals only, so it runs to its end with the load inside.
+// At Ctrl-C the tools print what the last interval has so far, and no table twice.
+func TestPartialIntervals(t *testing.T) {
+	for _, tool := range []struct{ name, line string }{
+		{"bitehist", `(?m)^ +4 -> 7 +: 100 `},
+		{"bitesize", `(?s)^.*\n\n\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\n.*\n  PID: \d+ UID: 0 CMD: .* 4 -> 7 +: 100 `},
+		{"filetop", `(?m)^ +20 +2000 +0 +0 pony +zero$`},
+		{"syscount", `(?m)^@calls\[\d+, pony\]: \d+$`},
+	} {
+		p := Start(t, "ponytrace", "examples/"+tool.name+".pt", "1000")
+		p.Await("Attached ")
+		Workload(t, "--comm", "pony", "block", "--dev", "/dev/nullb0", "--sizes", "4096x100")
+		Workload(t, "--comm", "pony", "read", "--n", "20", "--size", "100")
+		p.Signal(os.Interrupt)
+		out := p.Wait()
+		if found := regexp.MustCompile(tool.line).FindAllString(out.Stdout, -1); len(found) < 1 || out.Code != 0 {
+			t.Errorf("%s ended with %d\n%s%s", tool.name, out.Code, out.Stdout, out.Stderr)
+		}
+		if got := totals(out.Stdout); strings.HasPrefix(tool.name, "bite") && got["4"] != 100 {
+			t.Errorf("%s: %v in\n%s", tool.name, got, out.Stdout)
+		}
+	}
+}
+
+// With a number of intervals there is no partial one after the last.
 func TestBitesize(t *testing.T) {
 	p := Start(t, "ponytrace", "examples/bitesize.pt", "3", "1")
 	p.Await("Attached ")

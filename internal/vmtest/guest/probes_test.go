@@ -28,6 +28,9 @@ Attached 3 probes`
 		if attach == "kprobe" || attach == "auto" && (AtLeast(t, 7, 0) || !AtLeast(t, 5, 12)) {
 			by = []any{"kprobe", "kretprobe"}
 		}
+		if attach == "auto" && AtLeast(t, 7, 0) {
+			by[1] = "kretprobe_multi"
+		}
 		p := tracing(t, script, "-v", "--attach", attach)
 		Workload(t, "syscalls", "--name", "dup", "--n", "777")
 		Workload(t, "block", "--dev", "/dev/nullb0", "--sizes", "8192x10,512x3")

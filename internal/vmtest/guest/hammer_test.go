@@ -1,0 +1,79 @@
+//go:build guest
+
+package guest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// hammered calls are made by eight threads on two CPUs, which threads of the class FIFO interrupt.
+const (
+	hammered  = 40000
+	hammering = "syscalls --name getppid --n 40000 --threads 8 --noise"
+)
+
+const everyMechanism = `
+	tracepoint:syscalls:sys_enter_getppid { @enter = count(); }
+	tracepoint:syscalls:sys_exit_getppid { @exit = count(); @results[args.ret > 0] = count(); }
+	tracepoint:raw_syscalls:sys_enter /args.id == 110/ { @all_enter = count(); }
+	tracepoint:raw_syscalls:sys_exit /args.id == 110/ { @all_exit = count(); }
+	kprobe:__x64_sys_getppid { @entry = count(); @threads[tid & 0] = count(); }
+	kretprobe:__x64_sys_getppid { @return = count(); }`
+
+const everyCall = `
+@all_enter: %[1]d
+@all_exit: %[1]d
+@enter: %[1]d
+@entry: %[1]d
+@exit: %[1]d
+@results[true]: %[1]d
+@return: %[1]d
+@threads[0]: %[1]d
+`
+
+// What is chosen by itself counts every call, and so do kprobes: docs/exactness.md.
+func TestNoEventIsLostUnderLoad(t *testing.T) {
+	for _, attach := range []string{"auto", "kprobe"} {
+		out := trace(t, everyMechanism, hammering, "-v", "--attach", attach)
+		equal(t, attach, out.Stdout, fmt.Sprintf(everyCall, hammered))
+		if strings.Contains(out.Stderr, "missed") {
+			t.Errorf("%s: %s", attach, out.Stderr)
+		}
+	}
+}
+
+// One link for many functions counts every call.
+func TestNoEventOfManyFunctionsIsLostUnderLoad(t *testing.T) {
+	out := trace(t, `kprobe:__x64_sys_getp*id /func == "__x64_sys_getppid"/ { @entry = count(); }
+		kretprobe:__x64_sys_getp*id /func == "__x64_sys_getppid"/ { @return = count(); }`, hammering)
+	equal(t, "functions", out.Stdout, fmt.Sprintf("@entry: %d\n@return: %[1]d", hammered))
+}
+
+// What a forced mechanism loses is counted, and none before Linux 7.0 loses anything.
+func TestLossesOfForcedMechanismsAreCounted(t *testing.T) {
+	for attach, script := range map[string]string{
+		"tracepoint": `tracepoint:syscalls:sys_enter_getppid { @ = count(); }`,
+		"fentry":     `kprobe:__x64_sys_getppid { @ = count(); }`,
+	} {
+		out := trace(t, script, hammering, "--attach", attach)
+		counted := 0
+		fmt.Sscanf(out.Stdout, "@: %d", &counted)
+		if counted+missed(t, out) != hammered {
+			t.Errorf("%s: %d counted of %d\n%s", attach, counted, hammered, out.Stderr)
+		}
+	}
+}
+
+// More calls of a function are under way than a kretprobe has room for: those beyond are left out where there is nothing
+// else (5.10), which kernels from 6.7 on tell.
+func TestReturnsOfManyThreads(t *testing.T) {
+	const calls = 400
+	out := trace(t, `kretprobe:__x64_sys_poll /comm == "pony"/ { @ = count(); }`, "--comm pony syscalls --name poll --n 400 --threads 40")
+	counted := 0
+	fmt.Sscanf(out.Stdout, "@: %d", &counted)
+	if AtLeast(t, 5, 12) && counted != calls || counted == 0 || counted > calls {
+		t.Errorf("%d of %d\n%s", counted, calls, out.Stderr)
+	}
+}
