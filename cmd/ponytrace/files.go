@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 	"unicode"
 
 	"github.com/ponytrace/ponytrace/lang"
@@ -31,6 +32,9 @@ func readScript(name string) (*lang.Source, error) {
 	return lang.NewSource(name, string(text)), nil
 }
 
+// scriptPatience is for a busy machine or a slow network: nothing waits but the user, who can interrupt.
+const scriptPatience = 30 * time.Second
+
 // readNamed refuses a pipe or a device, for which one could wait for ever. What the shell has opened already, as for
 // <(command), is read like standard input.
 func readNamed(name string) ([]byte, error) {
@@ -39,7 +43,7 @@ func readNamed(name string) ([]byte, error) {
 			return readOpened(name)
 		}
 	}
-	text, err := regular.ReadFile(name, maxScript)
+	text, err := regular.ReadFileWithin(scriptPatience, name, maxScript)
 	if errors.Is(err, regular.ErrNotRegular) {
 		return nil, errors.New("it is not a regular file; - reads standard input")
 	}
@@ -77,7 +81,7 @@ func readImport(path string) (lang.Imported, error) {
 		defer folder.Close()
 		return readFolder(folder)
 	}
-	text, err := regular.ReadFile(path, maxImport+1)
+	text, err := regular.ReadFileWithin(scriptPatience, path, maxImport+1)
 	if err != nil {
 		return lang.Imported{}, whyNot(err)
 	}

@@ -99,8 +99,11 @@ func (f *File) Stat() (size int64, inode uint64, err error) {
 func (f *File) Close() error { return unix.Close(f.descriptor) }
 
 // ReadFile reads a file, limit bytes at most, within the default patience.
-func ReadFile(path string, limit int) ([]byte, error) {
-	return Within(Patience, func() ([]byte, error) {
+func ReadFile(path string, limit int) ([]byte, error) { return ReadFileWithin(Patience, path, limit) }
+
+// ReadFileWithin is ReadFile with another patience.
+func ReadFileWithin(patience time.Duration, path string, limit int) ([]byte, error) {
+	return Within(patience, func() ([]byte, error) {
 		file, err := Open(path)
 		if err != nil {
 			return nil, &os.PathError{Op: "open", Path: path, Err: err}
@@ -115,7 +118,7 @@ func ReadFile(path string, limit int) ([]byte, error) {
 }
 
 const (
-	// Patience is how long a file may take to be read.
+	// Patience is how long a file may take to be read while others wait.
 	Patience = time.Second
 	// maxWaiting is how many may take longer at one time.
 	maxWaiting = 4
@@ -160,7 +163,7 @@ func Reason(err error) string {
 	case errors.Is(err, ErrEmptyNow):
 		return "it has nothing to read now, and reading would wait for more"
 	case errors.Is(err, ErrSlow):
-		return "it did not give its text within a second"
+		return "it did not give its text in time"
 	case errors.Is(err, ErrBusy):
 		return "other files that do not give their text are still being read"
 	case errors.As(err, &path):

@@ -34,6 +34,9 @@ const maxFileSize = 64 << 10
 // maxShown bounds what is quoted of TZ.
 const maxShown = 80
 
+// patience is how long a file may take: that of a file system of somebody's own may wait for ever.
+const patience = 5 * time.Second
+
 const localFile = "/etc/localtime"
 
 // folders are where systems keep the database.
@@ -116,6 +119,10 @@ var errContent = errors.New("it holds something else")
 
 // readFile reads a time zone. A file of /proc, which says that it has no bytes, is not even read: it could block.
 func readFile(name string) (*time.Location, error) {
+	return regular.Within(patience, func() (*time.Location, error) { return parseFile(name) })
+}
+
+func parseFile(name string) (*time.Location, error) {
 	file, err := regular.Open(name)
 	if err != nil {
 		return nil, err
