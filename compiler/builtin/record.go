@@ -36,7 +36,7 @@ func recordFields(c Checker, tracepoint *target.Tracepoint) []Argument {
 func recordField(c Checker, tracepoint *target.Tracepoint, field target.TracepointField) Argument {
 	argument := Argument{Name: field.Name, Type: field.Type}
 	switch {
-	case field.DataLocation && tracepoint.Category == "syscalls":
+	case field.DataLocation && tracepoint.Category == syscallCategory:
 		argument.Missing = "is in the record, but the kernel does not hand it to programs; read it through its pointer, as in str(args.filename)"
 	case field.DataLocation:
 		located(c, field, &argument)
