@@ -18,7 +18,7 @@ type reentry struct {
 }
 
 // reentries are the functions that a program may run through, directly or in what it interrupts, found in the sources
-// named and by tracing programs with the function tracer (internal/vmtest/guest/reentry_test.go).
+// named. What the table lacks, the guard of a run holds (compiler/internal/guard).
 var reentries = []reentry{
 	// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/helpers.c, hashtab.c, arraymap.c, bpf_lru_list.c,
 	// percpu_freelist.c, ringbuf.c, stackmap.c
