@@ -40,15 +40,6 @@ func (t IntegerType) values() []*big.Int {
 	return append(list, t.cut(big.NewInt(-1)))
 }
 
-// edges are 0, the numbers around half of the range, and the last.
-func (t IntegerType) edges() []*big.Int {
-	list := t.values()
-	if t.Bits == 1 {
-		return list
-	}
-	return []*big.Int{list[0], list[3], list[4], list[6]}
-}
-
 // cut is the value of the type with the same lowest bits.
 func (t IntegerType) cut(n *big.Int) *big.Int {
 	if t.Bits == 1 {
@@ -189,33 +180,54 @@ func (n Naming) fill(text string, x, y IntegerType, op string) string {
 // IntegerScript applies every operator to the values at the edges of type x and of each type: BEGIN clauses that print a
 // tuple of the results for each pair. The lines are what a machine of unlimited numbers makes of the table in spec.md.
 func IntegerScript(x IntegerType, naming Naming) (script string, lines []string) {
-	script, lines = integerClauses(x, naming, IntegerType.values)
+	script, lines = integerClauses(x, naming, everyPair)
 	return Prelude() + script, lines
 }
 
-// IntegerScripts is one script for all types, each of which is named in another way on the left. It has the values
-// at the edges only, because verifiers without bpf_loop walk every round.
+// IntegerScripts is one script for all types, each of which is named in another way on the left. It has some pairs of values
+// only, because verifiers without bpf_loop walk every round.
 func IntegerScripts() (script string, lines []string) {
 	script = Prelude()
 	for i, x := range IntegerTypes {
-		clauses, results := integerClauses(x, Namings[i], IntegerType.edges)
+		clauses, results := integerClauses(x, Namings[i], edgePairs)
 		script += clauses
 		lines = append(lines, results...)
 	}
 	return script, lines
 }
 
-func integerClauses(x IntegerType, naming Naming, values func(IntegerType) []*big.Int) (clauses string, lines []string) {
+// pair are two operands.
+type pair struct{ x, y *big.Int }
+
+func everyPair(x, y IntegerType) (list []pair) {
+	for _, n := range x.values() {
+		for _, m := range y.values() {
+			list = append(list, pair{n, m})
+		}
+	}
+	return list
+}
+
+// edgePairs are the first, the last, and those around half of the range.
+func edgePairs(x, y IntegerType) (list []pair) {
+	xs, ys := x.values(), y.values()
+	at := func(list []*big.Int, i int) *big.Int { return list[min(i, len(list)-1)] }
+	for _, i := range [][2]int{{0, 4}, {4, 0}, {3, 4}, {4, 6}, {6, 3}, {6, 6}} {
+		list = append(list, pair{at(xs, i[0]), at(ys, i[1])})
+	}
+	return list
+}
+
+func integerClauses(x IntegerType, naming Naming, pairs func(x, y IntegerType) []pair) (clauses string, lines []string) {
 	var b strings.Builder
 	for _, y := range IntegerTypes {
-		xs, ys := values(x), values(y)
-		fmt.Fprintf(&b, "BEGIN { for ($i : 0..%d) { for ($j : 0..%d) { $a = %s; $b = %s; %s\nprint((%s)); } } }\n",
-			len(xs), len(ys), chosen("$i", xs), chosen("$j", ys), naming.fill(naming.First, x, y, ""), naming.all(x, y))
-		for _, n := range xs {
-			for _, m := range ys {
-				lines = append(lines, results(x, n, y, m))
-			}
+		var xs, ys []*big.Int
+		for _, p := range pairs(x, y) {
+			xs, ys = append(xs, p.x), append(ys, p.y)
+			lines = append(lines, results(x, p.x, y, p.y))
 		}
+		fmt.Fprintf(&b, "BEGIN { for ($i : 0..%d) { $a = %s; $b = %s; %s\nprint((%s)); } }\n",
+			len(xs), chosen("$i", xs), chosen("$i", ys), naming.fill(naming.First, x, y, ""), naming.all(x, y))
 	}
 	return b.String(), lines
 }
