@@ -127,7 +127,8 @@ func (c *checker) plainer(list []*placed) bool {
 	locks := c.options.Mechanism == "" && tracesLocks(list)
 	for _, p := range list {
 		p.each(func(a arrival, point *object.Point, _ int) {
-			if (locks || disagreed[a.event]) && cheaper[a.way] && !p.use.tracing {
+			unsafe := locks && a.way != bySyscall
+			if (unsafe || disagreed[a.event]) && cheaper[a.way] && !p.use.tracing {
 				c.plain[point.Probe] = true
 			}
 		})

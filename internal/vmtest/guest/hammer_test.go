@@ -11,16 +11,16 @@ import (
 // hammered calls are made by eight threads on two CPUs, which threads of the class FIFO interrupt.
 const (
 	hammered  = 40000
-	hammering = "syscalls --name getppid --n 40000 --threads 8 --noise"
+	hammering = "syscalls --name getpgid --n 40000 --threads 8 --noise"
 )
 
 const everyMechanism = `
-	tracepoint:syscalls:sys_enter_getppid { @enter = count(); }
-	tracepoint:syscalls:sys_exit_getppid { @exit = count(); @results[args.ret > 0] = count(); }
-	tracepoint:raw_syscalls:sys_enter /args.id == 110/ { @all_enter = count(); }
-	tracepoint:raw_syscalls:sys_exit /args.id == 110/ { @all_exit = count(); }
-	kprobe:__x64_sys_getppid { @entry = count(); @threads[tid & 0] = count(); }
-	kretprobe:__x64_sys_getppid { @return = count(); }`
+	tracepoint:syscalls:sys_enter_getpgid { @enter = count(); }
+	tracepoint:syscalls:sys_exit_getpgid { @exit = count(); @results[args.ret >= 0] = count(); }
+	tracepoint:raw_syscalls:sys_enter /args.id == 121/ { @all_enter = count(); }
+	tracepoint:raw_syscalls:sys_exit /args.id == 121/ { @all_exit = count(); }
+	kprobe:__x64_sys_getpgid { @entry = count(); @threads[tid & 0] = count(); }
+	kretprobe:__x64_sys_getpgid { @return = count(); }`
 
 const everyCall = `
 @all_enter: %[1]d
@@ -46,16 +46,16 @@ func TestNoEventIsLostUnderLoad(t *testing.T) {
 
 // One link for many functions counts every call.
 func TestNoEventOfManyFunctionsIsLostUnderLoad(t *testing.T) {
-	out := trace(t, `kprobe:__x64_sys_getp*id /func == "__x64_sys_getppid"/ { @entry = count(); }
-		kretprobe:__x64_sys_getp*id /func == "__x64_sys_getppid"/ { @return = count(); }`, hammering)
+	out := trace(t, `kprobe:__x64_sys_getp* /func == "__x64_sys_getpgid"/ { @entry = count(); }
+		kretprobe:__x64_sys_getp* /func == "__x64_sys_getpgid"/ { @return = count(); }`, hammering)
 	equal(t, "functions", out.Stdout, fmt.Sprintf("@entry: %d\n@return: %[1]d", hammered))
 }
 
 // What a forced mechanism loses is counted, and none before Linux 7.0 loses anything.
 func TestLossesOfForcedMechanismsAreCounted(t *testing.T) {
 	for attach, script := range map[string]string{
-		"tracepoint": `tracepoint:syscalls:sys_enter_getppid { @ = count(); }`,
-		"fentry":     `kprobe:__x64_sys_getppid { @ = count(); }`,
+		"tracepoint": `tracepoint:syscalls:sys_enter_getpgid { @ = count(); }`,
+		"fentry":     `kprobe:__x64_sys_getpgid { @ = count(); }`,
 	} {
 		out := trace(t, script, hammering, "--attach", attach)
 		counted := 0
@@ -70,7 +70,7 @@ func TestLossesOfForcedMechanismsAreCounted(t *testing.T) {
 // else (5.10), which kernels from 6.7 on tell.
 func TestReturnsOfManyThreads(t *testing.T) {
 	const calls = 400
-	out := trace(t, `kretprobe:__x64_sys_poll /comm == "pony"/ { @ = count(); }`, "--comm pony syscalls --name poll --n 400 --threads 40")
+	out := trace(t, `kretprobe:__x64_sys_ppoll /comm == "pony"/ { @ = count(); }`, "--comm pony syscalls --name ppoll --n 400 --threads 40")
 	counted := 0
 	fmt.Sscanf(out.Stdout, "@: %d", &counted)
 	if AtLeast(t, 5, 12) && counted != calls || counted == 0 || counted > calls {

@@ -24,8 +24,8 @@ var calls = map[string]func(){
 	"dup":         func() { unix.RawSyscall(unix.SYS_DUP, ^uintptr(0), 0, 0) },
 	"access":      func() { unix.Access(probePath, unix.F_OK) },
 	"openat":      func() { unix.Open(probePath, unix.O_RDONLY, 0) },
-	// poll waits for 20 ms.
-	"poll": func() { unix.Poll(nil, 20) },
+	// ppoll waits for 20 ms.
+	"ppoll": func() { unix.Ppoll(nil, &unix.Timespec{Nsec: 20e6}, nil) },
 	// getppid32 is getppid for programs of 32 bits, whose number is that of semget for others.
 	"getppid32": func() { compatCall(64) },
 }
