@@ -96,7 +96,7 @@ func lineObject(pages int) *object.Object {
 			object.DataMap:   mmapable(object.DataHeader),
 			object.EventsMap: {Type: ebpf.RingBuf, MaxEntries: uint32(pages * os.Getpagesize())},
 		},
-		Settings: object.Settings{RingBufferPages: pages},
+		Settings: object.Settings{RingBufferPages: pages, MaxSymbolBytes: 64 << 20},
 	}
 }
 
