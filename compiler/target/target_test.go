@@ -126,7 +126,7 @@ func TestMember(t *testing.T) {
 	}
 }
 
-// The places are those of gcc 14 for x86_64 and arm64: Register/Words, +Stack, * where the address is passed, and the slot of fentry.
+// The places are those of gcc 12 for x86_64, and of AAPCS64 for arm64: Register/Words, +Stack, * where the address is passed, and the slot of fentry.
 func TestParameters(t *testing.T) {
 	named := func(name string, size uint32, members ...btf.Member) *btf.Struct {
 		return &btf.Struct{Name: name, Size: size, Members: members}

@@ -16,7 +16,7 @@ var reports = map[string][]string{
 	"02-argn-byte-offset":            {"TestArgumentsCountBytes", "TestReturnValueCountsBytes"},
 	"03-data-loc-buf":                {"03-data-loc-buf.txtar", "TestLocatedText"},
 	"03-data-loc-index":              {"03-data-loc-index.txtar", "TestLocatedText"},
-	"04-data-loc-bytes":              {"TestFieldsOfAllTracepoints", "TestSetsOfCPUs"},
+	"04-data-loc-bytes":              {"TestFieldsOfAllTracepoints", "TestRecordFields"},
 	"05-retval-struct-crash":         {"TestStructsByValue"},
 	"06-argument-struct-in-register": {"TestStructsByValue"},
 	"07-argv":                        {"07-argv.txtar", "TestArgumentVector"},

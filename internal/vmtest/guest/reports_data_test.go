@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -315,23 +314,3 @@ var (
 	mapName = regexp.MustCompile(`[^a-z0-9A-Z_]`)
 	element = regexp.MustCompile(`\]$|^string`)
 )
-
-// Records of sets of CPUs hold words of bits. The kernel sends to a set where a process
-// has threads on more than two CPUs, so this is for a machine of four, by hand (ponyvm
-// --smp=4), and a kernel that has the tracepoint.
-func TestSetsOfCPUs(t *testing.T) {
-	if runtime.NumCPU() < 3 || !AtLeast(t, 6, 12) {
-		return
-	}
-	got := lookAt(t, `tracepoint:ipi:ipi_send_cpumask { @[args.cpumask[0] & ~0xf, args.cpumask[1]] = count(); @sets[args.cpumask] = count(); }`, func() {
-		unix.RawSyscall(unix.SYS_MEMBARRIER, 1<<4, 0, 0)
-		for range 100 {
-			unix.RawSyscall(unix.SYS_MEMBARRIER, 1<<3, 0, 0)
-			time.Sleep(time.Millisecond)
-		}
-	})
-	t.Log(got)
-	if !regexp.MustCompile(`@\[0, 0\]: \d+\n`).MatchString(got) || strings.Count(got, "@[") != 1 {
-		t.Error(got)
-	}
-}
