@@ -68,7 +68,9 @@ func values(script *lang.Script) (list []lang.Expr) {
 			return false // a second evaluation would count twice
 		}
 		for _, e := range operands(node) {
-			if _, isName := lang.Unparen(e).(*lang.Name); e != nil && !isName {
+			switch lang.Unparen(e).(type) {
+			case nil, *lang.Name, *lang.TypeExpr:
+			default:
 				list = append(list, e)
 			}
 		}
