@@ -116,6 +116,7 @@ func (c *checker) parameterOf(e *lang.Call, p *lang.Param, inline *Inline, arg *
 		c.report(lang.Diagnostic{Span: e.Args[i].Range(), Message: fmt.Sprintf("$%s of %s is %s, not %s", v.Name, e.Name, v.Type, arg),
 			Related: []lang.Related{{Span: p.Span, Message: "declared here"}}})
 	}
+	v.Type = inSpaceOf(v.Type, arg)
 	return v
 }
 
@@ -152,6 +153,8 @@ func (c *checker) returns(s *lang.Return) {
 		c.Errorf(s.Span, "%s returns %s, and here is no value", name, inline.Result)
 	case value != nil && value.Kind != types.None && !convertible(value, inline.Result):
 		c.Errorf(s.Value.Range(), "%s returns %s, not %s", name, inline.Result, value)
+	case value != nil:
+		inline.Result = inSpaceOf(inline.Result, value)
 	}
 }
 

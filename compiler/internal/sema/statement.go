@@ -299,6 +299,9 @@ func (c *checker) fix(v *Variable, name *lang.TypeName) {
 
 // assignFixed holds a value against the type that its variable was declared with.
 func (c *checker) assignFixed(v *Variable, t *types.Type, span lang.Span) {
+	if v.assigned++; v.assigned == 1 {
+		v.Type = inSpaceOf(v.Type, t)
+	}
 	if !convertible(t, v.Type) {
 		c.report(lang.Diagnostic{Span: span, Message: "$" + v.Name + " is " + v.Type.String() + " and cannot become " + t.String(),
 			Related: []lang.Related{{Span: v.Span, Message: "declared here"}}})

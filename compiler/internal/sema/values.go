@@ -100,6 +100,17 @@ func own(t *types.Type) *types.Type {
 	return &copied
 }
 
+// inSpaceOf is a declared type for a value. The declaration does not tell whose memory a pointer leads to, so the value
+// does.
+func inSpaceOf(declared, value *types.Type) *types.Type {
+	if declared.Kind != types.Pointer || value.Kind != types.Pointer || declared.User || !value.User {
+		return declared
+	}
+	copied := *declared
+	copied.User = true
+	return &copied
+}
+
 // Widen returns a type that holds values of both; false where there is none.
 func Widen(a, b *types.Type) (*types.Type, bool) { return widen(a, b) }
 
