@@ -207,11 +207,11 @@ dash dash das
 
 // Every field of every tracepoint compiles and passes the verifier in every place that a
 // value goes. One field of each kind is tried here, and all fields of all tracepoints
-// where TRACEPOINTS=all.
+// where GUEST_TRACEPOINTS=all.
 func TestFieldsOfAllTracepoints(t *testing.T) {
 	points := listFields(MustRun(t, "ponytrace", "-lv", "tracepoint:*:*").Stdout)
 	fields, start := 0, time.Now()
-	if os.Getenv("TRACEPOINTS") != "all" {
+	if os.Getenv("GUEST_TRACEPOINTS") != "all" {
 		points = firstOfEachType(points)
 	}
 	for batch := range slices.Chunk(points, 20) {

@@ -15,11 +15,11 @@ import (
 )
 
 // Maps of every kind that are printed and cleared each 10 ms while all CPUs count in
-// them: each event is in one report. With PONYTRACE_EVENTS as many events as it says are
+// them: each event is in one report. With GUEST_EVENTS as many events as it says are
 // made.
 func TestReportsLoseNothing(t *testing.T) {
 	events := 80_000
-	if text := os.Getenv("PONYTRACE_EVENTS"); text != "" {
+	if text := os.Getenv("GUEST_EVENTS"); text != "" {
 		events, _ = strconv.Atoi(text)
 	}
 	out := trace(t, `config = { max_map_keys = 1000 } let @lru = lruhash(1000); let @percpulru = percpulruhash(1000); let @declared = percpuhash(1000);

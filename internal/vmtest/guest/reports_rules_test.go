@@ -83,11 +83,11 @@ func TestReturnValueCountsBytes(t *testing.T) {
 }
 
 // TestIntegers applies every operator to every pair of types, each type on the left named in another way; with
-// PONYTRACE_NAMINGS in every way.
+// GUEST_NAMINGS in every way.
 func TestIntegers(t *testing.T) {
 	script, lines := oracle.IntegerScripts()
 	printsLines(t, "all types", script, lines)
-	if os.Getenv("PONYTRACE_NAMINGS") == "" {
+	if os.Getenv("GUEST_NAMINGS") == "" {
 		return
 	}
 	for _, x := range oracle.IntegerTypes {

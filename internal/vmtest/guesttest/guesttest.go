@@ -6,7 +6,8 @@
 // what happened in the form that the go command itself understands (-test.v=test2json); test2json, which is part
 // of Go, reads it.
 //
-// KERNELS chooses the kernels (KERNELS=6.12,5.10), KERNEL a kernel of your own. Two machines run at a time, as
+// KERNELS chooses the kernels (KERNELS=6.12,5.10), KERNEL a kernel of your own, GUEST_RUN the tests; other variables GUEST_*
+// reach the guest. Two machines run at a time, as
 // -parallel says. Without QEMU a developer's run skips and says so; in CI (CI=true) that is a failure.
 //
 // The go command must not take an old result for a new one: the sources of the guest's programs are no part of the
@@ -21,6 +22,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +111,7 @@ func (s Suite) on(t *testing.T, name string, files []vmtest.File) {
 		t.Fatal(err)
 	}
 	m := s.Machine
-	m.Kernel, m.Files, m.Log = k, files, t.Output()
+	m.Kernel, m.Files, m.Log, m.Env = k, files, t.Output(), switches()
 	if m.Timeout == 0 {
 		m.Timeout = 15 * time.Minute
 	}
@@ -136,6 +138,11 @@ func (s Suite) command(limit time.Duration) []string {
 		args = append(args, "-test.run="+pattern)
 	}
 	return args
+}
+
+// switches are the variables GUEST_*, by which a run by hand makes tests do more.
+func switches() []string {
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool { return !strings.HasPrefix(variable, "GUEST_") })
 }
 
 func dependOn(root string) {
