@@ -40,7 +40,7 @@ func TestCorpus(t *testing.T) {
 }
 
 // randomScripts is how many run on each kernel. The machine's own runs more (compiler.TestRandomScripts), and faster.
-const randomScripts = 250
+const randomScripts = 60
 
 // TestRandomScripts does the same with scripts written at random, other ones on each kernel.
 func TestRandomScripts(t *testing.T) {

@@ -25,7 +25,7 @@ var crashers = []string{
 	`tracepoint:raw_syscalls:sys_enter { printf("a\n") } kprobe:_raw_spin_unlock_irqrestore { printf("b\n") }`,
 	`profile:hz:999 { printf("a\n") } kprobe:_raw_spin_unlock_irqrestore { printf("b\n") }`,
 	`interval:ms:1 { printf("a\n") } kprobe:_raw_spin_unlock_irqrestore { printf("b\n") }`,
-	`kprobe:_raw_spin_unlock { @[str(uptr(0x400000))] = count() }`,
+	`config = { missing_probes = "ignore" } kprobe:_raw_spin_unlock { @[str(uptr(0x400000))] = count() } BEGIN { }`,
 	`config = { missing_probes = "ignore" } kprobe:migrate_disable, kprobe:__rcu_read_lock { @[func] = count() } BEGIN { }`,
 }
 
