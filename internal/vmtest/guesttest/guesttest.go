@@ -113,7 +113,7 @@ func (s Suite) on(t *testing.T, name string, files []vmtest.File) {
 	m := s.Machine
 	m.Kernel, m.Files, m.Log, m.Env = k, files, t.Output(), switches()
 	if m.Timeout == 0 {
-		m.Timeout = 15 * time.Minute
+		m.Timeout = 20 * time.Minute
 	}
 	m.Commands = []wire.Command{{Args: s.command(m.Timeout)}}
 	var complaints strings.Builder
