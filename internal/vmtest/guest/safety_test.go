@@ -155,7 +155,9 @@ func reenteredFunctions(t *testing.T) (names []string) {
 // -v tells the mechanism, and the reason where it is not the cheapest.
 func TestMechanismIsSafe(t *testing.T) {
 	out := MustRun(t, "ponytrace", "-v", "-e", `kprobe:_raw_spin_lock { @ = count() } kprobe:vfs_read { @b = count() }`, "-c", "workload sleep --ms 1")
-	equal(t, "both by kprobes", out.Stderr, `
+	// What the lock's probe misses where a program runs depends on what else the machine does.
+	notices, _, _ := strings.Cut(out.Stderr, "WARNING: ")
+	equal(t, "both by kprobes", notices, `
 kprobe:_raw_spin_lock: attached by kprobe, because maps hold locks in it
 kprobe:vfs_read: attached by kprobe
 Attached 2 probes`)
