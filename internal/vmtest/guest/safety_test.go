@@ -54,9 +54,7 @@ func survives(t *testing.T, script string) {
 	if out.Code != 0 {
 		t.Fatalf("ended with %d: %s", out.Code, out.Stderr)
 	}
-	if !strings.Contains(out.Stdout, fmt.Sprintf("@calls: %d\n", calls)) {
-		t.Errorf("not %d calls: %q", calls, regexp.MustCompile(`@calls: \d+`).FindString(out.Stdout))
-	}
+	calls := counted(t, out)
 	keyed := 0
 	for _, match := range regexp.MustCompile(`(?m)^@keyed\[\d+\]: (\d+)$`).FindAllStringSubmatch(out.Stdout, -1) {
 		n, _ := strconv.Atoi(match[1])
@@ -70,6 +68,20 @@ func survives(t *testing.T, script string) {
 		t.Errorf("%d calls printed, and %d lines reported as lost, of %d", printed, lost, calls)
 	}
 	t.Logf("%d lines; %s", strings.Count(out.Stdout, "\n"), strings.ReplaceAll(out.Stderr, "\n", "; "))
+}
+
+// counted is how many calls the clause exact counted. From 7.0 on a task can be preempted in the bpf system call, with
+// bpf_prog_active raised, and what other threads do on that CPU meanwhile is left out and reported.
+func counted(t *testing.T, out Output) (n int) {
+	t.Helper()
+	if match := regexp.MustCompile(`@calls: (\d+)\n`).FindStringSubmatch(out.Stdout); match != nil {
+		n, _ = strconv.Atoi(match[1])
+	}
+	left := reported(out.Stderr, `(\d+) events were missed`)
+	if n != calls && !(AtLeast(t, 7, 0) && n < calls && n+left >= calls) {
+		t.Errorf("%d calls of %d, and %d reported as missed", n, calls, left)
+	}
+	return n
 }
 
 // reported is the number in a warning, 0 without one.
