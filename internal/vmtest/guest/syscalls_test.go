@@ -62,7 +62,7 @@ func TestSyscallArguments(t *testing.T) {
 	for _, attach := range []string{"auto", "tracepoint"} {
 		out := trace(t, `
 			tracepoint:syscalls:sys_enter_mmap /comm == "pony"/ {
-				@same[args.flags == (args.flags & 0xffffffff), args.fd == 0xffffffffffffffff || args.fd < 100, args.off & 4095] = count(); }
+				@same[args.flags == (args.flags & 0xffffffff), (args.fd & 0xffffffff) == 0xffffffff || args.fd < 100, args.off & 4095] = count(); }
 			tracepoint:syscalls:sys_enter_openat /comm == "pony" && str(args.filename) == "/ponytrace-workload"/ {
 				@openat[args.dfd, args.flags, args.mode, args.__syscall_nr] = count(); }
 			tracepoint:syscalls:sys_exit_openat /comm == "pony" && args.ret < 0/ { @[args.ret, args.__syscall_nr, probe] = count(); }`,
