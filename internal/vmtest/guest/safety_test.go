@@ -43,7 +43,8 @@ func TestCrashersSurvive(t *testing.T) {
 // calls is how often the command makes the system call that exact counts.
 const calls = 1000
 
-// exact is in a map without keys, in a hash, and in the ring buffer. It is never left out: a system call is not entered inside of a program.
+// exact is in a map without keys, in a hash, and in the ring buffer. No program of the run can leave it out: a
+// system call is not entered inside of one.
 const exact = ` kprobe:__x64_sys_getpgid { @calls = count(); @keyed[tid] = count(); printf("call\n"); }`
 
 // survives runs a script beside the clause exact, and holds that its sums add up: what is not there was reported.
