@@ -10,7 +10,6 @@ SHELL := /bin/bash
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PONYVM := go run ./internal/vmtest/cmd/ponyvm
-VERSION := $(shell git describe --tags --always 2>/dev/null || echo development)
 DEMO_KERNEL ?= 6.12
 FUZZTIME ?= 60s
 PROGRAMS ?= 100000
@@ -19,7 +18,7 @@ SEED ?= 0
 .PHONY: build demo test lint unit kernels bench fuzz generate clean
 
 build:
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o ponytrace ./cmd/ponytrace
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ponytrace ./cmd/ponytrace
 
 demo: build
 	@internal/demo.sh $(DEMO_KERNEL)

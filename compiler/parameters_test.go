@@ -69,7 +69,7 @@ func TestHelpOfScript(t *testing.T) {
 	if !errors.As(err, &usage) || !usage.Asked {
 		t.Fatal(err)
 	}
-	want := `Named parameters of the script, behind --:
+	want := `Named parameters of the script:
   --every=NUMBER           seconds between reports (default 7)
   --verbose                (default false)
   --name=TEXT              of the process (default pony)`

@@ -8,20 +8,31 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
-type checkCommand struct {
-	BTF    string   `name:"btf" placeholder:"FILE" help:"Check for the kernel whose types the file holds: raw BTF, or a vmlinux with a .BTF section."`
-	Kernel string   `placeholder:"VERSION" help:"The version of that kernel, such as 6.1; else as the vmlinux or the file's name says, or as the running kernel's."`
-	Arch   string   `placeholder:"ARCH" help:"The architecture of that kernel, x86_64 or arm64; else as the types say."`
-	Files  []string `arg:"" help:"Script files, - for standard input."`
+type checkCommand struct{ BTF, Kernel, Arch string }
+
+func checkFlags() *command {
+	c, f := &checkCommand{}, newFlags("check")
+	f.StringVar(&c.BTF, "btf", "", "Check for the kernel whose types the `FILE` holds: raw BTF, or a vmlinux with a .BTF section.")
+	f.StringVar(&c.Kernel, "kernel", "", "The `VERSION` of that kernel, such as 6.1; else as the vmlinux or the file's name says, or as the running kernel's.")
+	f.StringVar(&c.Arch, "arch", "", "The `ARCHITECTURE` of that kernel, x86_64 or arm64; else as the types say.")
+	return &command{
+		name:      "check",
+		arguments: []string{"FILE..."},
+		summary:   "Report the errors of scripts without tracing; - is standard input. It needs no privileges.",
+		flags:     f,
+		run:       c.run,
+	}
 }
 
-// Run reports the errors of scripts; it needs no privileges.
-func (c *checkCommand) Run() error {
+func (c *checkCommand) run(files []string) error {
+	if len(files) == 0 {
+		return usageError{errors.New("which script is to be checked? - reads standard input")}
+	}
 	machine, err := c.machine()
 	if err != nil {
 		return err
 	}
-	return each(c.Files, func(name string) error { return check(name, machine) })
+	return each(files, func(name string) error { return check(name, machine) })
 }
 
 func (c *checkCommand) machine() (*target.Target, error) {

@@ -10,22 +10,31 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-type fmtCommand struct {
-	List  bool     `short:"l" help:"List the files that are not in the style."`
-	Write bool     `short:"w" help:"Write the files back instead of printing them."`
-	Diff  bool     `short:"d" help:"Print what would change, and end with 1 if anything would."`
-	Files []string `arg:"" optional:"" help:"Script files; standard input for - or none."`
+type fmtCommand struct{ List, Write, Diff bool }
+
+func fmtFlags() *command {
+	c, f := &fmtCommand{}, newFlags("fmt")
+	f.BoolVarP(&c.List, "list", "l", false, "List the files that are not in the style.")
+	f.BoolVarP(&c.Write, "write", "w", false, "Write the files back instead of printing them.")
+	f.BoolVarP(&c.Diff, "diff", "d", false, "Print what would change, and end with 1 if anything would.")
+	return &command{
+		name:      "fmt",
+		arguments: []string{"[FILE...]"},
+		summary:   "Write scripts in the one style; standard input for - or none.",
+		flags:     f,
+		run:       c.run,
+	}
 }
 
-// Run formats scripts. Like gofmt, it goes on after a script with errors.
-func (f *fmtCommand) Run() error {
-	if len(f.Files) == 0 {
-		f.Files = []string{"-"}
+// run formats scripts. Like gofmt, it goes on after a script with errors.
+func (f *fmtCommand) run(files []string) error {
+	if len(files) == 0 {
+		files = []string{"-"}
 	}
-	if f.Write && slices.Contains(f.Files, "-") {
+	if f.Write && slices.Contains(files, "-") {
 		return errors.New("standard input cannot be written back: -w needs the names of files")
 	}
-	return each(f.Files, f.file)
+	return each(files, f.file)
 }
 
 // each does something to every file and reports each failure; the exit code tells of any.

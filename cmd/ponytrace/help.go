@@ -5,40 +5,55 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/alecthomas/kong"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// help shows the flags of tracing where no command is named: they are what people look for.
-func help(options kong.HelpOptions, context *kong.Context) error {
-	if context.Selected() != nil {
-		return kong.DefaultHelpPrinter(options, context)
+func helpFlags() *command {
+	f := newFlags("help")
+	man := f.Bool("man", false, "Print the manual page, for man -l.")
+	var shell string
+	oneOfAny(f, &shell, "completion", "", "SHELL", "Print what completes command lines in a shell", shells...)
+	return &command{
+		name:      "help",
+		arguments: []string{"[NAME...]"},
+		summary:   "Describe a function, variable, probe or setting; list them all without a name.",
+		flags:     f,
+		run: func(names []string) error {
+			switch {
+			case *man:
+				return printManual()
+			case shell != "":
+				return printCompletion(shell)
+			}
+			return describeAll(names)
+		},
 	}
-	trace, err := kong.Trace(context.Kong, []string{"trace"})
-	if err != nil {
-		return err
-	}
-	return kong.DefaultHelpPrinter(options, trace)
 }
 
-type helpCommand struct {
-	Name string `arg:"" optional:"" help:"What to describe; everything in short when empty."`
-}
-
-// Run describes an entry of the table, or lists it.
-func (h *helpCommand) Run() error {
-	found := false
-	var names []string
-	for _, section := range builtin.Sections() {
-		if h.Name == "" {
+// describeAll describes entries of the table, or lists it.
+func describeAll(names []string) error {
+	if len(names) == 0 {
+		for _, section := range builtin.Sections() {
 			list(section)
-			found = true
-			continue
 		}
+		return nil
+	}
+	for _, name := range names {
+		if err := describeNamed(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func describeNamed(name string) error {
+	var names []string
+	found := false
+	for _, section := range builtin.Sections() {
 		for _, entry := range section.Entries {
 			names = append(names, entry.Name)
-			if entry.Name == h.Name {
+			if entry.Name == name {
 				describe(section.Title, entry)
 				found = true
 			}
@@ -47,10 +62,10 @@ func (h *helpCommand) Run() error {
 	if found {
 		return nil
 	}
-	if near := lang.Nearest(h.Name, slices.Values(names), 3); len(near) > 0 {
-		return fmt.Errorf("nothing is named %s; did you mean %s?", h.Name, strings.Join(near, ", "))
+	if near := lang.Nearest(name, slices.Values(names), 3); len(near) > 0 {
+		return fmt.Errorf("nothing is named %s; did you mean %s?", name, strings.Join(near, ", "))
 	}
-	return fmt.Errorf("nothing is named %s; ponytrace help lists all", h.Name)
+	return fmt.Errorf("nothing is named %s; ponytrace help lists all", name)
 }
 
 func list(section builtin.Section) {

@@ -31,14 +31,10 @@ func (t *traceCommand) list() error {
 	}
 	l := &listing{machine: machine, out: bufio.NewWriterSize(stdout, 64<<10), arguments: t.Verbose}
 	defer l.out.Flush()
-	var pattern string
-	if t.Script != nil {
-		pattern = *t.Script
-	}
-	if t.Text != "" || isScript(pattern) {
+	if len(t.Texts) > 0 || isScript(t.Script) {
 		return t.listScript(l)
 	}
-	return l.patterns(pattern)
+	return l.patterns(strings.Join(append([]string{t.Script}, t.Params...), ","))
 }
 
 // isScript tells the name of a script from a pattern.
@@ -109,7 +105,7 @@ func (l *listing) structure(tag, name string) error {
 }
 
 func (t *traceCommand) listScript(l *listing) error {
-	source, params, err := t.source()
+	source, err := t.source()
 	if err != nil {
 		return err
 	}
@@ -117,7 +113,7 @@ func (t *traceCommand) listScript(l *listing) error {
 	if diagnostics.HasErrors() {
 		return say(diagnostics)
 	}
-	built, err := compiler.Compile(script, l.machine, t.compilation(params))
+	built, err := compiler.Compile(script, l.machine, t.compilation())
 	if err != nil {
 		return say(err)
 	}

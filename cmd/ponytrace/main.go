@@ -3,6 +3,23 @@
 // This package holds flags and nothing else: what is traced, how it is compiled, loaded and printed is the
 // business of the packages lang, compiler and runtime, in that order. The exit code is that of
 // the script's exit(n), 0 when it has none, and 1 for wrong usage or a script with errors.
+//
+// # Whose flag is it
+//
+// What stands before the script is for ponytrace, what follows it is for the script:
+//
+//	ponytrace -v tool.pt --every=3 7
+//	          │          └ the script's: getopt("every"), $1
+//	          └ ponytrace's own
+//
+// One "--" after the script's name, or after -e TEXT, separates nothing any more and is
+// dropped, because that is how other tracers want it written.
+//
+// # One table
+//
+// Each command (command.go) is a set of flags with their texts, from which parsing, -h,
+// the man page (manual.go) and the completions of the shells (complete.go) are made. The
+// flags of bpftrace that are not here are in foreign.go, with what serves instead.
 package main
 
 import (
@@ -10,53 +27,30 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/alecthomas/kong"
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// version is set by the linker.
-var version = "development"
-
-// commands is what may follow the program's name.
-type commands struct {
-	Trace traceCommand `cmd:"" default:"withargs" help:"Trace with a one-liner or a script (the default)."`
-	Fmt   fmtCommand   `cmd:"" help:"Write scripts in the one style."`
-	Check checkCommand `cmd:"" help:"Report the errors of scripts without tracing."`
-	Help  helpCommand  `cmd:"" help:"Describe a function, variable, probe or setting."`
-
-	Version kong.VersionFlag `short:"V" help:"Show the version."`
-}
-
-// exitError ends the process with a code; what there was to say has been said.
+// exitError ends the process with a code, without another message.
 type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-func main() {
-	var cli commands
-	parser := kong.Must(&cli,
-		kong.Name("ponytrace"),
-		kong.Description("A dynamic tracer for Linux: one line, compiled straight to eBPF."),
-		kong.Help(help),
-		kong.Vars{"version": "ponytrace " + version},
-		kong.Writers(stdout, os.Stderr),
-		kong.Exit(func(code int) { os.Exit(exitCode(min(code, 1))) }),
-	)
-	context, err := parser.Parse(cli.Trace.before(os.Args[1:]))
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "ponytrace: %s (ponytrace -h lists the flags)\n", lang.Printable(err.Error()))
-		os.Exit(1)
-	}
-	os.Exit(exitCode(codeOf(context.Run())))
-}
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func main() { os.Exit(exitCode(codeOf(run(os.Args[1:])))) }
 
 func codeOf(err error) int {
 	var exit exitError
+	var usage usageError
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &exit):
 		return int(exit)
+	case errors.As(err, &usage):
+		fmt.Fprintf(os.Stderr, "ponytrace: %s (ponytrace -h lists the flags)\n", lang.Printable(err.Error()))
+		return 1
 	}
 	fmt.Fprintf(os.Stderr, "ERROR: %s\n", lang.Printable(err.Error()))
 	return 1

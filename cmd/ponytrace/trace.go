@@ -14,32 +14,77 @@ import (
 	"github.com/ponytrace/ponytrace/runtime"
 	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
+	"github.com/spf13/pflag"
 )
 
 type traceCommand struct {
-	Script  *string  `arg:"" optional:"" help:"Script file, - for standard input; with -e the first parameter."`
-	Params  []string `arg:"" optional:"" help:"Parameters: $1, $2, ... in the script."`
 	out     *os.File // what Output names
-	Rest    []string `kong:"-"` // what stands behind --
-	Text    string   `short:"e" name:"text" placeholder:"TEXT" help:"The script itself."`
-	Command string   `short:"c" placeholder:"CMD" help:"Run a command, and end with it."`
-	Pid     int      `short:"p" placeholder:"PID" help:"End with this process."`
-	Output  string   `short:"o" placeholder:"FILE" help:"Write what the script prints to a new file."`
-	Format  string   `short:"f" enum:"text,json" default:"text" help:"Output format: text or json."`
-	Verbose bool     `short:"v" help:"Say how each probe is attached."`
-	Quiet   bool     `short:"q" help:"No notices but losses."`
-	Stages  string   `short:"d" name:"dump" placeholder:"STAGE" help:"Print a stage and do not trace: ast, ir, opt, asm or all."`
-	List    bool     `short:"l" help:"List the probes that match a pattern, as in 'tracepoint:sched:*', or those of a script; with -v what they know. 'struct NAME' shows a type."`
-	BTF     string   `name:"btf" placeholder:"FILE" help:"With -l: of the kernel whose types the file holds."`
-	DryRun  bool     `help:"Compile and load, but attach nothing."`
-	Attach  string   `enum:"auto,kprobe,fentry,tracepoint" default:"auto" help:"Force how probes are attached: auto, kprobe, fentry, tracepoint."`
-	Strict  bool     `help:"Refuse functions that were renamed."`
-	Unsafe  bool     `help:"Allow functions that change the system: system, signal, override."`
+	Script  string   // what stands after the flags, but with -e
+	Named   bool     // there is a script
+	Params  []string // what follows
+	Texts   []string
+	Command string
+	Pid     int
+	Output  string
+	Format  string
+	Verbose bool
+	Quiet   bool
+	Stages  string
+	List    bool
+	BTF     string
+	DryRun  bool
+	Attach  string
+	Strict  bool
+	Unsafe  bool
+	flags   *pflag.FlagSet
 }
 
-// Help is shown below the summary.
-func (*traceCommand) Help() string {
-	return `Examples:
+var stages = []string{"ast", "ir", "opt", "asm", "all"}
+
+// foreignStages are bpftrace's names.
+var foreignStages = map[string]string{
+	"codegen": "ir", "codegen-opt": "opt", "dis": "asm", "disasm": "asm", "libbpf": "asm", "types": "ir", "parse": "ast",
+}
+
+// traceFlags is the command that needs no word.
+func traceFlags() *command {
+	t := &traceCommand{flags: newFlags("ponytrace")}
+	f := t.flags
+	f.SetInterspersed(false)
+	f.StringArrayVarP(&t.Texts, "text", "e", nil, "The script itself: `TEXT`. Several are one script, a line each.")
+	f.StringVarP(&t.Command, "command", "c", "", "Run a command, `CMD`, and end with it.")
+	f.IntVarP(&t.Pid, "pid", "p", 0, "End with the process `PID`.")
+	f.StringVarP(&t.Output, "output", "o", "", "Write what the script prints to a new `FILE`.")
+	oneOf(f, &t.Format, "format", "f", "FORMAT", "Output format", "text", "json")
+	f.BoolVarP(&t.Verbose, "verbose", "v", false, "Tell how each probe is attached.")
+	f.BoolVarP(&t.Quiet, "quiet", "q", false, "No notices but losses.")
+	f.BoolVarP(&t.List, "list", "l", false, "List the probes that match a pattern, as in 'tracepoint:sched:*', or those of a script; "+
+		"with -v their arguments. 'struct NAME' shows a type.")
+	f.StringVar(&t.BTF, "btf", "", "With -l: of the kernel whose types the `FILE` holds.")
+	f.BoolVar(&t.DryRun, "dry-run", false, "Compile and load, but attach nothing.")
+	oneOf(f, &t.Attach, "attach", "", "WAY", "Force how probes are attached", "auto", "kprobe", "fentry", "tracepoint")
+	f.BoolVar(&t.Strict, "strict", false, "Refuse functions that were renamed.")
+	f.BoolVar(&t.Unsafe, "unsafe", false, "Allow functions that change the system: system, signal, override.")
+	oneOfAny(f, &t.Stages, "dump", "d", "STAGE", "Print a stage of the compiler and do not trace", stages...).foreign = foreignStages
+	version := f.BoolP("version", "V", false, "Show the version.")
+	return &command{
+		arguments: []string{"SCRIPT|-e TEXT", "[PARAMETERS]"},
+		summary:   "A dynamic tracer for Linux: one line, compiled straight to eBPF.",
+		details:   traceDetails,
+		flags:     f,
+		run: func(arguments []string) error {
+			if *version {
+				fmt.Fprintln(stdout, "ponytrace", versionText())
+				return nil
+			}
+			return t.Run(arguments)
+		},
+	}
+}
+
+const traceDetails = `What follows the script belongs to the script: its parameters are $1, $2, ... and --name=value.
+
+Examples:
   ponytrace -e 'kprobe:vfs_read { @[comm] = count() }'
   ponytrace examples/bitehist.pt 5
   ponytrace -lv 'tracepoint:sched:*'
@@ -48,17 +93,19 @@ Besides tracing:
   ponytrace help [NAME]   describe a function, variable, probe or setting
   ponytrace check FILE    report the errors of a script
   ponytrace fmt FILE      write a script in the one style`
-}
 
 // Run traces.
-func (t *traceCommand) Run() error {
+func (t *traceCommand) Run(arguments []string) error {
+	if err := t.take(arguments); err != nil {
+		return usageError{err}
+	}
 	if err := detect.AllowFiles(detect.FewFiles); err != nil {
 		return err
 	}
 	if t.List {
 		return t.list()
 	}
-	source, params, err := t.source()
+	source, err := t.source()
 	if err != nil {
 		return err
 	}
@@ -74,28 +121,84 @@ func (t *traceCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	if t.Stages == "" {
+	if t.Stages == "" && !t.asksForHelp() {
 		if err := detect.Privilege(machine); err != nil {
 			return err
 		}
 	}
-	return t.trace(script, machine, params)
+	return t.trace(script, machine)
 }
 
-func (t *traceCommand) source() (*lang.Source, []string, error) {
-	given := append(slices.Clone(t.Params), t.Rest...)
-	if t.Script != nil { // an empty one may be the first parameter of -e
-		given = slices.Insert(given, 0, *t.Script)
+// take tells the script from its parameters.
+func (t *traceCommand) take(arguments []string) error {
+	if t.BTF != "" && !t.List {
+		return errors.New("--btf goes with -l")
 	}
-	switch {
-	case t.Text != "":
-		return lang.NewSource("-e", t.Text), given, nil
-	case len(given) == 0:
-		return nil, nil, errors.New("nothing to trace: give a script file, or a one-liner with -e 'kprobe:vfs_read { @[comm] = count() }'")
+	dashed := t.flags.ArgsLenAtDash() >= 0
+	if t.List && len(t.Texts) == 0 && len(arguments) > 1 && !isScript(arguments[0]) {
+		return t.takePatterns(arguments)
 	}
-	source, err := readScript(given[0])
-	return source, given[1:], err
+	if len(t.Texts) == 0 && len(arguments) > 0 {
+		t.Script, t.Named, arguments = arguments[0], true, arguments[1:]
+	}
+	var err error
+	t.Params, err = t.scriptsOwn(arguments, dashed)
+	return err
 }
+
+// takePatterns is for -l, where flags may follow: patterns have no parameters.
+func (t *traceCommand) takePatterns(patterns []string) error {
+	t.flags.SetInterspersed(true)
+	if err := t.flags.Parse(patterns); err != nil {
+		return (&command{flags: t.flags}).explain(err)
+	}
+	t.Script, t.Params, t.Named = t.flags.Arg(0), t.flags.Args()[1:], true
+	return nil
+}
+
+// scriptsOwn removes the "--" that separates nothing any more.
+func (t *traceCommand) scriptsOwn(given []string, dashed bool) ([]string, error) {
+	at := slices.Index(given, "--")
+	before := given
+	if at >= 0 {
+		before = given[:at]
+	}
+	if dashed {
+		return given, nil
+	}
+	for _, text := range before {
+		if len(text) > 1 && text[0] == '-' && t.flags.ShorthandLookup(text[1:2]) != nil {
+			return nil, fmt.Errorf("%s follows the script, where all is the script's own: "+
+				"ponytrace's flags come before it, and after -- it is a parameter", text)
+		}
+	}
+	if at >= 0 {
+		return slices.Concat(before, given[at+1:]), nil
+	}
+	return given, nil
+}
+
+func (t *traceCommand) source() (*lang.Source, error) {
+	switch {
+	case len(t.Texts) > 0:
+		return lang.NewSource("-e", strings.Join(t.Texts, "\n")), nil
+	case !t.Named:
+		return nil, errors.New("nothing to trace: give a script file, or a one-liner with -e 'kprobe:vfs_read { @[comm] = count() }'")
+	}
+	source, err := readScript(t.Script)
+	if err != nil && strings.ContainsAny(t.Script, "{<") {
+		return nil, fmt.Errorf("%w; a one-liner needs -e before it: ponytrace -e %s", err, quoted(t.Script))
+	}
+	return source, err
+}
+
+// quoted writes a text so that a shell takes it for one word.
+func quoted(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// asksForHelp: describing a script needs no privileges.
+func (t *traceCommand) asksForHelp() bool { return slices.Contains(t.Params, "--help") }
 
 // parameters tells --name=value from the positional ones.
 func parameters(given []string) (positional, named []string) {
@@ -109,8 +212,8 @@ func parameters(given []string) (positional, named []string) {
 	return positional, named
 }
 
-func (t *traceCommand) compilation(params []string) compiler.Options {
-	positional, named := parameters(params)
+func (t *traceCommand) compilation() compiler.Options {
+	positional, named := parameters(t.Params)
 	return compiler.Options{
 		Args: positional, Named: named, Attach: mechanism(t.Attach), Strict: t.Strict, Unsafe: t.Unsafe,
 		Environment: os.Getenv, Refused: map[string]bool{}, Stage: t.stage(),
@@ -118,16 +221,16 @@ func (t *traceCommand) compilation(params []string) compiler.Options {
 }
 
 // trace prints the stages that were asked for, or traces.
-func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params []string) error {
+func (t *traceCommand) trace(script *lang.Script, machine *target.Target) error {
 	if t.Stages != "" {
-		_, err := compiler.Compile(script, machine, t.compilation(params))
+		_, err := compiler.Compile(script, machine, t.compilation())
 		return say(err)
 	}
 	caught := catchSignals()
 	if err := t.needsStdout(machine); err != nil {
 		return err
 	}
-	err := t.try(script, machine, params, caught)
+	err := t.try(script, machine, caught)
 	if t.out == nil {
 		return err
 	}
@@ -135,8 +238,8 @@ func (t *traceCommand) trace(script *lang.Script, machine *target.Target, params
 }
 
 // try compiles, loads and runs, and does so again with a plainer mechanism where the kernel refuses the cheaper one.
-func (t *traceCommand) try(script *lang.Script, machine *target.Target, params []string, caught *signals) error {
-	options := t.compilation(params)
+func (t *traceCommand) try(script *lang.Script, machine *target.Target, caught *signals) error {
+	options := t.compilation()
 	for {
 		built, err := compiler.Compile(script, machine, options)
 		if err != nil {
@@ -280,27 +383,4 @@ func say(err error) error {
 		return exitError(1)
 	}
 	return err
-}
-
-var stages = []string{"ast", "ir", "opt", "asm", "all"}
-
-// AfterApply refuses flags that do not go together, and a stage that does not exist.
-func (t *traceCommand) AfterApply() error {
-	if t.BTF != "" && !t.List {
-		return errors.New("--btf goes with -l")
-	}
-	if t.Stages != "" && !slices.Contains(stages, t.Stages) {
-		return fmt.Errorf("there is no stage %q: ast, ir, opt, asm or all", t.Stages)
-	}
-	return nil
-}
-
-// before takes what stands behind -- for the script's parameters, and returns the rest. The other commands have files there.
-func (t *traceCommand) before(arguments []string) []string {
-	at := slices.Index(arguments, "--")
-	if at < 0 || slices.Contains([]string{"fmt", "check", "help"}, arguments[0]) {
-		return arguments
-	}
-	t.Rest = arguments[at+1:]
-	return arguments[:at]
 }

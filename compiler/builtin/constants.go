@@ -45,7 +45,7 @@ var constantFunctions = slices.Concat([]*Function{
 	},
 	{
 		Info: Info{Name: "getopt", Signature: "getopt(string name [, bool, int or string default [, string description]])",
-			Doc:     "A named parameter, given behind -- as --name=value; its type is that of the default. Without a default it is a bool: --name sets it. --help lists the parameters of a script.",
+			Doc:     "A named parameter, given after the script as --name=value; its type is that of the default. Without a default it is a bool: --name sets it. --help after a script describes it.",
 			Example: `BEGIN { printf("every %d s, %s\n", getopt("interval", 1, "seconds between reports"), getopt("verbose") ? "verbose" : "short") }`},
 		MinArgs: 1, MaxArgs: 3, Check: checkParameter, Literal: parameterLiteral,
 	},

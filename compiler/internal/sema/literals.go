@@ -138,17 +138,24 @@ func (c *checker) unknownParameters() {
 	}
 }
 
-// help describes the parameters of the script.
-func (c *checker) help() string {
-	var b strings.Builder
+// help describes the script: by its leading comment or its usage text, and its parameters.
+func (c *checker) help(script *lang.Script) string {
+	var parts []string
+	if text := lang.LeadingComment(script); text != "" {
+		parts = append(parts, text)
+	}
 	if c.Settings.Usage != "" {
-		fmt.Fprintln(&b, c.Settings.Usage)
+		parts = append(parts, c.Settings.Usage)
 	}
+	return strings.Join(append(parts, c.parameterHelp()), "\n\n")
+}
+
+func (c *checker) parameterHelp() string {
 	if len(c.parameters) == 0 {
-		b.WriteString("The script has no named parameters.")
-		return b.String()
+		return "The script has no named parameters."
 	}
-	b.WriteString("Named parameters of the script, behind --:")
+	var b strings.Builder
+	b.WriteString("Named parameters of the script:")
 	for _, p := range c.parameters {
 		fmt.Fprintf(&b, "\n  %-24s %s", "--"+p.Name+valueText(p.Kind), strings.TrimSpace(p.Doc+" (default "+p.Default+")"))
 	}

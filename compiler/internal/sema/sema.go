@@ -234,7 +234,7 @@ func (c *checker) check(script *lang.Script) (*Info, error) {
 		c.rounds()
 	}
 	if c.wantsHelp() {
-		return nil, &UsageError{Text: c.help(), Asked: true}
+		return nil, &UsageError{Text: c.help(script), Asked: true}
 	}
 	c.unknownParameters()
 	c.limitKeys()
