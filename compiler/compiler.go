@@ -26,6 +26,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/internal/bpf"
+	"github.com/ponytrace/ponytrace/compiler/internal/follow"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/internal/lower"
 	"github.com/ponytrace/ponytrace/compiler/internal/opt"
@@ -45,10 +46,15 @@ type Options struct {
 	Unsafe      bool                     // functions that change what is traced are allowed
 	Environment func(name string) string // environment variables that hold settings; nil: none
 	Separate    bool                     // every clause becomes a program of its own
+	Processes   Processes                // whose events the clauses see; all by default
+	DryRun      bool                     // no clause is to run, though it is attached
 	Plain       bool                     // leave the optimising passes out, so that tests can compare
 	// Stage, when set, is given the text of each stage: "types", "ir", "opt", "asm" of every clause.
 	Stage func(stage, name, text string)
 }
+
+// Processes are those of -p and --children.
+type Processes = follow.Processes
 
 // UsageError carries the usage text of a script whose parameters are wrong.
 type UsageError = sema.UsageError
@@ -67,16 +73,18 @@ func Compile(script *lang.Script, machine *target.Target, options Options) (*obj
 // compile also reports whether clauses share a program.
 func compile(script *lang.Script, machine *target.Target, options Options) (result *object.Object, joined bool, err error) {
 	defer ir.Catch(&err)
-	info, err := sema.Check(script, machine, sema.Options{
+	added := follow.Add(script, options.Processes)
+	info, err := sema.Check(added.Script, machine, sema.Options{
 		Args: options.Args, Mechanism: options.Attach, Refused: options.Refused,
 		Strict: options.Strict, Unsafe: options.Unsafe, Named: options.Named, Environment: options.Environment,
-		Separate: options.Separate,
+		Separate: options.Separate, Added: added,
 	})
 	if err != nil {
 		return nil, false, err
 	}
 	joined = info.Joined()
 	unit := lower.NewUnit(info, machine)
+	unit.Stops = unit.Stops || options.DryRun
 	out := &object.Object{
 		ProbeNames: info.ProbeNames,
 		Kernel:     map[string]*ebpf.MapSpec{},
@@ -103,6 +111,7 @@ func compile(script *lang.Script, machine *target.Target, options Options) (resu
 	addDispatchers(out, machine)
 	out.Events, out.Facts = unit.Events, unit.Facts
 	addMaps(out, unit)
+	addFollowing(out, added.Set, options.Processes)
 	return out, joined, nil
 }
 
@@ -204,9 +213,19 @@ func (c *program) compile() (result compiled) {
 	site := c.Site
 	result.program = &object.Program{
 		Name: c.Name, Type: site.Type, Attach: site.Attach, AttachTo: site.AttachTo,
-		Instructions: code.Instructions, Points: site.Points, Lines: code.Lines, Clause: span, Clauses: len(c.Instances), Dispatched: c.Dispatched,
+		Instructions: code.Instructions, Points: site.Points, Lines: code.Lines, Clause: span, Clauses: c.written(), Dispatched: c.Dispatched,
 	}
 	return result
+}
+
+// written is how many clauses of the script the program runs.
+func (c *program) written() (n int) {
+	for _, instance := range c.Instances {
+		if !instance.Hidden {
+			n++
+		}
+	}
+	return n
 }
 
 // programName fits the kernel's 15 characters: the number keeps it unique, the rest tells people.
@@ -260,6 +279,19 @@ func addMaps(out *object.Object, unit *lower.Unit) {
 		}
 	}
 	slices.SortFunc(out.Maps, func(a, b *object.Map) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// addFollowing takes the set of processes from the maps of the script.
+func addFollowing(out *object.Object, set string, processes Processes) {
+	i := slices.IndexFunc(out.Maps, func(m *object.Map) bool { return m.Name == set })
+	if set == "" || i < 0 {
+		return
+	}
+	out.Following = &object.Following{Set: out.Maps[i]}
+	if processes.Children {
+		out.Following.IDs = processes.IDs
+	}
+	out.Maps = slices.Delete(out.Maps, i, i+1)
 }
 
 func hash(m *object.Map, machine *target.Target) *ebpf.MapSpec {

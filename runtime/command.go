@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"runtime"
 
+	"github.com/ponytrace/ponytrace/compiler/object"
 	"golang.org/x/sys/unix"
 )
 
@@ -42,7 +43,9 @@ func (s *Session) startCommand() (<-chan struct{}, error) {
 	go func() {
 		runtime.LockOSThread() // the signal comes when the thread ends that has started the command
 		defer runtime.UnlockOSThread()
+		s.setFact(object.Starting, uint64(os.Getpid()))
 		err := command.Start()
+		s.setFact(object.Starting, 0)
 		started <- err
 		if err == nil {
 			_ = command.Wait()

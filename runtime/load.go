@@ -101,6 +101,9 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 			return nil, fmt.Errorf("opening the event buffer: %w", err)
 		}
 	}
+	if len(options.Command) > 0 {
+		s.setFact(object.HasCommand, 1)
+	}
 	s.out = s.renderer()
 	return s, nil
 }

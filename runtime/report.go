@@ -19,7 +19,7 @@ func (s *Session) probes() int {
 }
 
 func probesAt(program *object.Program, point int) int {
-	return max(len(program.Points[point].Symbols), 1) * max(program.Clauses, 1)
+	return max(len(program.Points[point].Symbols), 1) * program.Clauses
 }
 
 // served is how many probes an attachment brings: one for system calls brings all points of its programs.
@@ -52,7 +52,7 @@ func (s *Session) announce(n int) {
 
 // tellAttached prints what announce left for the loop, which alone prints if there is one.
 func (s *Session) tellAttached() {
-	if s.attached.Load() != notAttached && !s.told {
+	if s.options.JSON && s.attached.Load() != notAttached && !s.told {
 		s.told = true
 		s.out.Attached(int(s.attached.Load()))
 		s.flush()
@@ -67,6 +67,11 @@ func (s *Session) reportLosses() {
 	if n := s.store.Load(object.DataDropped); n > 0 {
 		fmt.Fprintf(s.options.Stderr, "WARNING: %d events were lost because the buffer was full; a larger one: perf_rb_pages = %d\n",
 			n, 4*s.object.Settings.RingBufferPages)
+	}
+	if f := s.object.Following; f != nil {
+		if n := s.store.Load(f.Set.Full); n > 0 {
+			fmt.Fprintf(s.options.Stderr, "WARNING: %d processes were not followed, because there were too many at once\n", n)
+		}
 	}
 	for _, m := range s.object.Maps {
 		if m.Kernel == "" {

@@ -55,7 +55,7 @@ type Options struct {
 	Quiet   bool     // no notices but losses
 	Unsafe  bool     // system() runs commands
 	Command []string // -c: started when everything is attached; its end is the session's
-	Pid     int      // -p: the end of this process is the session's; 0 for none
+	Pids    []int    // -p: the end of the last of these processes is the session's
 	// Signals are obeyed while the session runs: see signals.go. They must be caught before it starts.
 	Signals <-chan os.Signal
 }
@@ -173,6 +173,24 @@ func (s *Session) trace() (int, error) {
 	return s.wait(finished), nil
 }
 
+// DryRun attaches everything, so that it is known what the kernel refuses, and ends. No
+// clause runs, if the object was compiled for a dry run.
+func (s *Session) DryRun() error {
+	defer s.listen()()
+	s.store.Set(object.DataStopped, 1)
+	s.attached.Store(notAttached)
+	probes, err := s.attachAll()
+	s.enter(detaching)
+	closing := s.detach()
+	if err == nil {
+		s.announce(probes)
+		s.tellAttached()
+	}
+	s.enter(leaving)
+	s.awaitDetached(closing)
+	return errors.Join(err, s.output.close())
+}
+
 // begin runs BEGIN, whose exit() keeps everything else from being attached, as a signal does.
 func (s *Session) begin() error {
 	s.run(object.AtBegin)
@@ -188,6 +206,9 @@ func (s *Session) begin() error {
 	case err != nil:
 		return err
 	default:
+		if err := s.followFrom(); err != nil {
+			return err
+		}
 		s.announce(probes)
 	}
 	return nil

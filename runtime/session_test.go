@@ -76,7 +76,7 @@ func code(parts ...asm.Instructions) asm.Instructions {
 }
 
 func clause(name string, instructions asm.Instructions, point object.Point) *object.Program {
-	return &object.Program{Name: name, Type: ebpf.RawTracepoint, Instructions: instructions, Points: []object.Point{point}}
+	return &object.Program{Name: name, Type: ebpf.RawTracepoint, Instructions: instructions, Points: []object.Point{point}, Clauses: 1}
 }
 
 func at(when object.When) object.Point { return object.Point{Mechanism: object.Run, When: when} }

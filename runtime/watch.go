@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -80,45 +81,64 @@ func (s *Session) findTraced() error {
 		}
 		return nil
 	}
-	if s.options.Pid > 0 && errors.Is(unix.Kill(s.options.Pid, 0), unix.ESRCH) {
-		return fmt.Errorf("there is no process %d", s.options.Pid)
+	for _, pid := range s.options.Pids {
+		if errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			return fmt.Errorf("there is no process %d", pid)
+		}
 	}
 	return nil
 }
 
-// watch starts the command or finds the process whose end is the session's; nil: neither was asked for.
+// watch starts the command or finds the processes whose end is the session's; nil: neither was asked for.
 func (s *Session) watch(stop <-chan struct{}) (<-chan struct{}, error) {
 	switch {
 	case len(s.options.Command) > 0:
 		return s.startCommand()
-	case s.options.Pid > 0:
-		s.traced.Store(int64(s.options.Pid))
-		return watchProcess(s.options.Pid, stop)
+	case len(s.options.Pids) > 0:
+		s.traced.Store(int64(s.options.Pids[0]))
+		return watchProcesses(s.options.Pids, stop)
 	}
 	return nil, nil
 }
 
-// watchProcess waits for the end of a process that is not our child.
-func watchProcess(pid int, stop <-chan struct{}) (<-chan struct{}, error) {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return nil, fmt.Errorf("there is no process %d", pid)
+// watchProcesses waits for the end of processes that are not our children.
+func watchProcesses(pids []int, stop <-chan struct{}) (<-chan struct{}, error) {
+	var waiting []unix.PollFd
+	for _, pid := range pids {
+		fd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			closeAll(waiting)
+			return nil, fmt.Errorf("there is no process %d", pid)
+		}
+		waiting = append(waiting, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 	}
 	finished := make(chan struct{})
 	go func() {
-		defer unix.Close(fd)
-		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		for {
-			if n, _ := unix.Poll(poll, 200); n > 0 {
-				close(finished)
-				return
-			}
+		defer func() { closeAll(waiting) }()
+		for len(waiting) > 0 {
+			_, _ = unix.Poll(waiting, 200)
+			waiting = slices.DeleteFunc(waiting, ended)
 			select {
 			case <-stop:
 				return
 			default:
 			}
 		}
+		close(finished)
 	}()
 	return finished, nil
+}
+
+func ended(p unix.PollFd) bool {
+	if p.Revents == 0 {
+		return false
+	}
+	unix.Close(int(p.Fd))
+	return true
+}
+
+func closeAll(list []unix.PollFd) {
+	for _, p := range list {
+		unix.Close(int(p.Fd))
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ponytrace/ponytrace/lang"
@@ -55,3 +56,28 @@ func (c *choice) Set(word string) error {
 	}
 	return errors.New(message)
 }
+
+// processNumbers is a flag for numbers of processes, joined by commas, or given several times.
+type processNumbers struct{ to *[]int }
+
+func (n *processNumbers) String() string { return strings.Trim(fmt.Sprint(*n.to), "[]") }
+func (n *processNumbers) Type() string   { return "numbers" }
+
+func (n *processNumbers) Set(text string) error {
+	for word := range strings.SplitSeq(text, ",") {
+		number, err := strconv.Atoi(word)
+		if err != nil || number < 1 || number > maxProcess {
+			return fmt.Errorf("%q is not the number of a process", word)
+		}
+		*n.to = append(*n.to, number)
+	}
+	if len(*n.to) > maxNumbers {
+		return fmt.Errorf("more than %d processes; a condition in the script, as in /comm == \"name\"/, takes any number", maxNumbers)
+	}
+	return nil
+}
+
+const (
+	maxProcess = 1 << 22 // PID_MAX_LIMIT of include/linux/threads.h
+	maxNumbers = 100     // each is an instruction of every clause
+)

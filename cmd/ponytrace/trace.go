@@ -24,7 +24,8 @@ type traceCommand struct {
 	Params  []string // what follows
 	Texts   []string
 	Command string
-	Pid     int
+	Pids    []int
+	Family  bool
 	Output  string
 	Format  string
 	Verbose bool
@@ -53,7 +54,8 @@ func traceFlags() *command {
 	f.SetInterspersed(false)
 	f.StringArrayVarP(&t.Texts, "text", "e", nil, "The script itself: `TEXT`. Several are one script, a line each.")
 	f.StringVarP(&t.Command, "command", "c", "", "Run a command, `CMD`, and end with it.")
-	f.IntVarP(&t.Pid, "pid", "p", 0, "End with the process `PID`.")
+	f.VarP(&processNumbers{&t.Pids}, "pid", "p", "Trace only the process `PID`, all its threads, and end with it. Several are joined by commas.")
+	f.BoolVar(&t.Family, "children", false, "With -p: and all that it starts. With -c: only the command and all that it starts.")
 	f.StringVarP(&t.Output, "output", "o", "", "Write what the script prints to a new `FILE`.")
 	oneOf(f, &t.Format, "format", "f", "FORMAT", "Output format", "text", "json")
 	f.BoolVarP(&t.Verbose, "verbose", "v", false, "Tell how each probe is attached.")
@@ -61,7 +63,7 @@ func traceFlags() *command {
 	f.BoolVarP(&t.List, "list", "l", false, "List the probes that match a pattern, as in 'tracepoint:sched:*', or those of a script; "+
 		"with -v their arguments. 'struct NAME' shows a type.")
 	f.StringVar(&t.BTF, "btf", "", "With -l: of the kernel whose types the `FILE` holds.")
-	f.BoolVar(&t.DryRun, "dry-run", false, "Compile and load, but attach nothing.")
+	f.BoolVar(&t.DryRun, "dry-run", false, "Compile, load and attach, then leave: no clause runs.")
 	oneOf(f, &t.Attach, "attach", "", "WAY", "Force how probes are attached", "auto", "kprobe", "fentry", "tracepoint")
 	f.BoolVar(&t.Strict, "strict", false, "Refuse functions that were renamed.")
 	f.BoolVar(&t.Unsafe, "unsafe", false, "Allow functions that change the system: system, signal, override.")
@@ -131,8 +133,15 @@ func (t *traceCommand) Run(arguments []string) error {
 
 // take tells the script from its parameters.
 func (t *traceCommand) take(arguments []string) error {
-	if t.BTF != "" && !t.List {
+	switch {
+	case t.BTF != "" && !t.List:
 		return errors.New("--btf goes with -l")
+	case t.Command != "" && len(t.Pids) > 0:
+		return errors.New("-c and -p exclude each other: the tracing ends with the command, or with the process")
+	case t.Family && len(t.Pids) > 0 && !detect.InitialProcesses():
+		return errors.New("--children of -p needs ponytrace to run in the initial PID namespace: the kernel numbers children as that does")
+	case t.Family && t.Command == "" && len(t.Pids) == 0:
+		return errors.New("--children goes with -p or -c")
 	}
 	dashed := t.flags.ArgsLenAtDash() >= 0
 	if t.List && len(t.Texts) == 0 && len(arguments) > 1 && !isScript(arguments[0]) {
@@ -216,7 +225,14 @@ func (t *traceCommand) compilation() compiler.Options {
 	positional, named := parameters(t.Params)
 	return compiler.Options{
 		Args: positional, Named: named, Attach: mechanism(t.Attach), Strict: t.Strict, Unsafe: t.Unsafe,
-		Environment: os.Getenv, Refused: map[string]bool{}, Stage: t.stage(),
+		Processes: t.processes(), DryRun: t.DryRun, Environment: os.Getenv, Refused: map[string]bool{}, Stage: t.stage(),
+	}
+}
+
+// processes are those that -p and --children restrict the script to.
+func (t *traceCommand) processes() compiler.Processes {
+	return compiler.Processes{
+		IDs: t.Pids, Nested: !detect.InitialProcesses(), Children: t.Family, Command: t.Command != "",
 	}
 }
 
@@ -290,7 +306,7 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, caught 
 	}
 	session, err := runtime.Load(built, machine, runtime.Options{
 		Stdout: t.out, Stderr: os.Stderr, JSON: t.Format == "json", Quiet: t.Quiet,
-		Command: command, Pid: t.Pid, Signals: caught.caught, Unsafe: t.Unsafe,
+		Command: command, Pids: t.Pids, Signals: caught.caught, Unsafe: t.Unsafe,
 	})
 	if joined := new(runtime.JoinedError); errors.As(err, &joined) {
 		return nil, err
@@ -300,11 +316,8 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, caught 
 	}
 	defer session.Close()
 	t.notices(built)
-	if t.DryRun {
-		return nil, nil
-	}
 	caught.handOver()
-	code, err := session.Run()
+	code, err := t.session(session)
 	if err != nil && session.Interrupted() {
 		return nil, err
 	}
@@ -316,6 +329,13 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, caught 
 		return nil, exitError(code)
 	}
 	return nil, nil
+}
+
+func (t *traceCommand) session(session *runtime.Session) (code int, err error) {
+	if t.DryRun {
+		return 0, session.DryRun()
+	}
+	return session.Run()
 }
 
 // refusedPoints returns the attach points that failed by a mechanism that has an alternative.

@@ -226,10 +226,17 @@ type Lowering interface {
 	Data(offset int) *ir.Value
 	// Fact is a number that the runtime finds out before the first program runs.
 	Fact(kind object.FactKind, text string, source lang.Span) *ir.Value
+	// SetFact writes it.
+	SetFact(kind object.FactKind, source lang.Span, value *ir.Value)
 }
 
 // FunctionNamed, AggregationNamed, SettingNamed and ProbeNamed look an entry up; nil when there is none.
-func FunctionNamed(name string) *Function       { return functions[name] }
+func FunctionNamed(name string) *Function {
+	if f := unspeakable[name]; f != nil {
+		return f
+	}
+	return functions[name]
+}
 func AggregationNamed(name string) *Aggregation { return aggregations[name] }
 func SettingNamed(name string) *Setting         { return settings[name] }
 func ProbeNamed(name string) *ProbeType         { return probes[name] }

@@ -83,6 +83,18 @@ var taskFunctions = []*Function{
 		MinArgs: 1, MaxArgs: 2, Check: checkCgroupPath, Lower: firstArgument,
 	},
 	{
+		Info: Info{Name: CommandID, Signature: "uint32 cpid",
+			Doc:     "The process ID of the command of -c, 0 before it starts (in BEGIN) and without one.",
+			Example: `tracepoint:syscalls:sys_enter_openat /pid == cpid/ { printf("%s\n", str(args.filename)) }`},
+		Check: always(types.Uint32), Lower: fact(object.CommandID), Bare: true,
+	},
+	{
+		Info: Info{Name: "has_cpid", Signature: "bool has_cpid",
+			Doc:     "Whether there is a command, -c.",
+			Example: `kprobe:vfs_read /!has_cpid || pid == cpid/ { @ = count() }`},
+		Check: always(types.Boolean), Lower: fact(object.HasCommand), Bare: true,
+	},
+	{
 		Info: Info{Name: "numaid", Signature: "uint32 numaid",
 			Doc:     "The number of the memory node of the CPU that runs the probe.",
 			Example: `kprobe:vfs_read { @[numaid] = count() }`},
@@ -100,6 +112,36 @@ var taskFunctions = []*Function{
 			Doc:     "A number that nobody can foresee, another one each time.",
 			Example: `kprobe:vfs_read /rand % 100 == 0/ { @sampled = count() }`},
 		Check: always(types.Uint32), Lower: plainHelper(asm.FnGetPrandomU32, ir.Reads), Bare: true,
+	},
+}
+
+func fact(kind object.FactKind) func(l Lowering, call *lang.Call) *ir.Value {
+	return func(l Lowering, call *lang.Call) *ir.Value { return l.Fact(kind, "", call.Span) }
+}
+
+const (
+	CommandID = "cpid"
+	// SetCommand and Starting name functions that are in no section, and whose names no
+	// script can write. Package follow calls them.
+	SetCommand = "set cpid"
+	Starting   = "starting command"
+)
+
+var unspeakable = map[string]*Function{
+	SetCommand: {
+		Info: Info{Name: SetCommand, Signature: "void (int32 pid)"}, MinArgs: 1, MaxArgs: 1,
+		Check: func(c Checker, call *lang.Call) *types.Type {
+			c.Type(call.Args[0])
+			return types.NoValue
+		},
+		Lower: func(l Lowering, call *lang.Call) *ir.Value {
+			l.SetFact(object.CommandID, call.Span, l.Value(call.Args[0]))
+			return nil
+		},
+	},
+	Starting: {
+		Info:  Info{Name: Starting, Signature: "uint32 ()"},
+		Check: always(types.Uint32), Lower: fact(object.Starting),
 	},
 }
 

@@ -72,7 +72,9 @@ type Object struct {
 	// Stride is the distance in bytes between the rows of two CPUs in the kernel map "percpu".
 	Stride   int
 	Facts    []Fact
-	Settings Settings
+	// Following is nil where no processes are followed.
+	Following *Following
+	Settings  Settings
 	// Stops: every program but those of BEGIN and END tests DataStopped. It is set where detaching them takes so long
 	// that the results are printed first.
 	Stops bool
@@ -104,7 +106,23 @@ const (
 	NamespaceInode
 	// TAIOffset is CLOCK_TAI - CLOCK_MONOTONIC in nanoseconds.
 	TAIOffset
+	// CommandID is the number of the process of -c. It is 0 at first: a program writes it.
+	CommandID
+	// HasCommand is 1 where there is a command of -c.
+	HasCommand
+	// Starting is the number of ponytrace's process while it starts the command of -c, 0 at
+	// all other times.
+	Starting
 )
+
+// Following is a set of processes that the programs and the runtime keep.
+type Following struct {
+	// Set is not among Object.Maps. Its keys are the numbers of the members, as the initial
+	// PID namespace has them, its values bools.
+	Set *Map
+	// IDs are members from the beginning, with all that descends from them.
+	IDs []int
+}
 
 // Program is one eBPF program with the attach points it serves.
 type Program struct {
@@ -116,8 +134,9 @@ type Program struct {
 	Points       []Point
 	// Lines maps an instruction's index (in the verifier's numbering, in 8-byte units) to the script.
 	Lines []Line
-	// Clause is the place of the clause in the script, the first where Clauses is more than 1.
-	Clause  lang.Span
+	// Clause is the place of the clause in the script, the first where there are several.
+	Clause lang.Span
+	// Clauses is how many of the script run, 0 in a program that only follows processes.
 	Clauses int
 	// Dispatched: the program is not attached, but called by a Dispatcher.
 	Dispatched bool

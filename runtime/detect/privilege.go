@@ -98,3 +98,12 @@ func AddressesHidden() bool {
 	n, _ := file.Read(line)
 	return n < 17 || bytes.HasPrefix(line, []byte("0000000000000000 "))
 }
+
+// InitialProcesses reports whether this process is in the initial PID namespace, as the
+// kernel numbers processes for programs.
+// https://elixir.bootlin.com/linux/v6.12/source/include/linux/proc_ns.h (PROC_PID_INIT_INO)
+func InitialProcesses() bool {
+	const initial = 0xEFFFFFFC
+	var status unix.Stat_t
+	return unix.Stat("/proc/self/ns/pid", &status) != nil || status.Ino == initial
+}

@@ -160,8 +160,10 @@ func (f *function) clause(instance *sema.Instance, last bool) {
 	}
 	f.returning = []*destination{to}
 	f.stopped()
-	if predicate := instance.Clause.Predicate; predicate != nil {
-		f.guard(to, func(body, done *ir.Block) { f.condition(predicate, body, done) })
+	for _, condition := range []lang.Expr{instance.Filter, instance.Clause.Predicate} {
+		if condition != nil {
+			f.guard(to, func(body, done *ir.Block) { f.condition(condition, body, done) })
+		}
 	}
 	f.block(instance.Clause.Body)
 	if !last {
@@ -264,15 +266,24 @@ func (f *function) Data(offset int) *ir.Value {
 
 // Fact reads what the runtime writes into a word of the kernel map "data", the same word for the same fact.
 func (f *function) Fact(kind object.FactKind, text string, source lang.Span) *ir.Value {
+	return f.Data(f.factOffset(kind, text, source))
+}
+
+// SetFact writes the word.
+func (f *function) SetFact(kind object.FactKind, source lang.Span, value *ir.Value) {
+	f.SetData(f.factOffset(kind, "", source), value)
+}
+
+func (f *function) factOffset(kind object.FactKind, text string, source lang.Span) int {
 	for _, fact := range f.unit.Facts {
 		if fact.Kind == kind && fact.Text == text {
-			return f.Data(fact.Offset)
+			return fact.Offset
 		}
 	}
 	fact := object.Fact{Kind: kind, Text: text, Offset: f.unit.Layout.Data, Source: source}
 	f.unit.Layout.Data += 8
 	f.unit.Facts = append(f.unit.Facts, fact)
-	return f.Data(fact.Offset)
+	return fact.Offset
 }
 
 // count increments a word of the kernel map "data".

@@ -275,10 +275,23 @@ func (c *checker) addProgram(j *joint) {
 		own.Scope.Mechanism, own.Scope.Symbols, own.Scope.ProbeName = site.Scope.Mechanism, site.Scope.Symbols, site.Scope.ProbeName
 		own.Scope.Differing = c.differing[member.clause]
 		instance := &Instance{Clause: member.clause, Site: &own, Ends: member.use.ends}
+		c.restrict(instance)
 		program.Instances = append(program.Instances, instance)
 		c.Instances = append(c.Instances, instance)
 	}
 	c.Programs = append(c.Programs, program)
+}
+
+// restrict gives a clause of the script that the kernel runs the filter of -p.
+func (c *checker) restrict(instance *Instance) {
+	added := c.options.Added
+	if added == nil {
+		return
+	}
+	instance.Hidden = added.Hidden[instance.Clause]
+	if !instance.Hidden && instance.Site.Scope.Mechanism != object.Run {
+		instance.Filter = added.Filter
+	}
 }
 
 // site is that of the member that is attached in the plainest way: where one needs a kprobe, the functions that others

@@ -34,6 +34,7 @@ import (
 	"slices"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/internal/follow"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -50,6 +51,7 @@ type Options struct {
 	Unsafe      bool                     // functions that change what is traced are allowed
 	Separate    bool                     // no two clauses share a program
 	Environment func(name string) string // PONYTRACE_* and BPFTRACE_* variables; may be nil
+	Added       *follow.Added            // what -p adds to the script; its Script is the one to check
 }
 
 // Info is the meaning of a script.
@@ -70,6 +72,8 @@ type Info struct {
 type Instance struct {
 	Clause    *lang.Clause
 	Site      *builtin.Site
+	Filter    lang.Expr // a condition before the predicate; nil without one
+	Hidden    bool      // the user did not write the clause
 	Types     map[lang.Expr]*types.Type
 	Variables map[*lang.Variable]*Variable // every mention of a variable
 	Bare      map[*lang.Name]*lang.Call    // the calls that bare words stand for
@@ -307,8 +311,10 @@ func (c *checker) checkInstance(instance *Instance) {
 	c.instance = instance
 	instance.begin()
 	instance.repeats, instance.written = 1, 0
-	if p := instance.Clause.Predicate; p != nil {
-		c.condition(p)
+	for _, condition := range []lang.Expr{instance.Filter, instance.Clause.Predicate} {
+		if condition != nil {
+			c.condition(condition)
+		}
 	}
 	c.block(instance.Clause.Body)
 }

@@ -31,6 +31,7 @@ type cli struct {
 	Read     read     `cmd:"" help:"Reads of a known size from a file."`
 	Spin     spin     `cmd:"" help:"Use a CPU."`
 	Sleep    sleep    `cmd:"" help:"Do nothing."`
+	Family   family   `cmd:"" help:"A process and its descendants, each of which makes the same calls."`
 
 	Comm string `help:"Rename this process first."`
 }

@@ -1,0 +1,159 @@
+// Package follow restricts a script to the events of processes, as -p and --children ask.
+//
+// What it adds to the script is text of the language, compiled like everything else:
+//
+//   - a filter, a condition before that of every clause that the kernel runs: `pid == 7`;
+//
+//   - where processes are followed, or the script asks for cpid, clauses of its own that
+//     come first. They keep the set of processes, a map that nothing prints:
+//
+//     tracepoint:sched:sched_process_fork   a member's child becomes a member
+//     tracepoint:sched:sched_process_free   a number that is free again is removed
+//
+// A new process is a member before it runs for the first time, so that none of its events
+// is missed. Rejected: to walk up the parents of the current task, which needs no map, but
+// loses those whose parent has ended.
+//
+// # The command of -c
+//
+// Its number is known only when it runs. So ponytrace writes its own number into a word of
+// the kernel map "data" (object.Starting) while it starts the command: who is born of that
+// process meanwhile is the command.
+package follow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// Processes are those whose events a script sees.
+type Processes struct {
+	IDs      []int // as the PID namespace of ponytrace numbers them
+	Nested   bool  // that namespace is not the initial one
+	Children bool  // and what descends from them
+	Command  bool  // and the command of -c
+}
+
+// Added is a script with what was added.
+type Added struct {
+	Script *lang.Script
+	Filter lang.Expr             // nil where every event is seen
+	Hidden map[*lang.Clause]bool // clauses that the user did not write
+	Set    string                // the name of the map; empty without one
+	text   string                // of the clauses
+}
+
+// Add leaves the script alone and returns a copy.
+func Add(script *lang.Script, p Processes) *Added {
+	added := &Added{Script: script, Hidden: map[*lang.Clause]bool{}}
+	command := p.Command && p.Children || usesCommand(script)
+	if p.Children {
+		added.Set = unusedName(script)
+	}
+	if p.Children || command {
+		added.addClauses(p, command)
+	}
+	if text := p.filter(added.Set); text != "" {
+		added.Filter = parse("BEGIN /" + text + "/ { }").Clauses[0].Predicate
+	}
+	return added
+}
+
+// own is the number of the current process in ponytrace's namespace.
+func (p Processes) own() string {
+	if p.Nested {
+		return "pid(curr_ns)"
+	}
+	return "pid"
+}
+
+// filter is the condition as text, empty for none.
+func (p Processes) filter(set string) string {
+	if p.Children {
+		return fmt.Sprintf("@%s[pid]", set)
+	}
+	var same []string
+	for _, id := range p.IDs {
+		same = append(same, fmt.Sprintf("%s == %d", p.own(), id))
+	}
+	return strings.Join(same, " || ")
+}
+
+func (a *Added) addClauses(p Processes, command bool) {
+	a.text = a.clauses(p, command)
+	own := parse(a.text)
+	for _, clause := range own.Clauses {
+		a.Hidden[clause] = true
+	}
+	script := *a.Script
+	script.Maps = slices.Concat(own.Maps, script.Maps)
+	script.Clauses = slices.Concat(own.Clauses, script.Clauses)
+	a.Script = &script
+}
+
+// clauses is the text of what keeps the set and cpid.
+func (a *Added) clauses(p Processes, command bool) string {
+	enter := fmt.Sprintf("@%s[args.child_pid] = true;", a.Set)
+	born := fmt.Sprintf("if (starting() == %s) { set_command(args.child_pid); }", p.own())
+	if !p.Children {
+		return fmt.Sprintf("tracepoint:sched:sched_process_fork { %s }", born)
+	}
+	if command {
+		born = strings.Replace(born, "{", "{ "+enter, 1)
+	} else {
+		born = ""
+	}
+	return fmt.Sprintf(`let @%[1]s = hash(%[2]d)
+tracepoint:sched:sched_process_fork { if (@%[1]s[pid]) { %[3]s } %[4]s }
+tracepoint:sched:sched_process_free { delete(@%[1]s, args.pid) }`, a.Set, maxMembers, enter, born)
+}
+
+// maxMembers is twice the kernel's usual limit of threads (PID_MAX_DEFAULT). Beyond it a
+// process is not seen, and the runtime tells.
+const maxMembers = 65536
+
+// unspeakable are functions that no script can name, and what they are called in clauses.
+var unspeakable = map[string]string{"set_command": builtin.SetCommand, "starting": builtin.Starting}
+
+func parse(text string) *lang.Script {
+	script, diagnostics := lang.Parse(lang.NewSource("-p", text))
+	if diagnostics.HasErrors() {
+		panic(diagnostics)
+	}
+	lang.Walk(script, func(node any) bool {
+		if call, ok := node.(*lang.Call); ok && unspeakable[call.Name] != "" {
+			call.Name = unspeakable[call.Name]
+		}
+		return true
+	})
+	return script
+}
+
+func usesCommand(script *lang.Script) (uses bool) {
+	lang.Walk(script, func(node any) bool {
+		name, ok := node.(*lang.Name)
+		uses = uses || ok && name.Name == builtin.CommandID
+		return !uses
+	})
+	return uses
+}
+
+// unusedName is that of no map of the script.
+func unusedName(script *lang.Script) string {
+	used := map[string]bool{}
+	lang.Walk(script, func(node any) bool {
+		if m, ok := node.(*lang.Map); ok {
+			used[m.Name] = true
+		}
+		return true
+	})
+	name := "followed"
+	for used[name] {
+		name += "_"
+	}
+	return name
+}
