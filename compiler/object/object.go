@@ -70,8 +70,8 @@ type Object struct {
 	// Kernel holds the kernel maps to create, "data", "percpu", "events", "scratch", "zero" and "guard" included where used.
 	Kernel map[string]*ebpf.MapSpec
 	// Stride is the distance in bytes between the rows of two CPUs in the kernel map "percpu".
-	Stride   int
-	Facts    []Fact
+	Stride int
+	Facts  []Fact
 	// Following is nil where no processes are followed.
 	Following *Following
 	Settings  Settings
