@@ -128,7 +128,8 @@ func (s Suite) on(t *testing.T, name string, files []vmtest.File) {
 	if err != nil || unfinished || result.ExitCode() != 0 && !t.Failed() {
 		t.Errorf("the tests ended with %d, %v\n%s", result.ExitCode(), err, complaints.String())
 	}
-	t.Logf("%s: booted in %.1f s, tested in %.1f s", result.Release, result.Boot.Seconds(), result.Run.Seconds())
+	t.Logf("%s: booted in %.1f s, tested in %.1f s, of which\n%s",
+		result.Release, result.Boot.Seconds(), result.Run.Seconds(), results.slowest())
 }
 
 // command runs the tests that GUEST_RUN or the suite selects, and stops them early enough to say where they hung.

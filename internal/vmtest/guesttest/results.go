@@ -1,24 +1,29 @@
 package guesttest
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // event is what test2json says, as `go doc test2json` has it.
 type event struct {
-	Action string
-	Test   string
-	Output string
+	Action  string
+	Test    string
+	Output  string
+	Elapsed float64
 }
 
 // node is one guest test with the tests inside it.
 type node struct {
 	name   string
 	result string
+	took   float64 // seconds
 	output strings.Builder
 	inner  []*node
 }
@@ -70,11 +75,31 @@ func (n *node) text() string {
 	return strings.TrimRight(kept.String(), "\n")
 }
 
+// timed is a test of the top level and the seconds that it took in the guest: the host's own
+// clock measures the replay only.
+type timed struct {
+	name string
+	took float64
+}
+
+// slowest lists the tests that took a second or more, the longest first.
+func (r *results) slowest() string {
+	slices.SortStableFunc(r.times, func(a, b timed) int { return cmp.Compare(b.took, a.took) })
+	var b strings.Builder
+	for _, test := range r.times {
+		if test.took >= 1 {
+			fmt.Fprintf(&b, "%6.1f s %s\n", test.took, test.name)
+		}
+	}
+	return b.String()
+}
+
 // results takes what the guest's test binary prints.
 type results struct {
 	io.WriteCloser
 	t     *testing.T
 	root  node
+	times []timed
 	tool  *exec.Cmd
 	ended chan struct{}
 }
@@ -116,7 +141,7 @@ func (r *results) take(e event) {
 	case "output":
 		n.output.WriteString(e.Output)
 	case "pass", "fail", "skip":
-		n.result = e.Action
+		n.result, n.took = e.Action, e.Elapsed
 		if !strings.Contains(e.Test, "/") {
 			r.finish(n)
 		}
@@ -126,6 +151,7 @@ func (r *results) take(e event) {
 // finish replays a test of the top level and forgets it.
 func (r *results) finish(n *node) {
 	n.replay(r.t)
+	r.times = append(r.times, timed{n.name, n.took})
 	for i, other := range r.root.inner {
 		if other == n {
 			r.root.inner = append(r.root.inner[:i], r.root.inner[i+1:]...)
