@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang"
 )
 
@@ -72,7 +73,7 @@ func checkGolden(t *testing.T, path, got string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
+	if *testkit.Update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}

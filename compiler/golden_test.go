@@ -17,6 +17,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/emu"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/rogpeppe/go-internal/txtar"
 )
@@ -57,7 +58,7 @@ func golden(t *testing.T, path string) {
 	}
 	files = append(files, txtar.File{Name: "maps", Data: []byte(describeMaps(built))})
 	got := txtar.Format(&txtar.Archive{Comment: archive.Comment, Files: files})
-	if *update {
+	if *testkit.Update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package compiler_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -13,10 +12,9 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang"
 )
-
-var update = flag.Bool("update", false, "write the Reference of spec.md anew")
 
 const (
 	specFile       = "../spec.md"
@@ -187,7 +185,7 @@ func TestReference(t *testing.T) {
 		t.Fatalf("spec.md does not have the lines %s and %s", referenceBegin, referenceEnd)
 	}
 	want := reference()
-	if *update {
+	if *testkit.Update {
 		if err := os.WriteFile(specFile, []byte(before+referenceBegin+want+referenceEnd+after), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,6 @@
 package lang
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"github.com/ponytrace/ponytrace/internal/testkit"
+)
 
 // TestTree compares the tree and the formatted text of each script with its golden.
 func TestTree(t *testing.T) {
@@ -125,7 +124,7 @@ func glob(t testing.TB, pattern string) []string {
 
 func compare(t *testing.T, path string, got []byte) {
 	t.Helper()
-	if *update {
+	if *testkit.Update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -28,16 +28,18 @@ func TestTooComplex(t *testing.T) {
 		start := strings.Index(source.Text, word)
 		return lang.Span{Source: source, Start: start, End: start + len(word)}
 	}
+	// A long body: the verifier is slow where it comes to a jump, and counts instructions.
+	const body = 400
+	code := asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Add.Imm(asm.R0, 1).WithSymbol("loop")}
+	for range body {
+		code = append(code, asm.Mov.Imm(asm.R1, 1))
+	}
 	program := &object.Program{
 		Name: "endless", Type: ebpf.RawTracepoint, Clause: at("BEGIN"),
-		Instructions: asm.Instructions{
-			asm.Mov.Imm(asm.R0, 0),
-			asm.Add.Imm(asm.R0, 1).WithSymbol("loop"),
-			asm.JLT.Imm(asm.R0, 2_000_000, "loop"),
-			asm.Mov.Imm(asm.R0, 0),
-			asm.Return(),
+		Instructions: append(code, asm.JLT.Imm(asm.R0, 2_000_000, "loop"), asm.Mov.Imm(asm.R0, 0), asm.Return()),
+		Lines: []object.Line{
+			{Instruction: 0, Span: at("first")}, {Instruction: 1, Span: at("loop")}, {Instruction: body + 3, Span: at("last")},
 		},
-		Lines: []object.Line{{Instruction: 0, Span: at("first")}, {Instruction: 1, Span: at("loop")}, {Instruction: 3, Span: at("last")}},
 	}
 	_, err = Load(&object.Object{
 		Programs: []*object.Program{program},

@@ -1,16 +1,14 @@
 package main
 
 import (
-	"flag"
 	"os"
 	"os/exec"
 	"testing"
 
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/rogpeppe/go-internal/testscript"
 )
-
-var update = flag.Bool("update", false, "write the goldens of the scripts anew")
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
@@ -23,7 +21,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
-		UpdateScripts: *update,
+		UpdateScripts: *testkit.Update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"unprivileged": unprivileged,
 			"frozen":       freeze,

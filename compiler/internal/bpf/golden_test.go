@@ -1,7 +1,6 @@
 package bpf
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,9 +12,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/emu"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir/irtest"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write the goldens")
 
 // TestGolden compares the instructions for a function and what they cost in one run.
 func TestGolden(t *testing.T) {
@@ -44,7 +42,7 @@ func golden(t *testing.T, path string) {
 	}
 	code := generate(t, f)
 	got := cost(t, code) + fmt.Sprintf("%v", code.Instructions)
-	if *update {
+	if *testkit.Update {
 		golden := comment + "-- ir --\n" + f.String() + "-- instructions --\n" + got
 		if err := os.WriteFile(path, []byte(golden), 0o644); err != nil {
 			t.Fatal(err)

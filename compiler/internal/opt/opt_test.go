@@ -1,7 +1,6 @@
 package opt
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,9 +8,8 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir/irtest"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write the goldens")
 
 var passNames = map[string]func(*ir.Func){
 	"straighten": straighten, "promote": promote, "thread": thread, "fold": fold, "number": number, "dead": dead, "sink": sink, "early": early,
@@ -51,7 +49,7 @@ func golden(t *testing.T, path string, pass func(*ir.Func)) {
 		t.Fatalf("%v\n%v", err, f)
 	}
 	got := f.String()
-	if *update {
+	if *testkit.Update {
 		must(os.WriteFile(path, []byte(comment+"-- before --\n"+before+"-- after --\n"+got), 0o644))
 		return
 	}

@@ -2,7 +2,6 @@ package frozen_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,9 +11,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write the goldens anew")
 
 // TestGolden shows what a script would find on each frozen kernel.
 func TestGolden(t *testing.T) {
@@ -22,7 +20,7 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := describe(frozen.Target(name))
 			path := filepath.Join("testdata", name+".txt")
-			if *update {
+			if *testkit.Update {
 				if err := os.WriteFile(path, got, 0o644); err != nil {
 					t.Fatal(err)
 				}
