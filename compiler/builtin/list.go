@@ -87,6 +87,9 @@ func listUnits(p *ProbeType, _ *target.Target, patterns []string, visit func(str
 	}
 	slices.Sort(units)
 	for _, unit := range units {
+		if len(patterns) > 1 && !fits(patterns[1], "") { // the number is the script's
+			continue
+		}
 		if len(patterns) == 0 || fits(patterns[0], unit) {
 			visit(p.Name + ":" + unit + ":")
 		}
