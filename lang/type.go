@@ -19,10 +19,15 @@ var typeWords = map[string]bool{
 	"__s8": true, "__s16": true, "__s32": true, "__s64": true,
 	"bool": true, "char": true, "short": true, "int": true, "long": true,
 	"signed": true, "unsigned": true, "void": true,
-	"size_t": true, "ssize_t": true, "uintptr_t": true, "string": true, "buffer": true,
+	"string": true, "buffer": true, "_Bool": true,
+	"__le16": true, "__le32": true, "__le64": true, "__be16": true, "__be32": true, "__be64": true,
+	"uint": true, "ulong": true, "ushort": true, "u_char": true, "u_short": true, "u_int": true, "u_long": true,
 }
 
 var tags = map[string]bool{"struct": true, "union": true, "enum": true}
+
+// namesType reports a word that can be nothing but a type: one of typeWords, or one that ends as C's names of types do.
+func namesType(word string) bool { return typeWords[word] || strings.HasSuffix(word, "_t") }
 
 // castType takes `type)` when that is what stands behind a `(`; else it returns nil and takes nothing.
 func (p *parser) castType() *TypeName {
@@ -87,7 +92,7 @@ func (p *parser) mayBeType() bool {
 	start := p.lex.MakeCheckpoint()
 	p.lex.Next()
 	defer p.lex.LoadCheckpoint(start)
-	return typeWords[token.Value] || tags[token.Value] || token.Value == "typeof" || p.at("*")
+	return namesType(token.Value) || tags[token.Value] || token.Value == "typeof" || p.at("*")
 }
 
 // word tells whether the type is a single word, which could be a value.
@@ -121,7 +126,7 @@ const typeHint = "such as uint64, string[64] or struct file *"
 func (p *parser) typeName() (name *TypeName, certain bool) {
 	first := p.lex.Next()
 	name = &TypeName{Name: first.Value, Array: -1, Span: p.tokenSpan(first)}
-	certain = typeWords[first.Value]
+	certain = namesType(first.Value)
 	switch {
 	case first.Value == "typeof" && p.at("("):
 		p.typeOf(name)
@@ -132,7 +137,7 @@ func (p *parser) typeName() (name *TypeName, certain bool) {
 			return nil, false
 		}
 		name.Name = p.extend(name)
-	case certain:
+	case typeWords[first.Value]:
 		for typeWords[p.lex.Peek().Value] {
 			name.Name += " " + p.extend(name)
 		}
