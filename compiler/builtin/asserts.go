@@ -111,7 +111,7 @@ func checkFail(c Checker, call *lang.Call) *types.Type {
 	switch {
 	case !ok:
 	case err != nil:
-		c.Errorf(call.Args[0].Range(), "%v", err)
+		wrongFormat(c, call, err)
 	case len(conversions) != len(call.Args)-1:
 		c.Errorf(call.Span, "the format has %s, but %s given", plural(len(conversions), "conversion"), were(len(call.Args)-1))
 	default:

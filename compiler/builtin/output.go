@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
@@ -56,6 +57,14 @@ func checkFormat(c Checker, call *lang.Call) (string, bool) {
 	return format, ok
 }
 
+func wrongFormat(c Checker, call *lang.Call, err error) {
+	c.Errorf(call.Args[0].Range(), "%v", err)
+	var wrong *object.FormatError
+	if errors.As(err, &wrong) && wrong.Hint != "" {
+		c.Hint("%s", wrong.Hint)
+	}
+}
+
 func checkPrintf(c Checker, call *lang.Call) *types.Type {
 	format, ok := checkFormat(c, call)
 	if !ok {
@@ -63,7 +72,7 @@ func checkPrintf(c Checker, call *lang.Call) *types.Type {
 	}
 	conversions, err := object.ParseFormat(format)
 	if err != nil {
-		c.Errorf(call.Args[0].Range(), "%v", err)
+		wrongFormat(c, call, err)
 		return types.NoValue
 	}
 	values := call.Args[1:]
@@ -188,7 +197,7 @@ func checkPrinta(c Checker, call *lang.Call) *types.Type {
 	}
 	conversions, err := object.ParseFormat(format)
 	if err != nil {
-		c.Errorf(call.Args[0].Range(), "%v", err)
+		wrongFormat(c, call, err)
 		return types.NoValue
 	}
 	if keys, same := checkSameKeys(c, call); same {

@@ -26,7 +26,7 @@ type Conversion struct {
 // maxFieldWidth bounds width and precision, so that no format asks for a gigabyte of blanks.
 const maxFieldWidth = 4096
 
-// ParseFormat returns the conversions of a format in order; `%%` is none. An error names the wrong one.
+// ParseFormat returns the conversions of a format in order; `%%` is none. A *FormatError names the wrong one.
 func ParseFormat(format string) ([]Conversion, error) {
 	var list []Conversion
 	for i := 0; i < len(format); i++ {
@@ -57,13 +57,34 @@ func parseConversion(format string, start int) (Conversion, error) {
 	}
 	at = c.lengths(format, at)
 	if at == len(format) || strings.IndexByte("diouxXcspr", format[at]) < 0 {
-		return c, fmt.Errorf("%q is no conversion; there are %%d %%i %%u %%x %%X %%o %%c %%s %%p %%r and %%%%", format[start:min(at+1, len(format))])
+		return c, unknownConversion(format, start, at)
 	}
 	if c.Width > maxFieldWidth || c.Precision > maxFieldWidth {
-		return c, fmt.Errorf("%q is wider than %d columns", format[start:at+1], maxFieldWidth)
+		return c, &FormatError{Message: fmt.Sprintf("%q is wider than %d columns", format[start:at+1], maxFieldWidth)}
 	}
 	c.Verb, c.End, c.Text = format[at], at+1, format[start:at+1]
 	return c, nil
+}
+
+// FormatError says what is wrong with a format, and in Hint what to write instead.
+type FormatError struct{ Message, Hint string }
+
+func (e *FormatError) Error() string { return e.Message }
+
+// unknownConversion explains the conversions of C and bpftrace that are not there.
+func unknownConversion(format string, start, at int) *FormatError {
+	text := format[start:min(at+1, len(format))]
+	switch {
+	case strings.HasPrefix(format[at:], "gr"):
+		return &FormatError{fmt.Sprintf("\"%sr\", the names of allocation flags, is not there: each kernel numbers them in its own way", text),
+			"%#x prints the number"}
+	case at < len(format) && strings.IndexByte("aAeEfFgG", format[at]) >= 0:
+		return &FormatError{fmt.Sprintf("%q prints floating point, which programs in the kernel do not have", text),
+			"print an integer by %d, or its parts: printf(\"%d.%03d\", n / 1000, n % 1000)"}
+	case at < len(format) && format[at] == 'n':
+		return &FormatError{Message: fmt.Sprintf("%q stores a number in C; here a format only prints", text)}
+	}
+	return &FormatError{Message: fmt.Sprintf("%q is no conversion; there are %%d %%i %%u %%x %%X %%o %%c %%s %%p %%r and %%%%", text)}
 }
 
 func (c *Conversion) flags(format string, at int) int {
