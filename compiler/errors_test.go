@@ -97,7 +97,7 @@ func TestErrorsOfOptions(t *testing.T) {
 		options      compiler.Options
 	}{
 		{"kprobe:blk_start_request { }", `blk_start_request is gone since Linux 5.0(.|\n)*its successor is blk_mq_start_request; without --strict`, compiler.Options{Strict: true}},
-		{"BEGIN { }", "environment variable PONYTRACE_MAX_STRLEN: .many. is not a number from 8", compiler.Options{Environment: environment}},
+		{"BEGIN { }", "environment variable PONYTRACE_MAX_STRLEN: .many. is not a number from 1", compiler.Options{Environment: environment}},
 		{"kretprobe:vfs_read { print(arg0) }", "arg0 is gone when the function returns", compiler.Options{Attach: "kprobe"}},
 		{"kretprobe:vfs_read { print(args.count) }", "args are gone when the function returns", compiler.Options{Attach: "kprobe"}},
 		{"config = { max_bpf_progs = 1 } BEGIN { } END { }", `1:42-45: ERROR: the script becomes 2 programs, and max_bpf_progs is 1(.|\n)*raise it`, compiler.Options{}},

@@ -52,8 +52,8 @@ type Function struct {
 	// Into writes a result that lives in memory. One of Lower and Into is set, or both where the type decides, unless Literal
 	// always knows the result.
 	Into func(l Lowering, call *lang.Call, to Place)
-	// Literal returns the literal that the call stands for, or nil when that is not known before tracing starts. Check found
-	// nothing wrong then.
+	// Literal returns the literal, or the record of literals, that the call stands for, or nil when that is not known before
+	// tracing starts. Check found nothing wrong then.
 	Literal func(c Checker, call *lang.Call) lang.Expr
 	// ParameterText: a positional parameter as the only argument is meant as text.
 	ParameterText bool
@@ -97,6 +97,15 @@ type Setting struct {
 	Apply func(s *Settings, value string) error
 }
 
+// Set applies a value and keeps its text, which config shows to the script.
+func (setting *Setting) Set(s *Settings, value string) error {
+	if err := setting.Apply(s, value); err != nil {
+		return err
+	}
+	s.texts[setting.Name] = value
+	return nil
+}
+
 // Settings are the values of the config block.
 type Settings struct {
 	object.Settings
@@ -107,6 +116,7 @@ type Settings struct {
 	StackMode     string // how kstack and ustack print: one of stackModes
 	Unsafe        bool   // --unsafe: functions that change what is traced are allowed
 	Usage         string
+	texts         map[string]string // as written or by default, by name
 }
 
 // Place is memory that a value is written to or an aggregation lives in.
@@ -230,12 +240,16 @@ type Lowering interface {
 	SetFact(kind object.FactKind, source lang.Span, value *ir.Value)
 }
 
+// internalPrefix begins bpftrace's inner names of what is built in, as in __builtin_comm. They reach what a script hides
+// by a macro of its own.
+const internalPrefix = "__builtin_"
+
 // FunctionNamed, AggregationNamed, SettingNamed and ProbeNamed look an entry up; nil when there is none.
 func FunctionNamed(name string) *Function {
 	if f := unspeakable[name]; f != nil {
 		return f
 	}
-	return functions[name]
+	return functions[strings.TrimPrefix(name, internalPrefix)]
 }
 func AggregationNamed(name string) *Aggregation { return aggregations[name] }
 func SettingNamed(name string) *Setting         { return settings[name] }

@@ -22,10 +22,12 @@ type Parameter struct {
 var constantFunctions = slices.Concat([]*Function{
 	{
 		Info: Info{Name: "sizeof", Signature: "uint64 sizeof(type or value)",
-			Doc:     "How many bytes a type or the type of a value takes; known before tracing starts.",
+			Doc:     "How many bytes a type or the type of a value takes in C; known before tracing starts.",
 			Example: `BEGIN { printf("%d %d\n", sizeof(struct file), sizeof(uint32)) }`},
 		MinArgs: 1, MaxArgs: 1, Check: checkSize,
-		Literal: func(c Checker, call *lang.Call) lang.Expr { return number64(int64(c.Named(call.Args[0]).Size), call) },
+		Literal: func(c Checker, call *lang.Call) lang.Expr {
+			return number64(int64(c.Named(call.Args[0]).SizeInC()), call)
+		},
 	},
 	{
 		Info: Info{Name: "offsetof", Signature: "uint64 offsetof(type or value, member)",

@@ -63,7 +63,7 @@ var outputSettings = []*Setting{
 			Doc:     "The longest string in bytes that str() reads, the ending zero included. Before Linux 5.11, whose keys have 512 bytes at most, the default is 256.",
 			Example: `config = { max_strlen = 200 } kprobe:vfs_read { @[str(arg1)] = count() }`},
 		Default: "1024",
-		Apply:   func(s *Settings, value string) error { return number(value, 8, 64<<10, &s.MaxStringSize) },
+		Apply:   func(s *Settings, value string) error { return number(value, 1, 64<<10, &s.MaxStringSize) },
 	},
 	{
 		Info: Info{Name: "max_map_keys", Signature: "int",
@@ -116,9 +116,9 @@ var outputSettings = []*Setting{
 
 // Defaults returns the settings of a script that has none.
 func Defaults() *Settings {
-	s := &Settings{}
+	s := &Settings{texts: map[string]string{}}
 	for _, setting := range settingList {
-		if err := setting.Apply(s, setting.Default); err != nil && setting.Default != "" {
+		if err := setting.Set(s, setting.Default); err != nil && setting.Default != "" {
 			panic(fmt.Sprintf("builtin: the default of %s: %v", setting.Name, err))
 		}
 	}

@@ -209,6 +209,51 @@ func NewUserStack(mode string, depth int) *Type {
 	return &Type{Kind: UserStack, Size: 8 + 8*depth, Count: depth, Name: mode}
 }
 
+// SizeInC returns the bytes that a value takes in C. In the memory of a program the integers of a tuple take 8 each.
+func (t *Type) SizeInC() int {
+	size, _ := t.inC()
+	return size
+}
+
+// inC lays the parts of a tuple or record out as the members of a struct.
+func (t *Type) inC() (size, alignment int) {
+	switch {
+	case t.Exact != nil:
+		return t.Exact.Size, t.Exact.Size
+	case t.Kind == Struct || t.Kind == Array:
+		return t.Size, t.alignInC()
+	case t.Kind != Tuple && t.Kind != Record:
+		return t.Size, t.Align()
+	}
+	alignment = 1
+	for _, field := range t.Fields {
+		part, aligned := field.Type.inC()
+		size, alignment = align(size, aligned)+part, max(alignment, aligned)
+	}
+	return align(size, alignment), alignment
+}
+
+// alignInC is the alignment of a struct or array: that of its members, as far as they are known, else the largest that its
+// size allows.
+func (t *Type) alignInC() int {
+	if t.Kind == Array {
+		_, alignment := t.Elem.inC()
+		return alignment
+	}
+	alignment := min(max(t.Size&-t.Size, 1), 8)
+	if len(t.Fields) == 0 {
+		return alignment
+	}
+	known := 1
+	for _, field := range t.Fields {
+		_, aligned := field.Type.inC()
+		if field.Offset%aligned == 0 { // not so in a packed struct
+			known = max(known, aligned)
+		}
+	}
+	return min(alignment, known)
+}
+
 // Layout returns the parts of a Tuple.
 func (t *Type) Layout() Layout { return Layout{Size: t.Size, Fields: t.Fields} }
 

@@ -147,7 +147,7 @@ func (p *program) blockValue(e *lang.BlockExpr) Value {
 }
 
 func (p *program) call(e *lang.Call) Value {
-	if f := p.functions[e.Name]; f != nil {
+	if f := p.functions[e.Name]; f != nil && fits(e, len(f.Params)) {
 		return p.callFunction(f, e)
 	}
 	return p.builtin(e.Name, e, e.Args)

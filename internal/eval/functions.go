@@ -62,6 +62,7 @@ func init() {
 func Known(name string) bool { return rules[name] != nil }
 
 func (p *program) builtin(name string, e lang.Expr, arguments []lang.Expr) Value {
+	name = strings.TrimPrefix(name, "__builtin_")
 	if rule := rules[name]; rule != nil {
 		return rule(p, e, arguments)
 	}
@@ -269,7 +270,11 @@ func (p *program) buf(e lang.Expr, arguments []lang.Expr) Value {
 	if n := p.value(arguments[1]); !n.Type.Signed || int64(n.Number) >= 0 {
 		size = int(n.Number)
 	}
-	bytes := p.load(p.value(arguments[0]).Number, &types.Type{Kind: types.Struct, Size: size})
+	from := p.value(arguments[0])
+	if from.Type.Kind == types.String {
+		return Value{Type: bytesType, Text: from.Text[:min(size, len(from.Text))]}
+	}
+	bytes := p.load(from.Number, &types.Type{Kind: types.Struct, Size: size})
 	return Value{Type: bytesType, Text: string(bytes.Raw)}
 }
 
@@ -300,7 +305,22 @@ func (p *program) concatenate(_ lang.Expr, arguments []lang.Expr) Value {
 }
 
 func (p *program) sizeOf(_ lang.Expr, arguments []lang.Expr) Value {
-	return number(types.Uint64, uint64(p.argumentType(arguments[0]).Size))
+	size, _ := inC(p.argumentType(arguments[0]))
+	return number(types.Uint64, uint64(size))
+}
+
+// inC is the size and alignment of a type where every part of a tuple lies as a member of a struct does in C.
+func inC(t *types.Type) (size, alignment int) {
+	if t.Kind != types.Tuple && t.Kind != types.Record {
+		return t.Size, t.Align()
+	}
+	alignment = 1
+	for _, field := range t.Fields {
+		part, aligned := inC(field.Type)
+		size = (size+aligned-1)/aligned*aligned + part
+		alignment = max(alignment, aligned)
+	}
+	return (size + alignment - 1) / alignment * alignment, alignment
 }
 
 // offsetOf adds up the offsets of the members named.

@@ -16,7 +16,9 @@ var plain = map[string]*types.Type{
 	"int": types.Int32, "signed": types.Int32, "signed int": types.Int32, "unsigned": types.Uint32, "unsigned int": types.Uint32,
 	"long": types.Int64, "long int": types.Int64, "unsigned long": types.Uint64, "unsigned long int": types.Uint64,
 	"long long": types.Int64, "unsigned long long": types.Uint64, "long unsigned int": types.Uint64,
-	"size_t": types.Uint64, "ssize_t": types.Int64, "uintptr_t": types.Uint64,
+	"size_t": types.Uint64, "ssize_t": types.Int64, "uintptr_t": types.Uint64, "intptr_t": types.Int64,
+	"pid_t": types.Int32, "loff_t": types.Int64, "umode_t": types.NewInt(2, false), "ushort": types.NewInt(2, false),
+	"u_int8_t": types.NewInt(1, false), "__be16": types.NewInt(2, false),
 }
 
 func init() {

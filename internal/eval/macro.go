@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/lang"
 )
 
@@ -111,7 +112,7 @@ func (c *copier) replace(node any) lang.Expr {
 	case *lang.Name:
 		return c.named(n)
 	case *lang.Call:
-		if macro := c.macros[n.Name]; macro != nil {
+		if macro := c.macros[n.Name]; macro != nil && fits(n, len(macro.Params)) {
 			return c.expansion(macro, copied(c, n.Args))
 		}
 	}
@@ -126,10 +127,16 @@ func (c *copier) named(n *lang.Name) lang.Expr {
 		c.count()
 		return &lang.Paren{X: copied(&copier{expander: c.expander}, value), Span: n.Span}
 	}
-	if macro := c.macros[n.Name]; macro != nil {
+	if macro := c.macros[n.Name]; macro != nil && len(macro.Params) == 0 {
 		return c.expansion(macro, nil)
 	}
 	return nil
+}
+
+// fits reports whether a call means what the script declares with so many parameters: it hides what is built in only
+// where the number of arguments is the same.
+func fits(call *lang.Call, parameters int) bool {
+	return len(call.Args) == parameters || builtin.FunctionNamed(call.Name) == nil
 }
 
 // count bounds expansion, which a macro that uses itself would never end.

@@ -228,7 +228,7 @@ func (p *program) callType(e *lang.Call) *types.Type {
 		}
 		arguments[i] = p.argumentType(argument)
 	}
-	if f := p.functions[e.Name]; f != nil {
+	if f := p.functions[e.Name]; f != nil && fits(e, len(f.Params)) {
 		if f.Result == nil {
 			return types.NoValue
 		}
@@ -385,6 +385,7 @@ func (p *program) resultType(name string, span lang.Span, arguments []lang.Expr)
 	if f == nil {
 		fail(span, "it is not known")
 	}
+	name = f.Name
 	if rule, ok := resultTypes[name]; ok {
 		return rule(p, arguments)
 	}

@@ -71,12 +71,22 @@ func convert(v Value, t *types.Type) Value {
 	case t.Kind == types.Tuple || t.Kind == types.Record:
 		parts := make([]Value, len(v.Parts))
 		for i := range parts {
-			parts[i] = convert(v.Parts[i], t.Fields[i].Type)
+			parts[i] = convert(v.part(t, i), t.Fields[i].Type)
 		}
 		return Value{Type: t, Parts: parts}
 	}
 	v.Type = t
 	return v
+}
+
+// part is the part of a value that becomes part i of a type: in a record the one of the same name.
+func (v Value) part(t *types.Type, i int) Value {
+	for j, field := range v.Type.Fields {
+		if t.Kind == types.Record && field.Name == t.Fields[i].Name {
+			return v.Parts[j]
+		}
+	}
+	return v.Parts[i]
 }
 
 // equal compares contents.
@@ -85,7 +95,7 @@ func equal(x, y Value) bool {
 		return false
 	}
 	for i := range x.Parts {
-		if !equal(x.Parts[i], y.Parts[i]) {
+		if !equal(x.Parts[i], y.part(x.Type, i)) {
 			return false
 		}
 	}

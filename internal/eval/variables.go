@@ -88,9 +88,19 @@ func widest(a, b *types.Type) *types.Type {
 		wider.Signed = a.Signed || b.Signed
 		return &wider
 	case (a.Kind == types.Tuple || a.Kind == types.Record) && a.Kind == b.Kind && len(a.Fields) == len(b.Fields):
-		return rebuilt(a, func(i int) *types.Type { return widest(a.Fields[i].Type, b.Fields[i].Type) })
+		return rebuilt(a, func(i int) *types.Type { return widest(a.Fields[i].Type, partType(b, a, i)) })
 	}
 	return a
+}
+
+// partType is the type of the part of a tuple that goes with part i of another, or of the field of its name in a record.
+func partType(t, other *types.Type, i int) *types.Type {
+	for _, field := range t.Fields {
+		if t.Kind == types.Record && field.Name == other.Fields[i].Name {
+			return field.Type
+		}
+	}
+	return t.Fields[i].Type
 }
 
 // smallest is the first of the integer types, from the smallest on, that has all values of both; uint64 where an int64 and a

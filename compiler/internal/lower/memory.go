@@ -28,7 +28,7 @@ type reference struct {
 
 // reference computes the address of a member, element or pointee.
 func (f *function) reference(e lang.Expr) reference {
-	switch e := lang.Unparen(e).(type) {
+	switch e := f.resolved(e).(type) {
 	case *lang.Field:
 		return f.member(e)
 	case *lang.Index:
@@ -249,16 +249,14 @@ func (f *function) store(e lang.Expr, to builtin.Place, t *types.Type, pad bool)
 // tuple reports whether values of the type are parts, which may be stored one by one as wider types.
 func tuple(t *types.Type) bool { return t.Kind == types.Tuple || t.Kind == types.Record }
 
-// resolved looks through parentheses and names: at what they are defined as, at the calls that bare words are.
+// resolved looks through parentheses and what stands for others: names that are defined, the calls that bare words are.
 func (f *function) resolved(e lang.Expr) lang.Expr {
 	e = lang.Unparen(e)
-	name, ok := e.(*lang.Name)
-	switch {
-	case !ok:
-	case f.instance.Defined[name] != nil:
-		return f.resolved(f.instance.Defined[name])
-	case f.instance.Bare[name] != nil:
-		return f.instance.Bare[name]
+	if value := f.instance.Instead[e]; value != nil {
+		return f.resolved(value)
+	}
+	if name, ok := e.(*lang.Name); ok && f.instance.Bare[name] != nil {
+		return f.resolved(f.instance.Bare[name])
 	}
 	return e
 }
@@ -298,7 +296,7 @@ func (f *function) behind(node any) any {
 			return body
 		}
 	case *lang.Name:
-		if value := f.instance.Defined[node]; value != nil {
+		if value := f.instance.Instead[node]; value != nil {
 			return value
 		}
 		if call := f.instance.Bare[node]; call != nil {
@@ -337,11 +335,7 @@ func (f *function) storeTuple(e lang.Expr, to builtin.Place, t *types.Type) {
 		f.storeParts(e.Elems, to, t)
 		return
 	case *lang.Record:
-		values := make([]lang.Expr, len(e.Fields))
-		for i := range e.Fields {
-			values[i] = e.Fields[i].Value
-		}
-		f.storeParts(values, to, t)
+		f.storeRecord(e, to, t)
 		return
 	case *lang.Ternary:
 		f.storeMemory(e, to, t, false)
@@ -357,12 +351,25 @@ func (f *function) storeTuple(e lang.Expr, to builtin.Place, t *types.Type) {
 func (f *function) storeParts(values []lang.Expr, to builtin.Place, t *types.Type) {
 	f.zeroGaps(t.Layout(), to)
 	for i, field := range t.Fields {
-		if field.Type.Integer() {
-			f.b.Store(to.Space, to.Address, to.Offset+field.Offset, field.Type.Size, f.plainValue(values[i]))
-			continue
-		}
-		f.store(values[i], at(to, field.Offset), field.Type, true)
+		f.storePart(values[i], to, field)
 	}
+}
+
+// storeRecord evaluates the fields in the order in which they are written, which need not be that of the type.
+func (f *function) storeRecord(e *lang.Record, to builtin.Place, t *types.Type) {
+	f.zeroGaps(t.Layout(), to)
+	for _, written := range e.Fields {
+		field, _ := sema.Part(t, written.Name)
+		f.storePart(written.Value, to, field)
+	}
+}
+
+func (f *function) storePart(e lang.Expr, to builtin.Place, field types.Field) {
+	if field.Type.Integer() {
+		f.b.Store(to.Space, to.Address, to.Offset+field.Offset, field.Type.Size, f.plainValue(e))
+		return
+	}
+	f.store(e, at(to, field.Offset), field.Type, true)
 }
 
 // at is the place some bytes further.
@@ -375,7 +382,7 @@ func at(p builtin.Place, offset int) builtin.Place {
 func (f *function) widenTuple(to builtin.Place, t *types.Type, from builtin.Place, narrow *types.Type) {
 	f.zeroGaps(t.Layout(), to)
 	for i, field := range t.Fields {
-		part := narrow.Fields[i]
+		part, _ := sema.Counterpart(narrow, t, i)
 		target, source := at(to, field.Offset), at(from, part.Offset)
 		switch {
 		case field.Type.Scalar():

@@ -257,7 +257,38 @@ func (f *function) compareMemory(x, y lang.Expr, then, otherwise *ir.Block) {
 	if wider, ok := sema.Widen(t, f.typeOf(y)); ok {
 		t = wider
 	}
+	if words(t.Size) > unrolledWords {
+		f.compareLong(x, y, t, then, otherwise)
+		return
+	}
 	f.compareBytes(f.computed(x, t), f.computed(y, t), t.Size, then, otherwise)
+}
+
+// unrolledWords is up to how many words are compared without a loop.
+const unrolledWords = 64
+
+// compareLong compares word by word, in the memory that a program and its callbacks share.
+func (f *function) compareLong(x, y lang.Expr, t *types.Type, then, otherwise *ir.Block) {
+	all := words(t.Size)
+	a, b := f.wordsOf(x, t), f.wordsOf(y, t)
+	n := f.scanWords(all, func(round *ir.Value, found func(*ir.Value)) {
+		f.when(ir.NotEqual, f.word(a, round), f.word(b, round), func() { found(round) })
+	})
+	f.b.If(ir.Less, n, f.b.Const(int64(all)), otherwise, then)
+	f.giveBack(a.extent)
+	f.giveBack(b.extent)
+}
+
+// wordsOf is a copy of a value as type t, whose last word is filled up with zeroes. What a round of a scan looks at beyond
+// its end is equal in all copies.
+func (f *function) wordsOf(e lang.Expr, t *types.Type) text {
+	size := (words(t.Size) + longRound) * wordSize
+	capacity := powerOfTwo(size)
+	copied := text{extent: f.borrow(capacity + wordSize), size: size, capacity: capacity}
+	place := f.sharedPlace(copied.offset)
+	f.store(e, place, t, true)
+	f.zero(at(place, t.Size), size-t.Size)
+	return copied
 }
 
 // compareBytes compares memory of the program.

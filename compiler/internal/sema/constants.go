@@ -22,6 +22,8 @@ type Constants struct {
 	sizes   map[*lang.Directive]int // in nodes
 	depth   int                     // of defines of defines
 	use     lang.Span               // of the first of them
+	// hidden reports a call of a name of the table that means the script's own.
+	hidden func(name string, args int) bool
 	// literal returns the literal that a call, or a word for one, stands for, or nil; typed the type of a call.
 	literal func(lang.Expr) lang.Expr
 	typed   func(*lang.Call) *types.Type
@@ -97,8 +99,12 @@ func (c *Constants) Text(e lang.Expr) (string, bool) {
 		if _, number := c.parameter(e.Index); !number {
 			return c.argument(e.Index), true
 		}
+	case *lang.Field:
+		if value := c.literalField(e); value != nil {
+			return c.Text(value)
+		}
 	case *lang.Call:
-		if p, ok := soleParameter(e); ok {
+		if p, ok := c.soleParameter(e); ok {
 			return c.argument(p.Index), true
 		}
 		if text, ok := c.rest(e); ok {
@@ -127,9 +133,9 @@ func (c *Constants) definedText(name *lang.Name) (text string, ok bool) {
 
 // soleParameter recognises a function whose only argument is a positional parameter: the one place
 // where the parameter is text even when it looks like a number.
-func soleParameter(call *lang.Call) (*lang.Positional, bool) {
+func (c *Constants) soleParameter(call *lang.Call) (*lang.Positional, bool) {
 	f := builtin.FunctionNamed(call.Name)
-	if f == nil || !f.ParameterText || len(call.Args) != 1 {
+	if f == nil || !f.ParameterText || len(call.Args) != 1 || c.hidden(call.Name, 1) {
 		return nil, false
 	}
 	p, ok := lang.Unparen(call.Args[0]).(*lang.Positional)
@@ -139,7 +145,7 @@ func soleParameter(call *lang.Call) (*lang.Positional, bool) {
 // rest is the text of str($1 + n): a parameter that is no number, without its first n bytes.
 func (c *Constants) rest(call *lang.Call) (string, bool) {
 	f := builtin.FunctionNamed(call.Name)
-	if f == nil || !f.ParameterText || len(call.Args) != 1 {
+	if f == nil || !f.ParameterText || len(call.Args) != 1 || c.hidden(call.Name, 1) {
 		return "", false
 	}
 	return c.behind(call.Args[0])
@@ -207,12 +213,36 @@ func (c *Constants) Integer(e lang.Expr) (int64, bool) {
 		return c.binary(e)
 	case *lang.Ternary:
 		return c.ternary(e)
+	case *lang.Field:
+		if value := c.literalField(e); value != nil {
+			return c.Integer(value)
+		}
 	case *lang.Call:
 		if literal := c.literal(e); literal != nil {
 			return c.Integer(literal)
 		}
 	}
 	return 0, false
+}
+
+// literalField returns the literal that a field of a record of literals is; nil where there is none.
+func (c *Constants) literalField(e *lang.Field) lang.Expr {
+	x := lang.Unparen(e.X)
+	switch x.(type) {
+	case *lang.Name, *lang.Call:
+	default:
+		return nil
+	}
+	record, ok := c.literal(x).(*lang.Record)
+	if !ok {
+		return nil
+	}
+	for _, field := range record.Fields {
+		if field.Name == e.Name {
+			return field.Value
+		}
+	}
+	return nil
 }
 
 func (c *Constants) named(e *lang.Name) (int64, bool) {
@@ -390,6 +420,10 @@ func (c *Constants) typeOf(e lang.Expr) *types.Type {
 		return c.binaryType(e)
 	case *lang.Ternary:
 		return c.ternaryType(e)
+	case *lang.Field:
+		if value := c.literalField(e); value != nil {
+			return c.typeOf(value)
+		}
 	case *lang.Call:
 		return c.typed(e)
 	}

@@ -38,10 +38,56 @@ func (c *checker) constantOn(on *target.Target, e lang.Expr) (int64, bool) {
 	return constants.Integer(e)
 }
 
-// free reports whether a name can be declared: it is no word of the table and not declared yet.
+// ownFunction and ownMacro return what a call of so many arguments means among the script's own; nil where it means
+// something built in. A name that both have belongs to the script's where the number of arguments is its.
+func (d *declarations) ownFunction(name string, args int) *lang.Function {
+	f := d.functions[name]
+	if f == nil || len(f.Params) != args && builtin.FunctionNamed(name) != nil {
+		return nil
+	}
+	return f
+}
+
+func (d *declarations) ownMacro(name string, args int) *lang.Macro {
+	m := d.macros[name]
+	if m == nil || len(m.Params) != args && builtin.FunctionNamed(name) != nil {
+		return nil
+	}
+	return m
+}
+
+// hides reports whether the script has its own meaning of a name with so many arguments that is built in as well.
+func (d *declarations) hides(name string, args int) bool {
+	return d.ownFunction(name, args) != nil || d.ownMacro(name, args) != nil
+}
+
+// bodyOf returns the body of the function or macro of a name.
+func (d *declarations) bodyOf(name string) any {
+	if f := d.functions[name]; f != nil {
+		return f.Body
+	}
+	return d.macros[name].Body
+}
+
+// builtinOf returns the entry that a node names, called or bare; nil where the script has its own.
+func (d *declarations) builtinOf(node any) *builtin.Function {
+	name, args := "", 0
+	switch node := node.(type) {
+	case *lang.Name:
+		name = node.Name
+	case *lang.Call:
+		name, args = node.Name, len(node.Args)
+	}
+	if d.hides(name, args) {
+		return nil
+	}
+	return builtin.FunctionNamed(name)
+}
+
+// free reports whether a name can be declared: it is no aggregation and not declared yet.
 func (c *checker) free(name string, span lang.Span) bool {
 	switch {
-	case builtin.FunctionNamed(name) != nil, builtin.AggregationNamed(name) != nil:
+	case builtin.AggregationNamed(name) != nil:
 		c.Errorf(span, "%s is built in", name)
 		c.Hint("take another name")
 		return false

@@ -23,7 +23,7 @@ func (c *checker) settings(script *lang.Script) {
 			c.nearest(s.Name, builtin.SettingNames())
 			continue
 		}
-		if err := setting.Apply(c.Settings, settingText(s.Value)); err != nil {
+		if err := setting.Set(c.Settings, settingText(s.Value)); err != nil {
 			c.Errorf(s.Value.Range(), "%s: %v", s.Name, err)
 		}
 	}
@@ -39,7 +39,7 @@ func (c *checker) environment(setting *builtin.Setting) {
 		if value == "" {
 			continue
 		}
-		if err := setting.Apply(c.Settings, value); err != nil {
+		if err := setting.Set(c.Settings, value); err != nil {
 			c.Errorf(lang.Span{}, "environment variable %s: %v", variable, err)
 		}
 	}
@@ -66,7 +66,7 @@ func (c *checker) wrongParameters(script *lang.Script) bool {
 	lang.Walk(script, func(node any) bool {
 		switch node := node.(type) {
 		case *lang.Call:
-			if p, text := soleParameter(node); text {
+			if p, text := c.Constants.soleParameter(node); text {
 				highest = max(highest, p.Index)
 				return false
 			}
@@ -93,7 +93,7 @@ type clauseUse struct{ arguments, probeName, registers, tracing, ends bool }
 func (c *checker) usesOf(clause *lang.Clause) (use clauseUse, nodes int) {
 	c.reach(clause, func(node any) {
 		nodes++
-		if f := builtinOf(node); f != nil {
+		if f := c.builtinOf(node); f != nil {
 			use.arguments = use.arguments || f.Argument
 			use.probeName = use.probeName || f.ProbeName
 			use.registers = use.registers || f.Registers
@@ -125,27 +125,19 @@ func (c *checker) reach(from any, visit func(node any)) {
 func (c *checker) behind(node any) any {
 	switch node := node.(type) {
 	case *lang.Call:
-		if f := c.functions[node.Name]; f != nil {
+		if f := c.ownFunction(node.Name, len(node.Args)); f != nil {
 			return f.Body
 		}
-		if m := c.macros[node.Name]; m != nil {
+		if m := c.ownMacro(node.Name, len(node.Args)); m != nil {
 			return m.Body
 		}
 	case *lang.Name:
+		if c.callsBare(node.Name) {
+			return c.bodyOf(node.Name)
+		}
 		if value, ok := c.Constants.defined(node); ok {
 			return value
 		}
-	}
-	return nil
-}
-
-// builtinOf returns the entry that a node names, called or bare.
-func builtinOf(node any) *builtin.Function {
-	switch node := node.(type) {
-	case *lang.Name:
-		return builtin.FunctionNamed(node.Name)
-	case *lang.Call:
-		return builtin.FunctionNamed(node.Name)
 	}
 	return nil
 }

@@ -85,14 +85,15 @@ func integerType(e *lang.Integer) *types.Type {
 }
 
 func (c *checker) name(e *lang.Name) *types.Type {
-	if f := builtin.FunctionNamed(e.Name); f != nil && f.Bare {
+	f := c.builtinOf(e)
+	if f != nil && f.Bare {
 		t := c.inPlaceOf(e, c.instance.bare(e))
 		if arguments, ok := originOf(t).(*builtin.Arguments); ok && c.instance.container != e {
 			return c.allArguments(e, t, arguments)
 		}
 		return t
 	}
-	if m := c.macros[e.Name]; m != nil && len(m.Params) == 0 {
+	if c.callsBare(e.Name) {
 		return c.inPlaceOf(e, c.instance.bare(e))
 	}
 	if e.Name == "true" || e.Name == "false" {
@@ -113,12 +114,22 @@ func (c *checker) name(e *lang.Name) *types.Type {
 		return nil
 	}
 	c.Errorf(e.Span, "%s is not known: no builtin, constant or enum value has this name", e.Name)
-	if builtin.FunctionNamed(e.Name) != nil || builtin.AggregationNamed(e.Name) != nil || c.functions[e.Name] != nil {
+	if f != nil || builtin.AggregationNamed(e.Name) != nil || c.functions[e.Name] != nil {
 		c.Hint("it is a function: %s()", e.Name)
 	} else {
 		c.nearest(e.Name, slices.Concat(builtin.Names(), c.Constants.names(), c.target.NearestConstant(e.Name)))
 	}
 	return nil
+}
+
+// callsBare reports whether a word alone is a call of the script's own: of a macro without parameters, or of a function
+// that hides a variable of the table.
+func (c *checker) callsBare(name string) bool {
+	if m := c.macros[name]; m != nil && len(m.Params) == 0 {
+		return true
+	}
+	f := builtin.FunctionNamed(name)
+	return f != nil && f.Bare && c.ownFunction(name, 0) != nil
 }
 
 func originOf(t *types.Type) any {
@@ -149,7 +160,7 @@ func (c *checker) defined(e *lang.Name, value lang.Expr) *types.Type {
 	c.instance.expanding = append(c.instance.expanding, e.Name)
 	c.Constants.within(e.Span, func() { c.inPlaceOf(e, value) })
 	c.instance.expanding = c.instance.expanding[:len(c.instance.expanding)-1]
-	c.instance.Defined[e] = value
+	c.instance.Instead[e] = value
 	return c.expression(value)
 }
 
@@ -317,8 +328,9 @@ func (c *checker) blockExpression(e *lang.BlockExpr, statement bool) (t *types.T
 }
 
 func (c *checker) call(e *lang.Call) *types.Type {
-	if f := builtin.FunctionNamed(e.Name); f != nil {
+	if f := c.builtinOf(e); f != nil {
 		if !c.arity(e, f.MinArgs, f.MaxArgs, f.Signature) {
+			c.ownArity(e)
 			return nil
 		}
 		if f.Unsafe && !c.Settings.Unsafe {
@@ -327,7 +339,7 @@ func (c *checker) call(e *lang.Call) *types.Type {
 		statement := e == c.instance.called
 		t := c.resultType(f, e)
 		if f.Literal != nil && t != nil && t.Kind != types.None {
-			c.instance.literals[e] = f.Literal(hooks{c}, e)
+			t = c.literally(e, f.Literal(hooks{c}, e), t)
 		}
 		if f.Void() && !statement {
 			c.Errorf(e.Span, "%s() has no value", e.Name)
@@ -350,6 +362,16 @@ func (c *checker) call(e *lang.Call) *types.Type {
 	return nil
 }
 
+// literally keeps what a call stands for. A record of literals is computed in its place.
+func (c *checker) literally(e *lang.Call, literal lang.Expr, t *types.Type) *types.Type {
+	c.instance.literals[e] = literal
+	if record, ok := literal.(*lang.Record); ok {
+		c.instance.Instead[e] = record
+		return c.expression(record)
+	}
+	return t
+}
+
 // resultType is the type of a call. That of one with an argument that is not known may be in the signature.
 func (c *checker) resultType(f *builtin.Function, e *lang.Call) *types.Type {
 	t := f.Check(hooks{c}, e)
@@ -365,6 +387,15 @@ func (c *checker) resultType(f *builtin.Function, e *lang.Call) *types.Type {
 		return t
 	}
 	return written
+}
+
+// ownArity hints at the script's own function or macro of a name that the table has as well.
+func (c *checker) ownArity(e *lang.Call) {
+	if f := c.functions[e.Name]; f != nil {
+		c.Hint("the script's own %s takes %s", e.Name, counted(len(f.Params), "argument"))
+	} else if m := c.macros[e.Name]; m != nil {
+		c.Hint("the script's own %s takes %s", e.Name, counted(len(m.Params), "argument"))
+	}
 }
 
 func (c *checker) arity(e *lang.Call, low, high int, signature string) bool {

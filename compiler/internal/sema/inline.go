@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -25,6 +26,9 @@ func (c *checker) copied(span lang.Span, name string) bool {
 	if slices.Contains(c.instance.expanding, name) && c.callsItself(name) {
 		c.Errorf(span, "%s calls itself, and a program in the kernel must end", name)
 		c.Hint("a loop can do it: while, or for ($i : 0..n)")
+		if builtin.FunctionNamed(name) != nil {
+			c.Hint("what is built in has the name __builtin_%s as well", name)
+		}
 		return false
 	}
 	if c.instance.left < 0 {
@@ -36,9 +40,12 @@ func (c *checker) copied(span lang.Span, name string) bool {
 
 // callsItself tells a function or macro whose body leads back to it from one that is only used in its own argument.
 func (c *checker) callsItself(name string) (found bool) {
-	c.reach(c.behind(&lang.Call{Name: name}), func(node any) {
-		if call, ok := node.(*lang.Call); ok && call.Name == name {
-			found = true
+	c.reach(c.bodyOf(name), func(node any) {
+		switch node := node.(type) {
+		case *lang.Call:
+			found = found || node.Name == name && c.hides(name, len(node.Args))
+		case *lang.Name:
+			found = found || node.Name == name && c.callsBare(name)
 		}
 	})
 	return found

@@ -33,7 +33,7 @@ func (c *Constants) For(instance *Instance) *Constants {
 
 // literalOf checks a call first, for the table may know then which literal it stands for.
 func (c *checker) literalOf(e lang.Expr) lang.Expr {
-	f := builtinOf(e)
+	f := c.builtinOf(e)
 	if f == nil || f.Literal == nil {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (c *checker) typeArgument(e lang.Expr) (*types.Type, bool) {
 
 // typeWord is the type that a bare word names, unless it is a variable of the table.
 func (c *checker) typeWord(name *lang.Name) (*types.Type, bool) {
-	if f := builtin.FunctionNamed(name.Name); f != nil && f.Bare {
+	if f := c.builtinOf(name); f != nil && f.Bare || c.hides(name.Name, 0) {
 		return nil, false
 	}
 	written := &lang.TypeName{Name: name.Name, Array: -1, Span: name.Span}

@@ -176,7 +176,7 @@ func (c *checker) allArguments(name *lang.Name, t *types.Type, arguments *builti
 		c.Errorf(name.Span, "there are no %s", t.Name)
 		return nil
 	}
-	c.instance.Defined[name] = all
+	c.instance.Instead[name] = all
 	return c.expression(all)
 }
 
@@ -190,6 +190,8 @@ func (c *checker) index(e *lang.Index) *types.Type {
 		return nil
 	}
 	switch {
+	case tuple(t):
+		return c.indexedPart(e, t)
 	case t.Kind == types.Array:
 		if n, known := c.Integer(e.I); known && (n < 0 || n >= int64(t.Count)) && t.Count > 0 {
 			c.Errorf(e.I.Range(), "the array has %d elements, counted from 0", t.Count)
@@ -210,6 +212,30 @@ func (c *checker) index(e *lang.Index) *types.Type {
 	}
 	c.Errorf(e.X.Range(), "%s has no elements", t)
 	return nil
+}
+
+// indexedPart is the type of `(a, b)[0]`, which is another spelling of `(a, b).0`.
+func (c *checker) indexedPart(e *lang.Index, t *types.Type) *types.Type {
+	n, known := c.Integer(e.I)
+	switch {
+	case t.Kind == types.Record:
+		c.Errorf(e.I.Range(), "the fields of a record are reached by name")
+		c.Hint("%s.%s", e.X.Range().Text(), t.Fields[0].Name)
+		return nil
+	case !known:
+		c.Errorf(e.I.Range(), "the index of a tuple must be known before tracing starts, because its parts differ in type")
+		c.Hint("an array holds values of one type, a map any number of them: @x[%s]", e.I.Range().Text())
+		return nil
+	case n < 0 || n >= int64(len(t.Fields)):
+		c.Errorf(e.I.Range(), "the tuple has %s, counted from 0", counted(len(t.Fields), "part"))
+		return nil
+	}
+	part, same := c.instance.Instead[e].(*lang.Field)
+	if name := strconv.FormatInt(n, 10); !same || part.Name != name {
+		part = &lang.Field{X: e.X, Name: name, NameSpan: e.I.Range(), Span: e.Span}
+		c.instance.Instead[e] = part
+	}
+	return c.expression(part)
 }
 
 // indexFromZero reports an index that is known to lie before the first byte.

@@ -211,7 +211,7 @@ func (c *checker) comparison(e *lang.Binary, x, y *types.Type) *types.Type {
 func comparable(x, y *types.Type) bool {
 	switch x.Kind {
 	case types.Tuple, types.Record, types.Array, types.Struct, types.MACAddress, types.NetworkAddress, types.UserSymbol,
-		types.KernelStack, types.UserStack:
+		types.KernelStack, types.UserStack, types.Buffer:
 		_, ok := widen(x, y)
 		return ok
 	}

@@ -32,6 +32,7 @@ package sema
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/internal/follow"
@@ -83,8 +84,9 @@ type Instance struct {
 	Inlines    map[*lang.Call]*Inline
 	// Ends: the clause may end the tracing.
 	Ends bool
-	// Defined holds the expression that a name stands for by a #define.
-	Defined   map[*lang.Name]lang.Expr
+	// Instead holds what is computed in the place of an expression: what a #define gives a name, the part that an index
+	// of a tuple means, the record that args and config are.
+	Instead   map[lang.Expr]lang.Expr
 	declared  map[*lang.Variable]*Variable // by the first assignment
 	scope     *scope
 	called    lang.Expr // the expression that is the statement being checked
@@ -214,11 +216,11 @@ func newChecker(machine *target.Target, options Options) *checker {
 		missing: map[string]bool{},
 		plain:   map[string]bool{},
 	}
-	c.Constants = &Constants{args: options.Args, target: machine, literal: c.literalOf, typed: func(call *lang.Call) *types.Type { return c.expression(call) }}
+	c.Constants = &Constants{args: options.Args, target: machine, hidden: c.hides, literal: c.literalOf, typed: func(call *lang.Call) *types.Type { return c.expression(call) }}
 	c.instance = outside()
 	c.reset()
 	if c.oldKeys() {
-		c.Settings.MaxStringSize = oldStringSize
+		c.shortStrings()
 	}
 	c.Settings.Unsafe = options.Unsafe
 	return c
@@ -255,6 +257,12 @@ const (
 	oldKeySize    = 512
 	oldStringSize = 256
 )
+
+func (c *checker) shortStrings() {
+	if err := builtin.SettingNamed("max_strlen").Set(c.Settings, strconv.Itoa(oldStringSize)); err != nil {
+		panic(err)
+	}
+}
 
 func (c *checker) oldKeys() bool { return !c.target.Version.AtLeast(5, 11) }
 
@@ -298,7 +306,7 @@ func (i *Instance) begin() {
 		i.declared = map[*lang.Variable]*Variable{}
 		i.Expansions = map[*lang.Call]*lang.BlockExpr{}
 		i.Inlines = map[*lang.Call]*Inline{}
-		i.Defined = map[*lang.Name]lang.Expr{}
+		i.Instead = map[lang.Expr]lang.Expr{}
 		i.left = maxCopied
 	}
 	for _, v := range i.declared {

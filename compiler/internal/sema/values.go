@@ -218,15 +218,28 @@ func larger(a, b *types.Type) *types.Type {
 // tuple reports whether values of the type are parts that lie as its Fields say, and may be widened one by one.
 func tuple(t *types.Type) bool { return t.Kind == types.Tuple || t.Kind == types.Record }
 
+// Counterpart returns the part of a tuple that becomes part i of another, or the field of its name in a record, whose
+// fields may stand in any order.
+func Counterpart(from, to *types.Type, i int) (types.Field, bool) {
+	if to.Kind == types.Tuple {
+		return from.Fields[i], true
+	}
+	return Part(from, to.Fields[i].Name)
+}
+
+// widenTuple keeps the order of the first of two records.
 func widenTuple(a, b *types.Type) (*types.Type, bool) {
 	parts, names := make([]*types.Type, len(a.Fields)), make([]string, len(a.Fields))
 	for i := range a.Fields {
-		part, ok := widen(a.Fields[i].Type, b.Fields[i].Type)
-		if !ok || a.Fields[i].Name != b.Fields[i].Name {
+		its, named := Counterpart(b, a, i)
+		if !named {
 			return nil, false
 		}
-		part = extended(part)
-		parts[i], names[i] = part, a.Fields[i].Name
+		part, ok := widen(a.Fields[i].Type, its.Type)
+		if !ok {
+			return nil, false
+		}
+		parts[i], names[i] = extended(part), a.Fields[i].Name
 	}
 	return assembled(a.Kind, names, parts), true
 }
