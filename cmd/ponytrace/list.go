@@ -60,6 +60,9 @@ func (l *listing) patterns(patterns string) error {
 			return fmt.Errorf("no probe matches %s", pattern)
 		}
 	}
+	if problem := l.machine.Problem(); problem != nil {
+		fmt.Fprintln(os.Stderr, "not all is listed:", lang.Printable(problem.Error()))
+	}
 	return nil
 }
 

@@ -124,11 +124,24 @@ func (t *traceCommand) Run(arguments []string) error {
 		return err
 	}
 	if t.Stages == "" && !t.asksForHelp() {
-		if err := detect.Privilege(machine); err != nil {
+		if err := t.mayTrace(script, machine); err != nil {
 			return err
 		}
 	}
 	return t.trace(script, machine)
+}
+
+// mayTrace returns what keeps this process from tracing. The errors of the script come
+// first, unless they may be those of a machine that shows this process too little.
+func (t *traceCommand) mayTrace(script *lang.Script, machine *target.Target) error {
+	lacking := detect.Privilege(machine)
+	if lacking == nil {
+		return nil
+	}
+	if _, err := compiler.Compile(script, machine, t.compilation()); err != nil && machine.Problem() == nil {
+		return say(err)
+	}
+	return lacking
 }
 
 // take tells the script from its parameters.
