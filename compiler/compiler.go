@@ -48,6 +48,7 @@ type Options struct {
 	Separate    bool                     // every clause becomes a program of its own
 	Processes   Processes                // whose events the clauses see; all by default
 	DryRun      bool                     // no clause is to run, though it is attached
+	CountReads  bool                     // reads of memory that fail are counted by their place in the script
 	Plain       bool                     // leave the optimising passes out, so that tests can compare
 	// Stage, when set, is given the text of each stage: "types", "ir", "opt", "asm" of every clause.
 	Stage func(stage, name, text string)
@@ -84,7 +85,7 @@ func compile(script *lang.Script, machine *target.Target, options Options) (resu
 	}
 	joined = info.Joined()
 	unit := lower.NewUnit(info, machine)
-	unit.Stops = unit.Stops || options.DryRun
+	unit.Stops, unit.Checked = unit.Stops || options.DryRun, options.CountReads
 	out := &object.Object{
 		ProbeNames: info.ProbeNames,
 		Kernel:     map[string]*ebpf.MapSpec{},
@@ -194,7 +195,11 @@ func (c *program) compile() (result compiled) {
 	}
 	c.stage("opt", c.Code)
 	scratch := fmt.Sprintf("%s%d", object.ScratchMap, c.number)
-	code, err := bpf.Generate(c.Func, bpf.Options{CPUs: c.cpus, ScratchMap: scratch, FetchAtomics: c.atomics})
+	reads := ""
+	if c.options.CountReads {
+		reads = fmt.Sprintf("%s%d", object.ReadsMap, c.number)
+	}
+	code, err := bpf.Generate(c.Func, bpf.Options{CPUs: c.cpus, ScratchMap: scratch, ReadsMap: reads, FetchAtomics: c.atomics})
 	if err != nil {
 		return compiled{err: err}
 	}
@@ -210,10 +215,13 @@ func (c *program) compile() (result compiled) {
 	if code.ScratchSize > 0 {
 		result.maps = append(result.maps, slots(scratch, code.ScratchSize*c.cpus))
 	}
+	if len(code.Reads) > 0 {
+		result.maps = append(result.maps, slots(reads, 8*len(code.Reads)))
+	}
 	site := c.Site
 	result.program = &object.Program{
 		Name: c.Name, Type: site.Type, Attach: site.Attach, AttachTo: site.AttachTo,
-		Instructions: code.Instructions, Points: site.Points, Lines: code.Lines, Clause: span, Clauses: c.written(), Dispatched: c.Dispatched,
+		Instructions: code.Instructions, Points: site.Points, Lines: code.Lines, Reads: code.Reads, ReadsMap: reads, Clause: span, Clauses: c.written(), Dispatched: c.Dispatched,
 	}
 	return result
 }

@@ -84,7 +84,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 	s := &Session{
 		object: o, machine: machine, options: options, collection: collection,
 		user: symbols.NewUser(o.Settings.Demangle, o.Settings.MaxSymbolBytes), shown: map[*object.Map]shown{}, divisors: map[*object.Map]int64{},
-		exit: make(chan int, 1), drained: make(chan struct{}), interrupt: make(chan struct{}),
+		failed: map[object.Read]uint64{}, exit: make(chan int, 1), drained: make(chan struct{}), interrupt: make(chan struct{}),
 		asked: make(chan struct{}, 1), output: newOutput(options.Stdout, options.Stderr),
 	}
 	if s.store, err = events.Open(o, collection.Maps); err != nil {

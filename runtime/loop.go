@@ -80,9 +80,14 @@ func (s *Session) loop() {
 				quiet = 0
 			}
 			s.handle(record.RawSample)
+			if s.options.Buffer == BufferNone {
+				s.flush()
+			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			quiet++
-			s.flush()
+			if s.options.Buffer != BufferFull {
+				s.flush()
+			}
 			s.endIfLost(quiet)
 			s.setPatience(quiet)
 		case errors.Is(err, ringbuf.ErrFlushed):

@@ -3,6 +3,7 @@ package runtime
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -117,5 +118,32 @@ func TestRescuedLinesAreBounded(t *testing.T) {
 	}
 	if n := strings.Count(notices.String(), line); n != maxRescued/len(line) || !strings.HasSuffix(notices.String(), line) || out.lost != 200 {
 		t.Errorf("%d lines to standard error, %d counted", n, out.lost)
+	}
+}
+
+// writes counts how often it is written to.
+type writes struct{ n int }
+
+func (w *writes) Write(text []byte) (int, error) {
+	w.n++
+	return len(text), nil
+}
+
+// TestBuffering: lines are written one by one, or all in one piece.
+func TestBuffering(t *testing.T) {
+	const lines = 20
+	for buffer, want := range map[Buffering]int{BufferNone: lines, BufferFull: 1} {
+		o := counting(object.PrintMap)
+		o.Programs = nil
+		for i := range lines {
+			o.Programs = append(o.Programs, clause(fmt.Sprint("begin", i), code(emit(0, 1)), at(object.AtBegin)))
+		}
+		out := &writes{}
+		if _, err := open(t, o, Options{Stdout: out, Stderr: io.Discard, Buffer: buffer}).Run(); err != nil {
+			t.Fatal(err)
+		}
+		if out.n != want {
+			t.Errorf("buffering %d: %d lines were written in %d pieces, want %d", buffer, lines, out.n, want)
+		}
 	}
 }

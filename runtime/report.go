@@ -68,6 +68,7 @@ func (s *Session) reportLosses() {
 		fmt.Fprintf(s.options.Stderr, "WARNING: %d events were lost because the buffer was full; a larger one: perf_rb_pages = %d\n",
 			n, 4*s.object.Settings.RingBufferPages)
 	}
+	s.reportReads(func(uint64) bool { return true })
 	if f := s.object.Following; f != nil {
 		if n := s.store.Load(f.Set.Full); n > 0 {
 			fmt.Fprintf(s.options.Stderr, "WARNING: %d processes were not followed, because there were too many at once\n", n)

@@ -52,6 +52,7 @@ type Options struct {
 	Stdout  io.Writer // what the script prints
 	Stderr  io.Writer // notices
 	JSON    bool
+	Buffer  Buffering
 	Quiet   bool     // no notices but losses
 	Unsafe  bool     // system() runs commands
 	Command []string // -c: started when everything is attached; its end is the session's
@@ -59,6 +60,18 @@ type Options struct {
 	// Signals are obeyed while the session runs: see signals.go. They must be caught before it starts.
 	Signals <-chan os.Signal
 }
+
+// Buffering says when what the script prints is written.
+type Buffering uint8
+
+const (
+	// BufferLine: when no more events are there at the moment, so within milliseconds.
+	BufferLine Buffering = iota
+	// BufferNone: after each event.
+	BufferNone
+	// BufferFull: when 64 KiB have come together, and at the end.
+	BufferFull
+)
 
 // Session is a loaded object.
 type Session struct {
@@ -85,12 +98,13 @@ type Session struct {
 	deadline   atomic.Int64  // when a session that was interrupted stops to run commands, in Unix nanoseconds; 0 for never
 	skipped    int           // commands that the deadline kept from running
 	child      atomic.Pointer[child]
-	command    atomic.Int64   // the process group of the command of system() that runs, or 0
-	interrupt  chan struct{}  // closed when a signal asks for the end
-	asked      chan struct{}  // SIGUSR1 asked for the maps
-	phase      atomic.Int32   // what the session is busy with
-	ticks      sync.WaitGroup // interval programs
-	failure    error          // the first of reading maps; owned by the loop until it ends
+	command    atomic.Int64           // the process group of the command of system() that runs, or 0
+	interrupt  chan struct{}          // closed when a signal asks for the end
+	asked      chan struct{}          // SIGUSR1 asked for the maps
+	phase      atomic.Int32           // what the session is busy with
+	ticks      sync.WaitGroup         // interval programs
+	failed     map[object.Read]uint64 // reads that failed, as told
+	failure    error                  // the first of reading maps; owned by the loop until it ends
 }
 
 // shown is the table that was printed last of a map.
@@ -167,6 +181,7 @@ func (s *Session) trace() (int, error) {
 	}
 	s.startIntervals(stop)
 	s.startScout(stop)
+	s.startReads(stop)
 	if !s.waits() && finished == nil {
 		return s.exitCode(), nil
 	}

@@ -6,6 +6,7 @@ package main
 var foreignFlags = map[string]string{
 	"-I":                     "types come from the kernel (BTF), not from headers; `import \"FILE\"` in the script reads definitions from a file",
 	"--include":              "types come from the kernel (BTF), not from headers; `import \"FILE\"` in the script reads definitions from a file",
+	"--no-warnings":          "-q leaves out notices; losses are always told",
 	"--fmt":                  "ponytrace fmt FILE prints a script in the one style, and with -w writes it back",
 	"--test":                 "ponytrace check FILE reports the errors of a script without tracing",
 	"--mode":                 "ponytrace check FILE reports the errors of a script, ponytrace fmt FILE formats it",

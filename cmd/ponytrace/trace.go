@@ -28,6 +28,7 @@ type traceCommand struct {
 	Family  bool
 	Output  string
 	Format  string
+	Buffer  string
 	Verbose bool
 	Quiet   bool
 	Stages  string
@@ -36,6 +37,8 @@ type traceCommand struct {
 	DryRun  bool
 	Attach  string
 	Strict  bool
+	Reads   bool
+	Info    bool
 	Unsafe  bool
 	flags   *pflag.FlagSet
 }
@@ -58,6 +61,7 @@ func traceFlags() *command {
 	f.BoolVar(&t.Family, "children", false, "With -p: and all that it starts. With -c: only the command and all that it starts.")
 	f.StringVarP(&t.Output, "output", "o", "", "Write what the script prints to a new `FILE`.")
 	oneOf(f, &t.Format, "format", "f", "FORMAT", "Output format", "text", "json")
+	oneOf(f, &t.Buffer, "buffer", "B", "MODE", "When output is written: at once, for each event, or when there is much", "line", "none", "full")
 	f.BoolVarP(&t.Verbose, "verbose", "v", false, "Tell how each probe is attached.")
 	f.BoolVarP(&t.Quiet, "quiet", "q", false, "No notices but losses.")
 	f.BoolVarP(&t.List, "list", "l", false, "List the probes that match a pattern, as in 'tracepoint:sched:*', or those of a script; "+
@@ -65,9 +69,11 @@ func traceFlags() *command {
 	f.StringVar(&t.BTF, "btf", "", "With -l: of the kernel whose types the `FILE` holds.")
 	f.BoolVar(&t.DryRun, "dry-run", false, "Compile, load and attach, then leave: no clause runs.")
 	oneOf(f, &t.Attach, "attach", "", "WAY", "Force how probes are attached", "auto", "kprobe", "fentry", "tracepoint")
+	f.BoolVarP(&t.Reads, "failed-reads", "k", false, "Tell where in the script memory could not be read, and how often.")
 	f.BoolVar(&t.Strict, "strict", false, "Refuse functions that were renamed.")
 	f.BoolVar(&t.Unsafe, "unsafe", false, "Allow functions that change the system: system, signal, override.")
 	oneOfAny(f, &t.Stages, "dump", "d", "STAGE", "Print a stage of the compiler and do not trace", stages...).foreign = foreignStages
+	f.BoolVar(&t.Info, "info", false, "Tell what this kernel and these privileges allow, and why not.")
 	version := f.BoolP("version", "V", false, "Show the version.")
 	return &command{
 		arguments: []string{"SCRIPT|-e TEXT", "[PARAMETERS]"},
@@ -78,6 +84,9 @@ func traceFlags() *command {
 			if *version {
 				fmt.Fprintln(stdout, "ponytrace", versionText())
 				return nil
+			}
+			if t.Info {
+				return printInfo()
 			}
 			return t.Run(arguments)
 		},
@@ -238,7 +247,7 @@ func (t *traceCommand) compilation() compiler.Options {
 	positional, named := parameters(t.Params)
 	return compiler.Options{
 		Args: positional, Named: named, Attach: mechanism(t.Attach), Strict: t.Strict, Unsafe: t.Unsafe,
-		Processes: t.processes(), DryRun: t.DryRun, Environment: os.Getenv, Refused: map[string]bool{}, Stage: t.stage(),
+		Processes: t.processes(), DryRun: t.DryRun, CountReads: t.Reads, Environment: os.Getenv, Refused: map[string]bool{}, Stage: t.stage(),
 	}
 }
 
@@ -318,7 +327,7 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, caught 
 		return nil, err
 	}
 	session, err := runtime.Load(built, machine, runtime.Options{
-		Stdout: t.out, Stderr: os.Stderr, JSON: t.Format == "json", Quiet: t.Quiet,
+		Stdout: t.out, Stderr: os.Stderr, JSON: t.Format == "json", Buffer: buffering[t.Buffer], Quiet: t.Quiet,
 		Command: command, Pids: t.Pids, Signals: caught.caught, Unsafe: t.Unsafe,
 	})
 	if joined := new(runtime.JoinedError); errors.As(err, &joined) {
@@ -342,6 +351,10 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, caught 
 		return nil, exitError(code)
 	}
 	return nil, nil
+}
+
+var buffering = map[string]runtime.Buffering{
+	"line": runtime.BufferLine, "none": runtime.BufferNone, "full": runtime.BufferFull,
 }
 
 func (t *traceCommand) session(session *runtime.Session) (code int, err error) {

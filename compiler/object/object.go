@@ -37,6 +37,7 @@ const (
 	GuardMap   = "guard"
 	SyscallMap = "syscalls"
 	CallsMap   = "calls"
+	ReadsMap   = "reads"
 )
 
 // Byte offsets of the words at the start of the kernel map "data".
@@ -134,6 +135,10 @@ type Program struct {
 	Points       []Point
 	// Lines maps an instruction's index (in the verifier's numbering, in 8-byte units) to the script.
 	Lines []Line
+	// Reads are the places that read memory, for which a word each of the kernel map ReadsMap counts the failures; none
+	// where that is not asked for.
+	Reads    []Read
+	ReadsMap string
 	// Clause is the place of the clause in the script, the first where there are several.
 	Clause lang.Span
 	// Clauses is how many of the script run, 0 in a program that only follows processes.
@@ -168,6 +173,12 @@ func (o *Object) All() []*Program {
 		all = append(all, &d.Program)
 	}
 	return all
+}
+
+// Read is a place of the script that reads memory of the kernel, or of a process.
+type Read struct {
+	Span lang.Span
+	User bool
 }
 
 // Line says that the instructions from Instruction on come from Span.

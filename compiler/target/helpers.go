@@ -1,8 +1,11 @@
 package target
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
@@ -97,4 +100,27 @@ var pathFunctions = map[string]bool{
 	"security_file_permission": true, "security_inode_getattr": true, "security_file_open": true,
 	"security_path_truncate": true, "vfs_truncate": true, "vfs_fallocate": true, "dentry_open": true,
 	"vfs_getattr": true, "filp_close": true,
+}
+
+// LackingHelpers names those that the language uses and this kernel lacks, with the version that brought each.
+func (t *Target) LackingHelpers() (names []string) {
+	for _, helper := range slices.Sorted(maps.Keys(helpersSince)) {
+		if !t.Helper(helper) {
+			names = append(names, fmt.Sprintf("%s (since %d.%d)", helperName(helper), helpersSince[helper].Major, helpersSince[helper].Minor))
+		}
+	}
+	return names
+}
+
+// helperName is the kernel's: bpf_get_func_ip for FnGetFuncIp.
+func helperName(helper asm.BuiltinFunc) string {
+	var b strings.Builder
+	b.WriteString("bpf")
+	for _, r := range strings.TrimPrefix(helper.String(), "Fn") {
+		if unicode.IsUpper(r) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
 }

@@ -20,7 +20,7 @@
 //	coalesce  one register for both ends of a move
 //	allocate  liveness, linear scan, spilling
 //	frame     the only place that counts the 512 bytes
-//	emit      jumps, labels
+//	emit      jumps, labels, counts of failed reads (reads.go)
 //	link      the program and its callbacks in one, line information
 //
 // Virtual registers may be written more than once (cells are), so liveness comes from dataflow
@@ -59,6 +59,8 @@ type Options struct {
 	CPUs int
 	// ScratchMap names the array map that takes what the frame cannot hold.
 	ScratchMap string
+	// ReadsMap names the array map that counts reads that fail; empty where they are not counted.
+	ReadsMap string
 	// FetchAtomics: atomic instructions that bring what was there before, since Linux 5.12.
 	FetchAtomics bool
 }
@@ -67,9 +69,10 @@ type Options struct {
 type Result struct {
 	Instructions asm.Instructions
 	Lines        []object.Line
-	Stack        int // bytes of the stack in use at the deepest, as the kernel counts
-	ScratchSize  int // bytes of a row of the scratch map, a power of two; 0 when it is not used
-	Static       int // size in units of 8 bytes, as the kernel counts
+	Reads        []object.Read // where the counts of ReadsMap belong
+	Stack        int           // bytes of the stack in use at the deepest, as the kernel counts
+	ScratchSize  int           // bytes of a row of the scratch map, a power of two; 0 when it is not used
+	Static       int           // size in units of 8 bytes, as the kernel counts
 }
 
 // Generate compiles the program f, which Check accepts, and may change it. An error is lang.Diagnostics where a limit of

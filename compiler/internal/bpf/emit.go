@@ -22,8 +22,8 @@ type emitter struct {
 // jump is a jump of code that still needs its label.
 type jump struct {
 	index int
-	block *block
-	to    int // index into code, once all of it is there
+	block *block // nil where to is known already
+	to    int    // index into code, once all of it is there
 }
 
 func (f *function) emit() *emitter {
@@ -41,7 +41,9 @@ func (f *function) emit() *emitter {
 		e.block(b, following)
 	}
 	for i := range e.jumps {
-		e.jumps[i].to = e.jumps[i].block.start
+		if target := e.jumps[i].block; target != nil {
+			e.jumps[i].to = target.start
+		}
 	}
 	e.bridge()
 	e.label()
@@ -111,6 +113,7 @@ func (e *emitter) block(b, following *block) {
 			continue
 		}
 		e.append(e.encode(&b.instructions[i]), b.instructions[i].span)
+		e.countFailure(&b.instructions[i])
 	}
 	switch {
 	case branches:

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
 const (
@@ -22,7 +23,8 @@ type program struct {
 	calls     *ir.Calls
 	functions map[*ir.Func]*function // those compiled so far
 	needs     map[*ir.Func]need
-	row       int // bytes of a row of the scratch map, a power of two; 0 without one
+	row       int           // bytes of a row of the scratch map, a power of two; 0 without one
+	reads     []object.Read // places whose failures are counted
 }
 
 // need is what a function and those that it calls take of the stack, as the kernel counts, and of the scratch row.
@@ -93,6 +95,7 @@ func (p *program) link(f *ir.Func) *Result {
 	return &Result{
 		Instructions: l.code,
 		Lines:        l.lines(),
+		Reads:        p.reads,
 		Stack:        p.below(f).stack + p.functions[f].frame.stack,
 		ScratchSize:  p.row,
 		Static:       l.size,

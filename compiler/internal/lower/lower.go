@@ -52,6 +52,8 @@ type Unit struct {
 	Facts  []object.Fact
 	// Zeroes is how many bytes of zeroes the programs copy from the kernel map "zero".
 	Zeroes int
+	// Checked: memory of the kernel is read by helpers, which tell of failures, and never by direct loads.
+	Checked bool
 	// Stops: every program tests DataStopped, as object.Object.Stops says.
 	Stops bool
 }

@@ -35,7 +35,7 @@ func (f *function) reference(e lang.Expr) reference {
 		return f.element(e)
 	case *lang.Unary:
 		t := f.typeOf(e.X)
-		return reference{base: f.value(e.X), direct: t.Trusted, user: t.User, t: f.typeOf(e)}
+		return reference{base: f.value(e.X), direct: t.Trusted && !f.unit.Checked, user: t.User, t: f.typeOf(e)}
 	}
 	panic("lower: no memory behind the expression")
 }
@@ -44,7 +44,7 @@ func (f *function) reference(e lang.Expr) reference {
 func (f *function) whole(e lang.Expr) reference {
 	t := f.typeOf(e)
 	if t.Kind == types.Pointer {
-		return reference{base: f.value(e), direct: t.Trusted, user: t.User, t: t.Elem}
+		return reference{base: f.value(e), direct: t.Trusted && !f.unit.Checked, user: t.User, t: t.Elem}
 	}
 	return f.reference(e)
 }

@@ -1,0 +1,33 @@
+//go:build guest
+
+package guest
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestFailedReads: -k counts, by their place, the reads that fail, those through pointers too
+// that would be loaded directly, and no others.
+func TestFailedReads(t *testing.T) {
+	out := trace(t, `tracepoint:syscalls:sys_enter_dup {
+	@kernel = *(uint64 *)kptr(8);
+	@user = *(uint64 *)uptr(8);
+	@text = str(uptr(8));
+	@null = ((struct task_struct *)0)->pid;
+	@good = curtask->group_leader->pid == pid;
+}`, "syscalls --name dup --n 100 --threads 2", "-k")
+	var got []string
+	for line := range strings.Lines(out.Stderr) {
+		if place, message, ok := strings.Cut(line, ": WARNING: "); ok {
+			got = append(got, place+" "+strings.TrimSpace(strings.SplitN(message, " (bad", 2)[0]))
+		}
+	}
+	equal(t, "failed reads", strings.Join(got, "\n"), `-e:2:12-30 memory of the kernel could not be read 100 times
+-e:3:10-28 memory of a process could not be read 100 times
+-e:4:10-22 memory of a process could not be read 100 times
+-e:5:10-41 memory of the kernel could not be read 100 times`)
+	if !strings.Contains(out.Stdout, "@good: 1") {
+		t.Error(out.Stdout)
+	}
+}

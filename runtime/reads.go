@@ -1,0 +1,77 @@
+package runtime
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// readsRest is how often a session looks for reads that have failed, so that the user of
+// -k need not wait for the end.
+const readsRest = 500 * time.Millisecond
+
+// startReads tells of each place whose reads fail when it has happened for the first time.
+func (s *Session) startReads(stop <-chan struct{}) {
+	if !s.countsReads() {
+		return
+	}
+	s.ticks.Go(func() {
+		ticker := time.NewTicker(readsRest)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+				s.reportReads(func(told uint64) bool { return told == 0 })
+			}
+		}
+	})
+}
+
+func (s *Session) countsReads() bool {
+	for _, program := range s.object.Programs {
+		if len(program.Reads) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// reportReads tells how often reads have failed by now, for places that have more than were
+// told, where that is news.
+func (s *Session) reportReads(news func(told uint64) bool) {
+	for _, program := range s.object.Programs {
+		if len(program.Reads) == 0 {
+			continue
+		}
+		counts := make([]byte, 8*len(program.Reads))
+		if s.collection.Maps[program.ReadsMap].Lookup(uint32(0), counts) != nil {
+			continue
+		}
+		for i, read := range program.Reads {
+			n, told := binary.NativeEndian.Uint64(counts[8*i:]), s.failed[read]
+			if n > told && news(told) {
+				s.failed[read] = n
+				failure(read, n).Render(s.options.Stderr)
+			}
+		}
+	}
+}
+
+func failure(read object.Read, n uint64) lang.Diagnostic {
+	whose, times := "the kernel", "once"
+	if read.User {
+		whose = "a process"
+	}
+	if n > 1 {
+		times = fmt.Sprintf("%d times", n)
+	}
+	return lang.Diagnostic{
+		Span: read.Span, Warning: true,
+		Message: fmt.Sprintf("memory of %s could not be read %s (bad address): it was taken for 0, or for an empty text", whose, times),
+	}
+}
