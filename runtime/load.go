@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
@@ -23,6 +22,7 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/render"
+	"github.com/ponytrace/ponytrace/runtime/ring"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"github.com/ponytrace/ponytrace/runtime/timezone"
 	"golang.org/x/sys/unix"
@@ -95,8 +95,8 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		s.Close()
 		return nil, err
 	}
-	if ring := collection.Maps[object.EventsMap]; ring != nil {
-		if s.reader, err = ringbuf.NewReader(ring); err != nil {
+	if events := collection.Maps[object.EventsMap]; events != nil {
+		if s.reader, err = ring.Open(events); err != nil {
 			s.Close()
 			return nil, fmt.Errorf("opening the event buffer: %w", err)
 		}

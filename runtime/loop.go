@@ -6,9 +6,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/cilium/ebpf/ringbuf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/ring"
 )
 
 // Flags of bpf_ringbuf_submit, include/uapi/linux/bpf.h. Without one, the first record that is not read yet wakes the reader.
@@ -45,9 +45,10 @@ func (s *Session) startLoop() <-chan struct{} {
 
 // drain waits until all that is in the ring buffer by now is printed.
 func (s *Session) drain(done <-chan struct{}) {
-	if s.reader == nil || s.reader.Flush() != nil {
+	if s.reader == nil {
 		return
 	}
+	s.reader.Flush()
 	select {
 	case <-s.drained:
 	case <-done:
@@ -58,7 +59,7 @@ func (s *Session) drain(done <-chan struct{}) {
 func (s *Session) finishLoop(done <-chan struct{}) {
 	s.drain(done)
 	if s.reader != nil {
-		s.keep(s.reader.Close())
+		s.reader.Stop()
 	}
 	<-done
 	s.tellAttached()
@@ -67,11 +68,10 @@ func (s *Session) finishLoop(done <-chan struct{}) {
 
 // loop sets the deadline only before it may have to wait: while records are there, reading them costs no system call.
 func (s *Session) loop() {
-	record := ringbuf.Record{RawSample: make([]byte, 0, 4096)}
 	quiet := quietPolls
 	s.setPatience(quiet)
 	for {
-		err := s.reader.ReadInto(&record)
+		record, err := s.reader.Next()
 		s.answer()
 		switch {
 		case err == nil:
@@ -79,7 +79,7 @@ func (s *Session) loop() {
 				s.wakeUp(quiet)
 				quiet = 0
 			}
-			s.handle(record.RawSample)
+			s.handle(record)
 			if s.options.Buffer == BufferNone {
 				s.flush()
 			}
@@ -90,10 +90,14 @@ func (s *Session) loop() {
 			}
 			s.endIfLost(quiet)
 			s.setPatience(quiet)
-		case errors.Is(err, ringbuf.ErrFlushed):
+		case errors.Is(err, ring.ErrFlushed):
 			s.flush()
 			s.drained <- struct{}{}
+		case errors.Is(err, os.ErrClosed):
+			s.flush()
+			return
 		default:
+			s.keep(err)
 			s.flush()
 			return
 		}

@@ -37,12 +37,12 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/ringbuf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/render"
+	"github.com/ponytrace/ponytrace/runtime/ring"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"golang.org/x/sys/unix"
 )
@@ -80,7 +80,7 @@ type Session struct {
 	options    Options
 	collection *ebpf.Collection
 	store      *events.Store
-	reader     *ringbuf.Reader
+	reader     *ring.Reader
 	out        render.Renderer
 	output     *output // what out writes to
 	links      []attach.Link

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -8,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -16,6 +16,7 @@ import (
 	"github.com/ponytrace/ponytrace/internal/eval"
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/ring"
 	"golang.org/x/sys/unix"
 )
 
@@ -152,25 +153,25 @@ func Specification(o *object.Object) *ebpf.CollectionSpec {
 }
 
 // drain reads the records that are there.
-func drain(ring *ebpf.Map) (records [][]byte, err error) {
-	if ring == nil {
+func drain(events *ebpf.Map) (records [][]byte, err error) {
+	if events == nil {
 		return nil, nil
 	}
-	reader, err := ringbuf.NewReader(ring)
+	reader, err := ring.Open(events)
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Close()
 	reader.SetDeadline(time.Unix(0, 1))
 	for {
-		record, err := reader.Read()
+		record, err := reader.Next()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return records, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, record.RawSample)
+		records = append(records, bytes.Clone(record))
 	}
 }
 
