@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/rlimit"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
@@ -65,10 +64,8 @@ func (e *JoinedError) Error() string { return e.cause.Error() }
 
 // Load brings the object into the kernel.
 func Load(o *object.Object, machine *target.Target, options Options) (*Session, error) {
-	if !machine.Features.MemoryCgroup && detect.CanRaiseMemoryLimit() {
-		if err := rlimit.RemoveMemlock(); err != nil {
-			return nil, fmt.Errorf("raising the limit of locked memory: %w", err)
-		}
+	if err := detect.RaiseMemoryLimit(machine.Features); err != nil {
+		return nil, err
 	}
 	files := filesOf(o, machine)
 	if err := detect.AllowFiles(files); err != nil {

@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/rlimit"
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/internal/eval"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/runtime/detect"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/ring"
 	"golang.org/x/sys/unix"
@@ -33,10 +33,8 @@ type Kernel struct {
 
 // NewKernel prepares the calling thread and finds out what programs see of it.
 func NewKernel(machine *target.Target) (*Kernel, error) {
-	if !machine.Features.MemoryCgroup {
-		if err := rlimit.RemoveMemlock(); err != nil {
-			return nil, fmt.Errorf("raising the limit of locked memory: %w", err)
-		}
+	if err := detect.RaiseMemoryLimit(machine.Features); err != nil {
+		return nil, err
 	}
 	runtime.LockOSThread()
 	k := &Kernel{machine: machine, Environment: &eval.Environment{Comm: comm, Args: Args}}

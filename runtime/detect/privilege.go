@@ -43,11 +43,19 @@ func Privilege(t *target.Target) error {
 	return nil
 }
 
-// CanRaiseMemoryLimit reports whether the process may go beyond RLIMIT_MEMLOCK, to which maps are charged
-// on kernels before 5.11.
-func CanRaiseMemoryLimit() bool {
+// RaiseMemoryLimit lifts RLIMIT_MEMLOCK, to which maps are charged on kernels before 5.11, where the process may.
+//
+// Rejected: the package rlimit of cilium/ebpf, which makes a map at every start to find out what the version tells.
+func RaiseMemoryLimit(f target.Features) error {
 	effective, err := capabilities()
-	return err == nil && effective.has(unix.CAP_SYS_RESOURCE)
+	if f.MemoryCgroup || err != nil || !effective.has(unix.CAP_SYS_RESOURCE) {
+		return nil
+	}
+	err = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY})
+	if err != nil {
+		return fmt.Errorf("raising the limit of locked memory: %w", err)
+	}
+	return nil
 }
 
 type capabilitySet uint64
