@@ -69,10 +69,11 @@ func (s *Session) endCommand() {
 	group := familyOf(command.pid)
 	defer group.release()
 	group.signal(unix.SIGTERM)
+	group.signal(unix.SIGCONT)
 	if group.await(commandPatience) {
 		return
 	}
-	group.grow()
+	group.stop()
 	group.signal(unix.SIGKILL)
 	if !group.await(commandPatience) {
 		fmt.Fprintln(s.options.Stderr, "WARNING: the command of -c does not end, because the kernel is busy with it")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,11 +17,43 @@ type family struct {
 	members map[int]int // number -> descriptor
 }
 
+// familyOf stops the child and all that descend from it (SIGSTOP): one that ran on could
+// start another process after it was asked for its children, and end before that one was
+// found.
 func familyOf(pid int) *family {
 	f := &family{members: map[int]int{}}
 	f.add(pid, os.Getpid())
-	f.grow()
+	f.stop()
 	return f
+}
+
+// stop stops the members, and those that join them meanwhile.
+func (f *family) stop() {
+	for known := -1; known != len(f.members); {
+		known = len(f.members)
+		f.signal(unix.SIGSTOP)
+		f.awaitStopped(stopPatience)
+		f.grow()
+	}
+}
+
+// stopPatience is how long a process that is in a call of the kernel may take to stop.
+const stopPatience = 100 * time.Millisecond
+
+// awaitStopped waits until all have left the call that they were in when the signal came:
+// it may be the one that starts another process.
+func (f *family) awaitStopped(patience time.Duration) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		running := 0
+		for pid := range f.members {
+			if state, _, ok := statOf(pid); ok && !strings.Contains("TtZX", state) {
+				running++
+			}
+		}
+		if running == 0 {
+			return
+		}
+	}
 }
 
 // grow adds children until there are no more that are not known.
@@ -103,17 +136,22 @@ func parents() map[int]int {
 	return list
 }
 
-// parentOf reads the field behind the name, which may hold anything, and the state.
-// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 func parentOf(pid int) (int, bool) {
+	_, parent, ok := statOf(pid)
+	return parent, ok
+}
+
+// statOf reads the two fields behind the name, which may hold anything.
+// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+func statOf(pid int) (state string, parent int, ok bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, false
+		return "", 0, false
 	}
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	if len(fields) < 2 {
-		return 0, false
+		return "", 0, false
 	}
-	parent, err := strconv.Atoi(string(fields[1]))
-	return parent, err == nil
+	parent, err = strconv.Atoi(string(fields[1]))
+	return string(fields[0]), parent, err == nil
 }

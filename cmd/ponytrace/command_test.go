@@ -82,19 +82,26 @@ var commandScripts = map[string]int{
 func TestCommandEndsWithTheTracing(t *testing.T) {
 	for script, n := range commandScripts {
 		for _, signal := range []syscall.Signal{0, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-			trace, want := "interval:s:1000 { exit() }", 0
-			if signal == 0 {
-				trace, want = untilReady, 7
-			}
-			p, started := commanded(t, trace, script, n)
-			pids := started()
-			_ = p.Process.Signal(signal)
-			if code := p.end(); code != want {
-				t.Errorf("%s: %v: exit code %d: %s", script, signal, code, p.notices())
-			}
-			p.leftNothing(pids)
+			t.Run(fmt.Sprintf("%v of %d", signal, n), func(t *testing.T) {
+				t.Parallel() // what listens to nothing takes a second to be killed
+				commandEnds(t, script, n, signal)
+			})
 		}
 	}
+}
+
+func commandEnds(t *testing.T, script string, n int, signal syscall.Signal) {
+	trace, want := "interval:s:1000 { exit() }", 0
+	if signal == 0 {
+		trace, want = untilReady, 7
+	}
+	p, started := commanded(t, trace, script, n)
+	pids := started()
+	_ = p.Process.Signal(signal)
+	if code := p.end(); code != want {
+		t.Errorf("exit code %d: %s", code, p.notices())
+	}
+	p.leftNothing(pids)
 }
 
 // When ponytrace is killed, the kernel kills the command.

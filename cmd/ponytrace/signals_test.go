@@ -3,18 +3,20 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 // asProgram makes the test binary ponytrace itself.
@@ -56,7 +58,7 @@ func program(t *testing.T, args ...string) *traced {
 	}
 	p := &traced{Cmd: exec.Command(os.Args[0], args...), t: t, attached: make(chan struct{})}
 	p.Env = append(os.Environ(), asProgram+"=1")
-	p.Stdout, p.Stderr, p.WaitDelay = &p.out, p, time.Minute
+	p.Stdout, p.Stderr, p.WaitDelay = &p.out, p, 10*time.Second
 	return p
 }
 
@@ -79,9 +81,13 @@ func (p *traced) awaitAttached() *traced {
 	return p
 }
 
-// end waits for the end and returns the exit code, -1 after a signal that nobody caught.
+// end waits for the end and returns the exit code, -1 after a signal that nobody caught. Whatever holds the standard
+// streams after that was left running by mistake.
 func (p *traced) end() int {
-	_ = p.Wait()
+	p.t.Helper()
+	if err := p.Wait(); errors.Is(err, exec.ErrWaitDelay) {
+		p.t.Error("a process that was started on behalf of ponytrace runs on")
+	}
 	return p.ProcessState.ExitCode()
 }
 
@@ -120,22 +126,11 @@ func somewhere(random *rand.Rand, early time.Duration) []sent {
 	return list
 }
 
-// runs is how often a random test repeats: SIGNAL_RUNS, or few.
-func runs(few int) int {
-	if n, err := strconv.Atoi(os.Getenv("SIGNAL_RUNS")); err == nil {
-		return n
-	}
-	return few
-}
-
 // What was collected is printed, whatever number of signals asks for the end.
 func TestSignalsPrintEverything(t *testing.T) {
-	for seed := range runs(12) {
-		random := rand.New(rand.NewPCG(uint64(seed), 8))
-		n, signals := []int{0, 50, 1_000_000}[seed%3], somewhere(random, 50*time.Millisecond)
-		if n > 50 && seed%2 == 0 && runs(0) == 0 {
-			continue // a million keys take a second
-		}
+	for seed := range testkit.Seeds(t, 6, 200) {
+		random := rand.New(rand.NewPCG(seed, 8))
+		n, signals := []int{50, 0, testkit.Choose(0, 100_000, 1_000_000)}[seed%3], somewhere(random, 50*time.Millisecond)
 		p := program(t, "-e", holding(n)).start().awaitAttached()
 		go p.send(signals)
 		code, out := p.end(), p.out.String()
@@ -149,8 +144,8 @@ func TestSignalsPrintEverything(t *testing.T) {
 // After that BEGIN, END and the maps print.
 func TestSignalsBeforeEverythingIsAttached(t *testing.T) {
 	early, printed := 0, 0
-	for seed := range runs(30) {
-		random := rand.New(rand.NewPCG(uint64(seed), 19))
+	for seed := range testkit.Seeds(t, 12, 1000) {
+		random := rand.New(rand.NewPCG(seed, 19))
 		signals := somewhere(random, 300*time.Millisecond)
 		p := program(t, "-e", holding(50)).start()
 		go p.send(signals)
