@@ -11,6 +11,7 @@ import (
 	"github.com/ponytrace/ponytrace/internal/eval"
 	"github.com/ponytrace/ponytrace/internal/oracle"
 	"github.com/ponytrace/ponytrace/internal/random"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 // features asks the compiler what it has: all but what needs bpf_for_each_map_elem (Linux 5.13) where that is missing.
@@ -39,9 +40,9 @@ func number(t testing.TB, name string, otherwise int) int {
 
 // TestRandomScripts compiles PROGRAMS random scripts, from the one of the number SEED on, for the four kernels in turn,
 // and compares what they do in the emulator, and on the machine's own kernel, with their evaluation. It goes on until
-// FINDINGS of them failed, and says now and then how far it is.
+// FINDINGS of them failed, and says now and then how far it is. internal/soak.sh runs one of it on each processor.
 func TestRandomScripts(t *testing.T) {
-	programs, first, findings := number(t, "PROGRAMS", 1000), number(t, "SEED", 0), number(t, "FINDINGS", 3)
+	programs, first, findings := number(t, "PROGRAMS", testkit.Choose(20, 150, 1000)), number(t, "SEED", 0), number(t, "FINDINGS", 3)
 	kernel := ownKernel(t)
 	var machines []*target.Target
 	var known []random.Features
@@ -80,14 +81,12 @@ func TestRandomScripts(t *testing.T) {
 }
 
 // TestNamesChangeNothing gives names to values of random scripts: variables, maps, parts of tuples and records, macros,
-// casts to the same type. What a script does must not change. NAMED is the number of scripts.
+// casts to the same type. What a script does must not change.
 func TestNamesChangeNothing(t *testing.T) {
 	machine := frozen.Target("6.12")
 	known := features(t, machine)
-	programs, first := number(t, "NAMED", 200), number(t, "SEED", 0)
 	compared := 0
-	for i := range programs {
-		seed := uint64(first + i)
+	for seed := range testkit.Seeds(t, 100, 20_000) {
 		script := random.Script(seed, known)
 		want, err := behaviour(script, machine)
 		if err != nil {

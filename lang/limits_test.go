@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 // TestLimits feeds what is too deep, too long or too much: each must be refused with a reason.
@@ -46,24 +48,25 @@ func TestLimits(t *testing.T) {
 
 // TestWithinLimits feeds what is large and allowed.
 func TestWithinLimits(t *testing.T) {
+	many := testkit.Choose(200, 2000, 10000)
 	tests := []struct{ name, text string }{
 		{"nothing", ""},
 		{"byte order mark", "\ufeffBEGIN { }"},
 		{"CRLF", "BEGIN {\r\n\t@ = 1; // x\r\n}\r\n"},
 		{"parentheses", "BEGIN { @ = " + strings.Repeat("(", 199) + "1" + strings.Repeat(")", 199) + " }"},
-		{"else if", "BEGIN { if a { } " + strings.Repeat("else if a { } ", 10000) + "}"},
-		{"clauses", strings.Repeat("BEGIN { } ", 10000)},
-		{"probes", strings.Repeat("kprobe:f, ", 10000) + "kprobe:g { }"},
-		{"arguments", "BEGIN { f(" + strings.Repeat("1, ", 10000) + "1) }"},
+		{"else if", "BEGIN { if a { } " + strings.Repeat("else if a { } ", many) + "}"},
+		{"clauses", strings.Repeat("BEGIN { } ", many)},
+		{"probes", strings.Repeat("kprobe:f, ", many) + "kprobe:g { }"},
+		{"arguments", "BEGIN { f(" + strings.Repeat("1, ", many) + "1) }"},
 		{"values", "BEGIN { @ = " + strings.Repeat("{ ", 199) + "1" + strings.Repeat(" }", 199) + " }"},
 		{"ifs", "BEGIN { @ = " + strings.Repeat("if 1 { ", 199) + "1" + strings.Repeat(" } else { 2 }", 199) + " }"},
 		{"else if values", "BEGIN { @ = if a { 1 } " + strings.Repeat("else if a { 1 } ", 900) + "else { 2 } }"},
 		{"loops", "BEGIN { " + strings.Repeat("while 1 { ", 199) + strings.Repeat("}", 199) + " }"},
 		{"types", "BEGIN { @ = f(" + strings.Repeat("typeof(", 198) + "x" + strings.Repeat(")", 199) + " }"},
-		{"parameters", "macro m(" + numbered("a%d, ", 10000) + "b) { b } fn f(" + numbered("$a%d : uint64, ", 10000) + "$b : uint64) { }"},
-		{"fields", "BEGIN { @ = (" + numbered("a%d = 1, ", 10000) + "b = 2) }"},
-		{"pieces", "uprobe:" + strings.Repeat("/$1", 10000) + ":f { }"},
-		{"declarations", strings.Repeat("let @a = hash(1); macro m() { 1 } fn f() { } ", 10000)},
+		{"parameters", "macro m(" + numbered("a%d, ", many) + "b) { b } fn f(" + numbered("$a%d : uint64, ", many) + "$b : uint64) { }"},
+		{"fields", "BEGIN { @ = (" + numbered("a%d = 1, ", many) + "b = 2) }"},
+		{"pieces", "uprobe:" + strings.Repeat("/$1", many) + ":f { }"},
+		{"declarations", strings.Repeat("let @a = hash(1); macro m() { 1 } fn f() { } ", many)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -10,12 +10,14 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
 // TestTooComplex loads a loop of more rounds than the verifier walks, as a program that clauses share.
 func TestTooComplex(t *testing.T) {
+	testkit.Long(t)
 	if os.Geteuid() != 0 {
 		t.Skip("capability: CAP_BPF")
 	}

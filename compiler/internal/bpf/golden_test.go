@@ -71,6 +71,7 @@ func cost(t *testing.T, code *Result) string {
 
 // TestLongJumpsOnKernel has a loop whose body is longer than a jump can be, with jumps from all over it to its start and its end.
 func TestLongJumpsOnKernel(t *testing.T) {
+	testkit.Long(t)
 	b := ir.NewBuilder("long", count().Span)
 	counter, data := b.NewCell("i"), b.DataAddress(irtest.DataMap, 0)
 	head, after := b.NewBlock(), b.NewBlock()
@@ -109,6 +110,7 @@ func TestLongJumpsOnKernel(t *testing.T) {
 
 // TestTooLong wants the statement that most of a program comes from.
 func TestTooLong(t *testing.T) {
+	testkit.Long(t)
 	f := count()
 	b := ir.NewBuilder("long", f.Span)
 	b.Const(0)

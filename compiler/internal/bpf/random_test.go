@@ -14,6 +14,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir/irtest"
 	"github.com/ponytrace/ponytrace/compiler/internal/opt"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 // outcome is all that a random function leaves behind.
@@ -118,7 +119,7 @@ func TestRandom(t *testing.T) { compareRandom(t, irtest.Random) }
 func TestCallbacks(t *testing.T) { compareRandom(t, irtest.RandomCallbacks) }
 
 func compareRandom(t *testing.T, random func(seed uint64) *ir.Func) {
-	for seed := range uint64(300) {
+	for seed := range testkit.Seeds(t, 100, 20_000) {
 		plain := random(seed)
 		if err := ir.Check(plain); err != nil {
 			t.Fatalf("seed %d: %v\n%v", seed, err, plain)
