@@ -105,7 +105,7 @@ type results struct {
 }
 
 func listen(t *testing.T) (*results, error) {
-	r := &results{t: t, tool: exec.Command("go", "tool", "test2json"), ended: make(chan struct{})}
+	r := &results{t: t, tool: exec.Command("go", "tool", "test2json", "-t"), ended: make(chan struct{})}
 	input, err := r.tool.StdinPipe()
 	if err != nil {
 		return nil, err
