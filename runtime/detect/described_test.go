@@ -12,6 +12,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 // frozenTypes writes the raw BTF of a frozen kernel to a file.
@@ -121,7 +122,8 @@ func TestDescribedErrors(t *testing.T) {
 	}
 }
 
-// TestRecords compares what the running kernel's types tell of its tracepoints with its tracefs.
+// TestRecords compares what the running kernel's types tell of its tracepoints with its tracefs; outside of a soak, of
+// some of them.
 func TestRecords(t *testing.T) {
 	if Privilege(must(t)) != nil || !exists(kernelTypes) {
 		t.Skip("tracefs and kernel types: needs root and CONFIG_DEBUG_INFO_BTF")
@@ -134,8 +136,13 @@ func TestRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	live, wrong := must(t), 0
-	for _, point := range names {
+	live, wrong, compared := must(t), 0, 0
+	step := testkit.Choose(40, 5, 1)
+	for i, point := range names {
+		if i%step != 0 {
+			continue
+		}
+		compared++
 		category, name, _ := strings.Cut(point, ":")
 		want, err := live.Tracepoint(category, name)
 		if err != nil {
@@ -150,8 +157,8 @@ func TestRecords(t *testing.T) {
 		}
 	}
 	// The types do not say what lies behind __data_loc; that it is text is wrong for few.
-	if len(names) < 500 || wrong*100 > len(names) {
-		t.Errorf("%d of %d tracepoints are not told rightly", wrong, len(names))
+	if len(names) < 500 || wrong*100 > compared {
+		t.Errorf("%d of %d tracepoints are not told rightly, of %d in all", wrong, compared, len(names))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"golang.org/x/sys/unix"
 )
 
@@ -174,30 +175,32 @@ func report(t *testing.T, m *Map, group *sync.WaitGroup) (total uint64, reports 
 	return total, reports
 }
 
-const threads, runs = 8, 40_000
+const threads = 8
 
 func TestReportsLoseNothingFromASlot(t *testing.T) {
+	n := testkit.Choose(1000, 10_000, 40_000)
 	o, m := slotObject(types.NewAggregation(types.Count, false))
 	kernel, store := load(t, o)
-	group := hammer(t, program(t, addToRow(kernel[object.PerCPUMap])), threads, runs)
+	group := hammer(t, program(t, addToRow(kernel[object.PerCPUMap])), threads, n)
 	total, reports := report(t, store.Map(m), group)
-	if total != threads*runs {
-		t.Errorf("%d reports hold %d events, want %d", reports, total, threads*runs)
+	if total != uint64(threads*n) {
+		t.Errorf("%d reports hold %d events, want %d", reports, total, threads*n)
 	}
 	t.Logf("%d reports", reports)
 }
 
 func TestReportsLoseNothingFromAHash(t *testing.T) {
+	n := testkit.Choose(200, 2_000, 4_000)
 	for _, kind := range []ebpf.MapType{ebpf.PerCPUHash, ebpf.Hash, ebpf.LRUCPUHash, ebpf.LRUHash} {
 		for _, mask := range []int32{0, 255, 8191} {
 			for _, writeOnly := range []bool{true, false} {
 				o, m := countsOf(kind)
 				m.WriteOnly = writeOnly
 				kernel, store := load(t, o)
-				group := hammer(t, program(t, addToKey(kernel, mask)), threads, runs/10)
+				group := hammer(t, program(t, addToKey(kernel, mask)), threads, n)
 				total, reports := report(t, store.Map(m), group)
-				if total != threads*runs/10 {
-					t.Errorf("%v, %d keys: %d reports hold %d events, want %d", kind, mask+1, reports, total, threads*runs/10)
+				if total != uint64(threads*n) {
+					t.Errorf("%v, %d keys: %d reports hold %d events, want %d", kind, mask+1, reports, total, threads*n)
 				}
 				t.Logf("%v, %d keys: %d reports", kind, mask+1, reports)
 			}

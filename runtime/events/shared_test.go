@@ -7,6 +7,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 // shared is an aggregation that the script reads, over memory of ours.
@@ -63,6 +64,7 @@ func TestZeroOfASharedAggregation(t *testing.T) {
 
 // However many threads count while reports are printed and cleared, each event is in one of them.
 func TestReportsLoseNothingFromASharedCount(t *testing.T) {
+	n := testkit.Choose(1000, 10_000, 40_000)
 	m := &object.Map{Value: types.NewAggregation(types.Count, false), Storage: object.Slot, Offset: 8}
 	o := &object.Object{Maps: []*object.Map{m}, Kernel: map[string]*ebpf.MapSpec{object.DataMap: array(16)}}
 	kernel, store := load(t, o)
@@ -73,9 +75,9 @@ func TestReportsLoseNothingFromASharedCount(t *testing.T) {
 		asm.Mov.Imm(asm.R0, 0),
 		asm.Return(),
 	})
-	total, reports := report(t, store.Map(m), hammer(t, count, threads, runs))
-	if total != threads*runs {
-		t.Errorf("%d reports hold %d events, want %d", reports, total, threads*runs)
+	total, reports := report(t, store.Map(m), hammer(t, count, threads, n))
+	if total != uint64(threads*n) {
+		t.Errorf("%d reports hold %d events, want %d", reports, total, threads*n)
 	}
 }
 
