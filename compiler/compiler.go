@@ -18,6 +18,7 @@ package compiler
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -49,6 +50,7 @@ type Options struct {
 	Processes   Processes                // whose events the clauses see; all by default
 	DryRun      bool                     // no clause is to run, though it is attached
 	CountReads  bool                     // reads of memory that fail are counted by their place in the script
+	Only        *regexp.Regexp           // names of the probes to attach, but BEGIN and END; nil for all
 	Plain       bool                     // leave the optimising passes out, so that tests can compare
 	// Stage, when set, is given the text of each stage: "types", "ir", "opt", "asm" of every clause.
 	Stage func(stage, name, text string)
@@ -78,7 +80,7 @@ func compile(script *lang.Script, machine *target.Target, options Options) (resu
 	info, err := sema.Check(added.Script, machine, sema.Options{
 		Args: options.Args, Mechanism: options.Attach, Refused: options.Refused,
 		Strict: options.Strict, Unsafe: options.Unsafe, Named: options.Named, Environment: options.Environment,
-		Separate: options.Separate, Added: added,
+		Separate: options.Separate, Added: added, Only: options.Only,
 	})
 	if err != nil {
 		return nil, false, err

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,3 +82,22 @@ const (
 	maxProcess = 1 << 22 // PID_MAX_LIMIT of include/linux/threads.h
 	maxNumbers = 100     // each is an instruction of every clause
 )
+
+// pattern is a flag that takes a regular expression.
+type pattern struct{ to **regexp.Regexp }
+
+func (p *pattern) Type() string { return "regex" }
+
+func (p *pattern) String() string {
+	if *p.to == nil {
+		return ""
+	}
+	return (*p.to).String()
+}
+
+func (p *pattern) Set(text string) (err error) {
+	if *p.to, err = regexp.Compile(text); err != nil {
+		return fmt.Errorf("%q is no regular expression: %w", text, err)
+	}
+	return nil
+}

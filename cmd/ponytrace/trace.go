@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -26,6 +27,7 @@ type traceCommand struct {
 	Command string
 	Pids    []int
 	Family  bool
+	Only    *regexp.Regexp
 	Output  string
 	Format  string
 	Buffer  string
@@ -59,6 +61,7 @@ func traceFlags() *command {
 	f.StringVarP(&t.Command, "command", "c", "", "Run a command, `CMD`, and end with it.")
 	f.VarP(&processNumbers{&t.Pids}, "pid", "p", "Trace only the process `PID`, all its threads, and end with it. Several are joined by commas.")
 	f.BoolVar(&t.Family, "children", false, "With -p: and all that it starts. With -c: only the command and all that it starts.")
+	f.Var(&pattern{&t.Only}, "probe-filter", "Attach only the probes whose names match the `REGEX`, and BEGIN and END.")
 	f.StringVarP(&t.Output, "output", "o", "", "Write what the script prints to a new `FILE`.")
 	oneOf(f, &t.Format, "format", "f", "FORMAT", "Output format", "text", "json")
 	oneOf(f, &t.Buffer, "buffer", "B", "MODE", "When output is written: at once, for each event, or when there is much", "line", "none", "full")
@@ -247,7 +250,7 @@ func (t *traceCommand) compilation() compiler.Options {
 	positional, named := parameters(t.Params)
 	return compiler.Options{
 		Args: positional, Named: named, Attach: mechanism(t.Attach), Strict: t.Strict, Unsafe: t.Unsafe,
-		Processes: t.processes(), DryRun: t.DryRun, CountReads: t.Reads, Environment: os.Getenv, Refused: map[string]bool{}, Stage: t.stage(),
+		Processes: t.processes(), DryRun: t.DryRun, CountReads: t.Reads, Only: t.Only, Environment: os.Getenv, Refused: map[string]bool{}, Stage: t.stage(),
 	}
 }
 

@@ -216,6 +216,7 @@ func (c *checker) expand(script *lang.Script) {
 		list = c.place(script)
 	}
 	c.plan(list)
+	c.keepMatches()
 	c.limitProbes()
 }
 

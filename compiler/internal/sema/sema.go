@@ -31,6 +31,7 @@ package sema
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -52,6 +53,7 @@ type Options struct {
 	Unsafe      bool                     // functions that change what is traced are allowed
 	Separate    bool                     // no two clauses share a program
 	Environment func(name string) string // PONYTRACE_* and BPFTRACE_* variables; may be nil
+	Only        *regexp.Regexp           // names of the probes that are attached; nil for all
 	Added       *follow.Added            // what -p adds to the script; its Script is the one to check
 }
 

@@ -1,0 +1,78 @@
+package sema
+
+import (
+	"regexp"
+	"slices"
+
+	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// keepMatches leaves out the attach points whose names --probe-filter does not match, and
+// programs that have no others. BEGIN, END and what -p adds always stay. The clauses are
+// checked all the same, so that maps have the types that the whole script gives them.
+func (c *checker) keepMatches() {
+	if c.options.Only == nil || len(c.diagnostics) > 0 || len(c.Programs) == 0 {
+		return
+	}
+	found, first := false, c.firstWritten()
+	c.Programs = slices.DeleteFunc(slices.Clone(c.Programs), func(p *Program) bool {
+		if always(p.Site) {
+			return false
+		}
+		kept := c.keepPoints(p.Site)
+		found = found || kept
+		return !kept && !p.onlyHidden()
+	})
+	if !found {
+		c.Errorf(first, "--probe-filter %q leaves no probe of the script", c.options.Only)
+		c.Hint("it is matched against names such as kprobe:vfs_read")
+	}
+}
+
+// firstWritten is the place of the first probe that the user wrote.
+func (c *checker) firstWritten() lang.Span {
+	i := slices.IndexFunc(c.Instances, func(i *Instance) bool { return !i.Hidden })
+	return c.Instances[max(i, 0)].Clause.Probes[0].Span
+}
+
+// onlyHidden leaves out the clauses of the script, and reports whether others are left.
+func (p *Program) onlyHidden() bool {
+	p.Instances = slices.DeleteFunc(slices.Clone(p.Instances), func(i *Instance) bool { return !i.Hidden })
+	return len(p.Instances) > 0
+}
+
+// keepPoints reports whether any is left; if none, the site stays as it is.
+func (c *checker) keepPoints(site *builtin.Site) bool {
+	var kept []object.Point
+	for _, point := range site.Points {
+		if keepFunctions(c.options.Only, site, &point) {
+			kept = append(kept, point)
+		}
+	}
+	if len(kept) == 0 {
+		return false
+	}
+	site.Points = kept
+	c.nameProbes(site)
+	return true
+}
+
+func always(site *builtin.Site) bool {
+	point := &site.Points[0]
+	return point.Mechanism == object.Run && point.When != object.AtInterval
+}
+
+// keepFunctions matches a point, or each function of one that has many.
+func keepFunctions(only *regexp.Regexp, site *builtin.Site, point *object.Point) bool {
+	if len(point.Symbols) <= 1 {
+		return only.MatchString(point.Probe)
+	}
+	name := func(symbol string) string { return site.Scope.Probe.Name + ":" + symbol }
+	point.Symbols = slices.DeleteFunc(slices.Clone(point.Symbols), func(symbol string) bool { return !only.MatchString(name(symbol)) })
+	if len(point.Symbols) == 1 {
+		point.Probe = name(point.Symbols[0])
+	}
+	return len(point.Symbols) > 0
+}
