@@ -276,7 +276,7 @@ func addMaps(out *object.Object, unit *lower.Unit) {
 	}
 	if len(unit.Events) > 0 {
 		out.Kernel[object.EventsMap] = &ebpf.MapSpec{
-			Name: object.EventsMap, Type: ebpf.RingBuf, MaxEntries: ringSize(out.Settings.RingBufferPages, unit.Target.PageSize),
+			Name: object.EventsMap, Type: ebpf.RingBuf, MaxEntries: ringSize(ringPages(out.Settings.RingBufferPages, unit.Events), unit.Target.PageSize),
 		}
 	}
 	for _, m := range unit.Maps {
@@ -327,6 +327,17 @@ func hash(m *object.Map, machine *target.Target) *ebpf.MapSpec {
 func mapName(name string) string {
 	name = "at_" + name
 	return name[:min(len(name), 15)]
+}
+
+// exitPages hold an exit() of each of a thousand CPUs, after which no clause runs any more. The kernel takes half a
+// millisecond for the usual 4 MiB.
+const exitPages = 16
+
+func ringPages(set int, sent []*object.Event) int {
+	if slices.ContainsFunc(sent, func(e *object.Event) bool { return e.Action != object.Exit }) {
+		return set
+	}
+	return min(set, exitPages)
 }
 
 // ringSize is a power of two of at least a page.

@@ -74,7 +74,7 @@ var outputSettings = []*Setting{
 	},
 	{
 		Info: Info{Name: "perf_rb_pages", Signature: "int",
-			Doc:     "The size of the buffer for events on their way to user space, in pages of 4 KiB; rounded up to a power of two.",
+			Doc:     "The size of the buffer for events on their way to user space, in pages of 4 KiB; rounded up to a power of two. A script that sends nothing but exit() has 16 at most.",
 			Example: `config = { perf_rb_pages = 1024 } kprobe:vfs_read { printf("%d\n", pid) }`},
 		Default: "1024",
 		Apply:   func(s *Settings, value string) error { return number(value, 1, 1<<18, &s.RingBufferPages) },
