@@ -22,7 +22,15 @@ const (
 type lineTable struct {
 	strings bytes.Buffer
 	places  map[string]uint32
+	lines   map[line]uint32 // their texts
 	records []lineRecord
+}
+
+// line is a line of a source. A script may be one line of a megabyte, with as many
+// places: its text is looked up once.
+type line struct {
+	source *lang.Source
+	number int
 }
 
 // lineRecord is struct bpf_line_info of include/uapi/linux/bpf.h.
@@ -33,7 +41,7 @@ type lineRecord struct {
 // attachLines gives an instruction its script line wherever the place changes. An instruction that belongs
 // to no script gets none, but the first of each function must have one: the kernel wants it.
 func (l *linker) attachLines() {
-	table := &lineTable{places: map[string]uint32{}}
+	table := &lineTable{places: map[string]uint32{}, lines: map[line]uint32{}}
 	table.intern("")
 	var marked []int
 	var previous lang.Span
@@ -58,14 +66,23 @@ func (l *linker) attachLines() {
 	}
 }
 
-func (t *lineTable) add(number int, span lang.Span) {
-	line, column := span.Source.Position(span.Start)
+func (t *lineTable) add(instruction int, span lang.Span) {
+	number, column := span.Source.Position(span.Start)
 	t.records = append(t.records, lineRecord{
-		Instruction: uint32(number),
+		Instruction: uint32(instruction),
 		File:        t.intern(span.Source.Name),
-		Text:        t.intern(span.Source.Line(line)),
-		LineColumn:  uint32(min(line, maxLine)<<10 | min(column, maxColumn)),
+		Text:        t.text(line{span.Source, number}),
+		LineColumn:  uint32(min(number, maxLine)<<10 | min(column, maxColumn)),
 	})
+}
+
+func (t *lineTable) text(l line) uint32 {
+	offset, known := t.lines[l]
+	if !known {
+		offset = t.intern(l.source.Line(l.number))
+		t.lines[l] = offset
+	}
+	return offset
 }
 
 // intern returns the offset of a text in the string section, where a zero byte ends it.
