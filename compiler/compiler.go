@@ -51,6 +51,7 @@ type Options struct {
 	DryRun      bool                     // no clause is to run, though it is attached
 	CountReads  bool                     // reads of memory that fail are counted by their place in the script
 	Only        *regexp.Regexp           // names of the probes to attach, but BEGIN and END; nil for all
+	PartSize    int                      // of the parts of large clauses, in nodes of the syntax tree; 0: the usual; -1: none
 	Plain       bool                     // leave the optimising passes out, so that tests can compare
 	// Stage, when set, is given the text of each stage: "types", "ir", "opt", "asm" of every clause.
 	Stage func(stage, name, text string)
@@ -62,30 +63,37 @@ type Processes = follow.Processes
 // UsageError carries the usage text of a script whose parameters are wrong.
 type UsageError = sema.UsageError
 
-// Compile returns the object, or an error that is lang.Diagnostics, a *UsageError or an internal error. Where clauses
-// that share a program are too much for one, each gets its own.
+// Compile returns the object, or an error that is lang.Diagnostics, a *UsageError or an
+// internal error. Where clauses that share a program are too much for one, each gets its
+// own. Where the functions that a clause is cut into have too little of the stack, it
+// stays whole.
 func Compile(script *lang.Script, machine *target.Target, options Options) (*object.Object, error) {
-	result, joined, err := compile(script, machine, options)
-	if err != nil && joined {
+	result, info, err := compile(script, machine, options)
+	if err != nil && info != nil && info.Joined() {
 		options.Separate = true
+		result, info, err = compile(script, machine, options)
+	}
+	if err != nil && info != nil && info.Cut() {
+		options.PartSize = -1
 		result, _, err = compile(script, machine, options)
 	}
 	return result, err
 }
 
-// compile also reports whether clauses share a program.
-func compile(script *lang.Script, machine *target.Target, options Options) (result *object.Object, joined bool, err error) {
+// compile also returns the meaning of the script, if it has one.
+func compile(
+	script *lang.Script, machine *target.Target, options Options,
+) (result *object.Object, info *sema.Info, err error) {
 	defer ir.Catch(&err)
 	added := follow.Add(script, options.Processes)
-	info, err := sema.Check(added.Script, machine, sema.Options{
+	info, err = sema.Check(added.Script, machine, sema.Options{
 		Args: options.Args, Mechanism: options.Attach, Refused: options.Refused,
 		Strict: options.Strict, Unsafe: options.Unsafe, Named: options.Named, Environment: options.Environment,
-		Separate: options.Separate, Added: added, Only: options.Only,
+		Separate: options.Separate, PartSize: options.PartSize, Added: added, Only: options.Only,
 	})
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
-	joined = info.Joined()
 	unit := lower.NewUnit(info, machine)
 	unit.Stops, unit.Checked = unit.Stops || options.DryRun, options.CountReads
 	out := &object.Object{
@@ -94,13 +102,13 @@ func compile(script *lang.Script, machine *target.Target, options Options) (resu
 		Stride:     unit.Layout.Stride,
 		Settings:   info.Settings.Settings,
 		Stops:      unit.Stops,
-		Joined:     joined,
+		Joined:     info.Joined(),
 		Notices:    info.Notices,
 	}
 	programOf, guarded := lowered(unit, options)
 	compiled, err := compilePrograms(len(info.Programs), programOf, options)
 	if err != nil {
-		return nil, joined, err
+		return nil, info, err
 	}
 	if guarded {
 		out.Kernel[object.GuardMap] = slots(object.GuardMap, guardWords(unit).Size())
@@ -115,7 +123,7 @@ func compile(script *lang.Script, machine *target.Target, options Options) (resu
 	out.Events, out.Facts = unit.Events, unit.Facts
 	addMaps(out, unit)
 	addFollowing(out, added.Set, options.Processes)
-	return out, joined, nil
+	return out, info, nil
 }
 
 // compiled is a program as it goes into the object, and the maps that are its own.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/eval"
 	"github.com/ponytrace/ponytrace/internal/oracle"
@@ -48,7 +49,7 @@ func prints(t *testing.T, name, script string, lines []string) {
 	for i, line := range lines {
 		want[i] = "print " + line
 	}
-	o, err := compileFor(script, frozen.Target("6.12"), false)
+	o, err := compileFor(script, frozen.Target("6.12"), compiler.Options{})
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}

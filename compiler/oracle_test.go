@@ -24,8 +24,8 @@ var emulated = &eval.Environment{
 	Comm:    "pony", Args: oracle.Args, Memory: map[uint64][]byte{oracle.Address: oracle.Memory()},
 }
 
-// observeEmulated runs every program once, in order.
-func observeEmulated(o *object.Object) (*eval.Result, error) {
+// newEmulated is what the programs of an object run in.
+func newEmulated(o *object.Object) *emu.Environment {
 	machine := &emu.Environment{
 		Context: make([]byte, 512), Memory: emulated.Memory, Comm: emulated.Comm, Maps: map[string]*emu.Map{}, Steps: 100_000_000,
 		Values: map[asm.BuiltinFunc]uint64{
@@ -36,6 +36,12 @@ func observeEmulated(o *object.Object) (*eval.Result, error) {
 	for name, spec := range o.Kernel {
 		machine.Maps[name] = emu.NewMap(spec, 4)
 	}
+	return machine
+}
+
+// observeEmulated runs every program once, in order.
+func observeEmulated(o *object.Object) (*eval.Result, error) {
+	machine := newEmulated(o)
 	for _, program := range o.Programs {
 		if !oracle.Runs(program, machine.Maps[object.DataMap].Values[""][0][object.DataStopped] != 0) {
 			continue
@@ -80,23 +86,28 @@ func emulatedTable(o *object.Object, m *object.Map, maps map[string]*emu.Map) *e
 	return t
 }
 
-func compileFor(text string, machine *target.Target, plain bool) (*object.Object, error) {
+func compileFor(text string, machine *target.Target, options compiler.Options) (*object.Object, error) {
 	parsed, diagnostics := lang.Parse(lang.NewSource("script", text))
 	if diagnostics.HasErrors() {
 		return nil, diagnostics
 	}
-	return compiler.Compile(parsed, machine, compiler.Options{Args: oracle.Args, Plain: plain})
+	options.Args = oracle.Args
+	return compiler.Compile(parsed, machine, options)
 }
 
-// judge is nil when a script does, optimised or not and on the kernel if there is one, what its evaluation says.
+// ways are those in which a script is compiled, which change nothing of what it does.
+var ways = []compiler.Options{{}, {Plain: true}, {PartSize: oracle.PartSize}, {PartSize: oracle.PartSize, Plain: true}}
+
+// judge is nil when a script does, optimised or not, whole or in parts, and on the kernel
+// if there is one, what its evaluation says.
 func judge(text string, machine *target.Target, kernel *oracle.Kernel) error {
 	parsed, diagnostics := lang.Parse(lang.NewSource("script", text))
 	if diagnostics.HasErrors() {
 		return diagnostics
 	}
 	var objects []*object.Object
-	for _, plain := range []bool{false, true} {
-		o, err := compileFor(text, machine, plain)
+	for _, options := range ways {
+		o, err := compileFor(text, machine, options)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/eval"
@@ -108,7 +109,7 @@ func TestNamesChangeNothing(t *testing.T) {
 
 // behaviour is what a script leaves behind in the emulator, but for the maps that are only names.
 func behaviour(script string, machine *target.Target) (*eval.Result, error) {
-	o, err := compileFor(script, machine, false)
+	o, err := compileFor(script, machine, compiler.Options{})
 	if err != nil {
 		return nil, err
 	}

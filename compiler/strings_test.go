@@ -130,7 +130,7 @@ func TestStringSteps(t *testing.T) {
 // verified is how many instructions the kernel's verifier walked.
 func verified(t *testing.T, script string, machine *target.Target) int {
 	t.Helper()
-	o, err := compileFor(script, machine, false)
+	o, err := compileFor(script, machine, compiler.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

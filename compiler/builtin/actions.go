@@ -52,7 +52,7 @@ var actionFunctions = []*Function{
 		Info: Info{Name: "override", Signature: "void override(int value)",
 			Doc:     "Lets the traced function return the value without running: at the entry of the functions that the kernel's authors allow it for (ALLOW_ERROR_INJECTION), where the kernel has CONFIG_BPF_KPROBE_OVERRIDE. Wants --unsafe.",
 			Example: `kprobe:vfs_read /comm == "cat"/ { override(-5) }`},
-		MinArgs: 1, MaxArgs: 1, Check: checkOverride, Unsafe: true, Registers: true,
+		MinArgs: 1, MaxArgs: 1, Check: checkOverride, Unsafe: true, Registers: true, HandsContext: true,
 		Lower: func(l Lowering, call *lang.Call) *ir.Value {
 			helper(l, asm.FnOverrideReturn, ir.Writes, l.IR().Context(), l.Value(call.Args[0]))
 			return nil

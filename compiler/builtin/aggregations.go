@@ -1,6 +1,8 @@
 package builtin
 
 import (
+	"fmt"
+
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
@@ -208,10 +210,19 @@ func checkHist(c Checker, call *lang.Call) *types.Type {
 // updateHist finds the bucket by halving: six compares, of which the usual value takes three.
 // Rejected: De Bruijn multiplication (more instructions for values below 1<<16, and a table to load).
 func updateHist(l Lowering, call *lang.Call, t *types.Type, value *ir.Value, row Place) {
+	number := l.Type(call.Args[0])
+	of := fmt.Sprintf("%d %d %t", t.Bits, number.Size, number.Signed)
+	bucket := l.Outlined("hist", of, value, func(value *ir.Value) *ir.Value {
+		return histBucket(l, number, t, value)
+	})
+	addBucket(l, row, bucket, t.Words())
+}
+
+func histBucket(l Lowering, number, t *types.Type, value *ir.Value) *ir.Value {
 	b := l.IR()
 	bucket, rest := b.NewCell("bucket"), b.NewCell("rest")
 	positive, join := b.NewBlock(), b.NewBlock()
-	if l.Type(call.Args[0]).Signed {
+	if number.Signed {
 		natural := b.NewBlock()
 		b.CellSet(bucket, b.Const(0))
 		b.If(ir.SignedLess, value, b.Const(0), join, natural)
@@ -227,7 +238,7 @@ func updateHist(l Lowering, call *lang.Call, t *types.Type, value *ir.Value, row
 	b.Enter(positive)
 	b.CellSet(bucket, b.Const(2))
 	b.CellSet(rest, value)
-	for step := int64(l.Type(call.Args[0]).Size) * 4; step >= 1; step /= 2 {
+	for step := int64(number.Size) * 4; step >= 1; step /= 2 {
 		halve(b, bucket, rest, step)
 	}
 	if t.Bits > 0 {
@@ -235,7 +246,7 @@ func updateHist(l Lowering, call *lang.Call, t *types.Type, value *ir.Value, row
 	}
 	b.Jump(join)
 	b.Enter(join)
-	addBucket(l, row, b.CellGet(bucket), t.Words())
+	return b.CellGet(bucket)
 }
 
 // splitBucket makes of the bucket of a power of two, 2+p, that of the part which the bits after the highest one
@@ -260,7 +271,14 @@ func halve(b *ir.Builder, bucket, rest *ir.Cell, step int64) {
 }
 
 func updateLinearHist(l Lowering, _ *lang.Call, t *types.Type, value *ir.Value, row Place) {
-	b := l.IR()
+	of := fmt.Sprintf("%d %d %d", t.Low, t.High, t.Step)
+	bucket := l.Outlined("lhist", of, value, func(value *ir.Value) *ir.Value {
+		return linearBucket(l.IR(), t, value)
+	})
+	addBucket(l, row, bucket, t.Words())
+}
+
+func linearBucket(b *ir.Builder, t *types.Type, value *ir.Value) *ir.Value {
 	bucket := b.NewCell("bucket")
 	above, high, within, join := b.NewBlock(), b.NewBlock(), b.NewBlock(), b.NewBlock()
 	b.CellSet(bucket, b.Const(0))
@@ -276,5 +294,5 @@ func updateLinearHist(l Lowering, _ *lang.Call, t *types.Type, value *ir.Value, 
 	b.CellSet(bucket, b.Binary(ir.Add, index, b.Const(1)))
 	b.Jump(join)
 	b.Enter(join)
-	addBucket(l, row, b.CellGet(bucket), t.Words())
+	return b.CellGet(bucket)
 }

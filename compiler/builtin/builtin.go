@@ -73,6 +73,9 @@ type Function struct {
 	Argument bool
 	// ProbeName is set when the value tells attach points of one program apart.
 	ProbeName bool
+	// HandsContext: a helper is handed the context, or a pointer from there whose type
+	// the verifier must know.
+	HandsContext bool
 	// Fills: Into writes every byte of the type, padding included.
 	Fills bool
 }
@@ -227,6 +230,12 @@ type Lowering interface {
 	FindText(text, wanted lang.Expr) *ir.Value
 	// JoinTexts writes texts one behind the other, size bytes at most.
 	JoinTexts(texts []lang.Expr, to Place, size int)
+	// Parts is how many parts of a large clause are active where the code runs: 1 or 0.
+	Parts() int
+	// Outlined computes a number from another: in a clause that is cut into parts by a
+	// function that all parts call. The texts tell functions apart; the first is for
+	// people, too.
+	Outlined(name, of string, x *ir.Value, compute func(x *ir.Value) *ir.Value) *ir.Value
 	// End leaves the clause.
 	End()
 	// SyscallProbe is the index of the attach point's text by the number of the system call.

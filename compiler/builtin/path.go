@@ -16,7 +16,7 @@ var pathFunctions = []*Function{
 		Info: Info{Name: "path", Signature: "string path(struct path *p [, int size])",
 			Doc:     "The name of a file with all its folders, as the current process sees it, at most size bytes (max_strlen). The kernel allows it only at the entry and return of vfs_truncate, vfs_fallocate, vfs_getattr, dentry_open, filp_close, security_file_open, security_file_permission, security_inode_getattr and security_path_truncate, through fentry and fexit, and only for what their arguments lead to.",
 			Example: `kprobe:vfs_getattr { printf("%s looks at %s\n", comm, path(args.path)) }`},
-		MinArgs: 1, MaxArgs: 2, Check: checkPath, Into: lowerPath, Tracing: true,
+		MinArgs: 1, MaxArgs: 2, Check: checkPath, Into: lowerPath, Tracing: true, HandsContext: true,
 	},
 }
 

@@ -17,17 +17,17 @@ var stackFunctions = []*Function{
 		Info: Info{Name: "kstack", Signature: "kstack kstack([bpftrace | perf | raw] [, int depth])",
 			Doc:     "The kernel's stack of calls, the innermost first, at most depth of them (127; 30 before Linux 5.11, whose keys have 512 bytes at most). The mode says how it prints; the setting stack_mode is used without.",
 			Example: `profile:hz:99 { @[kstack] = count(); @top[kstack(perf, 3)] = count() }`},
-		MaxArgs: 2, Bare: true, Fills: true,
+		MaxArgs: 2, Bare: true, Fills: true, HandsContext: true,
 		Check: func(c Checker, call *lang.Call) *types.Type { return types.NewKernelStack(checkStack(c, call)) },
 		Into: func(l Lowering, call *lang.Call, to Place) {
-			readStack(l, to, 8*l.Type(call).Count, ownFrames(l.Scope().Mechanism))
+			readStack(l, to, 8*l.Type(call).Count, ownFrames(l))
 		},
 	},
 	{
 		Info: Info{Name: "ustack", Signature: "ustack ustack([bpftrace | perf | raw] [, int depth])",
 			Doc:     "The stack of calls of the current process, as kstack. Programs that were built without frame pointers show little of theirs.",
 			Example: `profile:hz:99 { @[ustack] = count(); @top[ustack(perf, 3), comm] = count() }`},
-		MaxArgs: 2, Bare: true, Fills: true,
+		MaxArgs: 2, Bare: true, Fills: true, HandsContext: true,
 		Check: func(c Checker, call *lang.Call) *types.Type { return types.NewUserStack(checkStack(c, call)) },
 		Into: func(l Lowering, call *lang.Call, to Place) {
 			storeWord(l, to, 0, upperHalf(asm.FnGetCurrentPidTgid)(l, call))
@@ -73,10 +73,10 @@ func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
 
 // ownFrames is how many functions stand in the kernel's stack that only run because of the probe: the program itself, and what
 // calls it. The flags of bpf_get_stack hold their number in the low 8 bits.
-func ownFrames(m object.Mechanism) int64 {
-	switch m {
+func ownFrames(l Lowering) int64 {
+	switch l.Scope().Mechanism {
 	case object.Fentry, object.Fexit, object.RawTracepoint, object.RawSyscall, object.Run:
-		return 2
+		return 2 + int64(l.Parts())
 	}
 	return 0
 }

@@ -62,13 +62,13 @@ var processVariables = []*Function{
 		Info: Info{Name: "probe", Signature: "probe name probe",
 			Doc:     "The attach point that fired, as a script would write it.",
 			Example: `kprobe:vfs_read,kprobe:vfs_write { @[probe] = count() }`},
-		Check: always(types.Probe), Lower: lowerProbeName, Bare: true, ProbeName: true,
+		Check: always(types.Probe), Lower: lowerProbeName, Bare: true, ProbeName: true, HandsContext: true,
 	},
 	{
 		Info: Info{Name: "func", Signature: "function name func",
 			Doc:     "The name of the traced function.",
 			Example: `kprobe:vfs_* { @[func] = count() }`},
-		Check: functionNameType, Lower: lowerProbeName, Bare: true, ProbeName: true,
+		Check: functionNameType, Lower: lowerProbeName, Bare: true, ProbeName: true, HandsContext: true,
 	},
 }
 

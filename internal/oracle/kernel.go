@@ -173,26 +173,33 @@ func drain(events *ebpf.Map) (records [][]byte, err error) {
 	}
 }
 
-// Judge is nil when the kernel does with a script what its evaluation says.
+// PartSize cuts all but the smallest clauses into parts, so that scripts of tests have
+// some.
+const PartSize = 8
+
+// Judge is nil when the kernel does with a script, whole and in parts, what its
+// evaluation says.
 func (k *Kernel) Judge(text string) error {
 	parsed, diagnostics := lang.Parse(lang.NewSource("script", text))
 	if diagnostics.HasErrors() {
 		return diagnostics
 	}
-	o, err := compiler.Compile(parsed, k.machine, compiler.Options{Args: Args})
-	if err != nil {
-		return err
-	}
 	want, err := eval.Run(parsed, k.Environment)
 	if err != nil {
 		return err
 	}
-	got, err := k.Run(o)
-	if err != nil {
-		return err
-	}
-	if difference := Difference(got, want); difference != "" {
-		return errors.New("kernel: " + difference)
+	for _, size := range []int{0, PartSize} {
+		o, err := compiler.Compile(parsed, k.machine, compiler.Options{Args: Args, PartSize: size})
+		if err != nil {
+			return err
+		}
+		got, err := k.Run(o)
+		if err != nil {
+			return err
+		}
+		if difference := Difference(got, want); difference != "" {
+			return fmt.Errorf("kernel, parts of %d: %s", size, difference)
+		}
 	}
 	return nil
 }

@@ -18,12 +18,13 @@ type linker struct {
 	code  asm.Instructions
 	spans []lang.Span // the place of each instruction of code in the script
 	// starts are the indices of the first instructions of the functions.
-	starts []int
-	size   int // of code in units of 8 bytes
+	starts    []int
+	functions []*ir.Func
+	size      int // of code in units of 8 bytes
 }
 
 func (l *linker) add(e *emitter) {
-	l.starts = append(l.starts, len(l.code))
+	l.starts, l.functions = append(l.starts, len(l.code)), append(l.functions, e.ir)
 	if len(l.starts) == 1 { // in nearly all programs the only one
 		l.code, l.spans = e.code, e.spans
 	} else {
@@ -57,23 +58,46 @@ func (l *linker) checkSize() {
 	})
 }
 
-// describeFunctions gives every function its BTF where there are several: the kernel wants it of all or none, and does
-// not take the address of a function without. Their parameters it need not know.
+// describeFunctions gives every function its BTF where there are several: the kernel
+// wants it of all or none, and does not take the address of a function without. It need
+// know the parameters of global functions only.
 func (l *linker) describeFunctions() {
 	if len(l.starts) == 1 {
 		return
 	}
-	number := &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
 	for i, start := range l.starts {
-		linkage := btf.StaticFunc
-		if i == 0 {
-			linkage = btf.GlobalFunc
-		}
 		first := &l.code[start]
-		*first = btf.WithFuncMetadata(*first, &btf.Func{
-			Name: first.Symbol(), Type: &btf.FuncProto{Return: number}, Linkage: linkage,
-		})
+		*first = btf.WithFuncMetadata(*first, describe(l.functions[i], first.Symbol()))
 	}
+}
+
+var (
+	resultType    = &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
+	parameterType = &btf.Int{Name: "unsigned long", Size: 8}
+	contextType   = &btf.Pointer{Target: &btf.Void{}}
+)
+
+// contextTag makes the kernel take a pointer to anything for the program's context, since
+// Linux 6.8.
+// https://elixir.bootlin.com/linux/v6.8/source/kernel/bpf/btf.c (btf_prepare_func_args)
+const contextTag = "arg:ctx"
+
+func describe(f *ir.Func, name string) *btf.Func {
+	proto := &btf.FuncProto{Return: resultType}
+	description := &btf.Func{Name: name, Type: proto, Linkage: btf.StaticFunc}
+	if f.Program == nil || f.Global {
+		description.Linkage = btf.GlobalFunc
+	}
+	for i := range f.Params {
+		param := btf.FuncParam{Name: fmt.Sprintf("p%d", i), Type: parameterType}
+		proto.Params = append(proto.Params, param)
+	}
+	if f.WithContext {
+		proto.Params[0].Type = contextType
+		description.ParamTags = make([][]string, f.Params)
+		description.ParamTags[0] = []string{contextTag}
+	}
+	return description
 }
 
 // lines returns where in the script each run of instructions comes from.

@@ -14,6 +14,9 @@ type Builder struct {
 	Span    lang.Span
 	block   *Block
 	context *Value
+	// Blind: the verifier does not know the types of the addresses that the function was
+	// handed, so that loads through them are reads that may fault.
+	Blind bool
 }
 
 // NewBuilder starts a function with an empty entry block.
@@ -143,6 +146,9 @@ func (b *Builder) FuncAddress(callee *Func) *Value {
 
 // Load reads size bytes at address+offset.
 func (b *Builder) Load(space Space, address *Value, offset, size int, signed bool) *Value {
+	if b.Blind && (space == ContextSpace || space == Kernel) {
+		return b.ReadKernel(address, offset, size, signed)
+	}
 	return b.Append(Value{Op: Load, Args: []*Value{address}, Space: space, Offset: offset, Size: size, Signed: signed})
 }
 

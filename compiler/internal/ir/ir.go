@@ -177,10 +177,16 @@ type Func struct {
 	Program *Func
 	// Callbacks are all other functions of a program, those that callbacks name included.
 	Callbacks []*Func
-	Slots     []*Slot
-	Cells     []*Cell
-	values    int
-	room      []Value // for the next ones
+	// Global: the verifier walks the function by itself, once, with any numbers for
+	// arguments, and takes any number for its result where it is called. All that it gets
+	// is numbers, but for the context where WithContext.
+	Global      bool
+	Params      int  // of a Global function
+	WithContext bool // the first parameter of a Global function is the program's context
+	Slots       []*Slot
+	Cells       []*Cell
+	values      int
+	room        []Value // for the next ones
 	// Span is the place of the clause.
 	Span lang.Span
 }

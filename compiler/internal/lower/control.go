@@ -17,6 +17,18 @@ func (f *function) block(b *lang.Block) { f.statements(b.Statements) }
 func (f *function) statements(list []lang.Statement) {
 	defer func(outer map[*object.Map]*object.Event) { f.printed = outer }(f.printed)
 	f.printed = maps.Clone(f.printed)
+	for len(list) > 0 {
+		n := max(f.instance.Parts[list[0]], 1)
+		if f.instance.Parts[list[0]] > 0 && f.separable(list[:n]) {
+			f.part(list[:n])
+		} else {
+			f.sequence(list[:n])
+		}
+		list = list[n:]
+	}
+}
+
+func (f *function) sequence(list []lang.Statement) {
 	for _, s := range list {
 		f.b.Span = s.Range()
 		f.statement(s)
@@ -205,6 +217,9 @@ func (f *function) compareNumbers(e *lang.Binary, signed bool, then, otherwise *
 		op = ir.NotEqual
 	case "<=", ">=":
 		op = ir.LessEqual
+	}
+	if f.parts > 0 && (op == ir.Equal || op == ir.NotEqual) {
+		x, y = f.unlinked(x, y)
 	}
 	f.b.If(signedCompare(op, signed), x, y, then, otherwise)
 }

@@ -254,17 +254,17 @@ func (f *function) callback(name string, captured, first int, start func(callbac
 
 // enterFunction goes on in another function of the program, which has cells and slots of its own.
 func (f *function) enterFunction(b *ir.Builder) {
-	b.Span = f.b.Span
+	b.Span, b.Blind = f.b.Span, f.b.Blind
 	f.b = b
 	f.cells, f.slots = map[*sema.Variable]*ir.Cell{}, map[*sema.Variable]*ir.Slot{}
 	f.escapes, f.frames = nil, f.frames+1
-	f.row, f.usesRow = nil, false
+	f.row, f.usesRow, f.rowOfCPU = nil, false, nil
 }
 
 func (f *function) leaveFunction(outer *function) {
 	f.b, f.cells, f.slots, f.loop = outer.b, outer.cells, outer.slots, outer.loop
 	f.escapes, f.frames = outer.escapes, outer.frames
-	f.row, f.usesRow = outer.row, outer.usesRow
+	f.row, f.usesRow, f.rowOfCPU = outer.row, outer.usesRow, outer.rowOfCPU
 }
 
 // repeatBounded makes a loop of jumps for kernels without bpf_loop, whose verifier walks every round. How many

@@ -101,11 +101,15 @@ type function struct {
 	offsets      map[*sema.Variable]int // of shared variables
 	iterators    map[*sema.Variable]iterator
 	subprograms  map[*lang.Function]*subprogram
-	frames       int       // functions that are active where the code runs
-	row          *ir.Value // what a callback was handed; nil where the row is to be computed
+	common       map[task]*ir.Func // what the parts of large clauses call
+	parts        int               // that are active where the code runs
+	contextWord  int               // where parts find the address of the context; 0 while none does
+	frames       int               // functions that are active where the code runs
+	row          *ir.Value         // what a callback was handed; nil where the row is to be computed
 	usesRow      bool
-	nest         *nest   // around the code at hand; nil outside of bounded loops
-	nests        []*nest // of the clause
+	rowOfCPU     *ir.Value // what cpuRow returns in a part of a clause; nil elsewhere
+	nest         *nest     // around the code at hand; nil outside of bounded loops
+	nests        []*nest   // of the clause
 	syscalls     *syscallTable
 	end          *destination   // of the program
 	returning    []*destination // the innermost last, the first of the clause
@@ -135,6 +139,7 @@ func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 		sharedMemory: &sharedMemory{name: sharedName(number)},
 		offsets:      map[*sema.Variable]int{},
 		iterators:    map[*sema.Variable]iterator{},
+		common:       map[task]*ir.Func{},
 		frames:       1,
 	}
 	f.end = f.newDestination(nil)
@@ -370,6 +375,9 @@ func (f *function) fieldTypes(event *object.Event, fields []lang.Expr) []*types.
 
 // cpuRow is the address of this CPU's row in the kernel map "percpu".
 func (f *function) cpuRow() *ir.Value {
+	if f.rowOfCPU != nil {
+		return f.rowOfCPU
+	}
 	cpu := f.b.Bound(f.b.Call(asm.FnGetSmpProcessorId, ir.Invariant), int64(CPURows(f.unit.Target)-1))
 	shift := bits.TrailingZeros(uint(f.unit.Layout.Stride))
 	row := f.b.Binary(ir.ShiftLeft, cpu, f.b.Const(int64(shift)))

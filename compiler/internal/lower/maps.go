@@ -33,6 +33,12 @@ func tupleOf(key types.Layout) *types.Type {
 }
 
 func (f *function) lookup(m *object.Map, key *ir.Value) *ir.Value {
+	if f.cut() {
+		find := f.commonFunction(task{"find", m.Name}, 1, false, func(params []*ir.Value) *ir.Value {
+			return f.MapCall(m, asm.FnMapLookupElem, ir.Reads, params[0])
+		})
+		return f.b.Invoke(find, key)
+	}
 	return f.MapCall(m, asm.FnMapLookupElem, ir.Reads, key)
 }
 
@@ -81,7 +87,34 @@ func (f *function) withRow(e *lang.Map, update func(builtin.Place)) {
 		f.SetData(m.Present, f.b.Const(1))
 		return
 	}
-	key, generation := f.key(e), f.generation(m)
+	if f.cut() {
+		row := f.commonFunction(task{"row", m.Name}, 1, false, func(params []*ir.Value) *ir.Value {
+			found := f.b.NewCell("found")
+			f.b.CellSet(found, f.b.Const(0))
+			f.findOrInsert(m, params[0], func(row *ir.Value) { f.b.CellSet(found, row) })
+			return f.b.CellGet(found)
+		})
+		f.ifPresent(f.b.Invoke(row, f.key(e)), update)
+		return
+	}
+	f.findOrInsert(m, f.key(e), func(row *ir.Value) {
+		update(builtin.Place{Space: ir.MapValue, Address: row})
+	})
+}
+
+// ifPresent runs update on the row at an address, unless that is 0.
+func (f *function) ifPresent(row *ir.Value, update func(builtin.Place)) {
+	found, join := f.b.NewBlock(), f.b.NewBlock()
+	f.b.If(ir.NotEqual, row, f.b.Const(0), found, join)
+	f.b.Enter(found)
+	update(builtin.Place{Space: ir.MapValue, Address: row})
+	f.b.Jump(join)
+	f.b.Enter(join)
+}
+
+// findOrInsert runs use where the row of a key is known.
+func (f *function) findOrInsert(m *object.Map, key *ir.Value, use func(row *ir.Value)) {
+	generation := f.generation(m)
 	row := f.b.NewCell("row")
 	miss, full, found, join := f.b.NewColdBlock(), f.b.NewColdBlock(), f.b.NewBlock(), f.b.NewBlock()
 	f.findRow(m, generation, key, row, found, miss)
@@ -93,7 +126,7 @@ func (f *function) withRow(e *lang.Map, update func(builtin.Place)) {
 	f.refused(m, result)
 	f.b.Jump(join)
 	f.b.Enter(found)
-	update(builtin.Place{Space: ir.MapValue, Address: f.b.CellGet(row)})
+	use(f.b.CellGet(row))
 	f.b.Jump(join)
 	f.b.Enter(join)
 }

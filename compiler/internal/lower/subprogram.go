@@ -31,7 +31,8 @@ type subprogram struct {
 // counts what is copied into it, and a function that is shared would not be counted.
 func (f *function) invokes(inline *sema.Inline) bool {
 	switch {
-	case len(inline.Params) > maxInvokeParams, inline.Result.Kind != types.None && !inline.Result.Scalar(),
+	case f.b.Blind, len(inline.Params) > maxInvokeParams,
+		inline.Result.Kind != types.None && !inline.Result.Scalar(),
 		!f.callbacks() && (f.nest != nil || f.mentions(inline.Body, isLoop)):
 		return false
 	}

@@ -116,7 +116,7 @@ func (c *checker) parameterOf(e *lang.Call, p *lang.Param, inline *Inline, arg *
 	if i < cap(inline.Params) && inline.Params[:cap(inline.Params)][i] != nil {
 		v = inline.Params[:cap(inline.Params)][i]
 	}
-	v.depth = c.instance.depth
+	v.depth, v.part = c.instance.depth, c.instance.part
 	c.instance.scope.variables[v.Name] = v
 	c.fix(v, p.Type)
 	if arg.Kind != types.None && v.Type.Kind != types.None && c.storable(e.Args[i], arg) && !convertible(arg, v.Type) {

@@ -32,6 +32,13 @@ type Program struct {
 // Joined reports whether clauses share a program.
 func (i *Info) Joined() bool { return len(i.Instances) > len(i.Programs) }
 
+// Cut reports whether a clause is cut into parts.
+func (i *Info) Cut() bool {
+	return slices.ContainsFunc(i.Instances, func(instance *Instance) bool {
+		return len(instance.Parts) > 0
+	})
+}
+
 // placed is a clause at a site, before it is known with which others it shares a program.
 type placed struct {
 	clause *lang.Clause

@@ -52,6 +52,7 @@ type Options struct {
 	Named       []string                 // named parameters, as name=value or name
 	Unsafe      bool                     // functions that change what is traced are allowed
 	Separate    bool                     // no two clauses share a program
+	PartSize    int                      // of the parts of large clauses; 0: the usual; -1: none
 	Environment func(name string) string // PONYTRACE_* and BPFTRACE_* variables; may be nil
 	Only        *regexp.Regexp           // names of the probes that are attached; nil for all
 	Added       *follow.Added            // what -p adds to the script; its Script is the one to check
@@ -88,20 +89,24 @@ type Instance struct {
 	Ends bool
 	// Instead holds what is computed in the place of an expression: what a #define gives a name, the part that an index
 	// of a tuple means, the record that args and config are.
-	Instead   map[lang.Expr]lang.Expr
+	Instead map[lang.Expr]lang.Expr
+	// Parts is how many statements the part has that begins with a statement. Empty for
+	// clauses that are not cut.
+	Parts     map[lang.Statement]int
 	declared  map[*lang.Variable]*Variable // by the first assignment
 	scope     *scope
-	called    lang.Expr // the expression that is the statement being checked
-	container lang.Expr // the expression whose member is being checked
-	depth     int       // of loops around
-	loops     int       // of loops that break and continue may end
-	inlined   []*Inline // the functions around, the innermost last
-	repeats   int       // how often the unrolls around write the place at hand out
-	written   int       // nodes that unrolls have written out
-	expanding []string  // the names of the functions and macros around
-	left      int       // how many nodes may still be copied
-	macros    int       // expanded so far
-	skipped   int       // branches around that are known not to be taken
+	called    lang.Expr      // the expression that is the statement being checked
+	container lang.Expr      // the expression whose member is being checked
+	part      lang.Statement // the first of the part around, nil outside
+	depth     int            // of loops around
+	loops     int            // of loops that break and continue may end
+	inlined   []*Inline      // the functions around, the innermost last
+	repeats   int            // how often the unrolls around write the place at hand out
+	written   int            // nodes that unrolls have written out
+	expanding []string       // the names of the functions and macros around
+	left      int            // how many nodes may still be copied
+	macros    int            // expanded so far
+	skipped   int            // branches around that are known not to be taken
 }
 
 // bare returns the call that a word such as pid stands for, always the same one.
@@ -119,7 +124,8 @@ type Variable struct {
 	Name string
 	Type *types.Type
 	Span lang.Span // of the first assignment
-	// Shared: it is mentioned at another depth of loops than where it was declared, or its address is taken.
+	// Shared: it is mentioned at another depth of loops than where it was declared, or in
+	// another part of the clause, or its address is taken.
 	Shared bool
 	// Pointed: its address is taken.
 	Pointed bool
@@ -127,6 +133,7 @@ type Variable struct {
 	Fixed bool
 	// untyped: a `let` without a type or a value declared it.
 	untyped bool
+	part    lang.Statement // in which it was declared
 	// open: something is assigned to it whose type is not known.
 	open     bool
 	depth    int
@@ -185,6 +192,7 @@ type checker struct {
 	indices     map[string]int      // into ProbeNames, by name
 	differing   map[*lang.Clause]*builtin.Differing
 	plain       map[string]bool // attach points whose clauses agree on the plainer mechanism only
+	cuts        map[*lang.Clause]map[lang.Statement]int
 	missing     map[string]bool // maps of clauses that errors leave without an attach point
 	stage       stage
 	untyped     []lang.Expr // reads of maps and variables whose type is not known
@@ -217,6 +225,7 @@ func newChecker(machine *target.Target, options Options) *checker {
 		indices: map[string]int{},
 		missing: map[string]bool{},
 		plain:   map[string]bool{},
+		cuts:    map[*lang.Clause]map[lang.Statement]int{},
 	}
 	c.Constants = &Constants{args: options.Args, target: machine, hidden: c.hides, literal: c.literalOf, typed: func(call *lang.Call) *types.Type { return c.expression(call) }}
 	c.instance = outside()
@@ -321,6 +330,7 @@ func (c *checker) checkInstance(instance *Instance) {
 	c.instance = instance
 	instance.begin()
 	instance.repeats, instance.written = 1, 0
+	instance.Parts = c.partsOf(instance.Clause)
 	for _, condition := range []lang.Expr{instance.Filter, instance.Clause.Predicate} {
 		if condition != nil {
 			c.condition(condition)

@@ -48,8 +48,14 @@ func (c *checker) inScope(outer *scope, check func()) {
 }
 
 func (c *checker) statements(list []lang.Statement) {
-	for _, s := range list {
-		c.statement(s)
+	for len(list) > 0 {
+		n := max(c.instance.Parts[list[0]], 1)
+		if c.instance.Parts[list[0]] > 0 {
+			c.partOfClause(list[:n])
+		} else {
+			c.statement(list[0])
+		}
+		list = list[n:]
 	}
 }
 
@@ -239,15 +245,16 @@ func (c *checker) declareVariable(e *lang.Variable) *Variable {
 		v = &Variable{Name: e.Name, Type: types.NoValue, Span: e.Span}
 		c.instance.declared[e] = v
 	}
-	v.depth = c.instance.depth
+	v.depth, v.part = c.instance.depth, c.instance.part
 	c.instance.scope.variables[e.Name] = v
 	return v
 }
 
-// mention enters that e is the variable v. One that is mentioned from another depth of loops is shared.
+// mention enters that e is the variable v. One that is mentioned from another depth of
+// loops or another part is shared.
 func (c *checker) mention(e *lang.Variable, v *Variable) {
 	c.instance.Variables[e] = v
-	if v.depth != c.instance.depth {
+	if v.depth != c.instance.depth || v.part != c.instance.part {
 		c.share(v)
 	}
 }
