@@ -220,8 +220,12 @@ func (t *traceCommand) source() (*lang.Source, error) {
 		return nil, errors.New("nothing to trace: give a script file, or a one-liner with -e 'kprobe:vfs_read { @[comm] = count() }'")
 	}
 	source, err := readScript(t.Script)
-	if err != nil && strings.ContainsAny(t.Script, "{<") {
+	switch {
+	case err != nil && strings.ContainsAny(t.Script, "{<"):
 		return nil, fmt.Errorf("%w; a one-liner needs -e before it: ponytrace -e %s", err, quoted(t.Script))
+	case err != nil && strings.Contains(t.Script, ":"):
+		return nil, fmt.Errorf("%w; to trace a probe: ponytrace -e %s; to list what matches: ponytrace -l %s",
+			err, quoted(t.Script+" { @ = count() }"), quoted(t.Script))
 	}
 	return source, err
 }
