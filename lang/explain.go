@@ -26,7 +26,11 @@ func (p *parser) unexpected(token *lexer.Token) Diagnostic {
 	if token.Type == operatorToken && token.Value == ".." {
 		return p.diagnostic(token, "a range stands only in a for", "write for ($i : 0..10) { ... }")
 	}
-	return p.diagnostic(token, "unexpected "+describe(token), "")
+	hint := ""
+	if token.Type == commaToken {
+		hint = "statements end with ; and values together are a tuple: (a, b)"
+	}
+	return p.diagnostic(token, "unexpected "+describe(token), hint)
 }
 
 // missing names what had to follow the token before.
@@ -39,6 +43,9 @@ func (p *parser) missing(before, token *lexer.Token) (d Diagnostic, found bool) 
 		return Diagnostic{Span: gap, Message: fmt.Sprintf("expected a %s after %s", headNames[before.Type], before.Value)}, true
 	case wantsOperand(before):
 		message := fmt.Sprintf("expected a value after %s", before.Value)
+		if token.Value == "." && token.Type == operatorToken {
+			return Diagnostic{Span: gap, Message: noFloating, Hint: floatHint}, true
+		}
 		return Diagnostic{Span: gap, Message: message, Hint: operandHint(before, token)}, true
 	}
 	return d, false
@@ -55,7 +62,7 @@ func operandHint(before, token *lexer.Token) string {
 	if before.Value == ">" && token.Type == blockCloseToken {
 		return "put a comparison in parentheses: (a > b)"
 	}
-	return ""
+	return missingOperand(before, token)
 }
 
 func closedByComparison(span Span) Diagnostic {

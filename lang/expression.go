@@ -77,7 +77,11 @@ func (p *parser) unary() Expr {
 		p.lex.Next()
 		return p.incDec(p.unary(), token, true)
 	case "+":
-		p.fail(p.tokenSpan(token), "there is no + sign before a value", "leave it out")
+		hint := "leave it out"
+		if p.previous(token).Type == assignToken {
+			hint = "leave it out; to add, write +="
+		}
+		p.fail(p.tokenSpan(token), "there is no + sign before a value", hint)
 	}
 	return p.postfix(p.primary())
 }
@@ -114,7 +118,7 @@ func (p *parser) postfix(x Expr) Expr {
 		case "++", "--":
 			x = p.incDec(x, p.lex.Next(), false)
 		case "(":
-			p.fail(x.Range(), fmt.Sprintf("%s is not a function", quote(x.Range().Text())), "")
+			p.fail(x.Range(), fmt.Sprintf("%s is not a function", quote(x.Range().Text())), noFunction(x))
 		default:
 			return x
 		}
@@ -129,14 +133,22 @@ func (p *parser) field(x Expr, op *lexer.Token) Expr {
 	switch name.Type {
 	case wordToken:
 	case integerToken:
+		p.noFloat(x, name)
 		p.tupleIndex(name)
 	default:
 		if _, keyword := keywords[name.Value]; !keyword {
-			p.fail(p.gap(name), fmt.Sprintf("expected a field name after %s", op.Value), "")
+			p.fail(p.gap(name), fmt.Sprintf("expected a field name after %s", op.Value), memberHint(name))
 		}
 	}
 	span := p.tokenSpan(p.lex.Next())
 	return &Field{X: x, Name: name.Value, NameSpan: span, Arrow: op.Value == "->", Span: x.Range().To(span)}
+}
+
+func memberHint(token *lexer.Token) string {
+	if token.Value == "*" {
+		return "what a member points at is *p->member"
+	}
+	return ""
 }
 
 func (p *parser) tupleIndex(token *lexer.Token) {
@@ -323,7 +335,7 @@ func (p *parser) close(open *lexer.Token, closer string) Span {
 	if token.Type == assignToken {
 		p.fail(p.tokenSpan(token), fmt.Sprintf("%s cannot stand inside %s %s", token.Value, open.Value, closer), "to compare, write ==")
 	}
-	p.fail(p.gap(token), "unexpected "+describe(token), "expected an operator, a comma or "+closer)
+	p.fail(p.gap(token), "unexpected "+describe(token), p.habitOr(token, "expected an operator, a comma or "+closer))
 	return Span{}
 }
 

@@ -56,6 +56,9 @@ func checkInteger(text, digits, suffix string, base int) *problem {
 	case isDigit(suffix[0]):
 		return &problem{fmt.Sprintf("%s has a digit that base %d does not have", text, base), "0 at the beginning means octal, 0x hexadecimal, 0b binary"}
 	}
+	if suffix == "e" || suffix == "E" {
+		return &problem{noFloating, floatHint}
+	}
 	return &problem{fmt.Sprintf("%s is not a unit", quote(suffix)), nearestUnit(suffix)}
 }
 

@@ -109,7 +109,6 @@ func (p *parser) start(end int) (err error) {
 func (p *parser) addClause(script *Script, rule *clauseRule) {
 	before := len(p.diagnostics)
 	clause := p.clause(rule)
-	p.checkDTrace(clause)
 	if len(p.diagnostics) == before {
 		script.Clauses = append(script.Clauses, clause)
 	}

@@ -270,6 +270,9 @@ func (s *scanner) noBlock() {
 		s.fail(end, s.pos, "a probe has no spaces inside", "write "+text+s.text[s.pos:s.typeEnd()])
 	case next == '(' || next == '=' || next == '.' || next == '+':
 		s.fail(start, end, "statements belong inside a block", "kprobe:vfs_read { "+text+" ... }")
+	case s.pos == end && text == "pid" && strings.HasPrefix(s.text[s.pos:], "$target"):
+		s.fail(start, s.pos+len("$target"), "pid$target is DTrace's provider of the functions of a process",
+			"functions of programs cannot be traced yet; profile:hz:99 { @[ustack] = count() } samples them")
 	case s.pos == end && (next == '$' || text[0] == '$' && isProbeStart(next)):
 		s.fail(s.pos, s.pos+1, "a probe's type is a word or a parameter", "kprobe:$1, or $1 for the whole probe")
 	case next == '@' || next == '$':

@@ -94,6 +94,7 @@ func (p *parser) assignment(target Expr, op *lexer.Token) Statement {
 	case *Variable, *Map:
 	default:
 		if !discard {
+			p.noPointerDeclaration(target)
 			p.fail(target.Range(), fmt.Sprintf("cannot assign to %s", quote(target.Range().Text())), p.assignHint(op))
 		}
 	}
@@ -151,6 +152,7 @@ func (p *parser) endStatement(last Expr) {
 		p.misspelt(call.NameSpan, call.Name)
 	}
 	if name, ok := last.(*Name); ok {
+		p.noDeclaration(name.Span, name.Name, token)
 		p.misspelt(name.Span, name.Name)
 	}
 	if token.Type == commaToken || token.Type == operatorToken {
@@ -158,7 +160,7 @@ func (p *parser) endStatement(last Expr) {
 	}
 	before := p.tokenSpan(p.previous(token))
 	end := Span{Source: p.source, Start: before.End, End: before.End}
-	p.fail(end, "expected ; after "+quote(before.Text()), "statements end with ;")
+	p.fail(end, "expected ; after "+quote(before.Text()), p.unended(last, token))
 }
 
 var keywordNames = slices.Sorted(maps.Keys(keywords))
@@ -168,8 +170,9 @@ func (p *parser) misspelt(span Span, name string) {
 	switch name {
 	case "fn", "macro":
 		p.fail(span, fmt.Sprintf("a %s stands outside of the blocks", name), declarationHints[name])
-	case "do", "switch", "goto", "case":
-		p.fail(span, fmt.Sprintf("%s is not part of the language", name), "")
+	}
+	if hint := foreignKeywords[name]; hint != "" {
+		p.fail(span, fmt.Sprintf("%s is not part of the language", name), hint)
 	}
 	if near := Nearest(name, slices.Values(keywordNames), 1); len(near) > 0 {
 		p.fail(span, fmt.Sprintf("unexpected %s", quote(name)), didYouMean(near[0]))
@@ -248,7 +251,7 @@ func (p *parser) predicate() predicate {
 	p.noRecord(x)
 	p.noAssignment(token)
 	if token.Type != predicateCloseToken {
-		p.fail(p.gap(token), "unexpected "+describe(token), "expected an operator, or / at the end of the predicate")
+		p.fail(p.gap(token), "unexpected "+describe(token), p.habitOr(token, "expected an operator, or / at the end of the predicate"))
 	}
 	p.lex.Next()
 	return x

@@ -299,6 +299,12 @@ func returnType(c Checker, name *lang.Call) *types.Type {
 	scope := c.Scope()
 	if !atReturn(scope.Mechanism) {
 		c.Errorf(name.Span, "retval exists only when a function returns: kretprobe, not %s", scope.Probe.Name)
+		switch scope.Mechanism {
+		case object.Tracepoint, object.RawTracepoint, object.RawSyscall, object.Syscall:
+			c.Hint("what a system call returns is args.ret of tracepoint:syscalls:sys_exit_*")
+		case object.Kprobe, object.KprobeMulti, object.Fentry:
+			c.Hint("write kretprobe in the place of kprobe, or trace both: kretprobe:f { @ = hist(retval) }")
+		}
 		return nil
 	}
 	switch {

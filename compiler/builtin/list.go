@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -8,7 +9,6 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
-	"github.com/ponytrace/ponytrace/lang"
 )
 
 // List visits the attach points of a kernel that match a pattern, which is written as in a script and may hold * ? and
@@ -27,7 +27,7 @@ func List(t *target.Target, pattern string, visit func(probe string)) error {
 		list, parts = probeList, []string{kind}
 	}
 	if len(list) == 0 {
-		return unknownProbeType(kind)
+		return unknownProbeType(t, pattern)
 	}
 	for _, p := range list {
 		if len(parts) > p.MaxParts {
@@ -40,11 +40,16 @@ func List(t *target.Target, pattern string, visit func(probe string)) error {
 	return nil
 }
 
-func unknownProbeType(name string) error {
-	if near := lang.Nearest(name, slices.Values(ProbeTypeNames()), 1); len(near) > 0 {
-		return fmt.Errorf("there is no probe type %q; did you mean %s?", name, near[0])
+func unknownProbeType(t *target.Target, pattern string) error {
+	var parts []Part
+	for text := range strings.SplitSeq(pattern, ":") {
+		parts = append(parts, Part{Text: text})
 	}
-	return fmt.Errorf("there is no probe type %q", name)
+	said := ExplainProbe(t, parts)
+	if said.Hint == "" {
+		return errors.New(said.Message)
+	}
+	return fmt.Errorf("%s; %s", said.Message, said.Hint)
 }
 
 // probesLike returns the types of probes with a name or short name that matches.

@@ -3,6 +3,7 @@ package builtin
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -53,6 +54,7 @@ func checkFormat(c Checker, call *lang.Call) (string, bool) {
 	format, ok := c.Text(call.Args[0])
 	if !ok && c.Type(call.Args[0]).Kind != types.None {
 		c.Errorf(call.Args[0].Range(), "the format of %s() must be a literal string", call.Name)
+		c.Hint("print(%s) prints a value of any type", call.Args[0].Range().Text())
 	}
 	return format, ok
 }
@@ -140,6 +142,11 @@ func checkPrint(c Checker, call *lang.Call) *types.Type {
 		checkTop(c, call)
 	case len(call.Args) > 1:
 		c.Errorf(call.Args[1].Range(), "top and divisor are for whole maps: print(@map, top, divisor)")
+		if format, known := c.Text(call.Args[0]); known && strings.Contains(format, "%") {
+			c.Hint("a format is for printf(%s, ...)", call.Args[0].Range().Text())
+		} else {
+			c.Hint("several values are a tuple: print((a, b))")
+		}
 	case m == nil || !c.CheckPrinted(m):
 		checkPrintValue(c, call)
 	}

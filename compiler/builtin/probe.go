@@ -20,6 +20,8 @@ type ProbeType struct {
 	MinParts, MaxParts int
 	// Expand turns an attach point into sites, or reports why it cannot.
 	Expand func(x Expansion, at At) []*Site
+	// Meant suggests what an attach point with too few or too many parts is to be; nil where nothing is near.
+	Meant func(t *target.Target, at At) string
 	// List visits the attach points that a kernel has and that match a pattern for each part; without patterns, all.
 	List func(p *ProbeType, t *target.Target, patterns []string, visit func(probe string)) error
 	// Arguments lists what args and retval hold at an attach point, each as its type and name; nil for none.
@@ -104,36 +106,54 @@ var probeList = []*ProbeType{
 			Doc:     "Fires regularly: interval:s:1, interval:ms:100, interval:us:500, interval:hz:5, interval:1s.",
 			Example: `interval:s:1 { print(@); clear(@) } kprobe:vfs_read { @ = count() }`},
 		Aliases:  []string{"i"},
-		MinParts: 1, MaxParts: 2, Expand: expandInterval, List: listUnits,
+		MinParts: 1, MaxParts: 2, Expand: expandInterval, List: listUnits, Meant: meantPeriod("s", "1"),
 	},
 	{
 		Info: Info{Name: "profile", Signature: "profile:UNIT:N",
 			Doc:     "Fires regularly on every CPU, in whatever runs there: profile:hz:99, profile:ms:10.",
 			Example: `profile:hz:99 { @[comm] = count() }`},
 		Aliases:  []string{"p"},
-		MinParts: 1, MaxParts: 2, Expand: expandProfile, List: listUnits,
+		MinParts: 1, MaxParts: 2, Expand: expandProfile, List: listUnits, Meant: meantPeriod("hz", "99"),
 	},
 	{
 		Info: Info{Name: "kprobe", Signature: "kprobe:[MODULE:]FUNCTION[+OFFSET]",
 			Doc:     "Fires when a kernel function is entered. The name may hold * ? and [...]; the module of the kernel itself is vmlinux. Attached through fentry where the kernel can.",
 			Example: `kprobe:vfs_read { @ = hist(arg2) }`},
 		Aliases:  []string{"k"},
-		MinParts: 1, MaxParts: 2, Expand: expandFunction(entryMechanisms), List: listFunctions, Arguments: entryArguments,
+		MinParts: 1, MaxParts: 2, Expand: expandFunction(entryMechanisms), Meant: example("kprobe:vfs_read"), List: listFunctions, Arguments: entryArguments,
 	},
 	{
 		Info: Info{Name: "kretprobe", Signature: "kretprobe:[MODULE:]FUNCTION",
 			Doc:     "Fires when a kernel function returns. Attached through fexit where the kernel can.",
 			Example: `kretprobe:vfs_read { @ = hist(retval) }`},
 		Aliases:  []string{"kr"},
-		MinParts: 1, MaxParts: 2, Expand: expandFunction(returnMechanisms), List: listFunctions, Arguments: returnArguments,
+		MinParts: 1, MaxParts: 2, Expand: expandFunction(returnMechanisms), Meant: example("kretprobe:vfs_read"), List: listFunctions, Arguments: returnArguments,
 	},
 	{
 		Info: Info{Name: "tracepoint", Signature: "tracepoint:CATEGORY:NAME",
 			Doc:     "Fires at a static tracepoint of the kernel. The name may hold * ? and [...].",
 			Example: `tracepoint:sched:sched_switch { @[args.next_comm] = count() }`},
 		Aliases:  []string{"t"},
-		MinParts: 2, MaxParts: 2, Expand: expandTracepoint, List: listTracepoints, Arguments: tracepointArguments,
+		MinParts: 2, MaxParts: 2, Expand: expandTracepoint, Meant: meantTracepoint, List: listTracepoints, Arguments: tracepointArguments,
 	},
+}
+
+func example(point string) func(*target.Target, At) string {
+	return func(*target.Target, At) string { return "such as " + point }
+}
+
+// meantPeriod completes a number without its unit, or a unit without its number.
+func meantPeriod(unit, number string) func(*target.Target, At) string {
+	return func(_ *target.Target, at At) string {
+		if len(at.Parts) != 1 {
+			return "such as " + at.Name + ":" + unit + ":" + number
+		}
+		only := at.Parts[0].Text
+		if _, known := periodUnits[only]; known || only == "hz" {
+			return "write " + at.Name + ":" + only + ":" + number
+		}
+		return "write " + at.Name + ":" + unit + ":" + only
+	}
 }
 
 // rawSite is the program for what the runtime runs itself, and for raw tracepoints.
@@ -189,7 +209,12 @@ const (
 func parsePeriod(x Expansion, at At) (time.Duration, bool) {
 	unit, number := splitPeriod(at.Parts)
 	n, ok := positiveNumber(number.Text)
-	if !ok {
+	switch {
+	case number.Text == "" && len(at.Parts) == 1:
+		x.Errorf(at.Span, "%s has no number", at.Text())
+		x.Hint("%s", at.Probe.Meant(x.Target(), at))
+		return 0, false
+	case !ok:
 		x.Errorf(number.Span, "%q is not a positive number", number.Text)
 		return 0, false
 	}
@@ -207,6 +232,9 @@ func parsePeriod(x Expansion, at At) (time.Duration, bool) {
 func allowedPeriod(x Expansion, at At, period time.Duration) (time.Duration, bool) {
 	if period < shortestPeriod || period > longestPeriod {
 		x.Errorf(at.Span, "the period must be between %v and a year", shortestPeriod)
+		if text := at.Parts[0].Text; len(at.Parts) == 1 && digits(text, 0) == len(text) {
+			x.Hint("a number without a unit is in nanoseconds; %s", at.Probe.Meant(x.Target(), at))
+		}
 		return 0, false
 	}
 	return period, true

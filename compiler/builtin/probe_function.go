@@ -87,6 +87,10 @@ func (f *functionSites) names(pattern string) []string {
 	switch {
 	case f.matched:
 		return f.match(pattern)
+	case pattern == "":
+		f.Errorf(f.at.Span, "%s has no function", f.at.Text())
+		f.Hint("%s", f.at.Probe.Meant(f.Target(), f.at))
+		return nil
 	case digits(pattern, 0) > 0:
 		f.Errorf(span, "functions are traced by name, and %s is an address", pattern)
 		f.Hint("/proc/kallsyms has the name; any instruction is its function and an offset: kprobe:vfs_read+0x10")
@@ -102,9 +106,15 @@ func (f *functionSites) names(pattern string) []string {
 	if tracepoint, ok := f.Target().TracepointFor(pattern); ok {
 		near = []string{"tracepoint:" + tracepoint}
 	}
+	if kind := functionEvents[pattern]; kind != "" && f.Target().Traceable(f.module) {
+		near = []string{kind + ":" + f.module}
+	}
 	f.Missing(span, near, "this kernel has no traceable function %s", pattern)
 	return nil
 }
+
+// functionEvents are words behind a function, as in kprobe:vfs_read:entry, and the probes that are meant.
+var functionEvents = map[string]string{"entry": "kprobe", "return": "kretprobe", "exit": "kretprobe"}
 
 func (f *functionSites) match(pattern string) []string {
 	names, err := f.Target().MatchFunctions(pattern)

@@ -33,6 +33,27 @@ func expandTracepoint(x Expansion, at At) []*Site {
 	return tracepointSites(x, at, matches)
 }
 
+// meantTracepoint finds the tracepoint of a name without its category, or those of a category without a name.
+func meantTracepoint(t *target.Target, at At) string {
+	if len(at.Parts) != 1 {
+		return ""
+	}
+	only := at.Parts[0].Text
+	if found, _ := t.MatchTracepoints("*", only); len(found) > 0 && !at.pattern() {
+		return "write tracepoint:" + found[0]
+	} else if len(found) > 0 {
+		return "write tracepoint:*:" + only
+	}
+	if found, _ := t.MatchTracepoints(only, "*"); len(found) > 0 {
+		return "write tracepoint:" + only + ":*"
+	}
+	var unknown *target.UnknownTracepoint
+	if _, err := t.Tracepoint("*", only); errors.As(err, &unknown) && len(unknown.Nearest) > 0 {
+		return "did you mean " + either(unknown.Nearest) + "?"
+	}
+	return "such as tracepoint:sched:sched_switch"
+}
+
 // tracepointSites makes the sites of tracepoints. System calls are one site unless their arguments are read.
 func tracepointSites(x Expansion, at At, names []string) (sites []*Site) {
 	calls := map[string]*Site{}

@@ -167,7 +167,7 @@ func TestNamed(t *testing.T) {
 		{lang.TypeName{Name: "void", Array: -1}, "no value"},
 		{lang.TypeName{Name: "void", Pointers: 2, Array: -1}, "void **"},
 		{lang.TypeName{Tag: "struct", Name: "point", Pointers: 1, Array: 3}, "struct point *[3]"},
-		{lang.TypeName{Name: "__int128", Array: -1}, "struct __int128"},
+		{lang.TypeName{Name: "__int128", Array: -1}, "__int128"},
 		{lang.TypeName{Name: "inet", Array: -1}, "inet"},
 		{lang.TypeName{Name: "int", Array: 0}, "int32[0]"},
 		{lang.TypeName{Name: "point", Array: -1}, "there is no type point: write struct point"},

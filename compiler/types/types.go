@@ -441,15 +441,30 @@ func (t *Type) String() string {
 		if t.Name != "" {
 			return "function name"
 		}
+	case Hist:
+		if t.Bits > 0 {
+			return fmt.Sprintf("hist(n, %d)", t.Bits)
+		}
 	case LinearHist:
 		return fmt.Sprintf("lhist(%d, %d, %d)", t.Low, t.High, t.Step)
 	}
 	return kindNames[t.Kind]
 }
 
+// noTag are C's types that nothing computes with, so that a Struct stands for them.
+var noTag = map[string]bool{"float": true, "double": true, "long double": true, "__int128": true, "unsigned __int128": true}
+
+// Floating reports a type of C's for floating point.
+func (t *Type) Floating() bool {
+	return t.Kind == Struct && noTag[t.Name] && !strings.Contains(t.Name, "int")
+}
+
 func (t *Type) structName() string {
-	if t.Union {
+	switch {
+	case t.Union:
 		return "union " + t.Name
+	case noTag[t.Name]:
+		return t.Name
 	}
 	return "struct " + t.Name
 }

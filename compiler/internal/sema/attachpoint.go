@@ -30,16 +30,41 @@ func (x expansion) sitesAt(parts []builtin.Part, span lang.Span) []*builtin.Site
 	name := parts[0].Text
 	kind := builtin.ProbeNamed(name)
 	if kind == nil {
-		x.Errorf(parts[0].Span, "there is no probe type %q", name)
-		x.nearest(name, builtin.ProbeTypeNames())
+		x.unknownProbe(parts, span)
 		return nil
 	}
 	at := builtin.At{Probe: kind, Name: name, Parts: parts[1:], Span: span}
 	if n := len(at.Parts); n < kind.MinParts || n > kind.MaxParts {
+		if said := builtin.ExplainProbe(x.target, parts); said.Whole {
+			x.Errorf(span, "%s", said.Message)
+			x.Hint("%s", said.Hint)
+			return nil
+		}
 		x.Errorf(span, "%s probes are written %s", kind.Name, kind.Signature)
+		if kind.Meant != nil {
+			if hint := kind.Meant(x.target, at); hint != "" {
+				x.Hint("%s", hint)
+			}
+		}
 		return nil
 	}
 	return kind.Expand(x, at)
+}
+
+// unknownProbe reports an attach point whose type is none of the table.
+func (x expansion) unknownProbe(parts []builtin.Part, span lang.Span) {
+	if len(x.diagnostics) > maxHints {
+		x.Errorf(parts[0].Span, "there is no probe type %q", parts[0].Text)
+		return
+	}
+	said := builtin.ExplainProbe(x.target, parts)
+	if !said.Whole {
+		span = parts[0].Span
+	}
+	x.Errorf(span, "%s", said.Message)
+	if said.Hint != "" {
+		x.Hint("%s", said.Hint)
+	}
 }
 
 // written returns the parts of the attach points that a probe stands for, their type first; none after an error.

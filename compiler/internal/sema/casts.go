@@ -25,6 +25,8 @@ func (c *checker) cast(e *lang.Cast) *types.Type {
 		c.Errorf(e.Span, "%s cannot be cast to %s", from, to)
 		if from.Kind == types.Struct && to.Kind == types.Struct {
 			c.Hint("cast a pointer and follow it: *(%s *)&x", to)
+		} else if to.Floating() {
+			c.Hint("programs in the kernel have no floating point")
 		}
 		return nil
 	}

@@ -116,6 +116,8 @@ func (c *checker) name(e *lang.Name) *types.Type {
 	c.Errorf(e.Span, "%s is not known: no builtin, constant or enum value has this name", e.Name)
 	if f != nil || builtin.AggregationNamed(e.Name) != nil || c.functions[e.Name] != nil {
 		c.Hint("it is a function: %s()", e.Name)
+	} else if hint, foreign := builtin.ForeignWord(e.Name); foreign {
+		c.Hint("%s", hint)
 	} else {
 		c.nearest(e.Name, slices.Concat(builtin.Names(), c.Constants.names(), c.target.NearestConstant(e.Name)))
 	}
@@ -183,6 +185,10 @@ func (c *checker) variable(e *lang.Variable) *types.Type {
 	v := c.instance.scope.find(e.Name)
 	if v == nil {
 		c.Errorf(e.Span, "$%s is used before anything was assigned to it", e.Name)
+		if f := builtin.FunctionNamed(e.Name); f != nil && f.Bare {
+			c.Hint("what is built in has no $: %s", e.Name)
+			return nil
+		}
 		c.nearest("$"+e.Name, c.instance.scope.names())
 		return nil
 	}
@@ -218,6 +224,19 @@ func (c *checker) condition(e lang.Expr) { c.truth(e, c.expression(e)) }
 func (c *checker) truth(e lang.Expr, t *types.Type) {
 	if t.Kind != types.None && !t.Scalar() {
 		c.Errorf(e.Range(), "%s is neither true nor false", t)
+		c.truthHint(e, t)
+	}
+}
+
+// truthHint suggests the comparison that was meant.
+func (c *checker) truthHint(e lang.Expr, t *types.Type) {
+	switch text := e.Range().Text(); {
+	case tuple(t):
+		c.Hint("whether a map has a key is has_key(@map, %s)", lang.Unparen(e).Range().Text())
+	case t.Kind == types.String:
+		c.Hint("compare it: %s == \"text\", or %s != \"\"", text, text)
+	case t.Kind == types.Struct:
+		c.Hint("compare a member of it: %s.MEMBER", text)
 	}
 }
 
@@ -338,6 +357,9 @@ func (c *checker) call(e *lang.Call) *types.Type {
 		}
 		statement := e == c.instance.called
 		t := c.resultType(f, e)
+		if strings.Contains(f.Signature, "(string format") && len(e.Args) > 0 {
+			c.unquoted(e.Args[0], types.NewString(1))
+		}
 		if f.Literal != nil && t != nil && t.Kind != types.None {
 			t = c.literally(e, f.Literal(hooks{c}, e), t)
 		}
@@ -358,8 +380,21 @@ func (c *checker) call(e *lang.Call) *types.Type {
 		return nil
 	}
 	c.Errorf(e.NameSpan, "there is no function %s", e.Name)
+	if hint := c.meantCall(e); hint != "" {
+		c.Hint("%s", hint)
+		return nil
+	}
 	c.nearest(e.Name, slices.Concat(builtin.Names(), slices.Collect(maps.Keys(c.functions)), slices.Collect(maps.Keys(c.macros))))
 	return nil
+}
+
+// meantCall suggests what a call of a name that is no function is in other languages: int(x), quantize(x).
+func (c *checker) meantCall(e *lang.Call) string {
+	if _, err := c.target.Named(&lang.TypeName{Name: e.Name, Array: -1, Span: e.NameSpan}); err == nil && len(e.Args) == 1 {
+		return fmt.Sprintf("a cast is written (%s)%s", e.Name, e.Args[0].Range().Text())
+	}
+	hint, _ := builtin.ForeignWord(e.Name)
+	return hint
 }
 
 // literally keeps what a call stands for. A record of literals is computed in its place.

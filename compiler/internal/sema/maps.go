@@ -2,6 +2,8 @@ package sema
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -95,7 +97,11 @@ func (c *checker) assignMap(e *lang.Map, t *types.Type, span lang.Span) {
 		wider = extended(wider)
 	}
 	if !ok {
-		c.conflict(span, m.ValueSpan, fmt.Sprintf("@%s holds %s, this is %s", e.Name, m.Value, t))
+		message := fmt.Sprintf("@%s holds %s, this is %s", e.Name, m.Value, t)
+		if differ := differingParameters(m.Value, t); differ != "" {
+			message += ": " + differ
+		}
+		c.conflict(span, m.ValueSpan, message)
 		return
 	}
 	if !same(wider, m.Value) {
@@ -192,4 +198,30 @@ func (c *checker) widenKey(a, b *types.Type) (*types.Type, bool) {
 		return types.Uint64, true
 	}
 	return c.widen(a, b)
+}
+
+// differingParameters names what is not the same in two aggregations of one kind; empty for other types.
+func differingParameters(a, b *types.Type) string {
+	if a.Kind != b.Kind {
+		return ""
+	}
+	var list []string
+	differ := func(name string, x, y any) {
+		if x != y {
+			list = append(list, fmt.Sprintf("%s is %v there and %v here", name, x, y))
+		}
+	}
+	switch a.Kind {
+	case types.Hist:
+		differ("the number of bits", a.Bits, b.Bits)
+	case types.LinearHist:
+		differ("low", a.Low, b.Low)
+		differ("high", a.High, b.High)
+		differ("step", a.Step, b.Step)
+	case types.TimeSeries:
+		differ("the interval", time.Duration(a.Step), time.Duration(b.Step))
+		differ("the number of intervals", a.Count, b.Count)
+		differ("what is kept", a.Elem.String(), b.Elem.String())
+	}
+	return strings.Join(list, ", ")
 }

@@ -1,7 +1,9 @@
 package sema
 
 import (
+	"fmt"
 	"math"
+	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
@@ -175,11 +177,25 @@ func (c *checker) binary(e *lang.Binary) *types.Type {
 func (c *checker) unknownOperand(e *lang.Binary, x, y *types.Type) *types.Type {
 	switch {
 	case c.stage == proved:
+		c.unquoted(e.X, y)
+		c.unquoted(e.Y, x)
 		return nil
 	case conditional(e.Op):
 		return types.Boolean
 	}
 	return c.arithmetic(e, c.guessed(x), c.guessed(y))
+}
+
+// unquoted suggests quotes for a word that is not known and stands beside a text.
+func (c *checker) unquoted(e lang.Expr, other *types.Type) {
+	name, ok := lang.Unparen(e).(*lang.Name)
+	if !ok || other.Kind != types.String && other.Kind != types.ProbeName || len(c.diagnostics) == 0 {
+		return
+	}
+	last := &c.diagnostics[len(c.diagnostics)-1]
+	if last.Span == name.Span && last.Hint == "" && strings.Contains(last.Message, "is not known") {
+		last.Hint = fmt.Sprintf("a text stands in quotes: %q", name.Name)
+	}
 }
 
 // conditional reports whether an operator yields true or false.
@@ -203,9 +219,26 @@ func (c *checker) comparison(e *lang.Binary, x, y *types.Type) *types.Type {
 	case equality && comparable(x, y):
 	default:
 		c.Errorf(e.Span, "%s cannot compare %s with %s", e.Op, x, y)
+		c.comparisonHint(e, x, y)
 		return nil
 	}
 	return types.Boolean
+}
+
+// comparisonHint tells how to get at the text that is meant.
+func (c *checker) comparisonHint(e *lang.Binary, x, y *types.Type) {
+	side, other := e.X, x
+	if x.Kind == types.String {
+		side, other = e.Y, y
+	}
+	text := side.Range().Text()
+	switch {
+	case x.Kind != types.String && y.Kind != types.String:
+	case other.Kind == types.Pointer, other.Kind == types.Int && other.Size == 8:
+		c.Hint("read the text first: str(%s)", text)
+	case other.Kind == types.SignalName, other.Kind == types.ErrorText, other.Kind == types.UserName, other.Kind == types.SyscallName:
+		c.Hint("compare the number that the name stands for")
+	}
 }
 
 func comparable(x, y *types.Type) bool {
@@ -279,10 +312,17 @@ func (c *checker) arithmeticHint(e *lang.Binary, x, y *types.Type) {
 		e lang.Expr
 		t *types.Type
 	}{{e.X, x}, {e.Y, y}} {
-		if side.t.Kind == types.Pointer {
+		switch {
+		case side.t.Kind == types.Pointer:
 			c.Hint("cast the pointer to a number first: (uint64)%s", side.e.Range().Text())
 			return
+		case side.t.Floating():
+			c.Hint("programs in the kernel have no floating point")
+			return
 		}
+	}
+	if x.Kind == types.String && y.Kind == types.String && e.Op == "+" {
+		c.Hint("texts are joined by str_concat(%s, %s)", e.X.Range().Text(), e.Y.Range().Text())
 	}
 }
 

@@ -1,0 +1,269 @@
+package builtin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang"
+)
+
+// People bring attach points from bpftrace, from DTrace and from memory. One whose type is not in the table is looked for
+// there, so that the message leads to what serves instead.
+
+// ForeignProbe is what there is to say of an attach point whose type is none of the table.
+type ForeignProbe struct {
+	Message, Hint string
+	// Whole: the message is about all of the attach point, not its type.
+	Whole bool
+}
+
+// ExplainProbe looks an attach point up whose type is none of the table.
+func ExplainProbe(t *target.Target, parts []Part) ForeignProbe {
+	texts := make([]string, len(parts))
+	for i, part := range parts {
+		texts[i] = part.Text
+	}
+	if ours := fromDTrace(texts); ours != "" {
+		message := fmt.Sprintf("'%s' is DTrace's spelling", strings.Join(texts, ":"))
+		return ForeignProbe{Message: message, Hint: "write " + ours, Whole: true}
+	}
+	if why, hint := fromBpftrace(texts); why != "" {
+		if found, _ := t.MatchTracepoints("*", texts[len(texts)-1]); len(found) > 0 && why == raw.why {
+			hint = "write tracepoint:" + found[0]
+		}
+		return ForeignProbe{Message: why, Hint: hint}
+	}
+	return ForeignProbe{Message: fmt.Sprintf("there is no probe type %q", texts[0]), Hint: meantProbe(t, texts)}
+}
+
+// meantProbe guesses what the words of an attach point are names of.
+func meantProbe(t *target.Target, parts []string) string {
+	kind, last := parts[0], parts[len(parts)-1]
+	switch {
+	case kind == "":
+		return ""
+	case strings.ContainsAny(kind, "*?["):
+		return wildcardType(parts)
+	case len(parts) == 1:
+		if point := namedProbe(t, kind); point != "" {
+			return "write " + point
+		}
+	case len(parts) == 2:
+		if found, _ := t.MatchTracepoints(kind, last); len(found) > 0 {
+			return fmt.Sprintf("write tracepoint:%s:%s", kind, last)
+		}
+	}
+	if near := lang.Nearest(kind, slices.Values(ProbeTypeNames()), 3); len(near) > 0 {
+		return "did you mean " + either(near) + "?"
+	}
+	if len(parts) == 4 {
+		return "DTrace's providers are not there; ponytrace -l lists what can be traced"
+	}
+	return "there are " + strings.Join(longNames(), ", ")
+}
+
+// wildcardType names the types of probes that a pattern stands for.
+func wildcardType(parts []string) string {
+	var names []string
+	for _, p := range probesLike(parts[0]) {
+		if n := len(parts) - 1; n >= p.MinParts && n <= p.MaxParts {
+			names = append(names, strings.Join(append([]string{p.Name}, parts[1:]...), ":"))
+		}
+	}
+	if len(names) == 0 {
+		return "a type has no wildcards, the name behind it may: kprobe:vfs_*"
+	}
+	return "a type has no wildcards: write " + strings.Join(names, ", ")
+}
+
+// namedProbe is the attach point of a function or tracepoint of the kernel that has the name.
+func namedProbe(t *target.Target, name string) string {
+	if strings.ContainsAny(name, `*?[\`) {
+		return ""
+	}
+	if found, _ := t.MatchTracepoints("*", name); len(found) > 0 {
+		return "tracepoint:" + found[0]
+	}
+	if found, _ := t.MatchFunctions(name); len(found) > 0 {
+		return "kprobe:" + name
+	}
+	return ""
+}
+
+func longNames() []string {
+	var names []string
+	for _, p := range probeList {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// either joins names as in "a, b or c".
+func either(names []string) string {
+	if len(names) == 1 {
+		return names[0]
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
+
+// unserved is a type of bpftrace's probes that is not there, and what serves instead. In the hint, %s is the last part of the
+// attach point.
+type unserved struct{ why, hint string }
+
+var (
+	userProbe = unserved{"functions of programs and libraries cannot be traced yet",
+		"what they ask of the kernel can: tracepoint:syscalls:sys_enter_*; " +
+			"profile:hz:99 { @[ustack] = count() } samples them"}
+	hardware = unserved{"counters of the CPU cannot be read", "profile:hz:99 samples by time what runs on every CPU"}
+	onEntry  = unserved{"fentry is chosen by itself where it costs less", "write kprobe:%s; --attach fentry insists"}
+	onReturn = unserved{"fexit is chosen by itself where it costs less", "write kretprobe:%s; --attach fentry insists"}
+	both     = unserved{"entry and return are two clauses",
+		"write kprobe:%[1]s and kretprobe:%[1]s; @start[tid] carries what both need"}
+	raw     = unserved{"a tracepoint is attached raw by itself where that costs less", "write tracepoint:CATEGORY:%s"}
+	watch   = unserved{"accesses to memory cannot be watched", "kprobe:FUNCTION traces the function that writes there"}
+	packets = unserved{"programs on the path of packets are not there",
+		"write kprobe:netif_receive_skb or tracepoint:net:netif_receive_skb"}
+	lists = unserved{"lists of what the kernel has cannot be gone through",
+		"a probe sees what happens: tracepoint:sched:sched_switch for tasks, kprobe:fd_install for files"}
+	calls    = unserved{"system calls are tracepoints", "write tracepoint:syscalls:sys_enter_%s"}
+	scripted = unserved{"tests and benchmarks of scripts are not there", "write BEGIN"}
+)
+
+var unservedTypes = map[string]unserved{
+	"uprobe": userProbe, "u": userProbe, "uretprobe": userProbe, "ur": userProbe, "usdt": userProbe, "U": userProbe,
+	"hardware": hardware, "h": hardware, "watchpoint": watch, "w": watch, "asyncwatchpoint": watch, "aw": watch,
+	"fentry": onEntry, "f": onEntry, "kfunc": onEntry, "fexit": onReturn, "fr": onReturn, "kretfunc": onReturn,
+	"session": both, "ksession": both, "fsession": both,
+	"rawtracepoint": raw, "rt": raw, "raw_tracepoint": raw, "raw_tp": raw, "tp_btf": raw, "iter": lists, "it": lists,
+	"syscall": calls, "test": scripted, "bench": scripted, "xdp": packets, "tc": packets, "socket": packets, "cgroup": packets,
+	"self": {"a script cannot be sent signals", "SIGUSR1 prints its maps, interval:s:1 does what is to be done at times"},
+	"lsm":  {"hooks of security modules are functions here", "write kprobe:security_%s"},
+}
+
+// softwareEvents are the kernel's own counters by name, and the probes where they count.
+var softwareEvents = map[string]string{
+	"page-faults": "kprobe:handle_mm_fault", "faults": "kprobe:handle_mm_fault",
+	"minor-faults": "kprobe:handle_mm_fault", "major-faults": "kprobe:handle_mm_fault",
+	"context-switches": "tracepoint:sched:sched_switch", "cs": "tracepoint:sched:sched_switch",
+	"cpu-migrations": "tracepoint:sched:sched_migrate_task",
+	"cpu-clock":      "profile:hz:99", "cpu": "profile:hz:99", "task-clock": "profile:hz:99",
+}
+
+// fromBpftrace returns why a type of bpftrace's probes is not there, and what serves instead.
+func fromBpftrace(parts []string) (why, hint string) {
+	kind, rest := parts[0], parts[1:]
+	if kind == "software" || kind == "s" && len(rest) > 0 {
+		hint = "write tracepoint:sched:sched_switch, kprobe:handle_mm_fault or profile:hz:99"
+		if ours := softwareEvents[strings.Join(rest[:min(len(rest), 1)], "")]; ours != "" {
+			hint = "write " + ours
+		}
+		return "the kernel's software counters are not there; probes see each of their events", hint
+	}
+	known, found := unservedTypes[kind]
+	if len(parts) == 4 && processProvider(kind) {
+		known, found = userProbe, true
+	}
+	if !found {
+		return "", ""
+	}
+	if !strings.Contains(known.hint, "%") {
+		return known.why, known.hint
+	}
+	name := strings.Join(rest, ":")
+	if name == "" {
+		name = "NAME"
+	}
+	return known.why, fmt.Sprintf(known.hint, name)
+}
+
+// processProvider reports DTrace's providers of the functions and locks of a process: pid123, plockstat.
+func processProvider(name string) bool {
+	number, found := strings.CutPrefix(name, "pid")
+	return name == "plockstat" || found && digits(number, 0) == len(number)
+}
+
+// dtraceProbes are the probes of DTrace's providers that say what happens and not where, by provider and name.
+var dtraceProbes = map[string]string{
+	"dtrace:BEGIN": "BEGIN", "dtrace:END": "END", "dtrace:ERROR": "END",
+	"io:start": "tracepoint:block:block_rq_issue", "io:done": "tracepoint:block:block_rq_complete",
+	"proc:exec": "tracepoint:syscalls:sys_enter_execve", "proc:exec-success": "tracepoint:sched:sched_process_exec",
+	"proc:exec-failure": "tracepoint:syscalls:sys_exit_execve", "proc:create": "tracepoint:sched:sched_process_fork",
+	"proc:lwp-create": "tracepoint:sched:sched_process_fork", "proc:start": "tracepoint:sched:sched_wakeup_new",
+	"proc:lwp-start": "tracepoint:sched:sched_wakeup_new", "proc:exit": "tracepoint:sched:sched_process_exit",
+	"proc:lwp-exit": "tracepoint:sched:sched_process_exit", "proc:signal-send": "tracepoint:signal:signal_generate",
+	"proc:signal-handle": "tracepoint:signal:signal_deliver",
+	"sched:on-cpu":       "tracepoint:sched:sched_switch", "sched:off-cpu": "tracepoint:sched:sched_switch",
+	"sched:sleep": "tracepoint:sched:sched_switch", "sched:preempt": "tracepoint:sched:sched_switch",
+	"sched:wakeup": "tracepoint:sched:sched_wakeup", "sched:enqueue": "tracepoint:sched:sched_wakeup",
+	"vminfo:as_fault": "kprobe:handle_mm_fault", "vminfo:maj_fault": "kprobe:handle_mm_fault",
+	"tcp:send": "kprobe:tcp_sendmsg", "tcp:receive": "kprobe:tcp_rcv_established",
+	"tcp:state-change": "tracepoint:sock:inet_sock_set_state", "tcp:connect-request": "kprobe:tcp_connect",
+	"tcp:accept-established": "kretprobe:inet_csk_accept", "udp:send": "kprobe:udp_sendmsg", "udp:receive": "kprobe:udp_recvmsg",
+	"ip:send": "tracepoint:net:net_dev_queue", "ip:receive": "tracepoint:net:netif_receive_skb",
+}
+
+// fromDTrace returns our spelling of an attach point of DTrace's, PROVIDER:MODULE:FUNCTION:NAME; empty for others.
+func fromDTrace(parts []string) string {
+	provider, name := parts[0], parts[len(parts)-1]
+	if len(parts) == 1 || len(parts) == 4 {
+		if clock := dtraceClock(name); clock != "" {
+			return clock
+		}
+	}
+	if len(parts) < 3 || len(parts) == 3 && provider != "syscall" && provider != "fbt" {
+		return ""
+	}
+	if ours := dtraceProbes[provider+":"+name]; ours != "" && len(parts) == 4 {
+		return ours
+	}
+	function := parts[2]
+	if function == "" {
+		function = "*"
+	}
+	return functionOfDTrace(provider, function, name, len(parts) == 3)
+}
+
+// functionOfDTrace is the spelling for the providers of functions. Without a name, both entry and return are meant.
+func functionOfDTrace(provider, function, name string, unnamed bool) string {
+	entry, exit := "", ""
+	switch provider {
+	case "syscall":
+		entry, exit = "tracepoint:syscalls:sys_enter_"+function, "tracepoint:syscalls:sys_exit_"+function
+	case "fbt":
+		entry, exit = "kprobe:"+function, "kretprobe:"+function
+	default:
+		return ""
+	}
+	switch {
+	case name == "entry":
+		return entry
+	case name == "return":
+		return exit
+	case name == "" || unnamed:
+		return entry + ", " + exit
+	}
+	return ""
+}
+
+// dtraceUnits are the suffixes of tick-N and profile-N, and ours; without one it is so often a second.
+var dtraceUnits = map[string]string{
+	"": "hz", "hz": "hz", "s": "s", "sec": "s", "ms": "ms", "msec": "ms", "us": "us", "usec": "us", "ns": "ns", "nsec": "ns",
+}
+
+func dtraceClock(name string) string {
+	kind, period, found := strings.Cut(name, "-")
+	ours := map[string]string{"tick": "interval", "profile": "profile"}[kind]
+	end := digits(period, 0)
+	if !found || ours == "" || end == 0 {
+		return ""
+	}
+	switch unit := period[end:]; {
+	case dtraceUnits[unit] != "":
+		return ours + ":" + dtraceUnits[unit] + ":" + period[:end]
+	case unit == "m" || unit == "min":
+		return ours + ":s:(" + period[:end] + " * 60)"
+	}
+	return ""
+}
