@@ -139,7 +139,7 @@ func checkJoin(c Checker, call *lang.Call) *types.Type {
 	if t.Kind == types.None || t.Integer() || t.Kind == types.Pointer && (t.Elem == nil || t.Elem.Kind == types.Pointer || t.Elem.Integer()) {
 		return types.NoValue
 	}
-	c.Errorf(call.Args[0].Range(), "join() wants a pointer to pointers to texts, not %s", t)
+	c.Errorf(call.Args[0].Range(), "join() wants an array of texts, such as args.argv of sys_enter_execve, not %s", t)
 	return types.NoValue
 }
 

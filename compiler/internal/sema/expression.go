@@ -261,7 +261,7 @@ func (c *checker) ternary(e *lang.Ternary) *types.Type {
 	}
 	t, ok := widen(c.keep(first, false), c.keep(second, false))
 	if !ok {
-		c.Errorf(e.Span, "the two outcomes have different types: %s and %s", first, second)
+		c.Errorf(e.Span, "the two outcomes of ? : have different types, %s and %s", first, second)
 		return nil
 	}
 	return t

@@ -210,7 +210,10 @@ func (c *checker) index(e *lang.Index) *types.Type {
 		c.indexFromZero(e, i)
 		return types.NewInt(1, false)
 	}
-	c.Errorf(e.X.Range(), "%s has no elements", t)
+	c.Errorf(e.X.Range(), "%s has no elements: it is %s", lang.Unparen(e.X).Range().Text(), t)
+	if t.Integer() {
+		c.Hint("say what it points at: ((uint8 *)%s)[%s]", e.X.Range().Text(), e.I.Range().Text())
+	}
 	return nil
 }
 

@@ -171,6 +171,10 @@ func (c *checker) aggregate(s *lang.Assign, call *lang.Call, a *builtin.Aggregat
 		return
 	}
 	if !c.arity(call, a.MinArgs, a.MaxArgs, a.Signature) {
+		if a.MaxArgs == 0 && len(call.Args) == 1 {
+			value := call.Args[0].Range().Text()
+			c.Hint("sum(%s) adds values up, hist(%s) shows how they are spread", value, value)
+		}
 		return
 	}
 	t := a.Check(hooks{c}, call)
