@@ -86,7 +86,7 @@ func (i *info) facts() {
 	i.row("tracefs", outcome(err))
 }
 
-// trial is a script that is attached in one way only.
+// trial is a script, and the way in which it is to be attached.
 type trial struct {
 	name, script, attach string
 	want                 object.Mechanism
@@ -97,8 +97,8 @@ var trials = []trial{
 	{"fexit", "kretprobe:vfs_read { @ = count() }", "fentry", object.Fexit},
 	{"kprobe", "kprobe:vfs_read { @ = count() }", "kprobe", object.Kprobe},
 	{"kretprobe", "kretprobe:vfs_read { @ = count() }", "kprobe", object.Kretprobe},
-	{"kprobe_multi", "kprobe:vfs_rea* { @ = count() }", "kprobe", object.KprobeMulti},
-	{"kretprobe_multi", "kretprobe:vfs_rea* { @ = count() }", "kprobe", object.KretprobeMulti},
+	{"kprobe_multi", "kprobe:vfs_rea* { @ = count() }", "", object.KprobeMulti},
+	{"kretprobe_multi", "kretprobe:vfs_rea* { @ = count() }", "", object.KretprobeMulti},
 	{"raw tracepoint", "tracepoint:sched:sched_switch { @ = count() }", "", object.RawTracepoint},
 	{"perf tracepoint", "tracepoint:sched:sched_switch { @ = count() }", "tracepoint", object.Tracepoint},
 	{"perf clock", "profile:hz:99 { @ = count() }", "", object.Profile},

@@ -107,3 +107,16 @@ func TestHelpers(t *testing.T) {
 		}
 	}
 }
+
+func TestAllZero(t *testing.T) {
+	for symbols, want := range map[string]bool{
+		"": true,
+		"0000000000000000 A fixed_percpu_data\n0000000000000000 A __per_cpu_start\n": true,
+		"0000000000000000 A fixed_percpu_data\n0000000000001000 A cpu_debug_store\n": false,
+		"ffffffff81000000 T _text\n": false,
+	} {
+		if got := allZero([]byte(symbols)); got != want {
+			t.Errorf("%q: got %v", symbols, got)
+		}
+	}
+}

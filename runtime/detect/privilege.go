@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -102,9 +103,20 @@ func AddressesHidden() bool {
 		return true
 	}
 	defer file.Close()
-	line := make([]byte, 17)
-	n, _ := file.Read(line)
-	return n < 17 || bytes.HasPrefix(line, []byte("0000000000000000 "))
+	text := make([]byte, 8<<10) // some 200 symbols, of which a few are at 0
+	n, _ := io.ReadFull(file, text)
+	return allZero(text[:n])
+}
+
+// allZero reports whether no line begins with an address other than 0.
+func allZero(symbols []byte) bool {
+	for line := range bytes.Lines(symbols) {
+		address, _, _ := bytes.Cut(line, []byte(" "))
+		if len(bytes.Trim(address, "0\n")) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // InitialProcesses reports whether this process is in the initial PID namespace, as the
