@@ -1,6 +1,9 @@
 package target
 
-import "path"
+import (
+	"path"
+	"strings"
+)
 
 // A tracing program (fentry, fexit) or raw tracepoint that fires while another program, or the bpf system call, holds the
 // lock of a map can wait for that lock on the CPU that holds it: for ever. The kernel keeps kprobes and perf events from
@@ -112,7 +115,7 @@ var reentries = []reentry{
 func Reentered(function string) (why string, yes bool) {
 	for i := range reentries {
 		for _, pattern := range reentries[i].patterns {
-			if matched, _ := path.Match(pattern, function); matched {
+			if matchesName(pattern, function) {
 				return reentries[i].why, true
 			}
 		}
@@ -129,9 +132,23 @@ var reenteredEvents = []string{
 // ReenteredEvent is Reentered for a tracepoint.
 func ReenteredEvent(category, name string) bool {
 	for _, pattern := range reenteredEvents {
-		if matched, _ := path.Match(pattern, category+":"+name); matched {
+		if matchesName(pattern, category+":"+name) {
 			return true
 		}
 	}
 	return false
+}
+
+// matchesName is path.Match for names of which hardly any matches: it looks for the letters up to a wildcard first, as
+// scripts have patterns for all functions.
+func matchesName(pattern, name string) bool {
+	letters, anywhere := strings.CutPrefix(pattern, "*")
+	if at := strings.IndexAny(letters, `*?[\`); at >= 0 {
+		letters = letters[:at]
+	}
+	if anywhere && !strings.Contains(name, letters) || !anywhere && !strings.HasPrefix(name, letters) {
+		return false
+	}
+	matched, _ := path.Match(pattern, name)
+	return matched
 }
