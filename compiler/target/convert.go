@@ -12,6 +12,53 @@ const maxDepth = 32
 func convert(t btf.Type) *types.Type { return convertAt(t, 0) }
 
 func convertAt(from btf.Type, depth int) *types.Type {
+	t := bareType(from, depth)
+	if t == nil {
+		return nil
+	}
+	switch t.Kind {
+	case types.Int, types.Bool, types.Enum, types.Pointer:
+		t.Alias = alias(from)
+	}
+	return t
+}
+
+// alias is the typedef that a type is known by, or C's name of an integer; empty for others.
+func alias(t btf.Type) string {
+	t, _ = unqualified(t)
+	switch t := t.(type) {
+	case *btf.Typedef:
+		return t.Name
+	case *btf.Int:
+		if t.Encoding == btf.Bool {
+			return ""
+		}
+		return canonical(t.Name)
+	}
+	return ""
+}
+
+// unqualified removes qualifiers, and no typedef; constant tells whether const was among them.
+func unqualified(t btf.Type) (bare btf.Type, constant bool) {
+	for range maxDepth {
+		switch q := t.(type) {
+		case *btf.Const:
+			t, constant = q.Type, true
+		case *btf.Volatile:
+			t = q.Type
+		case *btf.Restrict:
+			t = q.Type
+		case *btf.TypeTag:
+			t = q.Type
+		default:
+			return t, constant
+		}
+	}
+	return nil, constant
+}
+
+// bareType converts a type without regard to its name.
+func bareType(from btf.Type, depth int) *types.Type {
 	t, _ := strip(from)
 	if depth > maxDepth {
 		return nil
@@ -100,6 +147,7 @@ func opaque(name string, size int) *types.Type {
 func pointer(t *btf.Pointer, depth int) *types.Type {
 	p := types.NewPointer(convertAt(t.Target, depth))
 	_, p.User = strip(t.Target)
+	_, p.Const = unqualified(t.Target)
 	return p
 }
 

@@ -9,12 +9,11 @@ import (
 
 // Struct finds a type by name. The tag is "struct", "union", "enum", or empty for a typedef or a C integer type.
 func (t *Target) Struct(tag, name string) (*types.Type, bool) {
-	if tag == "" && t.script.named("typedef", name) == nil {
-		if builtin, ok := cTypes[canonical(name)]; ok {
-			return builtin, true
-		}
+	found := t.find(tag, name)
+	if _, void := found.(*btf.Void); void {
+		return types.NoValue, true
 	}
-	converted := convert(t.find(tag, name))
+	converted := convert(found)
 	return converted, converted != nil
 }
 

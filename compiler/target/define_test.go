@@ -57,7 +57,7 @@ func places(on *Target, of *types.Type) string {
 	fmt.Fprint(&b, of.Size)
 	for _, name := range on.MemberNames(of) {
 		m, _ := on.Member(of, name)
-		fmt.Fprintf(&b, " %s:%s@%d", name, m.Type, m.Offset)
+		fmt.Fprintf(&b, " %s:%s@%d", name, plain(m.Type), m.Offset)
 		if m.BitSize > 0 {
 			fmt.Fprintf(&b, ".%d+%d", m.BitOffset, m.BitSize)
 		}
@@ -176,7 +176,7 @@ func TestNamed(t *testing.T) {
 		{lang.TypeName{Name: "long", Array: 1 << 30}, " has more than 16777216 bytes"},
 	} {
 		found, err := own.Named(&test.name)
-		got := fmt.Sprint(found)
+		got := fmt.Sprint(plain(found))
 		if err != nil {
 			got = err.Error()
 		}
@@ -218,7 +218,7 @@ func fieldsOf(of *types.Type) string {
 	}
 	var parts []string
 	for _, f := range of.Fields {
-		text := fmt.Sprintf("%s:%s@%d", f.Name, f.Type, f.Offset)
+		text := fmt.Sprintf("%s:%s@%d", f.Name, plain(f.Type), f.Offset)
 		if f.BitSize > 0 {
 			text += fmt.Sprintf(".%d+%d", f.BitOffset, f.BitSize)
 		}

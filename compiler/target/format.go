@@ -95,9 +95,9 @@ func splitDeclaration(text string) (spelled, name string) {
 var qualifiers = []string{"const", "volatile", "restrict", "__restrict", "__user", "__kernel", "__iomem", "__percpu", "__rcu",
 	"__force", "__nocast", "__seg_gs", "__seg_fs"}
 
-// unqualified removes qualifiers wherever they stand: "const char *const *" becomes "char
+// withoutQualifiers removes qualifiers wherever they stand: "const char *const *" becomes "char
 // * *".
-func unqualified(spelled string) string {
+func withoutQualifiers(spelled string) string {
 	words := strings.Fields(strings.ReplaceAll(spelled, "*", " * "))
 	return strings.Join(slices.DeleteFunc(words, func(word string) bool { return slices.Contains(qualifiers, word) }), " ")
 }
@@ -113,7 +113,8 @@ func (r resolver) resolve() *types.Type {
 	if base = strings.TrimSpace(base); strings.HasSuffix(base, "(*)") {
 		return r.pointer("void *")
 	}
-	base = unqualified(base)
+	constant := strings.HasPrefix(base, "const ")
+	base = withoutQualifiers(base)
 	switch {
 	case isArray && base == "char":
 		return r.text()
@@ -122,7 +123,9 @@ func (r resolver) resolve() *types.Type {
 	case isArray, r.dynamic:
 		return r.array(base, strings.TrimSuffix(brackets, "]"))
 	case strings.HasSuffix(base, "*"):
-		return r.pointer(base)
+		p := r.pointer(base)
+		p.Const = constant && (p.Elem == nil || p.Elem.Kind != types.Pointer)
+		return p
 	case tagged(base, "struct", "union"):
 		return structByName(base, r.size)
 	}
@@ -176,17 +179,21 @@ func (r resolver) named(base string) *types.Type {
 	if tag == "enum" && r.user {
 		return types.Uint32
 	}
-	return usualTypes[name]
+	usual := usualTypes[name]
+	if usual == nil {
+		return nil
+	}
+	known := *usual
+	known.Alias = name
+	return &known
 }
 
-// usualTypes are the typedefs in declarations of system calls, for kernels that do not
-// describe their types.
+// usualTypes are the typedefs in declarations of system calls beyond kernelTypedefs, for
+// kernels that do not describe their types.
 // https://elixir.bootlin.com/linux/v6.12/source/include/linux/types.h,
 // https://elixir.bootlin.com/linux/v6.12/source/include/uapi/asm-generic/posix_types.h
 var usualTypes = map[string]*types.Type{
-	"off_t": types.Int64, "loff_t": types.Int64, "time_t": types.Int64, "time64_t": types.Int64,
-	"key_t": types.Int32, "key_serial_t": types.Int32, "clockid_t": types.Int32, "timer_t": types.Int32,
-	"mqd_t": types.Int32, "rwf_t": types.Int32, "umode_t": uint16Type, "qid_t": types.Uint32, "dev_t": types.Uint32,
+	"time_t": types.Int64, "key_serial_t": types.Int32, "mqd_t": types.Int32, "rwf_t": types.Int32, "qid_t": types.Uint32,
 	"aio_context_t": types.Uint64, "cap_user_header_t": types.NewPointer(nil), "cap_user_data_t": types.NewPointer(nil),
 }
 

@@ -73,7 +73,7 @@ func TestConvert(t *testing.T) {
 	} {
 		got := "nothing"
 		if converted := convert(test.from); converted != nil {
-			got = converted.String()
+			got = plain(converted).String()
 		}
 		if got != test.want {
 			t.Errorf("%v: %s, want %s", test.from, got, test.want)
@@ -111,7 +111,7 @@ func TestMember(t *testing.T) {
 	} {
 		got := "none"
 		if m, ok := target.Member(of, test.name); ok {
-			got = fmt.Sprint(m.Type, m.Offset, m.BitOffset, m.BitSize)
+			got = fmt.Sprint(plain(m.Type), m.Offset, m.BitOffset, m.BitSize)
 		}
 		if got != test.want {
 			t.Errorf("%q: %s, want %s", test.name, got, test.want)
@@ -218,7 +218,7 @@ func TestStruct(t *testing.T) {
 	} {
 		got := "none"
 		if found, ok := target.Struct(test.tag, test.name); ok {
-			got = found.String()
+			got = plain(found).String()
 		}
 		if got != test.want {
 			t.Errorf("%s %s: %s, want %s", test.tag, test.name, got, test.want)
@@ -300,7 +300,7 @@ fd int32 136 false false
 	}
 	var got strings.Builder
 	for _, f := range point.Fields() {
-		fmt.Fprintln(&got, f.Name, f.Type, f.Offset, f.DataLocation, f.Relative)
+		fmt.Fprintln(&got, f.Name, plain(f.Type), f.Offset, f.DataLocation, f.Relative)
 	}
 	if got.String() != want || point.ID != 316 {
 		t.Errorf("ID %d\n%s", point.ID, got.String())
@@ -359,7 +359,7 @@ func TestFormatTypes(t *testing.T) {
 			t.Fatal(c.field, err)
 		}
 		got := point.Fields()[0].Type
-		text := got.String()
+		text := plain(got).String()
 		if got.User {
 			text += " of a process"
 		}
@@ -568,5 +568,40 @@ func TestAskedOnce(t *testing.T) {
 	}
 	if fmt.Sprint(asked) != "map[alias:1 known:1 none:1 unknown:1]" {
 		t.Errorf("asked %v", asked)
+	}
+}
+
+// plain is a type without the names that it has for people.
+func plain(t *types.Type) *types.Type {
+	if t == nil {
+		return nil
+	}
+	bare := *t
+	bare.Alias, bare.Const, bare.Elem = "", false, plain(t.Elem)
+	return &bare
+}
+
+// TestNames: types keep the names by which people know them.
+func TestNames(t *testing.T) {
+	pid := &btf.Typedef{Name: "pid_t", Type: &btf.Typedef{Name: "__kernel_pid_t", Type: intBTF}}
+	long := &btf.Int{Name: "long unsigned int", Size: 8}
+	for _, test := range []struct {
+		from btf.Type
+		want string
+	}{
+		{pid, "pid_t"},
+		{&btf.Const{Type: &btf.Volatile{Type: pid}}, "pid_t"},
+		{long, "unsigned long"},
+		{&btf.Pointer{Target: &btf.Const{Type: charBTF}}, "const char *"},
+		{&btf.Pointer{Target: &btf.Const{Type: &btf.Void{}}}, "const void *"},
+		{&btf.Pointer{Target: &btf.Const{Type: &btf.Pointer{Target: charBTF}}}, "char * const *"},
+		{&btf.Pointer{Target: pid}, "pid_t *"},
+		{&btf.Typedef{Name: "handler_t", Type: &btf.Pointer{Target: &btf.FuncProto{Return: &btf.Void{}}}}, "handler_t"},
+		{&btf.Array{Index: intBTF, Type: pid, Nelems: 3}, "pid_t[3]"},
+		{&btf.Int{Name: "_Bool", Size: 1, Encoding: btf.Bool}, "bool"},
+	} {
+		if got := convert(test.from).String(); got != test.want {
+			t.Errorf("%v: %s, want %s", test.from, got, test.want)
+		}
 	}
 }

@@ -73,6 +73,11 @@ type Type struct {
 	// Exact is what an Int of 64 bits in a map, tuple or key was before it was extended to these; nil where it
 	// had 64 bits.
 	Exact *Type
+	// Alias is the name that the script or the kernel has for an Int, Bool, Enum or Pointer: pid_t, unsigned int. It is for
+	// people to read and makes no other type of it.
+	Alias string
+	// Const marks a Pointer to what is declared const; it is for people to read, too.
+	Const bool
 	// Register marks a Pointer that argN or retval gave: its arithmetic counts bytes.
 	Register bool
 	// Origin is the target's own description of a Struct (a BTF type); nobody else looks inside.
@@ -412,6 +417,9 @@ var kindNames = map[Kind]string{
 
 // String names the type as a script would write it.
 func (t *Type) String() string {
+	if t.Alias != "" {
+		return t.Alias
+	}
 	switch t.Kind {
 	case Int:
 		if t.Exact != nil {
@@ -428,7 +436,7 @@ func (t *Type) String() string {
 	case Struct:
 		return t.structName()
 	case Pointer:
-		return pointerName(t.Elem)
+		return pointerName(t)
 	case Array:
 		return fmt.Sprintf("%s[%d]", t.Elem, t.Count)
 	case Buffer:
@@ -469,14 +477,20 @@ func (t *Type) structName() string {
 	return "struct " + t.Name
 }
 
-func pointerName(elem *Type) string {
-	if elem == nil || elem.Kind == None {
-		return "void *"
+func pointerName(pointer *Type) string {
+	name, elem := "", pointer.Elem
+	if pointer.Const {
+		name = "const "
 	}
-	if elem.Kind == Pointer {
+	switch {
+	case elem == nil || elem.Kind == None:
+		return name + "void *"
+	case elem.Kind == Pointer && pointer.Const:
+		return elem.String() + " const *"
+	case elem.Kind == Pointer && elem.Alias == "":
 		return elem.String() + "*"
 	}
-	return elem.String() + " *"
+	return name + elem.String() + " *"
 }
 
 func tupleName(fields []Field) string {

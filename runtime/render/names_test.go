@@ -20,6 +20,15 @@ func words(list ...uint64) []byte {
 
 func address(family byte, bytes ...byte) []byte { return append([]byte{family, 0, 0, 0}, bytes...) }
 
+// enum has names and values in turn.
+func enum(values ...any) *types.Type {
+	t := &types.Type{Kind: types.Enum, Size: 8, Signed: true, Name: "e"}
+	for i := 0; i < len(values); i += 2 {
+		t.Values = append(t.Values, types.EnumValue{Name: values[i].(string), Value: int64(values[i+1].(int))})
+	}
+	return t
+}
+
 const kernelAddress = 1 << 63
 
 // What a value prints as text, and as the data of a JSON line.
@@ -27,6 +36,8 @@ func TestNames(t *testing.T) {
 	timestamp := &types.Type{Kind: types.Timestamp, Size: 8, Name: "%H:%M:%S.%f"}
 	cgroup := &types.Type{Kind: types.CgroupPath, Size: 8, Name: "unified"}
 	kernel := types.NewKernelStack("bpftrace", 3)
+	modes := enum("NONE", 0, "READ", 1, "WRITE", 2, "EXEC", 4)
+	counted := enum("FIRST", 0, "SECOND", 1, "THIRD", 2)
 	for _, test := range []struct {
 		value      events.Value
 		text, json string
@@ -35,6 +46,12 @@ func TestNames(t *testing.T) {
 		{value(types.Symbol, 4096), "0x1000", `"0x1000"`},
 		{value(types.ErrorNumber, -2), "No such file or directory", `"No such file or directory"`},
 		{value(types.SignalNumber, 15), "Terminated", `"Terminated"`},
+		{value(modes, 3), "READ|WRITE", "3"},
+		{value(modes, 0), "NONE", "0"},
+		{value(modes, 6), "WRITE|EXEC", "6"},
+		{value(modes, 8), "8", "8"},
+		{value(modes, 9), "9", "9"},
+		{value(counted, 3), "3", "3"},
 		{value(types.SyscallID, 1<<20), "Unknown syscall", `"Unknown syscall"`},
 		{value(types.UserID, 0), "root", `"root"`},
 		{value(types.UserID, 1000), "1000", `"1000"`},

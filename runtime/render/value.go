@@ -150,7 +150,40 @@ func appendEnum(b []byte, v events.Value) []byte {
 			return append(b, v.Type.Values[i].Name...)
 		}
 	}
+	if flags := appendFlags(b, v); flags != nil {
+		return flags
+	}
 	return appendNumber(b, v, 1)
+}
+
+// leastFlags is from how many bits on an enum whose values are all bits is one of flags. With fewer it may as well count.
+const leastFlags = 3
+
+// appendFlags writes the names of the bits, as A|B; nil where the enum is none of flags or a bit has no name.
+func appendFlags(b []byte, v events.Value) []byte {
+	left, bits := uint64(v.Int()), 0
+	for i := range v.Type.Values {
+		bit := uint64(v.Type.Values[i].Value)
+		if bit == 0 {
+			continue
+		}
+		if bit&(bit-1) != 0 {
+			return nil
+		}
+		bits++
+		if left&bit == 0 {
+			continue
+		}
+		if left != uint64(v.Int()) {
+			b = append(b, '|')
+		}
+		b = append(b, v.Type.Values[i].Name...)
+		left &^= bit
+	}
+	if left != 0 || bits < leastFlags {
+		return nil
+	}
+	return b
 }
 
 func appendAddress(b []byte, address uint64) []byte {

@@ -60,7 +60,7 @@ func extended(t *types.Type) *types.Type {
 		return t
 	}
 	wide := types.NewInt(8, true)
-	wide.Exact = types.NewInt(t.Size, t.Signed)
+	wide.Exact = &types.Type{Kind: types.Int, Size: t.Size, Signed: t.Signed, Alias: t.Alias}
 	return wide
 }
 
