@@ -185,12 +185,12 @@ func TestListing(t *testing.T) {
 	equal(t, "arguments", out.Stdout, `
 kprobe:vfs_read
     struct file * file
-    int8 * buf
-    uint64 count
-    int64 * pos
+    char * buf
+    size_t count
+    loff_t * pos
 tracepoint:syscalls:sys_exit_openat
-    int32 __syscall_nr
-    int64 ret
+    int __syscall_nr
+    long ret
 `)
 	if out := MustRun(t, "ponytrace", "-l", "kprobe:vfs_wr*"); !strings.Contains(out.Stdout, "kprobe:vfs_write\n") || strings.Contains(out.Stdout, "vfs_read") {
 		t.Error(out.Stdout)
