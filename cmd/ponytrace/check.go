@@ -12,9 +12,14 @@ type checkCommand struct{ BTF, Kernel, Arch string }
 
 func checkFlags() *command {
 	c, f := &checkCommand{}, newFlags("check")
-	f.StringVar(&c.BTF, "btf", "", "Check for the kernel whose types the `FILE` holds: raw BTF, or a vmlinux with a .BTF section.")
-	f.StringVar(&c.Kernel, "kernel", "", "The `VERSION` of that kernel, such as 6.1; else as the vmlinux or the file's name says, or as the running kernel's.")
-	f.StringVar(&c.Arch, "arch", "", "The `ARCHITECTURE` of that kernel, x86_64 or arm64; else as the types say.")
+	f.StringVar(&c.BTF, "btf", "",
+		"Check for the kernel whose types the `FILE` holds: raw BTF, or a vmlinux with a .BTF "+
+			"section.")
+	f.StringVar(&c.Kernel, "kernel", "",
+		"The `VERSION` of that kernel, such as 6.1; else as the vmlinux or the file's name "+
+			"says, or as the running kernel's.")
+	f.StringVar(&c.Arch, "arch", "",
+		"The `ARCHITECTURE` of that kernel, x86_64 or arm64; else as the types say.")
 	return &command{
 		name:      "check",
 		arguments: []string{"FILE..."},
