@@ -37,7 +37,7 @@ func events(ponytrace string) error {
 func costOf(ponytrace, script string, fd int) (cost sample, err error) {
 	for range 5 {
 		without := timeReads(fd)
-		t, err := start(ponytrace, script)
+		t, err := start(ponytrace, "-e", script)
 		if err != nil {
 			return nil, err
 		}

@@ -9,19 +9,34 @@ import (
 
 const rounds = 21
 
-// scripts are traced on every machine that allows tracing at all.
-var scripts = []struct{ name, text string }{
-	{"no kernel types", "interval:s:100 { exit() }"},
-	{"kernel types", "interval:s:100 { @ = curtask->tgid; exit() }"},
-	{"a tracepoint", "tracepoint:sched:sched_switch { @ = count() }"},
+// scripts are traced on every machine that allows tracing at all. The budgets are in milliseconds and megabytes.
+var scripts = []struct {
+	name, text    string
+	start, memory float64
+}{
+	{"no events", "interval:s:100 { @ = 1 }", 5, 10},
+	{"printf", `interval:s:100 { printf("%d\n", cpu) }`, 5, 10},
+	{"kernel types", "interval:s:100 { @ = curtask->tgid }", 25, 20},
+	{"a tracepoint", "tracepoint:sched:sched_switch { @ = count() }", 5, 10},
+	{"lines of a tracepoint", `tracepoint:sched:sched_switch { printf("%d\n", pid) }`, 5, 10},
 }
+
+// The budgets of what has no script of its own here; 0 is none.
+const (
+	none         = 0
+	sizeBudget   = 8 // MB
+	goneBudget   = 2 // ms
+	lineBudget   = 500
+	keysBudget   = 800
+	memoryBudget = 60
+)
 
 func host(ponytrace string) error {
 	info, err := os.Stat(ponytrace)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-44s %8.1f MB\n", "size of the binary", float64(info.Size())/1e6)
+	report("ponytrace", "size of the binary, MB", sample{float64(info.Size()) / 1e6}, sizeBudget)
 	if text, err := exec.Command(ponytrace, "-q", "-e", "BEGIN { exit() }").CombinedOutput(); err != nil {
 		fmt.Printf("not run, as this machine does not let us trace: start, end and memory; CPU for a line; lines lost; a million keys\n%s", text)
 		return nil
@@ -40,27 +55,30 @@ func host(ponytrace string) error {
 }
 
 func measure(name, program string) error {
-	for _, script := range scripts {
-		if err := lifetime(name, program, script.name, script.text); err != nil {
+	for i := range scripts {
+		if err := lifetime(name, program, i); err != nil {
 			return err
 		}
 	}
-	var whole sample
+	var whole, cpu sample
 	for range rounds {
-		began := time.Now()
-		if err := exec.Command(program, "-e", "BEGIN { exit() }").Run(); err != nil {
+		began, run := time.Now(), exec.Command(program, "-e", "BEGIN { exit() }")
+		if err := run.Run(); err != nil {
 			return err
 		}
 		whole = append(whole, milliseconds(time.Since(began)))
+		cpu = append(cpu, milliseconds(run.ProcessState.UserTime()+run.ProcessState.SystemTime()))
 	}
-	report(name, "start to exit of BEGIN { exit() }, ms", whole)
+	report(name, "start to exit of BEGIN { exit() }, ms", whole, none)
+	report(name, "CPU time of BEGIN { exit() }, ms", cpu, none)
 	return output(name, program)
 }
 
-func lifetime(name, program, what, script string) error {
+func lifetime(name, program string, which int) error {
+	script := scripts[which]
 	var attached, gone, memory sample
 	for range rounds {
-		t, err := start(program, script)
+		t, err := start(program, "-e", script.text)
 		if err != nil {
 			return err
 		}
@@ -72,12 +90,17 @@ func lifetime(name, program, what, script string) error {
 		gone = append(gone, milliseconds(end))
 		memory = append(memory, peak/1e6)
 	}
-	report(name, "start to attached, "+what+", ms", attached)
-	report(name, "attached to gone, "+what+", ms", gone)
-	report(name, "peak memory, "+what+", MB", memory)
+	report(name, "start to attached, "+script.name+", ms", attached, script.start)
+	report(name, "attached to gone, "+script.name+", ms", gone, goneBudget)
+	report(name, "peak memory, "+script.name+", MB", memory, script.memory)
 	return nil
 }
 
-func report(name, what string, s sample) {
-	fmt.Printf("%-10s %-40s %s\n", name, what, s)
+// report prints a measurement, and whether its median is within the budget. Only ponytrace has budgets.
+func report(name, what string, s sample, budget float64) {
+	verdict := ""
+	if name == "ponytrace" && budget != none {
+		verdict = fmt.Sprintf("  budget %g: %s", budget, map[bool]string{true: "kept", false: "MISSED"}[s.median() <= budget])
+	}
+	fmt.Printf("%-10s %-46s %s%s\n", name, what, s, verdict)
 }

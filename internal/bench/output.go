@@ -52,7 +52,7 @@ type outcome struct {
 }
 
 func (o *outputRun) trace(script string, load func()) (outcome, error) {
-	t, err := start(o.program, script, strconv.Itoa(os.Getpid()), strconv.Itoa(unix.SYS_GETPPID), "-o", o.file)
+	t, err := start(o.program, "-o", o.file, "-e", script, strconv.Itoa(os.Getpid()), strconv.Itoa(unix.SYS_GETPPID))
 	if err != nil {
 		return outcome{}, err
 	}
@@ -85,7 +85,7 @@ func (o *outputRun) paced() error {
 		lines := max(busy.lines-idle.lines, 1)
 		each = append(each, float64((busy.cpu-idle.cpu).Nanoseconds())/float64(lines))
 	}
-	report(o.name, "CPU for a line at 50,000 a second, ns", each)
+	report(o.name, "CPU for a line at 50,000 a second, ns", each, lineBudget)
 	return nil
 }
 
@@ -105,8 +105,8 @@ func (o *outputRun) flatOut() error {
 		offered = append(offered, million/took.Seconds()/1000)
 		lost = append(lost, 100*max(0, 1-float64(result.lines)/million))
 	}
-	report(o.name, "lines flat out, thousands a second", offered)
-	report(o.name, "of these lost, %", lost)
+	report(o.name, "lines flat out, thousands a second", offered, none)
+	report(o.name, "of these lost, %", lost, none)
 	return nil
 }
 
@@ -123,8 +123,8 @@ func (o *outputRun) manyKeys() error {
 		took = append(took, milliseconds(result.gone))
 		memory = append(memory, result.memory/1e6)
 	}
-	report(o.name, "a million keys printed at exit, ms", took)
-	report(o.name, "peak memory with a million keys, MB", memory)
+	report(o.name, "a million keys printed at exit, ms", took, keysBudget)
+	report(o.name, "peak memory with a million keys, MB", memory, memoryBudget)
 	return nil
 }
 

@@ -19,9 +19,11 @@ type tracer struct {
 	drained  chan struct{}
 }
 
-// start runs a script until the tracer says that it has attached.
-func start(program, script string, params ...string) (*tracer, error) {
-	args := append([]string{"-e", script}, params...)
+// attaching is how long a tracer may take that prints its notice before it attaches. A signal would be lost on it meanwhile.
+const attaching = 300 * time.Millisecond
+
+// start runs a tracer until it says that it has attached.
+func start(program string, args ...string) (*tracer, error) {
 	t := &tracer{cmd: exec.Command(program, args...), drained: make(chan struct{})}
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -34,16 +36,21 @@ func start(program, script string, params ...string) (*tracer, error) {
 	}
 	write.Close()
 	lines := bufio.NewReader(read)
+	early := false
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			return nil, fmt.Errorf("%s ended without attaching: %s: %v", program, line, t.cmd.Wait())
 		}
 		if strings.HasPrefix(line, "Attach") {
+			early = strings.HasPrefix(line, "Attaching")
 			break
 		}
 	}
 	t.attached = time.Since(began)
+	if early {
+		time.Sleep(attaching)
+	}
 	go func() {
 		io.Copy(io.Discard, lines)
 		close(t.drained)
@@ -96,8 +103,9 @@ func (t *tracer) memory() (bytes float64, running bool) {
 type sample []float64
 
 func (s sample) String() string {
-	slices.Sort(s)
-	return fmt.Sprintf("%8.1f [%.1f - %.1f]", s[len(s)/2], s[0], s[len(s)-1])
+	return fmt.Sprintf("%8.1f [%.1f - %.1f]", s.median(), slices.Min(s), slices.Max(s))
 }
+
+func (s sample) median() float64 { return slices.Sorted(slices.Values(s))[len(s)/2] }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
