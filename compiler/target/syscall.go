@@ -4,9 +4,20 @@ import "strings"
 
 //go:generate go run ../../internal/syscallnames
 
+// syscallNames are those of an architecture by their numbers. They are arrays, which need no work at the start.
+func syscallNames(arch string) []string {
+	switch arch {
+	case "x86_64":
+		return amd64Calls[:]
+	case "arm64":
+		return arm64Calls[:]
+	}
+	return nil
+}
+
 // SyscallName returns the name of a system call of an architecture, or nothing.
 func SyscallName(arch string, number int64) string {
-	names := syscallNames[arch]
+	names := syscallNames(arch)
 	if number < 0 || number >= int64(len(names)) {
 		return ""
 	}
@@ -41,7 +52,7 @@ var knownSyscalls answers[string, map[string]int]
 func syscallNumbers(arch string) map[string]int {
 	return knownSyscalls.get(arch, func() map[string]int {
 		numbers := map[string]int{}
-		for number, name := range syscallNames[arch] {
+		for number, name := range syscallNames(arch) {
 			if name != "" {
 				numbers[name] = number
 			}
