@@ -221,11 +221,10 @@ func (r *jsonLines) appendValue(b []byte, v events.Value, divisor int64) []byte 
 }
 
 func appendWideJSON(b []byte, v events.Value) []byte {
-	n := wide(v)
-	if n.IsInt64() {
-		return appendJSONNumber(b, uint64(n.Int64()), true, 1)
+	if fitsWord(v) {
+		return appendJSONNumber(b, v.Word(0), true, 1)
 	}
-	return append(n.Append(append(b, '"'), 10), '"')
+	return append(appendWide(append(b, '"'), v), '"')
 }
 
 // appendMembers appends the members of a struct or record; those of a member without a name stand among them.

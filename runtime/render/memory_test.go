@@ -45,6 +45,13 @@ func TestMemory(t *testing.T) {
 		{value(wide, words(1, 0)), "1", "1"},
 		{value(wide, words(0, 1)), "18446744073709551616", `"18446744073709551616"`},
 		{value(&types.Type{Kind: types.Int, Size: 16, Signed: true}, words(^uint64(0), ^uint64(0))), "-1", "-1"},
+		{value(&types.Type{Kind: types.Int, Size: 16, Signed: true}, words(0, 1<<63)),
+			"-170141183460469231731687303715884105728", `"-170141183460469231731687303715884105728"`},
+		{value(&types.Type{Kind: types.Int, Size: 16, Signed: true}, words(1<<63-1, ^uint64(0))), "-9223372036854775809", `"-9223372036854775809"`},
+		{value(&types.Type{Kind: types.Int, Size: 16, Signed: true}, words(1<<63, ^uint64(0))), "-9223372036854775808", "-9223372036854775808"},
+		{value(wide, words(^uint64(0), ^uint64(0))), "340282366920938463463374607431768211455", `"340282366920938463463374607431768211455"`},
+		{value(wide, words(1e19, 0)), "10000000000000000000", `"10000000000000000000"`},
+		{value(wide, words(0xd35ec9bec0000005, 0x25dd85d670)), "3000000000000000000000000000005", `"3000000000000000000000000000005"`},
 		{events.Value{Type: types.NoValue}, "null", "null"},
 	} {
 		check(t, textOf(object.Settings{}, func(r Renderer) { r.Value(test.value) }), test.text+"\n")

@@ -1,10 +1,10 @@
 package render
 
 import (
-	"encoding/binary"
-	"math/big"
-	"slices"
+	"math"
+	"math/bits"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -46,22 +46,41 @@ func (p *printer) appendValue(b []byte, v events.Value, divisor int64) []byte {
 		return p.appendSeries(b, v)
 	}
 	if v.Type.Size > 8 && v.Type.Scalar() {
-		return wide(v).Append(b, 10)
+		return appendWide(b, v)
 	}
 	return appendNumber(b, v, divisor)
 }
 
-// wide is an integer of 128 bits, of which there are a few in the kernel's structs.
-func wide(v events.Value) *big.Int {
-	raw := slices.Clone(v.Raw)
-	if binary.NativeEndian.Uint16([]byte{0, 1}) != 1 {
-		slices.Reverse(raw)
+// appendWide appends an integer of 128 bits, of which there are a few in the kernel's structs. Package big would be
+// 100 kB of the binary.
+func appendWide(b []byte, v events.Value) []byte {
+	high, low := v.Word(1), v.Word(0)
+	if v.Type.Signed && int64(high) < 0 {
+		b = append(b, '-')
+		borrow := uint64(0)
+		low, borrow = bits.Sub64(0, low, 0)
+		high, _ = bits.Sub64(0, high, borrow)
 	}
-	n := new(big.Int).SetBytes(raw)
-	if v.Type.Signed && raw[0] >= 0x80 {
-		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(raw))))
+	return appendUint128(b, high, low)
+}
+
+// appendUint128 divides by the largest power of ten in 64 bits.
+func appendUint128(b []byte, high, low uint64) []byte {
+	const power, digits = 1e19, 19
+	if high == 0 {
+		return strconv.AppendUint(b, low, 10)
 	}
-	return n
+	upper, rest := high/power, high%power
+	lower, rest := bits.Div64(rest, low, power)
+	b = appendUint128(b, upper, lower)
+	text := strconv.FormatUint(rest, 10)
+	return append(append(b, strings.Repeat("0", digits-len(text))...), text...)
+}
+
+// fitsWord reports whether an integer of 128 bits has a value of int64.
+func fitsWord(v events.Value) bool {
+	high, low := v.Word(1), v.Word(0)
+	return high == 0 && int64(low) >= 0 || v.Type.Signed && high == math.MaxUint64 && int64(low) < 0
 }
 
 // textual reports whether values of the type are text in JSON.
