@@ -6,8 +6,9 @@ import (
 	"github.com/alecthomas/participle/v2/lexer"
 )
 
-// Scripts come from the hands of people who write C, bpftrace's language, DTrace's, Python and shell. What they write by habit
-// is a syntax error here; these functions find out which habit it was.
+// Scripts come from the hands of people who write C, bpftrace's language, DTrace's,
+// Python and shell. What they write by habit is a syntax error here; these functions find
+// out which habit it was.
 
 // wordOperators are operators that are words elsewhere.
 var wordOperators = map[string]string{
@@ -78,7 +79,8 @@ func missingOperand(before, token *lexer.Token) string {
 	return ""
 }
 
-// noDeclaration refuses the declarations of other languages, such as `int x = 1`. The name is what follows the type.
+// noDeclaration refuses the declarations of other languages, such as `int x = 1`. The
+// name is what follows the type.
 func (p *parser) noDeclaration(first Span, word string, name *lexer.Token) {
 	if !declarators[word] && !namesType(word) && !tags[word] || name.Type != wordToken {
 		return

@@ -26,7 +26,8 @@ var typeWords = map[string]bool{
 
 var tags = map[string]bool{"struct": true, "union": true, "enum": true}
 
-// namesType reports a word that can be nothing but a type: one of typeWords, or one that ends as C's names of types do.
+// namesType reports a word that can be nothing but a type: one of typeWords, or one that
+// ends as C's names of types do.
 func namesType(word string) bool { return typeWords[word] || strings.HasSuffix(word, "_t") }
 
 // castType takes `type)` when that is what stands behind a `(`; else it returns nil and takes nothing.

@@ -52,8 +52,9 @@ type Function struct {
 	// Into writes a result that lives in memory. One of Lower and Into is set, or both where the type decides, unless Literal
 	// always knows the result.
 	Into func(l Lowering, call *lang.Call, to Place)
-	// Literal returns the literal, or the record of literals, that the call stands for, or nil when that is not known before
-	// tracing starts. Check found nothing wrong then.
+	// Literal returns the literal, or the record of literals, that the call stands for,
+	// or nil when that is not known before tracing starts. Check found nothing wrong
+	// then.
 	Literal func(c Checker, call *lang.Call) lang.Expr
 	// ParameterText: a positional parameter as the only argument is meant as text.
 	ParameterText bool
@@ -249,8 +250,8 @@ type Lowering interface {
 	SetFact(kind object.FactKind, source lang.Span, value *ir.Value)
 }
 
-// internalPrefix begins bpftrace's inner names of what is built in, as in __builtin_comm. They reach what a script hides
-// by a macro of its own.
+// internalPrefix begins bpftrace's inner names of what is built in, as in __builtin_comm.
+// They reach what a script hides by a macro of its own.
 const internalPrefix = "__builtin_"
 
 // FunctionNamed, AggregationNamed, SettingNamed and ProbeNamed look an entry up; nil when there is none.

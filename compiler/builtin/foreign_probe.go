@@ -9,10 +9,12 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// People bring attach points from bpftrace, from DTrace and from memory. One whose type is not in the table is looked for
-// there, so that the message leads to what serves instead.
+// People bring attach points from bpftrace, from DTrace and from memory. One whose type
+// is not in the table is looked for there, so that the message leads to what serves
+// instead.
 
-// ForeignProbe is what there is to say of an attach point whose type is none of the table.
+// ForeignProbe is what there is to say of an attach point whose type is none of the
+// table.
 type ForeignProbe struct {
 	Message, Hint string
 	// Whole: the message is about all of the attach point, not its type.
@@ -30,12 +32,14 @@ func ExplainProbe(t *target.Target, parts []Part) ForeignProbe {
 		return ForeignProbe{Message: message, Hint: "write " + ours, Whole: true}
 	}
 	if why, hint := fromBpftrace(texts); why != "" {
-		if found, _ := t.MatchTracepoints("*", texts[len(texts)-1]); len(found) > 0 && why == raw.why {
+		found, _ := t.MatchTracepoints("*", texts[len(texts)-1])
+		if len(found) > 0 && why == raw.why {
 			hint = "write tracepoint:" + found[0]
 		}
 		return ForeignProbe{Message: why, Hint: hint}
 	}
-	return ForeignProbe{Message: fmt.Sprintf("there is no probe type %q", texts[0]), Hint: meantProbe(t, texts)}
+	message := fmt.Sprintf("there is no probe type %q", texts[0])
+	return ForeignProbe{Message: message, Hint: meantProbe(t, texts)}
 }
 
 // meantProbe guesses what the words of an attach point are names of.
@@ -78,7 +82,8 @@ func wildcardType(parts []string) string {
 	return "a type has no wildcards: write " + strings.Join(names, ", ")
 }
 
-// namedProbe is the attach point of a function or tracepoint of the kernel that has the name.
+// namedProbe is the attach point of a function or tracepoint of the kernel that has the
+// name.
 func namedProbe(t *target.Target, name string) string {
 	if strings.ContainsAny(name, `*?[\`) {
 		return ""
@@ -108,8 +113,8 @@ func either(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }
 
-// unserved is a type of bpftrace's probes that is not there, and what serves instead. In the hint, %s is the last part of the
-// attach point.
+// unserved is a type of bpftrace's probes that is not there, and what serves instead. In
+// the hint, %s is the last part of the attach point.
 type unserved struct{ why, hint string }
 
 var (
@@ -132,12 +137,15 @@ var (
 )
 
 var unservedTypes = map[string]unserved{
-	"uprobe": userProbe, "u": userProbe, "uretprobe": userProbe, "ur": userProbe, "usdt": userProbe, "U": userProbe,
-	"hardware": hardware, "h": hardware, "watchpoint": watch, "w": watch, "asyncwatchpoint": watch, "aw": watch,
-	"fentry": onEntry, "f": onEntry, "kfunc": onEntry, "fexit": onReturn, "fr": onReturn, "kretfunc": onReturn,
+	"uprobe": userProbe, "u": userProbe, "uretprobe": userProbe, "ur": userProbe,
+	"usdt": userProbe, "U": userProbe, "hardware": hardware, "h": hardware,
+	"watchpoint": watch, "w": watch, "asyncwatchpoint": watch, "aw": watch,
+	"fentry": onEntry, "f": onEntry, "kfunc": onEntry,
+	"fexit": onReturn, "fr": onReturn, "kretfunc": onReturn,
 	"session": both, "ksession": both, "fsession": both,
-	"rawtracepoint": raw, "rt": raw, "raw_tracepoint": raw, "raw_tp": raw, "tp_btf": raw, "iter": lists, "it": lists,
-	"syscall": calls, "test": scripted, "bench": scripted, "xdp": packets, "tc": packets, "socket": packets, "cgroup": packets,
+	"rawtracepoint": raw, "rt": raw, "raw_tracepoint": raw, "raw_tp": raw, "tp_btf": raw,
+	"iter": lists, "it": lists, "syscall": calls, "test": scripted, "bench": scripted,
+	"xdp": packets, "tc": packets, "socket": packets, "cgroup": packets,
 	"self": {"a script cannot be sent signals", "SIGUSR1 prints its maps, interval:s:1 does what is to be done at times"},
 	"lsm":  {"hooks of security modules are functions here", "write kprobe:security_%s"},
 }
@@ -151,7 +159,8 @@ var softwareEvents = map[string]string{
 	"cpu-clock":      "profile:hz:99", "cpu": "profile:hz:99", "task-clock": "profile:hz:99",
 }
 
-// fromBpftrace returns why a type of bpftrace's probes is not there, and what serves instead.
+// fromBpftrace returns why a type of bpftrace's probes is not there, and what serves
+// instead.
 func fromBpftrace(parts []string) (why, hint string) {
 	kind, rest := parts[0], parts[1:]
 	if kind == "software" || kind == "s" && len(rest) > 0 {
@@ -178,33 +187,53 @@ func fromBpftrace(parts []string) (why, hint string) {
 	return known.why, fmt.Sprintf(known.hint, name)
 }
 
-// processProvider reports DTrace's providers of the functions and locks of a process: pid123, plockstat.
+// processProvider reports DTrace's providers of the functions and locks of a process:
+// pid123, plockstat.
 func processProvider(name string) bool {
 	number, found := strings.CutPrefix(name, "pid")
 	return name == "plockstat" || found && digits(number, 0) == len(number)
 }
 
-// dtraceProbes are the probes of DTrace's providers that say what happens and not where, by provider and name.
+// dtraceProbes are the probes of DTrace's providers that say what happens and not where,
+// by provider and name.
 var dtraceProbes = map[string]string{
-	"dtrace:BEGIN": "BEGIN", "dtrace:END": "END", "dtrace:ERROR": "END",
-	"io:start": "tracepoint:block:block_rq_issue", "io:done": "tracepoint:block:block_rq_complete",
-	"proc:exec": "tracepoint:syscalls:sys_enter_execve", "proc:exec-success": "tracepoint:sched:sched_process_exec",
-	"proc:exec-failure": "tracepoint:syscalls:sys_exit_execve", "proc:create": "tracepoint:sched:sched_process_fork",
-	"proc:lwp-create": "tracepoint:sched:sched_process_fork", "proc:start": "tracepoint:sched:sched_wakeup_new",
-	"proc:lwp-start": "tracepoint:sched:sched_wakeup_new", "proc:exit": "tracepoint:sched:sched_process_exit",
-	"proc:lwp-exit": "tracepoint:sched:sched_process_exit", "proc:signal-send": "tracepoint:signal:signal_generate",
-	"proc:signal-handle": "tracepoint:signal:signal_deliver",
-	"sched:on-cpu":       "tracepoint:sched:sched_switch", "sched:off-cpu": "tracepoint:sched:sched_switch",
-	"sched:sleep": "tracepoint:sched:sched_switch", "sched:preempt": "tracepoint:sched:sched_switch",
-	"sched:wakeup": "tracepoint:sched:sched_wakeup", "sched:enqueue": "tracepoint:sched:sched_wakeup",
-	"vminfo:as_fault": "kprobe:handle_mm_fault", "vminfo:maj_fault": "kprobe:handle_mm_fault",
-	"tcp:send": "kprobe:tcp_sendmsg", "tcp:receive": "kprobe:tcp_rcv_established",
-	"tcp:state-change": "tracepoint:sock:inet_sock_set_state", "tcp:connect-request": "kprobe:tcp_connect",
-	"tcp:accept-established": "kretprobe:inet_csk_accept", "udp:send": "kprobe:udp_sendmsg", "udp:receive": "kprobe:udp_recvmsg",
-	"ip:send": "tracepoint:net:net_dev_queue", "ip:receive": "tracepoint:net:netif_receive_skb",
+	"dtrace:BEGIN":           "BEGIN",
+	"dtrace:END":             "END",
+	"dtrace:ERROR":           "END",
+	"io:start":               "tracepoint:block:block_rq_issue",
+	"io:done":                "tracepoint:block:block_rq_complete",
+	"proc:exec":              "tracepoint:syscalls:sys_enter_execve",
+	"proc:exec-success":      "tracepoint:sched:sched_process_exec",
+	"proc:exec-failure":      "tracepoint:syscalls:sys_exit_execve",
+	"proc:create":            "tracepoint:sched:sched_process_fork",
+	"proc:lwp-create":        "tracepoint:sched:sched_process_fork",
+	"proc:start":             "tracepoint:sched:sched_wakeup_new",
+	"proc:lwp-start":         "tracepoint:sched:sched_wakeup_new",
+	"proc:exit":              "tracepoint:sched:sched_process_exit",
+	"proc:lwp-exit":          "tracepoint:sched:sched_process_exit",
+	"proc:signal-send":       "tracepoint:signal:signal_generate",
+	"proc:signal-handle":     "tracepoint:signal:signal_deliver",
+	"sched:on-cpu":           "tracepoint:sched:sched_switch",
+	"sched:off-cpu":          "tracepoint:sched:sched_switch",
+	"sched:sleep":            "tracepoint:sched:sched_switch",
+	"sched:preempt":          "tracepoint:sched:sched_switch",
+	"sched:wakeup":           "tracepoint:sched:sched_wakeup",
+	"sched:enqueue":          "tracepoint:sched:sched_wakeup",
+	"vminfo:as_fault":        "kprobe:handle_mm_fault",
+	"vminfo:maj_fault":       "kprobe:handle_mm_fault",
+	"tcp:send":               "kprobe:tcp_sendmsg",
+	"tcp:receive":            "kprobe:tcp_rcv_established",
+	"tcp:state-change":       "tracepoint:sock:inet_sock_set_state",
+	"tcp:connect-request":    "kprobe:tcp_connect",
+	"tcp:accept-established": "kretprobe:inet_csk_accept",
+	"udp:send":               "kprobe:udp_sendmsg",
+	"udp:receive":            "kprobe:udp_recvmsg",
+	"ip:send":                "tracepoint:net:net_dev_queue",
+	"ip:receive":             "tracepoint:net:netif_receive_skb",
 }
 
-// fromDTrace returns our spelling of an attach point of DTrace's, PROVIDER:MODULE:FUNCTION:NAME; empty for others.
+// fromDTrace returns our spelling of an attach point of DTrace's,
+// PROVIDER:MODULE:FUNCTION:NAME; empty for others.
 func fromDTrace(parts []string) string {
 	provider, name := parts[0], parts[len(parts)-1]
 	if len(parts) == 1 || len(parts) == 4 {
@@ -225,7 +254,8 @@ func fromDTrace(parts []string) string {
 	return functionOfDTrace(provider, function, name, len(parts) == 3)
 }
 
-// functionOfDTrace is the spelling for the providers of functions. Without a name, both entry and return are meant.
+// functionOfDTrace is the spelling for the providers of functions. Without a name, both
+// entry and return are meant.
 func functionOfDTrace(provider, function, name string, unnamed bool) string {
 	entry, exit := "", ""
 	switch provider {
@@ -247,9 +277,11 @@ func functionOfDTrace(provider, function, name string, unnamed bool) string {
 	return ""
 }
 
-// dtraceUnits are the suffixes of tick-N and profile-N, and ours; without one it is so often a second.
+// dtraceUnits are the suffixes of tick-N and profile-N, and ours; without one it is so
+// often a second.
 var dtraceUnits = map[string]string{
-	"": "hz", "hz": "hz", "s": "s", "sec": "s", "ms": "ms", "msec": "ms", "us": "us", "usec": "us", "ns": "ns", "nsec": "ns",
+	"": "hz", "hz": "hz", "s": "s", "sec": "s", "ms": "ms", "msec": "ms",
+	"us": "us", "usec": "us", "ns": "ns", "nsec": "ns",
 }
 
 func dtraceClock(name string) string {

@@ -1,7 +1,8 @@
 package builtin
 
-// foreignWords are names of variables and functions that bpftrace, DTrace, the kernel and C have and the table has not, and
-// what serves here. What DTrace cannot have here either (its speculations, its destructive actions) is said so.
+// foreignWords are names of variables and functions that bpftrace, DTrace, the kernel and
+// C have and the table has not, and what serves here. What DTrace cannot have here either
+// (its speculations, its destructive actions) is said so.
 var foreignWords = map[string]string{
 	// DTrace's variables
 	"execname":      "write comm",

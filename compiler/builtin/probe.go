@@ -20,7 +20,8 @@ type ProbeType struct {
 	MinParts, MaxParts int
 	// Expand turns an attach point into sites, or reports why it cannot.
 	Expand func(x Expansion, at At) []*Site
-	// Meant suggests what an attach point with too few or too many parts is to be; nil where nothing is near.
+	// Meant suggests what an attach point with too few or too many parts is to be; nil
+	// where nothing is near.
 	Meant func(t *target.Target, at At) string
 	// List visits the attach points that a kernel has and that match a pattern for each part; without patterns, all.
 	List func(p *ProbeType, t *target.Target, patterns []string, visit func(probe string)) error
@@ -106,35 +107,40 @@ var probeList = []*ProbeType{
 			Doc:     "Fires regularly: interval:s:1, interval:ms:100, interval:us:500, interval:hz:5, interval:1s.",
 			Example: `interval:s:1 { print(@); clear(@) } kprobe:vfs_read { @ = count() }`},
 		Aliases:  []string{"i"},
-		MinParts: 1, MaxParts: 2, Expand: expandInterval, List: listUnits, Meant: meantPeriod("s", "1"),
+		MinParts: 1, MaxParts: 2, Expand: expandInterval, List: listUnits,
+		Meant: meantPeriod("s", "1"),
 	},
 	{
 		Info: Info{Name: "profile", Signature: "profile:UNIT:N",
 			Doc:     "Fires regularly on every CPU, in whatever runs there: profile:hz:99, profile:ms:10.",
 			Example: `profile:hz:99 { @[comm] = count() }`},
 		Aliases:  []string{"p"},
-		MinParts: 1, MaxParts: 2, Expand: expandProfile, List: listUnits, Meant: meantPeriod("hz", "99"),
+		MinParts: 1, MaxParts: 2, Expand: expandProfile, List: listUnits,
+		Meant: meantPeriod("hz", "99"),
 	},
 	{
 		Info: Info{Name: "kprobe", Signature: "kprobe:[MODULE:]FUNCTION[+OFFSET]",
 			Doc:     "Fires when a kernel function is entered. The name may hold * ? and [...]; the module of the kernel itself is vmlinux. Attached through fentry where the kernel can.",
 			Example: `kprobe:vfs_read { @ = hist(arg2) }`},
 		Aliases:  []string{"k"},
-		MinParts: 1, MaxParts: 2, Expand: expandFunction(entryMechanisms), Meant: example("kprobe:vfs_read"), List: listFunctions, Arguments: entryArguments,
+		MinParts: 1, MaxParts: 2, Expand: expandFunction(entryMechanisms),
+		Meant: example("kprobe:vfs_read"), List: listFunctions, Arguments: entryArguments,
 	},
 	{
 		Info: Info{Name: "kretprobe", Signature: "kretprobe:[MODULE:]FUNCTION",
 			Doc:     "Fires when a kernel function returns. Attached through fexit where the kernel can.",
 			Example: `kretprobe:vfs_read { @ = hist(retval) }`},
 		Aliases:  []string{"kr"},
-		MinParts: 1, MaxParts: 2, Expand: expandFunction(returnMechanisms), Meant: example("kretprobe:vfs_read"), List: listFunctions, Arguments: returnArguments,
+		MinParts: 1, MaxParts: 2, Expand: expandFunction(returnMechanisms),
+		Meant: example("kretprobe:vfs_read"), List: listFunctions, Arguments: returnArguments,
 	},
 	{
 		Info: Info{Name: "tracepoint", Signature: "tracepoint:CATEGORY:NAME",
 			Doc:     "Fires at a static tracepoint of the kernel. The name may hold * ? and [...].",
 			Example: `tracepoint:sched:sched_switch { @[args.next_comm] = count() }`},
 		Aliases:  []string{"t"},
-		MinParts: 2, MaxParts: 2, Expand: expandTracepoint, Meant: meantTracepoint, List: listTracepoints, Arguments: tracepointArguments,
+		MinParts: 2, MaxParts: 2, Expand: expandTracepoint,
+		Meant: meantTracepoint, List: listTracepoints, Arguments: tracepointArguments,
 	},
 }
 

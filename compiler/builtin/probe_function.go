@@ -113,7 +113,8 @@ func (f *functionSites) names(pattern string) []string {
 	return nil
 }
 
-// functionEvents are words behind a function, as in kprobe:vfs_read:entry, and the probes that are meant.
+// functionEvents are words behind a function, as in kprobe:vfs_read:entry, and the probes
+// that are meant.
 var functionEvents = map[string]string{"entry": "kprobe", "return": "kretprobe", "exit": "kretprobe"}
 
 func (f *functionSites) match(pattern string) []string {

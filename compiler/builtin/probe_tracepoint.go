@@ -33,7 +33,8 @@ func expandTracepoint(x Expansion, at At) []*Site {
 	return tracepointSites(x, at, matches)
 }
 
-// meantTracepoint finds the tracepoint of a name without its category, or those of a category without a name.
+// meantTracepoint finds the tracepoint of a name without its category, or those of a
+// category without a name.
 func meantTracepoint(t *target.Target, at At) string {
 	if len(at.Parts) != 1 {
 		return ""

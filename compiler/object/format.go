@@ -26,7 +26,8 @@ type Conversion struct {
 // maxFieldWidth bounds width and precision, so that no format asks for a gigabyte of blanks.
 const maxFieldWidth = 4096
 
-// ParseFormat returns the conversions of a format in order; `%%` is none. A *FormatError names the wrong one.
+// ParseFormat returns the conversions of a format in order; `%%` is none. A *FormatError
+// names the wrong one.
 func ParseFormat(format string) ([]Conversion, error) {
 	var list []Conversion
 	for i := 0; i < len(format); i++ {
@@ -76,15 +77,18 @@ func unknownConversion(format string, start, at int) *FormatError {
 	text := format[start:min(at+1, len(format))]
 	switch {
 	case strings.HasPrefix(format[at:], "gr"):
-		return &FormatError{fmt.Sprintf("\"%sr\", the names of allocation flags, is not there: each kernel numbers them in its own way", text),
-			"%#x prints the number"}
+		message := "\"%sr\", the names of allocation flags, is not there: " +
+			"each kernel numbers them in its own way"
+		return &FormatError{fmt.Sprintf(message, text), "%#x prints the number"}
 	case at < len(format) && strings.IndexByte("aAeEfFgG", format[at]) >= 0:
-		return &FormatError{fmt.Sprintf("%q prints floating point, which programs in the kernel do not have", text),
+		message := "%q prints floating point, which programs in the kernel do not have"
+		return &FormatError{fmt.Sprintf(message, text),
 			"print an integer by %d, or its parts: printf(\"%d.%03d\", n / 1000, n % 1000)"}
 	case at < len(format) && format[at] == 'n':
 		return &FormatError{Message: fmt.Sprintf("%q stores a number in C; here a format only prints", text)}
 	}
-	return &FormatError{Message: fmt.Sprintf("%q is no conversion; there are %%d %%i %%u %%x %%X %%o %%c %%s %%p %%r and %%%%", text)}
+	message := "%q is no conversion; there are %%d %%i %%u %%x %%X %%o %%c %%s %%p %%r and %%%%"
+	return &FormatError{Message: fmt.Sprintf(message, text)}
 }
 
 func (c *Conversion) flags(format string, at int) int {

@@ -23,7 +23,8 @@ func convertAt(from btf.Type, depth int) *types.Type {
 	return t
 }
 
-// alias is the typedef that a type is known by, or C's name of an integer; empty for others.
+// alias is the typedef that a type is known by, or C's name of an integer; empty for
+// others.
 func alias(t btf.Type) string {
 	t, _ = unqualified(t)
 	switch t := t.(type) {
@@ -38,7 +39,8 @@ func alias(t btf.Type) string {
 	return ""
 }
 
-// unqualified removes qualifiers, and no typedef; constant tells whether const was among them.
+// unqualified removes qualifiers, and no typedef; constant tells whether const was among
+// them.
 func unqualified(t btf.Type) (bare btf.Type, constant bool) {
 	for range maxDepth {
 		switch q := t.(type) {

@@ -140,8 +140,8 @@ var cTypes = map[string]*types.Type{
 }
 
 // kernelTypedefs are the names of integers that every kernel's headers have
-// (https://github.com/torvalds/linux/blob/v6.12/include/linux/types.h), for where the kernel describes no types or leaves
-// the name out.
+// (https://github.com/torvalds/linux/blob/v6.12/include/linux/types.h), for where the
+// kernel describes no types or leaves the name out.
 var kernelTypedefs = map[string]*types.Type{
 	"pid_t": types.Int32, "uid_t": types.Uint32, "gid_t": types.Uint32, "mode_t": types.Uint32, "umode_t": uint16Type,
 	"off_t": types.Int64, "loff_t": types.Int64, "dev_t": types.Uint32, "ino_t": types.Uint64, "nlink_t": types.Uint32,

@@ -73,8 +73,9 @@ type Type struct {
 	// Exact is what an Int of 64 bits in a map, tuple or key was before it was extended to these; nil where it
 	// had 64 bits.
 	Exact *Type
-	// Alias is the name that the script or the kernel has for an Int, Bool, Enum or Pointer: pid_t, unsigned int. It is for
-	// people to read and makes no other type of it.
+	// Alias is the name that the script or the kernel has for an Int, Bool, Enum or
+	// Pointer: pid_t, unsigned int. It is for people to read and makes no other type of
+	// it.
 	Alias string
 	// Const marks a Pointer to what is declared const; it is for people to read, too.
 	Const bool
@@ -214,7 +215,8 @@ func NewUserStack(mode string, depth int) *Type {
 	return &Type{Kind: UserStack, Size: 8 + 8*depth, Count: depth, Name: mode}
 }
 
-// SizeInC returns the bytes that a value takes in C. In the memory of a program the integers of a tuple take 8 each.
+// SizeInC returns the bytes that a value takes in C. In the memory of a program the
+// integers of a tuple take 8 each.
 func (t *Type) SizeInC() int {
 	size, _ := t.inC()
 	return size
@@ -238,8 +240,8 @@ func (t *Type) inC() (size, alignment int) {
 	return align(size, alignment), alignment
 }
 
-// alignInC is the alignment of a struct or array: that of its members, as far as they are known, else the largest that its
-// size allows.
+// alignInC is the alignment of a struct or array: that of its members, as far as they are
+// known, else the largest that its size allows.
 func (t *Type) alignInC() int {
 	if t.Kind == Array {
 		_, alignment := t.Elem.inC()

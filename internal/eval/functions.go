@@ -309,7 +309,8 @@ func (p *program) sizeOf(_ lang.Expr, arguments []lang.Expr) Value {
 	return number(types.Uint64, uint64(size))
 }
 
-// inC is the size and alignment of a type where every part of a tuple lies as a member of a struct does in C.
+// inC is the size and alignment of a type where every part of a tuple lies as a member of
+// a struct does in C.
 func inC(t *types.Type) (size, alignment int) {
 	if t.Kind != types.Tuple && t.Kind != types.Record {
 		return t.Size, t.Align()

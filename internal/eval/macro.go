@@ -133,8 +133,8 @@ func (c *copier) named(n *lang.Name) lang.Expr {
 	return nil
 }
 
-// fits reports whether a call means what the script declares with so many parameters: it hides what is built in only
-// where the number of arguments is the same.
+// fits reports whether a call means what the script declares with so many parameters: it
+// hides what is built in only where the number of arguments is the same.
 func fits(call *lang.Call, parameters int) bool {
 	return len(call.Args) == parameters || builtin.FunctionNamed(call.Name) == nil
 }

@@ -79,7 +79,8 @@ func convert(v Value, t *types.Type) Value {
 	return v
 }
 
-// part is the part of a value that becomes part i of a type: in a record the one of the same name.
+// part is the part of a value that becomes part i of a type: in a record the one of the
+// same name.
 func (v Value) part(t *types.Type, i int) Value {
 	for j, field := range v.Type.Fields {
 		if t.Kind == types.Record && field.Name == t.Fields[i].Name {

@@ -93,7 +93,8 @@ func widest(a, b *types.Type) *types.Type {
 	return a
 }
 
-// partType is the type of the part of a tuple that goes with part i of another, or of the field of its name in a record.
+// partType is the type of the part of a tuple that goes with part i of another, or of the
+// field of its name in a record.
 func partType(t, other *types.Type, i int) *types.Type {
 	for _, field := range t.Fields {
 		if t.Kind == types.Record && field.Name == other.Fields[i].Name {

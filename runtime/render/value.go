@@ -175,10 +175,12 @@ func appendEnum(b []byte, v events.Value) []byte {
 	return appendNumber(b, v, 1)
 }
 
-// leastFlags is from how many bits on an enum whose values are all bits is one of flags. With fewer it may as well count.
+// leastFlags is from how many bits on an enum whose values are all bits is one of flags.
+// With fewer it may as well count.
 const leastFlags = 3
 
-// appendFlags writes the names of the bits, as A|B; nil where the enum is none of flags or a bit has no name.
+// appendFlags writes the names of the bits, as A|B; nil where the enum is none of flags
+// or a bit has no name.
 func appendFlags(b []byte, v events.Value) []byte {
 	left, bits := uint64(v.Int()), 0
 	for i := range v.Type.Values {

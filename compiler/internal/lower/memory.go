@@ -249,7 +249,8 @@ func (f *function) store(e lang.Expr, to builtin.Place, t *types.Type, pad bool)
 // tuple reports whether values of the type are parts, which may be stored one by one as wider types.
 func tuple(t *types.Type) bool { return t.Kind == types.Tuple || t.Kind == types.Record }
 
-// resolved looks through parentheses and what stands for others: names that are defined, the calls that bare words are.
+// resolved looks through parentheses and what stands for others: names that are defined,
+// the calls that bare words are.
 func (f *function) resolved(e lang.Expr) lang.Expr {
 	e = lang.Unparen(e)
 	if value := f.instance.Instead[e]; value != nil {
@@ -355,7 +356,8 @@ func (f *function) storeParts(values []lang.Expr, to builtin.Place, t *types.Typ
 	}
 }
 
-// storeRecord evaluates the fields in the order in which they are written, which need not be that of the type.
+// storeRecord evaluates the fields in the order in which they are written, which need not
+// be that of the type.
 func (f *function) storeRecord(e *lang.Record, to builtin.Place, t *types.Type) {
 	f.zeroGaps(t.Layout(), to)
 	for _, written := range e.Fields {

@@ -267,7 +267,8 @@ func (f *function) compareMemory(x, y lang.Expr, then, otherwise *ir.Block) {
 // unrolledWords is up to how many words are compared without a loop.
 const unrolledWords = 64
 
-// compareLong compares word by word, in the memory that a program and its callbacks share.
+// compareLong compares word by word, in the memory that a program and its callbacks
+// share.
 func (f *function) compareLong(x, y lang.Expr, t *types.Type, then, otherwise *ir.Block) {
 	all := words(t.Size)
 	a, b := f.wordsOf(x, t), f.wordsOf(y, t)
@@ -279,8 +280,8 @@ func (f *function) compareLong(x, y lang.Expr, t *types.Type, then, otherwise *i
 	f.giveBack(b.extent)
 }
 
-// wordsOf is a copy of a value as type t, whose last word is filled up with zeroes. What a round of a scan looks at beyond
-// its end is equal in all copies.
+// wordsOf is a copy of a value as type t, whose last word is filled up with zeroes. What
+// a round of a scan looks at beyond its end is equal in all copies.
 func (f *function) wordsOf(e lang.Expr, t *types.Type) text {
 	size := (words(t.Size) + longRound) * wordSize
 	capacity := powerOfTwo(size)

@@ -225,7 +225,8 @@ func (c *Constants) Integer(e lang.Expr) (int64, bool) {
 	return 0, false
 }
 
-// literalField returns the literal that a field of a record of literals is; nil where there is none.
+// literalField returns the literal that a field of a record of literals is; nil where
+// there is none.
 func (c *Constants) literalField(e *lang.Field) lang.Expr {
 	x := lang.Unparen(e.X)
 	switch x.(type) {

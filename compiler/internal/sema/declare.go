@@ -38,8 +38,9 @@ func (c *checker) constantOn(on *target.Target, e lang.Expr) (int64, bool) {
 	return constants.Integer(e)
 }
 
-// ownFunction and ownMacro return what a call of so many arguments means among the script's own; nil where it means
-// something built in. A name that both have belongs to the script's where the number of arguments is its.
+// ownFunction and ownMacro return what a call of so many arguments means among the
+// script's own; nil where it means something built in. A name that both have belongs to
+// the script's where the number of arguments is its.
 func (d *declarations) ownFunction(name string, args int) *lang.Function {
 	f := d.functions[name]
 	if f == nil || len(f.Params) != args && builtin.FunctionNamed(name) != nil {
@@ -56,7 +57,8 @@ func (d *declarations) ownMacro(name string, args int) *lang.Macro {
 	return m
 }
 
-// hides reports whether the script has its own meaning of a name with so many arguments that is built in as well.
+// hides reports whether the script has its own meaning of a name with so many arguments
+// that is built in as well.
 func (d *declarations) hides(name string, args int) bool {
 	return d.ownFunction(name, args) != nil || d.ownMacro(name, args) != nil
 }
@@ -69,7 +71,8 @@ func (d *declarations) bodyOf(name string) any {
 	return d.macros[name].Body
 }
 
-// builtinOf returns the entry that a node names, called or bare; nil where the script has its own.
+// builtinOf returns the entry that a node names, called or bare; nil where the script has
+// its own.
 func (d *declarations) builtinOf(node any) *builtin.Function {
 	name, args := "", 0
 	switch node := node.(type) {

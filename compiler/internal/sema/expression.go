@@ -124,8 +124,8 @@ func (c *checker) name(e *lang.Name) *types.Type {
 	return nil
 }
 
-// callsBare reports whether a word alone is a call of the script's own: of a macro without parameters, or of a function
-// that hides a variable of the table.
+// callsBare reports whether a word alone is a call of the script's own: of a macro
+// without parameters, or of a function that hides a variable of the table.
 func (c *checker) callsBare(name string) bool {
 	if m := c.macros[name]; m != nil && len(m.Params) == 0 {
 		return true
@@ -388,9 +388,11 @@ func (c *checker) call(e *lang.Call) *types.Type {
 	return nil
 }
 
-// meantCall suggests what a call of a name that is no function is in other languages: int(x), quantize(x).
+// meantCall suggests what a call of a name that is no function is in other languages:
+// int(x), quantize(x).
 func (c *checker) meantCall(e *lang.Call) string {
-	if _, err := c.target.Named(&lang.TypeName{Name: e.Name, Array: -1, Span: e.NameSpan}); err == nil && len(e.Args) == 1 {
+	written := &lang.TypeName{Name: e.Name, Array: -1, Span: e.NameSpan}
+	if _, err := c.target.Named(written); err == nil && len(e.Args) == 1 {
 		return fmt.Sprintf("a cast is written (%s)%s", e.Name, e.Args[0].Range().Text())
 	}
 	hint, _ := builtin.ForeignWord(e.Name)
@@ -424,7 +426,8 @@ func (c *checker) resultType(f *builtin.Function, e *lang.Call) *types.Type {
 	return written
 }
 
-// ownArity hints at the script's own function or macro of a name that the table has as well.
+// ownArity hints at the script's own function or macro of a name that the table has as
+// well.
 func (c *checker) ownArity(e *lang.Call) {
 	if f := c.functions[e.Name]; f != nil {
 		c.Hint("the script's own %s takes %s", e.Name, counted(len(f.Params), "argument"))

@@ -200,7 +200,8 @@ func (c *checker) widenKey(a, b *types.Type) (*types.Type, bool) {
 	return c.widen(a, b)
 }
 
-// differingParameters names what is not the same in two aggregations of one kind; empty for other types.
+// differingParameters names what is not the same in two aggregations of one kind; empty
+// for other types.
 func differingParameters(a, b *types.Type) string {
 	if a.Kind != b.Kind {
 		return ""

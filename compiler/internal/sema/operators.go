@@ -236,7 +236,7 @@ func (c *checker) comparisonHint(e *lang.Binary, x, y *types.Type) {
 	case x.Kind != types.String && y.Kind != types.String:
 	case other.Kind == types.Pointer, other.Kind == types.Int && other.Size == 8:
 		c.Hint("read the text first: str(%s)", text)
-	case other.Kind == types.SignalName, other.Kind == types.ErrorText, other.Kind == types.UserName, other.Kind == types.SyscallName:
+	case other.Kind >= types.ErrorText && other.Kind <= types.UserName:
 		c.Hint("compare the number that the name stands for")
 	}
 }

@@ -87,8 +87,9 @@ type Instance struct {
 	Inlines    map[*lang.Call]*Inline
 	// Ends: the clause may end the tracing.
 	Ends bool
-	// Instead holds what is computed in the place of an expression: what a #define gives a name, the part that an index
-	// of a tuple means, the record that args and config are.
+	// Instead holds what is computed in the place of an expression: what a #define gives
+	// a name, the part that an index of a tuple means, the record that args and config
+	// are.
 	Instead map[lang.Expr]lang.Expr
 	// Parts is how many statements the part has that begins with a statement. Empty for
 	// clauses that are not cut.

@@ -218,8 +218,8 @@ func larger(a, b *types.Type) *types.Type {
 // tuple reports whether values of the type are parts that lie as its Fields say, and may be widened one by one.
 func tuple(t *types.Type) bool { return t.Kind == types.Tuple || t.Kind == types.Record }
 
-// Counterpart returns the part of a tuple that becomes part i of another, or the field of its name in a record, whose
-// fields may stand in any order.
+// Counterpart returns the part of a tuple that becomes part i of another, or the field of
+// its name in a record, whose fields may stand in any order.
 func Counterpart(from, to *types.Type, i int) (types.Field, bool) {
 	if to.Kind == types.Tuple {
 		return from.Fields[i], true
