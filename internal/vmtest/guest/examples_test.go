@@ -40,18 +40,23 @@ func TestBitehist(t *testing.T) {
 
 // At Ctrl-C the tools print what the last interval has so far, and no table twice.
 func TestPartialIntervals(t *testing.T) {
-	for _, tool := range []struct{ name, line string }{
+	tools := []struct{ name, line string }{
 		{"bitehist", `(?m)^ +4 -> 7 +: 100 `},
 		{"bitesize", `(?s)^.*\n\n\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\n.*\n  PID: \d+ UID: 0 CMD: .* 4 -> 7 +: \d+ `}, // of several kernel threads before 6.12
 		{"filetop", `(?m)^ +20 +2000 +0 +0 pony +zero$`},
 		{"syscount", `(?m)^@calls\[\d+, pony\]: \d+$`},
-	} {
+	}
+	var sessions []*Process
+	for _, tool := range tools {
 		p := Start(t, "ponytrace", "examples/"+tool.name+".pt", "1000")
 		p.Await("Attached ")
-		Workload(t, "--comm", "pony", "block", "--dev", "/dev/nullb0", "--sizes", "4096x100")
-		Workload(t, "--comm", "pony", "read", "--n", "20", "--size", "100")
-		p.Signal(os.Interrupt)
-		out := p.Wait()
+		sessions = append(sessions, p)
+	}
+	Workload(t, "--comm", "pony", "block", "--dev", "/dev/nullb0", "--sizes", "4096x100")
+	Workload(t, "--comm", "pony", "read", "--n", "20", "--size", "100")
+	for i, tool := range tools {
+		sessions[i].Signal(os.Interrupt)
+		out := sessions[i].Wait()
 		if found := regexp.MustCompile(tool.line).FindAllString(out.Stdout, -1); len(found) < 1 || out.Code != 0 {
 			t.Errorf("%s ended with %d\n%s%s", tool.name, out.Code, out.Stdout, out.Stderr)
 		}
@@ -108,52 +113,56 @@ func TestIosnoop(t *testing.T) {
 	}
 }
 
-// heatmap runs ioheatmap while a disk has 127 requests and returns what it printed, from the first row to one after the requests.
-func heatmap(t *testing.T, row *regexp.Regexp, parameters ...string) string {
-	t.Helper()
-	p := Start(t, "ponytrace", append([]string{"examples/ioheatmap.pt"}, parameters...)...)
-	p.Await(" # 0\n")
-	Workload(t, "block", "--dev", "/dev/nullb0", "--sizes", "4096x100,32768x20,65536x7")
-	time.Sleep(2500 * time.Millisecond)
-	p.Signal(os.Interrupt)
-	out := p.Wait()
-	if out.Code != 0 {
-		t.Errorf("ended with %d: %s", out.Code, out.Stderr)
+const heatmapBanner = "|1us      |10us     |100us    |1ms      |10ms     |100ms    |1s       |10s\n"
+
+// heatmaps are the ways in which ioheatmap prints, each with its legend and its rows.
+var heatmaps = []struct {
+	name, begins, darkest string
+	row                   *regexp.Regexp
+	parameters            []string
+}{
+	{"grey", heatmapLegend("\x1b[48;5;232m \x1b[00m", "\x1b[48;5;255m \x1b[00m") + heatmapBanner, "\x1b[48;5;232m \x1b[00m",
+		regexp.MustCompile(`(?m)^((?:\x1b\[48;5;2[345]\dm \x1b\[00m){71}) # (\d+)$`), []string{"1"}},
+	{"text", heatmapLegend("#", " ") + heatmapBanner, "#",
+		regexp.MustCompile(`(?m)^([ .*oO#]{71}) # (\d+)$`), []string{"--", "1", "--text"}},
+	{"all", heatmapLegend("#", " ") + "|1ns     |10ns     |100ns    " + heatmapBanner, "#",
+		regexp.MustCompile(`(?m)^([ .*oO#]{100}) # (\d+)$`), []string{"--", "1", "--text", "--all"}},
+}
+
+func heatmapLegend(dark, light string) string {
+	return fmt.Sprintf("  heatmap of IO latency\n  %s - many events with this latency\n  %s - few events\n", dark, light)
+}
+
+// TestIoheatmap has all three watch a disk that has 127 requests.
+func TestIoheatmap(t *testing.T) {
+	var sessions []*Process
+	for _, c := range heatmaps {
+		p := Start(t, "ponytrace", append([]string{"examples/ioheatmap.pt"}, c.parameters...)...)
+		p.Await(" # 0\n")
+		sessions = append(sessions, p)
 	}
-	total := 0
-	for _, found := range row.FindAllStringSubmatch(out.Stdout, -1) {
+	Workload(t, "block", "--dev", "/dev/nullb0", "--sizes", "4096x100,32768x20,65536x7")
+	for i, c := range heatmaps {
+		p := sessions[i]
+		for end := time.Now().Add(patience); inRows(c.row, p.stdout.String()) < 127 && time.Now().Before(end); {
+			time.Sleep(20 * time.Millisecond)
+		}
+		p.Signal(os.Interrupt)
+		out := p.Wait()
+		rows, begins := strings.CutPrefix(out.Stdout, c.begins)
+		if got := inRows(c.row, out.Stdout); out.Code != 0 || got != 127 || !begins || !strings.Contains(rows, c.darkest) {
+			t.Errorf("%s: ended with %d, %d requests in\n%q\n%s", c.name, out.Code, got, out.Stdout, out.Stderr)
+		}
+	}
+}
+
+// inRows adds up the requests of a heatmap's rows.
+func inRows(row *regexp.Regexp, text string) (total int) {
+	for _, found := range row.FindAllStringSubmatch(text, -1) {
 		n, _ := strconv.Atoi(found[2])
 		total += n
 	}
-	if total != 127 {
-		t.Errorf("%d requests in\n%q", total, out.Stdout)
-	}
-	return out.Stdout
-}
-
-func TestIoheatmap(t *testing.T) {
-	const legend = "  heatmap of IO latency\n  %s - many events with this latency\n  %s - few events\n"
-	const banner = "|1us      |10us     |100us    |1ms      |10ms     |100ms    |1s       |10s\n"
-	for _, c := range []struct {
-		name, begins, darkest string
-		row                   *regexp.Regexp
-		parameters            []string
-	}{
-		{"grey", fmt.Sprintf(legend, "\x1b[48;5;232m \x1b[00m", "\x1b[48;5;255m \x1b[00m") + banner, "\x1b[48;5;232m \x1b[00m",
-			regexp.MustCompile(`(?m)^((?:\x1b\[48;5;2[345]\dm \x1b\[00m){71}) # (\d+)$`), []string{"1"}},
-		{"text", fmt.Sprintf(legend, "#", " ") + banner, "#",
-			regexp.MustCompile(`(?m)^([ .*oO#]{71}) # (\d+)$`), []string{"--", "1", "--text"}},
-		{"all", fmt.Sprintf(legend, "#", " ") + "|1ns     |10ns     |100ns    " + banner, "#",
-			regexp.MustCompile(`(?m)^([ .*oO#]{100}) # (\d+)$`), []string{"--", "1", "--text", "--all"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			text := heatmap(t, c.row, c.parameters...)
-			rows, begins := strings.CutPrefix(text, c.begins)
-			if !begins || !strings.Contains(rows, c.darkest) {
-				t.Errorf("%q", text)
-			}
-		})
-	}
+	return total
 }
 
 var longest = regexp.MustCompile(`(?m)^@longest_us\[(.*)\]: (\d+)$`)

@@ -5,6 +5,7 @@ package guest
 import (
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -26,6 +27,20 @@ func withoutLoad(out Output) Output {
 	}
 	out.Stdout = strings.Join(kept, "")
 	return out
+}
+
+// asked is the number in a variable of the environment, by which a run can ask for more than usual.
+func asked(t *testing.T, variable string, usual int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	return n
 }
 
 func equal(t *testing.T, what, got, want string) {

@@ -18,10 +18,7 @@ import (
 // them: each event is in one report. With GUEST_EVENTS as many events as it says are
 // made.
 func TestReportsLoseNothing(t *testing.T) {
-	events := 80_000
-	if text := os.Getenv("GUEST_EVENTS"); text != "" {
-		events, _ = strconv.Atoi(text)
-	}
+	events := asked(t, "GUEST_EVENTS", 80_000)
 	out := trace(t, `config = { max_map_keys = 1000 } let @lru = lruhash(1000); let @percpulru = percpulruhash(1000); let @declared = percpuhash(1000);
 		kprobe:__x64_sys_getpgid {
 			@lru[cpu] = count(); @percpulru[cpu] = count(); @declared[cpu] = count(); @plain[cpu]++;

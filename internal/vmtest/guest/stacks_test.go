@@ -12,7 +12,7 @@ func TestStacks(t *testing.T) {
 	const script = `
 		kprobe:__x64_sys_dup { printf("<%s>", kstack(1)); @deep[kstack, ustack(3)] = count(); }
 		tracepoint:sched:sched_process_exec { printf("[%s]", kstack(1)); }`
-	for _, attach := range []string{"auto", "fentry", "kprobe"} {
+	for _, attach := range []string{"fentry", "kprobe"} {
 		p := tracing(t, script, "--attach", attach)
 		Workload(t, "syscalls", "--name", "dup", "--n", "5")
 		out := ended(p)

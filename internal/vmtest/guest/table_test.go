@@ -3,15 +3,28 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
+	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/runtime"
+	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
-// Every function and variable of the table gets past the kernel's verifier in the program of its example.
+// Every function and variable of the table gets past the kernel's verifier in the program of its example. They are
+// loaded by this process: to start ponytrace two hundred times takes minutes in a virtual machine.
 func TestTableLoads(t *testing.T) {
+	machine, err := detect.Detect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded := 0
 	for _, section := range builtin.Sections() {
 		if section.Title != "Functions" && section.Title != "Variables" {
 			continue
@@ -21,12 +34,57 @@ func TestTableLoads(t *testing.T) {
 			if n, _ := fmt.Sscanf(entry.Since, "%d.%d", &major, &minor); n == 2 && !AtLeast(t, major, minor) {
 				continue
 			}
-			out := Run(t, "ponytrace", "--dry-run", "--unsafe", "-e", entry.Example)
-			if out.Code != 0 && !lacking(out.Stderr) {
-				t.Errorf("%s: %s: ended with %d\n%s", entry.Name, entry.Example, out.Code, out.Stderr)
+			switch err := load(entry.Example, machine); {
+			case err == nil:
+				loaded++
+			case !lacking(err.Error()):
+				t.Errorf("%s: %s: %v", entry.Name, entry.Example, err)
 			}
 		}
 	}
+	if loaded < 80 {
+		t.Errorf("only %d examples were loaded", loaded)
+	}
+}
+
+// load does what ponytrace --dry-run does with a script.
+func load(script string, machine *target.Target) error {
+	parsed, diagnostics := lang.Parse(lang.NewSource("example", script))
+	if diagnostics.HasErrors() {
+		return diagnostics
+	}
+	options := compiler.Options{Unsafe: true, Refused: map[string]bool{}}
+	for range 3 {
+		built, err := compiler.Compile(parsed, machine, options)
+		if err != nil {
+			return err
+		}
+		session, err := runtime.Load(built, machine, runtime.Options{Stdout: io.Discard, Stderr: io.Discard, Unsafe: true})
+		if err == nil {
+			session.Close()
+			return nil
+		}
+		if !plainer(&options, err) {
+			return err
+		}
+	}
+	return errors.New("the kernel takes its programs in no way")
+}
+
+// plainer asks for programs that the kernel may take where it has refused others, if there are any.
+func plainer(options *compiler.Options, err error) bool {
+	var refused *runtime.RefusedError
+	if joined := new(runtime.JoinedError); errors.As(err, &joined) {
+		options.Separate = true
+		return true
+	}
+	if !errors.As(err, &refused) || !refused.Tracing {
+		return false
+	}
+	for _, point := range refused.Program.Points {
+		options.Refused[point.Probe] = true
+	}
+	return true
 }
 
 // lacking: what the example needs is not in this machine or kernel, and ponytrace says so.

@@ -27,6 +27,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/internal/vmtest"
 	"github.com/ponytrace/ponytrace/internal/vmtest/kernel"
 	"github.com/ponytrace/ponytrace/internal/vmtest/wire"
@@ -55,6 +56,7 @@ func Kernels() []string {
 // NeedQEMU skips the test where there is no QEMU, and fails it in CI.
 func NeedQEMU(t testing.TB) {
 	t.Helper()
+	testkit.Long(t)
 	err := vmtest.CheckQEMU()
 	switch {
 	case err == nil:
@@ -113,7 +115,7 @@ func (s Suite) on(t *testing.T, name string, files []vmtest.File) {
 	m := s.Machine
 	m.Kernel, m.Files, m.Log, m.Env = k, files, t.Output(), switches()
 	if m.Timeout == 0 {
-		m.Timeout = 20 * time.Minute
+		m.Timeout = testkit.Choose(0, 20*time.Minute, 12*time.Hour)
 	}
 	m.Commands = []wire.Command{{Args: s.command(m.Timeout)}}
 	var complaints strings.Builder
