@@ -1,9 +1,9 @@
 # make build    the static binary
 # make demo     a histogram of disk requests, on this kernel or in a virtual machine
-# make test     everything that is tested; in CI nothing may be skipped
+# make quick    seconds, while one works: what has changed is looked over, and all short tests run
+# make test     everything that must hold; in CI nothing may be skipped
+# make soak     one slice of what takes hours, from where the last one stopped; PARTS chooses among those of internal/soak.sh
 # make bench    measurements
-# make fuzz     look for scripts that crash the parser, for FUZZTIME each, then compare PROGRAMS random scripts, from SEED on, with their
-#               evaluation
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,17 +11,22 @@ SHELL := /bin/bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PONYVM := go run ./internal/vmtest/cmd/ponyvm
 DEMO_KERNEL ?= 6.12
-FUZZTIME ?= 60s
-PROGRAMS ?= 100000
-SEED ?= 0
 
-.PHONY: build demo test lint unit kernels bench fuzz generate clean
+.PHONY: build demo quick test lint unit kernels soak bench generate clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ponytrace ./cmd/ponytrace
 
 demo: build
 	@internal/demo.sh $(DEMO_KERNEL)
+
+# Files that differ from the last commit, and the packages that they are in.
+quick:
+	@files="$$(git diff --name-only --diff-filter=d HEAD -- '*.go'; git ls-files -o --exclude-standard -- '*.go')"; \
+	[[ -z "$$files" ]] || { \
+	  bad="$$(gofmt -l $$files)"; [[ -z "$$bad" ]] || { echo "not as gofmt writes it: $$bad"; exit 1; }; \
+	  go vet -tags guest $$(dirname $$files | sort -u | sed 's|^|./|'); }
+	@go test -short ./... | grep -v 'no test files'
 
 test: lint unit kernels
 
@@ -50,12 +55,8 @@ bench: build
 	CGO_ENABLED=0 go build -trimpath -o .build/bench ./internal/bench
 	$(PONYVM) -k $(DEMO_KERNEL) --icount -f ponytrace -f .build/bench -- bench events /bin/ponytrace
 
-fuzz:
-	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
-	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | cut -c6-); do \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; done; done
-	go test -c -o .build/random ./compiler
-	internal/randomly.sh $(PROGRAMS) $(SEED)
+soak:
+	internal/soak.sh $(PARTS)
 
 # The frozen targets are generated too, from kernels that ponyvm extract reads: go generate ./compiler/target/frozen
 generate:

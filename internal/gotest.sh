@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs go test with the given arguments, shows what fails while it runs, and says at the end what was
-# skipped. In CI (CI=true) a skip is a failure.
+# skipped and what took long. In CI (CI=true) a skip is a failure.
 set -euo pipefail
 
 log=$(mktemp)
@@ -15,6 +15,10 @@ if ((status != 0)); then
 	cat "$log"
 	exit "$status"
 fi
+# Guest tests are timed in the guest: internal/vmtest/guesttest.
+echo 'The longest:'
+sed -nE 's/^--- PASS: (.*) \(([0-9.]+)s\)$/\2 s \1/p; s/^ +([0-9.]+ s Test.*)/\1/p; s/.*: ([^ ]+: booted in .*), of which$/\1/p' "$log" |
+	{ grep -vE "^[01]\\." || true; } | sort -rn | head -25
 if grep -qE '^ *--- SKIP' "$log"; then
 	echo 'Not run:'
 	grep -E -B3 '^ *--- SKIP' "$log" | grep -vE '^(=== |--$)'
