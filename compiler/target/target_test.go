@@ -213,6 +213,10 @@ func TestStruct(t *testing.T) {
 		{"", "__u16", "uint16"},
 		{"", "void", "no value"},
 		{"", "bool", "bool"},
+		{"", "loff_t", "int64"},
+		{"", "umode_t", "uint16"},
+		{"", "__be32", "uint32"},
+		{"struct", "loff_t", "none"},
 		{"", "nothing_t", "none"},
 		{"", "", "none"},
 	} {

@@ -114,6 +114,16 @@ func (c *checker) conflict(span, first lang.Span, message string) {
 		Related: []lang.Related{{Span: first, Message: "first assigned here"}}})
 }
 
+// wrongKey reports a key with too few or too many parts. `@t[1]` may be meant as a part of a tuple.
+func (c *checker) wrongKey(m *Map, e *lang.Map, parts int) {
+	d := lang.Diagnostic{Span: e.Span, Related: []lang.Related{{Span: m.KeySpan, Message: "first assigned here"}}}
+	d.Message = fmt.Sprintf("the key of @%s has %s, not %d", m.Name, parted(len(m.Key)), parts)
+	if len(e.Keys) == 1 && m.Value != nil && m.Value.Kind == types.Tuple {
+		d.Hint = fmt.Sprintf("@%[1]s holds a tuple, whose parts are @%[1]s.0, @%[1]s.1, ...", m.Name)
+	}
+	c.report(d)
+}
+
 // useKey holds the key of a reference against the key that the map has.
 func (c *checker) useKey(m *Map, e *lang.Map) bool {
 	parts, known := c.keyTypes(e)
@@ -125,7 +135,7 @@ func (c *checker) useKey(m *Map, e *lang.Map) bool {
 		return true
 	}
 	if len(parts) != len(m.Key) {
-		c.conflict(e.Span, m.KeySpan, fmt.Sprintf("the key of @%s has %s, not %d", m.Name, parted(len(m.Key)), len(parts)))
+		c.wrongKey(m, e, len(parts))
 		return false
 	}
 	for i, part := range parts {
