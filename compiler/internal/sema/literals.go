@@ -94,7 +94,7 @@ func (c *checker) Parameter(p builtin.Parameter) (text string, valued, given boo
 	case i < 0:
 		c.parameters = append(c.parameters, p)
 	case c.parameters[i].Kind != p.Kind || c.parameters[i].Default != p.Default:
-		c.conflict(p.Span, c.parameters[i].Span, fmt.Sprintf("the parameter %s has another default elsewhere", p.Name))
+		c.conflict(p.Span, c.parameters[i].Span, fmt.Sprintf("the parameter %s has another default elsewhere", p.Name), "")
 	case p.Doc != "":
 		c.parameters[i].Doc = p.Doc
 	}

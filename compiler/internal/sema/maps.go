@@ -101,7 +101,7 @@ func (c *checker) assignMap(e *lang.Map, t *types.Type, span lang.Span) {
 		if differ := differingParameters(m.Value, t); differ != "" {
 			message += ": " + differ
 		}
-		c.conflict(span, m.ValueSpan, message)
+		c.conflict(span, m.ValueSpan, message, textHint(m.Value, t))
 		return
 	}
 	if !same(wider, m.Value) {
@@ -109,8 +109,19 @@ func (c *checker) assignMap(e *lang.Map, t *types.Type, span lang.Span) {
 	}
 }
 
-func (c *checker) conflict(span, first lang.Span, message string) {
-	c.report(lang.Diagnostic{Span: span, Message: message,
+// textHint tells how to get the text where a pointer to characters meets a text.
+func textHint(a, b *types.Type) string {
+	if a.Kind != types.String {
+		a, b = b, a
+	}
+	if a.Kind != types.String || b.Kind != types.Pointer || b.Elem == nil || b.Elem.Size != 1 {
+		return ""
+	}
+	return "str(p) reads the text that a pointer leads to"
+}
+
+func (c *checker) conflict(span, first lang.Span, message, hint string) {
+	c.report(lang.Diagnostic{Span: span, Message: message, Hint: hint,
 		Related: []lang.Related{{Span: first, Message: "first assigned here"}}})
 }
 
@@ -156,7 +167,8 @@ func parted(n int) string {
 func (c *checker) useKeyPart(m *Map, e *lang.Map, i int, part *types.Type) bool {
 	wider, ok := c.widenKey(m.Key[i], part)
 	if !ok {
-		c.conflict(e.Keys[min(i, len(e.Keys)-1)].Range(), m.KeySpan, fmt.Sprintf("part %d of the key of @%s is %s, not %s", i+1, m.Name, m.Key[i], part))
+		message := fmt.Sprintf("part %d of the key of @%s is %s, not %s", i+1, m.Name, m.Key[i], part)
+		c.conflict(e.Keys[min(i, len(e.Keys)-1)].Range(), m.KeySpan, message, textHint(m.Key[i], part))
 		return false
 	}
 	if wider = extended(wider); !same(wider, m.Key[i]) {

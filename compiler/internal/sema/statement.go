@@ -233,6 +233,7 @@ func (c *checker) assignVariable(e *lang.Variable, t *types.Type, span lang.Span
 		c.report(lang.Diagnostic{
 			Span:    span,
 			Message: "$" + e.Name + " is " + v.Type.String() + " and cannot become " + t.String(),
+			Hint:    textHint(v.Type, t),
 			Related: []lang.Related{{Span: v.Span, Message: "first assigned here"}},
 		})
 		return
@@ -315,7 +316,7 @@ func (c *checker) assignFixed(v *Variable, t *types.Type, span lang.Span) {
 	}
 	if !convertible(t, v.Type) {
 		c.report(lang.Diagnostic{Span: span, Message: "$" + v.Name + " is " + v.Type.String() + " and cannot become " + t.String(),
-			Related: []lang.Related{{Span: v.Span, Message: "declared here"}}})
+			Hint: textHint(v.Type, t), Related: []lang.Related{{Span: v.Span, Message: "declared here"}}})
 	}
 }
 
