@@ -429,7 +429,7 @@ func TestByteArrays(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want %s", script, got, err, want)
 		}
 	}
-	if _, err := compileWith(definition + "print(str($l->numbers)) }"); err == nil || !strings.Contains(err.Error(), "str() wants a pointer to text, not int32[2]") {
+	if _, err := compileWith(definition + "print(str($l->numbers)) }"); err == nil || !strings.Contains(err.Error(), "str() wants a pointer to text, not int[2]") {
 		t.Error(err)
 	}
 }
@@ -473,7 +473,7 @@ func TestDiffering(t *testing.T) {
 		`kretprobe:nothing { print(retval) }`:                      "nothing returns nothing",
 		`kretprobe:nothing,kretprobe:nothing { print(retval) }`:    "nothing returns nothing",
 		`kprobe:amount { print(arg1) }`:                            "amount has 1 argument, so there is no arg1",
-		`kprobe:aimed,kprobe:amount { print(arg0->b) }`:            "arg0 has no members: it is int32",
+		`kprobe:aimed,kprobe:amount { print(arg0->b) }`:            "arg0 has no members: it is int",
 		`kretprobe:nothing,kretprobe:amount { @ = retval + comm }`: "nothing returns nothing",
 	} {
 		if _, _, err := atReturn.prints(script); err == nil || !strings.Contains(err.Error(), want) {
