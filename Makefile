@@ -1,4 +1,6 @@
 # make build    the static binary
+# make install  the binary, its manual page, completions, documents and examples, below PREFIX; DESTDIR goes before it
+# make release  archives and Debian packages for amd64 and arm64 in .build/release, built twice and compared
 # make demo     a histogram of disk requests, on this kernel or in a virtual machine
 # make quick    seconds, while one works: what has changed is looked over, and all short tests run
 # make test     everything that must hold; in CI nothing may be skipped
@@ -11,11 +13,22 @@ SHELL := /bin/bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PONYVM := go run ./internal/vmtest/cmd/ponyvm
 DEMO_KERNEL ?= 6.12
+PREFIX ?= /usr/local
+VERSION ?= $(shell git describe --tags --always)
 
-.PHONY: build demo quick test lint unit kernels soak bench generate clean
+.PHONY: build install release packages demo quick test lint unit kernels soak bench generate clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ponytrace ./cmd/ponytrace
+
+# Root may have no Go: make build && sudo make install.
+install:
+	@[[ -x ponytrace ]] || $(MAKE) build
+	internal/install.sh ponytrace '$(DESTDIR)$(PREFIX)'
+
+release:
+	rm -rf .build/release
+	internal/release.sh '$(VERSION)' .build/release
 
 demo: build
 	@internal/demo.sh $(DEMO_KERNEL)
@@ -28,7 +41,7 @@ quick:
 	  go vet -tags guest $$(dirname $$files | sort -u | sed 's|^|./|'); }
 	@go test -short ./... | grep -v 'no test files'
 
-test: lint unit kernels
+test: lint unit packages kernels
 
 lint:
 	@echo '== gofmt'; files="$$(gofmt -l $$(git ls-files '*.go'))"; [[ -z "$$files" ]] || { echo "$$files"; exit 1; }
@@ -39,6 +52,11 @@ lint:
 unit:
 	@echo '== unit tests'
 	internal/gotest.sh $$(go list ./... | grep -v /internal/vmtest)
+
+packages: release
+	@echo '== packages'
+	@if [[ $$EUID == 0 ]]; then internal/installed.sh .build/release; else echo 'Not run, for want of root: installing the package'; \
+	  [[ "$${CI:-}" != true ]]; fi
 
 kernels:
 	@echo '== tests on real kernels'
@@ -61,6 +79,7 @@ soak:
 # The frozen targets are generated too, from kernels that ponyvm extract reads: go generate ./compiler/target/frozen
 generate:
 	go test -count=1 ./compiler -run TestReference -update
+	go generate ./internal/notice
 
 clean:
 	rm -rf ponytrace .build
