@@ -195,15 +195,19 @@ func signed(t btf.Type) int {
 	return 0
 }
 
-// spell writes a type as C does, without qualifiers. Pointers to what has no name are void pointers.
+// spell writes a type as C does, without qualifiers but a const behind a pointer. Pointers to
+// what has no name are void pointers.
 func spell(t btf.Type) string {
-	stars := ""
+	stars, constant := "", ""
 	for range 32 {
 		switch of := t.(type) {
 		case *btf.Pointer:
 			stars, t = stars+"*", of.Target
 			continue
 		case *btf.Const:
+			if stars == "*" {
+				constant = "const "
+			}
 			t = of.Type
 			continue
 		case *btf.Volatile:
@@ -221,19 +225,22 @@ func spell(t btf.Type) string {
 	if stars != "" {
 		stars = " " + stars
 	}
+	return constant + tagged(t) + stars
+}
+
+// tagged is the name of a type that is no pointer, with its tag.
+func tagged(t btf.Type) string {
 	name := t.TypeName()
 	switch t.(type) {
-	case *btf.Struct:
-		return "struct " + name + stars
+	case *btf.Struct, *btf.Fwd:
+		return "struct " + name
 	case *btf.Union:
-		return "union " + name + stars
+		return "union " + name
 	case *btf.Enum:
-		return "enum " + name + stars
-	case *btf.Fwd:
-		return "struct " + name + stars
+		return "enum " + name
 	}
 	if name == "" {
-		name = "void"
+		return "void"
 	}
-	return name + stars
+	return name
 }
