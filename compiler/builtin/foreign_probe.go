@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
@@ -136,28 +137,32 @@ var (
 	scripted = unserved{"tests and benchmarks of scripts are not there", "write BEGIN"}
 )
 
-var unservedTypes = map[string]unserved{
-	"uprobe": userProbe, "u": userProbe, "uretprobe": userProbe, "ur": userProbe,
-	"usdt": userProbe, "U": userProbe, "hardware": hardware, "h": hardware,
-	"watchpoint": watch, "w": watch, "asyncwatchpoint": watch, "aw": watch,
-	"fentry": onEntry, "f": onEntry, "kfunc": onEntry,
-	"fexit": onReturn, "fr": onReturn, "kretfunc": onReturn,
-	"session": both, "ksession": both, "fsession": both,
-	"rawtracepoint": raw, "rt": raw, "raw_tracepoint": raw, "raw_tp": raw, "tp_btf": raw,
-	"iter": lists, "it": lists, "syscall": calls, "test": scripted, "bench": scripted,
-	"xdp": packets, "tc": packets, "socket": packets, "cgroup": packets,
-	"self": {"a script cannot be sent signals", "SIGUSR1 prints its maps, interval:s:1 does what is to be done at times"},
-	"lsm":  {"hooks of security modules are functions here", "write kprobe:security_%s"},
-}
+var unservedTypes = sync.OnceValue(func() map[string]unserved {
+	return map[string]unserved{
+		"uprobe": userProbe, "u": userProbe, "uretprobe": userProbe, "ur": userProbe,
+		"usdt": userProbe, "U": userProbe, "hardware": hardware, "h": hardware,
+		"watchpoint": watch, "w": watch, "asyncwatchpoint": watch, "aw": watch,
+		"fentry": onEntry, "f": onEntry, "kfunc": onEntry,
+		"fexit": onReturn, "fr": onReturn, "kretfunc": onReturn,
+		"session": both, "ksession": both, "fsession": both,
+		"rawtracepoint": raw, "rt": raw, "raw_tracepoint": raw, "raw_tp": raw, "tp_btf": raw,
+		"iter": lists, "it": lists, "syscall": calls, "test": scripted, "bench": scripted,
+		"xdp": packets, "tc": packets, "socket": packets, "cgroup": packets,
+		"self": {"a script cannot be sent signals", "SIGUSR1 prints its maps, interval:s:1 does what is to be done at times"},
+		"lsm":  {"hooks of security modules are functions here", "write kprobe:security_%s"},
+	}
+})
 
 // softwareEvents are the kernel's own counters by name, and the probes where they count.
-var softwareEvents = map[string]string{
-	"page-faults": "kprobe:handle_mm_fault", "faults": "kprobe:handle_mm_fault",
-	"minor-faults": "kprobe:handle_mm_fault", "major-faults": "kprobe:handle_mm_fault",
-	"context-switches": "tracepoint:sched:sched_switch", "cs": "tracepoint:sched:sched_switch",
-	"cpu-migrations": "tracepoint:sched:sched_migrate_task",
-	"cpu-clock":      "profile:hz:99", "cpu": "profile:hz:99", "task-clock": "profile:hz:99",
-}
+var softwareEvents = sync.OnceValue(func() map[string]string {
+	return map[string]string{
+		"page-faults": "kprobe:handle_mm_fault", "faults": "kprobe:handle_mm_fault",
+		"minor-faults": "kprobe:handle_mm_fault", "major-faults": "kprobe:handle_mm_fault",
+		"context-switches": "tracepoint:sched:sched_switch", "cs": "tracepoint:sched:sched_switch",
+		"cpu-migrations": "tracepoint:sched:sched_migrate_task",
+		"cpu-clock":      "profile:hz:99", "cpu": "profile:hz:99", "task-clock": "profile:hz:99",
+	}
+})
 
 // fromBpftrace returns why a type of bpftrace's probes is not there, and what serves
 // instead.
@@ -165,12 +170,12 @@ func fromBpftrace(parts []string) (why, hint string) {
 	kind, rest := parts[0], parts[1:]
 	if kind == "software" || kind == "s" && len(rest) > 0 {
 		hint = "write tracepoint:sched:sched_switch, kprobe:handle_mm_fault or profile:hz:99"
-		if ours := softwareEvents[strings.Join(rest[:min(len(rest), 1)], "")]; ours != "" {
+		if ours := softwareEvents()[strings.Join(rest[:min(len(rest), 1)], "")]; ours != "" {
 			hint = "write " + ours
 		}
 		return "the kernel's software counters are not there; probes see each of their events", hint
 	}
-	known, found := unservedTypes[kind]
+	known, found := unservedTypes()[kind]
 	if len(parts) == 4 && processProvider(kind) {
 		known, found = userProbe, true
 	}
@@ -196,41 +201,43 @@ func processProvider(name string) bool {
 
 // dtraceProbes are the probes of DTrace's providers that say what happens and not where,
 // by provider and name.
-var dtraceProbes = map[string]string{
-	"dtrace:BEGIN":           "BEGIN",
-	"dtrace:END":             "END",
-	"dtrace:ERROR":           "END",
-	"io:start":               "tracepoint:block:block_rq_issue",
-	"io:done":                "tracepoint:block:block_rq_complete",
-	"proc:exec":              "tracepoint:syscalls:sys_enter_execve",
-	"proc:exec-success":      "tracepoint:sched:sched_process_exec",
-	"proc:exec-failure":      "tracepoint:syscalls:sys_exit_execve",
-	"proc:create":            "tracepoint:sched:sched_process_fork",
-	"proc:lwp-create":        "tracepoint:sched:sched_process_fork",
-	"proc:start":             "tracepoint:sched:sched_wakeup_new",
-	"proc:lwp-start":         "tracepoint:sched:sched_wakeup_new",
-	"proc:exit":              "tracepoint:sched:sched_process_exit",
-	"proc:lwp-exit":          "tracepoint:sched:sched_process_exit",
-	"proc:signal-send":       "tracepoint:signal:signal_generate",
-	"proc:signal-handle":     "tracepoint:signal:signal_deliver",
-	"sched:on-cpu":           "tracepoint:sched:sched_switch",
-	"sched:off-cpu":          "tracepoint:sched:sched_switch",
-	"sched:sleep":            "tracepoint:sched:sched_switch",
-	"sched:preempt":          "tracepoint:sched:sched_switch",
-	"sched:wakeup":           "tracepoint:sched:sched_wakeup",
-	"sched:enqueue":          "tracepoint:sched:sched_wakeup",
-	"vminfo:as_fault":        "kprobe:handle_mm_fault",
-	"vminfo:maj_fault":       "kprobe:handle_mm_fault",
-	"tcp:send":               "kprobe:tcp_sendmsg",
-	"tcp:receive":            "kprobe:tcp_rcv_established",
-	"tcp:state-change":       "tracepoint:sock:inet_sock_set_state",
-	"tcp:connect-request":    "kprobe:tcp_connect",
-	"tcp:accept-established": "kretprobe:inet_csk_accept",
-	"udp:send":               "kprobe:udp_sendmsg",
-	"udp:receive":            "kprobe:udp_recvmsg",
-	"ip:send":                "tracepoint:net:net_dev_queue",
-	"ip:receive":             "tracepoint:net:netif_receive_skb",
-}
+var dtraceProbes = sync.OnceValue(func() map[string]string {
+	return map[string]string{
+		"dtrace:BEGIN":           "BEGIN",
+		"dtrace:END":             "END",
+		"dtrace:ERROR":           "END",
+		"io:start":               "tracepoint:block:block_rq_issue",
+		"io:done":                "tracepoint:block:block_rq_complete",
+		"proc:exec":              "tracepoint:syscalls:sys_enter_execve",
+		"proc:exec-success":      "tracepoint:sched:sched_process_exec",
+		"proc:exec-failure":      "tracepoint:syscalls:sys_exit_execve",
+		"proc:create":            "tracepoint:sched:sched_process_fork",
+		"proc:lwp-create":        "tracepoint:sched:sched_process_fork",
+		"proc:start":             "tracepoint:sched:sched_wakeup_new",
+		"proc:lwp-start":         "tracepoint:sched:sched_wakeup_new",
+		"proc:exit":              "tracepoint:sched:sched_process_exit",
+		"proc:lwp-exit":          "tracepoint:sched:sched_process_exit",
+		"proc:signal-send":       "tracepoint:signal:signal_generate",
+		"proc:signal-handle":     "tracepoint:signal:signal_deliver",
+		"sched:on-cpu":           "tracepoint:sched:sched_switch",
+		"sched:off-cpu":          "tracepoint:sched:sched_switch",
+		"sched:sleep":            "tracepoint:sched:sched_switch",
+		"sched:preempt":          "tracepoint:sched:sched_switch",
+		"sched:wakeup":           "tracepoint:sched:sched_wakeup",
+		"sched:enqueue":          "tracepoint:sched:sched_wakeup",
+		"vminfo:as_fault":        "kprobe:handle_mm_fault",
+		"vminfo:maj_fault":       "kprobe:handle_mm_fault",
+		"tcp:send":               "kprobe:tcp_sendmsg",
+		"tcp:receive":            "kprobe:tcp_rcv_established",
+		"tcp:state-change":       "tracepoint:sock:inet_sock_set_state",
+		"tcp:connect-request":    "kprobe:tcp_connect",
+		"tcp:accept-established": "kretprobe:inet_csk_accept",
+		"udp:send":               "kprobe:udp_sendmsg",
+		"udp:receive":            "kprobe:udp_recvmsg",
+		"ip:send":                "tracepoint:net:net_dev_queue",
+		"ip:receive":             "tracepoint:net:netif_receive_skb",
+	}
+})
 
 // fromDTrace returns our spelling of an attach point of DTrace's,
 // PROVIDER:MODULE:FUNCTION:NAME; empty for others.
@@ -244,7 +251,7 @@ func fromDTrace(parts []string) string {
 	if len(parts) < 3 || len(parts) == 3 && provider != "syscall" && provider != "fbt" {
 		return ""
 	}
-	if ours := dtraceProbes[provider+":"+name]; ours != "" && len(parts) == 4 {
+	if ours := dtraceProbes()[provider+":"+name]; ours != "" && len(parts) == 4 {
 		return ours
 	}
 	function := parts[2]

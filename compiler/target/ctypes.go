@@ -2,6 +2,7 @@ package target
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -30,7 +31,7 @@ func (t *Target) find(tag, name string) (found btf.Type) {
 		}
 		return found == nil
 	})
-	if known := kernelTypedefs[name]; found == nil && tag == "" && known != nil {
+	if known := kernelTypedefs()[name]; found == nil && tag == "" && known != nil {
 		return described(name, known)
 	}
 	return found
@@ -142,20 +143,22 @@ var cTypes = map[string]*types.Type{
 // kernelTypedefs are the names of integers that every kernel's headers have
 // (https://github.com/torvalds/linux/blob/v6.12/include/linux/types.h), for where the
 // kernel describes no types or leaves the name out.
-var kernelTypedefs = map[string]*types.Type{
-	"pid_t": types.Int32, "uid_t": types.Uint32, "gid_t": types.Uint32, "mode_t": types.Uint32, "umode_t": uint16Type,
-	"off_t": types.Int64, "loff_t": types.Int64, "dev_t": types.Uint32, "ino_t": types.Uint64, "nlink_t": types.Uint32,
-	"key_t": types.Int32, "clockid_t": types.Int32, "timer_t": types.Int32, "clock_t": types.Int64, "ktime_t": types.Int64,
-	"time64_t": types.Int64, "ptrdiff_t": types.Int64, "sector_t": types.Uint64, "blkcnt_t": types.Uint64,
-	"dma_addr_t": types.Uint64, "phys_addr_t": types.Uint64, "resource_size_t": types.Uint64, "pgoff_t": types.Uint64,
-	"gfp_t": types.Uint32, "fmode_t": types.Uint32, "slab_flags_t": types.Uint32, "daddr_t": types.Int32,
-	"socklen_t": types.Uint32, "sa_family_t": uint16Type, "in_addr_t": types.Uint32, "in_port_t": uint16Type,
-	"u_char": uint8Type, "u_short": uint16Type, "u_int": types.Uint32, "u_long": types.Uint64,
-	"unchar": uint8Type, "ushort": uint16Type, "uint": types.Uint32, "ulong": types.Uint64,
-	"u_int8_t": uint8Type, "u_int16_t": uint16Type, "u_int32_t": types.Uint32, "u_int64_t": types.Uint64,
-	"__le16": uint16Type, "__le32": types.Uint32, "__le64": types.Uint64,
-	"__be16": uint16Type, "__be32": types.Uint32, "__be64": types.Uint64, "__sum16": uint16Type, "__wsum": types.Uint32,
-}
+var kernelTypedefs = sync.OnceValue(func() map[string]*types.Type {
+	return map[string]*types.Type{
+		"pid_t": types.Int32, "uid_t": types.Uint32, "gid_t": types.Uint32, "mode_t": types.Uint32, "umode_t": uint16Type,
+		"off_t": types.Int64, "loff_t": types.Int64, "dev_t": types.Uint32, "ino_t": types.Uint64, "nlink_t": types.Uint32,
+		"key_t": types.Int32, "clockid_t": types.Int32, "timer_t": types.Int32, "clock_t": types.Int64, "ktime_t": types.Int64,
+		"time64_t": types.Int64, "ptrdiff_t": types.Int64, "sector_t": types.Uint64, "blkcnt_t": types.Uint64,
+		"dma_addr_t": types.Uint64, "phys_addr_t": types.Uint64, "resource_size_t": types.Uint64, "pgoff_t": types.Uint64,
+		"gfp_t": types.Uint32, "fmode_t": types.Uint32, "slab_flags_t": types.Uint32, "daddr_t": types.Int32,
+		"socklen_t": types.Uint32, "sa_family_t": uint16Type, "in_addr_t": types.Uint32, "in_port_t": uint16Type,
+		"u_char": uint8Type, "u_short": uint16Type, "u_int": types.Uint32, "u_long": types.Uint64,
+		"unchar": uint8Type, "ushort": uint16Type, "uint": types.Uint32, "ulong": types.Uint64,
+		"u_int8_t": uint8Type, "u_int16_t": uint16Type, "u_int32_t": types.Uint32, "u_int64_t": types.Uint64,
+		"__le16": uint16Type, "__le32": types.Uint32, "__le64": types.Uint64,
+		"__be16": uint16Type, "__be32": types.Uint32, "__be64": types.Uint64, "__sum16": uint16Type, "__wsum": types.Uint32,
+	}
+})
 
 // canonical reduces "long unsigned int", "unsigned", "signed long long" and the like to the names of cTypes.
 func canonical(name string) string {
