@@ -7,12 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/compiler"
-	"github.com/ponytrace/ponytrace/compiler/internal/emu"
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang"
 )
 
 // stage is a made-up machine and what lies in its context and memory when a probe fires.
@@ -26,27 +23,15 @@ type stage struct {
 // prints returns what the records of one run hold, each as describeRecord writes it, and
 // the notices.
 func (s stage) prints(script string) (records, notices []string, err error) {
-	parsed, diagnostics := lang.Parse(lang.NewSource("script", script))
-	if diagnostics.HasErrors() {
-		return nil, nil, diagnostics
-	}
-	o, err := compiler.Compile(parsed, s.machine, compiler.Options{Attach: s.attach})
+	o, err := compileText(script, s.machine, compiler.Options{Attach: s.attach})
 	if err != nil {
 		return nil, nil, err
 	}
-	machine := &emu.Environment{
-		Context: append(s.context, make([]byte, 512-len(s.context))...), Maps: map[string]*emu.Map{}, Comm: "pony",
-		Values: map[asm.BuiltinFunc]uint64{asm.FnKtimeGetNs: 1000, asm.FnGetCurrentPidTgid: 7<<32 | 8, asm.FnGetSmpProcessorId: 0},
-		Memory: map[uint64][]byte{kernelText: emulatedMemory()},
-	}
+	machine := emulator(o)
+	copy(machine.Context, s.context)
 	maps.Copy(machine.Memory, s.memory)
-	for name, spec := range o.Kernel {
-		machine.Maps[name] = emu.NewMap(spec, 4)
-	}
-	for _, program := range o.Programs {
-		if _, err := emu.Run(program.Instructions, machine); err != nil {
-			return nil, nil, fmt.Errorf("%w\n%v", err, program.Instructions)
-		}
+	if err := runAll(o, machine); err != nil {
+		return nil, nil, err
 	}
 	for _, record := range machine.Records {
 		records = append(records, describeRecord(o, record))
@@ -409,10 +394,10 @@ func TestByteArrays(t *testing.T) {
 			t.Errorf("%s: %v", c.script, err)
 			continue
 		}
-		_, sent, err := emulate(o)
-		if err != nil || len(sent) != 1 {
-			t.Errorf("%s: %d records, %v", c.script, len(sent), err)
-		} else if got := describeRecord(o, sent[0]); got != "Print "+c.want {
+		machine, err := emulate(o)
+		if err != nil || len(machine.Records) != 1 {
+			t.Errorf("%s: %d records, %v", c.script, len(machine.Records), err)
+		} else if got := describeRecord(o, machine.Records[0]); got != "Print "+c.want {
 			t.Errorf("%s: got %s, want %s", c.script, got, c.want)
 		}
 		loads(t, o)

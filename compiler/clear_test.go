@@ -20,7 +20,7 @@ func TestEmptiedMaps(t *testing.T) {
 		count + "interval:s:1 { trunc(@, 5) }":                    true,
 		count + "macro m(@a) { clear(@a) } interval:s:1 { m(@) }": true,
 	} {
-		o := compileText(t, script, compiler.Options{})
+		o := mustCompile(t, script, compiler.Options{})
 		if second := o.Maps[0].Other != ""; second != want || second != (o.Kernel["@'"] != nil) {
 			t.Errorf("%s: a second map is %v, want %v", script, second, want)
 		}
@@ -40,7 +40,7 @@ func TestPrintedBeforeClear(t *testing.T) {
 		"print(@b); clear(@)":                false,
 		"if (pid > 5) { print(@) } clear(@)": false,
 	} {
-		o := compileText(t, "tracepoint:raw_syscalls:sys_enter { @[pid] = count(); @b[pid] = count() } interval:s:1 { "+clause+" }", compiler.Options{})
+		o := mustCompile(t, "tracepoint:raw_syscalls:sys_enter { @[pid] = count(); @b[pid] = count() } interval:s:1 { "+clause+" }", compiler.Options{})
 		for _, event := range o.Events {
 			switch event.Action {
 			case object.Clear, object.Zero, object.Trunc:

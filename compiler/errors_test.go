@@ -136,7 +136,7 @@ func TestErrorsOfKernels(t *testing.T) {
 		{"5.10", "BEGIN { @a[1] = 2; print(len(@a)) }", `1:26-33: ERROR: len\(\) of a map needs Linux 5.13 or later \(bpf_for_each_map_elem\), and this is 5.10`},
 		{"5.10", "kprobe:vfs_read { @[kstack(60), ustack] = count() }", `1:19-40: ERROR: the key of @ has 728 bytes; this kernel, older than 5.11, takes 512 at most(.|\n)*kstack\(20\)`},
 	} {
-		err := compile(c.script, c.kernel, compiler.Options{})
+		err := compileError(c.script, c.kernel, compiler.Options{})
 		if err == nil || !regexp.MustCompile(c.want).MatchString(err.Error()) {
 			t.Errorf("%s on %s: got %v, want %s", c.script, c.kernel, err, c.want)
 		}

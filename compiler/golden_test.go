@@ -18,7 +18,6 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/testkit"
-	"github.com/ponytrace/ponytrace/lang"
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
@@ -80,12 +79,8 @@ func section(archive *txtar.Archive, name string) string {
 
 func build(t *testing.T, script, kernel string) (*object.Object, map[string]string) {
 	t.Helper()
-	parsed, diagnostics := lang.Parse(lang.NewSource("script", script))
-	if diagnostics.HasErrors() {
-		t.Fatal(diagnostics)
-	}
 	stages := map[string]string{}
-	built, err := compiler.Compile(parsed, frozen.Target(kernel), compiler.Options{
+	built, err := compileText(script, frozen.Target(kernel), compiler.Options{
 		Stage: func(stage, name, text string) {
 			if stage == "opt" || stage == "asm" {
 				stages[name] += strings.TrimRight(text, "\n") + "\n"
@@ -138,18 +133,12 @@ func readInput(t *testing.T, text string) *scene {
 }
 
 func (s *scene) environment(built *object.Object) *emu.Environment {
-	e := &emu.Environment{
-		Context: s.context, Memory: map[uint64][]byte{kernelText: s.memory}, Comm: "bash", CPU: 1,
-		Maps: map[string]*emu.Map{},
-		Values: map[asm.BuiltinFunc]uint64{
-			asm.FnGetCurrentPidTgid: 42<<32 | 43, asm.FnGetCurrentUidGid: 1000<<32 | 1000,
-			asm.FnKtimeGetNs: 1e9, asm.FnGetCurrentTask: kernelText, asm.FnGetCurrentTaskBtf: kernelText,
-			asm.FnGetAttachCookie: 0,
-		},
-	}
-	for name, spec := range built.Kernel {
-		e.Maps[name] = emu.NewMap(spec, 4)
-	}
+	e := emulator(built)
+	e.Context, e.Memory, e.Comm, e.CPU = s.context, map[uint64][]byte{kernelText: s.memory}, "bash", 1
+	maps.Copy(e.Values, map[asm.BuiltinFunc]uint64{
+		asm.FnGetCurrentPidTgid: 42<<32 | 43, asm.FnGetCurrentUidGid: 1000<<32 | 1000,
+		asm.FnKtimeGetNs: 1e9, asm.FnGetCurrentTask: kernelText, asm.FnGetCurrentTaskBtf: kernelText,
+	})
 	return e
 }
 

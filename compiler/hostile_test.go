@@ -3,134 +3,111 @@ package compiler_test
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ponytrace/ponytrace/compiler"
-	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// hostile are scripts that nobody writes but to harm, of about a megabyte each.
-var hostile = map[string]string{
-	"parentheses":   "BEGIN { @ = " + strings.Repeat("(", 500_000) + "1" + strings.Repeat(")", 500_000) + " }",
-	"blocks":        "BEGIN " + strings.Repeat("{", 500_000) + strings.Repeat("}", 500_000),
-	"ifs":           "BEGIN { " + strings.Repeat("if 1 { ", 100_000) + strings.Repeat("}", 100_000) + " }",
-	"else ifs":      "BEGIN { if 1 { }" + strings.Repeat(" else if 1 { }", 70_000) + " }",
-	"minuses":       "BEGIN { @ = " + strings.Repeat("-", 1_000_000) + "1 }",
-	"sum":           "BEGIN { @ = 1" + strings.Repeat("+1", 500_000) + " }",
-	"conjunction":   "BEGIN { if pid" + strings.Repeat(" && pid", 140_000) + " { } }",
-	"ternaries":     "BEGIN { @ = " + strings.Repeat("pid ? 1 : ", 100_000) + "2 }",
-	"tuple":         "BEGIN { @ = (1" + strings.Repeat(", 1", 300_000) + ") }",
-	"nested tuples": "BEGIN { @ = " + strings.Repeat("(1, ", 200_000) + "1" + strings.Repeat(")", 200_000) + " }",
-	"doubled tuple": "BEGIN { $a = (1, 2); " + doubled(60) + " }",
-	"keys":          "BEGIN { @[1" + strings.Repeat(", 1", 300_000) + "] = 1 }",
-	"clauses":       strings.Repeat("BEGIN { }\n", 100_000),
-	"maps":          "BEGIN { " + numbered("@m%d = 1; ", 60_000) + "}",
-	"variables":     "BEGIN { " + numbered("$v%d = 1; ", 60_000) + "}",
-	"assignments":   "BEGIN { " + strings.Repeat("$x = pid; ", 100_000) + "}",
-	"string":        `BEGIN { @ = "` + strings.Repeat("a", 1_000_000) + `" }`,
-	"strings":       "BEGIN { " + strings.Repeat(`@ = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"; `, 16_000) + "}",
-	"format":        `BEGIN { printf("` + strings.Repeat("%d", 300_000) + `"` + strings.Repeat(", 1", 300_000) + ") }",
-	"huge array":    "struct s { char x[9223372036854775807]; char y[4000000000][4000000000]; }; BEGIN { @ = sizeof(struct s) }",
-	"members":       "struct s { " + numbered("int x%d; ", 60_000) + "}; BEGIN { @ = sizeof(struct s) }",
-	"structs":       numbered("struct s%d { int x; };\n", 40_000) + "BEGIN { @ = 1 }",
-	"nested struct": strings.Repeat("struct s { ", 80_000) + "int x; " + strings.Repeat("} a; ", 80_000),
-	"copied struct": "struct s { char x[1000000000]; }; BEGIN { $a = *(struct s *)uptr(5); @ = $a }",
-	"itself":        "struct s { struct s x; }; BEGIN { @ = sizeof(struct s) }",
-	"enum":          "enum e { " + numbered("A%d, ", 100_000) + "}; BEGIN { @ = A5 }",
-	"defines":       numbered("#define A%d 1\n", 50_000) + "BEGIN { @ = A5 }",
-	"define chain":  chained("#define A%d (A%d + A%d)\n", 8_000) + "BEGIN { @ = A0 }",
-	"define twice":  chained("#define A%d (A%d + A%d)\n", 30) + "#define A30 1\nBEGIN { @ = A0 }",
-	"define used":   chained("#define A%d (A%d + A%d)\n", 12) + "#define A12 pid\nBEGIN { " + strings.Repeat("@ = A0; ", 100_000) + "}",
-	"map chain":     "BEGIN { " + linked("@m%d = @m%d; ", 300) + "@m300 = 1 }",
-	"macro chain":   chained("macro a%d(x) { a%d(x) + a%d(x) }\n", 20_000) + "BEGIN { @ = a0(1) }",
-	"fn chain":      chained("fn a%d($x : int64) : int64 { return a%d($x) + a%d($x) }\n", 15_000) + "BEGIN { @ = a0(1) }",
-	"recursion":     "macro a(x) { b(x) } macro b(x) { a(x) } fn f($x : int64) : int64 { return f($x) } BEGIN { @ = a(1) + f(1) }",
-	"unroll":        "BEGIN { unroll(1000000000) { @++ } }",
-	"unrolls":       "BEGIN { " + strings.Repeat("unroll(100) { ", 20) + "@++ " + strings.Repeat("} ", 20) + "}",
-	"loops":         "BEGIN { " + strings.Repeat("for ($i : 0..10) { ", 10_000) + strings.Repeat("} ", 10_000) + "}",
-	"comments":      strings.Repeat("/**/", 250_000) + "BEGIN { }",
-	"predicate":     "BEGIN /" + strings.Repeat("pid == 1 || ", 80_000) + "0/ { }",
-	"probes":        strings.Repeat("BEGIN, ", 140_000) + "BEGIN { }",
-	"zero bytes":    strings.Repeat("\x00", 1_000_000),
-	"wildcards":     "kprobe:" + strings.Repeat("*a", 100_000) + " { }",
-	"pattern":       `BEGIN { @ = comm =~ "` + strings.Repeat("*a", 200_000) + `" }`,
-	"cast":          "BEGIN { @ = " + strings.Repeat("(int8)", 150_000) + "1 }",
-	"dereferences":  "BEGIN { @ = " + strings.Repeat("*", 1_000_000) + "pid }",
-	"fields":        "BEGIN { @ = curtask" + strings.Repeat("->parent", 100_000) + " }",
-}
+// hostileSize is the length of a hostile script in the golden.
+const hostileSize = 80_000
 
-// numbered repeats a format with the numbers from 0 on.
-func numbered(format string, n int) string {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, format, i)
-	}
-	return b.String()
-}
-
-// chained makes each definition mention the next one twice.
-func chained(format string, n int) string {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, format, i, i+1, i+1)
-	}
-	return b.String()
-}
-
-// linked makes each line mention the next one.
-func linked(format string, n int) string {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, format, i, i+1)
-	}
-	return b.String()
-}
-
-// doubled makes tuples of tuples, each twice as large.
-func doubled(n int) string {
-	var b strings.Builder
-	previous := "$a"
-	for i := range n {
-		fmt.Fprintf(&b, "$a%d = (%s, %s); ", i, previous, previous)
-		previous = fmt.Sprintf("$a%d", i)
-	}
-	return b.String() + "@ = " + previous
-}
-
-// TestHostile wants an object or a message within seconds and within memory.
+// TestHostile compiles the scripts of testdata/hostile.txt, and holds their messages and that the memory allocated, which
+// stands for the work, grows with the script and no faster: twice as much for a script of twice the length, up to a
+// megabyte in a soak.
 func TestHostile(t *testing.T) {
-	machine := frozen.Target("6.12")
-	for name, script := range hostile {
-		t.Run(name, func(t *testing.T) {
-			start, before := time.Now(), allocated()
-			err := refusal(script, machine)
-			var diagnostics lang.Diagnostics
-			if err != nil && !errors.As(err, &diagnostics) {
-				t.Error(err)
+	longest := testkit.Choose(hostileSize, 2*hostileSize, 16*hostileSize)
+	testkit.Lines(t, "testdata/hostile.txt", func(t *testing.T, pattern string) string {
+		said, work := refusal(hostile(pattern, hostileSize))
+		for size := 2 * hostileSize; size <= longest; size *= 2 {
+			_, more := refusal(hostile(pattern, size))
+			if more > 3*work+fixedWork {
+				t.Errorf("%d bytes allocated %d KB, and half of that %d KB", size, more>>10, work>>10)
 			}
-			if took := time.Since(start); took > 20*time.Second {
-				t.Errorf("it took %v", took)
-			}
-			if used := allocated() - before; used > 4<<30 {
-				t.Errorf("it allocated %d MB", used>>20)
-			}
-			t.Logf("%v, %d MB: %.150v", time.Since(start), (allocated()-before)>>20, err)
-		})
-	}
+			work = more
+		}
+		return said
+	})
 }
 
-func refusal(script string, machine *target.Target) error {
-	parsed, diagnostics := lang.Parse(lang.NewSource("script", script))
-	if diagnostics.HasErrors() {
-		return diagnostics
+// fixedWork is what compiling takes whatever the script, with tables that double when they are full.
+const fixedWork = 4 << 20
+
+var repeated = regexp.MustCompile(`«(?:(\d+)×)?([^»]*)»`)
+
+// hostile writes out a pattern of testdata/hostile.txt.
+func hostile(pattern string, size int) string {
+	unit := 0
+	for _, part := range repeated.FindAllStringSubmatch(pattern, -1) {
+		if part[1] == "" {
+			unit += len(part[2])
+		}
 	}
-	_, err := compiler.Compile(parsed, machine, compiler.Options{})
-	return err
+	script := repeated.ReplaceAllStringFunc(pattern, func(text string) string {
+		part := repeated.FindStringSubmatch(text)
+		times, err := strconv.Atoi(part[1])
+		if err != nil {
+			times = size / unit
+		}
+		return numbered(part[2], times)
+	})
+	return strings.NewReplacer("⏎", "\n", `\x00`, "\x00").Replace(script)
+}
+
+// numbered repeats a text with the numbers of its repetitions.
+func numbered(text string, times int) string {
+	if !strings.Contains(text, "{i") {
+		return strings.Repeat(text, times)
+	}
+	var b strings.Builder
+	for i := range times {
+		b.WriteString(strings.NewReplacer("{i}", strconv.Itoa(i), "{i+1}", strconv.Itoa(i+1)).Replace(text))
+	}
+	return b.String()
+}
+
+// refusal is what a script is refused with, and how many bytes compiling it has allocated.
+func refusal(script string) (said string, work uint64) {
+	before := allocated()
+	_, err := compileText(script, frozen.Target("6.12"), compiler.Options{})
+	return messagesOf(err), allocated() - before
+}
+
+// messagesOf lists the messages of an error, each with its place, or says that there is none.
+func messagesOf(err error) string {
+	const most = 5
+	var diagnostics lang.Diagnostics
+	switch {
+	case err == nil:
+		return "compiles"
+	case !errors.As(err, &diagnostics):
+		return "not a message: " + err.Error()
+	}
+	var b strings.Builder
+	for i, d := range diagnostics {
+		if i == most {
+			fmt.Fprintf(&b, "and %d more\n", len(diagnostics)-i)
+			break
+		}
+		line, _, _ := strings.Cut(lang.Diagnostics{d}.Error(), "\n")
+		b.WriteString(cut(strings.TrimPrefix(line, "script:")) + "\n")
+	}
+	return b.String()
+}
+
+// cut leaves of a line what a reader of a golden can take in.
+func cut(line string) string {
+	const width = 160
+	if len(line) > width {
+		return line[:width] + "..."
+	}
+	return line
 }
 
 func allocated() uint64 {

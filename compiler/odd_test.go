@@ -1,66 +1,23 @@
 package compiler_test
 
 import (
-	"encoding/binary"
+	"cmp"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
-	"github.com/ponytrace/ponytrace/compiler"
+
 	"github.com/ponytrace/ponytrace/compiler/internal/emu"
 	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/compiler/target/frozen"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/internal/oracle"
+	"github.com/ponytrace/ponytrace/internal/testkit"
+	"github.com/ponytrace/ponytrace/runtime/events"
 )
-
-func compileWith(script string, arguments ...string) (*object.Object, error) {
-	return compileOn("6.12", script, arguments...)
-}
-
-func compileOn(kernel, script string, arguments ...string) (*object.Object, error) {
-	parsed, diagnostics := lang.Parse(lang.NewSource("script", script))
-	if diagnostics.HasErrors() {
-		return nil, diagnostics
-	}
-	return compiler.Compile(parsed, frozen.Target(kernel), compiler.Options{Args: arguments, Unsafe: true})
-}
-
-// emulatedValues are what helpers return.
-var emulatedValues = map[asm.BuiltinFunc]uint64{
-	asm.FnKtimeGetNs: 1000, asm.FnGetCurrentPidTgid: 7<<32 | 8, asm.FnGetCurrentUidGid: 9<<32 | 10,
-	asm.FnGetCurrentTaskBtf: 1 << 62, asm.FnGetAttachCookie: 0, asm.FnGetSmpProcessorId: 0,
-	asm.FnKtimeGetBootNs: 3000, asm.FnKtimeGetTaiNs: 5000, asm.FnJiffies64: 250, asm.FnGetPrandomU32: 4,
-	asm.FnGetNumaNodeId: 1, asm.FnGetCurrentCgroupId: 77,
-}
-
-// emulate runs every program once, in order, and returns the records that they sent.
-func emulate(o *object.Object) (map[string]*emu.Map, [][]byte, error) {
-	machine := &emu.Environment{
-		Context: make([]byte, 512),
-		Maps:    map[string]*emu.Map{},
-		Values:  emulatedValues,
-		Comm:    "pony", Stack: []uint64{0x11, 0x22, 0x33}, Memory: map[uint64][]byte{kernelText: emulatedMemory()},
-	}
-	for name, spec := range o.Kernel {
-		machine.Maps[name] = emu.NewMap(spec, 4)
-	}
-	for _, fact := range o.Facts {
-		word := machine.Maps[object.DataMap].Values[""][0][fact.Offset:]
-		binary.LittleEndian.PutUint64(word, factValue(fact))
-	}
-	for _, program := range o.Programs {
-		if _, err := emu.Run(program.Instructions, machine); err != nil {
-			return nil, nil, err
-		}
-	}
-	return machine.Maps, machine.Records, nil
-}
-
-// factValue stands for what the runtime would find out.
-func factValue(fact object.Fact) uint64 { return 100*uint64(fact.Kind) + uint64(len(fact.Text)) }
 
 // loads asks the machine's kernel whether it takes the programs that depend on no function of its own.
 func loads(t *testing.T, o *object.Object) {
@@ -85,46 +42,40 @@ func loads(t *testing.T, o *object.Object) {
 	loaded.Close()
 }
 
-// TestOdd compiles scripts that nobody should write: each must run or be refused with a message to the user.
+// TestOdd compiles scripts that nobody should write, with the parameters of the oracle, and holds the messages of those
+// that are refused and what those that run leave behind.
 func TestOdd(t *testing.T) {
-	text, err := os.ReadFile("testdata/odd.txt")
+	testkit.Lines(t, "testdata/odd.txt", func(t *testing.T, script string) string {
+		o, err := compileWith(script, oracle.Args...)
+		if err != nil {
+			return messagesOf(err)
+		}
+		machine, err := emulate(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if os.Geteuid() == 0 {
+			loads(t, o)
+		}
+		return leftBehind(t, o, machine)
+	})
+}
+
+// leftBehind lists the maps and events of a run.
+func leftBehind(t *testing.T, o *object.Object, machine *emu.Environment) string {
+	t.Helper()
+	result, err := oracle.Observe(o, func(m *object.Map) (*events.Table, error) { return emulatedTable(o, m, machine.Maps), nil }, machine.Records)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for script := range strings.Lines(string(text)) {
-		script = strings.TrimSpace(script)
-		if script == "" || strings.HasPrefix(script, "//") {
-			continue
-		}
-		t.Run(script, func(t *testing.T) { odd(t, script) })
+	text := ""
+	for _, event := range result.Events {
+		text += cut(event) + "\n"
 	}
-}
-
-func odd(t *testing.T, script string) {
-	o, err := compileWith(script, "12", "text", "-3")
-	var diagnostics lang.Diagnostics
-	switch {
-	case errors.As(err, &diagnostics):
-		t.Log(diagnostics[0].Message)
-		return
-	case err != nil:
-		t.Fatal(err)
-	}
-	if _, _, err := emulate(o); err != nil {
-		t.Error(err)
-	}
-	if os.Geteuid() == 0 {
-		loads(t, o)
-	}
-}
-
-// word reads the 64-bit value of a map without a key.
-func word(o *object.Object, maps map[string]*emu.Map, name string) int64 {
-	for _, m := range o.Maps {
-		if m.Name == name && m.Storage == object.Slot {
-			data := maps[object.DataMap].Values[""][0]
-			return int64(binary.LittleEndian.Uint64(data[m.Offset:]))
+	for _, name := range slices.Sorted(maps.Keys(result.Maps)) {
+		for _, key := range slices.Sorted(maps.Keys(result.Maps[name])) {
+			text += cut(fmt.Sprintf("@%s[%s] = %s", name, key, result.Maps[name][key])) + "\n"
 		}
 	}
-	return -1
+	return cmp.Or(strings.Trim(text, "\n"), "leaves nothing behind")
 }

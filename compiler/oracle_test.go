@@ -26,16 +26,9 @@ var emulated = &eval.Environment{
 
 // newEmulated is what the programs of an object run in.
 func newEmulated(o *object.Object) *emu.Environment {
-	machine := &emu.Environment{
-		Context: make([]byte, 512), Memory: emulated.Memory, Comm: emulated.Comm, Maps: map[string]*emu.Map{}, Steps: 100_000_000,
-		Values: map[asm.BuiltinFunc]uint64{
-			asm.FnKtimeGetNs: 1000, asm.FnGetCurrentPidTgid: 7<<32 | 8, asm.FnGetCurrentUidGid: 10<<32 | 9,
-			asm.FnGetCurrentTaskBtf: 1 << 62, asm.FnGetCurrentTask: 1 << 62, asm.FnGetAttachCookie: 0,
-		},
-	}
-	for name, spec := range o.Kernel {
-		machine.Maps[name] = emu.NewMap(spec, 4)
-	}
+	machine := emulator(o)
+	machine.Memory, machine.Comm, machine.Steps = emulated.Memory, emulated.Comm, 100_000_000
+	machine.Values[asm.FnGetCurrentUidGid] = 10<<32 | 9
 	return machine
 }
 
@@ -43,14 +36,14 @@ func newEmulated(o *object.Object) *emu.Environment {
 func observeEmulated(o *object.Object) (*eval.Result, error) {
 	machine := newEmulated(o)
 	for _, program := range o.Programs {
-		if !oracle.Runs(program, machine.Maps[object.DataMap].Values[""][0][object.DataStopped] != 0) {
+		if !oracle.Runs(program, emulatedData(machine)[object.DataStopped] != 0) {
 			continue
 		}
 		if _, err := emu.Run(program.Instructions, machine); err != nil {
 			return nil, err
 		}
 	}
-	if machine.Maps[object.DataMap].Values[""][0][object.DataCut] != 0 {
+	if emulatedData(machine)[object.DataCut] != 0 {
 		return nil, oracle.ErrLong
 	}
 	return oracle.Observe(o, func(m *object.Map) (*events.Table, error) { return emulatedTable(o, m, machine.Maps), nil }, machine.Records)
@@ -84,15 +77,6 @@ func emulatedTable(o *object.Object, m *object.Map, maps map[string]*emu.Map) *e
 		}
 	}
 	return t
-}
-
-func compileFor(text string, machine *target.Target, options compiler.Options) (*object.Object, error) {
-	parsed, diagnostics := lang.Parse(lang.NewSource("script", text))
-	if diagnostics.HasErrors() {
-		return nil, diagnostics
-	}
-	options.Args = oracle.Args
-	return compiler.Compile(parsed, machine, options)
 }
 
 // ways are those in which a script is compiled, which change nothing of what it does.

@@ -19,9 +19,7 @@ BEGIN {
 }`
 
 func compileNamed(named ...string) error {
-	script, _ := lang.Parse(lang.NewSource("script", parametersScript))
-	_, err := compiler.Compile(script, frozen.Target("6.12"), compiler.Options{Named: named})
-	return err
+	return compileError(parametersScript, "6.12", compiler.Options{Named: named})
 }
 
 func TestNamedParameters(t *testing.T) {
@@ -31,17 +29,13 @@ func TestNamedParameters(t *testing.T) {
 	}{
 		{"", 701}, {"every=0x10", 1601}, {"verbose", 711}, {"verbose=true name=x", 710}, {"verbose=0", 701}, {"name=", 700},
 	} {
-		script, diagnostics := lang.Parse(lang.NewSource("script", parametersScript))
-		if diagnostics.HasErrors() {
-			t.Fatal(diagnostics)
-		}
-		o, err := compiler.Compile(script, frozen.Target("6.12"), compiler.Options{Named: strings.Fields(c.named)})
+		o, err := compileText(parametersScript, frozen.Target("6.12"), compiler.Options{Named: strings.Fields(c.named)})
 		if err != nil {
 			t.Errorf("%s: %v", c.named, err)
 			continue
 		}
-		maps, _, err := emulate(o)
-		if got := word(o, maps, "r"); err != nil || got != c.want {
+		machine, err := emulate(o)
+		if got := word(o, machine, "r"); err != nil || got != c.want {
 			t.Errorf("%s: got %d (%v), want %d", c.named, got, err, c.want)
 		}
 	}
@@ -80,13 +74,12 @@ func TestHelpOfScript(t *testing.T) {
 
 func TestKfuncExist(t *testing.T) {
 	for kernel, want := range map[string]int64{"5.10": 0, "6.12": 1} {
-		script, _ := lang.Parse(lang.NewSource("script", `BEGIN { @r = kfunc_exist("bpf_rdonly_cast") }`))
-		o, err := compiler.Compile(script, frozen.Target(kernel), compiler.Options{})
+		o, err := compileText(`BEGIN { @r = kfunc_exist("bpf_rdonly_cast") }`, frozen.Target(kernel), compiler.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		maps, _, err := emulate(o)
-		if got := word(o, maps, "r"); err != nil || got != want {
+		machine, err := emulate(o)
+		if got := word(o, machine, "r"); err != nil || got != want {
 			t.Errorf("%s: got %d (%v), want %d", kernel, got, err, want)
 		}
 	}
@@ -116,8 +109,8 @@ func TestLargeParameters(t *testing.T) {
 			t.Errorf("%s of %s: %v", c.script, c.arg, err)
 			continue
 		}
-		maps, _, err := emulate(o)
-		if got := word(o, maps, "r"); err != nil || got != c.want {
+		machine, err := emulate(o)
+		if got := word(o, machine, "r"); err != nil || got != c.want {
 			t.Errorf("%s of %s: got %d (%v), want %d", c.script, c.arg, got, err, c.want)
 		}
 	}

@@ -60,7 +60,7 @@ var plans = []struct{ script, want string }{
 func TestClausesOfOneProbeShareAProgram(t *testing.T) {
 	for _, test := range plans {
 		var got strings.Builder
-		for _, program := range compileText(t, test.script, compiler.Options{}).Programs {
+		for _, program := range mustCompile(t, test.script, compiler.Options{}).Programs {
 			fmt.Fprintf(&got, "\n\t\t%s", described(program))
 		}
 		if got.String() != test.want {
@@ -86,7 +86,7 @@ func described(program *object.Program) string {
 func TestLongClausesAreSeparate(t *testing.T) {
 	clause := "kprobe:vfs_read {" + strings.Repeat(" @a[pid, comm] = count();", 150) + " }\n"
 	for clauses, want := range map[int]int{2: 1, 9: 9} {
-		if got := len(compileText(t, strings.Repeat(clause, clauses), compiler.Options{}).Programs); got != want {
+		if got := len(mustCompile(t, strings.Repeat(clause, clauses), compiler.Options{}).Programs); got != want {
 			t.Errorf("%d clauses become %d programs, want %d", clauses, got, want)
 		}
 	}

@@ -67,11 +67,11 @@ func TestRecords(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, sent, err := emulate(o)
-			if err != nil || len(sent) != 1 {
-				t.Fatalf("%d records, %v", len(sent), err)
+			machine, err := emulate(o)
+			if err != nil || len(machine.Records) != 1 {
+				t.Fatalf("%d records, %v", len(machine.Records), err)
 			}
-			if got := describeRecord(o, sent[0]); got != c.want {
+			if got := describeRecord(o, machine.Records[0]); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 			loads(t, o)

@@ -7,9 +7,7 @@ import (
 	"testing"
 
 	"github.com/ponytrace/ponytrace/compiler"
-	"github.com/ponytrace/ponytrace/compiler/internal/emu"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
-	"github.com/ponytrace/ponytrace/lang"
 )
 
 // countsBytes are conditions that hold in kprobe:vfs_read, whose first argument is a struct file, wherever the value of an
@@ -76,25 +74,14 @@ func holds(kernel, attach, script string) string {
 	if !strings.Contains(script, "kprobe:") {
 		script = "kprobe:vfs_read { " + script + " }"
 	}
-	parsed, diagnostics := lang.Parse(lang.NewSource("script", script))
-	if diagnostics.HasErrors() {
-		return diagnostics.Error()
-	}
-	o, err := compiler.Compile(parsed, frozen.Target(kernel), compiler.Options{Attach: attach})
+	o, err := compileText(script, frozen.Target(kernel), compiler.Options{Attach: attach})
 	if err != nil {
 		return err.Error()
 	}
-	machine := &emu.Environment{
-		Context: bytes.Repeat(binary.LittleEndian.AppendUint64(nil, kernelText), 64), Comm: "pony",
-		Maps: map[string]*emu.Map{}, Memory: map[uint64][]byte{kernelText: emulatedMemory()}, Values: emulatedValues,
-	}
-	for name, spec := range o.Kernel {
-		machine.Maps[name] = emu.NewMap(spec, 4)
-	}
-	for _, program := range o.Programs {
-		if _, err := emu.Run(program.Instructions, machine); err != nil {
-			return err.Error()
-		}
+	machine := emulator(o)
+	machine.Context = bytes.Repeat(binary.LittleEndian.AppendUint64(nil, kernelText), contextSize/8)
+	if err := runAll(o, machine); err != nil {
+		return err.Error()
 	}
 	for _, m := range o.Maps {
 		if table := emulatedTable(o, m, machine.Maps); m.Name == "r" && table.Len() == 1 && table.Value(0).Raw[0] == 1 {

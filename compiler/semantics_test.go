@@ -2,6 +2,8 @@ package compiler_test
 
 import (
 	"fmt"
+	"github.com/ponytrace/ponytrace/compiler"
+	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"os"
 	"strings"
 	"testing"
@@ -339,18 +341,18 @@ func evaluate(t *testing.T, script string, want int64) {
 func evaluateScript(t *testing.T, text string, want int64) {
 	t.Helper()
 	for _, kernel := range []string{"6.12", "5.10"} {
-		o, err := compileOn(kernel, text)
+		o, err := compileText(text, frozen.Target(kernel), compiler.Options{Unsafe: true})
 		if err != nil && kernel == "5.10" && strings.Contains(err.Error(), "needs Linux") {
 			continue
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		maps, _, err := emulate(o)
+		machine, err := emulate(o)
 		if err != nil {
 			t.Fatalf("%s: %v\n%v", kernel, err, o.Programs[0].Instructions)
 		}
-		if got := word(o, maps, "r"); got != want {
+		if got := word(o, machine, "r"); got != want {
 			t.Errorf("%s: got %d, want %d\n%v", kernel, got, want, o.Programs[0].Instructions)
 		}
 		if os.Geteuid() == 0 {
@@ -371,7 +373,7 @@ var costly = map[string]string{
 func TestCostlyLoops(t *testing.T) {
 	for name, script := range costly {
 		t.Run(name, func(t *testing.T) {
-			o, err := compileOn("5.10", script)
+			o, err := compileText(script, frozen.Target("5.10"), compiler.Options{Unsafe: true})
 			if err != nil {
 				t.Fatal(err)
 			}

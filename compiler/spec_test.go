@@ -62,18 +62,9 @@ func fences(t *testing.T, file string) (found []fence) {
 	return found
 }
 
-func compile(script, kernel string, options compiler.Options) error {
-	parsed, diagnostics := lang.Parse(lang.NewSource("script", script))
-	if diagnostics.HasErrors() {
-		return diagnostics
-	}
-	_, err := compiler.Compile(parsed, frozen.Target(kernel), options)
-	return err
-}
-
 // check compiles a script for a kernel and holds the outcome against what the document says.
 func (f fence) check(t *testing.T, kernel string) {
-	err := compile(f.script, kernel, compiler.Options{Unsafe: !f.fails})
+	err := compileError(f.script, kernel, compiler.Options{Unsafe: !f.fails})
 	if !f.fails {
 		if wrong := wrongFor(kernel, f.since, err); wrong != "" {
 			t.Errorf("%s:%d: on %s:\n%s\n%v", f.file, f.line, kernel, f.script, wrong)
@@ -122,7 +113,7 @@ func TestTableExamples(t *testing.T) {
 			for _, kernel := range kernels {
 				t.Run(section.Title+"/"+entry.Name+"/"+kernel, func(t *testing.T) {
 					t.Parallel()
-					err := compile(entry.Example, kernel, compiler.Options{Unsafe: true})
+					err := compileError(entry.Example, kernel, compiler.Options{Unsafe: true})
 					if wrong := wrongFor(kernel, entry.Since, err); wrong != "" {
 						t.Errorf("%s\n%s", entry.Example, wrong)
 					}

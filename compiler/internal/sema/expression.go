@@ -384,8 +384,22 @@ func (c *checker) call(e *lang.Call) *types.Type {
 		c.Hint("%s", hint)
 		return nil
 	}
-	c.nearest(e.Name, slices.Concat(builtin.Names(), slices.Collect(maps.Keys(c.functions)), slices.Collect(maps.Keys(c.macros))))
+	c.nearestFunction(e.Name)
 	return nil
+}
+
+// nearestFunction hints at functions that look alike. They are looked up once: a macro may be copied a hundred thousand
+// times before its errors are found.
+func (c *checker) nearestFunction(name string) {
+	near, known := c.alike[name]
+	if !known {
+		names := slices.Concat(builtin.Names(), slices.Collect(maps.Keys(c.functions)), slices.Collect(maps.Keys(c.macros)))
+		near = lang.Nearest(name, slices.Values(names), 3)
+		c.alike[name] = near
+	}
+	if len(near) > 0 {
+		c.Hint("did you mean %s?", either(near))
+	}
 }
 
 // meantCall suggests what a call of a name that is no function is in other languages:

@@ -196,7 +196,8 @@ type checker struct {
 	cuts        map[*lang.Clause]map[lang.Statement]int
 	missing     map[string]bool // maps of clauses that errors leave without an attach point
 	stage       stage
-	untyped     []lang.Expr // reads of maps and variables whose type is not known
+	alike       map[string][]string // functions, by a name that none has
+	untyped     []lang.Expr         // reads of maps and variables whose type is not known
 	declarations
 }
 
@@ -225,6 +226,7 @@ func newChecker(machine *target.Target, options Options) *checker {
 		notices: map[string]bool{},
 		indices: map[string]int{},
 		missing: map[string]bool{},
+		alike:   map[string][]string{},
 		plain:   map[string]bool{},
 		cuts:    map[*lang.Clause]map[lang.Statement]int{},
 	}
