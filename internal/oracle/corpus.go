@@ -11,14 +11,10 @@ import (
 var files embed.FS
 
 // Script is a line of the corpus.
-type Script struct {
-	File, Text string
-	// Pending marks what the language is to have and has not yet.
-	Pending bool
-}
+type Script struct{ File, Text string }
 
 // Corpus returns the scripts of the corpus. A line is the body of a BEGIN clause, or a whole script where it has
-// a clause of its own; a leading `?` marks it as pending, `#` begins a comment.
+// a clause of its own; "# " begins a comment.
 func Corpus() []Script {
 	names, err := fs.Glob(files, "corpus/*.txt")
 	if err != nil {
@@ -37,15 +33,15 @@ func Corpus() []Script {
 
 func parse(file, text string) (list []Script) {
 	for line := range strings.Lines(text) {
-		line, pending := strings.CutPrefix(strings.TrimSpace(line), "? ")
-		if line == "" || strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "#define") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "# ") {
 			continue
 		}
 		if !strings.Contains(line, "BEGIN {") && !strings.Contains(line, "BEGIN /") {
 			line = "BEGIN { " + line + " }"
 		}
 		line = strings.ReplaceAll(line, " ⏎ ", "\n")
-		list = append(list, Script{File: file, Text: line, Pending: pending})
+		list = append(list, Script{File: file, Text: line})
 	}
 	return list
 }

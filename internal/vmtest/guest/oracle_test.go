@@ -30,7 +30,7 @@ func judging(t *testing.T) *oracle.Kernel {
 func TestCorpus(t *testing.T) {
 	kernel := judging(t)
 	for _, script := range oracle.Corpus() {
-		if err := kernel.Judge(script.Text); err != nil && !script.Pending {
+		if err := kernel.Judge(script.Text); err != nil {
 			if strings.Contains(err.Error(), "needs Linux 5.13") && !AtLeast(t, 5, 13) {
 				continue
 			}
