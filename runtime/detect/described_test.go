@@ -162,12 +162,11 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// places lists the fields of a record that a script can tell apart. Where they differ in
-// const, the kernel's own macros drop it from the struct.
+// places lists the fields of a record that a script can tell apart.
 func places(point *target.Tracepoint) string {
 	var b strings.Builder
 	for _, field := range point.Fields() {
-		b.WriteString(field.Name + " " + strings.ReplaceAll(field.Type.String(), "const ", "") + " ")
+		b.WriteString(field.Name + " " + field.Type.String() + " ")
 	}
 	return b.String()
 }
