@@ -189,6 +189,9 @@ func (s *Substitution) typeName(n *TypeName) *TypeName {
 	}
 	t := clone(n)
 	t.Of = s.Expr(n.Of)
+	if _, found := s.Names[n.Name]; found && n.Tag == "" && n.Of == nil {
+		t.Of, t.Name = s.name(&Name{Name: n.Name, Span: n.Span}), ""
+	}
 	return t
 }
 

@@ -156,10 +156,8 @@ func (c *checker) bounded(name *lang.TypeName, t *types.Type) *types.Type {
 }
 
 func (c *checker) typeOfExpression(name *lang.TypeName) *types.Type {
-	var t *types.Type
-	if e, ok := name.Of.(*lang.TypeExpr); ok {
-		t = c.namedType(e.Type)
-	} else {
+	t, names := c.typeArgument(lang.Unparen(name.Of))
+	if !names {
 		t = c.expression(name.Of)
 	}
 	if t == nil || t.Kind == types.None {

@@ -69,8 +69,24 @@ func (c *checker) typeArgument(e lang.Expr) (*types.Type, bool) {
 		return c.namedType(e.Type), true
 	case *lang.Name:
 		return c.typeWord(e)
+	case *lang.Index:
+		return c.arrayArgument(e)
 	}
 	return nil, false
+}
+
+// arrayArgument is the array that `a[2]` names where a macro was given a type for a.
+func (c *checker) arrayArgument(e *lang.Index) (*types.Type, bool) {
+	elem, names := c.typeArgument(lang.Unparen(e.X))
+	if !names || elem == nil || elem.Size == 0 {
+		return nil, names
+	}
+	n, known := c.Integer(e.I)
+	if !known || n < 1 || n > maxValueSize/int64(elem.Size) {
+		c.Errorf(e.I.Range(), "an array of %s has from 1 to %d elements", elem, maxValueSize/elem.Size)
+		return nil, true
+	}
+	return types.NewArray(elem, int(n)), true
 }
 
 // typeWord is the type that a bare word names, unless it is a variable of the table.
