@@ -2,7 +2,9 @@ package target
 
 import (
 	"path"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // A tracing program (fentry, fexit) or raw tracepoint that fires while another program, or the bpf system call, holds the
@@ -111,13 +113,50 @@ var reentries = []reentry{
 	}},
 }
 
+// byFirstByte are the patterns that may match names which begin with a byte, in the order
+// of the table. A script may have a hundred thousand names.
+var byFirstByte = sync.OnceValue(func() *[256][]reentryPattern {
+	all := &[256][]reentryPattern{}
+	for _, group := range reentries {
+		for _, text := range group.patterns {
+			for first := range all {
+				if open := strings.ContainsRune("*?[", rune(text[0])); open || int(text[0]) == first {
+					all[first] = append(all[first], reentryPattern{text, group.why})
+				}
+			}
+		}
+	}
+	return all
+})
+
+type reentryPattern struct{ text, why string }
+
+// matches is path.Match, without its search where stars stand at the ends only.
+func (p *reentryPattern) matches(name string) bool {
+	middle := strings.Trim(p.text, "*")
+	before, behind := p.text[0] == '*', p.text[len(p.text)-1] == '*'
+	switch {
+	case strings.ContainsAny(middle, "*?["):
+		matched, _ := path.Match(p.text, name)
+		return matched
+	case before && behind:
+		return strings.Contains(name, middle)
+	case before:
+		return strings.HasSuffix(name, middle)
+	case behind:
+		return strings.HasPrefix(name, middle)
+	}
+	return name == middle
+}
+
 // Reentered reports that programs may run through the function, so that only a kprobe is safe there, and why.
 func Reentered(function string) (why string, yes bool) {
-	for i := range reentries {
-		for _, pattern := range reentries[i].patterns {
-			if matchesName(pattern, function) {
-				return reentries[i].why, true
-			}
+	if function == "" {
+		return "", false
+	}
+	for _, pattern := range byFirstByte()[function[0]] {
+		if pattern.matches(function) {
+			return pattern.why, true
 		}
 	}
 	return "", false
@@ -131,24 +170,8 @@ var reenteredEvents = []string{
 
 // ReenteredEvent is Reentered for a tracepoint.
 func ReenteredEvent(category, name string) bool {
-	for _, pattern := range reenteredEvents {
-		if matchesName(pattern, category+":"+name) {
-			return true
-		}
-	}
-	return false
-}
-
-// matchesName is path.Match for names of which hardly any matches: it looks for the letters up to a wildcard first, as
-// scripts have patterns for all functions.
-func matchesName(pattern, name string) bool {
-	letters, anywhere := strings.CutPrefix(pattern, "*")
-	if at := strings.IndexAny(letters, `*?[\`); at >= 0 {
-		letters = letters[:at]
-	}
-	if anywhere && !strings.Contains(name, letters) || !anywhere && !strings.HasPrefix(name, letters) {
-		return false
-	}
-	matched, _ := path.Match(pattern, name)
-	return matched
+	return slices.ContainsFunc(reenteredEvents, func(text string) bool {
+		pattern := reentryPattern{text: text}
+		return pattern.matches(category + ":" + name)
+	})
 }
