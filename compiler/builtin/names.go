@@ -17,7 +17,7 @@ var nameFunctions = []*Function{
 	},
 	{
 		Info: Info{Name: "signal_name", Signature: "signal name signal_name(int signal)",
-			Doc:     "A signal's number as text, as strsignal(3) writes it: signal_name(9) is Killed.",
+			Doc:     "A signal's number as its name: signal_name(9) is SIGKILL.",
 			Example: `tracepoint:signal:signal_generate { @[signal_name(args.sig)] = count() }`},
 		MinArgs: 1, MaxArgs: 1, Check: numbered(types.SignalNumber), Lower: firstArgument,
 	},

@@ -45,7 +45,7 @@ func TestNames(t *testing.T) {
 		{value(types.Symbol, kernelAddress|uint64(5)), "vfs_read", `"vfs_read"`},
 		{value(types.Symbol, 4096), "0x1000", `"0x1000"`},
 		{value(types.ErrorNumber, -2), "No such file or directory", `"No such file or directory"`},
-		{value(types.SignalNumber, 15), "Terminated", `"Terminated"`},
+		{value(types.SignalNumber, 15), "SIGTERM", `"SIGTERM"`},
 		{value(modes, 3), "READ|WRITE", "3"},
 		{value(modes, 0), "NONE", "0"},
 		{value(modes, 6), "WRITE|EXEC", "6"},

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
+	"golang.org/x/sys/unix"
 )
 
 // Error returns the text of an error number as strerror(3) does; that of -n is that of n, since the kernel returns errors so.
@@ -31,17 +32,16 @@ const (
 	lastRealTime  = 64
 )
 
-// Signal returns the text of a signal as strsignal(3) does, "N/A" for a number that is none.
+// Signal returns the name of a signal as kill(1) writes it, SIGKILL or SIGRTMIN+3, and "N/A" for a number that is
+// none. Rejected: strsignal(3), "Killed", which nobody can pass on to another program.
 func Signal(number int64) string {
 	switch {
-	case number < 0 || number > lastRealTime:
+	case number <= 0 || number > lastRealTime:
 		return "N/A"
 	case number >= firstRealTime:
-		return fmt.Sprintf("Real-time signal %d", number-firstRealTime)
-	case number == 0 || number == 32 || number == 33:
-		return fmt.Sprintf("Unknown signal %d", number)
+		return fmt.Sprintf("SIGRTMIN+%d", number-firstRealTime)
 	}
-	return capital(syscall.Signal(number).String())
+	return cmp.Or(unix.SignalName(syscall.Signal(number)), fmt.Sprintf("SIG%d", number))
 }
 
 // Syscall returns the name of a system call of this machine.

@@ -16,8 +16,8 @@ func TestNumbers(t *testing.T) {
 	for got, want := range map[string]string{
 		Error(0): "Success", Error(2): "No such file or directory", Error(-22): "Invalid argument", Error(41): "Unknown error 41",
 		Error(1 << 40): "Unknown error 1099511627776",
-		Signal(0):      "Unknown signal 0", Signal(2): "Interrupt", Signal(29): "I/O possible", Signal(33): "Unknown signal 33",
-		Signal(34): "Real-time signal 0", Signal(64): "Real-time signal 30", Signal(65): "N/A", Signal(-1): "N/A",
+		Signal(0):      "N/A", Signal(2): "SIGINT", Signal(29): "SIGIO", Signal(33): "SIG33",
+		Signal(34): "SIGRTMIN+0", Signal(64): "SIGRTMIN+30", Signal(65): "N/A", Signal(-1): "N/A",
 		Syscall(unix.SYS_OPENAT): "openat", Syscall(unix.SYS_READ): "read", Syscall(unix.SYS_PIDFD_OPEN): "pidfd_open",
 		Syscall(-1): "Unknown syscall", Syscall(math.MaxInt64): "Unknown syscall",
 	} {

@@ -215,7 +215,7 @@ x       3 30
 	}`, want: `
 (127.0.0.1, 10.0.0.1, ::1, [1,2,3,4])
 (13330, 16777216)
-(Permission denied, Killed, read)
+(Permission denied, SIGKILL, read)
 % (?)
 true
 Linux
