@@ -16,6 +16,10 @@ const (
 	maxColumn = 1<<10 - 1
 )
 
+// maxText is how many bytes of a line the kernel is given. Each program has a copy, and a
+// line may name the attach points of thousands.
+const maxText = 1 << 10
+
 // lineTable builds the BTF line information of a function. Package btf has no constructor for a
 // Line, but it reads the kernel's own format: a blob of BTF with nothing but strings, and records
 // that point into it. https://github.com/cilium/ebpf/blob/v0.22.0/btf/ext_info.go
@@ -79,7 +83,8 @@ func (t *lineTable) add(instruction int, span lang.Span) {
 func (t *lineTable) text(l line) uint32 {
 	offset, known := t.lines[l]
 	if !known {
-		offset = t.intern(l.source.Line(l.number))
+		text := l.source.Line(l.number)
+		offset = t.intern(text[:min(len(text), maxText)])
 		t.lines[l] = offset
 	}
 	return offset
