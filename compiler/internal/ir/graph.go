@@ -136,10 +136,12 @@ func (d *Dominators) walk() {
 	}
 }
 
-// meet returns the closest common dominator of the blocks whose own is known.
+// meet returns the closest common dominator of the blocks whose own is known. It begins
+// with the last: where a chain of branches leads to one place, that is the deepest, and
+// each other one a step above the result so far.
 func (d *Dominators) meet(blocks []*Block) int {
 	result := -1
-	for _, block := range blocks {
+	for _, block := range slices.Backward(blocks) {
 		i := d.number[block.ID]
 		switch {
 		case i < 0 || d.parent[i] < 0:
