@@ -101,11 +101,12 @@ type function struct {
 	offsets      map[*sema.Variable]int // of shared variables
 	iterators    map[*sema.Variable]iterator
 	subprograms  map[*lang.Function]*subprogram
-	common       map[task]*ir.Func // what the parts of large clauses call
-	parts        int               // that are active where the code runs
-	contextWord  int               // where parts find the address of the context; 0 while none does
-	frames       int               // functions that are active where the code runs
-	row          *ir.Value         // what a callback was handed; nil where the row is to be computed
+	calls        map[*lang.Function]int // in the clause
+	common       map[task]*ir.Func      // what the parts of large clauses call
+	parts        int                    // that are active where the code runs
+	contextWord  int                    // where parts find the address of the context; 0 while none does
+	frames       int                    // functions that are active where the code runs
+	row          *ir.Value              // what a callback was handed; nil where the row is to be computed
 	usesRow      bool
 	rowOfCPU     *ir.Value // what cpuRow returns in a part of a clause; nil elsewhere
 	nest         *nest     // around the code at hand; nil outside of bounded loops
@@ -161,6 +162,7 @@ func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 func (f *function) clause(instance *sema.Instance, last bool) {
 	f.instance, f.constants = instance, f.unit.Info.Constants.For(instance)
 	f.subprograms, f.printed = map[*lang.Function]*subprogram{}, map[*object.Map]*object.Event{}
+	f.calls = countCalls(instance)
 	to := f.end
 	if !last {
 		to = f.newDestination(f.b.NewBlock())

@@ -41,17 +41,16 @@ func (f *function) invokes(inline *sema.Inline) bool {
 			return false
 		}
 	}
-	return f.calls(inline.Function) > 1 && nodes(inline.Body) >= largeBody && f.frames+1+f.deepest(inline.Body) <= ir.MaxFrames
+	return f.calls[inline.Function] > 1 && nodes(inline.Body) >= largeBody && f.frames+1+f.deepest(inline.Body) <= ir.MaxFrames
 }
 
-// calls counts the calls of a function in the clause.
-func (f *function) calls(of *lang.Function) (n int) {
-	for _, inline := range f.instance.Inlines {
-		if inline.Function == of {
-			n++
-		}
+// countCalls counts the calls of each function in the clause.
+func countCalls(instance *sema.Instance) map[*lang.Function]int {
+	calls := map[*lang.Function]int{}
+	for _, inline := range instance.Inlines {
+		calls[inline.Function]++
 	}
-	return n
+	return calls
 }
 
 func nodes(body *lang.Block) (n int) {
