@@ -77,6 +77,8 @@ type Expansion interface {
 	Refused(probe string) bool
 	// Missing reports an attach point that does not exist, as the setting missing_probes says.
 	Missing(span lang.Span, near []string, format string, args ...any)
+	// Hinting: the messages so far are few enough for suggestions.
+	Hinting() bool
 	Errorf(span lang.Span, format string, args ...any)
 	Hint(format string, args ...any)
 	// Renamed tells the user that a function is gone and that its successor is traced, or refuses that.

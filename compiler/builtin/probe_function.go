@@ -102,7 +102,10 @@ func (f *functionSites) names(pattern string) []string {
 		f.Renamed(span, pattern, rename.New, rename.Since)
 		return []string{rename.New}
 	}
-	near := f.Target().Nearest(pattern)
+	var near []string
+	if f.Hinting() {
+		near = f.Target().Nearest(pattern)
+	}
 	if tracepoint, ok := f.Target().TracepointFor(pattern); ok {
 		near = []string{"tracepoint:" + tracepoint}
 	}

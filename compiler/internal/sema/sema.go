@@ -376,9 +376,12 @@ func (c *checker) Hint(format string, args ...any) {
 // maxHints is behind how many messages nobody reads suggestions any more, which cost more than the messages.
 const maxHints = 100
 
+// Hinting reports whether suggestions are still read.
+func (c *checker) Hinting() bool { return len(c.diagnostics) <= maxHints }
+
 // nearest hints at words that look alike.
 func (c *checker) nearest(word string, candidates []string) {
-	if len(c.diagnostics) > maxHints {
+	if !c.Hinting() {
 		return
 	}
 	if near := lang.Nearest(word, slices.Values(candidates), 3); len(near) > 0 {
