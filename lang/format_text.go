@@ -62,17 +62,18 @@ func probes(list []*Probe) []string {
 	return texts
 }
 
-func partText(part ProbePart) (text string) {
+func partText(part ProbePart) string {
 	switch {
 	case part.Expr != nil:
 		return code(part.Expr)
 	case part.Pieces == nil:
 		return part.Span.Text()
 	}
-	for _, piece := range part.Pieces {
-		text += partText(piece)
+	pieces := make([]string, len(part.Pieces))
+	for i, piece := range part.Pieces {
+		pieces[i] = partText(piece)
 	}
-	return text
+	return strings.Join(pieces, "")
 }
 
 func inlineBlock(block *Block) string {
