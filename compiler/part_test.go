@@ -130,7 +130,7 @@ func TestFiveThousandStatements(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		functions, longest := sizes(o.Programs[0].Instructions)
+		functions, longest := lengths(o.Programs[0].Instructions)
 		if functions > 256 || longest > 2000 {
 			t.Errorf("Linux %s: %d functions, the longest of %d instructions", kernel, functions, longest)
 		}
@@ -149,8 +149,8 @@ func TestFiveThousandStatements(t *testing.T) {
 	}
 }
 
-// sizes counts the functions of a program, and the instructions of the longest.
-func sizes(code asm.Instructions) (functions, longest int) {
+// lengths counts the functions of a program, and the instructions of the longest.
+func lengths(code asm.Instructions) (functions, longest int) {
 	start := 0
 	for i := range code {
 		if btf.FuncMetadata(&code[i]) != nil {
