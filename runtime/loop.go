@@ -127,7 +127,7 @@ func (s *Session) setPatience(quiet int) {
 	switch {
 	case quiet == quietPolls:
 		s.store.Set(object.DataWakeup, wakeOnce)
-	case quiet > quietPolls && s.told:
+	case quiet > quietPolls:
 		patience = sleepPeriod
 	}
 	s.reader.SetDeadline(time.Now().Add(patience))

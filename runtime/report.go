@@ -43,6 +43,7 @@ func (s *Session) announce(n int) {
 	case s.options.JSON && s.reader == nil:
 		s.tellAttached()
 	case s.options.JSON:
+		s.reader.Wake()
 	case n == 1:
 		s.notice("Attached 1 probe")
 	default:

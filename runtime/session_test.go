@@ -17,6 +17,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/detect"
+	"golang.org/x/sys/unix"
 )
 
 // The objects here are made by hand, so that the session is tested without the compiler: programs are raw
@@ -267,6 +268,34 @@ func TestALoneLine(t *testing.T) {
 	}
 	signals <- os.Interrupt
 	<-ended
+}
+
+// A session without events sleeps, however it prints.
+func TestIdle(t *testing.T) {
+	for _, json := range []bool{false, true} {
+		o := lineObject(16)
+		o.Programs = []*object.Program{idle()}
+		signals, ended := make(chan os.Signal, 1), make(chan struct{})
+		s := open(t, o, Options{Stdout: io.Discard, Stderr: io.Discard, Signals: signals, JSON: json})
+		go func() { defer close(ended); s.Run() }()
+		time.Sleep(100 * time.Millisecond)
+		before := switches(t)
+		time.Sleep(time.Second)
+		if n := switches(t) - before; n > 100 { // a look every two milliseconds are 500
+			t.Errorf("json %v: an idle second has %d changes of threads", json, n)
+		}
+		signals <- os.Interrupt
+		<-ended
+	}
+}
+
+// switches is how often the threads of this process have begun to wait.
+func switches(t *testing.T) int64 {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return usage.Nvcsw
 }
 
 // idle never runs, and keeps the session waiting.

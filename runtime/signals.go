@@ -176,4 +176,7 @@ func (s *Session) askForMaps() {
 	case s.asked <- struct{}{}:
 	default:
 	}
+	if s.reader != nil {
+		s.reader.Wake()
+	}
 }

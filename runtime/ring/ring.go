@@ -61,7 +61,7 @@ const (
 	pause = 20 * time.Microsecond
 )
 
-// Reader reads one ring. Next and SetDeadline are for one goroutine; Flush and Stop are for all.
+// Reader reads one ring. Next and SetDeadline are for one goroutine; Flush, Wake and Stop are for all.
 type Reader struct {
 	file               *os.File
 	conn               syscall.RawConn
@@ -71,6 +71,7 @@ type Reader struct {
 	start              uint64 // where the window begins in the data
 	next               uint64 // the position behind the record that Next returned last
 	flushing, stopped  atomic.Bool
+	woken              atomic.Bool
 }
 
 // Open maps a ring buffer. Until Close, the ring can have no other reader.
@@ -142,6 +143,8 @@ func (r *Reader) Next() ([]byte, error) {
 		case flushing:
 			r.flushing.Store(false)
 			return nil, ErrFlushed
+		case r.woken.Swap(false):
+			return nil, os.ErrDeadlineExceeded
 		case late != nil:
 			return nil, late
 		}
@@ -152,7 +155,7 @@ func (r *Reader) Next() ([]byte, error) {
 // wait returns when there may be a record, a Flush or a Stop, or when the time is over.
 func (r *Reader) wait() error {
 	return r.conn.Read(func(uintptr) bool {
-		return r.written().Load() != r.next || r.flushing.Load() || r.stopped.Load()
+		return r.written().Load() != r.next || r.flushing.Load() || r.woken.Load() || r.stopped.Load()
 	})
 }
 
@@ -239,6 +242,12 @@ func (r *Reader) SetDeadline(at time.Time) { _ = r.file.SetReadDeadline(at) } //
 // Flush has Next return ErrFlushed when it has read all that is in the ring by now.
 func (r *Reader) Flush() {
 	r.flushing.Store(true)
+	r.SetDeadline(time.Unix(0, 1))
+}
+
+// Wake has Next end when there is no record, as if its time were over.
+func (r *Reader) Wake() {
+	r.woken.Store(true)
 	r.SetDeadline(time.Unix(0, 1))
 }
 

@@ -206,6 +206,7 @@ func TestWaking(t *testing.T) {
 	}{
 		"a record": {func() { s.send(loud) }, nil},
 		"a flush":  {r.Flush, ErrFlushed},
+		"a wake":   {r.Wake, os.ErrDeadlineExceeded},
 		"a deadline after a record that does not wake": {func() {
 			s.send(quiet)
 			r.SetDeadline(time.Now())
