@@ -8,7 +8,6 @@ import (
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
-	"github.com/ponytrace/ponytrace/lang"
 )
 
 // What --attach forces is taken, or the message gives the place and the reason.
@@ -33,14 +32,10 @@ func TestForcedMechanisms(t *testing.T) {
 
 func forced(t *testing.T, attach, text string) string {
 	t.Helper()
-	script, diagnostics := lang.Parse(lang.NewSource("-e", text))
-	if diagnostics.HasErrors() {
-		t.Fatal(diagnostics)
-	}
-	o, err := compiler.Compile(script, frozen.Target("6.12"), compiler.Options{Attach: attach})
+	o, err := compileText(text, frozen.Target("6.12"), compiler.Options{Attach: attach})
 	if err != nil {
 		line, _, _ := strings.Cut(err.Error(), "\n")
-		return strings.TrimPrefix(line, "-e:")
+		return strings.TrimPrefix(line, "script:")
 	}
 	return mechanisms(o)
 }

@@ -2,8 +2,10 @@ package compiler_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"testing"
 
 	"github.com/cilium/ebpf/asm"
@@ -16,13 +18,29 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
+// said are the messages that compileText has returned so far: TestMessagesAreShown looks for every one that there is.
+var said struct {
+	sync.Mutex
+	messages map[string]bool
+}
+
+func init() { said.messages = map[string]bool{} }
+
 // compileText compiles a script for a machine.
 func compileText(text string, machine *target.Target, options compiler.Options) (*object.Object, error) {
 	parsed, diagnostics := lang.Parse(lang.NewSource("script", text))
 	if diagnostics.HasErrors() {
 		return nil, diagnostics
 	}
-	return compiler.Compile(parsed, machine, options)
+	o, err := compiler.Compile(parsed, machine, options)
+	if errors.As(err, &diagnostics) {
+		said.Lock()
+		defer said.Unlock()
+		for _, d := range diagnostics {
+			said.messages[d.Message] = true
+		}
+	}
+	return o, err
 }
 
 // compileWith compiles a script with positional parameters for Linux 6.12.
@@ -39,7 +57,7 @@ func compileFor(text string, machine *target.Target, options compiler.Options) (
 // emulatedValues are what helpers return.
 var emulatedValues = map[asm.BuiltinFunc]uint64{
 	asm.FnKtimeGetNs: 1000, asm.FnGetCurrentPidTgid: 7<<32 | 8, asm.FnGetCurrentUidGid: 9<<32 | 10,
-	asm.FnGetCurrentTask: 1 << 62, asm.FnGetCurrentTaskBtf: 1 << 62, asm.FnGetAttachCookie: 0, asm.FnGetSmpProcessorId: 0,
+	asm.FnGetCurrentTask: 1 << 62, asm.FnGetCurrentTaskBtf: 1 << 62, asm.FnGetAttachCookie: 0,
 	asm.FnKtimeGetBootNs: 3000, asm.FnKtimeGetTaiNs: 5000, asm.FnJiffies64: 250, asm.FnGetPrandomU32: 4,
 	asm.FnGetNumaNodeId: 1, asm.FnGetCurrentCgroupId: 77,
 }

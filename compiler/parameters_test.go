@@ -100,11 +100,7 @@ func TestLargeParameters(t *testing.T) {
 		{`config = { usage = "u" } BEGIN { @r = strlen(str(($1))) }`, "text", 4},
 		{"BEGIN { @r = strlen(str($1 + 1 + 1)) * 10 + strlen(str(3 + $1)) }", "hello", 32},
 	} {
-		script, diagnostics := lang.Parse(lang.NewSource("script", c.script))
-		if diagnostics.HasErrors() {
-			t.Fatal(diagnostics)
-		}
-		o, err := compiler.Compile(script, frozen.Target("6.12"), compiler.Options{Args: []string{c.arg}})
+		o, err := compileText(c.script, frozen.Target("6.12"), compiler.Options{Args: []string{c.arg}})
 		if err != nil {
 			t.Errorf("%s of %s: %v", c.script, c.arg, err)
 			continue
@@ -119,11 +115,7 @@ func TestLargeParameters(t *testing.T) {
 // attachPoints compiles a script for 6.12 and returns its attach points in order.
 func attachPoints(t *testing.T, text string, args ...string) (points []string, err error) {
 	t.Helper()
-	script, diagnostics := lang.Parse(lang.NewSource("script", text))
-	if diagnostics.HasErrors() {
-		t.Fatalf("%s: %v", text, diagnostics)
-	}
-	o, err := compiler.Compile(script, frozen.Target("6.12"), compiler.Options{Args: args})
+	o, err := compileText(text, frozen.Target("6.12"), compiler.Options{Args: args})
 	if err != nil {
 		return nil, err
 	}

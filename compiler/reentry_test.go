@@ -1,13 +1,14 @@
 package compiler_test
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
-	"github.com/ponytrace/ponytrace/lang"
 )
 
 // locking is a target on which functions can be traced that programs run through.
@@ -24,9 +25,31 @@ func TestFentryIsRefused(t *testing.T) {
 		"kprobe:_raw_spin_lock { @ = count() }":     "_raw_spin_lock is not safe to trace by fentry: maps hold locks in it, and the kernel could hang",
 		"kretprobe:migrate_disable { @ = count() }": "migrate_disable is not safe to trace by fexit: every program enters and leaves through it, and the kernel could hang",
 	} {
-		parsed, _ := lang.Parse(lang.NewSource("script", script))
-		_, err := compiler.Compile(parsed, locking("6.12"), compiler.Options{Attach: "fentry"})
+		_, err := compileText(script, locking("6.12"), compiler.Options{Attach: "fentry"})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "a kprobe is safe there") {
+			t.Errorf("%s: %v", script, err)
+		}
+	}
+}
+
+// untyped is a target whose kernel does not describe its types.
+func untyped() *target.Target {
+	machine := locking("6.12")
+	machine.Features.TypedTracepoint, machine.Features.TaskPointer = false, false
+	machine.Features.RdonlyCast, machine.Features.Iterators = false, false
+	machine.Sources.BTF = func() (*btf.Spec, error) { return nil, fs.ErrNotExist }
+	machine.Sources.RawBTF = func() ([]byte, error) { return nil, fs.ErrNotExist }
+	return machine
+}
+
+// TestKernelWithoutTypes has the messages that lead to what can be written there.
+func TestKernelWithoutTypes(t *testing.T) {
+	for script, want := range map[string]string{
+		"kprobe:vfs_read { print(args.count) }": "1:25-29: ERROR: this kernel does not describe its functions: it has no BTF (/sys/kernel/btf/vmlinux)",
+		"BEGIN { print(curtask->pid) }":         "1:15-22: ERROR: what curtask points at is not known: this kernel does not describe its types",
+		"BEGIN { print(ppid) }":                 "1:15-19: ERROR: ppid() needs the kernel's types, and this kernel does not describe them (CONFIG_DEBUG_INFO_BTF)",
+	} {
+		if _, err := compileText(script, untyped(), compiler.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", script, err)
 		}
 	}
