@@ -13,6 +13,7 @@ import (
 
 type traceCommand struct {
 	out     *os.File // what Output names
+	percent int      // of the garbage collector while it traces
 	Script  string   // what stands after the flags, but with -e
 	Named   bool     // there is a script
 	Params  []string // what follows
