@@ -5,6 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"golang.org/x/sys/unix"
 )
 
 const rounds = 21
@@ -16,7 +19,7 @@ var scripts = []struct {
 }{
 	{"no events", "interval:s:100 { @ = 1 }", 5, 10},
 	{"printf", `interval:s:100 { printf("%d\n", cpu) }`, 5, 10},
-	{"kernel types", "interval:s:100 { @ = curtask->tgid }", 25, 20},
+	{"kernel types", "interval:s:100 { @ = curtask->tgid }", 25, typesMemory()},
 	{"a tracepoint", "tracepoint:sched:sched_switch { @ = count() }", 5, 10},
 	{"lines of a tracepoint", `tracepoint:sched:sched_switch { printf("%d\n", pid) }`, 5, 10},
 }
@@ -30,6 +33,19 @@ const (
 	keysBudget   = 800
 	memoryBudget = 60
 )
+
+// typesMemory is the budget of peak memory with kernel types, which Linux lets us map since 6.18.
+func typesMemory() float64 {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return none
+	}
+	version, err := target.ParseVersion(unix.ByteSliceToString(name.Release[:]))
+	if err == nil && version.AtLeast(6, 18) {
+		return 10
+	}
+	return 20
+}
 
 func host(ponytrace string) error {
 	info, err := os.Stat(ponytrace)
