@@ -10,10 +10,11 @@ import (
 	"testing"
 )
 
-// trace runs a script under a load and gives what the script printed, without what the load said.
-func trace(t *testing.T, script, load string, flags ...string) Output {
+// trace runs a script under a load and gives what the script printed, without what the load said. The rest are flags, and
+// then the script's parameters.
+func trace(t *testing.T, script, load string, rest ...string) Output {
 	t.Helper()
-	args := append(flags, "-e", script, "-c", "workload "+load)
+	args := append([]string{"-e", script, "-c", "workload " + load}, rest...)
 	return withoutLoad(MustRun(t, "ponytrace", args...))
 }
 
