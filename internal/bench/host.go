@@ -60,6 +60,9 @@ func host(ponytrace string) error {
 	if err := measure("ponytrace", ponytrace); err != nil {
 		return err
 	}
+	if err := large(ponytrace); err != nil {
+		return err
+	}
 	if bpftrace, err := exec.LookPath("bpftrace"); err == nil {
 		if err := measure("bpftrace", bpftrace); err != nil {
 			fmt.Println("bpftrace: the rest was not measured:", err)
