@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -33,7 +34,7 @@ func sources() target.Sources {
 		RawBTF:      rawTypes,
 		Helper:      helper,
 		Functions:   functions,
-		Symbol:      symbol,
+		Symbol:      new(symbolTable).has,
 		Tracepoints: tracepoints,
 		Format:      format,
 	}
@@ -123,17 +124,59 @@ func textSymbols() ([]string, error) {
 	return names, err
 }
 
-// symbol looks one name up in /proc/kallsyms.
-func symbol(name string) bool {
+// symbolTable answers for names of /proc/kallsyms. The kernel takes 20 ms to write that,
+// so that a script with many names that it does not know reads it once. The set takes
+// more than a search does.
+type symbolTable struct {
+	lock     sync.Mutex
+	searched int
+	names    map[string]bool
+}
+
+// fewSearches is how many names are searched for before all are kept.
+const fewSearches = 4
+
+func (s *symbolTable) has(name string) bool {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.names != nil {
+		return s.names[name]
+	}
 	text, err := readFile("/proc/kallsyms", symbolsLimit)
+	if err != nil {
+		return false
+	}
+	if s.searched++; s.searched > fewSearches {
+		s.names = functionNames(text)
+		return s.names[name]
+	}
+	return listsFunction(text, name)
+}
+
+func listsFunction(text []byte, name string) bool {
 	for _, class := range "tTwW" {
 		for _, end := range "\n\t" {
-			if err == nil && bytes.Contains(text, []byte(" "+string(class)+" "+name+string(end))) {
+			if bytes.Contains(text, []byte(" "+string(class)+" "+name+string(end))) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// functionNames are all names for which listsFunction is true.
+func functionNames(text []byte) map[string]bool {
+	names := map[string]bool{}
+	for line := range bytes.Lines(text) {
+		_, rest, _ := bytes.Cut(line, []byte(" "))
+		if len(rest) < 3 || !strings.Contains("tTwW", string(rest[:1])) {
+			continue
+		}
+		if end := bytes.IndexAny(rest, "\n\t"); end > 2 {
+			names[string(rest[2:end])] = true
+		}
+	}
+	return names
 }
 
 func artificial(name string) bool {
