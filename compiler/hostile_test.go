@@ -22,7 +22,8 @@ const hostileSize = 80_000
 // stands for the work, grows with the script and no faster: twice as much for a script of twice the length, up to a
 // megabyte in a soak.
 func TestHostile(t *testing.T) {
-	longest := testkit.Choose(hostileSize, 2*hostileSize, 16*hostileSize)
+	testkit.Long(t)
+	longest := testkit.Choose(0, 2*hostileSize, 16*hostileSize)
 	testkit.Lines(t, "testdata/hostile.txt", func(t *testing.T, pattern string) string {
 		said, work := refusal(hostile(pattern, hostileSize))
 		for size := 2 * hostileSize; size <= longest; size *= 2 {

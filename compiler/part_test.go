@@ -14,6 +14,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/eval"
 	"github.com/ponytrace/ponytrace/internal/oracle"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/runtime/events"
 )
 
@@ -119,6 +120,7 @@ func contextual(t *testing.T, script string, machine *target.Target, options com
 // TestFiveThousandStatements is more than a kernel takes of one function: none may be
 // long, and their number is limited (BPF_MAX_SUBPROGS).
 func TestFiveThousandStatements(t *testing.T) {
+	testkit.Long(t)
 	var script strings.Builder
 	script.WriteString("kprobe:vfs_read {\n")
 	for i := range 1250 {

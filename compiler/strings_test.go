@@ -12,6 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/oracle"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"golang.org/x/sys/unix"
@@ -69,6 +70,7 @@ var longScripts = []string{
 }
 
 func TestLongStrings(t *testing.T) {
+	testkit.Long(t)
 	emulated.Memory[longAddress] = longMemory()
 	kernel := ownKernel(t)
 	if kernel != nil {
