@@ -114,7 +114,7 @@ var stringSteps = []struct {
 
 func TestStringSteps(t *testing.T) {
 	if ownKernel(t) == nil {
-		t.Skip("needs root: BPF programs")
+		testkit.Lack(t, "CAP_BPF")
 	}
 	machine, err := detect.Detect()
 	if err != nil {
@@ -147,7 +147,7 @@ func verified(t *testing.T, script string, machine *target.Target) int {
 	}
 	steps, ok := info.VerifiedInstructions()
 	if !ok {
-		t.Skip("needs Linux 5.16: the count of verified instructions")
+		testkit.Lack(t, "Linux 5.16")
 	}
 	return int(steps)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
@@ -37,9 +38,7 @@ func TestManyPrograms(t *testing.T) {
 
 // TestManyProgramsRefused wants the error to name the program that is wrong, and no file to stay open.
 func TestManyProgramsRefused(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("capability: CAP_BPF")
-	}
+	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
 	machine, err := detect.Detect()
 	if err != nil {
 		t.Fatal(err)

@@ -18,9 +18,7 @@ import (
 // TestTooComplex loads a loop of more rounds than the verifier walks, as a program that clauses share.
 func TestTooComplex(t *testing.T) {
 	testkit.Long(t)
-	if os.Geteuid() != 0 {
-		t.Skip("capability: CAP_BPF")
-	}
+	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
 	machine, err := detect.Detect()
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"golang.org/x/sys/unix"
 )
@@ -103,9 +104,7 @@ func lineObject(pages int) *object.Object {
 
 func open(t testing.TB, o *object.Object, options Options) *Session {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("capability: CAP_BPF")
-	}
+	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
 	machine, err := detect.Detect()
 	if err != nil {
 		t.Fatal(err)

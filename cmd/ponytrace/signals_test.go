@@ -53,9 +53,7 @@ func (p *traced) notices() string {
 // set to something else.
 func program(t *testing.T, args ...string) *traced {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("capability: CAP_BPF")
-	}
+	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
 	p := &traced{Cmd: exec.Command(os.Args[0], args...), t: t, attached: make(chan struct{})}
 	p.Env = append(os.Environ(), asProgram+"=1")
 	p.Stdout, p.Stderr, p.WaitDelay = &p.out, p, 10*time.Second

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 // built is the program as it is shipped, and the linker's list of what refers to what.
@@ -31,6 +33,7 @@ func built(t *testing.T) (path string, references []byte) {
 // every package: a tenth of the file.
 // https://github.com/golang/go/blob/go1.26.0/src/cmd/link/internal/ld/deadcode.go
 func TestBinary(t *testing.T) {
+	testkit.Long(t)
 	path, references := built(t)
 	for line := range bytes.Lines(references) {
 		from, _, arrow := bytes.Cut(line, []byte(" -> "))

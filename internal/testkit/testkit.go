@@ -16,8 +16,9 @@
 //
 // # Skips
 //
-// A test that needs more than any machine has calls one of the functions Need. In CI
-// (CI=true) such a skip is a failure, by internal/gotest.sh.
+// A test that needs more than every user or machine has skips itself by [Need] or [Lack],
+// with the name of what is missing. In CI (CI=true) such a skip is a failure, by
+// internal/gotest.sh.
 //
 // The package imports nothing of the project, as tests inside of every package use it.
 package testkit
@@ -44,6 +45,20 @@ func Long(t testing.TB) {
 	if testing.Short() {
 		t.Skip("takes seconds, and -short was asked for")
 	}
+}
+
+// Need skips a test unless it has a capability, or whatever it names.
+func Need(t testing.TB, name string, has bool) {
+	t.Helper()
+	if !has {
+		Lack(t, name)
+	}
+}
+
+// Lack skips a test that has found out that something is missing here.
+func Lack(t testing.TB, name string) {
+	t.Helper()
+	t.Skip("missing: " + name)
 }
 
 // Choose returns what a test takes of one thing in each of the three places.

@@ -126,7 +126,7 @@ func TestDescribedErrors(t *testing.T) {
 // some of them.
 func TestRecords(t *testing.T) {
 	if Privilege(must(t)) != nil || !exists(kernelTypes) {
-		t.Skip("tracefs and kernel types: needs root and CONFIG_DEBUG_INFO_BTF")
+		testkit.Lack(t, "CAP_SYS_ADMIN and CONFIG_DEBUG_INFO_BTF")
 	}
 	described, err := Described(kernelTypes, Kernel{})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,7 +30,7 @@ func TestLive(t *testing.T) {
 		t.Errorf("vfs_read is not in the list: %v, %v", names, err)
 	}
 	if !live.HasTypes() {
-		t.Skip("kernel types: this kernel has none (CONFIG_DEBUG_INFO_BTF)")
+		testkit.Lack(t, "CONFIG_DEBUG_INFO_BTF")
 	}
 	f, ok := live.Function("vfs_read")
 	if !ok || len(f.Params) != 4 || f.Params[0].Type.String() != "struct file *" {
@@ -39,7 +40,7 @@ func TestLive(t *testing.T) {
 
 func TestTracefsWithoutMount(t *testing.T) {
 	if Privilege(must(t)) != nil {
-		t.Skip("tracefs: needs root")
+		testkit.Lack(t, "CAP_SYS_ADMIN")
 	}
 	live := must(t)
 	point, err := live.Tracepoint("sched", "sched_switch")
@@ -95,7 +96,7 @@ func TestLacking(t *testing.T) {
 func TestHelpers(t *testing.T) {
 	live := must(t)
 	if Privilege(live) != nil {
-		t.Skip("helpers: needs root")
+		testkit.Lack(t, "CAP_BPF")
 	}
 	for helper := asm.FnMapLookupElem; helper <= asm.FnCgrpStorageDelete; helper++ {
 		since := target.HelperSince(helper)

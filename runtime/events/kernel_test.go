@@ -21,9 +21,7 @@ const stride = 64
 // load creates the kernel maps of an object.
 func load(t testing.TB, o *object.Object) (map[string]*ebpf.Map, *Store) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("capability: CAP_BPF")
-	}
+	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
 	kernel := map[string]*ebpf.Map{}
 	for name, spec := range o.Kernel {
 		m, err := ebpf.NewMap(spec)

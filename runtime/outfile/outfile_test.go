@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 const stranger = 65534
@@ -148,9 +150,7 @@ func TestOpenFiles(t *testing.T) {
 // What somebody else has put where everybody may write is refused before it is opened,
 // and stays as it is.
 func TestTraps(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("capability: CAP_CHOWN")
-	}
+	testkit.Need(t, "CAP_CHOWN", os.Geteuid() == 0)
 	own, open := place(t)
 	prey := filepath.Join(own, "prey")
 	check(t, os.WriteFile(prey, []byte("old"), 0o600))
@@ -179,9 +179,7 @@ func TestTraps(t *testing.T) {
 
 // In a folder of their own people may have what they want: whoever names it trusts them.
 func TestFoldersOfOthers(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("capability: CAP_CHOWN")
-	}
+	testkit.Need(t, "CAP_CHOWN", os.Geteuid() == 0)
 	own, open := place(t)
 	home, log := filepath.Join(own, "home"), filepath.Join(own, "log")
 	check(t, os.Mkdir(home, 0o755))

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 func TestReadFile(t *testing.T) {
@@ -42,7 +44,7 @@ func TestFileThatWaits(t *testing.T) {
 	for range 100 {
 		switch text, err := ReadFile(name, 1<<20); {
 		case errors.Is(err, unix.EPERM), errors.Is(err, os.ErrNotExist):
-			t.Skip("capability: CAP_SYSLOG")
+			testkit.Lack(t, "CAP_SYSLOG")
 		case errors.Is(err, ErrEmptyNow):
 			return
 		case err != nil:

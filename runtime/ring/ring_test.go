@@ -9,6 +9,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 const (
@@ -25,9 +27,7 @@ type sender struct {
 
 func newSender(t testing.TB, size int) *sender {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("capability: CAP_BPF")
-	}
+	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
 	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: uint32(size)})
 	if err != nil {
 		t.Fatal(err)
@@ -260,9 +260,7 @@ func TestStop(t *testing.T) {
 }
 
 func TestNotARing(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("capability: CAP_BPF")
-	}
+	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
 	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1})
 	if err != nil {
 		t.Fatal(err)

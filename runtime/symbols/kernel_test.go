@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 func kernelOf(text string) *Kernel {
@@ -72,7 +74,7 @@ func TestLongLine(t *testing.T) {
 func TestLive(t *testing.T) {
 	k := NewKernel()
 	if errors.Is(k.Err(), ErrHidden) {
-		t.Skip("kernel addresses: hidden from this process")
+		testkit.Lack(t, "CAP_SYSLOG")
 	}
 	address, ok := k.Address("vfs_read")
 	if !ok {

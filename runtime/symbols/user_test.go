@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 const sampleMaps = `55f683ebd000-55f683ec1000 r--p 00000000 08:01 1843399                    /usr/bin/ls
@@ -81,7 +83,7 @@ func TestVDSO(t *testing.T) {
 func TestEndedProcess(t *testing.T) {
 	sleep, err := exec.LookPath("sleep")
 	if err != nil {
-		t.Skip("command: sleep")
+		testkit.Lack(t, "sleep(1)")
 	}
 	text, err := os.ReadFile(sleep)
 	if err != nil {

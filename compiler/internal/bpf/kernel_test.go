@@ -23,9 +23,7 @@ import (
 // open gives the code to the machine's kernel as a raw tracepoint program, the type that can be run at will.
 func open(t *testing.T, code *Result) (*ebpf.Collection, error) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: BPF programs")
-	}
+	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
 	_ = rlimit.RemoveMemlock()
 	return ebpf.NewCollectionWithOptions(&ebpf.CollectionSpec{
 		Maps: specs(code),
@@ -44,7 +42,7 @@ func load(t *testing.T, code *Result) *ebpf.Collection {
 		t.Fatalf("%+v\n%v", refused, code.Instructions)
 	}
 	if errors.Is(err, os.ErrPermission) {
-		t.Skipf("needs BPF: %v", err)
+		testkit.Lack(t, "CAP_BPF")
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -12,13 +12,13 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 // TestKernelAgrees runs random programs here and on the machine's kernel.
 func TestKernelAgrees(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: BPF programs")
-	}
+	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
 	_ = rlimit.RemoveMemlock()
 	for seed := range uint64(200) {
 		g := &generator{Rand: rand.New(rand.NewPCG(seed, 1))}
@@ -43,7 +43,7 @@ func onKernel(t *testing.T, code asm.Instructions, arguments []uint64) uint32 {
 	t.Helper()
 	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.RawTracepoint, License: "GPL", Instructions: code})
 	if errors.Is(err, os.ErrPermission) {
-		t.Skipf("needs BPF: %v", err)
+		testkit.Lack(t, "CAP_BPF")
 	}
 	if err != nil {
 		t.Fatalf("%+v\n%v", err, code)
