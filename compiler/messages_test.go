@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 // unshown are the beginnings of messages that no script of these tests reaches, and why.
@@ -33,6 +35,7 @@ var verb = regexp.MustCompile(`%[-+# 0-9.\[\]]*[a-zA-Z%]`)
 // TestMessagesAreShown holds that every message to the user answers a script of the tests that show messages, which run
 // first.
 func TestMessagesAreShown(t *testing.T) {
+	testkit.Long(t)
 	for name, show := range showing {
 		t.Run(name, show)
 	}

@@ -163,6 +163,7 @@ func TestSignalsBeforeEverythingIsAttached(t *testing.T) {
 // An output that nobody reads keeps the results back for as long as the user wishes: the
 // third request ends the session.
 func TestAHungSessionCanBeEnded(t *testing.T) {
+	testkit.Long(t)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
