@@ -80,7 +80,8 @@ func TestLongJumpsOnKernel(t *testing.T) {
 	b.Enter(head)
 	i := b.CellGet(counter)
 	b.CellSet(counter, b.Binary(ir.Add, i, b.Const(1)))
-	for part := range 12 {
+	parts, rounds := testkit.Choose(8, 8, 12), testkit.Choose[int64](2, 2, 3) // of 5,000 instructions; a jump reaches 32,767
+	for part := range parts {
 		near, far := b.NewBlock(), b.NewBlock()
 		b.If(ir.LessEqual, i, b.Const(int64(part)), near, []*ir.Block{far, after, head}[part%3])
 		b.Enter(near)
@@ -90,7 +91,7 @@ func TestLongJumpsOnKernel(t *testing.T) {
 		b.Jump(far)
 		b.Enter(far)
 	}
-	b.If(ir.Less, i, b.Const(3), head, after)
+	b.If(ir.Less, i, b.Const(rounds), head, after)
 	b.Enter(after)
 	b.Return(i)
 	if err := ir.Check(b.Func); err != nil {
