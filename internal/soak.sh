@@ -50,7 +50,7 @@ fuzz() {
 kernels() {
   local seed sweep
   seed=$(next kernels 0) sweep=$(next sweep 0)
-  SOAK=1 GUEST_SEED=$seed GUEST_SCRIPTS=$SCRIPTS GUEST_SWEEP=$sweep/$SWEEPS GUEST_TRACEPOINTS=all GUEST_NAMINGS=all \
+  SOAK=1 GUEST_SEED=$seed GUEST_SCRIPTS=$SCRIPTS GUEST_SWEEP=$sweep/$SWEEPS GUEST_CORPUS=all GUEST_TRACEPOINTS=all GUEST_NAMINGS=all \
     GUEST_EVENTS=1000000 go test -count=1 -timeout 0 -parallel 2 ./internal/vmtest
   reached kernels $((seed + SCRIPTS))
   reached sweep $(((sweep + 1) % SWEEPS))

@@ -75,7 +75,7 @@ func runOnKernel(t *testing.T, code *Result, context []byte) outcome {
 
 // TestRandomOnKernel is TestRandom with the real verifier and the real machine.
 func TestRandomOnKernel(t *testing.T) {
-	for seed := range testkit.Seeds(t, 15, 2_000) {
+	for seed := range testkit.Seeds(t, 8, 2_000) {
 		context := randomContext(seed)
 		want := evaluate(irtest.Random(seed), context)
 		for _, f := range []*ir.Func{irtest.Random(seed), optimised(t, irtest.Random(seed))} {
@@ -93,7 +93,7 @@ func TestCallbacksOnKernel(t *testing.T) {
 	if release := kernelRelease(t); slices.Compare(release[:], since[asm.FnLoop]) < 0 {
 		return
 	}
-	for seed := range testkit.Seeds(t, 15, 2_000) {
+	for seed := range testkit.Seeds(t, 8, 2_000) {
 		context := randomContext(seed)
 		want := evaluate(irtest.RandomCallbacks(seed), context)
 		for _, f := range []*ir.Func{irtest.RandomCallbacks(seed), optimised(t, irtest.RandomCallbacks(seed))} {
