@@ -88,9 +88,10 @@ type Session struct {
 	leftOut    []*attach.Error // functions that patterns match and the kernel refuses
 	shown      map[*object.Map]shown
 	user       *symbols.User
-	attached   atomic.Int64 // how many probes
-	told       bool         // and the renderer knows; owned by the loop until it ends
-	traced     atomic.Int64 // the process of -c or -p
+	attached   atomic.Int64  // how many probes
+	told       bool          // and the renderer knows; owned by the loop until it ends
+	traced     atomic.Int64  // the process of -c or -p
+	processes  []unix.PollFd // those of -p that have not ended
 	divisors   map[*object.Map]int64
 	values     []events.Value // of the record at hand
 	exit       chan int
@@ -293,6 +294,9 @@ func (s *Session) waits() bool {
 
 // Close frees the maps and programs.
 func (s *Session) Close() {
+	for _, p := range s.processes {
+		unix.Close(int(p.Fd))
+	}
 	if s.reader != nil {
 		s.reader.Close()
 	}

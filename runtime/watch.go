@@ -82,9 +82,11 @@ func (s *Session) findTraced() error {
 		return nil
 	}
 	for _, pid := range s.options.Pids {
-		if errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+		fd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
 			return fmt.Errorf("there is no process %d", pid)
 		}
+		s.processes = append(s.processes, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 	}
 	return nil
 }
@@ -96,28 +98,20 @@ func (s *Session) watch(stop <-chan struct{}) (<-chan struct{}, error) {
 		return s.startCommand()
 	case len(s.options.Pids) > 0:
 		s.traced.Store(int64(s.options.Pids[0]))
-		return watchProcesses(s.options.Pids, stop)
+		return s.watchProcesses(stop), nil
 	}
 	return nil, nil
 }
 
-// watchProcesses waits for the end of processes that are not our children.
-func watchProcesses(pids []int, stop <-chan struct{}) (<-chan struct{}, error) {
-	var waiting []unix.PollFd
-	for _, pid := range pids {
-		fd, err := unix.PidfdOpen(pid, 0)
-		if err != nil {
-			closeAll(waiting)
-			return nil, fmt.Errorf("there is no process %d", pid)
-		}
-		waiting = append(waiting, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
-	}
+// watchProcesses waits for the end of processes that are not our children. Each is held by
+// a descriptor since the beginning: one that ends while probes are attached has ended, and
+// its number may be that of another by now.
+func (s *Session) watchProcesses(stop <-chan struct{}) <-chan struct{} {
 	finished := make(chan struct{})
-	go func() {
-		defer func() { closeAll(waiting) }()
-		for len(waiting) > 0 {
-			_, _ = unix.Poll(waiting, 200)
-			waiting = slices.DeleteFunc(waiting, ended)
+	s.ticks.Go(func() {
+		for len(s.processes) > 0 {
+			_, _ = unix.Poll(s.processes, 200)
+			s.processes = slices.DeleteFunc(s.processes, ended)
 			select {
 			case <-stop:
 				return
@@ -125,8 +119,8 @@ func watchProcesses(pids []int, stop <-chan struct{}) (<-chan struct{}, error) {
 			}
 		}
 		close(finished)
-	}()
-	return finished, nil
+	})
+	return finished
 }
 
 func ended(p unix.PollFd) bool {
@@ -135,10 +129,4 @@ func ended(p unix.PollFd) bool {
 	}
 	unix.Close(int(p.Fd))
 	return true
-}
-
-func closeAll(list []unix.PollFd) {
-	for _, p := range list {
-		unix.Close(int(p.Fd))
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"github.com/spf13/pflag"
@@ -110,28 +111,79 @@ Besides tracing:
   ponytrace check FILE    report the errors of a script
   ponytrace fmt FILE      write a script in the one style`
 
-// take tells the script from its parameters.
+// take tells the script from its parameters, and refuses flags that do not go together.
 func (t *traceCommand) take(arguments []string) error {
+	if err := t.takeScript(arguments); err != nil {
+		return err
+	}
 	switch {
 	case t.BTF != "" && !t.List:
 		return errors.New("--btf goes with -l")
 	case t.Command != "" && len(t.Pids) > 0:
-		return errors.New("-c and -p exclude each other: the tracing ends with the command, or with the process")
+		return errors.New("-c and -p exclude each other: the tracing ends with the command, " +
+			"or with the process")
 	case t.Family && len(t.Pids) > 0 && !detect.InitialProcesses():
-		return errors.New("--children of -p needs ponytrace to run in the initial PID namespace: the kernel numbers children as that does")
+		return errors.New("--children of -p needs ponytrace to run in the initial PID namespace: " +
+			"the kernel numbers children as that does")
 	case t.Family && t.Command == "" && len(t.Pids) == 0:
 		return errors.New("--children goes with -p or -c")
 	}
+	return nil
+}
+
+func (t *traceCommand) takeScript(arguments []string) (err error) {
 	dashed := t.flags.ArgsLenAtDash() >= 0
-	if t.List && len(t.Texts) == 0 && len(arguments) > 1 && !isScript(arguments[0]) {
+	switch {
+	case len(t.Texts) > 0:
+		return t.takeParameters(arguments, dashed)
+	case t.List && len(arguments) > 1 && !isScript(arguments[0]):
 		return t.takePatterns(arguments)
-	}
-	if len(t.Texts) == 0 && len(arguments) > 0 {
+	case len(arguments) > 0:
 		t.Script, t.Named, arguments = arguments[0], true, arguments[1:]
 	}
-	var err error
 	t.Params, err = t.scriptsOwn(arguments, dashed)
 	return err
+}
+
+// takeParameters is for -e, where no name of a script parts its parameters from ponytrace's
+// flags: up to a "--" both may stand in any order.
+func (t *traceCommand) takeParameters(arguments []string, dashed bool) error {
+	for len(arguments) > 0 && !dashed {
+		if arguments[0] == "--" {
+			arguments = arguments[1:]
+			break
+		}
+		if !t.isFlag(arguments[0]) || arguments[0] == "--help" {
+			t.Params, arguments = append(t.Params, arguments[0]), arguments[1:]
+			continue
+		}
+		n, err := t.takeFlag(arguments)
+		if err != nil {
+			return (&command{flags: t.flags}).explain(err)
+		}
+		arguments = arguments[n:]
+	}
+	t.Params = append(t.Params, arguments...)
+	return nil
+}
+
+// takeFlag parses the word in front, with the next one if that is its value, and returns how
+// many they are.
+func (t *traceCommand) takeFlag(arguments []string) (int, error) {
+	err := t.flags.Parse(arguments[:1])
+	if lacking := new(pflag.ValueRequiredError); errors.As(err, &lacking) && len(arguments) > 1 {
+		return 2, t.flags.Parse(arguments[:2])
+	}
+	return 1, err
+}
+
+// isFlag reports whether a word is one of ponytrace's flags.
+func (t *traceCommand) isFlag(word string) bool {
+	if name, long := strings.CutPrefix(word, "--"); long {
+		name, _, _ = strings.Cut(name, "=")
+		return t.flags.Lookup(name) != nil
+	}
+	return len(word) > 1 && word[0] == '-' && t.flags.ShorthandLookup(word[1:2]) != nil
 }
 
 // takePatterns is for -l, where flags may follow: patterns have no parameters.
@@ -155,7 +207,7 @@ func (t *traceCommand) scriptsOwn(given []string, dashed bool) ([]string, error)
 		return given, nil
 	}
 	for _, text := range before {
-		if len(text) > 1 && text[0] == '-' && t.flags.ShorthandLookup(text[1:2]) != nil {
+		if t.isFlag(text) && !strings.HasPrefix(text, "--") {
 			return nil, fmt.Errorf("%s follows the script, where all is the script's own: "+
 				"ponytrace's flags come before it, and after -- it is a parameter", text)
 		}
