@@ -39,11 +39,12 @@ func (s *Session) startCommand() (<-chan struct{}, error) {
 	command := exec.Command(s.options.Command[0], s.options.Command[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	command.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	tryPidfd()
 	started, ended := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread() // the signal comes when the thread ends that has started the command
 		defer runtime.UnlockOSThread()
-		s.setFact(object.Starting, uint64(os.Getpid()))
+		s.setFact(object.Starting, uint64(unix.Gettid()))
 		err := command.Start()
 		s.setFact(object.Starting, 0)
 		started <- err
@@ -58,6 +59,14 @@ func (s *Session) startCommand() (<-chan struct{}, error) {
 	s.traced.Store(int64(command.Process.Pid))
 	s.child.Store(&child{command.Process.Pid, ended})
 	return ended, nil
+}
+
+// tryPidfd has package os find out about pidfds, for which it starts a process of its own
+// once: that must not be taken for the command.
+func tryPidfd() {
+	if p, err := os.FindProcess(os.Getpid()); err == nil {
+		_ = p.Release()
+	}
 }
 
 // endCommand ends the command of -c, unless it has ended by itself.

@@ -111,8 +111,8 @@ const (
 	CommandID
 	// HasCommand is 1 where there is a command of -c.
 	HasCommand
-	// Starting is the number of ponytrace's process while it starts the command of -c, 0 at
-	// all other times.
+	// Starting is the number of ponytrace's thread that starts the command of -c, 0 at all
+	// other times.
 	Starting
 )
 

@@ -16,9 +16,9 @@
 //
 // # The command of -c
 //
-// Its number is known only when it runs. So ponytrace writes its own number into a word of
-// the kernel map "data" (object.Starting) while it starts the command: who is born of that
-// process meanwhile is the command.
+// Its number is known only when it runs. So ponytrace writes the number of its thread that
+// starts the command into a word of the kernel map "data" (object.Starting): who is born of
+// that thread meanwhile is the command. Of the whole process threads are born as well.
 package follow
 
 import (
@@ -98,7 +98,7 @@ func (a *Added) addClauses(p Processes, command bool) {
 // clauses is the text of what keeps the set and cpid.
 func (a *Added) clauses(p Processes, command bool) string {
 	enter := fmt.Sprintf("@%s[args.child_pid] = true;", a.Set)
-	born := fmt.Sprintf("if (starting() == %s) { set_command(args.child_pid); }", p.own())
+	born := fmt.Sprintf("if (starting() == %s) { set_command(args.child_pid); }", strings.Replace(p.own(), "pid", "tid", 1))
 	if !p.Children {
 		return fmt.Sprintf("tracepoint:sched:sched_process_fork { %s }", born)
 	}

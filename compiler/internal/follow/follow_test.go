@@ -22,9 +22,9 @@ tracepoint:sched:sched_process_free { delete(@followed, args.pid) }`
 		{"BEGIN { }", Processes{IDs: []int{7}, Nested: true}, "", "pid(curr_ns) == 7"},
 		{"BEGIN { }", Processes{IDs: []int{7}, Children: true}, kept + removed, "@followed[pid]"},
 		{"BEGIN { }", Processes{Command: true, Children: true},
-			kept + "if (starting() == pid) { @followed[args.child_pid] = true; set_command(args.child_pid); }" + removed, "@followed[pid]"},
+			kept + "if (starting() == tid) { @followed[args.child_pid] = true; set_command(args.child_pid); }" + removed, "@followed[pid]"},
 		{"BEGIN { print(cpid) }", Processes{},
-			"tracepoint:sched:sched_process_fork { if (starting() == pid) { set_command(args.child_pid); } }", ""},
+			"tracepoint:sched:sched_process_fork { if (starting() == tid) { set_command(args.child_pid); } }", ""},
 	} {
 		script, _ := lang.Parse(lang.NewSource("script", c.script))
 		written := len(script.Clauses)

@@ -64,8 +64,10 @@ func TestChildren(t *testing.T) {
 		open()
 		equal(t, fmt.Sprint(c.flags), tracing.Wait().Stdout, dupCounts(c.want))
 	}
-	out := MustRun(t, "ponytrace", "--children", "-c", "workload family --n 100", "-e", entries+`BEGIN { system("workload syscalls --name dup --n 7") }`, "--unsafe")
-	equal(t, "-c", withoutLoad(out).Stdout, dupCounts(700))
+	out := MustRun(t, "ponytrace", "--children", "-c", "workload family --n 100", "-e", entries+`
+BEGIN { system("workload syscalls --name dup --n 7") }
+tracepoint:syscalls:sys_enter_exit_group { @exits = count() }`, "--unsafe")
+	equal(t, "-c", withoutLoad(out).Stdout, strings.Replace(dupCounts(700), "@return", "@exits: 7\n@return", 1))
 }
 
 // TestOrphans: those whose parent has ended are followed, too. The command ends long before
