@@ -184,6 +184,7 @@ func TestIntervalsOfOnePeriodFireInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	pairs := strings.ReplaceAll(out.String(), "event 1\nevent 2\n", ".")
+	pairs = strings.TrimSuffix(pairs, "event 1\n") // the end, which is of another period, may come between the two
 	if strings.Trim(pairs, ".") != "" || len(pairs) < 2 {
 		t.Errorf("%q", pairs)
 	}
