@@ -133,10 +133,18 @@ func parse(text string) *lang.Script {
 	return script
 }
 
+// usesCommand looks for cpid, however it is spelt: cpid(), __builtin_cpid.
 func usesCommand(script *lang.Script) (uses bool) {
 	lang.Walk(script, func(node any) bool {
-		name, ok := node.(*lang.Name)
-		uses = uses || ok && name.Name == builtin.CommandID
+		name := ""
+		switch node := node.(type) {
+		case *lang.Name:
+			name = node.Name
+		case *lang.Call:
+			name = node.Name
+		}
+		f := builtin.FunctionNamed(name)
+		uses = uses || f != nil && f.Name == builtin.CommandID
 		return !uses
 	})
 	return uses

@@ -25,6 +25,10 @@ tracepoint:sched:sched_process_free { delete(@followed, args.pid) }`
 			kept + "if (starting() == tid) { @followed[args.child_pid] = true; set_command(args.child_pid); }" + removed, "@followed[pid]"},
 		{"BEGIN { print(cpid) }", Processes{},
 			"tracepoint:sched:sched_process_fork { if (starting() == tid) { set_command(args.child_pid); } }", ""},
+		{"BEGIN { print(cpid()) }", Processes{},
+			"tracepoint:sched:sched_process_fork { if (starting() == tid) { set_command(args.child_pid); } }", ""},
+		{"BEGIN { print(__builtin_cpid) }", Processes{},
+			"tracepoint:sched:sched_process_fork { if (starting() == tid) { set_command(args.child_pid); } }", ""},
 	} {
 		script, _ := lang.Parse(lang.NewSource("script", c.script))
 		written := len(script.Clauses)
