@@ -7,16 +7,20 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// untilReady ends with 7 when the script of the command calls "ready".
-const untilReady = `tracepoint:sched:sched_process_exec /comm == "pids.ready"/ { exit(7) }`
+// untilReady ends with 7 when the script of the command calls "ready", which runs a program
+// that READY stands for. It has another name in each test: they see each other's processes.
+const untilReady = `tracepoint:sched:sched_process_exec /comm == "READY"/ { exit(7) }`
 
-const ready = `ready() { ln -s /bin/true $pids.ready; while [ $(wc -l <$pids) -lt $1 ]; do sleep 0.01; done; $pids.ready; }
+const ready = `ready() { ln -s /bin/true READY; while [ $(wc -l <$pids) -lt $1 ]; do sleep 0.01; done; ./READY; }
 `
+
+var readies atomic.Int32
 
 // commanded runs a shell script as the command of -c. Processes whose numbers the script
 // writes to the file $pids are returned by the function, as soon as there are n of them;
@@ -26,10 +30,11 @@ func commanded(t *testing.T, trace, script string, n int) (*traced, func() []int
 	folder := t.TempDir()
 	pids := filepath.Join(folder, "pids")
 	name := filepath.Join(folder, "script")
-	if err := os.WriteFile(name, []byte("pids="+pids+"\n"+ready+script), 0o600); err != nil {
+	own := strings.NewReplacer("READY", fmt.Sprintf("r%d.%d", os.Getpid(), readies.Add(1)))
+	if err := os.WriteFile(name, []byte("pids="+pids+"\ncd "+folder+"\n"+own.Replace(ready)+script), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := program(t, "-q", "-e", trace, "-c", "sh "+name).start()
+	p := program(t, "-q", "-e", own.Replace(trace), "-c", "sh "+name).start()
 	started := func() []int {
 		t.Helper()
 		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
