@@ -13,6 +13,9 @@ set -e
 
 if ((status != 0)); then
 	cat "$log"
+	# Once more at the end, where one who sees only that finds them.
+	echo 'Failed:'
+	grep -E -A12 '^ *--- FAIL|^panic:|\[build failed\]' "$log" | head -200
 	exit "$status"
 fi
 # Guest tests are timed in the guest: internal/vmtest/guesttest.
