@@ -8,13 +8,14 @@ import (
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // BenchmarkOneLiner parses and compiles; the kernel's types are read once, as they would be for the first script.
 func BenchmarkOneLiner(b *testing.B) {
 	machine := frozen.Target("6.12")
 	for b.Loop() {
-		script, diagnostics := lang.Parse(lang.NewSource("-e", `kprobe:vfs_read { @[comm] = hist(arg2) }`))
+		script, diagnostics := lang.Parse(diag.NewSource("-e", `kprobe:vfs_read { @[comm] = hist(arg2) }`))
 		if diagnostics.HasErrors() {
 			b.Fatal(diagnostics)
 		}
@@ -68,7 +69,7 @@ var longStatements = []string{
 func compileLines(b *testing.B, text string, lines int) {
 	machine := frozen.Target("6.12")
 	for b.Loop() {
-		script, diagnostics := lang.Parse(lang.NewSource("long.pt", text))
+		script, diagnostics := lang.Parse(diag.NewSource("long.pt", text))
 		if diagnostics.HasErrors() {
 			b.Fatal(diagnostics)
 		}

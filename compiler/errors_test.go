@@ -12,7 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/testkit"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 var errorComment = regexp.MustCompile(`// ERROR "(.*)"`)
@@ -33,7 +33,7 @@ func testErrors(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var diagnostics lang.Diagnostics
+	var diagnostics diag.Diagnostics
 	_, err = compileText(string(text), frozen.Target("6.12"), compiler.Options{Unsafe: true})
 	if !errors.As(err, &diagnostics) {
 		t.Fatalf("no message to the user: %v", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // FuzzCompile wants an object or a message for any text, never a crash, and soon.
@@ -19,7 +20,7 @@ func FuzzCompile(f *testing.F) {
 	seed(f)
 	machine := frozen.Target("6.12")
 	f.Fuzz(func(t *testing.T, text string) {
-		parsed, diagnostics := lang.Parse(lang.NewSource("script", text))
+		parsed, diagnostics := lang.Parse(diag.NewSource("script", text))
 		if diagnostics.HasErrors() || len(text) > 2000 {
 			return
 		}

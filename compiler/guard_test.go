@@ -11,6 +11,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // partner makes any script one of two programs that take the same locks, one of them outside of the kernel's guard.
@@ -46,7 +47,7 @@ func TestGuard(t *testing.T) {
 }
 
 func guardHolds(t *testing.T, kernel, script string) {
-	parsed, diagnostics := lang.Parse(lang.NewSource("script", script+partner))
+	parsed, diagnostics := lang.Parse(diag.NewSource("script", script+partner))
 	if diagnostics.HasErrors() {
 		t.Fatal(diagnostics)
 	}

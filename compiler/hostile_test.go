@@ -12,7 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/testkit"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // hostileSize is the length of a hostile script in the golden.
@@ -83,7 +83,7 @@ func refusal(script string) (said string, work uint64) {
 // messagesOf lists the messages of an error, each with its place, or says that there is none.
 func messagesOf(err error) string {
 	const most = 5
-	var diagnostics lang.Diagnostics
+	var diagnostics diag.Diagnostics
 	switch {
 	case err == nil:
 		return "compiles"
@@ -96,7 +96,7 @@ func messagesOf(err error) string {
 			fmt.Fprintf(&b, "and %d more\n", len(diagnostics)-i)
 			break
 		}
-		line, _, _ := strings.Cut(lang.Diagnostics{d}.Error(), "\n")
+		line, _, _ := strings.Cut(diag.Diagnostics{d}.Error(), "\n")
 		b.WriteString(cut(strings.TrimPrefix(line, "script:")) + "\n")
 	}
 	return b.String()

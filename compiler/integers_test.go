@@ -10,6 +10,7 @@ import (
 	"github.com/ponytrace/ponytrace/internal/oracle"
 	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // TestIntegers applies every operator to values at the edges of every pair of types, each type on the left named in
@@ -58,7 +59,7 @@ func prints(t *testing.T, name, script string, lines []string) {
 		t.Fatalf("%s: %v", name, err)
 	}
 	sameLines(t, "emulator: "+name, got.Events, want)
-	parsed, _ := lang.Parse(lang.NewSource("script", script))
+	parsed, _ := lang.Parse(diag.NewSource("script", script))
 	evaluated, err := eval.Run(parsed, emulated)
 	switch {
 	case err == nil:

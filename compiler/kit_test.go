@@ -16,6 +16,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/oracle"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // said are the messages that compileText has returned so far: TestMessagesAreShown looks for every one that there is.
@@ -28,7 +29,7 @@ func init() { said.messages = map[string]bool{} }
 
 // compileText compiles a script for a machine.
 func compileText(text string, machine *target.Target, options compiler.Options) (*object.Object, error) {
-	parsed, diagnostics := lang.Parse(lang.NewSource("script", text))
+	parsed, diagnostics := lang.Parse(diag.NewSource("script", text))
 	if diagnostics.HasErrors() {
 		return nil, diagnostics
 	}

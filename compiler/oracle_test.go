@@ -15,6 +15,7 @@ import (
 	"github.com/ponytrace/ponytrace/internal/oracle"
 	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"github.com/ponytrace/ponytrace/runtime/events"
 )
@@ -86,7 +87,7 @@ var ways = []compiler.Options{{}, {Plain: true}, {PartSize: oracle.PartSize}, {P
 // judge is nil when a script does, optimised or not, whole or in parts, and on the kernel
 // if there is one, what its evaluation says.
 func judge(text string, machine *target.Target, kernel *oracle.Kernel) error {
-	parsed, diagnostics := lang.Parse(lang.NewSource("script", text))
+	parsed, diagnostics := lang.Parse(diag.NewSource("script", text))
 	if diagnostics.HasErrors() {
 		return diagnostics
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // A script with a named parameter of each type; @r tells what they are.
@@ -184,7 +184,7 @@ func TestHostileProbeParameters(t *testing.T) {
 		{"kprobe:$1 { }", "vfs_r\u0435ad", "this kernel has no traceable function vfs_r\u0435ad", "HINT: it holds the character U+0435, which no name of the kernel does"},
 	} {
 		_, err := attachPoints(t, c.script, c.arg)
-		var diagnostics lang.Diagnostics
+		var diagnostics diag.Diagnostics
 		if !errors.As(err, &diagnostics) {
 			t.Errorf("%s of %.80q: %v", c.script, c.arg, err)
 			continue

@@ -8,6 +8,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/sizes"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // TestSizes holds that the shapes are what they say: scripts without errors, or with
@@ -27,7 +28,7 @@ func BenchmarkSizes(b *testing.B) {
 	machine := frozen.Target("6.12")
 	for _, shape := range sizes.Shapes {
 		for _, n := range sizes.Sizes {
-			script, diagnostics := lang.Parse(lang.NewSource("script", shape.Text(n)))
+			script, diagnostics := lang.Parse(diag.NewSource("script", shape.Text(n)))
 			if diagnostics.HasErrors() {
 				continue
 			}

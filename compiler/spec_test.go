@@ -13,7 +13,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/testkit"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 const (
@@ -73,7 +73,7 @@ func (f fence) check(t *testing.T, kernel string) {
 	}
 	first, _, _ := strings.Cut(f.script, "\n")
 	message, marked := strings.CutPrefix(first, "// error: ")
-	var diagnostics lang.Diagnostics
+	var diagnostics diag.Diagnostics
 	switch {
 	case !marked:
 		t.Errorf("%s:%d: the first line must be // error: MESSAGE", f.file, f.line)
@@ -81,12 +81,12 @@ func (f fence) check(t *testing.T, kernel string) {
 		t.Errorf("%s:%d: on %s this compiles, but must say %q:\n%s", f.file, f.line, kernel, message, f.script)
 	case !errors.As(err, &diagnostics):
 		t.Errorf("%s:%d: on %s this is no message to the user: %v", f.file, f.line, kernel, err)
-	case !slices.ContainsFunc(diagnostics, func(d lang.Diagnostic) bool { return says(d, message) }):
+	case !slices.ContainsFunc(diagnostics, func(d diag.Diagnostic) bool { return says(d, message) }):
 		t.Errorf("%s:%d: on %s the message is not %q:\n%v", f.file, f.line, kernel, message, err)
 	}
 }
 
-func says(d lang.Diagnostic, message string) bool {
+func says(d diag.Diagnostic, message string) bool {
 	return strings.Contains(d.Message, message) || strings.Contains(d.Hint, message)
 }
 

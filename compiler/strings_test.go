@@ -13,7 +13,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/oracle"
 	"github.com/ponytrace/ponytrace/internal/testkit"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"golang.org/x/sys/unix"
 )
@@ -93,7 +93,7 @@ func TestLongSearchIsRefused(t *testing.T) {
 		t.Error(err)
 	}
 	err := compileError(script, "5.10", compiler.Options{})
-	var diagnostics lang.Diagnostics
+	var diagnostics diag.Diagnostics
 	if !errors.As(err, &diagnostics) || !strings.Contains(err.Error(), "this search takes up to 65536 steps; a kernel older than 5.17") {
 		t.Errorf("on 5.10: %v", err)
 	}

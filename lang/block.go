@@ -6,6 +6,7 @@ import (
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // valueRule is a block or an if where a value is wanted. No section is one: expressions enter the grammar by it again.
@@ -107,7 +108,7 @@ func (p *parser) after(offset int) *lexer.Token {
 }
 
 // noValue finds the block or if that keeps a statement from having a value.
-func (p *parser) noValue(statement Statement) Diagnostic {
+func (p *parser) noValue(statement Statement) diag.Diagnostic {
 	switch s := statement.(type) {
 	case *Block:
 		return p.noBlockValue(s)
@@ -123,18 +124,18 @@ func (p *parser) noValue(statement Statement) Diagnostic {
 			s = next
 		}
 		if s.Else == nil {
-			return Diagnostic{Span: s.Span, Message: "this if has no value when its condition is false", Hint: "add else { value }"}
+			return diag.Diagnostic{Span: s.Span, Message: "this if has no value when its condition is false", Hint: "add else { value }"}
 		}
 		return p.noValue(s.Else)
 	}
-	return Diagnostic{Span: statement.Range(), Message: "this statement has no value", Hint: valueHint}
+	return diag.Diagnostic{Span: statement.Range(), Message: "this statement has no value", Hint: valueHint}
 }
 
 const valueHint = "the value of a block is its last expression, without a semicolon: { $x = 1; $x + 1 }"
 
-func (p *parser) noBlockValue(b *Block) Diagnostic {
+func (p *parser) noBlockValue(b *Block) diag.Diagnostic {
 	if len(b.Statements) == 0 {
-		return Diagnostic{Span: b.Span, Message: "this block is empty and has no value", Hint: valueHint}
+		return diag.Diagnostic{Span: b.Span, Message: "this block is empty and has no value", Hint: valueHint}
 	}
 	last := b.Statements[len(b.Statements)-1]
 	if !p.ended(last) {
@@ -142,5 +143,5 @@ func (p *parser) noBlockValue(b *Block) Diagnostic {
 	}
 	span := last.Range()
 	span.End = p.after(span.End).Pos.Offset + 1
-	return Diagnostic{Span: span, Message: "this block has no value", Hint: "its value is the last expression: leave out the semicolon behind it"}
+	return diag.Diagnostic{Span: span, Message: "this block has no value", Hint: "its value is the last expression: leave out the semicolon behind it"}
 }

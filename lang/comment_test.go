@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 func TestLeadingComment(t *testing.T) {
@@ -17,7 +18,7 @@ func TestLeadingComment(t *testing.T) {
 		{"#include <linux/fs.h>\n// one\nBEGIN { }", ""},
 		{"", ""},
 	} {
-		script, diagnostics := lang.Parse(lang.NewSource("script", c.script))
+		script, diagnostics := lang.Parse(diag.NewSource("script", c.script))
 		if got := lang.LeadingComment(script); got != c.want || diagnostics.HasErrors() && c.script != "" {
 			t.Errorf("%q: got %q, want %q (%v)", c.script, got, c.want, diagnostics)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // declarationWords begin what is declared between clauses.
@@ -125,7 +126,7 @@ func (p *parser) macro(script *Script) {
 	script.Macros = append(script.Macros, m)
 }
 
-func (p *parser) declaredName(keyword *lexer.Token) (string, Span) {
+func (p *parser) declaredName(keyword *lexer.Token) (string, diag.Span) {
 	name := p.lex.Peek()
 	if _, reserved := keywords[name.Value]; reserved {
 		p.fail(p.tokenSpan(name), name.Value+" is a word of the language, and names nothing else", "")

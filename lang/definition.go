@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // definitionWords begin a type definition between clauses.
@@ -90,14 +91,14 @@ type declaration struct {
 	pointers   int
 	stars      string // as written: `*`, `*const *`
 	name       string
-	nameSpan   Span
+	nameSpan   diag.Span
 	opaque     string // the declarator as written when it is a function pointer or the like
 	dimensions []Expr
 	bits       Expr
 	packed     bool
 	aligned    Expr
-	span       Span
-	whole      Span // of all the names, with the semicolon
+	span       diag.Span
+	whole      diag.Span // of all the names, with the semicolon
 }
 
 // definition adds what a section defines.
@@ -273,7 +274,7 @@ func (p *parser) specifiers() declaration {
 }
 
 // named is a type of the words so far, the last of which has the span.
-func named(before *TypeName, words string, span Span) *TypeName {
+func named(before *TypeName, words string, span diag.Span) *TypeName {
 	if before != nil {
 		span = before.Span.To(span)
 	}
@@ -370,7 +371,7 @@ func (p *parser) functionPointer(d *declaration) {
 }
 
 // skipGroup takes a bracket with everything up to its counterpart, which the scanner has made sure of.
-func (p *parser) skipGroup() Span {
+func (p *parser) skipGroup() diag.Span {
 	for depth := 0; ; {
 		token := p.lex.Next()
 		switch token.Value {
@@ -420,7 +421,7 @@ var harmless = map[string]bool{
 }
 
 // attributes takes all that stand here and returns the span of the last.
-func (p *parser) attributes(packed *bool, aligned *Expr) (end Span) {
+func (p *parser) attributes(packed *bool, aligned *Expr) (end diag.Span) {
 	for {
 		token := p.lex.Peek()
 		if token.Type != wordToken {
@@ -442,7 +443,7 @@ func (p *parser) attributes(packed *bool, aligned *Expr) (end Span) {
 }
 
 // attributeList is what follows __attribute__: ((name, name(argument))).
-func (p *parser) attributeList(keyword *lexer.Token, packed *bool, aligned *Expr) Span {
+func (p *parser) attributeList(keyword *lexer.Token, packed *bool, aligned *Expr) diag.Span {
 	outer := p.openGroup(keyword)
 	inner := p.openGroup(keyword)
 	for !p.at(")") {
@@ -480,7 +481,7 @@ func (p *parser) attribute(packed *bool, aligned *Expr) {
 }
 
 // alignment is `(bytes)`. Without, it would be the largest of the machine, of which no kernel structure makes use.
-func (p *parser) alignment(keyword *lexer.Token, aligned *Expr) Span {
+func (p *parser) alignment(keyword *lexer.Token, aligned *Expr) diag.Span {
 	if !p.at("(") {
 		p.fail(p.tokenSpan(keyword), fmt.Sprintf("expected the bytes after %s", keyword.Value), "write aligned(8)")
 	}

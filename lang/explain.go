@@ -5,10 +5,11 @@ import (
 	"strings"
 
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // unexpected explains a token that cannot stand where it does, by what stands before it.
-func (p *parser) unexpected(token *lexer.Token) Diagnostic {
+func (p *parser) unexpected(token *lexer.Token) diag.Diagnostic {
 	before := p.previous(token)
 	switch {
 	case token.Type == elseToken:
@@ -34,19 +35,19 @@ func (p *parser) unexpected(token *lexer.Token) Diagnostic {
 }
 
 // missing names what had to follow the token before.
-func (p *parser) missing(before, token *lexer.Token) (d Diagnostic, found bool) {
+func (p *parser) missing(before, token *lexer.Token) (d diag.Diagnostic, found bool) {
 	gap := p.gap(token)
 	switch {
 	case before.Type == elseToken:
-		return Diagnostic{Span: gap, Message: "expected { or if after else"}, true
+		return diag.Diagnostic{Span: gap, Message: "expected { or if after else"}, true
 	case headNames[before.Type] != "":
-		return Diagnostic{Span: gap, Message: fmt.Sprintf("expected a %s after %s", headNames[before.Type], before.Value)}, true
+		return diag.Diagnostic{Span: gap, Message: fmt.Sprintf("expected a %s after %s", headNames[before.Type], before.Value)}, true
 	case wantsOperand(before):
 		message := fmt.Sprintf("expected a value after %s", before.Value)
 		if token.Value == "." && token.Type == operatorToken {
-			return Diagnostic{Span: gap, Message: noFloating, Hint: floatHint}, true
+			return diag.Diagnostic{Span: gap, Message: noFloating, Hint: floatHint}, true
 		}
-		return Diagnostic{Span: gap, Message: message, Hint: operandHint(before, token)}, true
+		return diag.Diagnostic{Span: gap, Message: message, Hint: operandHint(before, token)}, true
 	}
 	return d, false
 }
@@ -65,23 +66,23 @@ func operandHint(before, token *lexer.Token) string {
 	return missingOperand(before, token)
 }
 
-func closedByComparison(span Span) Diagnostic {
-	return Diagnostic{Span: span, Message: "this > closes the block", Hint: "put a comparison in parentheses: (a > b)"}
+func closedByComparison(span diag.Span) diag.Diagnostic {
+	return diag.Diagnostic{Span: span, Message: "this > closes the block", Hint: "put a comparison in parentheses: (a > b)"}
 }
 
-func (p *parser) diagnostic(token *lexer.Token, message, hint string) Diagnostic {
-	return Diagnostic{Span: p.gap(token), Message: message, Hint: hint}
+func (p *parser) diagnostic(token *lexer.Token, message, hint string) diag.Diagnostic {
+	return diag.Diagnostic{Span: p.gap(token), Message: message, Hint: hint}
 }
 
 // gap is the token's span, or the place behind the last token when this one has no width.
-func (p *parser) gap(token *lexer.Token) Span {
+func (p *parser) gap(token *lexer.Token) diag.Span {
 	span := p.tokenSpan(token)
 	if span.Start < span.End {
 		return span
 	}
 	if before := p.previous(token); before != nil {
 		end := before.Pos.Offset + len(before.Value)
-		return Span{Source: p.source, Start: end, End: end}
+		return diag.Span{Source: p.source, Start: end, End: end}
 	}
 	return span
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 const maxOperators = 1000
@@ -311,7 +312,7 @@ func (p *parser) comma() bool {
 }
 
 // list is `element, ...` up to the closing bracket, whose span it returns too.
-func (p *parser) list(open *lexer.Token, closer string, element func() Expr) ([]Expr, Span) {
+func (p *parser) list(open *lexer.Token, closer string, element func() Expr) ([]Expr, diag.Span) {
 	var list []Expr
 	for more := !p.at(closer); more; more = p.comma() {
 		list = append(list, element())
@@ -326,7 +327,7 @@ func (p *parser) open() *lexer.Token {
 }
 
 // close takes the closing bracket and returns its span.
-func (p *parser) close(open *lexer.Token, closer string) Span {
+func (p *parser) close(open *lexer.Token, closer string) diag.Span {
 	if p.at(closer) {
 		p.groups--
 		return p.tokenSpan(p.lex.Next())
@@ -336,7 +337,7 @@ func (p *parser) close(open *lexer.Token, closer string) Span {
 		p.fail(p.tokenSpan(token), fmt.Sprintf("%s cannot stand inside %s %s", token.Value, open.Value, closer), "to compare, write ==")
 	}
 	p.fail(p.gap(token), "unexpected "+describe(token), p.habitOr(token, "expected an operator, a comma or "+closer))
-	return Span{}
+	return diag.Span{}
 }
 
 // startsOperand tells whether an expression can begin here.

@@ -3,6 +3,8 @@ package lang
 import (
 	"strings"
 	"testing"
+
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // places are all in which a character may stand outside of strings and comments; ¤ is that character.
@@ -39,7 +41,7 @@ func TestUnseen(t *testing.T) {
 				continue // at the beginning of a file it is the mark of UTF-8
 			}
 			script := strings.Replace(place, "¤", character, 1)
-			_, diagnostics := Parse(NewSource("a.pt", script))
+			_, diagnostics := Parse(diag.NewSource("a.pt", script))
 			if len(diagnostics) == 0 {
 				t.Errorf("%+q: no message", script)
 				continue
@@ -80,7 +82,7 @@ func TestLookalikes(t *testing.T) {
 		"\ufeff\ufeffBEGIN { }":                "unexpected character U+FEFF: it cannot be seen: remove it",
 		"BEGIN { exit()\u00a0; } END\u00a0{ }": "unexpected character U+00A0: write a plain space",
 	} {
-		_, diagnostics := Parse(NewSource("a.pt", script))
+		_, diagnostics := Parse(diag.NewSource("a.pt", script))
 		if len(diagnostics) == 0 {
 			t.Errorf("%+q: no message", script)
 		} else if got := diagnostics[0].Message + ": " + diagnostics[0].Hint; got != want {
@@ -95,7 +97,7 @@ func TestForeignText(t *testing.T) {
 		"\ufeffBEGIN { exit() }", "BEGIN { print(\"a\u00a0b\u200b“\") }", "BEGIN { } // a\u00a0b\u200b", "/* \u00a0 */ BEGIN { }", "kprobe:\"a\u00a0b\" { }",
 		"uprobe:/home/jürgen/bin:main { }", "#define X \"a\u00a0b\" // \u00a0\nBEGIN { }", "#include <a\u00a0b.h>\nBEGIN { }", "#pragma \u00a0\nBEGIN { }",
 	} {
-		if _, diagnostics := Parse(NewSource("a.pt", script)); len(diagnostics) > 0 {
+		if _, diagnostics := Parse(diag.NewSource("a.pt", script)); len(diagnostics) > 0 {
 			t.Errorf("%+q: %v", script, diagnostics)
 		}
 	}
@@ -104,6 +106,6 @@ func TestForeignText(t *testing.T) {
 // TestUnclosedDirectives: a line of quotes and comments that are never closed is looked at once, not once for each of them.
 func TestUnclosedDirectives(t *testing.T) {
 	for _, piece := range []string{`\"`, "/*", `"`, "/", "\u00a0"} {
-		Parse(NewSource("a.pt", "#define X "+strings.Repeat(piece, 1<<18)+"\nBEGIN { }"))
+		Parse(diag.NewSource("a.pt", "#define X "+strings.Repeat(piece, 1<<18)+"\nBEGIN { }"))
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 const (
@@ -18,7 +20,7 @@ const (
 // Blank lines between statements stay, one at most; clauses of several lines have one between them.
 // Comments inside a statement move before it. Lines of the preprocessor's begin at the first column, and what they
 // leave out stays as it is; where one cuts through a statement or a header, that stays as it is too.
-func Format(source *Source) (string, Diagnostics) {
+func Format(source *diag.Source) (string, diag.Diagnostics) {
 	script, diagnostics := Parse(source)
 	if diagnostics.HasErrors() {
 		return source.Text, diagnostics
@@ -43,7 +45,7 @@ type formatter struct {
 // trivium is a comment, or a line of the preprocessor's with the branch that it skips.
 type trivium struct {
 	text      string
-	span      Span
+	span      diag.Span
 	directive *Directive
 }
 
@@ -80,9 +82,9 @@ func (t *trivium) continues() bool {
 
 // item is what stands at the top of a script.
 type item struct {
-	span   Span
-	header int    // offset behind what stands before its braces, or behind the item when it has none
-	bodies []Span // of its braces: directives may stand inside
+	span   diag.Span
+	header int         // offset behind what stands before its braces, or behind the item when it has none
+	bodies []diag.Span // of its braces: directives may stand inside
 	// inline is the item on one line; lines writes it over several, and is nil for what has but one.
 	inline func() string
 	lines  func(*formatter)
@@ -117,7 +119,7 @@ func configItem(script *Script) item {
 	body := script.Config
 	body.Start += strings.IndexByte(body.Text(), '{')
 	return item{
-		span: script.Config, header: script.Config.Start, bodies: []Span{body},
+		span: script.Config, header: script.Config.Start, bodies: []diag.Span{body},
 		inline: func() string { return inlineConfig(script) },
 		lines: func(f *formatter) {
 			f.out.WriteString("config = ")
@@ -126,9 +128,9 @@ func configItem(script *Script) item {
 	}
 }
 
-func blockItem(span Span, body *Block, header func() string) item {
+func blockItem(span diag.Span, body *Block, header func() string) item {
 	return item{
-		span: span, header: body.Span.Start, bodies: []Span{body.Span},
+		span: span, header: body.Span.Start, bodies: []diag.Span{body.Span},
 		inline: func() string { return header() + " " + inlineBlock(body) },
 		lines: func(f *formatter) {
 			f.out.WriteString(header() + " ")
@@ -140,7 +142,7 @@ func blockItem(span Span, body *Block, header func() string) item {
 func macroItem(macro *Macro) item {
 	header := func() string { return "macro " + macro.Name + "(" + commaList(macro.Params) + ") " }
 	return item{
-		span: macro.Span, header: macro.Body.Span.Start, bodies: []Span{macro.Body.Span},
+		span: macro.Span, header: macro.Body.Span.Start, bodies: []diag.Span{macro.Body.Span},
 		inline: func() string { return header() + inlineValueBlock(macro.Body) },
 		lines: func(f *formatter) {
 			f.out.WriteString(header())
@@ -170,7 +172,7 @@ func (f *formatter) item(it item) {
 }
 
 // fits returns what may stay on the one line where it was written: it is not long, and has no comment inside.
-func (f *formatter) fits(span Span, inline func() string) (string, bool) {
+func (f *formatter) fits(span diag.Span, inline func() string) (string, bool) {
 	if text := span.Text(); len(text) > 4*formatWidth || strings.Contains(text, "\n") || f.commentInside(span) {
 		return "", false
 	}
@@ -178,7 +180,7 @@ func (f *formatter) fits(span Span, inline func() string) (string, bool) {
 	return text, f.depth*tabWidth+utf8.RuneCountInString(text) <= formatWidth && !strings.Contains(text, "\n")
 }
 
-func (f *formatter) commentInside(span Span) bool {
+func (f *formatter) commentInside(span diag.Span) bool {
 	for _, t := range f.trivia {
 		if t.span.Start >= span.Start {
 			return t.span.Start < span.End
@@ -188,13 +190,13 @@ func (f *formatter) commentInside(span Span) bool {
 }
 
 // torn tells whether a directive stands inside of the span but in none of the bodies.
-func (f *formatter) torn(span Span, bodies ...Span) bool {
+func (f *formatter) torn(span diag.Span, bodies ...diag.Span) bool {
 	for _, t := range f.trivia {
 		switch at := t.span.Start; {
 		case at >= span.End:
 			return false
 		case at < span.Start || t.directive == nil:
-		case !slices.ContainsFunc(bodies, func(body Span) bool { return body.Start < at && at < body.End }):
+		case !slices.ContainsFunc(bodies, func(body diag.Span) bool { return body.Start < at && at < body.End }):
 			return true
 		}
 	}
@@ -202,7 +204,7 @@ func (f *formatter) torn(span Span, bodies ...Span) bool {
 }
 
 // asWritten writes the span's text with all that is in it.
-func (f *formatter) asWritten(span Span) {
+func (f *formatter) asWritten(span diag.Span) {
 	f.out.WriteString(span.Text())
 	for len(f.trivia) > 0 && f.trivia[0].span.Start < span.End {
 		f.last = max(f.last, f.trivia[0].span.End)
@@ -211,7 +213,7 @@ func (f *formatter) asWritten(span Span) {
 }
 
 // begin begins an item whose header ends at offset header.
-func (f *formatter) begin(span Span, header int, tall bool) {
+func (f *formatter) begin(span diag.Span, header int, tall bool) {
 	separate := f.tall || tall
 	if f.leading(header, separate) {
 		separate = false

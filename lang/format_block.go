@@ -3,14 +3,16 @@ package lang
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // braces writes `{`, lines and `}`. Comments up to offset limit belong to their end.
-func (f *formatter) braces(span Span, limit int, empty bool, lines func()) {
+func (f *formatter) braces(span diag.Span, limit int, empty bool, lines func()) {
 	f.brackets("{", "}", span, limit, empty, lines)
 }
 
-func (f *formatter) brackets(opener, closer string, span Span, limit int, empty bool, lines func()) {
+func (f *formatter) brackets(opener, closer string, span diag.Span, limit int, empty bool, lines func()) {
 	f.out.WriteString(opener)
 	f.last = span.End
 	if empty && (len(f.trivia) == 0 || f.trivia[0].span.Start >= limit) {
@@ -86,7 +88,7 @@ func (f *formatter) statement(statement Statement) {
 	}
 	if directives || f.torn(span, bodies...) {
 		f.start(span.Start, span.Start)
-		f.asWritten(Span{Source: span.Source, Start: span.Start, End: behind})
+		f.asWritten(diag.Span{Source: span.Source, Start: span.Start, End: behind})
 		if behind == span.End && !endsWithBlock(statement) {
 			f.out.WriteByte(';')
 		}
@@ -122,18 +124,18 @@ func (f *formatter) semicolon(end int) (behind int, directives bool) {
 
 // headOf returns the offset behind what stands before the statement's first braces, or behind the statement,
 // and the braces.
-func headOf(statement Statement) (head int, bodies []Span) {
+func headOf(statement Statement) (head int, bodies []diag.Span) {
 	switch s := statement.(type) {
 	case *Block:
-		bodies = []Span{s.Span}
+		bodies = []diag.Span{s.Span}
 	case *If:
 		bodies = bodiesOfIf(s)
 	case *While:
-		bodies = []Span{s.Body.Span}
+		bodies = []diag.Span{s.Body.Span}
 	case *For:
-		bodies = []Span{s.Body.Span}
+		bodies = []diag.Span{s.Body.Span}
 	case *Unroll:
-		bodies = []Span{s.Body.Span}
+		bodies = []diag.Span{s.Body.Span}
 	default:
 		if block := blockOf(lastOf(s)); block != nil {
 			bodies = bodiesOf(lastOf(s))
@@ -145,7 +147,7 @@ func headOf(statement Statement) (head int, bodies []Span) {
 	return statement.Range().End, nil
 }
 
-func bodiesOfIf(s *If) (bodies []Span) {
+func bodiesOfIf(s *If) (bodies []diag.Span) {
 	for {
 		bodies = append(bodies, s.Then.Span)
 		next, chained := s.Else.(*If)
@@ -256,7 +258,7 @@ func blockOf(x Expr) *BlockExpr {
 }
 
 // bodiesOf lists the blocks of x when it begins with blockOf(x).
-func bodiesOf(x Expr) (bodies []Span) {
+func bodiesOf(x Expr) (bodies []diag.Span) {
 	for block := blockOf(x); block != nil; block = blockOf(x) {
 		bodies = append(bodies, block.Span)
 		choice, ok := x.(*Ternary)

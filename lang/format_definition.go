@@ -1,6 +1,10 @@
 package lang
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ponytrace/ponytrace/lang/diag"
+)
 
 // typeItems makes an item of each declaration, which may define several names.
 func typeItems(list []*TypeDefinition) (all []item) {
@@ -41,11 +45,11 @@ func typeItem(names []*TypeDefinition) item {
 
 // bodies are the braces inside of which directives may stand without cutting through anything. Between the values of an
 // enum there are commas, which would have to stay on their side of a directive.
-func (t *TypeDefinition) bodies() []Span {
+func (t *TypeDefinition) bodies() []diag.Span {
 	if t.Tag == "enum" {
 		return nil
 	}
-	return []Span{t.Body}
+	return []diag.Span{t.Body}
 }
 
 // typeHead is what stands before a body or in place of one.
@@ -204,7 +208,7 @@ func (f *formatter) inseparable(a, b *MemberDefinition) bool {
 func (f *formatter) member(group []*MemberDefinition) {
 	first := group[0]
 	span := first.written.whole
-	var bodies []Span
+	var bodies []diag.Span
 	head := span.End
 	if first.Definition != nil {
 		bodies, head = first.Definition.bodies(), first.Definition.Body.Start

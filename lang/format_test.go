@@ -11,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/ponytrace/ponytrace/internal/testkit"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 var fence = regexp.MustCompile("(?ms)^```[a-z ]*\n(.*?)^```$")
@@ -26,7 +27,7 @@ func TestFormatTree(t *testing.T) {
 			return filepath.SkipDir
 		}
 		for _, text := range scriptsIn(t, path) {
-			if _, diagnostics := Parse(NewSource(path, text)); !diagnostics.HasErrors() {
+			if _, diagnostics := Parse(diag.NewSource(path, text)); !diagnostics.HasErrors() {
 				checkFormat(t, text)
 				formatted++
 			}
@@ -88,7 +89,7 @@ func TestFormat(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, diagnostics := Format(NewSource("script", test.text))
+			got, diagnostics := Format(diag.NewSource("script", test.text))
 			if diagnostics != nil || got != test.want {
 				t.Errorf("%v\ngot\n%s\nwant\n%s", diagnostics, got, test.want)
 			}
@@ -107,7 +108,7 @@ func TestFormatTrivia(t *testing.T) {
 			continue
 		}
 		comments := []string{"/* c */", "// c\n", "\n// c\n"}
-		for i, token := range scan(NewSource(path, text)).tokens {
+		for i, token := range scan(diag.NewSource(path, text)).tokens {
 			if at++; at%step != 0 {
 				continue
 			}
@@ -125,12 +126,12 @@ func checkReadings(t *testing.T, text string) {
 	t.Helper()
 	checkFormat(t, text)
 	const hide = "#define HIDE\n"
-	formatted, diagnostics := Format(NewSource("script", text))
-	hidden, others := Parse(NewSource("script", hide+text))
+	formatted, diagnostics := Format(diag.NewSource("script", text))
+	hidden, others := Parse(diag.NewSource("script", hide+text))
 	if diagnostics.HasErrors() || others.HasErrors() {
 		return
 	}
-	again, diagnostics := Parse(NewSource("formatted", hide+formatted))
+	again, diagnostics := Parse(diag.NewSource("formatted", hide+formatted))
 	if diagnostics.HasErrors() {
 		t.Fatalf("the other reading does not parse: %v\n%s\nbecame\n%s", diagnostics, text, formatted)
 	}

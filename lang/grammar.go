@@ -3,6 +3,7 @@ package lang
 import (
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // The rules of the grammar: participle fills them, and their methods turn them into the tree.
@@ -187,7 +188,7 @@ func (p *parser) statement(rule *statementRule) Statement {
 func (p *parser) ifStatement(rule *ifRule) *If {
 	first := &If{Cond: rule.Cond, Then: p.block(rule.Then)}
 	chain := []*If{first}
-	starts := []Span{p.tokenSpan(&rule.If)}
+	starts := []diag.Span{p.tokenSpan(&rule.If)}
 	for i, r := range rule.Else {
 		last, body := chain[len(chain)-1], p.block(r.Body)
 		if r.If == nil {
@@ -211,7 +212,7 @@ func (p *parser) lastElse(rest []*elseRule) {
 	}
 }
 
-func (s *If) end() Span {
+func (s *If) end() diag.Span {
 	if s.Else != nil {
 		return s.Else.Range()
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 const (
@@ -69,7 +71,7 @@ type Imported struct {
 // entries; its error must wrap [fs.ErrNotExist] when there is neither. Every node keeps the [Source] that it is from.
 //
 // The script is unchanged when the Diagnostics have errors.
-func Merge(script *Script, read func(path string) (Imported, error)) Diagnostics {
+func Merge(script *Script, read func(path string) (Imported, error)) diag.Diagnostics {
 	if len(script.Imports) == 0 {
 		return nil
 	}
@@ -81,7 +83,7 @@ func Merge(script *Script, read func(path string) (Imported, error)) Diagnostics
 		m.merged.Comments, m.merged.Imports = script.Comments, script.Imports
 		*script = *m.merged
 	}
-	return m.diagnostics.Sorted().limited()
+	return m.diagnostics.Sorted().Limited()
 }
 
 // merger collects scripts into one.
@@ -91,7 +93,7 @@ type merger struct {
 	seen        map[string]bool
 	chain       []string // from the first script to the one at hand
 	size        int      // of all files so far
-	diagnostics Diagnostics
+	diagnostics diag.Diagnostics
 }
 
 func (m *merger) add(script *Script) {
@@ -127,7 +129,7 @@ func (m *merger) imported(i *Import, path string, found Imported) {
 		m.fail(i, quote(path)+" is a program in C, which ponytrace does not translate", "write its functions as fn name($a : int64) : int64 { ... }")
 		return
 	}
-	script, diagnostics := Parse(NewSource(path, found.Text))
+	script, diagnostics := Parse(diag.NewSource(path, found.Text))
 	m.diagnostics = append(m.diagnostics, diagnostics...)
 	m.refuse(script, strings.HasSuffix(path, ".h"))
 	m.chain = append(m.chain, path)
@@ -138,17 +140,17 @@ func (m *merger) imported(i *Import, path string, found Imported) {
 // refuse reports what an imported script, or a header, must not have.
 func (m *merger) refuse(script *Script, header bool) {
 	if script.Config.Source != nil {
-		m.diagnostics = append(m.diagnostics, Diagnostic{
+		m.diagnostics = append(m.diagnostics, diag.Diagnostic{
 			Span: script.Config, Message: "an imported script has no config", Hint: "put the settings into the script that imports it"})
 	}
 	if span, found := script.beyondTypes(); header && found {
-		m.diagnostics = append(m.diagnostics, Diagnostic{
+		m.diagnostics = append(m.diagnostics, diag.Diagnostic{
 			Span: span, Message: "an imported header holds definitions of types only", Hint: "a file that ends in .pt or .bt may hold the rest"})
 	}
 }
 
 // beyondTypes returns the place of a part of the script that is no definition of a type.
-func (s *Script) beyondTypes() (span Span, found bool) {
+func (s *Script) beyondTypes() (span diag.Span, found bool) {
 	switch {
 	case len(s.Clauses) > 0:
 		return s.Clauses[0].Probes[0].Span, true
@@ -159,7 +161,7 @@ func (s *Script) beyondTypes() (span Span, found bool) {
 	case len(s.Maps) > 0:
 		return s.Maps[0].Span, true
 	}
-	return Span{}, false
+	return diag.Span{}, false
 }
 
 // folder imports the files of a folder that can be imported.
@@ -234,5 +236,5 @@ func (m *merger) within(i *Import, size int) bool {
 }
 
 func (m *merger) fail(i *Import, message, hint string) {
-	m.diagnostics = append(m.diagnostics, Diagnostic{Span: i.PathSpan, Message: message, Hint: hint})
+	m.diagnostics = append(m.diagnostics, diag.Diagnostic{Span: i.PathSpan, Message: message, Hint: hint})
 }

@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // merge parses main.pt of the files and merges what it imports.
-func merge(t *testing.T, files map[string]string) (*Script, Diagnostics) {
+func merge(t *testing.T, files map[string]string) (*Script, diag.Diagnostics) {
 	t.Helper()
-	script, diagnostics := Parse(NewSource("dir/main.pt", files["dir/main.pt"]))
+	script, diagnostics := Parse(diag.NewSource("dir/main.pt", files["dir/main.pt"]))
 	if diagnostics != nil {
 		t.Fatal(diagnostics)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/ponytrace/ponytrace/internal/testkit"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // TestTree compares the tree and the formatted text of each script with its golden.
@@ -24,7 +25,7 @@ func testTree(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := NewSource("script", string(archive.Files[0].Data))
+	source := diag.NewSource("script", string(archive.Files[0].Data))
 	script, diagnostics := Parse(source)
 	if diagnostics != nil {
 		t.Fatal(diagnostics)
@@ -42,12 +43,12 @@ func testTree(t *testing.T, path string) {
 // checkFormat demands that the formatted text means the same, keeps all comments and is final.
 func checkFormat(t *testing.T, text string) {
 	t.Helper()
-	script, diagnostics := Parse(NewSource("script", text))
+	script, diagnostics := Parse(diag.NewSource("script", text))
 	if diagnostics.HasErrors() {
 		return
 	}
-	once, _ := Format(NewSource("script", text))
-	again, diagnostics := Parse(NewSource("formatted", once))
+	once, _ := Format(diag.NewSource("script", text))
+	again, diagnostics := Parse(diag.NewSource("formatted", once))
 	if diagnostics != nil {
 		t.Fatalf("the formatted script does not parse: %v\n%s", diagnostics, once)
 	}
@@ -57,7 +58,7 @@ func checkFormat(t *testing.T, text string) {
 	if want, got := commentTexts(script), commentTexts(again); want != got {
 		t.Fatalf("comments differ: %q, want %q", got, want)
 	}
-	if twice, _ := Format(NewSource("formatted", once)); twice != once {
+	if twice, _ := Format(diag.NewSource("formatted", once)); twice != once {
 		t.Fatalf("formatting again changes\n%s\ninto\n%s", once, twice)
 	}
 }
@@ -87,7 +88,7 @@ func testErrors(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, diagnostics := Parse(NewSource(filepath.Base(path), string(text)))
+	_, diagnostics := Parse(diag.NewSource(filepath.Base(path), string(text)))
 	found := map[int]string{}
 	for _, d := range diagnostics {
 		line, _ := d.Span.Source.Position(d.Span.Start)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ponytrace/ponytrace/internal/testkit"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // TestLimits feeds what is too deep, too long or too much: each must be refused with a reason.
@@ -35,7 +36,7 @@ func TestLimits(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, diagnostics := Parse(NewSource("script", test.text))
+			_, diagnostics := Parse(diag.NewSource("script", test.text))
 			if len(diagnostics) == 0 || !strings.Contains(diagnostics[len(diagnostics)-1].Message, test.want) {
 				t.Errorf("got %v, want %s", diagnostics, test.want)
 			}
@@ -70,7 +71,7 @@ func TestWithinLimits(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if _, diagnostics := Parse(NewSource("script", test.text)); diagnostics != nil {
+			if _, diagnostics := Parse(diag.NewSource("script", test.text)); diagnostics != nil {
 				t.Fatal(diagnostics)
 			}
 			checkFormat(t, test.text)
@@ -91,7 +92,7 @@ const oneLiner = "kprobe:blk_start_request < @ = hist(arg0->__data_len) >"
 func BenchmarkParseOneLiner(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		Parse(NewSource("-e", oneLiner))
+		Parse(diag.NewSource("-e", oneLiner))
 	}
 }
 
@@ -115,7 +116,7 @@ func benchmarkLines(b *testing.B, lines int) {
 	text := strings.Repeat(clause, lines/10)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, diagnostics := Parse(NewSource("script", text)); diagnostics != nil {
+		if _, diagnostics := Parse(diag.NewSource("script", text)); diagnostics != nil {
 			b.Fatal(diagnostics)
 		}
 	}
@@ -136,7 +137,7 @@ func seed(f *testing.F) {
 func FuzzParse(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		source := NewSource("script", text)
+		source := diag.NewSource("script", text)
 		script, diagnostics := Parse(source)
 		for _, d := range diagnostics {
 			if d.Span.Start > d.Span.End || d.Span.End > len(text) || strings.Contains(d.Message, "internal") {
@@ -153,7 +154,7 @@ func FuzzParse(f *testing.F) {
 
 func checkSpan(t *testing.T, node any, size int) {
 	t.Helper()
-	ranged, ok := node.(interface{ Range() Span })
+	ranged, ok := node.(interface{ Range() diag.Span })
 	if !ok {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // units are the suffixes of integers and what they multiply by; time is in nanoseconds.
@@ -63,7 +64,7 @@ func checkInteger(text, digits, suffix string, base int) *problem {
 }
 
 func nearestUnit(suffix string) string {
-	for _, near := range Nearest(strings.ToLower(suffix), maps.Keys(units), 1) {
+	for _, near := range diag.Nearest(strings.ToLower(suffix), maps.Keys(units), 1) {
 		if near != "" {
 			return didYouMean(near)
 		}
@@ -137,7 +138,7 @@ func (p *parser) unescape(offset int, quoted string) string {
 		c, length, wrong := unescapeOne(text[i:])
 		if wrong != nil {
 			start := offset + 1 + i
-			p.fail(Span{Source: p.source, Start: start, End: start + length}, wrong.message, wrong.hint)
+			p.fail(diag.Span{Source: p.source, Start: start, End: start + length}, wrong.message, wrong.hint)
 		}
 		b.WriteByte(c)
 		i += length

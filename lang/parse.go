@@ -8,14 +8,15 @@ import (
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Parse returns the settings and clauses of source that are well formed, and a message for each
 // clause that is not. The Diagnostics are nil when there is nothing to say.
-func Parse(source *Source) (*Script, Diagnostics) {
+func Parse(source *diag.Source) (*Script, diag.Diagnostics) {
 	script := &Script{Source: source}
 	if len(source.Text) > maxSize {
-		return script, Diagnostics{{Message: fmt.Sprintf("the script %s is larger than %d bytes, the limit", source.Name, maxSize)}}
+		return script, diag.Diagnostics{{Message: fmt.Sprintf("the script %s is larger than %d bytes, the limit", source.Name, maxSize)}}
 	}
 	p := parsers.Get().(*parser)
 	p.source, p.diagnostics = source, nil
@@ -25,7 +26,7 @@ func Parse(source *Source) (*Script, Diagnostics) {
 	diagnostics := append(s.diagnostics, p.diagnostics...).Sorted()
 	p.source, p.diagnostics, p.tokens = nil, nil, nil
 	parsers.Put(p)
-	return script, diagnostics.limited()
+	return script, diagnostics.Limited()
 }
 
 // parsers are kept because building a grammar takes longer than parsing a line with it.
@@ -38,24 +39,24 @@ var parsers = sync.Pool{New: func() any {
 // parser holds what the grammar's functions need to know beyond the tokens.
 type parser struct {
 	grammar     *participle.Parser[sectionRule]
-	source      *Source
+	source      *diag.Source
 	tokens      []lexer.Token // of the section at hand
 	lex         *lexer.PeekingLexer
 	depth       int // of the expression at hand
 	groups      int // open ( and [
 	head        int // the groups that are open around the head of a statement at hand, or -1
 	failure     *syntaxError
-	diagnostics Diagnostics
+	diagnostics diag.Diagnostics
 }
 
 // syntaxError ends the parsing of a section.
-type syntaxError struct{ Diagnostic }
+type syntaxError struct{ diag.Diagnostic }
 
 func (e *syntaxError) Error() string { return e.Message }
 
 func (p *parser) sections(script *Script, s *scanner) {
 	for _, section := range s.sections {
-		if !section.broken && len(p.diagnostics) <= maxDiagnostics {
+		if !section.broken && len(p.diagnostics) <= diag.MaxDiagnostics {
 			p.section(script, s.tokens[section.first:section.end], section.limit)
 		}
 	}
@@ -143,7 +144,7 @@ func entry[T any](p *parser, parse func() T) func(*lexer.PeekingLexer) (T, error
 
 // diagnose prefers the parser's own failure: participle tries other alternatives after one that
 // failed at its first token, and then knows only that none matched.
-func (p *parser) diagnose(err error) Diagnostic {
+func (p *parser) diagnose(err error) diag.Diagnostic {
 	var syntax *syntaxError
 	if errors.As(err, &syntax) {
 		return syntax.Diagnostic
@@ -156,27 +157,27 @@ func (p *parser) diagnose(err error) Diagnostic {
 		return p.unexpected(&unexpected.Unexpected)
 	}
 	first := p.tokenSpan(&p.tokens[0])
-	return Diagnostic{Span: first, Message: "cannot read this clause: " + err.Error()}
+	return diag.Diagnostic{Span: first, Message: "cannot read this clause: " + err.Error()}
 }
 
 // report adds a message without giving the section up.
-func (p *parser) report(span Span, message, hint string) {
-	p.diagnostics = append(p.diagnostics, Diagnostic{Span: span, Message: message, Hint: hint})
+func (p *parser) report(span diag.Span, message, hint string) {
+	p.diagnostics = append(p.diagnostics, diag.Diagnostic{Span: span, Message: message, Hint: hint})
 }
 
 // fail gives the section up.
-func (p *parser) fail(span Span, message, hint string) {
-	p.failWith(Diagnostic{Span: span, Message: message, Hint: hint})
+func (p *parser) fail(span diag.Span, message, hint string) {
+	p.failWith(diag.Diagnostic{Span: span, Message: message, Hint: hint})
 }
 
-func (p *parser) failWith(d Diagnostic) {
+func (p *parser) failWith(d diag.Diagnostic) {
 	p.failure = &syntaxError{d}
 	panic(p.failure)
 }
 
-func (p *parser) tokenSpan(token *lexer.Token) Span {
+func (p *parser) tokenSpan(token *lexer.Token) diag.Span {
 	start := token.Pos.Offset
-	return Span{Source: p.source, Start: start, End: start + len(token.Value)}
+	return diag.Span{Source: p.source, Start: start, End: start + len(token.Value)}
 }
 
 // previous returns the token before the given one, or nil.

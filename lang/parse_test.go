@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
@@ -44,7 +45,7 @@ func TestOneLiners(t *testing.T) {
 		`k:f { @ = ((struct sock *)arg0)->__sk_common.skc_family == 2 }`,
 	}
 	for _, line := range lines {
-		if script, diagnostics := Parse(NewSource("-e", line)); diagnostics != nil || len(script.Clauses) == 0 {
+		if script, diagnostics := Parse(diag.NewSource("-e", line)); diagnostics != nil || len(script.Clauses) == 0 {
 			t.Errorf("%s: %v", line, diagnostics)
 		}
 		checkFormat(t, line)
@@ -56,7 +57,7 @@ func TestFormatErrors(t *testing.T) {
 	for _, path := range glob(t, "testdata/errors/*.pt") {
 		for _, text := range scripts(t, path) {
 			checkFormat(t, text)
-			source := NewSource("script", text)
+			source := diag.NewSource("script", text)
 			if formatted, diagnostics := Format(source); diagnostics.HasErrors() && formatted != text {
 				t.Errorf("%s became %s", text, formatted)
 			}
@@ -65,7 +66,7 @@ func TestFormatErrors(t *testing.T) {
 }
 
 func TestWalk(t *testing.T) {
-	script, diagnostics := Parse(NewSource("script", `config = { a = 1 }
+	script, diagnostics := Parse(diag.NewSource("script", `config = { a = 1 }
 interval:s:$1 /pid == 1/ { @x[comm] += (uint64)-$y; if (@z.f[0] ? 1 : $#) { f((1, "s")) } else { ++$w; return } }`))
 	if diagnostics != nil {
 		t.Fatal(diagnostics)
@@ -91,7 +92,7 @@ interval:s:$1 /pid == 1/ { @x[comm] += (uint64)-$y; if (@z.f[0] ? 1 : $#) { f((1
 }
 
 func TestUnparen(t *testing.T) {
-	script, _ := Parse(NewSource("script", "BEGIN { ((x)) }"))
+	script, _ := Parse(diag.NewSource("script", "BEGIN { ((x)) }"))
 	x := script.Clauses[0].Body.Statements[0].(*ExprStatement).X
 	if name, ok := Unparen(x).(*Name); !ok || name.Name != "x" {
 		t.Errorf("got %T", Unparen(x))

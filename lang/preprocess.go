@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // predefined are the names that hold without a #define. Scripts ask for the first to leave out their own
@@ -81,7 +82,7 @@ func withoutTail(line string, last bool) string {
 }
 
 // keywordSpan is the `#` and the word behind it.
-func (d *Directive) keywordSpan() Span {
+func (d *Directive) keywordSpan() diag.Span {
 	span := d.Span
 	span.End = span.Start + strings.Index(span.Text(), d.Keyword) + len(d.Keyword)
 	return span
@@ -93,7 +94,7 @@ func (s *scanner) unknownDirective(d *Directive) {
 	}
 	known := []string{"include", "pragma", "define", "undef", "ifdef", "ifndef", "if", "elif", "else", "endif", "error"}
 	hint := "comments begin with //"
-	if near := Nearest(d.Keyword, slices.Values(known), 1); len(near) > 0 {
+	if near := diag.Nearest(d.Keyword, slices.Values(known), 1); len(near) > 0 {
 		hint = didYouMean("#" + near[0])
 	}
 	s.reportSpan(d.keywordSpan(), "#"+d.Keyword+" is no line of the preprocessor's", hint)
@@ -163,10 +164,10 @@ func (s *scanner) otherBranch(d *Directive, rest *scanner) {
 		return
 	}
 	if open.last != nil {
-		s.add(Diagnostic{
+		s.add(diag.Diagnostic{
 			Span:    d.keywordSpan(),
 			Message: fmt.Sprintf("this #%s stands behind the #else", d.Keyword),
-			Related: []Related{{Span: open.last.keywordSpan(), Message: "the #else"}},
+			Related: []diag.Related{{Span: open.last.keywordSpan(), Message: "the #else"}},
 		})
 	}
 	if d.Keyword == "else" {
@@ -407,7 +408,7 @@ func (c *decision) expect(operator string) {
 }
 
 // span is that of the condition, or of the keyword when there is none.
-func (c *decision) span() Span {
+func (c *decision) span() diag.Span {
 	span := c.line.keywordSpan()
 	if n := len(c.tokens); n > 0 {
 		span.Start, span.End = c.tokens[0].Pos.Offset, c.tokens[n-1].Pos.Offset+len(c.tokens[n-1].Value)

@@ -5,25 +5,24 @@ import (
 	"strings"
 
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 const (
 	maxSize    = 4 << 20
 	maxNesting = 200
-	// maxDiagnostics keeps a file that is no script from filling the screen.
-	maxDiagnostics = 100
 )
 
 // scanner turns a script into sections of tokens.
 type scanner struct {
-	source      *Source
+	source      *diag.Source
 	text        string
 	pos         int
 	tokens      []lexer.Token
 	sections    []section
 	comments    []*Comment
 	directives  []*Directive
-	diagnostics Diagnostics
+	diagnostics diag.Diagnostics
 
 	brackets  []bracket
 	questions int  // `?` that still wait for their `:` in this statement
@@ -52,7 +51,7 @@ type bracket struct {
 	questions int // that waited when it was opened
 }
 
-func scan(source *Source) *scanner {
+func scan(source *diag.Source) *scanner {
 	s := &scanner{source: source, text: source.Text}
 	s.tokens = make([]lexer.Token, 0, len(s.text)/4+8)
 	s.pos = len(s.text) - len(strings.TrimPrefix(s.text, "\ufeff"))
@@ -449,8 +448,8 @@ func (s *scanner) nameEnd(pos int) int {
 	return pos
 }
 
-func (s *scanner) span(start, end int) Span {
-	return Span{Source: s.source, Start: start, End: min(end, len(s.text))}
+func (s *scanner) span(start, end int) diag.Span {
+	return diag.Span{Source: s.source, Start: start, End: min(end, len(s.text))}
 }
 
 // fail reports the first error of a section; what follows it there is mostly its consequence.
@@ -466,12 +465,12 @@ func (s *scanner) report(start, end int, message, hint string) {
 	s.reportSpan(s.span(start, end), message, hint)
 }
 
-func (s *scanner) reportSpan(span Span, message, hint string) {
-	s.add(Diagnostic{Span: span, Message: message, Hint: hint})
+func (s *scanner) reportSpan(span diag.Span, message, hint string) {
+	s.add(diag.Diagnostic{Span: span, Message: message, Hint: hint})
 }
 
-func (s *scanner) add(d Diagnostic) {
-	if len(s.diagnostics) <= maxDiagnostics {
+func (s *scanner) add(d diag.Diagnostic) {
+	if len(s.diagnostics) <= diag.MaxDiagnostics {
 		s.diagnostics = append(s.diagnostics, d)
 	}
 }

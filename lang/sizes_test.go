@@ -6,6 +6,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/internal/sizes"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // BenchmarkSizes parses and formats scripts of many shapes: the time of an element must
@@ -13,7 +14,7 @@ import (
 func BenchmarkSizes(b *testing.B) {
 	for _, shape := range sizes.Shapes {
 		for _, n := range sizes.Sizes {
-			source := lang.NewSource("script", shape.Text(n))
+			source := diag.NewSource("script", shape.Text(n))
 			b.Run(fmt.Sprintf("parse/%s/%d", shape.Name, n), func(b *testing.B) {
 				for b.Loop() {
 					lang.Parse(source)

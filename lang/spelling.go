@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Scripts come from the hands of people who write C, bpftrace's language, DTrace's,
@@ -81,7 +82,7 @@ func missingOperand(before, token *lexer.Token) string {
 
 // noDeclaration refuses the declarations of other languages, such as `int x = 1`. The
 // name is what follows the type.
-func (p *parser) noDeclaration(first Span, word string, name *lexer.Token) {
+func (p *parser) noDeclaration(first diag.Span, word string, name *lexer.Token) {
 	if !declarators[word] && !namesType(word) && !tags[word] || name.Type != wordToken {
 		return
 	}

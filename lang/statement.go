@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // simpleStatement is a statement that ends with a semicolon.
@@ -82,7 +83,7 @@ func (p *parser) returnStatement(keyword *lexer.Token) Statement {
 }
 
 // jump ends a break or continue and returns its span.
-func (p *parser) jump(keyword *lexer.Token) Span {
+func (p *parser) jump(keyword *lexer.Token) diag.Span {
 	p.endStatement(nil)
 	return p.tokenSpan(keyword)
 }
@@ -159,14 +160,14 @@ func (p *parser) endStatement(last Expr) {
 		p.failWith(p.unexpected(token))
 	}
 	before := p.tokenSpan(p.previous(token))
-	end := Span{Source: p.source, Start: before.End, End: before.End}
+	end := diag.Span{Source: p.source, Start: before.End, End: before.End}
 	p.fail(end, "expected ; after "+quote(before.Text()), p.unended(last, token))
 }
 
 var keywordNames = slices.Sorted(maps.Keys(keywords))
 
 // misspelt fails with a better reason when name is close to a keyword or a keyword of C.
-func (p *parser) misspelt(span Span, name string) {
+func (p *parser) misspelt(span diag.Span, name string) {
 	switch name {
 	case "fn", "macro":
 		p.fail(span, fmt.Sprintf("a %s stands outside of the blocks", name), declarationHints[name])
@@ -174,7 +175,7 @@ func (p *parser) misspelt(span Span, name string) {
 	if hint := foreignKeywords[name]; hint != "" {
 		p.fail(span, fmt.Sprintf("%s is not part of the language", name), hint)
 	}
-	if near := Nearest(name, slices.Values(keywordNames), 1); len(near) > 0 {
+	if near := diag.Nearest(name, slices.Values(keywordNames), 1); len(near) > 0 {
 		p.fail(span, fmt.Sprintf("unexpected %s", quote(name)), didYouMean(near[0]))
 	}
 }
@@ -222,13 +223,13 @@ func (p *parser) noBraces(x Expr, keyword *lexer.Token) {
 	}
 }
 
-func noBlock(span Span, keyword *lexer.Token) Diagnostic {
+func noBlock(span diag.Span, keyword *lexer.Token) diag.Diagnostic {
 	article := "a "
 	switch keyword.Type {
 	case ifToken, unrollToken:
 		article = "an "
 	}
-	return Diagnostic{Span: span, Message: "expected { after the " + headNames[keyword.Type], Hint: "the actions of " + article + keyword.Value + " stand in { }"}
+	return diag.Diagnostic{Span: span, Message: "expected { after the " + headNames[keyword.Type], Hint: "the actions of " + article + keyword.Value + " stand in { }"}
 }
 
 // closesBlock finds the comparison that was meant where a `>` ended the block.

@@ -3,11 +3,13 @@ package lang
 import (
 	"strings"
 	"testing"
+
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 func parseBody(t *testing.T, text string) *Block {
 	t.Helper()
-	script, diagnostics := Parse(NewSource("script", "BEGIN {"+text+"}"))
+	script, diagnostics := Parse(diag.NewSource("script", "BEGIN {"+text+"}"))
 	if diagnostics != nil {
 		t.Fatal(diagnostics)
 	}
@@ -64,7 +66,7 @@ func TestSubstitute(t *testing.T) {
 func TestSubstituteNothing(t *testing.T) {
 	for _, path := range glob(t, "testdata/ast/*.txtar") {
 		text := scripts(t, path)
-		script, _ := Parse(NewSource(path, text[len(text)-1]))
+		script, _ := Parse(diag.NewSource(path, text[len(text)-1]))
 		for _, clause := range script.Clauses {
 			copied := (&Substitution{Left: 10000}).Block(clause.Body)
 			if got, want := dumpBlock(copied), dumpBlock(clause.Body); got != want {

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/alecthomas/participle/v2/lexer"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 const (
@@ -96,7 +97,7 @@ func (definition) Lex(name string, r io.Reader) (lexer.Lexer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := scan(NewSource(name, string(text)))
+	s := scan(diag.NewSource(name, string(text)))
 	if len(s.diagnostics) > 0 {
 		return nil, errors.New(s.diagnostics[0].Message)
 	}

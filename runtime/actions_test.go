@@ -15,7 +15,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"golang.org/x/sys/unix"
 )
 
@@ -46,8 +46,8 @@ func (s *scene) does(t *testing.T, event *object.Event, fields []byte, out, noti
 
 // said is an event at the call in a script of one line.
 func said(action object.Action, format string, fields ...*types.Type) *object.Event {
-	source := lang.NewSource("a.pt", "BEGIN { call() }")
-	return &object.Event{Action: action, Format: format, Layout: types.NewLayout(8, fields...), Source: lang.Span{Source: source, Start: 8, End: 14}}
+	source := diag.NewSource("a.pt", "BEGIN { call() }")
+	return &object.Event{Action: action, Format: format, Layout: types.NewLayout(8, fields...), Source: diag.Span{Source: source, Start: 8, End: 14}}
 }
 
 func number(n uint64) []byte { return binary.NativeEndian.AppendUint64(nil, n) }

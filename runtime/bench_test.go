@@ -11,6 +11,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
@@ -62,7 +63,7 @@ func BenchmarkCompileAndLoad(b *testing.B) {
 }
 
 func compileTool(b *testing.B, text string, machine *target.Target) *object.Object {
-	script, diagnostics := lang.Parse(lang.NewSource("tool.pt", text))
+	script, diagnostics := lang.Parse(diag.NewSource("tool.pt", text))
 	if diagnostics.HasErrors() {
 		b.Fatal(diagnostics)
 	}

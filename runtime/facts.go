@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"golang.org/x/sys/unix"
 )
@@ -14,11 +14,11 @@ import (
 // the kernel map "data". The error is lang.Diagnostics: it shows where the script asks for what is not there.
 func findFacts(facts []object.Fact, set func(offset int, value uint64)) error {
 	kernel := symbols.NewKernel()
-	var diagnostics lang.Diagnostics
+	var diagnostics diag.Diagnostics
 	for _, fact := range facts {
 		value, err := find(fact, kernel)
 		if err != nil {
-			diagnostics = append(diagnostics, lang.Diagnostic{Span: fact.Source, Message: err.Error()})
+			diagnostics = append(diagnostics, diag.Diagnostic{Span: fact.Source, Message: err.Error()})
 		}
 		set(fact.Offset, value)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -32,7 +32,7 @@ import (
 type RefusedError struct {
 	Program *object.Program
 	Tracing bool
-	Span    lang.Span // the part of the script that the verifier stopped at
+	Span    diag.Span // the part of the script that the verifier stopped at
 	Log     string    // the end of the verifier's log
 	code    bool      // the verifier has looked at the code
 	cause   error
@@ -45,14 +45,14 @@ func (e *RefusedError) Error() string {
 	if e.Tracing && !e.code {
 		point := &e.Program.Points[0]
 		message := fmt.Sprintf("the kernel does not let %s serve %s", point.Mechanism, point.Probe)
-		return lang.Diagnostics{{Span: e.Span, Message: message, Hint: "it says: " + e.Log}}.Error()
+		return diag.Diagnostics{{Span: e.Span, Message: message, Hint: "it says: " + e.Log}}.Error()
 	}
-	d := lang.Diagnostic{
+	d := diag.Diagnostic{
 		Span:    e.Span,
 		Message: "the kernel's verifier refused the code that ponytrace made of this; that is a bug of ponytrace",
 		Hint:    "please report it with this log:\n" + e.Log,
 	}
-	return lang.Diagnostics{d}.Error()
+	return diag.Diagnostics{d}.Error()
 }
 
 // JoinedError is a program that the kernel refused and that several clauses share: each may be accepted alone
@@ -175,14 +175,14 @@ func refused(o *object.Object, err error) error {
 	var verifier *ebpf.VerifierError
 	switch {
 	case program != nil && errors.Is(err, unix.E2BIG):
-		return lang.Diagnostics{tooComplex(program, err)}
+		return diag.Diagnostics{tooComplex(program, err)}
 	case program == nil && errors.Is(err, unix.E2BIG):
 		return tooLarge(o)
 	case program != nil && program.Type == ebpf.Tracing:
 		return &RefusedError{Program: program, Tracing: true, Span: program.Clause, Log: err.Error(), code: walked(verifier, err), cause: err}
 	case program != nil && errors.As(err, &verifier) && lackingHelper(verifier.Log) != "":
 		message := "this kernel does not let such a probe call " + lackingHelper(verifier.Log) + ", which this needs"
-		return lang.Diagnostics{{Span: spanOf(program, verifier.Log), Message: message}}
+		return diag.Diagnostics{{Span: spanOf(program, verifier.Log), Message: message}}
 	case program != nil && errors.As(err, &verifier) && len(verifier.Log) > 0:
 		return &RefusedError{Program: program, Span: spanOf(program, verifier.Log), Log: tail(verifier.Log), cause: err}
 	case errors.Is(err, os.ErrPermission):
@@ -200,8 +200,8 @@ func walked(verifier *ebpf.VerifierError, err error) bool {
 // sides of every branch counted (BPF_COMPLEXITY_LIMIT_INSNS). The place is the part of the script that it came by most
 // often in what it kept of its trace.
 // https://elixir.bootlin.com/linux/v6.12/source/include/linux/bpf.h
-func tooComplex(program *object.Program, err error) lang.Diagnostic {
-	d := lang.Diagnostic{
+func tooComplex(program *object.Program, err error) diag.Diagnostic {
+	d := diag.Diagnostic{
 		Span:    program.Clause,
 		Message: "this clause has more ways to run than the kernel's verifier walks, a million instructions",
 		Hint:    "make loops shorter, nest them less, or spread the work over several clauses",
@@ -210,7 +210,7 @@ func tooComplex(program *object.Program, err error) lang.Diagnostic {
 	if !errors.As(err, &verifier) {
 		return d
 	}
-	visits, most := map[lang.Span]int{}, 0
+	visits, most := map[diag.Span]int{}, 0
 	for _, line := range verifier.Log {
 		match := refusedAt().FindStringSubmatch(line)
 		if match == nil {
@@ -279,7 +279,7 @@ func failed(o *object.Object, err error) *object.Program {
 var refusedAt = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\d+): \(`) })
 
 // spanOf finds the script position of the last instruction in a verifier log.
-func spanOf(program *object.Program, log []string) lang.Span {
+func spanOf(program *object.Program, log []string) diag.Span {
 	for i := len(log) - 1; i >= 0; i-- {
 		match := refusedAt().FindStringSubmatch(log[i])
 		if match == nil {
@@ -291,7 +291,7 @@ func spanOf(program *object.Program, log []string) lang.Span {
 	return program.Clause
 }
 
-func positionOf(program *object.Program, instruction int) lang.Span {
+func positionOf(program *object.Program, instruction int) diag.Span {
 	span := program.Clause
 	for _, line := range program.Lines {
 		if line.Instruction > instruction {

@@ -11,7 +11,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/internal/testkit"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
@@ -23,10 +23,10 @@ func TestTooComplex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := lang.NewSource("script", "BEGIN { first; loop; last }")
-	at := func(word string) lang.Span {
+	source := diag.NewSource("script", "BEGIN { first; loop; last }")
+	at := func(word string) diag.Span {
 		start := strings.Index(source.Text, word)
-		return lang.Span{Source: source, Start: start, End: start + len(word)}
+		return diag.Span{Source: source, Start: start, End: start + len(word)}
 	}
 	// A long body: the verifier is slow where it comes to a jump, and counts instructions.
 	const body = 400
@@ -50,7 +50,7 @@ func TestTooComplex(t *testing.T) {
 	if joined := new(JoinedError); !errors.As(err, &joined) {
 		t.Errorf("%v does not ask for a program for each clause", err)
 	}
-	var diagnostics lang.Diagnostics
+	var diagnostics diag.Diagnostics
 	if !errors.As(err, &diagnostics) || len(diagnostics) != 1 {
 		t.Fatalf("got %v", err)
 	}

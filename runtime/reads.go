@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // readsRest is how often a session looks for reads that have failed, so that the user of
@@ -62,7 +62,7 @@ func (s *Session) reportReads(news func(told uint64) bool) {
 	}
 }
 
-func failure(read object.Read, n uint64) lang.Diagnostic {
+func failure(read object.Read, n uint64) diag.Diagnostic {
 	whose, times := "the kernel", "once"
 	if read.User {
 		whose = "a process"
@@ -70,7 +70,7 @@ func failure(read object.Read, n uint64) lang.Diagnostic {
 	if n > 1 {
 		times = fmt.Sprintf("%d times", n)
 	}
-	return lang.Diagnostic{
+	return diag.Diagnostic{
 		Span: read.Span, Warning: true,
 		Message: fmt.Sprintf("memory of %s could not be read %s (bad address): it was taken for 0, or for an empty text", whose, times),
 	}

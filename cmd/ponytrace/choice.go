@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/spf13/pflag"
 )
 
@@ -52,7 +52,7 @@ func (c *choice) Set(word string) error {
 	if ours := c.foreign[word]; ours != "" {
 		return fmt.Errorf("%s; here it is %s", message, ours)
 	}
-	if near := lang.Nearest(word, slices.Values(c.words), 1); len(near) > 0 {
+	if near := diag.Nearest(word, slices.Values(c.words), 1); len(near) > 0 {
 		message += fmt.Sprintf("; did you mean %s?", near[0])
 	}
 	return errors.New(message)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/spf13/pflag"
 )
 
@@ -86,7 +86,7 @@ func (c *command) unknown(err *pflag.NotExistError) error {
 		return fmt.Errorf("%s: %s", name, instead)
 	}
 	message := "unknown flag " + name
-	if near := lang.Nearest(strings.TrimLeft(name, "-"), slices.Values(c.flagNames()), 1); len(near) > 0 && len(name) > 2 {
+	if near := diag.Nearest(strings.TrimLeft(name, "-"), slices.Values(c.flagNames()), 1); len(near) > 0 && len(name) > 2 {
 		message += "; did you mean --" + near[0] + "?"
 	}
 	return errors.New(message)

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/regular"
 )
 
@@ -20,16 +21,16 @@ import (
 const maxScript = 8 << 20
 
 // readScript reads a file, or standard input for "-".
-func readScript(name string) (*lang.Source, error) {
+func readScript(name string) (*diag.Source, error) {
 	if name == "-" {
 		text, err := io.ReadAll(io.LimitReader(os.Stdin, maxScript))
-		return lang.NewSource("stdin", string(text)), err
+		return diag.NewSource("stdin", string(text)), err
 	}
 	text, err := readNamed(name)
 	if err != nil {
 		return nil, fmt.Errorf("the script %s cannot be read: %w", name, plain(err))
 	}
-	return lang.NewSource(name, string(text)), nil
+	return diag.NewSource(name, string(text)), nil
 }
 
 // scriptPatience is for a busy machine or a slow network: nothing waits but the user, who can interrupt.
@@ -60,7 +61,7 @@ func readOpened(name string) ([]byte, error) {
 }
 
 // parse reads a script's text, and the files that it imports.
-func parse(source *lang.Source) (*lang.Script, lang.Diagnostics) {
+func parse(source *diag.Source) (*lang.Script, diag.Diagnostics) {
 	script, diagnostics := lang.Parse(source)
 	if !diagnostics.HasErrors() {
 		diagnostics = append(diagnostics, lang.Merge(script, readImport)...)

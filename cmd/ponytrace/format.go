@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/rogpeppe/go-internal/diff"
 )
 
@@ -67,7 +68,7 @@ func (f *fmtCommand) file(name string) error {
 }
 
 // changed is for a file whose text is not in the style.
-func (f *fmtCommand) changed(source *lang.Source, text string) error {
+func (f *fmtCommand) changed(source *diag.Source, text string) error {
 	if f.List {
 		fmt.Fprintln(stdout, source.Name)
 	}
@@ -84,7 +85,7 @@ func (f *fmtCommand) changed(source *lang.Source, text string) error {
 }
 
 // rewrite writes in place, so that links, owner and mode stay, and puts the old text back where that fails midway.
-func rewrite(source *lang.Source, text string) error {
+func rewrite(source *diag.Source, text string) error {
 	err := os.WriteFile(source.Name, []byte(text), 0o644)
 	if err == nil {
 		return nil

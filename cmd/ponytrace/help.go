@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 func helpFlags() *command {
@@ -62,7 +62,7 @@ func describeNamed(name string) error {
 	if found {
 		return nil
 	}
-	if near := lang.Nearest(name, slices.Values(names), 3); len(near) > 0 {
+	if near := diag.Nearest(name, slices.Values(names), 3); len(near) > 0 {
 		return fmt.Errorf("nothing is named %s; did you mean %s?", name, strings.Join(near, ", "))
 	}
 	return fmt.Errorf("nothing is named %s; ponytrace help lists all", name)

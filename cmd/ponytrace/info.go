@@ -11,6 +11,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
@@ -47,7 +48,7 @@ func printInfo() error {
 func (i *info) title(text string) { fmt.Fprintf(stdout, "\n%s\n", text) }
 
 func (i *info) row(name, text string) {
-	fmt.Fprintf(stdout, "%-22s %s\n", name, lang.Printable(text))
+	fmt.Fprintf(stdout, "%-22s %s\n", name, diag.Printable(text))
 }
 
 // outcome is yes, or no and the first line of the reason.
@@ -55,7 +56,7 @@ func outcome(err error) string {
 	if err == nil {
 		return "yes"
 	}
-	var diagnostics lang.Diagnostics
+	var diagnostics diag.Diagnostics
 	var refused *runtime.RefusedError
 	reason := err.Error()
 	if errors.As(err, &refused) {
@@ -111,7 +112,7 @@ var trials = []trial{
 
 // try attaches a script for a moment.
 func (i *info) try(t trial) error {
-	script, diagnostics := lang.Parse(lang.NewSource("trial", t.script))
+	script, diagnostics := lang.Parse(diag.NewSource("trial", t.script))
 	if diagnostics.HasErrors() {
 		return diagnostics
 	}
@@ -162,7 +163,7 @@ func (i *info) language() {
 }
 
 func (i *info) compiles(entry *builtin.Info) error {
-	script, diagnostics := lang.Parse(lang.NewSource(entry.Name, entry.Example))
+	script, diagnostics := lang.Parse(diag.NewSource(entry.Name, entry.Example))
 	if diagnostics.HasErrors() {
 		return diagnostics
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // listing prints attach points as they are found, with what they know when that is asked for.
@@ -61,7 +61,7 @@ func (l *listing) patterns(patterns string) error {
 		}
 	}
 	if problem := l.machine.Problem(); problem != nil {
-		fmt.Fprintln(os.Stderr, "not all is listed:", lang.Printable(problem.Error()))
+		fmt.Fprintln(os.Stderr, "not all is listed:", diag.Printable(problem.Error()))
 	}
 	return nil
 }
@@ -77,12 +77,12 @@ func (l *listing) pattern(pattern string) error {
 
 func (l *listing) probe(probe string) {
 	l.found++
-	fmt.Fprintln(l.out, lang.Printable(probe))
+	fmt.Fprintln(l.out, diag.Printable(probe))
 	if !l.arguments {
 		return
 	}
 	for _, argument := range builtin.ArgumentsAt(l.machine, probe) {
-		fmt.Fprintln(l.out, "    "+lang.Printable(argument))
+		fmt.Fprintln(l.out, "    "+diag.Printable(argument))
 	}
 }
 
@@ -97,10 +97,10 @@ func (l *listing) structure(tag, name string) error {
 		return errors.New(message)
 	}
 	l.found++
-	fmt.Fprintf(l.out, "vmlinux: %s {\n", lang.Printable(found.String()))
+	fmt.Fprintf(l.out, "vmlinux: %s {\n", diag.Printable(found.String()))
 	for _, name := range l.machine.MemberNames(found) {
 		if member, readable := l.machine.Member(found, name); readable && member.Type != nil {
-			fmt.Fprintf(l.out, "        %s %s;\n", lang.Printable(member.Type.String()), lang.Printable(name))
+			fmt.Fprintf(l.out, "        %s %s;\n", diag.Printable(member.Type.String()), diag.Printable(name))
 		}
 	}
 	fmt.Fprintln(l.out, "};")

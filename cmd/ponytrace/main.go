@@ -27,7 +27,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // exitError ends the process with a code, without another message.
@@ -49,9 +49,9 @@ func codeOf(err error) int {
 	case errors.As(err, &exit):
 		return int(exit)
 	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "ponytrace: %s (ponytrace -h lists the flags)\n", lang.Printable(err.Error()))
+		fmt.Fprintf(os.Stderr, "ponytrace: %s (ponytrace -h lists the flags)\n", diag.Printable(err.Error()))
 		return 1
 	}
-	fmt.Fprintf(os.Stderr, "ERROR: %s\n", lang.Printable(err.Error()))
+	fmt.Fprintf(os.Stderr, "ERROR: %s\n", diag.Printable(err.Error()))
 	return 1
 }

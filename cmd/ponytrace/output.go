@@ -11,6 +11,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime"
 	"github.com/ponytrace/ponytrace/runtime/outfile"
 	"golang.org/x/sys/unix"
@@ -71,7 +72,7 @@ func closeOutput(file *os.File, result error) error {
 	if err == nil {
 		return result
 	}
-	fmt.Fprintf(os.Stderr, "ERROR: %s could not be written: %s\n", lang.Printable(file.Name()), plain(err))
+	fmt.Fprintf(os.Stderr, "ERROR: %s could not be written: %s\n", diag.Printable(file.Name()), plain(err))
 	if result == nil {
 		return exitError(1)
 	}
@@ -105,7 +106,7 @@ const ownFile = `BEGIN { if (curtask->files->fdt->fd[1]->f_cred == curtask->cred
 // openedHere asks the kernel, for nobody else knows. Where it cannot be asked, standard
 // output is what it seems to be.
 func openedHere(machine *target.Target) bool {
-	script, diagnostics := lang.Parse(lang.NewSource("stdout", ownFile))
+	script, diagnostics := lang.Parse(diag.NewSource("stdout", ownFile))
 	if diagnostics.HasErrors() {
 		return false
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime"
 	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
@@ -65,10 +66,10 @@ func (t *traceCommand) mayTrace(script *lang.Script, machine *target.Target) err
 	return lacking
 }
 
-func (t *traceCommand) source() (*lang.Source, error) {
+func (t *traceCommand) source() (*diag.Source, error) {
 	switch {
 	case len(t.Texts) > 0:
-		return lang.NewSource("-e", strings.Join(t.Texts, "\n")), nil
+		return diag.NewSource("-e", strings.Join(t.Texts, "\n")), nil
 	case !t.Named:
 		return nil, errors.New("nothing to trace: give a script file, or a one-liner with -e 'kprobe:vfs_read { @[comm] = count() }'")
 	}
@@ -169,7 +170,7 @@ func (t *traceCommand) try(script *lang.Script, machine *target.Target, caught *
 
 func (t *traceCommand) tryAgain(err error) {
 	if t.Verbose {
-		fmt.Fprintf(os.Stderr, "trying another way, because %s\n", lang.Printable(err.Error()))
+		fmt.Fprintf(os.Stderr, "trying another way, because %s\n", diag.Printable(err.Error()))
 	}
 }
 
@@ -250,7 +251,7 @@ func refusedPoints(err error) []string {
 func (t *traceCommand) notices(built *object.Object) {
 	if !t.Quiet {
 		for _, notice := range built.Notices {
-			fmt.Fprintln(os.Stderr, lang.Printable(notice))
+			fmt.Fprintln(os.Stderr, diag.Printable(notice))
 		}
 	}
 	if !t.Verbose || t.List {
@@ -262,7 +263,7 @@ func (t *traceCommand) notices(built *object.Object) {
 			if point.Why != "" {
 				why = ", because " + point.Why
 			}
-			fmt.Fprintf(os.Stderr, "%s: attached by %s%s\n", lang.Printable(point.Probe), point.Mechanism, why)
+			fmt.Fprintf(os.Stderr, "%s: attached by %s%s\n", diag.Printable(point.Probe), point.Mechanism, why)
 		}
 	}
 }
@@ -281,14 +282,14 @@ func (t *traceCommand) stage() func(stage, name, text string) {
 
 // say prints what is wrong with a script, and leaves only the exit code to report.
 func say(err error) error {
-	var diagnostics lang.Diagnostics
+	var diagnostics diag.Diagnostics
 	if errors.As(err, &diagnostics) {
 		diagnostics.Render(os.Stderr)
 		return exitError(1)
 	}
 	var usage *compiler.UsageError
 	if errors.As(err, &usage) {
-		fmt.Fprintln(stdout, lang.Printable(usage.Text))
+		fmt.Fprintln(stdout, diag.Printable(usage.Text))
 		if usage.Asked {
 			return nil
 		}

@@ -30,6 +30,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Info is what every entry has.
@@ -157,7 +158,7 @@ type Checker interface {
 	Reached() bool
 	// Scope is the probe that the clause is checked for.
 	Scope() *Scope
-	Errorf(span lang.Span, format string, args ...any)
+	Errorf(span diag.Span, format string, args ...any)
 	// Hint adds a suggestion to the last error.
 	Hint(format string, args ...any)
 }
@@ -245,9 +246,9 @@ type Lowering interface {
 	SetData(offset int, value *ir.Value)
 	Data(offset int) *ir.Value
 	// Fact is a number that the runtime finds out before the first program runs.
-	Fact(kind object.FactKind, text string, source lang.Span) *ir.Value
+	Fact(kind object.FactKind, text string, source diag.Span) *ir.Value
 	// SetFact writes it.
-	SetFact(kind object.FactKind, source lang.Span, value *ir.Value)
+	SetFact(kind object.FactKind, source diag.Span, value *ir.Value)
 }
 
 // internalPrefix begins bpftrace's inner names of what is built in, as in __builtin_comm.

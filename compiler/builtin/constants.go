@@ -8,6 +8,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Parameter is a named parameter of a script.
@@ -16,7 +17,7 @@ type Parameter struct {
 	Kind    types.Kind // Bool, Int or String
 	Default string     // as shown to people
 	Doc     string
-	Span    lang.Span // of the call that asks for it
+	Span    diag.Span // of the call that asks for it
 }
 
 var constantFunctions = slices.Concat([]*Function{
@@ -182,7 +183,7 @@ func members(path lang.Expr) []*lang.Name {
 
 // nearest hints at names that look alike.
 func nearest(c Checker, name string, names []string) {
-	if near := lang.Nearest(name, slices.Values(names), 1); len(near) > 0 {
+	if near := diag.Nearest(name, slices.Values(names), 1); len(near) > 0 {
 		c.Hint("did you mean %s?", near[0])
 	}
 }

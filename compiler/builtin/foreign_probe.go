@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // People bring attach points from bpftrace, from DTrace and from memory. One whose type
@@ -60,7 +60,7 @@ func meantProbe(t *target.Target, parts []string) string {
 			return fmt.Sprintf("write tracepoint:%s:%s", kind, last)
 		}
 	}
-	if near := lang.Nearest(kind, slices.Values(ProbeTypeNames()), 3); len(near) > 0 {
+	if near := diag.Nearest(kind, slices.Values(ProbeTypeNames()), 3); len(near) > 0 {
 		return "did you mean " + either(near) + "?"
 	}
 	if len(parts) == 4 {

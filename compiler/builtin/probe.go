@@ -9,7 +9,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // ProbeType is a kind of probe: what may stand before the first colon.
@@ -34,7 +34,7 @@ type At struct {
 	Probe *ProbeType
 	Name  string // of the type, as written
 	Parts []Part // without the name of the type
-	Span  lang.Span
+	Span  diag.Span
 }
 
 // Text is the attach point with the values of its parameters.
@@ -49,7 +49,7 @@ func (at At) Text() string {
 // Part is one text between colons.
 type Part struct {
 	Text string
-	Span lang.Span
+	Span diag.Span
 }
 
 // Site is one program that a clause compiles to, with the attach points it serves.
@@ -76,13 +76,13 @@ type Expansion interface {
 	// Refused reports that this kernel refused to load or attach the cheaper program for the point.
 	Refused(probe string) bool
 	// Missing reports an attach point that does not exist, as the setting missing_probes says.
-	Missing(span lang.Span, near []string, format string, args ...any)
+	Missing(span diag.Span, near []string, format string, args ...any)
 	// Hinting: the messages so far are few enough for suggestions.
 	Hinting() bool
-	Errorf(span lang.Span, format string, args ...any)
+	Errorf(span diag.Span, format string, args ...any)
 	Hint(format string, args ...any)
 	// Renamed tells the user that a function is gone and that its successor is traced, or refuses that.
-	Renamed(span lang.Span, old, successor, since string)
+	Renamed(span diag.Span, old, successor, since string)
 	// Notice tells the user something on standard error, once.
 	Notice(format string, args ...any)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // mechanisms are the ways to trace one end of kernel functions, cheapest last.
@@ -227,7 +227,7 @@ func (f *functionSites) served(name string, function *target.Function) bool {
 	return false
 }
 
-func (f *functionSites) cannot(span lang.Span, probe, reason string) {
+func (f *functionSites) cannot(span diag.Span, probe, reason string) {
 	f.Errorf(span, "--attach %s cannot serve %s: %s", f.Forced(), probe, reason)
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // textFunctions take texts: strings, arrays of bytes, and pointers to characters, which they read as str() does.
@@ -136,7 +137,7 @@ func SearchSteps(size, literal int) int { return size * max(1, (literal+7)/8) }
 const mostSteps = 10_000
 
 // CheckSteps reports a search that only a kernel with bpf_loop can make.
-func CheckSteps(c Checker, span lang.Span, steps int) {
+func CheckSteps(c Checker, span diag.Span, steps int) {
 	if steps > mostSteps && !c.Target().Features.Loop {
 		c.Errorf(span, "this search takes up to %d steps; a kernel older than 5.17, without bpf_loop, can make %d", steps, mostSteps)
 		c.Hint("search in less, as of str(p, 128), or set max_strlen")

@@ -23,7 +23,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/types"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // The names of the kernel maps that every object may have besides its hashes.
@@ -90,7 +90,7 @@ type Fact struct {
 	Kind   FactKind
 	Text   string // see the kinds
 	Offset int    // of the word in "data"
-	Source lang.Span
+	Source diag.Span
 }
 
 // FactKind tells what the number is.
@@ -140,7 +140,7 @@ type Program struct {
 	Reads    []Read
 	ReadsMap string
 	// Clause is the place of the clause in the script, the first where there are several.
-	Clause lang.Span
+	Clause diag.Span
 	// Clauses is how many of the script run, 0 in a program that only follows processes.
 	Clauses int
 	// Dispatched: the program is not attached, but called by a Dispatcher.
@@ -177,14 +177,14 @@ func (o *Object) All() []*Program {
 
 // Read is a place of the script that reads memory of the kernel, or of a process.
 type Read struct {
-	Span lang.Span
+	Span diag.Span
 	User bool
 }
 
 // Line says that the instructions from Instruction on come from Span.
 type Line struct {
 	Instruction int
-	Span        lang.Span
+	Span        diag.Span
 }
 
 // Mechanism is the way in which a program gets its events.
@@ -311,7 +311,7 @@ type Event struct {
 	Map    *Map
 	// Top and Divisor are the literal arguments of print(@m, top, div); 0 when absent.
 	Top, Divisor int64
-	Source       lang.Span
+	Source       diag.Span
 	// Maps are those of printa over several maps, the first of them Map.
 	Maps []*Map
 	// Printed says that the clause prints Map before it clears it, each time; Cleared that a clear() in the same clause may

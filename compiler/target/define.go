@@ -7,6 +7,7 @@ import (
 
 	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // The types that a script defines become BTF types like the kernel's own, so that members are found, placed and
@@ -19,7 +20,7 @@ const maxTypeSize = 1 << 24
 // names. The receiver stays as it is. The function constant gives the value of an expression, on a Target
 // that knows the enums defined so far; report takes what is wrong with the definitions.
 func (t *Target) Define(definitions []*lang.TypeDefinition, constant func(on *Target, e lang.Expr) (int64, bool),
-	report func(span lang.Span, message, hint string)) *Target {
+	report func(span diag.Span, message, hint string)) *Target {
 	if len(definitions) == 0 {
 		return t
 	}
@@ -43,7 +44,7 @@ func (t *Target) Define(definitions []*lang.TypeDefinition, constant func(on *Ta
 // definitions are the types of a script. A nil one is empty.
 type definitions struct {
 	types     map[string][]btf.Type // by name
-	spans     map[btf.Type]lang.Span
+	spans     map[btf.Type]diag.Span
 	constants map[string]enumerator
 	aligns    map[btf.Type]int // in bytes, of what has been asked
 	order     []string
@@ -55,7 +56,7 @@ type enumerator struct {
 }
 
 func newDefinitions() *definitions {
-	return &definitions{types: map[string][]btf.Type{}, spans: map[btf.Type]lang.Span{},
+	return &definitions{types: map[string][]btf.Type{}, spans: map[btf.Type]diag.Span{},
 		constants: map[string]enumerator{}, aligns: map[btf.Type]int{}}
 }
 
@@ -95,13 +96,13 @@ type definer struct {
 	on       *Target
 	script   *definitions
 	constant func(*Target, lang.Expr) (int64, bool)
-	report   func(span lang.Span, message, hint string)
+	report   func(span diag.Span, message, hint string)
 	bodies   map[btf.Type]*lang.TypeDefinition // of the types that are still empty
 	shells   map[*lang.TypeDefinition]btf.Type
 	open     map[btf.Type]bool // types in the middle of being laid out
 }
 
-func (d *definer) failf(span lang.Span, format string, args ...any) {
+func (d *definer) failf(span diag.Span, format string, args ...any) {
 	d.report(span, fmt.Sprintf(format, args...), "")
 }
 
@@ -184,7 +185,7 @@ func (d *definer) complete(t btf.Type) {
 
 // whole completes a type that is to be contained in another. It fails on types that contain themselves, and on
 // those that only a declaration is known of.
-func (d *definer) whole(t btf.Type, span lang.Span) bool {
+func (d *definer) whole(t btf.Type, span diag.Span) bool {
 	for range maxDepth {
 		if d.open[t] {
 			d.failf(span, "%s contains itself", span.Text())
@@ -288,7 +289,7 @@ func (d *definer) member(m *lang.MemberDefinition) btf.Type {
 }
 
 // typeSpan is the place of a member's type where it has a name, else of the member.
-func typeSpan(m *lang.MemberDefinition) lang.Span {
+func typeSpan(m *lang.MemberDefinition) diag.Span {
 	if m.Type != nil {
 		return m.Type.Span
 	}
@@ -339,7 +340,7 @@ func (d *definer) array(m *lang.MemberDefinition, elem btf.Type, dimension int) 
 	return d.arrayOf(elem, count, m.Span)
 }
 
-func (d *definer) arrayOf(elem btf.Type, count int64, span lang.Span) btf.Type {
+func (d *definer) arrayOf(elem btf.Type, count int64, span diag.Span) btf.Type {
 	if count*int64(max(d.size(elem), 1)) > maxTypeSize {
 		d.failf(span, "the array has more than %d bytes", maxTypeSize)
 		return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // constantOf stands in for the compiler's evaluation of constants.
@@ -45,7 +46,7 @@ func structOf(name string, members ...*lang.MemberDefinition) *lang.TypeDefiniti
 
 func define(t testing.TB, on *Target, definitions ...*lang.TypeDefinition) (*Target, []string) {
 	var messages []string
-	own := on.Define(definitions, constantOf, func(_ lang.Span, message, hint string) {
+	own := on.Define(definitions, constantOf, func(_ diag.Span, message, hint string) {
 		messages = append(messages, strings.TrimSpace(message+" "+hint))
 	})
 	return own, messages
@@ -101,7 +102,7 @@ func TestDefine(t *testing.T) {
 
 // TestDefineWritten lays out what a script says, with sizes and places as gcc 14 has them on x86_64.
 func TestDefineWritten(t *testing.T) {
-	script, diagnostics := lang.Parse(lang.NewSource("script", `struct later;
+	script, diagnostics := lang.Parse(diag.NewSource("script", `struct later;
 struct later { char c; int x __attribute__((aligned(16))); short y, *z; };
 typedef struct later *later_p, laters[3];
 struct packed { char c; int x; u16 y __attribute__((aligned(4))); later_p p; laters all; } __attribute__((packed));

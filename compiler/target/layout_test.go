@@ -13,6 +13,7 @@ import (
 
 	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 var withCompiler = flag.String("cc", "", `write the goldens of layouts anew, with this compiler: "gcc" or "aarch64-linux-gnu-gcc"`)
@@ -27,7 +28,7 @@ func TestLayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, diagnostics := lang.Parse(lang.NewSource(header, string(text)))
+	script, diagnostics := lang.Parse(diag.NewSource(header, string(text)))
 	if diagnostics.HasErrors() {
 		t.Fatal(diagnostics)
 	}
@@ -164,7 +165,7 @@ func FuzzDefine(f *testing.F) {
 	f.Add("typedef a b; typedef b a; struct s { a x; struct s y; int z[1 << 30][4]; };")
 	f.Add("typedef a *a; struct t { a x[3]; enum { A = 9, B } b : 40; union t *u; };")
 	f.Fuzz(func(t *testing.T, text string) {
-		script, _ := lang.Parse(lang.NewSource("fuzz", text))
+		script, _ := lang.Parse(diag.NewSource("fuzz", text))
 		if script == nil {
 			return
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 const root = "../.."
@@ -108,7 +109,7 @@ func TestExamples(t *testing.T) {
 		if !strings.Contains(list, "["+name+"]") {
 			t.Errorf("examples/README.md does not list %s", name)
 		}
-		script, diagnostics := lang.Parse(lang.NewSource(name, read(t, "examples/"+name)))
+		script, diagnostics := lang.Parse(diag.NewSource(name, read(t, "examples/"+name)))
 		if diagnostics.HasErrors() {
 			t.Error(diagnostics)
 			continue
@@ -123,7 +124,7 @@ func TestExamples(t *testing.T) {
 
 // TestTree holds the syntax tree that the README shows against the parser's.
 func TestTree(t *testing.T) {
-	script, _ := lang.Parse(lang.NewSource("-e", "kprobe:blk_start_request < @ = hist(arg0->__data_len) >"))
+	script, _ := lang.Parse(diag.NewSource("-e", "kprobe:blk_start_request < @ = hist(arg0->__data_len) >"))
 	var want strings.Builder
 	for line := range strings.Lines(lang.Dump(script)) {
 		want.WriteString("       " + line)

@@ -25,6 +25,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Environment is what a script can see of the machine.
@@ -64,13 +65,13 @@ func Run(script *lang.Script, environment *Environment) (result *Result, err err
 
 // unknown is a construct that has no rule here.
 type unknown struct {
-	span lang.Span
+	span diag.Span
 	text string
 }
 
 func (u unknown) Error() string { return fmt.Sprintf("eval: %q: %s", u.span.Text(), u.text) }
 
-func fail(span lang.Span, format string, args ...any) {
+func fail(span diag.Span, format string, args ...any) {
 	panic(unknown{span, fmt.Sprintf(format, args...)})
 }
 
@@ -130,7 +131,7 @@ func (p *program) follow(from any) {
 }
 
 // step counts what was evaluated.
-func (p *program) step(span lang.Span) {
+func (p *program) step(span diag.Span) {
 	limit := p.environment.Steps
 	if limit == 0 {
 		limit = 1_000_000

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // expand returns a copy of the script without macros and defined names. Every node of it is there once.
@@ -50,8 +51,8 @@ func copied[T any](c *copier, node T) T {
 }
 
 var (
-	spanType   = reflect.TypeFor[lang.Span]()
-	sourceType = reflect.TypeFor[*lang.Source]()
+	spanType   = reflect.TypeFor[diag.Span]()
+	sourceType = reflect.TypeFor[*diag.Source]()
 )
 
 func (c *copier) copy(v reflect.Value) reflect.Value {

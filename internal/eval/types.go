@@ -8,6 +8,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // typeOf finds the type of an expression, once a round; nil where a map has none yet.
@@ -380,7 +381,7 @@ func (p *program) recordType(e *lang.Record) *types.Type {
 }
 
 // resultType reads the type of a builtin from its signature: the first word of a function's, all of a variable's.
-func (p *program) resultType(name string, span lang.Span, arguments []lang.Expr) *types.Type {
+func (p *program) resultType(name string, span diag.Span, arguments []lang.Expr) *types.Type {
 	f := builtin.FunctionNamed(name)
 	if f == nil {
 		fail(span, "it is not known")

@@ -14,6 +14,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/internal/eval"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/ring"
@@ -60,7 +61,7 @@ func NewKernel(machine *target.Target) (*Kernel, error) {
 // getpid gives.
 func (k *Kernel) introduce() error {
 	const script = "BEGIN { @pid = pid; @tid = tid; @uid = uid; @gid = gid }"
-	parsed, diagnostics := lang.Parse(lang.NewSource("introduction", script))
+	parsed, diagnostics := lang.Parse(diag.NewSource("introduction", script))
 	if diagnostics.HasErrors() {
 		return diagnostics
 	}
@@ -180,7 +181,7 @@ const PartSize = 8
 // Judge is nil when the kernel does with a script, whole and in parts, what its
 // evaluation says.
 func (k *Kernel) Judge(text string) error {
-	parsed, diagnostics := lang.Parse(lang.NewSource("script", text))
+	parsed, diagnostics := lang.Parse(diag.NewSource("script", text))
 	if diagnostics.HasErrors() {
 		return diagnostics
 	}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/internal/eval"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/events"
 )
 
@@ -184,7 +184,7 @@ func TooLong(err error) bool {
 
 // Class tells failures apart while a script is made smaller: it may not become one that is refused.
 func Class(err error) string {
-	var diagnostics lang.Diagnostics
+	var diagnostics diag.Diagnostics
 	switch {
 	case err == nil:
 		return ""

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // patience bounds how long Minimise tries.
@@ -26,7 +27,7 @@ func Minimise(script string, fails func(script string) bool) string {
 
 // cut is a piece of the script and what may stand in its place.
 type cut struct {
-	span lang.Span
+	span diag.Span
 	with string
 }
 
@@ -42,7 +43,7 @@ func step(script string, fails func(string) bool) (string, bool) {
 }
 
 func cuts(script string) (list []cut) {
-	parsed, diagnostics := lang.Parse(lang.NewSource("script", script))
+	parsed, diagnostics := lang.Parse(diag.NewSource("script", script))
 	if diagnostics.HasErrors() {
 		return nil
 	}
@@ -73,7 +74,7 @@ func cuts(script string) (list []cut) {
 }
 
 // statementSpan takes the semicolon along.
-func statementSpan(script string, s lang.Statement) lang.Span {
+func statementSpan(script string, s lang.Statement) diag.Span {
 	span := s.Range()
 	if span.End < len(script) && script[span.End] == ';' {
 		span.End++

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // NamePrefix begins the names of the maps that Named adds to a script.
@@ -31,7 +32,7 @@ var namings = []string{
 func Named(seed uint64, script string, n int) string {
 	random := rand.New(rand.NewPCG(seed, 1))
 	for i := range n {
-		parsed, diagnostics := lang.Parse(lang.NewSource("script", script))
+		parsed, diagnostics := lang.Parse(diag.NewSource("script", script))
 		if diagnostics.HasErrors() {
 			return script
 		}

@@ -50,7 +50,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Options says what the code may rely on.
@@ -99,13 +99,13 @@ func generateWithin(f *ir.Func, options Options, tight bool) (result *Result, er
 }
 
 // excess is thrown where a limit of the kernel does not allow for the program.
-type excess lang.Diagnostic
+type excess diag.Diagnostic
 
 func catchExcess(err *error) {
 	switch thrown := recover().(type) {
 	case nil:
 	case excess:
-		*err = lang.Diagnostics{lang.Diagnostic(thrown)}
+		*err = diag.Diagnostics{diag.Diagnostic(thrown)}
 	default:
 		panic(thrown)
 	}

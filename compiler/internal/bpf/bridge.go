@@ -5,8 +5,7 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf/asm"
-
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 const (
@@ -105,7 +104,7 @@ func (b *bridger) rebuild() {
 		jumps[j.index] = j.to
 	}
 	size := len(code) + len(code)/8
-	b.code, b.spans, b.jumps = make(asm.Instructions, 0, size), make([]lang.Span, 0, size), make([]jump, 0, 2*len(b.jumps))
+	b.code, b.spans, b.jumps = make(asm.Instructions, 0, size), make([]diag.Span, 0, size), make([]jump, 0, 2*len(b.jumps))
 	var sources []int // of each jump, as hop knows it
 	islands := b.islands
 	for i := range code {
@@ -138,7 +137,7 @@ func (b *bridger) rebuild() {
 	}
 }
 
-func (b *bridger) lead(to int, span lang.Span) {
+func (b *bridger) lead(to int, span diag.Span) {
 	b.jumps = append(b.jumps, jump{index: len(b.code), to: to})
 	i := asm.Ja.Label("")
 	i.Offset = -1

@@ -6,8 +6,7 @@ import (
 	"strconv"
 
 	"github.com/cilium/ebpf/asm"
-
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // emitter writes the blocks in order, with labels for the targets of jumps.
@@ -15,7 +14,7 @@ type emitter struct {
 	*function
 	code asm.Instructions
 	// spans has the place of each instruction of code in the script.
-	spans []lang.Span
+	spans []diag.Span
 	jumps []jump
 }
 
@@ -32,7 +31,7 @@ func (f *function) emit() *emitter {
 	e := &emitter{function: f}
 	f.number()
 	size := last(f.blocks).end()/2 + len(f.blocks) // a block may add a jump
-	e.code, e.spans = make(asm.Instructions, 0, size), make([]lang.Span, 0, size)
+	e.code, e.spans = make(asm.Instructions, 0, size), make([]diag.Span, 0, size)
 	for i, b := range f.blocks {
 		var following *block
 		if i+1 < len(f.blocks) {
@@ -142,18 +141,18 @@ func (e *emitter) branch(b, following *block) {
 	}
 }
 
-func (e *emitter) jump(i asm.Instruction, to *block, span lang.Span) {
+func (e *emitter) jump(i asm.Instruction, to *block, span diag.Span) {
 	i.Offset = -1
 	e.jumps = append(e.jumps, jump{index: len(e.code), block: to})
 	e.append(i, span)
 }
 
-func (e *emitter) append(i asm.Instruction, span lang.Span) {
+func (e *emitter) append(i asm.Instruction, span diag.Span) {
 	e.code = append(e.code, i)
 	e.spans = append(e.spans, span)
 }
 
-func (e *emitter) lastSpan() lang.Span {
+func (e *emitter) lastSpan() diag.Span {
 	if len(e.spans) == 0 {
 		return e.ir.Span
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir/irtest"
 	"github.com/ponytrace/ponytrace/internal/testkit"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // open gives the code to the machine's kernel as a raw tracepoint program, the type that can be run at will.
@@ -146,9 +146,9 @@ func kernelRelease(t *testing.T) (release [2]int) {
 
 // count is what lower makes of `@ = count()`.
 func count() *ir.Func {
-	source := lang.NewSource("one.pt", "kprobe:vfs_read\n{ @ = count() }\n")
-	b := ir.NewBuilder("count", lang.Span{Source: source, Start: 16, End: 31})
-	b.Span = lang.Span{Source: source, Start: 18, End: 29}
+	source := diag.NewSource("one.pt", "kprobe:vfs_read\n{ @ = count() }\n")
+	b := ir.NewBuilder("count", diag.Span{Source: source, Start: 16, End: 31})
+	b.Span = diag.Span{Source: source, Start: 18, End: 29}
 	cpu := b.Call(asm.FnGetSmpProcessorId, ir.Invariant)
 	row := b.Binary(ir.ShiftLeft, b.Bound(cpu, testCPUs-1), b.Const(6))
 	address := b.Binary(ir.Add, b.DataAddress("percpu", 0), row)

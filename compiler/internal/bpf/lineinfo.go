@@ -6,8 +6,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
-
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Limits of struct bpf_line_info: the line number has 22 bits, the column 10.
@@ -33,7 +32,7 @@ type lineTable struct {
 // line is a line of a source. A script may be one line of a megabyte, with as many
 // places: its text is looked up once.
 type line struct {
-	source *lang.Source
+	source *diag.Source
 	number int
 }
 
@@ -48,7 +47,7 @@ func (l *linker) attachLines() {
 	table := &lineTable{places: map[string]uint32{}, lines: map[line]uint32{}}
 	table.intern("")
 	var marked []int
-	var previous lang.Span
+	var previous diag.Span
 	starts := l.starts
 	for i, span := range l.spans {
 		first := len(starts) > 0 && starts[0] == i
@@ -70,7 +69,7 @@ func (l *linker) attachLines() {
 	}
 }
 
-func (t *lineTable) add(instruction int, span lang.Span) {
+func (t *lineTable) add(instruction int, span diag.Span) {
 	number, column := span.Source.Position(span.Start)
 	t.records = append(t.records, lineRecord{
 		Instruction: uint32(instruction),

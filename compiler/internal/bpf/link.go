@@ -8,7 +8,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // linker joins the functions of a program: the program itself first, each before those that it calls, so that
@@ -16,7 +16,7 @@ import (
 type linker struct {
 	main  *ir.Func
 	code  asm.Instructions
-	spans []lang.Span // the place of each instruction of code in the script
+	spans []diag.Span // the place of each instruction of code in the script
 	// starts are the indices of the first instructions of the functions.
 	starts    []int
 	functions []*ir.Func
@@ -43,7 +43,7 @@ func (l *linker) checkSize() {
 	if l.size <= maxProgram {
 		return
 	}
-	sizes := map[lang.Span]int{}
+	sizes := map[diag.Span]int{}
 	largest := l.main.Span
 	for i, span := range l.spans {
 		sizes[span] += int(l.code[i].Width())

@@ -4,7 +4,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // register is one of the machine's (r0 to r10) or, from firstVirtual on, one still to be allocated.
@@ -32,7 +32,7 @@ type instruction struct {
 	slot      *slot     // the offset, or the constant of an addition, counts from here
 	reference string    // the map of a wide load, the function of a call
 	from      *ir.Value // what it was selected for
-	span      lang.Span
+	span      diag.Span
 }
 
 func (i *instruction) isCall() bool { return i.op.JumpOp() == asm.Call }

@@ -28,6 +28,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Processes are those whose events a script sees.
@@ -120,7 +121,7 @@ const maxMembers = 65536
 var unspeakable = map[string]string{"set_command": builtin.SetCommand, "starting": builtin.Starting}
 
 func parse(text string) *lang.Script {
-	script, diagnostics := lang.Parse(lang.NewSource("-p", text))
+	script, diagnostics := lang.Parse(diag.NewSource("-p", text))
 	if diagnostics.HasErrors() {
 		panic(diagnostics)
 	}

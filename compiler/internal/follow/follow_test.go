@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 func TestAdd(t *testing.T) {
@@ -30,7 +31,7 @@ tracepoint:sched:sched_process_free { delete(@followed, args.pid) }`
 		{"BEGIN { print(__builtin_cpid) }", Processes{},
 			"tracepoint:sched:sched_process_fork { if (starting() == tid) { set_command(args.child_pid); } }", ""},
 	} {
-		script, _ := lang.Parse(lang.NewSource("script", c.script))
+		script, _ := lang.Parse(diag.NewSource("script", c.script))
 		written := len(script.Clauses)
 		added := Add(script, c.processes)
 		if got := added.text; got != c.clauses || len(added.Script.Clauses) != written+len(added.Hidden) || len(script.Clauses) != written {
@@ -43,7 +44,7 @@ tracepoint:sched:sched_process_free { delete(@followed, args.pid) }`
 }
 
 func TestUnusedName(t *testing.T) {
-	script, _ := lang.Parse(lang.NewSource("script", "BEGIN { @followed = 1; @followed_ = 1 }"))
+	script, _ := lang.Parse(diag.NewSource("script", "BEGIN { @followed = 1; @followed_ = 1 }"))
 	if added := Add(script, Processes{IDs: []int{7}, Children: true}); added.Set != "followed__" {
 		t.Error(added.Set)
 	}

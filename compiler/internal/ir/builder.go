@@ -4,14 +4,14 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf/asm"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Builder appends values to a current block.
 type Builder struct {
 	Func *Func
 	// Span is given to every value appended.
-	Span    lang.Span
+	Span    diag.Span
 	block   *Block
 	context *Value
 	// Blind: the verifier does not know the types of the addresses that the function was
@@ -20,7 +20,7 @@ type Builder struct {
 }
 
 // NewBuilder starts a function with an empty entry block.
-func NewBuilder(name string, span lang.Span) *Builder {
+func NewBuilder(name string, span diag.Span) *Builder {
 	b := &Builder{Func: &Func{Name: name, Span: span}, Span: span}
 	b.block = b.NewBlock()
 	return b

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // TestCheck breaks one invariant at a time.
@@ -44,7 +44,7 @@ func TestCheck(t *testing.T) {
 			b.Return(b.Const(0))
 		}, "context has a bad place"},
 		"a function of another program": {func(b *Builder) {
-			b.Return(b.Invoke(NewBuilder("g", lang.Span{}).NewCallback("each").Func))
+			b.Return(b.Invoke(NewBuilder("g", diag.Span{}).NewCallback("each").Func))
 		}, "invoke has a bad callee"},
 		"recursion": {func(b *Builder) {
 			callback := b.NewCallback("each")
@@ -62,8 +62,8 @@ func TestCheck(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			source := lang.NewSource("one.pt", "BEGIN { exit() }")
-			b := NewBuilder("f", lang.Span{Source: source, Start: 8, End: 14})
+			source := diag.NewSource("one.pt", "BEGIN { exit() }")
+			b := NewBuilder("f", diag.Span{Source: source, Start: 8, End: 14})
 			test.build(b)
 			err := Check(b.Func)
 			if test.want == "" && err == nil {
@@ -78,7 +78,7 @@ func TestCheck(t *testing.T) {
 
 // TestDominators walks a loop with a branch inside and a way out.
 func TestDominators(t *testing.T) {
-	b := NewBuilder("f", lang.Span{})
+	b := NewBuilder("f", diag.Span{})
 	head, left, right, latch, after := b.NewBlock(), b.NewBlock(), b.NewBlock(), b.NewBlock(), b.NewBlock()
 	x := b.Context()
 	b.Jump(head)

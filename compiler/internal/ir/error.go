@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Error is a mistake of the compiler, never of the user: a broken invariant. It is thrown by Fail
 // and caught at the door of each package behind the IR.
 type Error struct {
-	Span lang.Span // the clause or expression being compiled
+	Span diag.Span // the clause or expression being compiled
 	Func string
 	Text string
 }
@@ -25,7 +25,7 @@ func (e *Error) Error() string {
 }
 
 // Fail panics with an Error.
-func (f *Func) Fail(span lang.Span, format string, args ...any) {
+func (f *Func) Fail(span diag.Span, format string, args ...any) {
 	if span.Source == nil {
 		span = f.Span
 	}
@@ -33,7 +33,7 @@ func (f *Func) Fail(span lang.Span, format string, args ...any) {
 }
 
 // Blame, deferred, makes of any other panic an Error at the span, with the stack for whoever reads the report.
-func Blame(span lang.Span, name string) {
+func Blame(span diag.Span, name string) {
 	switch thrown := recover().(type) {
 	case nil:
 	case *Error:

@@ -38,7 +38,7 @@ package ir
 
 import (
 	"github.com/cilium/ebpf/asm"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Op is an operation. The table Ops describes each.
@@ -134,7 +134,7 @@ type Value struct {
 	Helper     asm.BuiltinFunc
 	Args       []*Value
 	Block      *Block
-	Span       lang.Span
+	Span       diag.Span
 	Int        int64 // Const: the value; Bound: the upper bound; DataAddress: offset; Parameter: number
 	Size       int   // Load, Store, atomics, Read*, *Extend: bytes
 	Offset     int   // Load, Store, atomics, Read*: added to the address
@@ -188,5 +188,5 @@ type Func struct {
 	values      int
 	room        []Value // for the next ones
 	// Span is the place of the clause.
-	Span lang.Span
+	Span diag.Span
 }

@@ -40,6 +40,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Unit is a script on its way to IR: what its clauses share.
@@ -274,16 +275,16 @@ func (f *function) Data(offset int) *ir.Value {
 }
 
 // Fact reads what the runtime writes into a word of the kernel map "data", the same word for the same fact.
-func (f *function) Fact(kind object.FactKind, text string, source lang.Span) *ir.Value {
+func (f *function) Fact(kind object.FactKind, text string, source diag.Span) *ir.Value {
 	return f.Data(f.factOffset(kind, text, source))
 }
 
 // SetFact writes the word.
-func (f *function) SetFact(kind object.FactKind, source lang.Span, value *ir.Value) {
+func (f *function) SetFact(kind object.FactKind, source diag.Span, value *ir.Value) {
 	f.SetData(f.factOffset(kind, "", source), value)
 }
 
-func (f *function) factOffset(kind object.FactKind, text string, source lang.Span) int {
+func (f *function) factOffset(kind object.FactKind, text string, source diag.Span) int {
 	for _, fact := range f.unit.Facts {
 		if fact.Kind == kind && fact.Text == text {
 			return fact.Offset

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // An attach point may be written by parameters of the script: in a part of it (kprobe:$1, tracepoint:$1 with a category and
@@ -26,7 +27,7 @@ func (x expansion) sites(probe *lang.Probe) (sites []*builtin.Site) {
 	return sites
 }
 
-func (x expansion) sitesAt(parts []builtin.Part, span lang.Span) []*builtin.Site {
+func (x expansion) sitesAt(parts []builtin.Part, span diag.Span) []*builtin.Site {
 	name := parts[0].Text
 	kind := builtin.ProbeNamed(name)
 	if kind == nil {
@@ -52,7 +53,7 @@ func (x expansion) sitesAt(parts []builtin.Part, span lang.Span) []*builtin.Site
 }
 
 // unknownProbe reports an attach point whose type is none of the table.
-func (x expansion) unknownProbe(parts []builtin.Part, span lang.Span) {
+func (x expansion) unknownProbe(parts []builtin.Part, span diag.Span) {
 	if len(x.diagnostics) > maxHints {
 		x.Errorf(parts[0].Span, "there is no probe type %q", parts[0].Text)
 		return

@@ -7,6 +7,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 func (c *checker) cast(e *lang.Cast) *types.Type {
@@ -62,7 +63,7 @@ func (c *checker) warnUnscaled(e *lang.Cast, to *types.Type) {
 		return
 	}
 	text := sum.X.Range().Text()
-	c.report(lang.Diagnostic{Span: sum.Span, Warning: true, Message: fmt.Sprintf(
+	c.report(diag.Diagnostic{Span: sum.Span, Warning: true, Message: fmt.Sprintf(
 		"%s counts bytes, and %s has %d; (%s)%s %s %d moves by whole ones", sum.Span.Text(), to.Elem, to.Elem.Size, to, text, sum.Op, n)})
 }
 
@@ -111,7 +112,7 @@ func (c *checker) namedType(name *lang.TypeName) *types.Type {
 	var unknown *target.UnknownType
 	switch {
 	case errors.As(err, &unknown):
-		c.report(lang.Diagnostic{Span: name.Span, Message: "this kernel has no type " + unknown.Name, Hint: unknown.Hint()})
+		c.report(diag.Diagnostic{Span: name.Span, Message: "this kernel has no type " + unknown.Name, Hint: unknown.Hint()})
 		return nil
 	case err != nil:
 		c.Errorf(name.Span, "%v", err)

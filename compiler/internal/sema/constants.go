@@ -12,6 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Constants evaluates expressions of literals, positional parameters and the kernel's constants.
@@ -21,7 +22,7 @@ type Constants struct {
 	defines map[string][]*lang.Directive
 	sizes   map[*lang.Directive]int // in nodes
 	depth   int                     // of defines of defines
-	use     lang.Span               // of the first of them
+	use     diag.Span               // of the first of them
 	// hidden reports a call of a name of the table that means the script's own.
 	hidden func(name string, args int) bool
 	// literal returns the literal that a call, or a word for one, stands for, or nil; typed the type of a call.
@@ -44,7 +45,7 @@ func (c *Constants) define(directives []*lang.Directive) {
 
 // definition returns the #define that holds for a name where it is used: the last one before, unless it was undone.
 // What an imported file defines holds everywhere.
-func (c *Constants) definition(name string, use lang.Span) *lang.Directive {
+func (c *Constants) definition(name string, use diag.Span) *lang.Directive {
 	if c.depth > 0 {
 		use = c.use
 	}
@@ -79,7 +80,7 @@ func (c *Constants) follow(name *lang.Name, evaluate func(lang.Expr)) {
 	c.within(name.Span, func() { evaluate(value) })
 }
 
-func (c *Constants) within(use lang.Span, evaluate func()) {
+func (c *Constants) within(use diag.Span, evaluate func()) {
 	if c.depth == 0 {
 		c.use = use
 	}

@@ -5,6 +5,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // declarations is what a script declares outside of its clauses.
@@ -15,8 +16,8 @@ type declarations struct {
 
 func (c *checker) declare(script *lang.Script) {
 	c.functions, c.macros = map[string]*lang.Function{}, map[string]*lang.Macro{}
-	c.target = c.target.Define(script.Types, c.constantOn, func(span lang.Span, message, hint string) {
-		c.report(lang.Diagnostic{Span: span, Message: message, Hint: hint})
+	c.target = c.target.Define(script.Types, c.constantOn, func(span diag.Span, message, hint string) {
+		c.report(diag.Diagnostic{Span: span, Message: message, Hint: hint})
 	})
 	c.Constants.target = c.target
 	c.Info.Target = c.target
@@ -88,7 +89,7 @@ func (d *declarations) builtinOf(node any) *builtin.Function {
 }
 
 // free reports whether a name can be declared: it is no aggregation and not declared yet.
-func (c *checker) free(name string, span lang.Span) bool {
+func (c *checker) free(name string, span diag.Span) bool {
 	switch {
 	case builtin.AggregationNamed(name) != nil:
 		c.Errorf(span, "%s is built in", name)
@@ -104,9 +105,9 @@ func (c *checker) free(name string, span lang.Span) bool {
 	return true
 }
 
-func (c *checker) twice(name string, span, first lang.Span) {
-	c.report(lang.Diagnostic{Span: span, Message: name + " is declared twice",
-		Related: []lang.Related{{Span: first, Message: "first declared here"}}})
+func (c *checker) twice(name string, span, first diag.Span) {
+	c.report(diag.Diagnostic{Span: span, Message: name + " is declared twice",
+		Related: []diag.Related{{Span: first, Message: "first declared here"}}})
 }
 
 func (c *checker) declareFunction(f *lang.Function) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // A clause is checked with the types of each of its functions. What holds for every
@@ -15,7 +16,7 @@ import (
 // differences returns the clauses with errors that trace functions in which argN or
 // retval differ.
 func (c *checker) differences(err error) map[*lang.Clause]*builtin.Differing {
-	var wrong lang.Diagnostics
+	var wrong diag.Diagnostics
 	if !errors.As(err, &wrong) {
 		return nil
 	}
@@ -35,7 +36,7 @@ func (c *checker) differences(err error) map[*lang.Clause]*builtin.Differing {
 }
 
 // touches reports whether a message is about a place within the span.
-func touches(wrong lang.Diagnostics, span lang.Span) bool {
+func touches(wrong diag.Diagnostics, span diag.Span) bool {
 	for _, d := range wrong {
 		if d.Span.Source == span.Source && d.Span.Start >= span.Start && d.Span.End <= span.End {
 			return true

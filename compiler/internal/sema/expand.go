@@ -9,6 +9,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // settings applies the environment first, then the config block, which wins.
@@ -40,7 +41,7 @@ func (c *checker) environment(setting *builtin.Setting) {
 			continue
 		}
 		if err := setting.Set(c.Settings, value); err != nil {
-			c.Errorf(lang.Span{}, "environment variable %s: %v", variable, err)
+			c.Errorf(diag.Span{}, "environment variable %s: %v", variable, err)
 		}
 	}
 }
@@ -170,7 +171,7 @@ func (x expansion) Mechanism() string {
 func (x expansion) Optional() bool { return x.checker.Settings.MissingProbes != "error" }
 
 // Missing reports an attach point that does not exist, as the setting missing_probes says.
-func (x expansion) Missing(span lang.Span, near []string, format string, args ...any) {
+func (x expansion) Missing(span diag.Span, near []string, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	switch x.checker.Settings.MissingProbes {
 	case "ignore":
@@ -190,7 +191,7 @@ func (x expansion) Missing(span lang.Span, near []string, format string, args ..
 }
 
 // Renamed tells that a successor is traced, or refuses it.
-func (x expansion) Renamed(span lang.Span, old, successor, since string) {
+func (x expansion) Renamed(span diag.Span, old, successor, since string) {
 	if x.options.Strict {
 		x.Errorf(span, "%s is gone since Linux %s", old, since)
 		x.Hint("its successor is %s; without --strict ponytrace takes it by itself", successor)

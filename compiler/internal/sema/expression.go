@@ -10,6 +10,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // expression returns the type of e, checking it once. NoValue means that an error was reported
@@ -147,7 +148,7 @@ func (c *checker) emptyDefine(e *lang.Name, d *lang.Directive) {
 	if text := strings.TrimSpace(d.Text.Text()); text != "" {
 		message = fmt.Sprintf("%s is defined as %s, which is no value", e.Name, text)
 	}
-	c.report(lang.Diagnostic{Span: e.Span, Message: message, Related: []lang.Related{{Span: d.NameSpan, Message: "defined here"}}})
+	c.report(diag.Diagnostic{Span: e.Span, Message: message, Related: []diag.Related{{Span: d.NameSpan, Message: "defined here"}}})
 }
 
 // defined is the type of what the script defines a name as.
@@ -294,7 +295,7 @@ func (c *checker) tuple(e *lang.Tuple) *types.Type {
 }
 
 // parts returns the types of the parts of a tuple or record.
-func (c *checker) parts(span lang.Span, elems []lang.Expr) ([]*types.Type, bool) {
+func (c *checker) parts(span diag.Span, elems []lang.Expr) ([]*types.Type, bool) {
 	parts, size, known := make([]*types.Type, len(elems)), 0, true
 	for i, elem := range elems {
 		t := c.expression(elem)
@@ -394,7 +395,7 @@ func (c *checker) nearestFunction(name string) {
 	near, known := c.alike[name]
 	if !known {
 		names := slices.Concat(builtin.Names(), slices.Collect(maps.Keys(c.functions)), slices.Collect(maps.Keys(c.macros)))
-		near = lang.Nearest(name, slices.Values(names), 3)
+		near = diag.Nearest(name, slices.Values(names), 3)
 		c.alike[name] = near
 	}
 	if len(near) > 0 {

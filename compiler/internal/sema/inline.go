@@ -7,6 +7,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // maxCopied bounds how many nodes of functions and macros are copied into a clause, those that they call
@@ -22,7 +23,7 @@ type Inline struct {
 }
 
 // copied reports whether one more copy may be made.
-func (c *checker) copied(span lang.Span, name string) bool {
+func (c *checker) copied(span diag.Span, name string) bool {
 	if slices.Contains(c.instance.expanding, name) && c.callsItself(name) {
 		c.Errorf(span, "%s calls itself, and a program in the kernel must end", name)
 		c.Hint("a loop can do it: while, or for ($i : 0..n)")
@@ -61,8 +62,8 @@ func (c *checker) copier(copying func(*lang.Substitution)) {
 // callFunction checks a call of a function of the script.
 func (c *checker) callFunction(e *lang.Call, f *lang.Function) *types.Type {
 	if len(e.Args) != len(f.Params) {
-		c.report(lang.Diagnostic{Span: e.Span, Message: takes(f.Name, len(f.Params), len(e.Args)),
-			Related: []lang.Related{{Span: f.NameSpan, Message: "declared here"}}})
+		c.report(diag.Diagnostic{Span: e.Span, Message: takes(f.Name, len(f.Params), len(e.Args)),
+			Related: []diag.Related{{Span: f.NameSpan, Message: "declared here"}}})
 		return nil
 	}
 	statement := e == c.instance.called
@@ -120,8 +121,8 @@ func (c *checker) parameterOf(e *lang.Call, p *lang.Param, inline *Inline, arg *
 	c.instance.scope.variables[v.Name] = v
 	c.fix(v, p.Type)
 	if arg.Kind != types.None && v.Type.Kind != types.None && c.storable(e.Args[i], arg) && !convertible(arg, v.Type) {
-		c.report(lang.Diagnostic{Span: e.Args[i].Range(), Message: fmt.Sprintf("$%s of %s is %s, not %s", v.Name, e.Name, v.Type, arg),
-			Related: []lang.Related{{Span: p.Span, Message: "declared here"}}})
+		c.report(diag.Diagnostic{Span: e.Args[i].Range(), Message: fmt.Sprintf("$%s of %s is %s, not %s", v.Name, e.Name, v.Type, arg),
+			Related: []diag.Related{{Span: p.Span, Message: "declared here"}}})
 	}
 	v.Type = inSpaceOf(v.Type, arg)
 	return v
@@ -189,8 +190,8 @@ func (c *checker) callMacro(e *lang.Call, m *lang.Macro) *types.Type {
 	}
 	statement := e == c.instance.called
 	if body.Value == nil && !statement {
-		c.report(lang.Diagnostic{Span: e.Span, Message: m.Name + " has no value, for the macro ends with a statement",
-			Hint: "its last statement, without a semicolon, is the value", Related: []lang.Related{{Span: m.NameSpan, Message: "declared here"}}})
+		c.report(diag.Diagnostic{Span: e.Span, Message: m.Name + " has no value, for the macro ends with a statement",
+			Hint: "its last statement, without a semicolon, is the value", Related: []diag.Related{{Span: m.NameSpan, Message: "declared here"}}})
 		statement = true
 	}
 	c.instance.expanding = append(c.instance.expanding, m.Name)
@@ -207,8 +208,8 @@ func (c *checker) callMacro(e *lang.Call, m *lang.Macro) *types.Type {
 // names that no script can write, so that they meet none of the caller's.
 func (c *checker) expandMacro(e *lang.Call, m *lang.Macro) *lang.BlockExpr {
 	if len(e.Args) != len(m.Params) {
-		c.report(lang.Diagnostic{Span: e.Span, Message: takes(m.Name, len(m.Params), len(e.Args)),
-			Related: []lang.Related{{Span: m.NameSpan, Message: "declared here"}}})
+		c.report(diag.Diagnostic{Span: e.Span, Message: takes(m.Name, len(m.Params), len(e.Args)),
+			Related: []diag.Related{{Span: m.NameSpan, Message: "declared here"}}})
 		return nil
 	}
 	var body *lang.BlockExpr

@@ -8,6 +8,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // outside is the instance in which expressions are checked that stand in no clause, as in a probe.
@@ -144,8 +145,8 @@ func (c *checker) unknownParameters() {
 		if slices.Contains(names, name) {
 			continue
 		}
-		c.Errorf(lang.Span{}, "the script has no parameter --%s", name)
-		switch near := lang.Nearest(name, slices.Values(names), 3); {
+		c.Errorf(diag.Span{}, "the script has no parameter --%s", name)
+		switch near := diag.Nearest(name, slices.Values(names), 3); {
 		case len(near) > 0:
 			c.Hint("did you mean --%s?", strings.Join(near, " or --"))
 		case len(names) > 0:

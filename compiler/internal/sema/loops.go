@@ -3,6 +3,7 @@ package sema
 import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // maxDepth is how deep loops may nest: each may be a function of its own, and of those eight can be active at once
@@ -10,7 +11,7 @@ import (
 const maxDepth = 5
 
 // loop checks what a loop repeats, one level deeper than what is around it.
-func (c *checker) loop(span lang.Span, check func()) {
+func (c *checker) loop(span diag.Span, check func()) {
 	if c.instance.depth == maxDepth {
 		c.Errorf(span, "loops stand at most %d deep, those of the functions that they call included", maxDepth)
 		return
@@ -148,7 +149,7 @@ func ownNodes(body *lang.Block) (n int) {
 	return n
 }
 
-func (c *checker) inLoop(span lang.Span, word string) {
+func (c *checker) inLoop(span diag.Span, word string) {
 	if c.instance.loops == 0 {
 		c.Errorf(span, "%s stands only in a loop", word)
 		if word == "break" {

@@ -8,6 +8,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 func (c *checker) mapNamed(name string) *Map {
@@ -83,7 +84,7 @@ func fieldTypes(tuple *types.Type) []*types.Type {
 }
 
 // assignMap enters an assignment to a map into what is known of it.
-func (c *checker) assignMap(e *lang.Map, t *types.Type, span lang.Span) {
+func (c *checker) assignMap(e *lang.Map, t *types.Type, span diag.Span) {
 	m := c.mapNamed(e.Name)
 	if !c.useKey(m, e) {
 		return
@@ -120,14 +121,14 @@ func textHint(a, b *types.Type) string {
 	return "str(p) reads the text that a pointer leads to"
 }
 
-func (c *checker) conflict(span, first lang.Span, message, hint string) {
-	c.report(lang.Diagnostic{Span: span, Message: message, Hint: hint,
-		Related: []lang.Related{{Span: first, Message: "first assigned here"}}})
+func (c *checker) conflict(span, first diag.Span, message, hint string) {
+	c.report(diag.Diagnostic{Span: span, Message: message, Hint: hint,
+		Related: []diag.Related{{Span: first, Message: "first assigned here"}}})
 }
 
 // wrongKey reports a key with too few or too many parts. `@t[1]` may be meant as a part of a tuple.
 func (c *checker) wrongKey(m *Map, e *lang.Map, parts int) {
-	d := lang.Diagnostic{Span: e.Span, Related: []lang.Related{{Span: m.KeySpan, Message: "first assigned here"}}}
+	d := diag.Diagnostic{Span: e.Span, Related: []diag.Related{{Span: m.KeySpan, Message: "first assigned here"}}}
 	d.Message = fmt.Sprintf("the key of @%s has %s, not %d", m.Name, parted(len(m.Key)), parts)
 	if len(e.Keys) == 1 && m.Value != nil && m.Value.Kind == types.Tuple {
 		d.Hint = fmt.Sprintf("@%[1]s holds a tuple, whose parts are @%[1]s.0, @%[1]s.1, ...", m.Name)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // keepMatches leaves out the attach points whose names --probe-filter does not match, and
@@ -32,7 +32,7 @@ func (c *checker) keepMatches() {
 }
 
 // firstWritten is the place of the first probe that the user wrote.
-func (c *checker) firstWritten() lang.Span {
+func (c *checker) firstWritten() diag.Span {
 	i := slices.IndexFunc(c.Instances, func(i *Instance) bool { return !i.Hidden })
 	return c.Instances[max(i, 0)].Clause.Probes[0].Span
 }

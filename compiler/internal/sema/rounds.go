@@ -5,6 +5,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // stage is what the search for types takes as evidence. Each begins when the one before
@@ -41,7 +42,7 @@ func (c *checker) rounds() {
 }
 
 // settle checks every instance until the types stand still.
-func (c *checker) settle(first lang.Diagnostics) bool {
+func (c *checker) settle(first diag.Diagnostics) bool {
 	for c.round = range maxRounds {
 		c.reset()
 		c.diagnostics = slices.Clone(first)

@@ -41,6 +41,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Options are what the command line adds to a script.
@@ -124,7 +125,7 @@ func (i *Instance) bare(name *lang.Name) *lang.Call {
 type Variable struct {
 	Name string
 	Type *types.Type
-	Span lang.Span // of the first assignment
+	Span diag.Span // of the first assignment
 	// Shared: it is mentioned at another depth of loops than where it was declared, or in
 	// another part of the clause, or its address is taken.
 	Shared bool
@@ -145,9 +146,9 @@ type Variable struct {
 type Map struct {
 	Name      string
 	Key       []*types.Type
-	KeySpan   lang.Span
+	KeySpan   diag.Span
 	Value     *types.Type
-	ValueSpan lang.Span
+	ValueSpan diag.Span
 	// Read: a clause reads a value or deletes a key.
 	Read bool
 	// Replaced: a clause assigns with something else than ++, --, += or -=.
@@ -183,7 +184,7 @@ type checker struct {
 	target      *target.Target
 	options     Options
 	maps        map[string]*Map
-	diagnostics lang.Diagnostics
+	diagnostics diag.Diagnostics
 	seen        map[string]bool
 	notices     map[string]bool
 	changed     bool
@@ -353,11 +354,11 @@ func keys[V any](m map[string]V) func(yield func(string) bool) {
 }
 
 // Errorf reports an error once, however many sites of a clause have it.
-func (c *checker) Errorf(span lang.Span, format string, args ...any) {
-	c.report(lang.Diagnostic{Span: span, Message: fmt.Sprintf(format, args...)})
+func (c *checker) Errorf(span diag.Span, format string, args ...any) {
+	c.report(diag.Diagnostic{Span: span, Message: fmt.Sprintf(format, args...)})
 }
 
-func (c *checker) report(d lang.Diagnostic) {
+func (c *checker) report(d diag.Diagnostic) {
 	id := fmt.Sprintf("%d-%d %s", d.Span.Start, d.Span.End, d.Message)
 	if c.seen[id] {
 		return
@@ -384,7 +385,7 @@ func (c *checker) nearest(word string, candidates []string) {
 	if !c.Hinting() {
 		return
 	}
-	if near := lang.Nearest(word, slices.Values(candidates), 3); len(near) > 0 {
+	if near := diag.Nearest(word, slices.Values(candidates), 3); len(near) > 0 {
 		c.Hint("did you mean %s?", either(near))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // scope is the variables of a block and those around it.
@@ -185,7 +186,7 @@ func (c *checker) aggregate(s *lang.Assign, call *lang.Call, a *builtin.Aggregat
 }
 
 // assignTarget gives a variable or map a value of type t; update means that the old value is read.
-func (c *checker) assignTarget(target lang.Expr, t *types.Type, span lang.Span, update bool) {
+func (c *checker) assignTarget(target lang.Expr, t *types.Type, span diag.Span, update bool) {
 	switch target := target.(type) {
 	case *lang.Map:
 		if update && c.aggregated(target) {
@@ -207,7 +208,7 @@ func (c *checker) aggregated(m *lang.Map) bool {
 	return true
 }
 
-func (c *checker) assignVariable(e *lang.Variable, t *types.Type, span lang.Span, update bool) {
+func (c *checker) assignVariable(e *lang.Variable, t *types.Type, span diag.Span, update bool) {
 	v := c.instance.scope.find(e.Name)
 	if v == nil && update {
 		c.variable(e)
@@ -230,11 +231,11 @@ func (c *checker) assignVariable(e *lang.Variable, t *types.Type, span lang.Span
 	v.open = v.open || partial(v.Type)
 	wider, ok := c.widen(v.Type, kept)
 	if !ok {
-		c.report(lang.Diagnostic{
+		c.report(diag.Diagnostic{
 			Span:    span,
 			Message: "$" + e.Name + " is " + v.Type.String() + " and cannot become " + t.String(),
 			Hint:    textHint(v.Type, t),
-			Related: []lang.Related{{Span: v.Span, Message: "first assigned here"}},
+			Related: []diag.Related{{Span: v.Span, Message: "first assigned here"}},
 		})
 		return
 	}
@@ -280,8 +281,8 @@ func (c *checker) let(s *lang.Let) {
 		value = c.expression(s.Value)
 	}
 	if known := c.instance.scope.variables[s.Variable.Name]; known != nil {
-		c.report(lang.Diagnostic{Span: s.Variable.Span, Message: "$" + s.Variable.Name + " is declared already in this block",
-			Related: []lang.Related{{Span: known.Span, Message: "first declared here"}}})
+		c.report(diag.Diagnostic{Span: s.Variable.Span, Message: "$" + s.Variable.Name + " is declared already in this block",
+			Related: []diag.Related{{Span: known.Span, Message: "first declared here"}}})
 		return
 	}
 	v := c.declareVariable(s.Variable)
@@ -310,13 +311,13 @@ func (c *checker) fix(v *Variable, name *lang.TypeName) {
 }
 
 // assignFixed holds a value against the type that its variable was declared with.
-func (c *checker) assignFixed(v *Variable, t *types.Type, span lang.Span) {
+func (c *checker) assignFixed(v *Variable, t *types.Type, span diag.Span) {
 	if v.assigned++; v.assigned == 1 {
 		v.Type = inSpaceOf(v.Type, t)
 	}
 	if !convertible(t, v.Type) {
-		c.report(lang.Diagnostic{Span: span, Message: "$" + v.Name + " is " + v.Type.String() + " and cannot become " + t.String(),
-			Hint: textHint(v.Type, t), Related: []lang.Related{{Span: v.Span, Message: "declared here"}}})
+		c.report(diag.Diagnostic{Span: span, Message: "$" + v.Name + " is " + v.Type.String() + " and cannot become " + t.String(),
+			Hint: textHint(v.Type, t), Related: []diag.Related{{Span: v.Span, Message: "declared here"}}})
 	}
 }
 

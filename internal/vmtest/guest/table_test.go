@@ -13,6 +13,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
@@ -49,7 +50,7 @@ func TestTableLoads(t *testing.T) {
 
 // load does what ponytrace --dry-run does with a script.
 func load(script string, machine *target.Target) error {
-	parsed, diagnostics := lang.Parse(lang.NewSource("example", script))
+	parsed, diagnostics := lang.Parse(diag.NewSource("example", script))
 	if diagnostics.HasErrors() {
 		return diagnostics
 	}

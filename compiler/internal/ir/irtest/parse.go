@@ -12,7 +12,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // Parse reads what Func.String prints. Values are numbered anew, in the order of the text.
@@ -87,7 +87,7 @@ func (p *parser) declare(lines []string) {
 }
 
 func (p *parser) function(name string) {
-	builder := ir.NewBuilder(name, lang.Span{})
+	builder := ir.NewBuilder(name, diag.Span{})
 	if p.program == nil {
 		p.program = builder.Func
 	} else {

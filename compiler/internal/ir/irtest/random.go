@@ -6,7 +6,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // The maps that a random function uses.
@@ -25,7 +25,7 @@ func Random(seed uint64) *ir.Func { return random{}.program(seed) }
 func RandomCallbacks(seed uint64) *ir.Func { return random{callsBack: true}.program(seed) }
 
 func (r random) program(seed uint64) *ir.Func {
-	r.Rand, r.Builder = rand.New(rand.NewPCG(seed, 2)), ir.NewBuilder("random", lang.Span{})
+	r.Rand, r.Builder = rand.New(rand.NewPCG(seed, 2)), ir.NewBuilder("random", diag.Span{})
 	r.context = r.Context()
 	for range 3 {
 		r.known = append(r.known, r.Load(ir.ContextSpace, r.context, 8*r.IntN(12), 8, false))

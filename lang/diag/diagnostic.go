@@ -1,4 +1,4 @@
-package lang
+package diag
 
 import (
 	"cmp"
@@ -42,12 +42,16 @@ func (d Diagnostics) Sorted() Diagnostics {
 	})
 }
 
-func (d Diagnostics) limited() Diagnostics {
-	if len(d) <= maxDiagnostics {
+// MaxDiagnostics keeps a file that is no script from filling the screen.
+const MaxDiagnostics = 100
+
+// Limited cuts the list after MaxDiagnostics messages, and says so in one more.
+func (d Diagnostics) Limited() Diagnostics {
+	if len(d) <= MaxDiagnostics {
 		return d
 	}
-	last := Diagnostic{Span: d[maxDiagnostics].Span, Message: "too many errors; what follows is not read"}
-	return append(d[:maxDiagnostics:maxDiagnostics], last)
+	last := Diagnostic{Span: d[MaxDiagnostics].Span, Message: "too many errors; what follows is not read"}
+	return append(d[:MaxDiagnostics:MaxDiagnostics], last)
 }
 
 // HasErrors tells errors from a list of nothing but warnings.
