@@ -120,7 +120,7 @@ func compile(
 		}
 	}
 	addDispatchers(out, machine)
-	out.Events, out.Facts = unit.Events, unit.Facts
+	out.Events, out.RuntimeConsts = unit.Events, unit.RuntimeConsts
 	addMaps(out, unit)
 	addFollowing(out, added.Set, options.Processes)
 	return out, info, nil
@@ -128,7 +128,7 @@ func compile(
 
 // compiled is a program as it goes into the object, and the maps that are its own.
 type compiled struct {
-	program *object.Program
+	program *object.ProgramSpec
 	maps    []*ebpf.MapSpec
 	err     error
 }
@@ -229,7 +229,7 @@ func (c *program) compile() (result compiled) {
 		result.maps = append(result.maps, slots(reads, 8*len(code.Reads)))
 	}
 	site := c.Site
-	result.program = &object.Program{
+	result.program = &object.ProgramSpec{
 		Name: c.Name, Type: site.Type, Attach: site.Attach, AttachTo: site.AttachTo,
 		Instructions: code.Instructions, Points: site.Points, Lines: code.Lines, Reads: code.Reads, ReadsMap: reads, Clause: span, Clauses: c.written(), Dispatched: c.Dispatched,
 	}
@@ -296,12 +296,12 @@ func addMaps(out *object.Object, unit *lower.Unit) {
 			out.Kernel[m.Other] = hash(m, unit.Target)
 		}
 	}
-	slices.SortFunc(out.Maps, func(a, b *object.Map) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out.Maps, func(a, b *object.MapSpec) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // addFollowing takes the set of processes from the maps of the script.
 func addFollowing(out *object.Object, set string, processes Processes) {
-	i := slices.IndexFunc(out.Maps, func(m *object.Map) bool { return m.Name == set })
+	i := slices.IndexFunc(out.Maps, func(m *object.MapSpec) bool { return m.Name == set })
 	if set == "" || i < 0 {
 		return
 	}
@@ -312,7 +312,7 @@ func addFollowing(out *object.Object, set string, processes Processes) {
 	out.Maps = slices.Delete(out.Maps, i, i+1)
 }
 
-func hash(m *object.Map, machine *target.Target) *ebpf.MapSpec {
+func hash(m *object.MapSpec, machine *target.Target) *ebpf.MapSpec {
 	spec := &ebpf.MapSpec{
 		Name: mapName(m.Name), Type: ebpf.Hash,
 		KeySize: uint32(m.Key.Size), ValueSize: uint32((m.Value.Size + 7) / 8 * 8), MaxEntries: uint32(m.MaxEntries),

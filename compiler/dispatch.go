@@ -25,7 +25,7 @@ func addDispatchers(out *object.Object, machine *target.Target) {
 }
 
 // dispatcherFor is the first whose calls the program does not trace, or a new one.
-func dispatcherFor(out *object.Object, program *object.Program, machine *target.Target) *object.Dispatcher {
+func dispatcherFor(out *object.Object, program *object.ProgramSpec, machine *target.Target) *object.Dispatcher {
 	all, _ := target.SplitSyscall(program.Points[0].Name)
 	for _, d := range out.Dispatchers {
 		if d.Points[0].Name == all && !overlap(d, program) {
@@ -34,7 +34,7 @@ func dispatcherFor(out *object.Object, program *object.Program, machine *target.
 	}
 	number := len(out.Dispatchers)
 	d := &object.Dispatcher{
-		Program: object.Program{
+		ProgramSpec: object.ProgramSpec{
 			Name: fmt.Sprintf("d%d_%s", number, all), Type: program.Type, Attach: program.Attach, AttachTo: program.AttachTo,
 			Points: []object.Point{program.Points[0]}, Clause: program.Clause,
 		},
@@ -48,7 +48,7 @@ func dispatcherFor(out *object.Object, program *object.Program, machine *target.
 	return d
 }
 
-func overlap(d *object.Dispatcher, program *object.Program) bool {
+func overlap(d *object.Dispatcher, program *object.ProgramSpec) bool {
 	for _, point := range program.Points {
 		if _, taken := d.Programs[point.Number]; taken {
 			return true

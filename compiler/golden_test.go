@@ -176,7 +176,7 @@ func (s *scene) stray(t *testing.T, built *object.Object) {
 	}
 }
 
-func (s *scene) run(t *testing.T, program *object.Program, e *emu.Environment) emu.Result {
+func (s *scene) run(t *testing.T, program *object.ProgramSpec, e *emu.Environment) emu.Result {
 	t.Helper()
 	clear(e.Maps[object.DataMap].Values[""][0][object.DataStopped:][:8])
 	result, err := emu.Run(program.Instructions, e)
@@ -222,7 +222,7 @@ func describeMaps(built *object.Object) string {
 	return b.String()
 }
 
-func place(m *object.Map) string {
+func place(m *object.MapSpec) string {
 	switch m.Storage {
 	case object.Slot:
 		return fmt.Sprintf("%s+%d", object.DataMap, m.Offset)

@@ -75,7 +75,7 @@ func emulator(o *object.Object) *emu.Environment {
 	for name, spec := range o.Kernel {
 		machine.Maps[name] = emu.NewMap(spec, 4)
 	}
-	for _, fact := range o.Facts {
+	for _, fact := range o.RuntimeConsts {
 		binary.LittleEndian.PutUint64(emulatedData(machine)[fact.Offset:], factValue(fact))
 	}
 	return machine
@@ -85,7 +85,9 @@ func emulator(o *object.Object) *emu.Environment {
 func emulatedData(machine *emu.Environment) []byte { return machine.Maps[object.DataMap].Values[""][0] }
 
 // factValue stands for what the runtime would find out.
-func factValue(fact object.Fact) uint64 { return 100*uint64(fact.Kind) + uint64(len(fact.Text)) }
+func factValue(fact object.RuntimeConst) uint64 {
+	return 100*uint64(fact.Kind) + uint64(len(fact.Text))
+}
 
 // runAll runs every program once, in order.
 func runAll(o *object.Object, machine *emu.Environment) error {

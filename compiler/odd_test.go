@@ -64,7 +64,7 @@ func TestOdd(t *testing.T) {
 // leftBehind lists the maps and events of a run.
 func leftBehind(t *testing.T, o *object.Object, machine *emu.Environment) string {
 	t.Helper()
-	result, err := oracle.Observe(o, func(m *object.Map) (*events.Table, error) { return emulatedTable(o, m, machine.Maps), nil }, machine.Records)
+	result, err := oracle.Observe(o, func(m *object.MapSpec) (*events.Table, error) { return emulatedTable(o, m, machine.Maps), nil }, machine.Records)
 	if err != nil {
 		t.Fatal(err)
 	}

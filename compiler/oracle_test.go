@@ -48,11 +48,11 @@ func observeEmulated(o *object.Object) (*eval.Result, error) {
 	if emulatedData(machine)[object.DataCut] != 0 {
 		return nil, oracle.ErrLong
 	}
-	return oracle.Observe(o, func(m *object.Map) (*events.Table, error) { return emulatedTable(o, m, machine.Maps), nil }, machine.Records)
+	return oracle.Observe(o, func(m *object.MapSpec) (*events.Table, error) { return emulatedTable(o, m, machine.Maps), nil }, machine.Records)
 }
 
 // emulatedTable reads a map as package events reads a kernel's.
-func emulatedTable(o *object.Object, m *object.Map, maps map[string]*emu.Map) *events.Table {
+func emulatedTable(o *object.Object, m *object.MapSpec, maps map[string]*emu.Map) *events.Table {
 	t := events.NewTable(m)
 	switch m.Storage {
 	case object.Slot:

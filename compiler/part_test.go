@@ -107,7 +107,7 @@ func contextual(t *testing.T, script string, machine *target.Target, options com
 	if _, err := emu.Run(o.Programs[0].Instructions, environment); err != nil {
 		t.Fatalf("%s, Linux %s, %+v: %v", script, machine.Version, options, err)
 	}
-	table := func(m *object.Map) (*events.Table, error) {
+	table := func(m *object.MapSpec) (*events.Table, error) {
 		return emulatedTable(o, m, environment.Maps), nil
 	}
 	result, err := oracle.Observe(o, table, environment.Records)

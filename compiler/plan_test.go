@@ -69,7 +69,7 @@ func TestClausesOfOneProbeShareAProgram(t *testing.T) {
 	}
 }
 
-func described(program *object.Program) string {
+func described(program *object.ProgramSpec) string {
 	text := fmt.Sprint(program.Points[0].Mechanism, " ", program.Clauses)
 	for _, point := range program.Points {
 		if point.Name != "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
-	"github.com/ponytrace/ponytrace/runtime/regular"
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,9 +40,9 @@ func (s *Session) value(event *object.Event, record []byte) events.Value {
 // cat prints the beginning of a file.
 func (s *Session) cat(event *object.Event, record []byte) {
 	name := s.out.Format(event, s.fields(event, record))
-	text, err := regular.ReadFile(name, s.object.Settings.MaxCatBytes)
+	text, err := safeopen.ReadFile(name, s.object.Settings.MaxCatBytes)
 	if err != nil {
-		s.warn(event, "cat(): %q cannot be read: %s", name, regular.Reason(err))
+		s.warn(event, "cat(): %q cannot be read: %s", name, safeopen.Reason(err))
 		return
 	}
 	s.out.Cat(text)
@@ -77,7 +77,7 @@ func (s *Session) system(event *object.Event, record []byte) {
 		command.Stdout = s.options.Stdout
 	}
 	if err := s.runCommand(command); err != nil {
-		s.warn(event, "system(): the shell did not start: %s", regular.Reason(err))
+		s.warn(event, "system(): the shell did not start: %s", safeopen.Reason(err))
 		return
 	}
 	if s.options.JSON {
@@ -129,7 +129,7 @@ func (s *Session) printMap(event *object.Event) {
 func (s *Session) printa(event *object.Event) {
 	maps := event.Maps
 	if len(maps) == 0 {
-		maps = []*object.Map{event.Map}
+		maps = []*object.MapSpec{event.Map}
 	}
 	tables := make([]*events.Table, len(maps))
 	for i, m := range maps {

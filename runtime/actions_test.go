@@ -132,12 +132,12 @@ func TestPrintOfFields(t *testing.T) {
 }
 
 // keyed has two counts with the same keys.
-func keyed(t *testing.T) (s *scene, first, second *object.Map) {
+func keyed(t *testing.T) (s *scene, first, second *object.MapSpec) {
 	key := types.NewLayout(0, types.Uint64)
-	first = &object.Map{Name: "a", Key: &key, Value: types.NewAggregation(types.Count, false), Storage: object.Hash, Kernel: "a"}
-	second = &object.Map{Name: "b", Key: &key, Value: types.NewAggregation(types.Avg, true), Storage: object.Hash, Kernel: "b"}
+	first = &object.MapSpec{Name: "a", Key: &key, Value: types.NewAggregation(types.Count, false), Storage: object.Hash, Kernel: "a"}
+	second = &object.MapSpec{Name: "b", Key: &key, Value: types.NewAggregation(types.Avg, true), Storage: object.Hash, Kernel: "b"}
 	o := lineObject(16)
-	o.Maps = []*object.Map{first, second}
+	o.Maps = []*object.MapSpec{first, second}
 	o.Kernel["a"] = &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 8, ValueSize: 8, MaxEntries: 16}
 	o.Kernel["b"] = &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 8, ValueSize: 16, MaxEntries: 16}
 	s = newScene(t, o, Options{})
@@ -157,7 +157,7 @@ func keyed(t *testing.T) (s *scene, first, second *object.Map) {
 func TestPrintaOfSeveralMaps(t *testing.T) {
 	s, first, second := keyed(t)
 	event := said(object.Printa, "%d: %@d %@d\n")
-	event.Map, event.Maps = first, []*object.Map{first, second}
+	event.Map, event.Maps = first, []*object.MapSpec{first, second}
 	s.does(t, event, nil, "4: 0 7\n1: 10 0\n3: 20 0\n2: 30 4\n", "")
 	s.object.Settings.SortBy = "key"
 	s.Session.out = s.renderer()
@@ -186,7 +186,7 @@ func TestNormalize(t *testing.T) {
 	s, first, second := keyed(t)
 	normalize, print, printa, one := said(object.Normalize, ""), said(object.PrintMap, ""), said(object.Printa, "%d %@d %@s\n"), said(object.PrintKey, "", types.Uint64)
 	normalize.Map, normalize.Divisor, print.Map, printa.Map, one.Map = first, 10, first, first, first
-	printa.Maps = []*object.Map{first, second}
+	printa.Maps = []*object.MapSpec{first, second}
 	s.does(t, normalize, nil, "", "")
 	s.does(t, print, nil, "@a[1]: 1\n@a[3]: 2\n@a[2]: 3\n", "")
 	s.does(t, printa, nil, "4 0 7\n1 1 0\n3 2 0\n2 3 4\n", "")
@@ -208,7 +208,7 @@ func TestInterruptedCommands(t *testing.T) {
 	var out, notices bytes.Buffer
 	o := lineObject(16)
 	o.Events = append(o.Events, &object.Event{Action: object.System, Format: "sleep 0.4; echo %d", Layout: types.NewLayout(8, types.Int64)})
-	o.Programs = []*object.Program{clause("wait", code(), every(time.Hour)), clause("end", code(emit(2, 9)), at(object.AtEnd))}
+	o.Programs = []*object.ProgramSpec{clause("wait", code(), every(time.Hour)), clause("end", code(emit(2, 9)), at(object.AtEnd))}
 	for i := range 8 {
 		o.Programs = append(o.Programs, clause(fmt.Sprintf("begin%d", i), code(emit(2, 7)), at(object.AtBegin)))
 	}
@@ -230,7 +230,7 @@ func TestReportOfLostUpdates(t *testing.T) {
 	first.MaxEntries, second.MaxEntries = 3, 16
 	first.Refusal, second.Refusal = object.DataHeader-8, object.DataHeader-8
 	s.reportFull(first, 5)
-	refuse := func(m *object.Map, why syscall.Errno) {
+	refuse := func(m *object.MapSpec, why syscall.Errno) {
 		s.store.Set(m.Refusal, uint64(uint32(-int32(why))))
 		s.reportFull(m, 5)
 	}

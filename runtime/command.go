@@ -44,9 +44,9 @@ func (s *Session) startCommand() (<-chan struct{}, error) {
 	go func() {
 		runtime.LockOSThread() // the signal comes when the thread ends that has started the command
 		defer runtime.UnlockOSThread()
-		s.setFact(object.Starting, uint64(unix.Gettid()))
+		s.setRuntimeConst(object.Starting, uint64(unix.Gettid()))
 		err := command.Start()
-		s.setFact(object.Starting, 0)
+		s.setRuntimeConst(object.Starting, 0)
 		started <- err
 		if err == nil {
 			_ = command.Wait()

@@ -50,7 +50,7 @@ func (l stuckLink) Close() error {
 func stopping() *object.Object {
 	o := lineObject(16)
 	o.Stops = true
-	o.Programs = []*object.Program{clause("end", code(emit(0, 7)), at(object.AtEnd))}
+	o.Programs = []*object.ProgramSpec{clause("end", code(emit(0, 7)), at(object.AtEnd))}
 	return o
 }
 

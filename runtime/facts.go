@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// findFacts finds out what the script must know of this machine and hands each number to set, with its place in
+// findRuntimeConsts finds out what the script must know of this machine and hands each number to set, with its place in
 // the kernel map "data". The error is lang.Diagnostics: it shows where the script asks for what is not there.
-func findFacts(facts []object.Fact, set func(offset int, value uint64)) error {
+func findRuntimeConsts(facts []object.RuntimeConst, set func(offset int, value uint64)) error {
 	kernel := symbols.NewKernel()
 	var diagnostics diag.Diagnostics
 	for _, fact := range facts {
@@ -28,7 +28,7 @@ func findFacts(facts []object.Fact, set func(offset int, value uint64)) error {
 	return nil
 }
 
-func find(fact object.Fact, kernel *symbols.Kernel) (uint64, error) {
+func find(fact object.RuntimeConst, kernel *symbols.Kernel) (uint64, error) {
 	switch fact.Kind {
 	case object.CgroupID:
 		return cgroupID(fact.Text)
@@ -75,7 +75,7 @@ func symbolAddress(name string, kernel *symbols.Kernel) (uint64, error) {
 	return 0, fmt.Errorf("this kernel has no symbol %s", name)
 }
 
-func namespace(kind object.FactKind) (uint64, error) {
+func namespace(kind object.RuntimeConstKind) (uint64, error) {
 	var status unix.Stat_t
 	if err := unix.Stat("/proc/self/ns/pid", &status); err != nil {
 		return 0, fmt.Errorf("the PID namespace of ponytrace cannot be found: %w", err)

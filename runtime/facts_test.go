@@ -13,10 +13,10 @@ import (
 func TestFindFacts(t *testing.T) {
 	found := map[int]uint64{}
 	set := func(offset int, value uint64) { found[offset] = value }
-	facts := []object.Fact{
+	facts := []object.RuntimeConst{
 		{Kind: object.NamespaceInode, Offset: 0}, {Kind: object.NamespaceDevice, Offset: 8}, {Kind: object.TAIOffset, Offset: 16},
 	}
-	if err := findFacts(facts, set); err != nil {
+	if err := findRuntimeConsts(facts, set); err != nil {
 		t.Fatal(err)
 	}
 	link, err := os.Readlink("/proc/self/ns/pid")
@@ -34,13 +34,13 @@ func TestFindFacts(t *testing.T) {
 
 func TestFactsThatAreNot(t *testing.T) {
 	for _, c := range []struct {
-		fact object.Fact
+		fact object.RuntimeConst
 		want string
 	}{
-		{object.Fact{Kind: object.CgroupID, Text: "/nowhere"}, `there is no folder "/nowhere"`},
-		{object.Fact{Kind: object.CgroupID, Text: "/proc"}, `"/proc" is not the folder of a cgroup (version 2)`},
+		{object.RuntimeConst{Kind: object.CgroupID, Text: "/nowhere"}, `there is no folder "/nowhere"`},
+		{object.RuntimeConst{Kind: object.CgroupID, Text: "/proc"}, `"/proc" is not the folder of a cgroup (version 2)`},
 	} {
-		err := findFacts([]object.Fact{c.fact}, func(int, uint64) {})
+		err := findRuntimeConsts([]object.RuntimeConst{c.fact}, func(int, uint64) {})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: got %v, want %s", c.fact, err, c.want)
 		}

@@ -48,9 +48,9 @@ func (s *Session) followFrom() error {
 	return nil
 }
 
-// setFact writes a word that the programs read, if they do.
-func (s *Session) setFact(kind object.FactKind, value uint64) {
-	for _, fact := range s.object.Facts {
+// setRuntimeConst writes a word that the programs read, if they do.
+func (s *Session) setRuntimeConst(kind object.RuntimeConstKind, value uint64) {
+	for _, fact := range s.object.RuntimeConsts {
 		if fact.Kind == kind {
 			s.store.Set(fact.Offset, value)
 		}

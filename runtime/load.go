@@ -30,7 +30,7 @@ import (
 // RefusedError says that the kernel did not accept a program. Where a cheaper mechanism was tried,
 // Tracing is true and compiling again with the probes in compiler.Options.Refused may serve.
 type RefusedError struct {
-	Program *object.Program
+	Program *object.ProgramSpec
 	Tracing bool
 	Span    diag.Span // the part of the script that the verifier stopped at
 	Log     string    // the end of the verifier's log
@@ -80,7 +80,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 	}
 	s := &Session{
 		object: o, machine: machine, options: options, collection: collection,
-		user: symbols.NewUser(o.Settings.Demangle, o.Settings.MaxSymbolBytes), shown: map[*object.Map]shown{}, divisors: map[*object.Map]int64{},
+		user: symbols.NewUser(o.Settings.Demangle, o.Settings.MaxSymbolBytes), shown: map[*object.MapSpec]shown{}, divisors: map[*object.MapSpec]int64{},
 		failed: map[object.Read]uint64{}, exit: make(chan int, 1), drained: make(chan struct{}), interrupt: make(chan struct{}),
 		asked: make(chan struct{}, 1), output: newOutput(options.Stdout, options.Stderr),
 	}
@@ -88,7 +88,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		collection.Close()
 		return nil, err
 	}
-	if err = findFacts(o.Facts, s.store.Set); err != nil {
+	if err = findRuntimeConsts(o.RuntimeConsts, s.store.Set); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		}
 	}
 	if len(options.Command) > 0 {
-		s.setFact(object.HasCommand, 1)
+		s.setRuntimeConst(object.HasCommand, 1)
 	}
 	s.out = s.renderer()
 	return s, nil
@@ -200,7 +200,7 @@ func walked(verifier *ebpf.VerifierError, err error) bool {
 // sides of every branch counted (BPF_COMPLEXITY_LIMIT_INSNS). The place is the part of the script that it came by most
 // often in what it kept of its trace.
 // https://elixir.bootlin.com/linux/v6.12/source/include/linux/bpf.h
-func tooComplex(program *object.Program, err error) diag.Diagnostic {
+func tooComplex(program *object.ProgramSpec, err error) diag.Diagnostic {
 	d := diag.Diagnostic{
 		Span:    program.Clause,
 		Message: "this clause has more ways to run than the kernel's verifier walks, a million instructions",
@@ -266,7 +266,7 @@ func lackingHelper(log []string) string {
 }
 
 // failed finds the program that the library's message names.
-func failed(o *object.Object, err error) *object.Program {
+func failed(o *object.Object, err error) *object.ProgramSpec {
 	for _, program := range o.All() {
 		if strings.Contains(err.Error(), "program "+program.Name+":") {
 			return program
@@ -279,7 +279,7 @@ func failed(o *object.Object, err error) *object.Program {
 var refusedAt = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\d+): \(`) })
 
 // spanOf finds the script position of the last instruction in a verifier log.
-func spanOf(program *object.Program, log []string) diag.Span {
+func spanOf(program *object.ProgramSpec, log []string) diag.Span {
 	for i := len(log) - 1; i >= 0; i-- {
 		match := refusedAt().FindStringSubmatch(log[i])
 		if match == nil {
@@ -291,7 +291,7 @@ func spanOf(program *object.Program, log []string) diag.Span {
 	return program.Clause
 }
 
-func positionOf(program *object.Program, instruction int) diag.Span {
+func positionOf(program *object.ProgramSpec, instruction int) diag.Span {
 	span := program.Clause
 	for _, line := range program.Lines {
 		if line.Instruction > instruction {
@@ -372,7 +372,7 @@ func (s *Session) fillDispatchers() error {
 }
 
 // withProbes names all probes that an attachment serves.
-func (s *Session) withProbes(err error, program *object.Program) error {
+func (s *Session) withProbes(err error, program *object.ProgramSpec) error {
 	failed := new(attach.Error)
 	if !errors.As(err, &failed) {
 		return err
@@ -387,9 +387,9 @@ func (s *Session) withProbes(err error, program *object.Program) error {
 }
 
 // servedBy returns the programs that an attached program runs: itself, or those that it calls.
-func (s *Session) servedBy(program *object.Program) (list []*object.Program) {
+func (s *Session) servedBy(program *object.ProgramSpec) (list []*object.ProgramSpec) {
 	for _, d := range s.object.Dispatchers {
-		if &d.Program != program {
+		if &d.ProgramSpec != program {
 			continue
 		}
 		called := slices.Collect(maps.Values(d.Programs))
@@ -400,7 +400,7 @@ func (s *Session) servedBy(program *object.Program) (list []*object.Program) {
 		}
 		return list
 	}
-	return []*object.Program{program}
+	return []*object.ProgramSpec{program}
 }
 
 // detachable sums up what links and programs missed, while they can still say so.

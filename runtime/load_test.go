@@ -34,7 +34,7 @@ func TestTooComplex(t *testing.T) {
 	for range body {
 		code = append(code, asm.Mov.Imm(asm.R1, 1))
 	}
-	program := &object.Program{
+	program := &object.ProgramSpec{
 		Name: "endless", Type: ebpf.RawTracepoint, Clause: at("BEGIN"),
 		Instructions: append(code, asm.JLT.Imm(asm.R0, 2_000_000, "loop"), asm.Mov.Imm(asm.R0, 0), asm.Return()),
 		Lines: []object.Line{
@@ -42,7 +42,7 @@ func TestTooComplex(t *testing.T) {
 		},
 	}
 	_, err = Load(&object.Object{
-		Programs: []*object.Program{program},
+		Programs: []*object.ProgramSpec{program},
 		Kernel:   map[string]*ebpf.MapSpec{object.DataMap: mmapable(object.DataHeader)},
 		Settings: object.Settings{License: "GPL"},
 		Joined:   true,

@@ -235,19 +235,19 @@ func (s *Session) fields(event *object.Event, record []byte) []events.Value {
 }
 
 // table reads a map to print it.
-func (s *Session) table(m *object.Map) *events.Table {
+func (s *Session) table(m *object.MapSpec) *events.Table {
 	return s.read(m, (*events.Map).Read)
 }
 
 // tableOf reads a map to print it for an event.
-func (s *Session) tableOf(m *object.Map, event *object.Event) *events.Table {
+func (s *Session) tableOf(m *object.MapSpec, event *object.Event) *events.Table {
 	if event.Cleared {
 		return s.read(m, (*events.Map).ReadToClear)
 	}
 	return s.table(m)
 }
 
-func (s *Session) read(m *object.Map, read func(*events.Map) (*events.Table, error)) *events.Table {
+func (s *Session) read(m *object.MapSpec, read func(*events.Map) (*events.Table, error)) *events.Table {
 	table, err := read(s.store.Map(m))
 	if err != nil {
 		s.keep(err)
@@ -289,8 +289,8 @@ func (s *Session) printKey(event *object.Event, record []byte) {
 	s.printRow(event.Map, value)
 }
 
-func (s *Session) printRow(m *object.Map, value events.Value) {
-	table := events.NewTable(&object.Map{Value: value.Type})
+func (s *Session) printRow(m *object.MapSpec, value events.Value) {
+	table := events.NewTable(&object.MapSpec{Value: value.Type})
 	table.Divisor = s.divisors[m]
 	table.Append(nil, value.Raw)
 	s.out.Key(table, 0)

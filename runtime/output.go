@@ -8,7 +8,7 @@ import (
 	"os"
 	"sync/atomic"
 
-	"github.com/ponytrace/ponytrace/runtime/regular"
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
 	"golang.org/x/sys/unix"
 )
 
@@ -94,7 +94,7 @@ func (o *output) failed(text []byte, n int, err error) error {
 	}
 	if o.err == nil {
 		o.err = err
-		fmt.Fprintf(o.stderr, "WARNING: %s cannot be written: %s\n", o.name, regular.Reason(err))
+		fmt.Fprintf(o.stderr, "WARNING: %s cannot be written: %s\n", o.name, safeopen.Reason(err))
 	}
 	start := bytes.LastIndexByte(text[:n], '\n') + 1
 	o.dangling = o.open
@@ -144,7 +144,7 @@ func (o *output) close() error {
 	if o.lost != 1 {
 		lines = fmt.Sprintf("%d lines", o.lost)
 	}
-	return fmt.Errorf("%s could not be written to %s: %s", lines, o.name, regular.Reason(o.err))
+	return fmt.Errorf("%s could not be written to %s: %s", lines, o.name, safeopen.Reason(o.err))
 }
 
 // endedByReader is the exit code of a program that a broken pipe ends, as for shells.

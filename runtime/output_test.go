@@ -71,7 +71,7 @@ func TestEveryLineIsWrittenOrCounted(t *testing.T) {
 func full(t *testing.T, room int) (written, notices string, err error) {
 	o := counting(object.PrintMap)
 	o.Settings.PrintMapsOnExit = true
-	o.Programs = []*object.Program{
+	o.Programs = []*object.ProgramSpec{
 		clause("begin", code(emit(0, 1)), at(object.AtBegin)),
 		clause("end", code(emit(0, 2), countUp()), at(object.AtEnd)),
 	}

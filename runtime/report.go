@@ -18,12 +18,12 @@ func (s *Session) probes() int {
 	return n
 }
 
-func probesAt(program *object.Program, point int) int {
+func probesAt(program *object.ProgramSpec, point int) int {
 	return max(len(program.Points[point].Symbols), 1) * program.Clauses
 }
 
 // served is how many probes an attachment brings: one for system calls brings all points of its programs.
-func (s *Session) served(program *object.Program, attachment int) int {
+func (s *Session) served(program *object.ProgramSpec, attachment int) int {
 	if len(program.Attachments()) > 1 {
 		return probesAt(program, attachment)
 	}
@@ -103,7 +103,7 @@ func (s *Session) reportLosses() {
 }
 
 // moreRoom is what a script says to have four times the room.
-func moreRoom(m *object.Map) string {
+func moreRoom(m *object.MapSpec) string {
 	if m.Kind != "" {
 		return fmt.Sprintf("let @%s = %s(%d)", m.Name, m.Kind, 4*m.MaxEntries)
 	}
@@ -112,7 +112,7 @@ func moreRoom(m *object.Map) string {
 
 // reportFull says why n updates found no place, as the last of them was refused: a map also refuses a key for which no memory
 // is ready, or while an event on the same CPU interrupts the insertion of another.
-func (s *Session) reportFull(m *object.Map, n uint64) {
+func (s *Session) reportFull(m *object.MapSpec, n uint64) {
 	refusal := syscall.Errno(-int32(s.store.Load(m.Refusal)))
 	if refusal == syscall.E2BIG || s.table(m).Len() >= m.MaxEntries {
 		fmt.Fprintf(s.options.Stderr, "WARNING: the map @%s was full at %d keys: %d updates were lost; more room: %s\n",
@@ -131,7 +131,7 @@ func (s *Session) reportFull(m *object.Map, n uint64) {
 
 // reportDropped says how many keys the kernel has dropped from a map for others, and what was counted of them since the last
 // clear() with them.
-func (s *Session) reportDropped(m *object.Map) {
+func (s *Session) reportDropped(m *object.MapSpec) {
 	n, err := s.store.Map(m).Dropped(s.store.Load(m.Inserted))
 	if err != nil || n == 0 {
 		return
@@ -141,7 +141,7 @@ func (s *Session) reportDropped(m *object.Map) {
 }
 
 // reserve is what a script says to have the memory of a per-CPU map before tracing starts.
-func reserve(m *object.Map) string {
+func reserve(m *object.MapSpec) string {
 	if m.Storage != object.CPUHash || m.Kind != "" {
 		return ""
 	}

@@ -86,13 +86,13 @@ type Session struct {
 	links      []attach.Link
 	missed     uint64
 	leftOut    []*attach.Error // functions that patterns match and the kernel refuses
-	shown      map[*object.Map]shown
+	shown      map[*object.MapSpec]shown
 	user       *symbols.User
 	attached   atomic.Int64  // how many probes
 	told       bool          // and the renderer knows; owned by the loop until it ends
 	traced     atomic.Int64  // the process of -c or -p
 	processes  []unix.PollFd // those of -p that have not ended
-	divisors   map[*object.Map]int64
+	divisors   map[*object.MapSpec]int64
 	values     []events.Value // of the record at hand
 	exit       chan int
 	drained    chan struct{} // the loop has read all that there was when it was asked

@@ -33,7 +33,7 @@ func (s *Session) startScout(stop <-chan struct{}) {
 	}
 }
 
-func holdsProcess(m *object.Map) bool {
+func holdsProcess(m *object.MapSpec) bool {
 	return events.HoldsProcess(m.Value) ||
 		m.Key != nil && slices.ContainsFunc(m.Key.Fields, func(f types.Field) bool { return events.HoldsProcess(f.Type) })
 }

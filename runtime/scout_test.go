@@ -27,9 +27,9 @@ func TestSleeper(t *testing.T) {
 // A stack of a process that has ended prints with names, if the scout saw the process.
 func TestScout(t *testing.T) {
 	key := types.NewLayout(0, types.NewUserStack("bpftrace", 2))
-	stacks := &object.Map{Key: &key, Value: types.NewAggregation(types.Count, false), Storage: object.Hash, Kernel: "h"}
+	stacks := &object.MapSpec{Key: &key, Value: types.NewAggregation(types.Count, false), Storage: object.Hash, Kernel: "h"}
 	o := lineObject(16)
-	o.Maps = []*object.Map{stacks}
+	o.Maps = []*object.MapSpec{stacks}
 	o.Kernel["h"] = &ebpf.MapSpec{Type: ebpf.Hash, KeySize: uint32(key.Size), ValueSize: 8, MaxEntries: 4}
 	var out bytes.Buffer
 	s := open(t, o, Options{Stdout: &out, Stderr: io.Discard})
@@ -76,7 +76,7 @@ func TestHoldsProcess(t *testing.T) {
 // What was lost is a line of its own in JSON.
 func TestLossesInJSON(t *testing.T) {
 	o := lineObject(16)
-	o.Programs = []*object.Program{clause("line", code(emit(0, 1)), at(object.AtEnd))}
+	o.Programs = []*object.ProgramSpec{clause("line", code(emit(0, 1)), at(object.AtEnd))}
 	var out bytes.Buffer
 	s := open(t, o, Options{Stdout: &out, Stderr: io.Discard, JSON: true})
 	s.store.Set(object.DataDropped, 3)

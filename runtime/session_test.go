@@ -77,8 +77,8 @@ func code(parts ...asm.Instructions) asm.Instructions {
 	return append(all, asm.Mov.Imm(asm.R0, 0), asm.Return())
 }
 
-func clause(name string, instructions asm.Instructions, point object.Point) *object.Program {
-	return &object.Program{Name: name, Type: ebpf.RawTracepoint, Instructions: instructions, Points: []object.Point{point}, Clauses: 1}
+func clause(name string, instructions asm.Instructions, point object.Point) *object.ProgramSpec {
+	return &object.ProgramSpec{Name: name, Type: ebpf.RawTracepoint, Instructions: instructions, Points: []object.Point{point}, Clauses: 1}
 }
 
 func at(when object.When) object.Point { return object.Point{Mechanism: object.Run, When: when} }
@@ -137,7 +137,7 @@ func parallel(t testing.TB, s *Session, name string, threads, n int) {
 
 func TestBeginAndEnd(t *testing.T) {
 	o := lineObject(16)
-	o.Programs = []*object.Program{
+	o.Programs = []*object.ProgramSpec{
 		clause("begin", code(emit(0, 1)), at(object.AtBegin)),
 		clause("end", code(emit(0, 2)), at(object.AtEnd)),
 	}
@@ -156,7 +156,7 @@ func TestBeginAndEnd(t *testing.T) {
 
 func TestExitCode(t *testing.T) {
 	o := lineObject(16)
-	o.Programs = []*object.Program{clause("tick", code(emit(0, 7), emit(1, 3)), every(5*time.Millisecond))}
+	o.Programs = []*object.ProgramSpec{clause("tick", code(emit(0, 7), emit(1, 3)), every(5*time.Millisecond))}
 	var out bytes.Buffer
 	exit, err := open(t, o, Options{Stdout: &out, Stderr: io.Discard}).Run()
 	if err != nil || exit != 3 {
@@ -176,7 +176,7 @@ func TestIntervalsOfOnePeriodFireInOrder(t *testing.T) {
 		asm.StoreMem(asm.R1, 0, asm.R2, asm.DWord),
 	}
 	const period, rounds = time.Millisecond, 200
-	o.Programs = []*object.Program{clause("a", code(emit(0, 1)), every(period)), clause("b", code(emit(0, 2)), every(period))}
+	o.Programs = []*object.ProgramSpec{clause("a", code(emit(0, 1)), every(period)), clause("b", code(emit(0, 2)), every(period))}
 	o.Programs = append(o.Programs, clause("end", code(emit(1, 0), stop), every(rounds*period)))
 	o.Programs = append(o.Programs, clause("never", code(emit(0, 3)), every(rounds*period)))
 	var out bytes.Buffer
@@ -206,15 +206,15 @@ func TestSignal(t *testing.T) {
 
 // counting has a count without key, a clause that counts, and one that reports and clears each millisecond.
 func counting(report object.Action) *object.Object {
-	count := &object.Map{Value: types.NewAggregation(types.Count, false), Storage: object.CPUSlot}
+	count := &object.MapSpec{Value: types.NewAggregation(types.Count, false), Storage: object.CPUSlot}
 	o := lineObject(256)
-	o.Maps = []*object.Map{count}
+	o.Maps = []*object.MapSpec{count}
 	o.Stride = stride
 	o.Kernel[object.PerCPUMap] = mmapable(stride * 64)
 	o.Events = append(o.Events,
 		&object.Event{Action: report, Map: count, Format: "%@d\n", Layout: types.NewLayout(8)},
 		&object.Event{Action: object.Clear, Map: count, Printed: true, Layout: types.NewLayout(8)})
-	o.Programs = []*object.Program{
+	o.Programs = []*object.ProgramSpec{
 		clause("count", code(countUp()), at(object.AtEnd)),
 		clause("report", code(emit(2, 0), emit(3, 0)), every(time.Millisecond)),
 		clause("last", code(emit(2, 0)), at(object.AtEnd)),
@@ -252,7 +252,7 @@ func TestReportsAddUp(t *testing.T) {
 // A line that comes alone is written at once, though the loop sleeps.
 func TestALoneLine(t *testing.T) {
 	o := lineObject(16)
-	o.Programs = []*object.Program{clause("line", code(emit(0, 1)), at(object.AtEnd)), idle()}
+	o.Programs = []*object.ProgramSpec{clause("line", code(emit(0, 1)), at(object.AtEnd)), idle()}
 	signals, lines := make(chan os.Signal, 1), make(notify, 1000)
 	s := open(t, o, Options{Stdout: lines, Stderr: io.Discard, Signals: signals})
 	ended := make(chan struct{})
@@ -274,7 +274,7 @@ func TestALoneLine(t *testing.T) {
 func TestIdle(t *testing.T) {
 	for _, json := range []bool{false, true} {
 		o := lineObject(16)
-		o.Programs = []*object.Program{idle()}
+		o.Programs = []*object.ProgramSpec{idle()}
 		signals, ended := make(chan os.Signal, 1), make(chan struct{})
 		s := open(t, o, Options{Stdout: io.Discard, Stderr: io.Discard, Signals: signals, JSON: json})
 		go func() { defer close(ended); s.Run() }()
@@ -299,7 +299,7 @@ func switches(t *testing.T) int64 {
 }
 
 // idle never runs, and keeps the session waiting.
-func idle() *object.Program { return clause("idle", code(), every(time.Hour)) }
+func idle() *object.ProgramSpec { return clause("idle", code(), every(time.Hour)) }
 
 // notify tells of each write.
 type notify chan struct{}
@@ -312,7 +312,7 @@ func (n notify) Write(b []byte) (int, error) {
 // Events that found the buffer full are counted and said.
 func TestLossesAreSaid(t *testing.T) {
 	o := lineObject(1)
-	o.Programs = []*object.Program{clause("line", code(emit(0, 1)), at(object.AtEnd)), idle()}
+	o.Programs = []*object.ProgramSpec{clause("line", code(emit(0, 1)), at(object.AtEnd)), idle()}
 	signals := make(chan os.Signal, 1)
 	var lines lineCounter
 	var notices bytes.Buffer
@@ -344,7 +344,7 @@ func (l *lineCounter) Write(b []byte) (int, error) {
 // A reader that has seen enough ends the session without a message, and with the exit code that shells give to SIGPIPE.
 func TestClosedPipe(t *testing.T) {
 	o := lineObject(16)
-	o.Programs = []*object.Program{clause("tick", code(emit(0, 1)), every(time.Millisecond))}
+	o.Programs = []*object.ProgramSpec{clause("tick", code(emit(0, 1)), every(time.Millisecond))}
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -358,7 +358,7 @@ func TestClosedPipe(t *testing.T) {
 
 func TestCommandEndsTheSession(t *testing.T) {
 	o := lineObject(16)
-	o.Programs = []*object.Program{idle()}
+	o.Programs = []*object.ProgramSpec{idle()}
 	exit, err := open(t, o, Options{Stdout: io.Discard, Stderr: io.Discard, Command: []string{"true"}}).Run()
 	if err != nil || exit != 0 {
 		t.Errorf("exit code %d, %v", exit, err)
@@ -368,7 +368,7 @@ func TestCommandEndsTheSession(t *testing.T) {
 // Records that the layout does not cover are not read.
 func TestForeignRecords(t *testing.T) {
 	o := lineObject(16)
-	o.Programs = []*object.Program{idle()}
+	o.Programs = []*object.ProgramSpec{idle()}
 	var out bytes.Buffer
 	s := open(t, o, Options{Stdout: &out, Stderr: io.Discard})
 	for _, record := range [][]byte{nil, {1, 2, 3}, binary.NativeEndian.AppendUint64(nil, 99), binary.NativeEndian.AppendUint64(nil, 0)} {
@@ -383,7 +383,7 @@ func TestForeignRecords(t *testing.T) {
 // BenchmarkLines is what a printed line costs the session, from the record to the writer.
 func BenchmarkLines(b *testing.B) {
 	o := lineObject(16)
-	o.Programs = []*object.Program{idle()}
+	o.Programs = []*object.ProgramSpec{idle()}
 	s := open(b, o, Options{Stdout: io.Discard, Stderr: io.Discard})
 	record := binary.NativeEndian.AppendUint64(make([]byte, 8, 16), 123456)
 	b.ReportAllocs()
@@ -395,7 +395,7 @@ func BenchmarkLines(b *testing.B) {
 // BenchmarkFlatOut prints as fast as two threads can send, and says what was lost.
 func BenchmarkFlatOut(b *testing.B) {
 	o := lineObject(1024)
-	o.Programs = []*object.Program{clause("line", code(emit(0, 1)), at(object.AtEnd)), idle()}
+	o.Programs = []*object.ProgramSpec{clause("line", code(emit(0, 1)), at(object.AtEnd)), idle()}
 	signals := make(chan os.Signal, 1)
 	s := open(b, o, Options{Stdout: io.Discard, Stderr: io.Discard, Signals: signals})
 	ended := make(chan struct{})

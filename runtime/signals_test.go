@@ -37,7 +37,7 @@ func TestInterruptedWhileAttaching(t *testing.T) {
 			`{"type": "printf", "data": "event 1\n"}` + "\n" + `{"type": "printf", "data": "event 2\n"}` + "\n",
 	} {
 		o := lineObject(16)
-		o.Programs = []*object.Program{
+		o.Programs = []*object.ProgramSpec{
 			clause("begin", code(emit(0, 1)), at(object.AtBegin)), idle(), clause("end", code(emit(0, 2)), at(object.AtEnd)),
 		}
 		var out, notices bytes.Buffer

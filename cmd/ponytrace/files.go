@@ -14,7 +14,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
-	"github.com/ponytrace/ponytrace/runtime/regular"
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
 // maxScript bounds what is read of a script file.
@@ -44,8 +44,8 @@ func readNamed(name string) ([]byte, error) {
 			return readOpened(name)
 		}
 	}
-	text, err := regular.ReadFileWithin(scriptPatience, name, maxScript)
-	if errors.Is(err, regular.ErrNotRegular) {
+	text, err := safeopen.ReadFileWithin(scriptPatience, name, maxScript)
+	if errors.Is(err, safeopen.ErrNotRegular) {
 		return nil, errors.New("it is not a regular file; - reads standard input")
 	}
 	return text, err
@@ -82,7 +82,7 @@ func readImport(path string) (lang.Imported, error) {
 		defer folder.Close()
 		return readFolder(folder)
 	}
-	text, err := regular.ReadFileWithin(scriptPatience, path, maxImport+1)
+	text, err := safeopen.ReadFileWithin(scriptPatience, path, maxImport+1)
 	if err != nil {
 		return lang.Imported{}, whyNot(err)
 	}
@@ -124,7 +124,7 @@ func whyNot(err error) error {
 }
 
 // plain takes the system call and path off a file error.
-func plain(err error) error { return errors.New(regular.Reason(err)) }
+func plain(err error) error { return errors.New(safeopen.Reason(err)) }
 
 // words splits a command as a shell does with blanks and quotes; there is no shell, so nothing else is special.
 func words(command string) ([]string, error) {

@@ -281,7 +281,7 @@ func argumentInto(l Lowering, i int, to Place) {
 // storeWords writes size bytes that come in words.
 func storeWords(l Lowering, to Place, size int, word func(n int) *ir.Value) {
 	for n := 0; n*8 < size; n++ {
-		storeBytes(l, behind(to, n*8), min(size-n*8, 8), word(n))
+		storeBytes(l, placeAfter(to, n*8), min(size-n*8, 8), word(n))
 	}
 }
 

@@ -213,15 +213,15 @@ type Lowering interface {
 	// Send sends an event whose fields have the given types; fill writes each of them into the record.
 	Send(event *object.Event, fields []*types.Type, fill func(i int, to Place))
 	// Map returns the map behind an expression that Check accepted as one.
-	Map(e lang.Expr) *object.Map
+	Map(e lang.Expr) *object.MapSpec
 	// MapKey evaluates the key of a keyed map reference into frame memory.
 	MapKey(e *lang.Map) *ir.Value
 	// DeleteKey removes a key of a map in a hash; the result is 0 when it was there.
-	DeleteKey(m *object.Map, key *ir.Value) *ir.Value
+	DeleteKey(m *object.MapSpec, key *ir.Value) *ir.Value
 	// HasKey is 1 when the map has the key of the reference, else 0.
 	HasKey(e *lang.Map) *ir.Value
 	// CountKeys is the number of keys of a map in a hash.
-	CountKeys(m *object.Map) *ir.Value
+	CountKeys(m *object.MapSpec) *ir.Value
 	// CountFrames is the number of functions of a stack.
 	CountFrames(stack lang.Expr) *ir.Value
 	// TextLength is the number of bytes of a text before its first zero.
@@ -246,9 +246,9 @@ type Lowering interface {
 	SetData(offset int, value *ir.Value)
 	Data(offset int) *ir.Value
 	// Fact is a number that the runtime finds out before the first program runs.
-	Fact(kind object.FactKind, text string, source diag.Span) *ir.Value
+	RuntimeConst(kind object.RuntimeConstKind, text string, source diag.Span) *ir.Value
 	// SetFact writes it.
-	SetFact(kind object.FactKind, source diag.Span, value *ir.Value)
+	SetFact(kind object.RuntimeConstKind, source diag.Span, value *ir.Value)
 }
 
 // internalPrefix begins bpftrace's inner names of what is built in, as in __builtin_comm.

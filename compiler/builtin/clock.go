@@ -55,7 +55,7 @@ func lowerClock(l Lowering, call *lang.Call) *ir.Value {
 		return helper(l, asm.FnKtimeGetTaiNs, ir.Reads)
 	case "sw_tai":
 		now := helper(l, asm.FnKtimeGetNs, ir.Reads)
-		return l.IR().Binary(ir.Add, now, l.Fact(object.TAIOffset, "", call.Span))
+		return l.IR().Binary(ir.Add, now, l.RuntimeConst(object.TAIOffset, "", call.Span))
 	}
 	return helper(l, asm.FnKtimeGetNs, ir.Reads)
 }

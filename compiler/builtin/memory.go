@@ -72,8 +72,8 @@ func storeWord(l Lowering, to Place, offset int, value *ir.Value) {
 	l.IR().Store(to.Space, to.Address, to.Offset+offset, 8, value)
 }
 
-// behind is the place some bytes further.
-func behind(p Place, offset int) Place {
+// placeAfter is the place some bytes further.
+func placeAfter(p Place, offset int) Place {
 	p.Offset += offset
 	return p
 }
@@ -133,14 +133,14 @@ func lowerBuffer(l Lowering, call *lang.Call, to Place) {
 	switch {
 	case varies:
 	case t.Kind == types.Array:
-		l.Store(call.Args[0], behind(to, types.BufferHeader), true)
+		l.Store(call.Args[0], placeAfter(to, types.BufferHeader), true)
 		return
 	case t.Kind == types.String: // its zeroes end nothing here
 		address = l.Address(call.Args[0])
 	default:
 		address = l.Value(call.Args[0])
 	}
-	readAtMost(l, behind(to, types.BufferHeader), capacity, size, func(to Place, size *ir.Value) {
+	readAtMost(l, placeAfter(to, types.BufferHeader), capacity, size, func(to Place, size *ir.Value) {
 		if varies {
 			helper(l, asm.FnProbeReadKernel, ir.Writes, l.Pointer(to), size, address)
 			return
@@ -269,7 +269,7 @@ func lowerNtop(l Lowering, call *lang.Call, to Place) {
 		b.Store(to.Space, to.Address, to.Offset+addressOffset, inetSize, l.Value(address))
 		return
 	}
-	copyBytes(l, address, size, behind(to, addressOffset))
+	copyBytes(l, address, size, placeAfter(to, addressOffset))
 }
 
 func checkPton(c Checker, call *lang.Call) *types.Type {

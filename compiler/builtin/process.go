@@ -73,7 +73,7 @@ var taskFunctions = []*Function{
 		},
 		Lower: func(l Lowering, call *lang.Call) *ir.Value {
 			folder, _ := l.Text(call.Args[0])
-			return l.Fact(object.CgroupID, folder, call.Span)
+			return l.RuntimeConst(object.CgroupID, folder, call.Span)
 		},
 	},
 	{
@@ -115,8 +115,8 @@ var taskFunctions = []*Function{
 	},
 }
 
-func fact(kind object.FactKind) func(l Lowering, call *lang.Call) *ir.Value {
-	return func(l Lowering, call *lang.Call) *ir.Value { return l.Fact(kind, "", call.Span) }
+func fact(kind object.RuntimeConstKind) func(l Lowering, call *lang.Call) *ir.Value {
+	return func(l Lowering, call *lang.Call) *ir.Value { return l.RuntimeConst(kind, "", call.Span) }
 }
 
 const (
@@ -166,8 +166,8 @@ func lowerTaskID(half func(asm.BuiltinFunc) func(Lowering, *lang.Call) *ir.Value
 		}
 		b := l.IR()
 		numbers := b.SlotAddress(b.NewSlot("ids", namespaceSize))
-		helper(l, asm.FnGetNsCurrentPidTgid, ir.Writes, l.Fact(object.NamespaceDevice, "", call.Span),
-			l.Fact(object.NamespaceInode, "", call.Span), numbers, b.Const(namespaceSize))
+		helper(l, asm.FnGetNsCurrentPidTgid, ir.Writes, l.RuntimeConst(object.NamespaceDevice, "", call.Span),
+			l.RuntimeConst(object.NamespaceInode, "", call.Span), numbers, b.Const(namespaceSize))
 		return b.Load(ir.Frame, numbers, offset, 4, false)
 	}
 }

@@ -130,7 +130,7 @@ func textInto(l Lowering, argument *Argument, to Place) {
 func vectorInto(l Lowering, argument *Argument, to Place) {
 	source, length := argument.Address(l), argument.Length(l)
 	l.IR().Store(to.Space, to.Address, to.Offset, types.BufferHeader, length)
-	readAtMost(l, behind(to, types.BufferHeader), argument.Type.Size-types.BufferHeader, length, func(to Place, size *ir.Value) {
+	readAtMost(l, placeAfter(to, types.BufferHeader), argument.Type.Size-types.BufferHeader, length, func(to Place, size *ir.Value) {
 		helper(l, asm.FnProbeReadKernel, ir.Writes, l.Pointer(to), size, source)
 	})
 }

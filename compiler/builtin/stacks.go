@@ -31,7 +31,7 @@ var stackFunctions = []*Function{
 		Check: func(c Checker, call *lang.Call) *types.Type { return types.NewUserStack(checkStack(c, call)) },
 		Into: func(l Lowering, call *lang.Call, to Place) {
 			storeWord(l, to, 0, upperHalf(asm.FnGetCurrentPidTgid)(l, call))
-			readStack(l, behind(to, 8), 8*l.Type(call).Count, userStack)
+			readStack(l, placeAfter(to, 8), 8*l.Type(call).Count, userStack)
 		},
 	},
 }

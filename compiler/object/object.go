@@ -62,17 +62,17 @@ const (
 
 // Object is a compiled script.
 type Object struct {
-	Programs    []*Program
+	Programs    []*ProgramSpec
 	Dispatchers []*Dispatcher
-	Maps        []*Map // by name
+	Maps        []*MapSpec // by name
 	Events      []*Event
 	// ProbeNames are the texts that values of kind ProbeName index.
 	ProbeNames []string
 	// Kernel holds the kernel maps to create, "data", "percpu", "events", "scratch", "zero" and "guard" included where used.
 	Kernel map[string]*ebpf.MapSpec
 	// Stride is the distance in bytes between the rows of two CPUs in the kernel map "percpu".
-	Stride int
-	Facts  []Fact
+	Stride        int
+	RuntimeConsts []RuntimeConst
 	// Following is nil where no processes are followed.
 	Following *Following
 	Settings  Settings
@@ -84,21 +84,21 @@ type Object struct {
 	Notices []string // one line each, for standard error: "kprobe:blk_start_request is now ..."
 }
 
-// Fact is a number that only the machine knows, so that the compiler leaves a word of the kernel map "data" for it.
+// RuntimeConst is a number that only the machine knows, so that the compiler leaves a word of the kernel map "data" for it.
 // The runtime fills that before the first program runs, or says at Source why it cannot.
-type Fact struct {
-	Kind   FactKind
+type RuntimeConst struct {
+	Kind   RuntimeConstKind
 	Text   string // see the kinds
 	Offset int    // of the word in "data"
 	Source diag.Span
 }
 
-// FactKind tells what the number is.
-type FactKind uint8
+// RuntimeConstKind tells what the number is.
+type RuntimeConstKind uint8
 
 const (
 	// CgroupID is the ID of the cgroup whose folder is Text.
-	CgroupID FactKind = iota
+	CgroupID RuntimeConstKind = iota
 	// SymbolAddress is the address of the kernel's symbol Text.
 	SymbolAddress
 	// NamespaceDevice and NamespaceInode are those of the PID namespace that ponytrace runs in, the device as the kernel
@@ -120,13 +120,13 @@ const (
 type Following struct {
 	// Set is not among Object.Maps. Its keys are the numbers of the members, as the initial
 	// PID namespace has them, its values bools.
-	Set *Map
+	Set *MapSpec
 	// IDs are members from the beginning, with all that descends from them.
 	IDs []int
 }
 
-// Program is one eBPF program with the attach points it serves.
-type Program struct {
+// ProgramSpec is one eBPF program with the attach points it serves.
+type ProgramSpec struct {
 	Name         string // valid as a kernel object name: at most 15 characters
 	Type         ebpf.ProgramType
 	Attach       ebpf.AttachType
@@ -148,7 +148,7 @@ type Program struct {
 }
 
 // Attachments are the points to attach. The system calls of a program are one, for all of them.
-func (p *Program) Attachments() []Point {
+func (p *ProgramSpec) Attachments() []Point {
 	switch m := p.Points[0].Mechanism; {
 	case p.Dispatched:
 		return nil
@@ -161,16 +161,16 @@ func (p *Program) Attachments() []Point {
 // Dispatcher is a program that is attached to the tracepoint of all system calls, and calls, through the kernel map
 // Calls, the program of the one at hand. It takes the place of many programs that each test the number.
 type Dispatcher struct {
-	Program
+	ProgramSpec
 	Calls    string
 	Programs map[int]string // by the number of the system call
 }
 
 // All are the programs with those of the dispatchers.
-func (o *Object) All() []*Program {
+func (o *Object) All() []*ProgramSpec {
 	all := slices.Clone(o.Programs)
 	for _, d := range o.Dispatchers {
-		all = append(all, &d.Program)
+		all = append(all, &d.ProgramSpec)
 	}
 	return all
 }
@@ -244,8 +244,8 @@ const (
 	CPUHash
 )
 
-// Map is a map of the script.
-type Map struct {
+// MapSpec is a map of the script.
+type MapSpec struct {
 	Name    string        // without the at sign; empty for `@`
 	Key     *types.Layout // nil when the map has no key
 	Value   *types.Type   // a plain type, or an aggregation
@@ -308,12 +308,12 @@ type Event struct {
 	Action Action
 	Layout types.Layout // the record, its 8-byte header included
 	Format string
-	Map    *Map
+	Map    *MapSpec
 	// Top and Divisor are the literal arguments of print(@m, top, div); 0 when absent.
 	Top, Divisor int64
 	Source       diag.Span
 	// Maps are those of printa over several maps, the first of them Map.
-	Maps []*Map
+	Maps []*MapSpec
 	// Printed says that the clause prints Map before it clears it, each time; Cleared that a clear() in the same clause may
 	// follow what is printed.
 	Printed, Cleared bool

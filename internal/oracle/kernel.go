@@ -135,7 +135,7 @@ func (k *Kernel) run(o *object.Object) (result *eval.Result, refused bool, err e
 	for _, m := range o.Maps {
 		refused = refused || m.Kernel != "" && store.Load(m.Full) != 0
 	}
-	result, err = Observe(o, func(m *object.Map) (*events.Table, error) { return store.Map(m).Read() }, records)
+	result, err = Observe(o, func(m *object.MapSpec) (*events.Table, error) { return store.Map(m).Read() }, records)
 	return result, refused, err
 }
 

@@ -41,7 +41,7 @@ func Memory() []byte {
 }
 
 // Observe describes what a run of an object left behind.
-func Observe(o *object.Object, table func(*object.Map) (*events.Table, error), records [][]byte) (*eval.Result, error) {
+func Observe(o *object.Object, table func(*object.MapSpec) (*events.Table, error), records [][]byte) (*eval.Result, error) {
 	result := &eval.Result{Maps: map[string]map[string]string{}}
 	for _, m := range o.Maps {
 		t, err := table(m)
@@ -58,7 +58,7 @@ func Observe(o *object.Object, table func(*object.Map) (*events.Table, error), r
 	return result, nil
 }
 
-func entriesOf(m *object.Map, t *events.Table) map[string]string {
+func entriesOf(m *object.MapSpec, t *events.Table) map[string]string {
 	entries := map[string]string{}
 	for row := range t.Len() {
 		var key []eval.Value
@@ -104,7 +104,7 @@ func describe(o *object.Object, record []byte) string {
 func named(event *object.Event) (names string) {
 	list := event.Maps
 	if len(list) == 0 {
-		list = []*object.Map{event.Map}
+		list = []*object.MapSpec{event.Map}
 	}
 	for _, m := range list {
 		names += " @" + m.Name
@@ -165,7 +165,7 @@ func compareEntries(b *strings.Builder, name string, got, want map[string]string
 }
 
 // Runs tells whether the runtime would run a program: after exit() it begins no interval.
-func Runs(program *object.Program, stopped bool) bool {
+func Runs(program *object.ProgramSpec, stopped bool) bool {
 	point := program.Points[0]
 	return !stopped || point.Mechanism == object.Run && point.When != object.AtInterval
 }

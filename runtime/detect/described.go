@@ -13,7 +13,7 @@ import (
 
 	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/runtime/regular"
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
 // Kernel is what a file with types does not say of a kernel, or not surely. Empty fields are found out.
@@ -117,7 +117,7 @@ type description struct {
 }
 
 func readDescription(path string) (d description, err error) {
-	file, err := regular.Open(path)
+	file, err := safeopen.Open(path)
 	if err != nil {
 		return d, bare(err)
 	}
@@ -138,7 +138,7 @@ func bare(err error) error {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return errors.New("there is no such file")
-	case errors.Is(err, regular.ErrNotRegular):
+	case errors.Is(err, safeopen.ErrNotRegular):
 		return errors.New("it is not a regular file")
 	}
 	var path *os.PathError

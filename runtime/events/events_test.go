@@ -103,7 +103,7 @@ func TestAverage(t *testing.T) {
 
 func TestOrder(t *testing.T) {
 	key := types.NewLayout(0, types.NewString(16), types.Int32)
-	m := &object.Map{Key: &key, Value: types.NewAggregation(types.Count, false)}
+	m := &object.MapSpec{Key: &key, Value: types.NewAggregation(types.Count, false)}
 	table := NewTable(m)
 	add := func(name string, number int32, count int64) {
 		raw := make([]byte, key.Size)
@@ -133,7 +133,7 @@ func TestOrder(t *testing.T) {
 
 // extreme is a min without key over memory of ours, with two CPUs.
 func extreme() (*Map, memory) {
-	m := &object.Map{Value: types.NewAggregation(types.Min, true), Storage: object.CPUSlot}
+	m := &object.MapSpec{Value: types.NewAggregation(types.Min, true), Storage: object.CPUSlot}
 	rows := memory(make([]byte, 32))
 	return newMap(m, &cpuSlot{object: m, rows: rows, stride: 16}), rows
 }
@@ -173,7 +173,7 @@ func TestZeroKeepsTheMap(t *testing.T) {
 
 // plain is a value without key over memory of ours.
 func plain(additive bool) (*Map, memory) {
-	m := &object.Map{Value: types.Int64, Storage: object.Slot, Offset: 8, Present: 0, Additive: additive}
+	m := &object.MapSpec{Value: types.Int64, Storage: object.Slot, Offset: 8, Present: 0, Additive: additive}
 	data := memory(make([]byte, 16))
 	return newMap(m, &slot{object: m, data: data}), data
 }

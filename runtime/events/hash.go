@@ -17,14 +17,14 @@ const (
 
 // hash is a hash map of the kernel, per CPU or not.
 type hash struct {
-	object *object.Map
+	object *object.MapSpec
 	kernel *ebpf.Map
 	stride int // bytes between the rows of two CPUs
 	cpus   int
 	rows   int // of the first batch
 }
 
-func newHash(m *object.Map, kernel *ebpf.Map) (*hash, error) {
+func newHash(m *object.MapSpec, kernel *ebpf.Map) (*hash, error) {
 	h := &hash{object: m, kernel: kernel, stride: int(kernel.ValueSize()), cpus: 1}
 	var err error
 	if m.Storage == object.CPUHash {

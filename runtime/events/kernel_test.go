@@ -72,21 +72,21 @@ func array(size int) *ebpf.MapSpec {
 }
 
 // slotObject has one map without key in a row per CPU.
-func slotObject(value *types.Type) (*object.Object, *object.Map) {
-	m := &object.Map{Value: value, Storage: object.CPUSlot, Offset: 8}
-	return &object.Object{Maps: []*object.Map{m}, Stride: stride,
+func slotObject(value *types.Type) (*object.Object, *object.MapSpec) {
+	m := &object.MapSpec{Value: value, Storage: object.CPUSlot, Offset: 8}
+	return &object.Object{Maps: []*object.MapSpec{m}, Stride: stride,
 		Kernel: map[string]*ebpf.MapSpec{object.PerCPUMap: array(stride * 64)}}, m
 }
 
-func hashObject(storage object.Storage, value *types.Type, entries int) (*object.Object, *object.Map) {
+func hashObject(storage object.Storage, value *types.Type, entries int) (*object.Object, *object.MapSpec) {
 	key := types.NewLayout(0, types.Uint64)
-	m := &object.Map{Key: &key, Value: value, Storage: storage, Kernel: "h", Other: "i", Generation: inUse, MaxEntries: entries}
+	m := &object.MapSpec{Key: &key, Value: value, Storage: storage, Kernel: "h", Other: "i", Generation: inUse, MaxEntries: entries}
 	kind := ebpf.Hash
 	if storage == object.CPUHash {
 		kind = ebpf.PerCPUHash
 	}
 	spec := &ebpf.MapSpec{Type: kind, KeySize: 8, ValueSize: uint32(value.Size), MaxEntries: uint32(entries), Flags: 1} // BPF_F_NO_PREALLOC
-	return &object.Object{Maps: []*object.Map{m}, Kernel: map[string]*ebpf.MapSpec{
+	return &object.Object{Maps: []*object.MapSpec{m}, Kernel: map[string]*ebpf.MapSpec{
 		"h": spec, "i": spec.Copy(), object.DataMap: array(16)}}, m
 }
 
@@ -207,7 +207,7 @@ func TestReportsLoseNothingFromAHash(t *testing.T) {
 }
 
 // countsOf has a map that counts, in kernel maps of a type.
-func countsOf(kind ebpf.MapType) (*object.Object, *object.Map) {
+func countsOf(kind ebpf.MapType) (*object.Object, *object.MapSpec) {
 	storage := object.Hash
 	if kind == ebpf.PerCPUHash || kind == ebpf.LRUCPUHash {
 		storage = object.CPUHash

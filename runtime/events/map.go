@@ -18,7 +18,7 @@ type source interface {
 // Map is a map of the running script.
 type Map struct {
 	mutex   sync.Mutex
-	object  *object.Map
+	object  *object.MapSpec
 	slot    slotSource  // nil for a map with keys
 	now     *generation // that programs use
 	other   *generation // empty, or left by programs; nil for a map that is not emptied while they run
@@ -39,7 +39,7 @@ type Map struct {
 	failure  error
 }
 
-func newMap(m *object.Map, s source) *Map {
+func newMap(m *object.MapSpec, s source) *Map {
 	live := &Map{object: m, now: &generation{source: s}, carry: newCarry(m.Value.Size), forgets: m.Deleted}
 	live.slot, _ = s.(slotSource)
 	live.drained.L = &live.mutex
@@ -47,7 +47,7 @@ func newMap(m *object.Map, s source) *Map {
 }
 
 // adds reports whether values change by addition only.
-func adds(m *object.Map) bool {
+func adds(m *object.MapSpec) bool {
 	return additive(m.Value) || m.Additive && m.Value.Kind == types.Int && m.Value.Size == 8
 }
 

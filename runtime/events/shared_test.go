@@ -12,7 +12,7 @@ import (
 
 // shared is an aggregation that the script reads, over memory of ours.
 func shared(kind types.Kind) (*Map, memory) {
-	m := &object.Map{Value: types.NewAggregation(kind, true), Storage: object.Slot, Offset: 8}
+	m := &object.MapSpec{Value: types.NewAggregation(kind, true), Storage: object.Slot, Offset: 8}
 	data := memory(make([]byte, 8+m.Value.Size))
 	return newMap(m, newSharedSlot(m, data)), data
 }
@@ -65,8 +65,8 @@ func TestZeroOfASharedAggregation(t *testing.T) {
 // However many threads count while reports are printed and cleared, each event is in one of them.
 func TestReportsLoseNothingFromASharedCount(t *testing.T) {
 	n := testkit.Choose(1000, 10_000, 40_000)
-	m := &object.Map{Value: types.NewAggregation(types.Count, false), Storage: object.Slot, Offset: 8}
-	o := &object.Object{Maps: []*object.Map{m}, Kernel: map[string]*ebpf.MapSpec{object.DataMap: array(16)}}
+	m := &object.MapSpec{Value: types.NewAggregation(types.Count, false), Storage: object.Slot, Offset: 8}
+	o := &object.Object{Maps: []*object.MapSpec{m}, Kernel: map[string]*ebpf.MapSpec{object.DataMap: array(16)}}
 	kernel, store := load(t, o)
 	count := program(t, asm.Instructions{
 		asm.LoadMapValue(asm.R1, kernel[object.DataMap].FD(), 8),
@@ -211,7 +211,7 @@ func TestKeep(t *testing.T) {
 
 func TestSplit(t *testing.T) {
 	key := types.NewLayout(0, types.Uint64)
-	table := NewTable(&object.Map{Key: &key, Value: types.NewAggregation(types.Count, false)})
+	table := NewTable(&object.MapSpec{Key: &key, Value: types.NewAggregation(types.Count, false)})
 	for _, n := range []int64{2, 3, 1} {
 		table.Append(row(n), row(n))
 	}
@@ -226,8 +226,8 @@ func TestSplit(t *testing.T) {
 
 func TestAlign(t *testing.T) {
 	key := types.NewLayout(0, types.Uint64)
-	first := NewTable(&object.Map{Key: &key, Value: types.NewAggregation(types.Count, false)})
-	second := NewTable(&object.Map{Key: &key, Value: types.NewAggregation(types.Avg, true)})
+	first := NewTable(&object.MapSpec{Key: &key, Value: types.NewAggregation(types.Count, false)})
+	second := NewTable(&object.MapSpec{Key: &key, Value: types.NewAggregation(types.Avg, true)})
 	first.Append(row(1), row(5))
 	first.Append(row(2), row(6))
 	second.Append(row(3), row(7, 1))

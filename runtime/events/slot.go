@@ -47,7 +47,7 @@ type slotSource interface {
 
 // slot is a map without key in the kernel map "data".
 type slot struct {
-	object *object.Map
+	object *object.MapSpec
 	data   memory
 }
 
@@ -100,7 +100,7 @@ func (s *slot) subtract(present *uint64, printed *Table) {
 
 // cpuSlot is an aggregation without key: one row per CPU in the kernel map "percpu".
 type cpuSlot struct {
-	object *object.Map
+	object *object.MapSpec
 	rows   memory
 	stride int
 }
@@ -155,7 +155,7 @@ func (s *cpuSlot) unseen(printed *Table, value uint64) bool {
 // the script reads must be 0 after a clear, so nothing is carried here: the printed words are taken off in place.
 type sharedSlot struct{ cpuSlot }
 
-func newSharedSlot(m *object.Map, data memory) *sharedSlot {
+func newSharedSlot(m *object.MapSpec, data memory) *sharedSlot {
 	return &sharedSlot{cpuSlot{object: m, rows: data, stride: max(1, len(data))}}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // Store holds the memory of a running object: its maps and the words shared with its programs.
 type Store struct {
-	maps map[*object.Map]*Map
+	maps map[*object.MapSpec]*Map
 	data memory
 	rows memory
 
@@ -21,7 +21,7 @@ type Store struct {
 
 // Open maps the memory of the object's kernel maps.
 func Open(o *object.Object, kernel map[string]*ebpf.Map) (*Store, error) {
-	s := &Store{maps: map[*object.Map]*Map{}}
+	s := &Store{maps: map[*object.MapSpec]*Map{}}
 	var err error
 	if s.data, err = mapMemory(kernel[object.DataMap]); err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func Open(o *object.Object, kernel map[string]*ebpf.Map) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) add(o *object.Object, m *object.Map, kernel map[string]*ebpf.Map) error {
+func (s *Store) add(o *object.Object, m *object.MapSpec, kernel map[string]*ebpf.Map) error {
 	switch {
 	case m.Storage == object.Slot && m.Value.Aggregation():
 		s.maps[m] = newMap(m, newSharedSlot(m, s.data))
@@ -51,7 +51,7 @@ func (s *Store) add(o *object.Object, m *object.Map, kernel map[string]*ebpf.Map
 	return nil
 }
 
-func (s *Store) addHash(m *object.Map, kernel map[string]*ebpf.Map) error {
+func (s *Store) addHash(m *object.MapSpec, kernel map[string]*ebpf.Map) error {
 	source, err := newHash(m, kernel[m.Kernel])
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func mapMemory(m *ebpf.Map) (memory, error) {
 }
 
 // Map returns the live map.
-func (s *Store) Map(m *object.Map) *Map { return s.maps[m] }
+func (s *Store) Map(m *object.MapSpec) *Map { return s.maps[m] }
 
 // Load reads a word of the kernel map "data", 0 when the object has none.
 func (s *Store) Load(offset int) uint64 {

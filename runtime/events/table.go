@@ -14,7 +14,7 @@ import (
 // Table is a copy of a map at one moment. Row i has its key at Keys[i*KeySize:] and its merged value
 // at Values[i*ValueSize:]; a map without key has one row or none.
 type Table struct {
-	Map       *object.Map
+	Map       *object.MapSpec
 	KeySize   int
 	ValueSize int
 	Keys      []byte
@@ -29,7 +29,7 @@ type Table struct {
 }
 
 // NewTable returns an empty table for the map.
-func NewTable(m *object.Map) *Table {
+func NewTable(m *object.MapSpec) *Table {
 	t := &Table{Map: m, ValueSize: m.Value.Size}
 	if m.Key != nil {
 		t.KeySize = m.Key.Size

@@ -84,7 +84,7 @@ func value(t *types.Type, v any) events.Value { return events.Decode(t, encode(t
 
 // newTable makes a map without rows; no key types make one without key.
 func newTable(name string, value *types.Type, key ...*types.Type) *events.Table {
-	m := &object.Map{Name: name, Value: value}
+	m := &object.MapSpec{Name: name, Value: value}
 	if len(key) > 0 {
 		layout := types.NewLayout(0, key...)
 		m.Key = &layout

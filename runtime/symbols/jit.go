@@ -13,7 +13,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/ponytrace/ponytrace/runtime/regular"
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
 // jit names the code that a process makes while it runs: runtimes such as those of Java and JavaScript can be told to list it in
@@ -67,8 +67,8 @@ func (j *jit) stale() bool { return time.Since(j.read) >= freshness }
 
 // refresh reads the list anew when it has grown, as long as the process is there and as far as there is room.
 func (j jit) refresh(pid, room int) jit {
-	fresh, err := regular.Within(regular.Patience, func() (jit, error) {
-		file, err := regular.Open(jitPath(pid))
+	fresh, err := safeopen.Within(safeopen.Patience, func() (jit, error) {
+		file, err := safeopen.Open(jitPath(pid))
 		if err != nil {
 			return j, err
 		}

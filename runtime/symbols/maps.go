@@ -11,7 +11,7 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/ponytrace/ponytrace/runtime/regular"
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
 // mappingSize is about what a mapping occupies, but for its path.
@@ -40,7 +40,7 @@ type mappings struct {
 
 // readMappings reads the executable mappings of a process, as many as there is room for.
 func readMappings(pid, room int) (mappings, error) {
-	return regular.Within(regular.Patience, func() (mappings, error) {
+	return safeopen.Within(safeopen.Patience, func() (mappings, error) {
 		file, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))
 		if err != nil {
 			return mappings{}, err

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ponytrace/ponytrace/runtime/regular"
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
 // User resolves addresses of processes.
@@ -205,7 +205,7 @@ func (u *User) load(pid int, m mapping) *image {
 		i, err = u.readMapped(pid, m)
 	}
 	u.budget.refused = u.budget.refused || errors.Is(err, errNoRoom)
-	if errors.Is(err, regular.ErrBusy) {
+	if errors.Is(err, safeopen.ErrBusy) {
 		return nil
 	}
 	if err != nil {
@@ -227,7 +227,7 @@ func (u *User) readMapped(pid int, m mapping) (*image, error) {
 	if m.path == vdso {
 		return readVDSO()
 	}
-	return regular.Within(loadPatience, func() (*image, error) {
+	return safeopen.Within(loadPatience, func() (*image, error) {
 		file, err := openMapped(pid, m)
 		if err != nil {
 			return nil, err
@@ -239,15 +239,15 @@ func (u *User) readMapped(pid int, m mapping) (*image, error) {
 
 // openMapped opens the file of a mapping: through map_files, which finds it even when it was deleted or replaced; or by its
 // path in the process's own tree, and then in ours, if that is still the same file.
-func openMapped(pid int, m mapping) (*regular.File, error) {
-	if file, err := regular.Open(fmt.Sprintf("/proc/%d/map_files/%x-%x", pid, m.start, m.end)); err == nil {
+func openMapped(pid int, m mapping) (*safeopen.File, error) {
+	if file, err := safeopen.Open(fmt.Sprintf("/proc/%d/map_files/%x-%x", pid, m.start, m.end)); err == nil {
 		return file, nil
 	}
 	if !strings.HasPrefix(m.path, "/") {
 		return nil, os.ErrNotExist
 	}
 	for _, path := range []string{fmt.Sprintf("/proc/%d/root%s", pid, m.path), m.path} {
-		file, err := regular.Open(path)
+		file, err := safeopen.Open(path)
 		if err != nil {
 			continue
 		}

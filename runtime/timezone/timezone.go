@@ -25,7 +25,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ponytrace/ponytrace/runtime/regular"
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
 // maxFileSize is far above that of the largest file of the time zone database, 4 KiB.
@@ -119,11 +119,11 @@ var errContent = errors.New("it holds something else")
 
 // readFile reads a time zone. A file of /proc, which says that it has no bytes, is not even read: it could block.
 func readFile(name string) (*time.Location, error) {
-	return regular.Within(patience, func() (*time.Location, error) { return parseFile(name) })
+	return safeopen.Within(patience, func() (*time.Location, error) { return parseFile(name) })
 }
 
 func parseFile(name string) (*time.Location, error) {
-	file, err := regular.Open(name)
+	file, err := safeopen.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func reason(err error) string {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return "there is none"
-	case errors.Is(err, regular.ErrNotRegular):
+	case errors.Is(err, safeopen.ErrNotRegular):
 		return "it is not a regular file"
 	case errors.Is(err, os.ErrPermission):
 		return "it may not be read"

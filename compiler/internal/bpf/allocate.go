@@ -107,7 +107,7 @@ func (a *allocator) scan() {
 
 // assign takes the free register that saves the most moves.
 func (a *allocator) assign(v *virtual) bool {
-	votes := a.votes(v)
+	votes := a.copyHints(v)
 	best := register(-1)
 	for _, r := range preference {
 		if (best < 0 || votes[r] > votes[best]) && a.free(r, v) {
@@ -126,9 +126,9 @@ func (a *allocator) give(v *virtual, r register) {
 	a.taken[r].add(v)
 }
 
-// votes says how many moves each register would save, where the other end of the move has it, and might save, where
+// copyHints says how many moves each register would save, where the other end of the move has it, and might save, where
 // the other end can still get it.
-func (a *allocator) votes(v *virtual) (votes [framePointer + 1]float64) {
+func (a *allocator) copyHints(v *virtual) (votes [framePointer + 1]float64) {
 	for _, p := range v.partners {
 		if !p.name.virtual() {
 			votes[p.name] += p.weight
@@ -138,7 +138,7 @@ func (a *allocator) votes(v *virtual) (votes [framePointer + 1]float64) {
 		case other.assigned >= 0:
 			votes[other.assigned] += p.weight
 		case other.spilled == nil && other.ranges.start() >= v.ranges.start():
-			a.voteFor(other, p.weight/2, &votes)
+			a.addHint(other, p.weight/2, &votes)
 		}
 	}
 	if v.wish >= 0 {
@@ -147,7 +147,7 @@ func (a *allocator) votes(v *virtual) (votes [framePointer + 1]float64) {
 	return votes
 }
 
-func (a *allocator) voteFor(other *virtual, weight float64, votes *[framePointer + 1]float64) {
+func (a *allocator) addHint(other *virtual, weight float64, votes *[framePointer + 1]float64) {
 	for _, r := range preference {
 		if a.free(r, other) {
 			votes[r] += weight
@@ -177,7 +177,7 @@ func (a *allocator) evict(v *virtual) {
 		a.spills = append(a.spills, v)
 		return
 	}
-	for _, other := range a.taken[best].meeting(v.ranges) {
+	for _, other := range a.taken[best].overlapping(v.ranges) {
 		other.assigned = -1
 		a.spills = append(a.spills, other)
 		a.taken[best].remove(other)
@@ -186,7 +186,7 @@ func (a *allocator) evict(v *virtual) {
 }
 
 func (a *allocator) costOf(r register, v *virtual) (cost float64) {
-	for _, other := range a.taken[r].meeting(v.ranges) {
+	for _, other := range a.taken[r].overlapping(v.ranges) {
 		cost += other.cost()
 	}
 	return cost

@@ -69,9 +69,9 @@ func (b *bridger) cut() {
 	}
 }
 
-// hop returns the first island on the way from an instruction to a target, nil where that is near. An island's own jumps
+// firstIsland returns the first island on the way from an instruction to a target, nil where that is near. An island's own jumps
 // start at its place.
-func (b *bridger) hop(from, to int) *island {
+func (b *bridger) firstIsland(from, to int) *island {
 	if distance := b.offsets[to] - b.offsets[from]; distance > -spacing && distance < spacing {
 		return nil
 	}
@@ -90,7 +90,7 @@ func (b *bridger) hop(from, to int) *island {
 
 // route notes the target on all islands that the way leads over.
 func (b *bridger) route(from, to int) {
-	for at := b.hop(from, to); at != nil && !at.known[to]; at = b.hop(at.index, to) {
+	for at := b.firstIsland(from, to); at != nil && !at.known[to]; at = b.firstIsland(at.index, to) {
 		at.known[to] = true
 		at.targets = append(at.targets, to)
 	}
@@ -109,14 +109,14 @@ func (b *bridger) rebuild() {
 	islands := b.islands
 	for i := range code {
 		if len(islands) > 0 && islands[0].index == i {
-			if len(islands[0].targets) > 0 && falls(&code[i-1]) {
+			if len(islands[0].targets) > 0 && fallsThrough(&code[i-1]) {
 				sources = append(sources, i)
-				b.lead(i, spans[i])
+				b.emitJump(i, spans[i])
 			}
 			for _, to := range islands[0].targets {
 				sources = append(sources, i)
 				islands[0].at[to] = len(b.code)
-				b.lead(to, spans[i])
+				b.emitJump(to, spans[i])
 			}
 			islands = islands[1:]
 		}
@@ -129,7 +129,7 @@ func (b *bridger) rebuild() {
 	}
 	for n := range b.jumps {
 		j := &b.jumps[n]
-		if over := b.hop(sources[n], j.to); over != nil {
+		if over := b.firstIsland(sources[n], j.to); over != nil {
 			j.to = over.at[j.to]
 		} else {
 			j.to = moved[j.to]
@@ -137,15 +137,15 @@ func (b *bridger) rebuild() {
 	}
 }
 
-func (b *bridger) lead(to int, span diag.Span) {
+func (b *bridger) emitJump(to int, span diag.Span) {
 	b.jumps = append(b.jumps, jump{index: len(b.code), to: to})
 	i := asm.Ja.Label("")
 	i.Offset = -1
 	b.append(i, span)
 }
 
-// falls reports whether the instruction after i may follow it.
-func falls(i *asm.Instruction) bool {
+// fallsThrough reports whether the instruction after i may follow it.
+func fallsThrough(i *asm.Instruction) bool {
 	op := i.OpCode.JumpOp()
 	return op != asm.Ja && op != asm.Exit
 }

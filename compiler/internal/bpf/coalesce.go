@@ -71,7 +71,7 @@ func (f *function) find(r register) register {
 // join makes x part of y. A masked register stays alone: its reloads are masked.
 func (c *coalescer) join(x, y register) {
 	a, b := c.lookup(x), c.lookup(y)
-	if x == y || a.bound != 0 || b.bound != 0 || c.disturbs(x, y) || c.disturbs(y, x) {
+	if x == y || a.bound != 0 || b.bound != 0 || c.interferes(x, y) || c.interferes(y, x) {
 		return
 	}
 	c.into[x-firstVirtual] = y
@@ -100,8 +100,8 @@ func merge(writes, other []write) []write {
 	return writes
 }
 
-// disturbs reports whether x gets another value while y is needed. It looks up the fewer in the more.
-func (c *coalescer) disturbs(x, y register) bool {
+// interferes reports whether x gets another value while y is needed. It looks up the fewer in the more.
+func (c *coalescer) interferes(x, y register) bool {
 	needed, writes := c.lookup(y).ranges, c.writes[x-firstVirtual]
 	changes := func(w write) bool {
 		return w.from < 0 || c.find(w.from) != y && c.find(w.from) != x

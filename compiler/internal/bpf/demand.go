@@ -43,10 +43,10 @@ func findDemands(f *ir.Func) *demands {
 }
 
 // needed reports whether code must be made for v itself.
-func (d *demands) needed(v *ir.Value) bool { return v.ValueEffect() == ir.Writes || d.wanted(v) }
+func (d *demands) needed(v *ir.Value) bool { return v.ValueEffect() == ir.Writes || d.needsRegister(v) }
 
-// wanted reports whether the result of v must be in a register.
-func (d *demands) wanted(v *ir.Value) bool { return d.of[v.ID].needed }
+// needsRegister reports whether the result of v must be in a register.
+func (d *demands) needsRegister(v *ir.Value) bool { return d.of[v.ID].needed }
 
 func (d *demands) use(user *ir.Value, index int) {
 	var buffer [ir.MaxCallArgs]*ir.Value
@@ -70,8 +70,8 @@ func (d *demands) use(user *ir.Value, index int) {
 	}
 }
 
-// dies reports whether the user at index of v's block is the last.
-func (d *demands) dies(v *ir.Value, user *ir.Value, index int) bool {
+// isLastUse reports whether the user at index of v's block is the last.
+func (d *demands) isLastUse(v *ir.Value, user *ir.Value, index int) bool {
 	known := &d.of[v.ID]
 	return known.needed && !known.outside && v.Block == user.Block && known.last == index
 }
@@ -92,8 +92,8 @@ type material struct {
 	number int64  // the constant, or bytes from the start of the slot or map
 }
 
-// materialOf recognises constants and addresses of slots, maps and global data, constants added included.
-func materialOf(v *ir.Value) (m material, ok bool) {
+// rematerializable recognises constants and addresses of slots, maps and global data, constants added included.
+func rematerializable(v *ir.Value) (m material, ok bool) {
 	switch v.Op {
 	case ir.Const, ir.SlotAddress, ir.MapPointer, ir.DataAddress:
 		return material{op: v.Op, slot: v.Slot, name: v.Map, number: v.Int}, true
@@ -101,7 +101,7 @@ func materialOf(v *ir.Value) (m material, ok bool) {
 		return material{op: v.Op, name: v.Callee.Name}, true
 	case ir.Add:
 		added, isConstant := v.Args[1].Constant()
-		if m, ok = materialOf(v.Args[0]); !ok || !isConstant || m.op == ir.MapPointer || m.op == ir.FuncAddress {
+		if m, ok = rematerializable(v.Args[0]); !ok || !isConstant || m.op == ir.MapPointer || m.op == ir.FuncAddress {
 			return m, false
 		}
 		m.number += added
@@ -111,7 +111,7 @@ func materialOf(v *ir.Value) (m material, ok bool) {
 }
 
 func rematerialised(v *ir.Value) bool {
-	_, ok := materialOf(v)
+	_, ok := rematerializable(v)
 	return ok
 }
 

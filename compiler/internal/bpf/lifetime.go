@@ -183,8 +183,8 @@ func (l *lifetimes) of(uses []use, mark int) (alive ranges) {
 		blocks = append(blocks, u.block)
 	}
 	if r := l.within(uses); r.first < r.last || l.inLoop(r.first) {
-		l.lead(blocks, r, mark)
-		if between := l.leadBack(uses, blocks, r, mark); len(between) > 0 {
+		l.markForward(blocks, r, mark)
+		if between := l.markBackward(uses, blocks, r, mark); len(between) > 0 {
 			blocks = append(blocks, between...)
 			slices.SortFunc(blocks, func(a, b *block) int { return cmp.Compare(a.index, b.index) })
 		}
@@ -220,8 +220,8 @@ func (l *lifetimes) inLoop(place int) bool {
 
 func (r region) has(b *block) bool { return r.first <= b.place && b.place <= r.last }
 
-// lead marks the blocks of the region to whose start a way leads from the blocks.
-func (l *lifetimes) lead(blocks []*block, r region, mark int) {
+// markForward marks the blocks of the region to whose start a way leads from the blocks.
+func (l *lifetimes) markForward(blocks []*block, r region, mark int) {
 	for work := slices.Clone(blocks); len(work) > 0; {
 		b := last(work)
 		work = work[:len(work)-1]
@@ -234,9 +234,9 @@ func (l *lifetimes) lead(blocks []*block, r region, mark int) {
 	}
 }
 
-// leadBack marks the blocks of the region from whose end a way leads to the blocks, and returns those among them, without the
+// markBackward marks the blocks of the region from whose end a way leads to the blocks, and returns those among them, without the
 // users themselves, to whose start one leads from them too.
-func (l *lifetimes) leadBack(uses []use, blocks []*block, r region, mark int) (between []*block) {
+func (l *lifetimes) markBackward(uses []use, blocks []*block, r region, mark int) (between []*block) {
 	work := slices.Clone(blocks)
 	for len(work) > 0 {
 		b := last(work)

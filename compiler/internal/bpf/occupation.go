@@ -40,8 +40,8 @@ func (o *occupations) halves(r ranges, visit func(side *[]occupation, start, end
 	}
 }
 
-// behind returns the index of the first occupation that ends behind the position.
-func behind(side []occupation, position int) int {
+// firstEndingAfter returns the index of the first occupation that ends behind the position.
+func firstEndingAfter(side []occupation, position int) int {
 	if len(side) == 0 || last(side).end <= position {
 		return len(side)
 	}
@@ -51,17 +51,17 @@ func behind(side []occupation, position int) int {
 
 func (o *occupations) overlap(r ranges) (found bool) {
 	o.halves(r, func(side *[]occupation, start, end int) bool {
-		at := behind(*side, start)
+		at := firstEndingAfter(*side, start)
 		found = at < len(*side) && (*side)[at].start < end
 		return found
 	})
 	return found
 }
 
-// meeting returns the virtual registers that are held at a position of r, in the order in which they start.
-func (o *occupations) meeting(r ranges) (found []*virtual) {
+// overlapping returns the virtual registers that are held at a position of r, in the order in which they start.
+func (o *occupations) overlapping(r ranges) (found []*virtual) {
 	o.halves(r, func(side *[]occupation, start, end int) bool {
-		for at := behind(*side, start); at < len(*side) && (*side)[at].start < end; at++ {
+		for at := firstEndingAfter(*side, start); at < len(*side) && (*side)[at].start < end; at++ {
 			if last(found) != (*side)[at].by {
 				found = append(found, (*side)[at].by)
 			}
@@ -76,14 +76,14 @@ func (o *occupations) meeting(r ranges) (found []*virtual) {
 
 func (o *occupations) add(v *virtual) {
 	o.halves(v.ranges, func(side *[]occupation, start, end int) bool {
-		*side = slices.Insert(*side, behind(*side, start), occupation{start, end, v})
+		*side = slices.Insert(*side, firstEndingAfter(*side, start), occupation{start, end, v})
 		return false
 	})
 }
 
 func (o *occupations) remove(v *virtual) {
 	o.halves(v.ranges, func(side *[]occupation, start, _ int) bool {
-		at := behind(*side, start)
+		at := firstEndingAfter(*side, start)
 		*side = slices.Delete(*side, at, at+1)
 		return false
 	})

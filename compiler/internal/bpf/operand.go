@@ -45,7 +45,7 @@ func (s *selector) set(dst register, constant int64) {
 
 // into brings v into the given register.
 func (s *selector) into(dst register, v *ir.Value) {
-	if m, ok := materialOf(v); ok {
+	if m, ok := rematerializable(v); ok {
 		s.materialise(dst, m)
 		return
 	}
@@ -78,7 +78,7 @@ func mapLoad(dst register, wide asm.Instruction, name string) instruction {
 
 // register returns the register that holds v.
 func (s *selector) register(v *ir.Value) register {
-	if m, ok := materialOf(v); ok {
+	if m, ok := rematerializable(v); ok {
 		return s.hold(m)
 	}
 	name := s.values[v.ID]
@@ -89,7 +89,7 @@ func (s *selector) register(v *ir.Value) register {
 }
 
 // recent returns the materials of the current block that may still be in a register.
-func (s *selector) recent() []held {
+func (s *selector) recent() []cachedConst {
 	const most = 32 // far more than there are registers
 	return s.local[max(len(s.local)-most, 0):]
 }
@@ -103,7 +103,7 @@ func (s *selector) hold(m material) register {
 	}
 	name := s.newVirtual().name
 	s.materialise(name, m)
-	s.local = append(s.local, held{m, name})
+	s.local = append(s.local, cachedConst{m, name})
 	return name
 }
 
@@ -111,7 +111,7 @@ func (s *selector) hold(m material) register {
 // than the 16 bits of an offset reach; two places of the same global data share one.
 func (s *selector) base(v *ir.Value) (base register, offset int, at *slot) {
 	root, offset := address(v)
-	m, ok := materialOf(root)
+	m, ok := rematerializable(root)
 	switch {
 	case ok && m.op == ir.SlotAddress:
 		at = s.frame.slots[m.slot.ID]
@@ -135,7 +135,7 @@ func (s *selector) base(v *ir.Value) (base register, offset int, at *slot) {
 
 // moved returns a register with the address some bytes further.
 func (s *selector) moved(root *ir.Value, offset int) register {
-	if m, ok := materialOf(root); ok {
+	if m, ok := rematerializable(root); ok {
 		m.number += int64(offset)
 		return s.hold(m)
 	}

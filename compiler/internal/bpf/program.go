@@ -54,7 +54,7 @@ func (p *program) attempt(f *ir.Func, below need, scratch scratchSlots) *frame {
 	if p.tight && above > 0 {
 		allowed = 0
 	}
-	if excess := frame.stack - allowed; excess > 0 && function.relieve(excess, scratch) {
+	if excess := frame.stack - allowed; excess > 0 && function.spillToMap(excess, scratch) {
 		return nil
 	}
 	if most := stackSize - below.stack - above*stackUnit; frame.stack > most {

@@ -21,11 +21,11 @@ type selector struct {
 	parameters [ir.MaxCallArgs]register // the arguments of the function
 	saves      int                      // instructions at the start that save arguments
 	scratch    register
-	local      []held
+	local      []cachedConst
 }
 
-// held says that a register of the current block still holds a material.
-type held struct {
+// cachedConst says that a register of the current block still holds a material.
+type cachedConst struct {
 	material material
 	name     register
 }
@@ -202,7 +202,7 @@ func (s *selector) binary(v *ir.Value) {
 		return
 	}
 	x, y := v.Args[0], v.Args[1]
-	if ir.Ops[v.Op].Commutes && (x.Op == ir.Const || s.demands.dies(y, v, s.index) && !s.demands.dies(x, v, s.index)) && y.Op != ir.Const {
+	if ir.Ops[v.Op].Commutes && (x.Op == ir.Const || s.demands.isLastUse(y, v, s.index) && !s.demands.isLastUse(x, v, s.index)) && y.Op != ir.Const {
 		x, y = y, x
 	}
 	s.arithmetic(v, x, y)
@@ -340,7 +340,7 @@ func (s *selector) copy(store *ir.Value) {
 // addressInto computes the address of a memory access.
 func (s *selector) addressInto(dst register, v *ir.Value) {
 	base, offset := address(v)
-	if m, ok := materialOf(base); ok && (m.op == ir.SlotAddress || m.op == ir.DataAddress) {
+	if m, ok := rematerializable(base); ok && (m.op == ir.SlotAddress || m.op == ir.DataAddress) {
 		m.number += int64(offset)
 		s.materialise(dst, m)
 		return
@@ -374,7 +374,7 @@ func (s *selector) call(v *ir.Value) {
 	} else {
 		s.callHelper(v.Helper, len(v.Args))
 	}
-	if s.demands.wanted(v) {
+	if s.demands.needsRegister(v) {
 		s.move(s.define(v), result)
 	}
 }

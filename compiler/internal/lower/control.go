@@ -15,7 +15,7 @@ import (
 func (f *function) block(b *lang.Block) { f.statements(b.Statements) }
 
 func (f *function) statements(list []lang.Statement) {
-	defer func(outer map[*object.Map]*object.Event) { f.printed = outer }(f.printed)
+	defer func(outer map[*object.MapSpec]*object.Event) { f.printed = outer }(f.printed)
 	f.printed = maps.Clone(f.printed)
 	for len(list) > 0 {
 		n := max(f.instance.Parts[list[0]], 1)

@@ -13,8 +13,8 @@ func (f *function) CountFrames(e lang.Expr) *ir.Value {
 	stack := builtin.Place{Space: ir.Frame, Address: f.b.SlotAddress(f.b.NewSlot("stack", t.Size))}
 	(hooks{f}).Store(e, stack, false)
 	stack.Offset = t.Size - 8*t.Count
-	word := f.borrow(8)
-	defer f.giveBack(word)
+	word := f.allocate(8)
+	defer f.release(word)
 	end := f.b.NewBlock()
 	f.findLastFrame(stack, 0, t.Count, func(count int) {
 		f.setShared(word.offset, f.b.Const(int64(count)))

@@ -11,7 +11,7 @@ import (
 
 // Layout is where the maps of a script live.
 type Layout struct {
-	maps   map[string]*object.Map
+	maps   map[string]*object.MapSpec
 	Data   int // bytes of the kernel map "data"
 	PerCPU int // bytes of a row of "percpu" in use
 	Stride int // bytes from row to row, a power of two
@@ -29,12 +29,12 @@ func Preallocates(machine *target.Target) bool { return !machine.Version.AtLeast
 
 // Reserved reports whether the script asked for the memory of a per-CPU hash, and gets it before tracing starts. Memory
 // of all CPUs is what a probe finds least of: a few hundred histograms, until the kernel's worker has made more.
-func Reserved(m *object.Map, machine *target.Target) bool {
+func Reserved(m *object.MapSpec, machine *target.Target) bool {
 	return m.Kind != "" && m.Storage == object.CPUHash && m.MaxEntries <= fitting(m, machine)
 }
 
 func newLayout(info *sema.Info, machine *target.Target) *Layout {
-	l := &Layout{maps: map[string]*object.Map{}, Data: object.DataHeader}
+	l := &Layout{maps: map[string]*object.MapSpec{}, Data: object.DataHeader}
 	for _, m := range info.Maps {
 		if m.Value != nil {
 			l.maps[m.Name] = l.place(m, info, machine)
@@ -44,8 +44,8 @@ func newLayout(info *sema.Info, machine *target.Target) *Layout {
 	return l
 }
 
-func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *object.Map {
-	placed := &object.Map{Name: m.Name, Value: m.Value, WriteOnly: !m.Read, Additive: !m.Replaced}
+func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *object.MapSpec {
+	placed := &object.MapSpec{Name: m.Name, Value: m.Value, WriteOnly: !m.Read, Additive: !m.Replaced}
 	switch {
 	case len(m.Key) == 0 && m.Value.Aggregation() && !m.Computed:
 		placed.Storage, placed.Offset = object.CPUSlot, l.PerCPU
@@ -88,7 +88,7 @@ func perCPU(m *sema.Map) bool {
 }
 
 // affordable keeps a preallocated map within its memory, at 1,024 keys or more.
-func affordable(m *object.Map, machine *target.Target) int {
+func affordable(m *object.MapSpec, machine *target.Target) int {
 	if !Preallocates(machine) {
 		return m.MaxEntries
 	}
@@ -96,7 +96,7 @@ func affordable(m *object.Map, machine *target.Target) int {
 }
 
 // fitting is how many keys of a per-CPU hash fit in what may be allocated at once.
-func fitting(m *object.Map, machine *target.Target) int {
+func fitting(m *object.MapSpec, machine *target.Target) int {
 	keys := preallocated / (m.Value.Size * max(machine.CPUs, 1))
 	if m.Other != "" {
 		return keys / 2

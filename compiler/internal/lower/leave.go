@@ -44,8 +44,8 @@ func (f *function) leave(to *destination) {
 	}
 }
 
-// arrive goes on to the destinations that a callback loop was left for.
-func (f *function) arrive(escapes []*destination) {
+// dispatchEscapes goes on to the destinations that a callback loop was left for.
+func (f *function) dispatchEscapes(escapes []*destination) {
 	seen := map[*destination]bool{}
 	for _, to := range escapes {
 		if seen[to] {

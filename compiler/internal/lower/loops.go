@@ -25,7 +25,7 @@ const (
 
 // iterator is what a loop over a map gives in each round.
 type iterator struct {
-	m          *object.Map
+	m          *object.MapSpec
 	key, value builtin.Place
 }
 
@@ -249,7 +249,7 @@ func (f *function) callback(name string, captured, first int, start func(callbac
 		f.setShared(f.leavingWord(), f.b.Const(0))
 	}
 	start(f.b.FuncAddress(inner.Func), f.b.SlotAddress(slot))
-	f.arrive(escapes)
+	f.dispatchEscapes(escapes)
 }
 
 // enterFunction goes on in another function of the program, which has cells and slots of its own.

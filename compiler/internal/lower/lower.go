@@ -45,12 +45,12 @@ import (
 
 // Unit is a script on its way to IR: what its clauses share.
 type Unit struct {
-	Info   *sema.Info
-	Target *target.Target
-	Maps   map[string]*object.Map
-	Events []*object.Event
-	Layout *Layout
-	Facts  []object.Fact
+	Info          *sema.Info
+	Target        *target.Target
+	Maps          map[string]*object.MapSpec
+	Events        []*object.Event
+	Layout        *Layout
+	RuntimeConsts []object.RuntimeConst
 	// Zeroes is how many bytes of zeroes the programs copy from the kernel map "zero".
 	Zeroes int
 	// Checked: memory of the kernel is read by helpers, which tell of failures, and never by direct loads.
@@ -117,7 +117,7 @@ type function struct {
 	returning    []*destination // the innermost last, the first of the clause
 	destinations int
 	leaving      int
-	printed      map[*object.Map]*object.Event // on every way to the place at hand, since the clause began
+	printed      map[*object.MapSpec]*object.Event // on every way to the place at hand, since the clause began
 }
 
 // Code is a program as IR, and the kernel map that it shares with its callbacks: its name, and the bytes of a
@@ -162,7 +162,7 @@ func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 // clause lowers an instance. The predicate and `return` lead to the next one, exit() to the end of the program.
 func (f *function) clause(instance *sema.Instance, last bool) {
 	f.instance, f.constants = instance, f.unit.Info.Constants.For(instance)
-	f.subprograms, f.printed = map[*lang.Function]*subprogram{}, map[*object.Map]*object.Event{}
+	f.subprograms, f.printed = map[*lang.Function]*subprogram{}, map[*object.MapSpec]*object.Event{}
 	f.calls = countCalls(instance)
 	to := f.end
 	if !last {
@@ -213,7 +213,7 @@ func (h hooks) Settings() *builtin.Settings       { return h.unit.Info.Settings 
 func (h hooks) Scope() *builtin.Scope             { return &h.instance.Site.Scope }
 func (h hooks) Type(e lang.Expr) *types.Type      { return h.typeOf(e) }
 func (h hooks) Value(e lang.Expr) *ir.Value       { return h.value(e) }
-func (h hooks) Map(e lang.Expr) *object.Map       { return h.unit.Maps[lang.Unparen(e).(*lang.Map).Name] }
+func (h hooks) Map(e lang.Expr) *object.MapSpec   { return h.unit.Maps[lang.Unparen(e).(*lang.Map).Name] }
 func (h hooks) Zero(to builtin.Place, size int)   { h.zero(to, size) }
 func (h hooks) MapKey(e *lang.Map) *ir.Value      { return h.key(e) }
 func (h hooks) Integer(e lang.Expr) (int64, bool) { return h.constants.Integer(e) }
@@ -274,25 +274,25 @@ func (f *function) Data(offset int) *ir.Value {
 	return f.b.Load(ir.MapValue, f.b.DataAddress(object.DataMap, offset), 0, 8, false)
 }
 
-// Fact reads what the runtime writes into a word of the kernel map "data", the same word for the same fact.
-func (f *function) Fact(kind object.FactKind, text string, source diag.Span) *ir.Value {
+// RuntimeConst reads what the runtime writes into a word of the kernel map "data", the same word for the same fact.
+func (f *function) RuntimeConst(kind object.RuntimeConstKind, text string, source diag.Span) *ir.Value {
 	return f.Data(f.factOffset(kind, text, source))
 }
 
 // SetFact writes the word.
-func (f *function) SetFact(kind object.FactKind, source diag.Span, value *ir.Value) {
+func (f *function) SetFact(kind object.RuntimeConstKind, source diag.Span, value *ir.Value) {
 	f.SetData(f.factOffset(kind, "", source), value)
 }
 
-func (f *function) factOffset(kind object.FactKind, text string, source diag.Span) int {
-	for _, fact := range f.unit.Facts {
+func (f *function) factOffset(kind object.RuntimeConstKind, text string, source diag.Span) int {
+	for _, fact := range f.unit.RuntimeConsts {
 		if fact.Kind == kind && fact.Text == text {
 			return fact.Offset
 		}
 	}
-	fact := object.Fact{Kind: kind, Text: text, Offset: f.unit.Layout.Data, Source: source}
+	fact := object.RuntimeConst{Kind: kind, Text: text, Offset: f.unit.Layout.Data, Source: source}
 	f.unit.Layout.Data += 8
-	f.unit.Facts = append(f.unit.Facts, fact)
+	f.unit.RuntimeConsts = append(f.unit.RuntimeConsts, fact)
 	return fact.Offset
 }
 
@@ -346,7 +346,7 @@ func (f *function) Send(event *object.Event, fields []*types.Type, fill func(i i
 func (f *function) noteMaps(event *object.Event) {
 	switch event.Action {
 	case object.PrintMap, object.Printa:
-		for _, m := range append([]*object.Map{event.Map}, event.Maps...) {
+		for _, m := range append([]*object.MapSpec{event.Map}, event.Maps...) {
 			f.printed[m] = event
 		}
 	case object.Clear, object.Zero, object.Trunc:

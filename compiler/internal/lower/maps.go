@@ -32,7 +32,7 @@ func tupleOf(key types.Layout) *types.Type {
 	return &types.Type{Kind: types.Tuple, Size: key.Size, Fields: key.Fields}
 }
 
-func (f *function) lookup(m *object.Map, key *ir.Value) *ir.Value {
+func (f *function) lookup(m *object.MapSpec, key *ir.Value) *ir.Value {
 	if f.cut() {
 		find := f.commonFunction(task{"find", m.Name}, 1, false, func(params []*ir.Value) *ir.Value {
 			return f.MapCall(m, asm.FnMapLookupElem, ir.Reads, params[0])
@@ -43,13 +43,13 @@ func (f *function) lookup(m *object.Map, key *ir.Value) *ir.Value {
 }
 
 // MapCall calls a helper with the kernel map that holds the map, and the arguments that follow.
-func (f *function) MapCall(m *object.Map, helper asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value {
+func (f *function) MapCall(m *object.MapSpec, helper asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value {
 	return f.mapCall(m, f.generation(m), helper, effect, args...)
 }
 
 // generation tells which kernel map of the two the programs use; nil for a map that has one. Calls that
 // belong together share it, since the runtime may change it between them.
-func (f *function) generation(m *object.Map) *ir.Value {
+func (f *function) generation(m *object.MapSpec) *ir.Value {
 	if m.Other == "" {
 		return nil
 	}
@@ -58,7 +58,7 @@ func (f *function) generation(m *object.Map) *ir.Value {
 
 // mapCall has a call for each of the kernel maps. Of one call with either map the verifier would not know
 // which it is, and so not put the lookup in line.
-func (f *function) mapCall(m *object.Map, generation *ir.Value, helper asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value {
+func (f *function) mapCall(m *object.MapSpec, generation *ir.Value, helper asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value {
 	call := func(kernel string) *ir.Value {
 		return f.b.Call(helper, effect, append([]*ir.Value{f.b.MapPointer(kernel)}, args...)...)
 	}
@@ -71,7 +71,7 @@ func (f *function) mapCall(m *object.Map, generation *ir.Value, helper asm.Built
 		func() *ir.Value { return call(m.Other) })
 }
 
-func slotOf(f *function, m *object.Map) builtin.Place {
+func slotOf(f *function, m *object.MapSpec) builtin.Place {
 	return builtin.Place{Space: ir.MapValue, Address: f.b.DataAddress(object.DataMap, m.Offset)}
 }
 
@@ -113,7 +113,7 @@ func (f *function) ifPresent(row *ir.Value, update func(builtin.Place)) {
 }
 
 // findOrInsert runs use where the row of a key is known.
-func (f *function) findOrInsert(m *object.Map, key *ir.Value, use func(row *ir.Value)) {
+func (f *function) findOrInsert(m *object.MapSpec, key *ir.Value, use func(row *ir.Value)) {
 	generation := f.generation(m)
 	row := f.b.NewCell("row")
 	miss, full, found, join := f.b.NewColdBlock(), f.b.NewColdBlock(), f.b.NewBlock(), f.b.NewBlock()
@@ -132,7 +132,7 @@ func (f *function) findOrInsert(m *object.Map, key *ir.Value, use func(row *ir.V
 }
 
 // countInserted counts a new key of a map from which the kernel drops keys, so that the runtime knows how many it has dropped.
-func (f *function) countInserted(m *object.Map, result *ir.Value) {
+func (f *function) countInserted(m *object.MapSpec, result *ir.Value) {
 	if m.Inserted == 0 {
 		return
 	}
@@ -145,7 +145,7 @@ func (f *function) countInserted(m *object.Map, result *ir.Value) {
 }
 
 // DeleteKey removes a key and returns the helper's result, 0 when there was one.
-func (f *function) DeleteKey(m *object.Map, key *ir.Value) *ir.Value {
+func (f *function) DeleteKey(m *object.MapSpec, key *ir.Value) *ir.Value {
 	m.Deleted = true
 	result := f.MapCall(m, asm.FnMapDeleteElem, ir.Writes, key)
 	if m.Inserted == 0 {
@@ -160,14 +160,14 @@ func (f *function) DeleteKey(m *object.Map, key *ir.Value) *ir.Value {
 	return result
 }
 
-func (f *function) findRow(m *object.Map, generation, key *ir.Value, row *ir.Cell, found, missing *ir.Block) {
+func (f *function) findRow(m *object.MapSpec, generation, key *ir.Value, row *ir.Cell, found, missing *ir.Block) {
 	value := f.mapCall(m, generation, asm.FnMapLookupElem, ir.Reads, key)
 	f.b.CellSet(row, value)
 	f.b.If(ir.NotEqual, value, f.b.Const(0), found, missing)
 }
 
 // zeroValue is the address of what a new key starts with.
-func (f *function) zeroValue(m *object.Map) *ir.Value {
+func (f *function) zeroValue(m *object.MapSpec) *ir.Value {
 	size := (m.Value.Size + 7) / 8 * 8
 	if size <= 16 {
 		place := f.slotPlace(f.b.NewSlot("zero", size))
@@ -231,7 +231,7 @@ func (f *function) assignMap(e *lang.Map, value lang.Expr) {
 	f.insert(m, f.key(e), place.Address)
 }
 
-func (f *function) insert(m *object.Map, key, value *ir.Value) {
+func (f *function) insert(m *object.MapSpec, key, value *ir.Value) {
 	full, join := f.b.NewColdBlock(), f.b.NewBlock()
 	result := f.MapCall(m, asm.FnMapUpdateElem, ir.Writes, key, value, f.b.Const(0))
 	// Not "less than 0": before Linux 6.4 the helper returned an int, whose upper half is zero in the register.
@@ -243,7 +243,7 @@ func (f *function) insert(m *object.Map, key, value *ir.Value) {
 }
 
 // refused notes an update that the kernel refused, and why.
-func (f *function) refused(m *object.Map, result *ir.Value) {
+func (f *function) refused(m *object.MapSpec, result *ir.Value) {
 	f.count(m.Full)
 	f.SetData(m.Refusal, result)
 }
@@ -294,7 +294,7 @@ func (f *function) HasKey(e *lang.Map) *ir.Value {
 }
 
 // CountKeys is the number of keys of a map, by visiting them all: bpf_for_each_map_elem returns how many it visited.
-func (f *function) CountKeys(m *object.Map) *ir.Value {
+func (f *function) CountKeys(m *object.MapSpec) *ir.Value {
 	callback := f.b.NewCallback("count")
 	callback.Return(callback.Const(0))
 	return f.MapCall(m, asm.FnForEachMapElem, ir.Writes, f.b.FuncAddress(callback.Func), f.b.Const(0), f.b.Const(0))

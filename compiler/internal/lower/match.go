@@ -55,7 +55,7 @@ func (f *function) matchPattern(e lang.Expr, pattern *glob.Pattern, then, otherw
 		longest = max(longest, len(segment))
 	}
 	t := f.textOf(e, powerOfTwo(f.textSize(e)), longest)
-	defer f.giveBack(t.extent)
+	defer f.release(t.extent)
 	if len(pattern.Segments) == 1 {
 		whole := f.b.NewBlock()
 		f.b.If(ir.Equal, f.length(t), f.b.Const(int64(longest)), whole, otherwise)
@@ -88,8 +88,8 @@ func (f *function) matchEnds(t text, pattern *glob.Pattern, then, otherwise *ir.
 // matchMiddle goes on where all segments are found, one behind the other.
 func (f *function) matchMiddle(t text, end *ir.Value, from int, segments []glob.Segment, otherwise *ir.Block) {
 	s := f.newSearch(t, end, f.b.Const(int64(from)))
-	defer f.giveBack(s.from)
-	defer f.giveBack(s.end)
+	defer f.release(s.from)
+	defer f.release(s.end)
 	for _, segment := range segments {
 		found := f.b.NewBlock()
 		place := f.find(s, segment)

@@ -278,7 +278,7 @@ func (f *function) replace(e lang.Expr, to builtin.Place, t *types.Type, readsOl
 func (f *function) mentions(e any, is func(node any) bool) (found bool) {
 	lang.Walk(e, func(node any) bool {
 		found = found || is(node)
-		if body := f.behind(node); body != nil && !found {
+		if body := f.calleeBody(node); body != nil && !found {
 			found = f.mentions(body, is)
 		}
 		return !found
@@ -286,8 +286,8 @@ func (f *function) mentions(e any, is func(node any) bool) (found bool) {
 	return found
 }
 
-// behind is the body or value that a call or a name of the script's own stands for, or nil.
-func (f *function) behind(node any) any {
+// calleeBody is the body or value that a call or a name of the script's own stands for, or nil.
+func (f *function) calleeBody(node any) any {
 	switch node := node.(type) {
 	case *lang.Call:
 		if inline := f.instance.Inlines[node]; inline != nil {
@@ -301,7 +301,7 @@ func (f *function) behind(node any) any {
 			return value
 		}
 		if call := f.instance.Bare[node]; call != nil {
-			return f.behind(call)
+			return f.calleeBody(call)
 		}
 	}
 	return nil

@@ -67,7 +67,7 @@ func (f *function) part(list []lang.Statement) {
 		f.setShared(f.leavingWord(), f.b.Const(0))
 	}
 	f.b.Invoke(inner, args...)
-	f.arrive(escapes)
+	f.dispatchEscapes(escapes)
 	f.continueAt(end, f.loop.end)
 	f.continueAt(again, f.loop.again)
 }

@@ -276,8 +276,8 @@ func (f *function) compareLong(x, y lang.Expr, t *types.Type, then, otherwise *i
 		f.when(ir.NotEqual, f.word(a, round), f.word(b, round), func() { found(round) })
 	})
 	f.b.If(ir.Less, n, f.b.Const(int64(all)), otherwise, then)
-	f.giveBack(a.extent)
-	f.giveBack(b.extent)
+	f.release(a.extent)
+	f.release(b.extent)
 }
 
 // wordsOf is a copy of a value as type t, whose last word is filled up with zeroes. What
@@ -285,7 +285,7 @@ func (f *function) compareLong(x, y lang.Expr, t *types.Type, then, otherwise *i
 func (f *function) wordsOf(e lang.Expr, t *types.Type) text {
 	size := (words(t.Size) + longRound) * wordSize
 	capacity := powerOfTwo(size)
-	copied := text{extent: f.borrow(capacity + wordSize), size: size, capacity: capacity}
+	copied := text{extent: f.allocate(capacity + wordSize), size: size, capacity: capacity}
 	place := f.sharedPlace(copied.offset)
 	f.store(e, place, t, true)
 	f.zero(at(place, t.Size), size-t.Size)

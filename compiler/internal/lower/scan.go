@@ -36,8 +36,8 @@ func (f *function) scanWords(all int, look func(number *ir.Value, found func(*ir
 // walks to its end. What was found goes through memory, so that the verifier sees the same state behind all
 // exits of the loop and walks what follows only once.
 func (f *function) scan(rounds, places int, none *ir.Value, look func(round *ir.Value, found func(*ir.Value))) *ir.Value {
-	word := f.borrow(8)
-	defer f.giveBack(word)
+	word := f.allocate(8)
+	defer f.release(word)
 	f.setShared(word.offset, none)
 	if f.byHelper(rounds * places) {
 		f.scanByHelper(rounds, word.offset, look)

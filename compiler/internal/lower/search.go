@@ -15,7 +15,7 @@ type search struct {
 }
 
 func (f *function) newSearch(t text, end, from *ir.Value) search {
-	s := search{t, f.borrow(8), f.borrow(8)}
+	s := search{t, f.allocate(8), f.allocate(8)}
 	f.setShared(s.from.offset, from)
 	f.setShared(s.end.offset, end)
 	return s
@@ -62,11 +62,11 @@ func (f *function) FindText(hay, needle lang.Expr) *ir.Value {
 		return f.b.Const(0)
 	}
 	t := f.textOf(hay, powerOfTwo(f.textSize(hay)), f.textSize(needle)+wordSize)
-	defer f.giveBack(t.extent)
+	defer f.release(t.extent)
 	if known && len(literal) <= longestSegment {
 		s := f.newSearch(t, f.length(t), f.b.Const(0))
-		defer f.giveBack(s.from)
-		defer f.giveBack(s.end)
+		defer f.release(s.from)
+		defer f.release(s.end)
 		return f.find(s, literalSegment(literal))
 	}
 	return f.findOther(t, needle)
@@ -77,9 +77,9 @@ func (f *function) findOther(t text, needle lang.Expr) *ir.Value {
 	other := f.textOf(needle, powerOfTwo(f.textSize(needle)), 0)
 	last := f.b.Binary(ir.Sub, f.length(t), f.length(other))
 	s := f.newSearch(t, last, f.b.Const(0))
-	defer f.giveBack(other.extent)
-	defer f.giveBack(s.from)
-	defer f.giveBack(s.end)
+	defer f.release(other.extent)
+	defer f.release(s.from)
+	defer f.release(s.end)
 	return f.scan(t.size+1, 1, f.b.Const(-1), func(round *ir.Value, found func(*ir.Value)) {
 		f.when(ir.SignedLess, f.shared(s.end.offset), round, func() { found(f.b.Const(-1)) })
 		f.setShared(s.from.offset, round)
@@ -106,7 +106,7 @@ func (f *function) beginsAt(s search, other text) *ir.Value {
 // TextLength is the number of bytes before the first zero.
 func (f *function) TextLength(e lang.Expr) *ir.Value {
 	t := f.textOf(e, powerOfTwo(f.textSize(e)), 0)
-	defer f.giveBack(t.extent)
+	defer f.release(t.extent)
 	return f.length(t)
 }
 
@@ -155,8 +155,8 @@ func (f *function) JoinTexts(list []lang.Expr, to builtin.Place, size int) {
 		longest = max(longest, f.textSize(e))
 	}
 	capacity := powerOfTwo(all + 1)
-	t := text{extent: f.borrow(capacity + longest + wordSize), capacity: capacity}
-	defer f.giveBack(t.extent)
+	t := text{extent: f.allocate(capacity + longest + wordSize), capacity: capacity}
+	defer f.release(t.extent)
 	for i, e := range list {
 		at := f.sharedPlace(t.offset)
 		if i > 0 {

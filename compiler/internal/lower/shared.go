@@ -28,8 +28,8 @@ type sharedMemory struct {
 // extent is a part of a row.
 type extent struct{ offset, size int }
 
-// borrow is share for memory that is given back.
-func (s *sharedMemory) borrow(size int) extent {
+// allocate is share for memory that is given back.
+func (s *sharedMemory) allocate(size int) extent {
 	for i, e := range s.unused {
 		if e.size >= size {
 			s.unused = slices.Delete(s.unused, i, i+1)
@@ -40,8 +40,8 @@ func (s *sharedMemory) borrow(size int) extent {
 	return extent{s.share(size), size}
 }
 
-// giveBack keeps the list in order, so that the smallest that fits is found first.
-func (s *sharedMemory) giveBack(e extent) {
+// release keeps the list in order, so that the smallest that fits is found first.
+func (s *sharedMemory) release(e extent) {
 	at, _ := slices.BinarySearchFunc(s.unused, e, func(a, b extent) int { return cmp.Compare(a.size, b.size) })
 	s.unused = slices.Insert(s.unused, at, e)
 }

@@ -74,7 +74,7 @@ func (f *function) deepest(body any) int {
 			deep = max(deep, 1+f.deepest(node.Body), 1+f.deepest(node.Cond))
 			return false
 		}
-		switch body := f.behind(node).(type) {
+		switch body := f.calleeBody(node).(type) {
 		case nil:
 		case *lang.Block:
 			deep = max(deep, 1+f.deepest(body))
@@ -101,7 +101,7 @@ func (f *function) invoke(e *lang.Call, inline *sema.Inline) *ir.Value {
 		f.setShared(f.leavingWord(), f.b.Const(0))
 	}
 	result := f.b.Invoke(sub.code, args...)
-	f.arrive(sub.escapes)
+	f.dispatchEscapes(sub.escapes)
 	return result
 }
 

@@ -25,7 +25,7 @@ func powerOfTwo(size int) int { return max(wordSize, 1<<bits.Len(uint(size-1))) 
 
 // textOf copies a text. Places go up to capacity; extra bytes may be loaded or written from there on.
 func (f *function) textOf(e lang.Expr, capacity, extra int) text {
-	t := text{extent: f.borrow(capacity + extra + wordSize), size: f.textSize(e), capacity: capacity}
+	t := text{extent: f.allocate(capacity + extra + wordSize), size: f.textSize(e), capacity: capacity}
 	f.storeText(e, f.sharedPlace(t.offset))
 	f.endAt(t, t.size)
 	return t
@@ -196,8 +196,8 @@ func (f *function) twoTexts(x, y lang.Expr, use func(a, b text)) {
 	a := f.textOf(x, capacity, 0)
 	b := f.textOf(y, capacity, 0)
 	use(a, b)
-	f.giveBack(a.extent)
-	f.giveBack(b.extent)
+	f.release(a.extent)
+	f.release(b.extent)
 }
 
 // orderStrings is <, <=, > and >=.

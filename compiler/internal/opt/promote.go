@@ -35,15 +35,15 @@ func readsCells(f *ir.Func) bool {
 }
 
 // holding is the value that each cell holds, without those where it depends on the path, ascending by the cells' IDs.
-type holding []held
+type holding []cellValue
 
-type held struct {
+type cellValue struct {
 	cell  int // ID
 	value *ir.Value
 }
 
 func (h holding) search(cell *ir.Cell) (at int, found bool) {
-	return slices.BinarySearchFunc(h, cell.ID, func(h held, cell int) int { return h.cell - cell })
+	return slices.BinarySearchFunc(h, cell.ID, func(h cellValue, cell int) int { return h.cell - cell })
 }
 
 // of returns nil where it is not known what the cell holds.
@@ -59,14 +59,14 @@ func (h *holding) set(cell *ir.Cell, v *ir.Value) {
 	if found {
 		(*h)[at].value = v
 	} else {
-		*h = slices.Insert(*h, at, held{cell.ID, v})
+		*h = slices.Insert(*h, at, cellValue{cell.ID, v})
 	}
 }
 
 // step passes one value. A value that is computed anew, in a loop, is no longer what the cell got.
 func (h *holding) step(v *ir.Value, inLoop bool) {
 	if inLoop {
-		*h = slices.DeleteFunc(*h, func(held held) bool { return held.value == v })
+		*h = slices.DeleteFunc(*h, func(held cellValue) bool { return held.value == v })
 	}
 	switch {
 	case v.Op == ir.CellSet:
@@ -147,7 +147,7 @@ func (h *holdings) wantedOf(end holding, b *ir.Block) (now holding) {
 // common keeps of a what b has too.
 func common(a, b holding) holding {
 	i := 0
-	return slices.DeleteFunc(a, func(h held) bool {
+	return slices.DeleteFunc(a, func(h cellValue) bool {
 		for i < len(b) && b[i].cell < h.cell {
 			i++
 		}

@@ -15,12 +15,12 @@ func (s *state) step(v *ir.Value) {
 	case v.Op == ir.Store || v.Op.Atomic():
 		s.spaces[v.Space], s.spaces[ir.NoSpace] = v.ID, v.ID
 	case v.Op == ir.Invoke, v.Op == ir.Call && v.ValueEffect() == ir.Writes:
-		s.renew(v.ID)
+		s.reset(v.ID)
 	}
 }
 
-// renew says that nothing is known.
-func (s *state) renew(number int) {
+// reset says that nothing is known.
+func (s *state) reset(number int) {
 	s.maps = number
 	for space := range s.spaces {
 		s.spaces[space] = number
@@ -48,7 +48,7 @@ func meet(blocks []*ir.Block, ends []state, seen []bool, fresh int) (s state) {
 		end := ends[b.ID]
 		switch {
 		case !seen[b.ID]:
-			s.renew(fresh)
+			s.reset(fresh)
 			return s
 		case i == 0:
 			s = end

@@ -149,11 +149,11 @@ func (c *Constants) rest(call *lang.Call) (string, bool) {
 	if f == nil || !f.ParameterText || len(call.Args) != 1 || c.hidden(call.Name, 1) {
 		return "", false
 	}
-	return c.behind(call.Args[0])
+	return c.parameterSuffix(call.Args[0])
 }
 
-// behind is what follows some bytes of a parameter that is no number: $1 + n, n + $1, and sums of these.
-func (c *Constants) behind(e lang.Expr) (string, bool) {
+// parameterSuffix is what follows some bytes of a parameter that is no number: $1 + n, n + $1, and sums of these.
+func (c *Constants) parameterSuffix(e lang.Expr) (string, bool) {
 	switch e := lang.Unparen(e).(type) {
 	case *lang.Positional:
 		return c.Text(e)
@@ -161,10 +161,10 @@ func (c *Constants) behind(e lang.Expr) (string, bool) {
 		if e.Op != "+" {
 			return "", false
 		}
-		text, sum := c.behind(e.X)
+		text, sum := c.parameterSuffix(e.X)
 		offset := e.Y
 		if !sum {
-			text, sum = c.behind(e.Y)
+			text, sum = c.parameterSuffix(e.Y)
 			offset = e.X
 		}
 		n, known := c.Integer(offset)

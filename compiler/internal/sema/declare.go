@@ -58,9 +58,9 @@ func (d *declarations) ownMacro(name string, args int) *lang.Macro {
 	return m
 }
 
-// hides reports whether the script has its own meaning of a name with so many arguments
+// shadows reports whether the script has its own meaning of a name with so many arguments
 // that is built in as well.
-func (d *declarations) hides(name string, args int) bool {
+func (d *declarations) shadows(name string, args int) bool {
 	return d.ownFunction(name, args) != nil || d.ownMacro(name, args) != nil
 }
 
@@ -82,7 +82,7 @@ func (d *declarations) builtinOf(node any) *builtin.Function {
 	case *lang.Call:
 		name, args = node.Name, len(node.Args)
 	}
-	if d.hides(name, args) {
+	if d.shadows(name, args) {
 		return nil
 	}
 	return builtin.FunctionNamed(name)

@@ -22,7 +22,7 @@ func (c *checker) differences(err error) map[*lang.Clause]*builtin.Differing {
 	}
 	scopes := map[*lang.Clause][]*builtin.Scope{}
 	for _, instance := range c.Instances {
-		if scope := &instance.Site.Scope; scope.OnFunction() && touches(wrong, instance.Clause.Span) {
+		if scope := &instance.Site.Scope; scope.OnFunction() && anyWithin(wrong, instance.Clause.Span) {
 			scopes[instance.Clause] = append(scopes[instance.Clause], scope)
 		}
 	}
@@ -35,8 +35,8 @@ func (c *checker) differences(err error) map[*lang.Clause]*builtin.Differing {
 	return differing
 }
 
-// touches reports whether a message is about a place within the span.
-func touches(wrong diag.Diagnostics, span diag.Span) bool {
+// anyWithin reports whether a message is about a place within the span.
+func anyWithin(wrong diag.Diagnostics, span diag.Span) bool {
 	for _, d := range wrong {
 		if d.Span.Source == span.Source && d.Span.Start >= span.Start && d.Span.End <= span.End {
 			return true

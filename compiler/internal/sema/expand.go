@@ -112,7 +112,7 @@ func (c *checker) reach(from any, visit func(node any)) {
 	walk = func(node any) {
 		lang.Walk(node, func(node any) bool {
 			visit(node)
-			if body := c.behind(node); body != nil && !seen[body] {
+			if body := c.calleeBody(node); body != nil && !seen[body] {
 				seen[body] = true
 				walk(body)
 			}
@@ -122,8 +122,8 @@ func (c *checker) reach(from any, visit func(node any)) {
 	walk(from)
 }
 
-// behind returns what a name or call of the script's own stands for, or nil.
-func (c *checker) behind(node any) any {
+// calleeBody returns what a name or call of the script's own stands for, or nil.
+func (c *checker) calleeBody(node any) any {
 	switch node := node.(type) {
 	case *lang.Call:
 		if f := c.ownFunction(node.Name, len(node.Args)); f != nil {

@@ -44,7 +44,7 @@ func (c *checker) callsItself(name string) (found bool) {
 	c.reach(c.bodyOf(name), func(node any) {
 		switch node := node.(type) {
 		case *lang.Call:
-			found = found || node.Name == name && c.hides(name, len(node.Args))
+			found = found || node.Name == name && c.shadows(name, len(node.Args))
 		case *lang.Name:
 			found = found || node.Name == name && c.callsBare(name)
 		}

@@ -92,7 +92,7 @@ func (c *checker) arrayArgument(e *lang.Index) (*types.Type, bool) {
 
 // typeWord is the type that a bare word names, unless it is a variable of the table.
 func (c *checker) typeWord(name *lang.Name) (*types.Type, bool) {
-	if f := c.builtinOf(name); f != nil && f.Bare || c.hides(name.Name, 0) {
+	if f := c.builtinOf(name); f != nil && f.Bare || c.shadows(name.Name, 0) {
 		return nil, false
 	}
 	written := &lang.TypeName{Name: name.Name, Array: -1, Span: name.Span}

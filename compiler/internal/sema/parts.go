@@ -113,7 +113,7 @@ func (c *cutter) weight(s lang.Statement) int {
 func (c *cutter) nodes(body any) (n int) {
 	lang.Walk(body, func(node any) bool {
 		n++
-		if below := c.checker.behind(node); below != nil {
+		if below := c.checker.calleeBody(node); below != nil {
 			n += c.body(below)
 		}
 		return true

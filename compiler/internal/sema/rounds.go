@@ -30,7 +30,7 @@ func (c *checker) rounds() {
 		if c.stage == assumed {
 			c.assume()
 		}
-		if !c.settle(first) {
+		if !c.inferTypes(first) {
 			c.tooManyRounds()
 			return
 		}
@@ -41,8 +41,8 @@ func (c *checker) rounds() {
 	c.reportUntyped()
 }
 
-// settle checks every instance until the types stand still.
-func (c *checker) settle(first diag.Diagnostics) bool {
+// inferTypes checks every instance until the types stand still.
+func (c *checker) inferTypes(first diag.Diagnostics) bool {
 	for c.round = range maxRounds {
 		c.reset()
 		c.diagnostics = slices.Clone(first)

@@ -231,7 +231,7 @@ func newChecker(machine *target.Target, options Options) *checker {
 		plain:   map[string]bool{},
 		cuts:    map[*lang.Clause]map[lang.Statement]int{},
 	}
-	c.Constants = &Constants{args: options.Args, target: machine, hidden: c.hides, literal: c.literalOf, typed: func(call *lang.Call) *types.Type { return c.expression(call) }}
+	c.Constants = &Constants{args: options.Args, target: machine, hidden: c.shadows, literal: c.literalOf, typed: func(call *lang.Call) *types.Type { return c.expression(call) }}
 	c.instance = outside()
 	c.reset()
 	if c.oldKeys() {

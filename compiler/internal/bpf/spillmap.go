@@ -7,13 +7,13 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
-// relieve moves at least excess bytes of the frame to the scratch map, where it can: the largest slots, and where no
+// spillToMap moves at least excess bytes of the frame to the scratch map, where it can: the largest slots, and where no
 // slot is left, numbers that the allocator spilled, which become slots of the intermediate representation. It reports whether
 // anything moved: then the code has to be selected again.
 //
 // Pointers stay, since the verifier forgets the type of a pointer in a map; so does what a loop computes, since the verifier
 // must see a counter to know that the loop ends.
-func (f *function) relieve(excess int, scratch scratchSlots) bool {
+func (f *function) spillToMap(excess int, scratch scratchSlots) bool {
 	moved := 0
 	for _, s := range f.frame.leaving() {
 		if moved >= excess {
@@ -65,7 +65,7 @@ type number struct {
 
 // numbers returns the spilled registers that may leave the frame, the least used first.
 func (d *demotion) numbers() []*number {
-	stays := d.staying()
+	stays := d.unspillable()
 	known := map[register]*number{}
 	var found []*number
 	at := func(r register) *number {
@@ -96,8 +96,8 @@ func (d *demotion) numbers() []*number {
 	return found
 }
 
-// staying returns the pointers, and what loops compute.
-func (d *demotion) staying() *marks {
+// unspillable returns the pointers, and what loops compute.
+func (d *demotion) unspillable() *marks {
 	stays := findPointers(d.ir)
 	inLoop := d.ir.Loops()
 	for _, b := range d.ir.Blocks {

@@ -1,11 +1,11 @@
-// Package regular reads files whose paths others control: those of traced processes, and
+// Package safeopen reads files whose paths others control: those of traced processes, and
 // those that a script makes of traced text. To open a device or a pipe may hang, or do
 // something; a regular file (the kernel shows those of /proc as such) can only be read.
 //
 // Even that may take for ever: /proc/kmsg waits for the next message, and a file of FUSE
 // or NFS for a server that somebody else runs. So files are opened non-blocking, and
 // Within bounds how long the rest may take.
-package regular
+package safeopen
 
 import (
 	"errors"
