@@ -14,7 +14,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler"
-	"github.com/ponytrace/ponytrace/compiler/internal/emu"
+	"github.com/ponytrace/ponytrace/compiler/emu"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/testkit"

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/ponytrace/ponytrace/compiler"
-	"github.com/ponytrace/ponytrace/compiler/internal/emu"
+	"github.com/ponytrace/ponytrace/compiler/emu"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/lang"

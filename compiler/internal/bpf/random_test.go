@@ -10,7 +10,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"github.com/ponytrace/ponytrace/compiler/internal/emu"
+	"github.com/ponytrace/ponytrace/compiler/emu"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir/irtest"
 	"github.com/ponytrace/ponytrace/compiler/internal/opt"
