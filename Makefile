@@ -68,7 +68,7 @@ kernels:
 
 bench: build
 	go run ./internal/bench host ./ponytrace
-	go test -run '^$$' -bench . -benchmem ./lang ./compiler/... ./runtime/...
+	go test -run '^$$' -bench . -benchmem ./lang/... ./compiler/... ./runtime/...
 	@echo 'executed instructions and helper calls of each golden:'
 	@grep -roE '^static [0-9]+.*' --include='*.txtar' compiler/testdata
 	$(PONYVM) setup

@@ -63,7 +63,8 @@ type TypeDefinition struct {
 	Packed     bool
 	Aligned    Expr // of __attribute__((aligned(N))); nil without
 	Span       diag.Span
-	written    *declaration
+	// Declaration is what defines the name of a typedef; nil for the others.
+	Declaration *Declaration
 }
 
 // MemberDefinition is one member of a struct or union. A pointer to a function or to an array is one to void.
@@ -80,7 +81,21 @@ type MemberDefinition struct {
 	Packed     bool            // __attribute__((packed)) of this member
 	Aligned    Expr            // __attribute__((aligned(N))) of this member; nil without
 	Span       diag.Span
-	written    *declaration
+	// Declaration is what defines the member.
+	Declaration *Declaration
+}
+
+// Declaration is one of C's, `const struct a *const x, *y;`, as it is written for one of its names: what a formatter
+// needs and the meaning does not depend on.
+type Declaration struct {
+	// Specifiers are the words before the names, `const struct a`, without a body and without attributes.
+	Specifiers string
+	Pointers   string // the stars before the name with their qualifiers: `*const `
+	// Function is a name with what surrounds it where that is a pointer to a function or to an array,
+	// `(*f)(int)`; empty otherwise.
+	Function string
+	// Whole is the declaration with all of its names and the semicolon: the same for each of them.
+	Whole diag.Span
 }
 
 // EnumeratorDefinition is `NAME` or `NAME = value` in an enum.

@@ -85,20 +85,17 @@ var combining = map[string]bool{
 
 // declaration is one of C's: the words before the names, and one of the names with what surrounds it.
 type declaration struct {
+	written    Declaration
 	typeName   *TypeName
 	definition *TypeDefinition
-	words      string // as written, with the qualifiers but without a body
 	pointers   int
-	stars      string // as written: `*`, `*const *`
 	name       string
 	nameSpan   diag.Span
-	opaque     string // the declarator as written when it is a function pointer or the like
 	dimensions []Expr
 	bits       Expr
 	packed     bool
 	aligned    Expr
 	span       diag.Span
-	whole      diag.Span // of all the names, with the semicolon
 }
 
 // definition adds what a section defines.
@@ -135,7 +132,7 @@ func (p *parser) typedef(script *Script) {
 		}
 		script.Types = append(script.Types, &TypeDefinition{
 			Tag: "typedef", Name: d.name, NameSpan: d.nameSpan, Type: d.typeName, Definition: d.definition, Pointers: d.pointers,
-			Dimensions: d.dimensions, Packed: d.packed, Aligned: d.aligned, Span: d.span, written: d,
+			Dimensions: d.dimensions, Packed: d.packed, Aligned: d.aligned, Span: d.span, Declaration: &d.written,
 		})
 	}
 }
@@ -212,7 +209,7 @@ func (p *parser) members() []*MemberDefinition {
 		}
 		members = append(members, &MemberDefinition{
 			Name: d.name, NameSpan: d.nameSpan, Type: d.typeName, Definition: d.definition, Pointers: d.pointers,
-			Dimensions: d.dimensions, Bits: d.bits, Packed: d.packed, Aligned: d.aligned, Span: d.span, written: &d,
+			Dimensions: d.dimensions, Bits: d.bits, Packed: d.packed, Aligned: d.aligned, Span: d.span, Declaration: &d.written,
 		})
 	}
 	return members
@@ -228,7 +225,7 @@ func (p *parser) declarations() []declaration {
 		switch {
 		case token.Type == semicolonToken:
 			for i := range all {
-				all[i].whole = base.span.To(p.tokenSpan(token))
+				all[i].written.Whole = base.span.To(p.tokenSpan(token))
 			}
 			return all
 		case token.Type == commaToken:
@@ -260,7 +257,7 @@ func (p *parser) specifiers() declaration {
 			names = append(names, token.Value)
 			d.typeName = named(d.typeName, strings.Join(names, " "), p.tokenSpan(token))
 		default:
-			d.words = strings.Join(words, " ")
+			d.written.Specifiers = strings.Join(words, " ")
 			return d
 		}
 		words = append(words, p.lex.Next().Value)
@@ -269,7 +266,7 @@ func (p *parser) specifiers() declaration {
 	if d.typeName == nil && d.definition == nil {
 		p.fail(p.gap(p.lex.Peek()), "expected a type, found "+describe(p.lex.Peek()), "a member is type name;")
 	}
-	d.words = strings.Join(words, " ")
+	d.written.Specifiers = strings.Join(words, " ")
 	return d
 }
 
@@ -329,10 +326,10 @@ func (p *parser) pointers(d *declaration) {
 		token := p.lex.Peek()
 		switch {
 		case p.at("*"):
-			d.stars += "*"
+			d.written.Pointers += "*"
 			d.pointers++
 		case d.pointers > 0 && qualifiers[token.Value]:
-			d.stars += token.Value + " "
+			d.written.Pointers += token.Value + " "
 		default:
 			return
 		}
@@ -365,7 +362,7 @@ func (p *parser) functionPointer(d *declaration) {
 		end = p.skipGroup()
 	}
 	d.span = d.span.To(end)
-	d.opaque = p.written(open.Pos.Offset, end.End)
+	d.written.Function = p.written(open.Pos.Offset, end.End)
 	d.typeName = &TypeName{Name: "void", Array: -1, Span: d.span}
 	d.definition, d.pointers = nil, inner.pointers
 }

@@ -1,27 +1,33 @@
-// Package lang turns the text of a script into a syntax tree, and a syntax tree into text.
+// Package lang turns the text of a script into a syntax tree.
 //
-// It holds the language's form and nothing of its meaning: it knows no probe type, no builtin and no
-// type of the kernel, and imports nothing of ponytrace. [Parse] gives the tree and the messages, [Format]
-// the script in the one style, [Dump] the tree for people, [Walk] the nodes one by one, and [Substitution]
-// copies, in which a macro's parameters are replaced. Every node has a [Span], and every message is a [Diagnostic] about one.
+// It holds the language's form and nothing of its meaning: it knows no probe type, no
+// builtin and no type of the kernel, and imports of ponytrace nothing but lang/diag.
+// [Parse] gives the tree and the messages, [Dump] the tree for people, [Walk] the nodes
+// one by one, and [Substitution] copies, in which a macro's parameters are replaced.
+// Every node has a [diag.Span], and every message is a [diag.Diagnostic] about one. The
+// formatter is package lang/format, for which the tree keeps what has no meaning:
+// comments, directives, parentheses, and how a [Declaration] is written.
 //
 // # From text to tree
 //
 //	text --scan--> sections of tokens --grammar--> rules --> *Script
 //
-// The scanner reads the whole text first and cuts it into sections: a clause, the config block, an import, a
-// type's definition, or the declaration of a map, function or macro. Each section is then parsed by itself, so
-// one broken clause costs one message and its neighbours stay whole.
+// The scanner reads the whole text first and cuts it into sections: a clause, the config
+// block, an import, a type's definition, or the declaration of a map, function or macro.
+// Each section is then parsed by itself, so one broken clause costs one message and its
+// neighbours stay whole.
 //
-// Clauses and statements are participle's, as structs (grammar.go); expressions climb precedences by hand
-// behind participle's ParseTypeWith (expression.go). One struct for each level of precedence was measured
-// and rejected: five times slower on one line, ten times on a script of 5,000. Where an expression holds
-// statements, as `{ $x = 1; $x + 1 }` or `if a { 1 } else { 2 }`, it enters the same grammar again (block.go).
+// Clauses and statements are participle's, as structs (grammar.go); expressions climb
+// precedences by hand behind participle's ParseTypeWith (expression.go). One struct for
+// each level of precedence was measured and rejected: five times slower on one line, ten
+// times on a script of 5,000. Where an expression holds statements, as
+// `{ $x = 1; $x + 1 }` or `if a { 1 } else { 2 }`, it enters the same grammar again
+// (block.go).
 //
 // # The scanner
 //
-// The same characters mean different things in different places, so the scanner is a machine with a
-// context, and its state is a stack of open brackets:
+// The same characters mean different things in different places, so the scanner is a
+// machine with a context, and its state is a stack of open brackets:
 //
 //	empty   between clauses: probe text, which has its own rules for /, *, - and quotes
 //	/       in a predicate
@@ -37,35 +43,41 @@
 //     after an if, `<` would compare.
 //   - `<` is a block only where one is due, behind the probes or the predicate.
 //
-// Before a block's end the scanner adds the semicolon that its last statement may lack, a token of no
-// width. So the grammar ends every statement with one, and needs no lookahead: participle's lookahead
-// groups panic on some input when they stand in an alternative. Where a block's value is wanted, that
-// semicolon tells `{ 1 }`, which has one, from `{ 1; }`.
+// Before a block's end the scanner adds the semicolon that its last statement may lack, a
+// token of no width. So the grammar ends every statement with one, and needs no
+// lookahead: participle's lookahead groups panic on some input when they stand in an
+// alternative. Where a block's value is wanted, that semicolon tells `{ 1 }`, which has
+// one, from `{ 1; }`.
 //
-// The words that begin statements are keywords in blocks, and fields may still have their names. `let`, `fn`,
-// `macro`, `import`, `config` and the words of types are something else only where a section begins.
+// The words that begin statements are keywords in blocks, and fields may still have their
+// names. `let`, `fn`, `macro`, `import`, `config` and the words of types are something
+// else only where a section begins.
 //
 // # The preprocessor
 //
-// There is none as a stage of its own, which would cost every span its place. A line that begins with `#` is skipped
-// like a comment, wherever blanks may stand. Conditions are decided as the scanner meets them, by the names that the script has
-// defined above, and the lines of a branch not taken are not cut into tokens. A #define is kept as a [Directive]
-// and replaces no text: the compiler looks its name up as it does other names.
+// There is none as a stage of its own, which would cost every span its place. A line that
+// begins with `#` is skipped like a comment, wherever blanks may stand. Conditions are
+// decided as the scanner meets them, by the names that the script has defined above, and
+// the lines of a branch not taken are not cut into tokens. A #define is kept as a
+// [Directive] and replaces no text: the compiler looks its name up as it does other
+// names.
 //
 // # Errors
 //
-// The scanner knows the brackets, so it reports those: what is unclosed, at its opening. A `;` or `}` proves
-// a group unclosed. A word with a colon where an operator or a line's end was due, outside of a ternary,
-// proves that the next clause has begun. A section that the scanner found broken is not parsed. The
-// parser gives a section up at its first error and explains it by the tokens around (explain.go).
-// Every panic of parsing ends in one function, catch.
+// The scanner knows the brackets, so it reports those: what is unclosed, at its opening.
+// A `;` or `}` proves a group unclosed. A word with a colon where an operator or a line's
+// end was due, outside of a ternary, proves that the next clause has begun. A section
+// that the scanner found broken is not parsed. The parser gives a section up at its first
+// error and explains it by the tokens around (explain.go). Every panic of parsing ends in
+// one function, catch.
 //
-// A few words and probes of DTrace are recognised to say how they are written here (dtrace.go).
+// A few words and probes of DTrace are recognised to say how they are written here
+// (dtrace.go).
 //
 // # Limits
 //
-// A script has at most 4 MiB, 200 open brackets, 1000 operators in a chain, 1000 branches in an if
-// that has a value, and 100 messages. Time is linear in the length of the text.
+// A script has at most 4 MiB, 200 open brackets, 1000 operators in a chain, 1000 branches
+// in an if that has a value, and 100 messages. Time is linear in the length of the text.
 //
 // # Decisions
 //
@@ -81,6 +93,7 @@
 //   - Parentheses stay in the tree ([Paren]) for the formatter; [Unparen] looks through them.
 //   - Columns count bytes, as bpftrace's do, and the last one of a range is the one behind it.
 //
-// The rules are those of bpftrace's parser (src/parser.cpp, src/util/int_parser.cpp) where the design's
-// own do not replace them; the form of the messages is that of its src/ast/location.cpp.
+// The rules are those of bpftrace's parser (src/parser.cpp, src/util/int_parser.cpp)
+// where the design's own do not replace them; the form of the messages is that of its
+// src/ast/location.cpp.
 package lang

@@ -365,7 +365,8 @@ func fieldOperator(x *Field) string {
 	return "."
 }
 
-// String is the type as it is written: `struct request *`, `char[16]`.
+// String is the type as C writes it: `struct request *`, `char[16]`. An expression in typeof() is as
+// in a dump.
 func (t *TypeName) String() string {
 	var b strings.Builder
 	if t.Tag != "" {
@@ -373,7 +374,7 @@ func (t *TypeName) String() string {
 	}
 	b.WriteString(t.Name)
 	if t.Of != nil {
-		b.WriteString("typeof(" + code(t.Of) + ")")
+		b.WriteString("typeof(" + operandOf(t.Of) + ")")
 	}
 	if t.Pointers > 0 {
 		b.WriteString(" " + strings.Repeat("*", t.Pointers))
@@ -385,4 +386,12 @@ func (t *TypeName) String() string {
 		b.WriteString("[]")
 	}
 	return b.String()
+}
+
+// operandOf is what a typeof has in its parentheses.
+func operandOf(x Expr) string {
+	if named, ok := x.(*TypeExpr); ok {
+		return named.Type.String()
+	}
+	return expression(x)
 }

@@ -1,10 +1,10 @@
 package lang
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/ponytrace/ponytrace/internal/sizes"
 	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
@@ -49,42 +49,13 @@ func TestLimits(t *testing.T) {
 
 // TestWithinLimits feeds what is large and allowed.
 func TestWithinLimits(t *testing.T) {
-	many := testkit.Choose(200, 2000, 10000)
-	tests := []struct{ name, text string }{
-		{"nothing", ""},
-		{"byte order mark", "\ufeffBEGIN { }"},
-		{"CRLF", "BEGIN {\r\n\t@ = 1; // x\r\n}\r\n"},
-		{"parentheses", "BEGIN { @ = " + strings.Repeat("(", 199) + "1" + strings.Repeat(")", 199) + " }"},
-		{"else if", "BEGIN { if a { } " + strings.Repeat("else if a { } ", many) + "}"},
-		{"clauses", strings.Repeat("BEGIN { } ", many)},
-		{"probes", strings.Repeat("kprobe:f, ", many) + "kprobe:g { }"},
-		{"arguments", "BEGIN { f(" + strings.Repeat("1, ", many) + "1) }"},
-		{"values", "BEGIN { @ = " + strings.Repeat("{ ", 199) + "1" + strings.Repeat(" }", 199) + " }"},
-		{"ifs", "BEGIN { @ = " + strings.Repeat("if 1 { ", 199) + "1" + strings.Repeat(" } else { 2 }", 199) + " }"},
-		{"else if values", "BEGIN { @ = if a { 1 } " + strings.Repeat("else if a { 1 } ", 900) + "else { 2 } }"},
-		{"loops", "BEGIN { " + strings.Repeat("while 1 { ", 199) + strings.Repeat("}", 199) + " }"},
-		{"types", "BEGIN { @ = f(" + strings.Repeat("typeof(", 198) + "x" + strings.Repeat(")", 199) + " }"},
-		{"parameters", "macro m(" + numbered("a%d, ", many) + "b) { b } fn f(" + numbered("$a%d : uint64, ", many) + "$b : uint64) { }"},
-		{"fields", "BEGIN { @ = (" + numbered("a%d = 1, ", many) + "b = 2) }"},
-		{"pieces", "uprobe:" + strings.Repeat("/$1", many) + ":f { }"},
-		{"declarations", strings.Repeat("let @a = hash(1); macro m() { 1 } fn f() { } ", many)},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if _, diagnostics := Parse(diag.NewSource("script", test.text)); diagnostics != nil {
+	for _, test := range sizes.AtLimits(testkit.Choose(200, 2000, 10000)) {
+		t.Run(test.Name, func(t *testing.T) {
+			if _, diagnostics := Parse(diag.NewSource("script", test.Text)); diagnostics != nil {
 				t.Fatal(diagnostics)
 			}
-			checkFormat(t, test.text)
 		})
 	}
-}
-
-func numbered(format string, count int) string {
-	var b strings.Builder
-	for i := range count {
-		fmt.Fprintf(&b, format, i)
-	}
-	return b.String()
 }
 
 const oneLiner = "kprobe:blk_start_request < @ = hist(arg0->__data_len) >"
@@ -125,7 +96,7 @@ func benchmarkLines(b *testing.B, lines int) {
 // seed gives a fuzz test the scripts of all other tests.
 func seed(f *testing.F) {
 	for _, pattern := range []string{"testdata/ast/*.txtar", "testdata/errors/*.pt"} {
-		for _, path := range glob(f, pattern) {
+		for _, path := range testkit.Glob(f, pattern) {
 			for _, line := range scripts(f, path) {
 				f.Add(line)
 			}
@@ -161,9 +132,4 @@ func checkSpan(t *testing.T, node any, size int) {
 	if span := ranged.Range(); span.Source == nil || span.Start >= span.End || span.End > size {
 		t.Errorf("%T has the span %d-%d", node, span.Start, span.End)
 	}
-}
-
-func FuzzFormat(f *testing.F) {
-	seed(f)
-	f.Fuzz(func(t *testing.T, text string) { checkFormat(t, text) })
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// BenchmarkSizes parses and formats scripts of many shapes: the time of an element must
+// BenchmarkSizes parses scripts of many shapes: the time of an element must
 // not depend on how many there are.
 func BenchmarkSizes(b *testing.B) {
 	for _, shape := range sizes.Shapes {
@@ -18,12 +18,6 @@ func BenchmarkSizes(b *testing.B) {
 			b.Run(fmt.Sprintf("parse/%s/%d", shape.Name, n), func(b *testing.B) {
 				for b.Loop() {
 					lang.Parse(source)
-				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/element")
-			})
-			b.Run(fmt.Sprintf("format/%s/%d", shape.Name, n), func(b *testing.B) {
-				for b.Loop() {
-					lang.Format(source)
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/element")
 			})

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
@@ -64,7 +65,7 @@ func TestSubstitute(t *testing.T) {
 
 // TestSubstituteNothing copies every script of the goldens: the copy reads the same and shares no node.
 func TestSubstituteNothing(t *testing.T) {
-	for _, path := range glob(t, "testdata/ast/*.txtar") {
+	for _, path := range testkit.Glob(t, "testdata/ast/*.txtar") {
 		text := scripts(t, path)
 		script, _ := Parse(diag.NewSource(path, text[len(text)-1]))
 		for _, clause := range script.Clauses {

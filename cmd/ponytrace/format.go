@@ -6,8 +6,8 @@ import (
 	"os"
 	"slices"
 
-	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/lang/format"
 	"github.com/rogpeppe/go-internal/diff"
 )
 
@@ -53,7 +53,7 @@ func (f *fmtCommand) file(name string) error {
 	if err != nil {
 		return err
 	}
-	text, diagnostics := lang.Format(source)
+	text, diagnostics := format.Format(source)
 	if diagnostics.HasErrors() {
 		return say(diagnostics)
 	}

@@ -47,6 +47,34 @@ func Long(t testing.TB) {
 	}
 }
 
+// Golden compares a text with the file that holds what it must be.
+func Golden(t testing.TB, path string, got []byte) {
+	t.Helper()
+	if *Update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != string(got) {
+		t.Errorf("%s differs (go test -update rewrites it); got\n%s", path, got)
+	}
+}
+
+// Glob lists the files that match, of which there must be some.
+func Glob(t testing.TB, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no files match %s: %v", pattern, err)
+	}
+	return paths
+}
+
 // Need skips a test unless it has a capability, or whatever it names.
 func Need(t testing.TB, name string, has bool) {
 	t.Helper()

@@ -1,13 +1,16 @@
-package lang
+package format
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
+
+	"github.com/ponytrace/ponytrace/lang"
 )
 
 // The functions of this file write nodes on one line.
 
-func inlineConfig(script *Script) string {
+func inlineConfig(script *lang.Script) string {
 	if len(script.Settings) == 0 {
 		return "config = { }"
 	}
@@ -18,39 +21,40 @@ func inlineConfig(script *Script) string {
 	return "config = { " + strings.Join(list, "; ") + " }"
 }
 
-func mapDeclaration(m *MapDeclaration) string {
+func mapDeclaration(m *lang.MapDeclaration) string {
 	return "let " + code(m.Map) + " = " + m.Kind + "(" + commaList(m.Args) + ");"
 }
 
-func functionHeader(function *Function) string {
+func functionHeader(function *lang.Function) string {
 	params := make([]string, len(function.Params))
 	for i, param := range function.Params {
 		params[i] = "$" + param.Variable.Name
 		if param.Type != nil {
-			params[i] += " : " + param.Type.String()
+			params[i] += " : " + typeText(param.Type)
 		}
 	}
 	header := "fn " + function.Name + "(" + strings.Join(params, ", ") + ")"
 	if function.Result != nil {
-		header += " : " + function.Result.String()
+		header += " : " + typeText(function.Result)
 	}
 	return header
 }
 
-// clauseHeader is the probes, each on its line when they are too long for one, and the predicate.
-func clauseHeader(clause *Clause) string {
+// clauseHeader is the probes, each on its line when they are too long for one, and the
+// predicate.
+func clauseHeader(clause *lang.Clause) string {
 	predicate := ""
 	if clause.Predicate != nil {
 		predicate = " /" + code(clause.Predicate) + "/"
 	}
 	line := strings.Join(probes(clause.Probes), ", ") + predicate
-	if utf8.RuneCountInString(line)+2 > formatWidth {
+	if utf8.RuneCountInString(line)+2 > width {
 		line = strings.Join(probes(clause.Probes), ",\n") + predicate
 	}
 	return line
 }
 
-func probes(list []*Probe) []string {
+func probes(list []*lang.Probe) []string {
 	texts := make([]string, len(list))
 	for i, probe := range list {
 		parts := make([]string, len(probe.Parts))
@@ -62,7 +66,7 @@ func probes(list []*Probe) []string {
 	return texts
 }
 
-func partText(part ProbePart) string {
+func partText(part lang.ProbePart) string {
 	switch {
 	case part.Expr != nil:
 		return code(part.Expr)
@@ -76,7 +80,7 @@ func partText(part ProbePart) string {
 	return strings.Join(pieces, "")
 }
 
-func inlineBlock(block *Block) string {
+func inlineBlock(block *lang.Block) string {
 	text := inlineStatements(block.Statements)
 	if last := len(block.Statements) - 1; last >= 0 && !endsWithBlock(block.Statements[last]) {
 		text = strings.TrimSuffix(text, ";")
@@ -87,8 +91,9 @@ func inlineBlock(block *Block) string {
 	return "{" + text + " }"
 }
 
-// inlineValueBlock keeps the last semicolon: without it, the last statement would be a value.
-func inlineValueBlock(block *BlockExpr) string {
+// inlineValueBlock keeps the last semicolon: without it, the last statement would be a
+// value.
+func inlineValueBlock(block *lang.BlockExpr) string {
 	text := inlineStatements(block.Statements)
 	if block.Value != nil {
 		text += " " + code(block.Value)
@@ -96,7 +101,7 @@ func inlineValueBlock(block *BlockExpr) string {
 	return "{" + text + " }"
 }
 
-func inlineStatements(list []Statement) string {
+func inlineStatements(list []lang.Statement) string {
 	var b strings.Builder
 	for _, statement := range list {
 		b.WriteString(" " + inlineStatement(statement))
@@ -107,42 +112,42 @@ func inlineStatements(list []Statement) string {
 	return b.String()
 }
 
-func endsWithBlock(statement Statement) bool {
+func endsWithBlock(statement lang.Statement) bool {
 	switch statement.(type) {
-	case *If, *While, *For, *Unroll, *Block:
+	case *lang.If, *lang.While, *lang.For, *lang.Unroll, *lang.Block:
 		return true
 	}
 	return false
 }
 
-func inlineStatement(statement Statement) string {
+func inlineStatement(statement lang.Statement) string {
 	switch s := statement.(type) {
-	case *Let:
+	case *lang.Let:
 		return let(s)
-	case *Assign:
+	case *lang.Assign:
 		return code(s.Target) + " " + string(s.Op) + " " + code(s.Value)
-	case *Discard:
+	case *lang.Discard:
 		return "_ = " + code(s.Value)
-	case *ExprStatement:
+	case *lang.ExprStatement:
 		return code(s.X)
-	case *Break:
+	case *lang.Break:
 		return "break"
-	case *Continue:
+	case *lang.Continue:
 		return "continue"
-	case *Return:
+	case *lang.Return:
 		if s.Value == nil {
 			return "return"
 		}
 		return "return " + code(s.Value)
-	case *Block:
+	case *lang.Block:
 		return inlineBlock(s)
-	case *While:
+	case *lang.While:
 		return "while " + code(s.Cond) + " " + inlineBlock(s.Body)
-	case *For:
+	case *lang.For:
 		return forHeader(s) + " " + inlineBlock(s.Body)
-	case *Unroll:
+	case *lang.Unroll:
 		return unrollHeader(s) + " " + inlineBlock(s.Body)
-	case *If:
+	case *lang.If:
 		text := "if " + code(s.Cond) + " " + inlineBlock(s.Then)
 		if s.Else != nil {
 			text += " else " + inlineStatement(s.Else)
@@ -152,10 +157,10 @@ func inlineStatement(statement Statement) string {
 	return ""
 }
 
-func let(s *Let) string {
+func let(s *lang.Let) string {
 	text := "let $" + s.Variable.Name
 	if s.Type != nil {
-		text += " : " + s.Type.String()
+		text += " : " + typeText(s.Type)
 	}
 	if s.Value != nil {
 		text += " = " + code(s.Value)
@@ -163,7 +168,7 @@ func let(s *Let) string {
 	return text
 }
 
-func forHeader(s *For) string {
+func forHeader(s *lang.For) string {
 	over := ""
 	if s.Map != nil {
 		over = code(s.Map)
@@ -173,61 +178,62 @@ func forHeader(s *For) string {
 	return "for ($" + s.Variable.Name + " : " + over + ")"
 }
 
-func unrollHeader(s *Unroll) string {
-	if _, ok := s.Count.(*Paren); ok {
+func unrollHeader(s *lang.Unroll) string {
+	if _, ok := s.Count.(*lang.Paren); ok {
 		return "unroll" + code(s.Count)
 	}
 	return "unroll " + code(s.Count)
 }
 
-// code is an expression in the style: literals as they were written, one space around infix operators.
-func code(x Expr) string {
+// code is an expression in the style: literals as they were written, one space around
+// infix operators.
+func code(x lang.Expr) string {
 	switch x := x.(type) {
-	case *Map:
+	case *lang.Map:
 		if len(x.Keys) == 0 {
 			return "@" + x.Name
 		}
 		return "@" + x.Name + "[" + commaList(x.Keys) + "]"
-	case *Unary:
+	case *lang.Unary:
 		return prefixed(string(x.Op), code(x.X))
-	case *IncDec:
+	case *lang.IncDec:
 		if x.Prefix {
 			return string(x.Op) + code(x.X)
 		}
 		return code(x.X) + string(x.Op)
-	case *Binary:
+	case *lang.Binary:
 		return code(x.X) + " " + string(x.Op) + " " + code(x.Y)
-	case *Ternary:
+	case *lang.Ternary:
 		return ternary(x)
-	case *BlockExpr:
+	case *lang.BlockExpr:
 		return inlineValueBlock(x)
-	case *Call:
+	case *lang.Call:
 		return x.Name + "(" + commaList(x.Args) + ")"
-	case *Field:
+	case *lang.Field:
 		if x.Arrow {
 			return code(x.X) + "->" + x.Name
 		}
 		return code(x.X) + "." + x.Name
-	case *Index:
+	case *lang.Index:
 		return code(x.X) + "[" + code(x.I) + "]"
-	case *Cast:
-		return "(" + x.Type.String() + ")" + code(x.X)
-	case *Tuple:
+	case *lang.Cast:
+		return "(" + typeText(x.Type) + ")" + code(x.X)
+	case *lang.Tuple:
 		if len(x.Elems) == 1 {
 			return "(" + code(x.Elems[0]) + ",)"
 		}
 		return "(" + commaList(x.Elems) + ")"
-	case *Record:
+	case *lang.Record:
 		return record(x)
-	case *TypeExpr:
-		return x.Type.String()
-	case *Paren:
+	case *lang.TypeExpr:
+		return typeText(x.Type)
+	case *lang.Paren:
 		return "(" + code(x.X) + ")"
 	}
 	return x.Range().Text()
 }
 
-func ternary(x *Ternary) string {
+func ternary(x *lang.Ternary) string {
 	switch {
 	case x.If:
 		return "if " + code(x.Cond) + " " + code(x.X) + " else " + code(x.Y)
@@ -237,7 +243,7 @@ func ternary(x *Ternary) string {
 	return code(x.Cond) + " ? " + code(x.X) + " : " + code(x.Y)
 }
 
-func record(x *Record) string {
+func record(x *lang.Record) string {
 	fields := make([]string, len(x.Fields))
 	for i, field := range x.Fields {
 		fields[i] = field.Name + " = " + code(field.Value)
@@ -247,16 +253,27 @@ func record(x *Record) string {
 
 // prefixed keeps - -x and & &x from becoming other tokens, and `comptime x` two words.
 func prefixed(op, operand string) string {
-	if isLetter(op[0]) || strings.HasPrefix(operand, op) {
+	if unicode.IsLetter(rune(op[0])) || strings.HasPrefix(operand, op) {
 		return op + " " + operand
 	}
 	return op + operand
 }
 
-func commaList(list []Expr) string {
+func commaList(list []lang.Expr) string {
 	texts := make([]string, len(list))
 	for i, x := range list {
 		texts[i] = code(x)
 	}
 	return strings.Join(texts, ", ")
+}
+
+// typeText is a type in the style, which is that of its String but for the expression of
+// a typeof.
+func typeText(t *lang.TypeName) string {
+	if t.Of == nil {
+		return t.String()
+	}
+	around := *t
+	around.Of = nil
+	return "typeof(" + code(t.Of) + ")" + around.String()
 }

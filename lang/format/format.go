@@ -1,4 +1,4 @@
-package lang
+package format
 
 import (
 	"cmp"
@@ -6,22 +6,26 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 const (
-	formatWidth = 100
-	tabWidth    = 8
+	width    = 100 // of a line, in characters
+	tabWidth = 8
+	blanks   = " \t\n\v\f\r"
 )
 
-// Format returns the script in the one style, with its comments. A script with errors comes back as it is.
+// Format returns the script in the one style, with its comments. A script with errors
+// comes back as it is.
 //
-// A clause or definition that stands on one line and fits stays there. Otherwise each statement has its line.
-// Blank lines between statements stay, one at most; clauses of several lines have one between them.
-// Comments inside a statement move before it. Lines of the preprocessor's begin at the first column, and what they
-// leave out stays as it is; where one cuts through a statement or a header, that stays as it is too.
+// A clause or definition that stands on one line and fits stays there. Otherwise each
+// statement has its line. Blank lines between statements stay, one at most; clauses of
+// several lines have one between them. Comments inside a statement move before it. Lines
+// of the preprocessor's begin at the first column, and what they leave out stays as it
+// is; where one cuts through a statement or a header, that stays as it is too.
 func Format(source *diag.Source) (string, diag.Diagnostics) {
-	script, diagnostics := Parse(source)
+	script, diagnostics := lang.Parse(source)
 	if diagnostics.HasErrors() {
 		return source.Text, diagnostics
 	}
@@ -46,10 +50,10 @@ type formatter struct {
 type trivium struct {
 	text      string
 	span      diag.Span
-	directive *Directive
+	directive *lang.Directive
 }
 
-func trivia(script *Script) []trivium {
+func trivia(script *lang.Script) []trivium {
 	var all []trivium
 	for _, comment := range script.Comments {
 		all = append(all, trivium{text: comment.Text, span: comment.Span})
@@ -67,7 +71,7 @@ func trivia(script *Script) []trivium {
 }
 
 // directiveText is the line as written but for the space around its keyword.
-func directiveText(d *Directive) string {
+func directiveText(d *lang.Directive) string {
 	_, rest, _ := strings.Cut(d.Span.Text(), d.Keyword)
 	if rest = strings.TrimLeft(rest, " \t"); rest != "" {
 		rest = " " + rest
@@ -77,45 +81,52 @@ func directiveText(d *Directive) string {
 
 // continues tells whether the line belongs to the #if before it.
 func (t *trivium) continues() bool {
-	return t.directive != nil && slices.Contains([]string{"else", "elif", "endif"}, t.directive.Keyword)
+	return t.directive != nil &&
+		slices.Contains([]string{"else", "elif", "endif"}, t.directive.Keyword)
 }
 
 // item is what stands at the top of a script.
 type item struct {
-	span   diag.Span
-	header int         // offset behind what stands before its braces, or behind the item when it has none
+	span diag.Span
+	// header is the offset behind what stands before its braces, or behind an item without any.
+	header int
 	bodies []diag.Span // of its braces: directives may stand inside
-	// inline is the item on one line; lines writes it over several, and is nil for what has but one.
+	// inline is the item on one line; lines writes it over several, and is nil for what
+	// has but one.
 	inline func() string
 	lines  func(*formatter)
 }
 
 // items lists the script's in the order of their places.
-func items(script *Script) (all []item) {
+func items(script *lang.Script) (all []item) {
 	if script.Config.Source != nil {
 		all = append(all, configItem(script))
 	}
 	for _, i := range script.Imports {
-		all = append(all, item{span: i.Span, header: i.Span.End, inline: func() string { return "import " + i.PathSpan.Text() + ";" }})
+		text := func() string { return "import " + i.PathSpan.Text() + ";" }
+		all = append(all, item{span: i.Span, header: i.Span.End, inline: text})
 	}
 	for _, m := range script.Maps {
-		all = append(all, item{span: m.Span, header: m.Span.End, inline: func() string { return mapDeclaration(m) }})
+		text := func() string { return mapDeclaration(m) }
+		all = append(all, item{span: m.Span, header: m.Span.End, inline: text})
 	}
 	for _, function := range script.Functions {
-		all = append(all, blockItem(function.Span, function.Body, func() string { return functionHeader(function) }))
+		header := func() string { return functionHeader(function) }
+		all = append(all, blockItem(function.Span, function.Body, header))
 	}
 	for _, macro := range script.Macros {
 		all = append(all, macroItem(macro))
 	}
 	for _, clause := range script.Clauses {
-		all = append(all, blockItem(clause.Span, clause.Body, func() string { return clauseHeader(clause) }))
+		header := func() string { return clauseHeader(clause) }
+		all = append(all, blockItem(clause.Span, clause.Body, header))
 	}
 	all = append(all, typeItems(script.Types)...)
 	slices.SortStableFunc(all, func(a, b item) int { return cmp.Compare(a.span.Start, b.span.Start) })
 	return all
 }
 
-func configItem(script *Script) item {
+func configItem(script *lang.Script) item {
 	body := script.Config
 	body.Start += strings.IndexByte(body.Text(), '{')
 	return item{
@@ -128,7 +139,7 @@ func configItem(script *Script) item {
 	}
 }
 
-func blockItem(span diag.Span, body *Block, header func() string) item {
+func blockItem(span diag.Span, body *lang.Block, header func() string) item {
 	return item{
 		span: span, header: body.Span.Start, bodies: []diag.Span{body.Span},
 		inline: func() string { return header() + " " + inlineBlock(body) },
@@ -139,7 +150,7 @@ func blockItem(span diag.Span, body *Block, header func() string) item {
 	}
 }
 
-func macroItem(macro *Macro) item {
+func macroItem(macro *lang.Macro) item {
 	header := func() string { return "macro " + macro.Name + "(" + commaList(macro.Params) + ") " }
 	return item{
 		span: macro.Span, header: macro.Body.Span.Start, bodies: []diag.Span{macro.Body.Span},
@@ -171,13 +182,16 @@ func (f *formatter) item(it item) {
 	f.end(it.span.End)
 }
 
-// fits returns what may stay on the one line where it was written: it is not long, and has no comment inside.
+// fits returns what may stay on the one line where it was written: it is not long, and
+// has no comment inside.
 func (f *formatter) fits(span diag.Span, inline func() string) (string, bool) {
-	if text := span.Text(); len(text) > 4*formatWidth || strings.Contains(text, "\n") || f.commentInside(span) {
+	if written := span.Text(); len(written) > 4*width || strings.Contains(written, "\n") ||
+		f.commentInside(span) {
 		return "", false
 	}
 	text := inline()
-	return text, f.depth*tabWidth+utf8.RuneCountInString(text) <= formatWidth && !strings.Contains(text, "\n")
+	column := f.depth*tabWidth + utf8.RuneCountInString(text)
+	return text, column <= width && !strings.Contains(text, "\n")
 }
 
 func (f *formatter) commentInside(span diag.Span) bool {
@@ -196,11 +210,17 @@ func (f *formatter) torn(span diag.Span, bodies ...diag.Span) bool {
 		case at >= span.End:
 			return false
 		case at < span.Start || t.directive == nil:
-		case !slices.ContainsFunc(bodies, func(body diag.Span) bool { return body.Start < at && at < body.End }):
+		case !inside(at, bodies):
 			return true
 		}
 	}
 	return false
+}
+
+func inside(at int, bodies []diag.Span) bool {
+	return slices.ContainsFunc(bodies, func(body diag.Span) bool {
+		return body.Start < at && at < body.End
+	})
 }
 
 // asWritten writes the span's text with all that is in it.
@@ -222,7 +242,8 @@ func (f *formatter) begin(span diag.Span, header int, tall bool) {
 	f.tall = tall
 }
 
-// start writes the comments up to offset limit and the indentation of what begins at offset start.
+// start writes the comments up to offset limit and the indentation of what begins at
+// offset start.
 func (f *formatter) start(start, limit int) {
 	f.leading(limit, false)
 	f.gap(start, false)
@@ -235,8 +256,8 @@ func (f *formatter) end(end int) {
 	f.out.WriteByte('\n')
 }
 
-// leading writes the comments and directives that begin before offset limit, each on its line.
-// The first has a blank line before it when separate is set.
+// leading writes the comments and directives that begin before offset limit, each on its
+// line. The first has a blank line before it when separate is set.
 func (f *formatter) leading(limit int, separate bool) (any bool) {
 	for len(f.trivia) > 0 && f.trivia[0].span.Start < limit {
 		next := f.trivia[0]
@@ -271,7 +292,8 @@ func (f *formatter) trivium() {
 	f.trivia = f.trivia[1:]
 }
 
-// gap writes a blank line when the script has one before offset start, or when it is forced.
+// gap writes a blank line when the script has one before offset start, or when it is
+// forced.
 func (f *formatter) gap(start int, force bool) {
 	if f.last < 0 {
 		return

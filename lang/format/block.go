@@ -1,9 +1,10 @@
-package lang
+package format
 
 import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
@@ -12,7 +13,9 @@ func (f *formatter) braces(span diag.Span, limit int, empty bool, lines func()) 
 	f.brackets("{", "}", span, limit, empty, lines)
 }
 
-func (f *formatter) brackets(opener, closer string, span diag.Span, limit int, empty bool, lines func()) {
+func (f *formatter) brackets(
+	opener, closer string, span diag.Span, limit int, empty bool, lines func(),
+) {
 	f.out.WriteString(opener)
 	f.last = span.End
 	if empty && (len(f.trivia) == 0 || f.trivia[0].span.Start >= limit) {
@@ -31,7 +34,7 @@ func (f *formatter) brackets(opener, closer string, span diag.Span, limit int, e
 	f.last = span.End
 }
 
-func (f *formatter) block(block *Block, limit int) {
+func (f *formatter) block(block *lang.Block, limit int) {
 	lines := func() { f.statements(block.Statements) }
 	if block.Angle {
 		f.brackets("<", ">", block.Span, limit, len(block.Statements) == 0, lines)
@@ -41,7 +44,7 @@ func (f *formatter) block(block *Block, limit int) {
 }
 
 // valueBlock is a block whose last line is its value, which has no semicolon.
-func (f *formatter) valueBlock(block *BlockExpr, limit int) {
+func (f *formatter) valueBlock(block *lang.BlockExpr, limit int) {
 	f.braces(block.Span, limit, len(block.Statements) == 0 && block.Value == nil, func() {
 		f.statements(block.Statements)
 		if block.Value != nil {
@@ -50,7 +53,7 @@ func (f *formatter) valueBlock(block *BlockExpr, limit int) {
 	})
 }
 
-func (f *formatter) value(x Expr) {
+func (f *formatter) value(x lang.Expr) {
 	span := x.Range()
 	if f.torn(span, bodiesOf(x)...) {
 		f.start(span.Start, span.Start)
@@ -65,7 +68,7 @@ func (f *formatter) value(x Expr) {
 	f.end(span.End)
 }
 
-func (f *formatter) settings(script *Script) {
+func (f *formatter) settings(script *lang.Script) {
 	for _, setting := range script.Settings {
 		f.start(setting.Span.Start, setting.Span.End)
 		f.out.WriteString(setting.Name + " = " + code(setting.Value) + ";")
@@ -73,13 +76,13 @@ func (f *formatter) settings(script *Script) {
 	}
 }
 
-func (f *formatter) statements(list []Statement) {
+func (f *formatter) statements(list []lang.Statement) {
 	for _, statement := range list {
 		f.statement(statement)
 	}
 }
 
-func (f *formatter) statement(statement Statement) {
+func (f *formatter) statement(statement lang.Statement) {
 	span := statement.Range()
 	head, bodies := headOf(statement)
 	behind, directives := span.End, false
@@ -99,8 +102,9 @@ func (f *formatter) statement(statement Statement) {
 	f.end(behind)
 }
 
-// semicolon returns the offset behind the semicolon that comes next, or end, and whether directives stand before it:
-// then it cannot be written before them. Of several semicolons, one may be that of another branch.
+// semicolon returns the offset behind the semicolon that comes next, or end, and whether
+// directives stand before it: then it cannot be written before them. Of several
+// semicolons, one may be that of another branch.
 func (f *formatter) semicolon(end int) (behind int, directives bool) {
 	behind = end
 	seen := false
@@ -108,7 +112,7 @@ func (f *formatter) semicolon(end int) (behind int, directives bool) {
 		for i < len(f.trivia) && f.trivia[i].span.Start < pos {
 			i++
 		}
-		pos = skipBlanks(f.text, pos)
+		pos += len(f.text[pos:]) - len(strings.TrimLeft(f.text[pos:], blanks))
 		switch {
 		case i < len(f.trivia) && f.trivia[i].span.Start == pos:
 			seen = seen || f.trivia[i].directive != nil
@@ -122,19 +126,19 @@ func (f *formatter) semicolon(end int) (behind int, directives bool) {
 	}
 }
 
-// headOf returns the offset behind what stands before the statement's first braces, or behind the statement,
-// and the braces.
-func headOf(statement Statement) (head int, bodies []diag.Span) {
+// headOf returns the offset behind what stands before the statement's first braces, or
+// behind the statement, and the braces.
+func headOf(statement lang.Statement) (head int, bodies []diag.Span) {
 	switch s := statement.(type) {
-	case *Block:
+	case *lang.Block:
 		bodies = []diag.Span{s.Span}
-	case *If:
+	case *lang.If:
 		bodies = bodiesOfIf(s)
-	case *While:
+	case *lang.While:
 		bodies = []diag.Span{s.Body.Span}
-	case *For:
+	case *lang.For:
 		bodies = []diag.Span{s.Body.Span}
-	case *Unroll:
+	case *lang.Unroll:
 		bodies = []diag.Span{s.Body.Span}
 	default:
 		if block := blockOf(lastOf(s)); block != nil {
@@ -147,54 +151,54 @@ func headOf(statement Statement) (head int, bodies []diag.Span) {
 	return statement.Range().End, nil
 }
 
-func bodiesOfIf(s *If) (bodies []diag.Span) {
+func bodiesOfIf(s *lang.If) (bodies []diag.Span) {
 	for {
 		bodies = append(bodies, s.Then.Span)
-		next, chained := s.Else.(*If)
+		next, chained := s.Else.(*lang.If)
 		if !chained {
 			break
 		}
 		s = next
 	}
-	if last, ok := s.Else.(*Block); ok {
+	if last, ok := s.Else.(*lang.Block); ok {
 		bodies = append(bodies, last.Span)
 	}
 	return bodies
 }
 
 // lines writes a statement over as many lines as it takes.
-func (f *formatter) lines(statement Statement) {
+func (f *formatter) lines(statement lang.Statement) {
 	switch s := statement.(type) {
-	case *If:
+	case *lang.If:
 		f.ifStatement(s)
-	case *Block:
+	case *lang.Block:
 		f.block(s, s.Span.End)
-	case *While:
+	case *lang.While:
 		f.loop("while "+code(s.Cond), s.Body)
-	case *For:
+	case *lang.For:
 		f.loop(forHeader(s), s.Body)
-	case *Unroll:
+	case *lang.Unroll:
 		f.loop(unrollHeader(s), s.Body)
 	default:
 		f.simple(s)
 	}
 }
 
-func (f *formatter) loop(header string, body *Block) {
+func (f *formatter) loop(header string, body *lang.Block) {
 	f.out.WriteString(header + " ")
 	f.block(body, body.Span.End)
 }
 
-func (f *formatter) ifStatement(s *If) {
+func (f *formatter) ifStatement(s *lang.If) {
 	for {
 		f.out.WriteString("if " + code(s.Cond) + " ")
 		if s.Else == nil {
 			f.block(s.Then, s.Then.Span.End)
 			return
 		}
-		next, chained := s.Else.(*If)
+		next, chained := s.Else.(*lang.If)
 		if !chained {
-			body := s.Else.(*Block)
+			body := s.Else.(*lang.Block)
 			f.block(s.Then, body.Span.Start)
 			f.out.WriteString(" else ")
 			f.block(body, body.Span.End)
@@ -206,9 +210,9 @@ func (f *formatter) ifStatement(s *If) {
 	}
 }
 
-// simple is a statement with its semicolon. What it ends with may take several lines: a block with a value,
-// or the arguments of a long call.
-func (f *formatter) simple(statement Statement) {
+// simple is a statement with its semicolon. What it ends with may take several lines: a
+// block with a value, or the arguments of a long call.
+func (f *formatter) simple(statement lang.Statement) {
 	line, last := inlineStatement(statement)+";", lastOf(statement)
 	if blockOf(last) != nil {
 		if _, fits := f.fits(statement.Range(), func() string { return line }); !fits {
@@ -218,8 +222,8 @@ func (f *formatter) simple(statement Statement) {
 			return
 		}
 	}
-	call, _ := last.(*Call)
-	if call == nil || f.depth*tabWidth+utf8.RuneCountInString(line) <= formatWidth {
+	call, _ := last.(*lang.Call)
+	if call == nil || f.depth*tabWidth+utf8.RuneCountInString(line) <= width {
 		f.out.WriteString(line)
 		return
 	}
@@ -228,29 +232,29 @@ func (f *formatter) simple(statement Statement) {
 }
 
 // lastOf is the expression that the statement's text ends with, or nil.
-func lastOf(statement Statement) Expr {
+func lastOf(statement lang.Statement) lang.Expr {
 	switch s := statement.(type) {
-	case *Assign:
+	case *lang.Assign:
 		return s.Value
-	case *ExprStatement:
+	case *lang.ExprStatement:
 		return s.X
-	case *Let:
+	case *lang.Let:
 		return s.Value
-	case *Discard:
+	case *lang.Discard:
 		return s.Value
-	case *Return:
+	case *lang.Return:
 		return s.Value
 	}
 	return nil
 }
 
 // blockOf is the first block of a block with a value or an if with values.
-func blockOf(x Expr) *BlockExpr {
+func blockOf(x lang.Expr) *lang.BlockExpr {
 	switch x := x.(type) {
-	case *BlockExpr:
+	case *lang.BlockExpr:
 		return x
-	case *Ternary:
-		if block, ok := x.X.(*BlockExpr); ok && x.If {
+	case *lang.Ternary:
+		if block, ok := x.X.(*lang.BlockExpr); ok && x.If {
 			return block
 		}
 	}
@@ -258,10 +262,10 @@ func blockOf(x Expr) *BlockExpr {
 }
 
 // bodiesOf lists the blocks of x when it begins with blockOf(x).
-func bodiesOf(x Expr) (bodies []diag.Span) {
+func bodiesOf(x lang.Expr) (bodies []diag.Span) {
 	for block := blockOf(x); block != nil; block = blockOf(x) {
 		bodies = append(bodies, block.Span)
-		choice, ok := x.(*Ternary)
+		choice, ok := x.(*lang.Ternary)
 		if !ok {
 			break
 		}
@@ -271,31 +275,31 @@ func bodiesOf(x Expr) (bodies []diag.Span) {
 }
 
 // tallValue writes over several lines what blockOf sees.
-func (f *formatter) tallValue(x Expr) {
+func (f *formatter) tallValue(x lang.Expr) {
 	for {
-		choice, ok := x.(*Ternary)
+		choice, ok := x.(*lang.Ternary)
 		if !ok {
-			f.valueBlock(x.(*BlockExpr), x.Range().End)
+			f.valueBlock(x.(*lang.BlockExpr), x.Range().End)
 			return
 		}
 		f.out.WriteString("if " + code(choice.Cond) + " ")
-		f.valueBlock(choice.X.(*BlockExpr), blockOf(choice.Y).Span.Start)
+		f.valueBlock(choice.X.(*lang.BlockExpr), blockOf(choice.Y).Span.Start)
 		f.out.WriteString(" else ")
 		x = choice.Y
 	}
 }
 
-func (f *formatter) fill(args []Expr, column int) string {
+func (f *formatter) fill(args []lang.Expr, column int) string {
 	var b strings.Builder
 	for i, arg := range args {
 		text := code(arg)
 		if i < len(args)-1 {
 			text += ","
 		}
-		width := utf8.RuneCountInString(text)
+		length := utf8.RuneCountInString(text)
 		switch {
 		case i == 0:
-		case column+width+1 > formatWidth:
+		case column+length+1 > width:
 			column = (f.depth + 1) * tabWidth
 			b.WriteString("\n" + strings.Repeat("\t", f.depth+1))
 		default:
@@ -303,7 +307,7 @@ func (f *formatter) fill(args []Expr, column int) string {
 			b.WriteByte(' ')
 		}
 		b.WriteString(text)
-		column += width
+		column += length
 	}
 	return b.String()
 }

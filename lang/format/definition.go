@@ -1,16 +1,17 @@
-package lang
+package format
 
 import (
 	"strings"
 
+	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // typeItems makes an item of each declaration, which may define several names.
-func typeItems(list []*TypeDefinition) (all []item) {
+func typeItems(list []*lang.TypeDefinition) (all []item) {
 	for len(list) > 0 {
 		first, names := list[0], 1
-		for first.written != nil && names < len(list) && list[names].written != nil && list[names].written.whole == first.written.whole {
+		for names < len(list) && sameDeclaration(first.Declaration, list[names].Declaration) {
 			names++
 		}
 		all = append(all, typeItem(list[:names]))
@@ -19,11 +20,15 @@ func typeItems(list []*TypeDefinition) (all []item) {
 	return all
 }
 
-func typeItem(names []*TypeDefinition) item {
+func sameDeclaration(a, b *lang.Declaration) bool {
+	return a != nil && b != nil && a.Whole == b.Whole
+}
+
+func typeItem(names []*lang.TypeDefinition) item {
 	first := names[0]
 	it := item{span: first.Span, header: first.Span.End}
-	if first.written != nil {
-		it.span = first.Span.To(first.written.whole)
+	if first.Declaration != nil {
+		it.span = first.Span.To(first.Declaration.Whole)
 	}
 	body := first
 	if first.Definition != nil {
@@ -34,7 +39,7 @@ func typeItem(names []*TypeDefinition) item {
 		it.header = it.span.End
 		return it
 	}
-	it.header, it.bodies = body.Body.Start, body.bodies()
+	it.header, it.bodies = body.Body.Start, bracesOf(body)
 	it.lines = func(f *formatter) {
 		f.out.WriteString(typeHead(first) + bodyHead(body))
 		f.typeBody(body)
@@ -43,9 +48,10 @@ func typeItem(names []*TypeDefinition) item {
 	return it
 }
 
-// bodies are the braces inside of which directives may stand without cutting through anything. Between the values of an
-// enum there are commas, which would have to stay on their side of a directive.
-func (t *TypeDefinition) bodies() []diag.Span {
+// bracesOf are the braces inside of which directives may stand without cutting through
+// anything. Between the values of an enum there are commas, which would have to stay on
+// their side of a directive.
+func bracesOf(t *lang.TypeDefinition) []diag.Span {
 	if t.Tag == "enum" {
 		return nil
 	}
@@ -53,9 +59,9 @@ func (t *TypeDefinition) bodies() []diag.Span {
 }
 
 // typeHead is what stands before a body or in place of one.
-func typeHead(t *TypeDefinition) string {
+func typeHead(t *lang.TypeDefinition) string {
 	if t.Tag == "typedef" {
-		return strings.TrimSpace("typedef "+t.written.words) + space(t.Definition != nil)
+		return strings.TrimSpace("typedef "+t.Declaration.Specifiers) + space(t.Definition != nil)
 	}
 	return ""
 }
@@ -68,25 +74,27 @@ func space(wanted bool) string {
 }
 
 // typeTail is what follows the body: the names of a typedef.
-func typeTail(names []*TypeDefinition) string {
+func typeTail(names []*lang.TypeDefinition) string {
 	first := names[0]
 	if first.Tag != "typedef" {
 		return ";"
 	}
 	texts := make([]string, len(names))
 	for i, name := range names {
-		texts[i] = name.written.text()
+		texts[i] = strings.TrimSpace(declarator(name.Declaration, name.Name, name.Dimensions) +
+			attributesText(name.Packed, name.Aligned))
 	}
 	return " " + strings.Join(texts, ", ") + ";"
 }
 
 // bodyHead is `struct name ` before the braces.
-func bodyHead(t *TypeDefinition) string {
+func bodyHead(t *lang.TypeDefinition) string {
 	return strings.TrimSpace(t.Tag+" "+t.Name) + " "
 }
 
-// inlineBody is a struct, union or enum on one line, and nothing for a typedef of another type.
-func inlineBody(t *TypeDefinition) string {
+// inlineBody is a struct, union or enum on one line, and nothing for a typedef of another
+// type.
+func inlineBody(t *lang.TypeDefinition) string {
 	switch {
 	case t.Tag == "typedef":
 		return ""
@@ -97,7 +105,8 @@ func inlineBody(t *TypeDefinition) string {
 		for i, value := range t.Values {
 			values[i] = enumerator(value)
 		}
-		return bodyHead(t) + "{ " + strings.Join(values, ", ") + " }" + attributesText(t.Packed, t.Aligned)
+		body := "{ " + strings.Join(values, ", ") + " }"
+		return bodyHead(t) + body + attributesText(t.Packed, t.Aligned)
 	}
 	var b strings.Builder
 	for _, group := range memberGroups(t.Members, sharesBody) {
@@ -106,7 +115,7 @@ func inlineBody(t *TypeDefinition) string {
 	return bodyHead(t) + "{" + b.String() + " }" + attributesText(t.Packed, t.Aligned)
 }
 
-func enumerator(value *EnumeratorDefinition) string {
+func enumerator(value *lang.EnumeratorDefinition) string {
 	if value.Value == nil {
 		return value.Name
 	}
@@ -114,7 +123,9 @@ func enumerator(value *EnumeratorDefinition) string {
 }
 
 // memberGroups puts the members together that cannot be declared one by one.
-func memberGroups(list []*MemberDefinition, together func(a, b *MemberDefinition) bool) (groups [][]*MemberDefinition) {
+func memberGroups(
+	list []*lang.MemberDefinition, together func(a, b *lang.MemberDefinition) bool,
+) (groups [][]*lang.MemberDefinition) {
 	for len(list) > 0 {
 		names := 1
 		for names < len(list) && together(list[0], list[names]) {
@@ -126,11 +137,11 @@ func memberGroups(list []*MemberDefinition, together func(a, b *MemberDefinition
 	return groups
 }
 
-func sharesBody(a, b *MemberDefinition) bool {
+func sharesBody(a, b *lang.MemberDefinition) bool {
 	return a.Definition != nil && a.Definition == b.Definition
 }
 
-func member(group []*MemberDefinition) string {
+func member(group []*lang.MemberDefinition) string {
 	first := group[0]
 	if first.Definition == nil {
 		return memberHead(first) + memberTail(group)
@@ -138,40 +149,44 @@ func member(group []*MemberDefinition) string {
 	return memberHead(first) + inlineBody(first.Definition) + memberTail(group)
 }
 
-func memberHead(m *MemberDefinition) string {
-	return m.written.words + space(m.Definition != nil && m.written.words != "")
+func memberHead(m *lang.MemberDefinition) string {
+	return m.Declaration.Specifiers + space(m.Definition != nil && m.Declaration.Specifiers != "")
 }
 
-func memberTail(group []*MemberDefinition) string {
+func memberTail(group []*lang.MemberDefinition) string {
 	texts := make([]string, len(group))
 	for i, m := range group {
-		texts[i] = m.written.text()
+		texts[i] = memberDeclarator(m)
 	}
 	text := strings.Join(texts, ", ")
 	return space(text != "") + text
 }
 
-// text is a declarator as it stands behind the type.
-func (d *declaration) text() string {
-	text := d.stars + d.name
-	if d.opaque != "" {
-		text = d.stars + d.opaque
-	} else {
-		for _, size := range d.dimensions {
-			text += "["
-			if size != nil {
-				text += code(size)
-			}
-			text += "]"
-		}
+func memberDeclarator(m *lang.MemberDefinition) string {
+	text := declarator(m.Declaration, m.Name, m.Dimensions)
+	if m.Bits != nil {
+		text += " : " + code(m.Bits)
 	}
-	if d.bits != nil {
-		text += " : " + code(d.bits)
-	}
-	return strings.TrimSpace(text + attributesText(d.packed, d.aligned))
+	return strings.TrimSpace(text + attributesText(m.Packed, m.Aligned))
 }
 
-func attributesText(packed bool, aligned Expr) string {
+// declarator is a name with its stars and dimensions as it stands behind the type.
+func declarator(d *lang.Declaration, name string, dimensions []lang.Expr) string {
+	if d.Function != "" {
+		return d.Pointers + d.Function
+	}
+	text := d.Pointers + name
+	for _, size := range dimensions {
+		text += "["
+		if size != nil {
+			text += code(size)
+		}
+		text += "]"
+	}
+	return text
+}
+
+func attributesText(packed bool, aligned lang.Expr) string {
 	var list []string
 	if packed {
 		list = append(list, "packed")
@@ -186,7 +201,7 @@ func attributesText(packed bool, aligned Expr) string {
 }
 
 // typeBody writes braces with a line for each member, and the attributes.
-func (f *formatter) typeBody(t *TypeDefinition) {
+func (f *formatter) typeBody(t *lang.TypeDefinition) {
 	f.braces(t.Body, t.Body.End, len(t.Members)+len(t.Values) == 0, func() {
 		for _, value := range t.Values {
 			f.start(value.Span.Start, value.Span.End)
@@ -201,17 +216,18 @@ func (f *formatter) typeBody(t *TypeDefinition) {
 }
 
 // inseparable members share a body, or a declaration that directives cut through.
-func (f *formatter) inseparable(a, b *MemberDefinition) bool {
-	return sharesBody(a, b) || a.written.whole == b.written.whole && f.torn(a.written.whole)
+func (f *formatter) inseparable(a, b *lang.MemberDefinition) bool {
+	return sharesBody(a, b) ||
+		sameDeclaration(a.Declaration, b.Declaration) && f.torn(a.Declaration.Whole)
 }
 
-func (f *formatter) member(group []*MemberDefinition) {
+func (f *formatter) member(group []*lang.MemberDefinition) {
 	first := group[0]
-	span := first.written.whole
+	span := first.Declaration.Whole
 	var bodies []diag.Span
 	head := span.End
 	if first.Definition != nil {
-		bodies, head = first.Definition.bodies(), first.Definition.Body.Start
+		bodies, head = bracesOf(first.Definition), first.Definition.Body.Start
 	}
 	if f.torn(span, bodies...) {
 		f.start(span.Start, span.Start)
@@ -222,7 +238,8 @@ func (f *formatter) member(group []*MemberDefinition) {
 	if len(group) == 1 {
 		span = first.Span
 	}
-	if _, fits := f.fits(span, func() string { return member(group) }); fits || first.Definition == nil {
+	_, fits := f.fits(span, func() string { return member(group) })
+	if fits || first.Definition == nil {
 		f.start(span.Start, span.End)
 		f.out.WriteString(member(group))
 	} else {
