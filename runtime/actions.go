@@ -2,13 +2,13 @@ package runtime
 
 import (
 	"fmt"
-	"io"
 	"os/exec"
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/report"
 	"github.com/ponytrace/ponytrace/runtime/safeopen"
 	"golang.org/x/sys/unix"
 )
@@ -20,13 +20,10 @@ func (s *Session) warn(event *object.Event, format string, args ...any) {
 }
 
 // message prints what warnf() and errorf() say, in its order among the other lines.
-func (s *Session) message(kind string, event *object.Event, record []byte) {
-	text, printed := s.out.Message(kind, event, s.fields(event, record))
-	if printed {
-		return
-	}
-	s.flush()
-	_, _ = io.WriteString(s.options.Stderr, text)
+func (s *Session) message(event *object.Event, record []byte) {
+	s.sink.Item(report.Message{
+		Failure: event.Action == object.Fail, Event: event, Args: s.fields(event, record),
+	})
 }
 
 // value is what print() prints: a field, or all of them as a tuple.
@@ -39,17 +36,17 @@ func (s *Session) value(event *object.Event, record []byte) events.Value {
 
 // cat prints the beginning of a file.
 func (s *Session) cat(event *object.Event, record []byte) {
-	name := s.out.Format(event, s.fields(event, record))
+	name := s.formatter.Line(event, s.fields(event, record))
 	text, err := safeopen.ReadFile(name, s.object.Settings.MaxCatBytes)
 	if err != nil {
 		s.warn(event, "cat(): %q cannot be read: %s", name, safeopen.Reason(err))
 		return
 	}
-	s.out.Cat(text)
+	s.sink.Item(report.File{Text: text})
 }
 
 const (
-	// maxOutput bounds what is kept of a command's output for a line of JSON.
+	// maxOutput bounds what is kept of a command's output for a record.
 	maxOutput = 1 << 20
 	// outputDelay is how long after its end we wait for what a command has left running to close its output.
 	outputDelay = time.Second
@@ -67,10 +64,10 @@ func (s *Session) system(event *object.Event, record []byte) {
 		s.skipped++
 		return
 	}
-	command := exec.Command("/bin/sh", "-c", s.out.Format(event, s.fields(event, record)))
+	command := exec.Command("/bin/sh", "-c", s.formatter.Line(event, s.fields(event, record)))
 	command.Stderr, command.WaitDelay = s.options.Stderr, outputDelay
 	kept := &limited{left: maxOutput}
-	if s.options.JSON {
+	if s.records {
 		command.Stdout = kept
 	} else {
 		s.flush()
@@ -80,8 +77,8 @@ func (s *Session) system(event *object.Event, record []byte) {
 		s.warn(event, "system(): the shell did not start: %s", safeopen.Reason(err))
 		return
 	}
-	if s.options.JSON {
-		s.out.System(kept.text)
+	if s.records {
+		s.sink.Item(report.CommandOutput{Text: kept.text})
 	}
 }
 
@@ -121,7 +118,7 @@ func (l *limited) Write(b []byte) (int, error) {
 // printMap prints a map, and remembers what the user has seen of it.
 func (s *Session) printMap(event *object.Event) {
 	table := s.tableOf(event.Map, event)
-	s.out.Map(table, event.Top, event.Divisor)
+	s.sink.Table(report.NewTable(&s.object.Settings, table, event.Top, event.Divisor))
 	s.shown[event.Map] = shown{table, time.Now()}
 }
 
@@ -136,7 +133,9 @@ func (s *Session) printa(event *object.Event) {
 		tables[i] = s.tableOf(m, event)
 		s.shown[m] = shown{tables[i], time.Now()}
 	}
-	s.out.Printa(event.Format, tables)
+	s.sink.Item(report.Formatted{
+		Format: event.Format, Table: report.SideBySide(&s.object.Settings, tables),
+	})
 }
 
 // truncate keeps the largest or smallest entries of a map. What the user has just seen decides, so that a trunc() behind a

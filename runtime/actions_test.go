@@ -16,6 +16,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/runtime/report"
 	"golang.org/x/sys/unix"
 )
 
@@ -58,7 +59,7 @@ func TestMessages(t *testing.T) {
 	s := newScene(t, lineObject(16), Options{})
 	s.does(t, said(object.Warn, "low on %d\n", types.Int64), number(5), "", place+"WARNING: low on 5\n")
 	s.does(t, said(object.Fail, "bad %s", types.NewString(8)), []byte("a\x1b\x00\x00\x00\x00\x00\x00"), "", place+"ERROR: bad a\\x1b\n")
-	j := newScene(t, lineObject(16), Options{JSON: true})
+	j := newScene(t, lineObject(16), Options{Format: "json"})
 	j.does(t, said(object.Warn, "low on %d\n", types.Int64), number(5), `{"type": "warnf", "msg": "low on 5\n", "filename": "a.pt", "line": 1, "col": 9}`+"\n", "")
 	j.does(t, said(object.Fail, "x"), nil, `{"type": "errorf", "msg": "x", "filename": "a.pt", "line": 1, "col": 9}`+"\n", "")
 }
@@ -80,7 +81,7 @@ func TestCat(t *testing.T) {
 	s.does(t, event, number(6), "", place+`WARNING: cat(): "`+pipe+`" cannot be read: it is not a regular file`+"\n")
 	s.does(t, event, number(7), "", place+`WARNING: cat(): "`+folder+`/7" cannot be read: there is no such file`+"\n")
 	s.does(t, said(object.Cat, "/proc/%d/comm", types.Int64), number(uint64(os.Getpid())), readComm(t)[:8], "")
-	j := newScene(t, o, Options{JSON: true})
+	j := newScene(t, o, Options{Format: "json"})
 	j.does(t, event, number(5), `{"type": "cat", "data": "one\ntwo\\x1b"}`+"\n", "")
 }
 
@@ -97,7 +98,7 @@ func TestSystem(t *testing.T) {
 	s.out.WriteString("lost")
 	s.does(t, said(object.System, "echo %d; exit 3", types.Int64), number(5), "5\n", "")
 	s.does(t, said(object.System, "echo wrong >&2"), nil, "", "wrong\n")
-	j := newScene(t, lineObject(16), Options{Unsafe: true, JSON: true})
+	j := newScene(t, lineObject(16), Options{Unsafe: true, Format: "json"})
 	j.does(t, said(object.System, "echo %d", types.Int64), number(5), `{"type": "syscall", "data": "5\n"}`+"\n", "")
 	safe := newScene(t, lineObject(16), Options{})
 	safe.does(t, said(object.System, "echo 1"), nil, "", place+"WARNING: system() needs --unsafe\n")
@@ -121,7 +122,7 @@ func TestJoin(t *testing.T) {
 	s := newScene(t, lineObject(16), Options{})
 	s.does(t, said(object.Join, " ", text, text, text, text), record, "ls -l\n", "")
 	s.does(t, said(object.Join, ",", text), make([]byte, 8), "\n", "")
-	j := newScene(t, lineObject(16), Options{JSON: true})
+	j := newScene(t, lineObject(16), Options{Format: "json"})
 	j.does(t, said(object.Join, ",", text, text, text, text), record, `{"type": "join", "data": "ls,-l"}`+"\n", "")
 }
 
@@ -160,7 +161,9 @@ func TestPrintaOfSeveralMaps(t *testing.T) {
 	event.Map, event.Maps = first, []*object.MapSpec{first, second}
 	s.does(t, event, nil, "4: 0 7\n1: 10 0\n3: 20 0\n2: 30 4\n", "")
 	s.object.Settings.SortBy = "key"
-	s.Session.out = s.renderer()
+	if err := s.openSink(); err != nil {
+		t.Fatal(err)
+	}
 	s.does(t, event, nil, "1: 10 0\n2: 30 4\n3: 20 0\n4: 0 7\n", "")
 }
 
@@ -229,10 +232,11 @@ func TestReportOfLostUpdates(t *testing.T) {
 	s, first, second := keyed(t)
 	first.MaxEntries, second.MaxEntries = 3, 16
 	first.Refusal, second.Refusal = object.DataHeader-8, object.DataHeader-8
-	s.reportFull(first, 5)
+	full := func(m *object.MapSpec) { s.tellLosses([]report.Loss{s.fullMap(m, 5)}) }
+	full(first)
 	refuse := func(m *object.MapSpec, why syscall.Errno) {
 		s.store.Set(m.Refusal, uint64(uint32(-int32(why))))
-		s.reportFull(m, 5)
+		full(m)
 	}
 	refuse(second, syscall.EBUSY)
 	refuse(second, syscall.E2BIG)
@@ -240,7 +244,7 @@ func TestReportOfLostUpdates(t *testing.T) {
 	second.Storage = object.CPUHash
 	refuse(second, syscall.ENOMEM)
 	first.Kind = "hash"
-	s.reportFull(first, 5)
+	full(first)
 	want := "WARNING: the map @a was full at 3 keys: 5 updates were lost; more room: max_map_keys = 12\n" +
 		"WARNING: 5 updates of the map @b were lost, because it was in use on the same CPU\n" +
 		"WARNING: the map @b was full at 16 keys: 5 updates were lost; more room: max_map_keys = 64\n" +

@@ -20,7 +20,9 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"github.com/ponytrace/ponytrace/runtime/events"
-	"github.com/ponytrace/ponytrace/runtime/render"
+	"github.com/ponytrace/ponytrace/runtime/report"
+	"github.com/ponytrace/ponytrace/runtime/report/format"
+	_ "github.com/ponytrace/ponytrace/runtime/report/sinks" // the formats of Options.Format
 	"github.com/ponytrace/ponytrace/runtime/ring"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"github.com/ponytrace/ponytrace/runtime/timezone"
@@ -101,7 +103,10 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 	if len(options.Command) > 0 {
 		s.setRuntimeConst(object.HasCommand, 1)
 	}
-	s.out = s.renderer()
+	if err := s.openSink(); err != nil {
+		s.Close()
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -121,22 +126,42 @@ func filesOf(o *object.Object, machine *target.Target) uint64 {
 	return uint64(n)
 }
 
-func (s *Session) renderer() render.Renderer {
-	names := s.names()
-	if s.options.JSON {
-		return render.NewJSON(s.output, s.object.Settings, names)
+// openSink makes the sink of the format that the options name.
+func (s *Session) openSink() error {
+	f, known := report.Find(s.options.Format)
+	if !known {
+		return fmt.Errorf("there is no output format %q", s.options.Format)
 	}
-	return render.NewText(s.output, s.object.Settings, names)
+	names := s.names()
+	s.records, s.formatter = f.Records, format.New(s.object.Settings, names)
+	s.sink = f.New(report.Config{
+		Out: s.output, Notices: s.options.Stderr, Settings: s.object.Settings, Names: names,
+	})
+	return nil
 }
 
 // names are those of this machine. What a script never prints is never read.
-func (s *Session) names() render.Names {
-	cgroups := &symbols.Cgroups{}
-	return render.Names{
+func (s *Session) names() *report.Names {
+	kernel, cgroups := symbols.NewKernel(), &symbols.Cgroups{}
+	return &report.Names{
 		Probes: s.object.ProbeNames, Boot: time.Now().Add(-time.Duration(monotonic())), Zone: sync.OnceValue(s.zone),
-		Kernel: symbols.NewKernel().Lookup, User: s.user.Lookup,
+		Kernel: func(frames []report.Frame, address uint64) []report.Frame {
+			symbol, found := kernel.Lookup(address)
+			return appendFrame(frames, address, symbol, found)
+		},
+		User: func(frames []report.Frame, process int, address uint64) []report.Frame {
+			symbol, found := s.user.Lookup(process, address)
+			return appendFrame(frames, address, symbol, found)
+		},
 		Account: symbols.NewAccounts().Lookup, Cgroup: cgroups.Lookup,
 	}
+}
+
+func appendFrame(frames []report.Frame, address uint64, symbol symbols.Symbol, found bool) []report.Frame {
+	if !found {
+		return frames
+	}
+	return append(frames, report.FrameOf(address, symbol))
 }
 
 // zone is the local time zone; why it is UTC where the user asked for another is told once, and only to whom prints times.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/report"
 	"github.com/ponytrace/ponytrace/runtime/ring"
 )
 
@@ -63,7 +64,7 @@ func (s *Session) finishLoop(done <-chan struct{}) {
 	}
 	<-done
 	s.tellAttached()
-	s.out.NotAttached()
+	s.sink.Item(report.NotAttached{})
 }
 
 // loop sets the deadline only before it may have to wait: while records are there, reading them costs no system call.
@@ -143,7 +144,7 @@ func (s *Session) wakeUp(quiet int) {
 
 // flush ends the session when nobody reads any more.
 func (s *Session) flush() {
-	if s.out.Flush() != nil {
+	if s.sink.Flush() != nil {
 		s.stop(0)
 	}
 }
@@ -175,7 +176,7 @@ func (s *Session) handle(record []byte) {
 func (s *Session) act(event *object.Event, record []byte) {
 	switch event.Action {
 	case object.Printf:
-		s.out.Printf(event, s.fields(event, record))
+		s.sink.Line(event, s.fields(event, record))
 	case object.Print:
 		s.print(event, record)
 	case object.PrintMap:
@@ -189,17 +190,17 @@ func (s *Session) act(event *object.Event, record []byte) {
 	case object.Zero:
 		s.keep(s.store.Map(event.Map).Zero(s.printed(event)))
 	case object.Time:
-		s.out.Time(event.Format, time.Now())
+		s.sink.Item(report.Moment{Format: event.Format, Time: time.Now()})
 	case object.Cat:
 		s.cat(event, record)
 	case object.System:
 		s.system(event, record)
 	case object.Join:
-		s.out.Join(s.fields(event, record), event.Format)
+		s.sink.Item(report.Joined{Texts: s.fields(event, record), Separator: event.Format})
 	case object.Warn:
-		s.message("warnf", event, record)
+		s.message(event, record)
 	case object.Fail:
-		s.message("errorf", event, record)
+		s.message(event, record)
 	case object.Trunc:
 		s.truncate(event)
 	case object.Normalize:
@@ -271,10 +272,10 @@ func (s *Session) printed(event *object.Event) *events.Table {
 func (s *Session) print(event *object.Event, record []byte) {
 	value := s.value(event, record)
 	if event.Map == nil {
-		s.out.Value(value)
+		s.sink.Value(report.Plain(value))
 		return
 	}
-	s.printRow(event.Map, value)
+	s.sink.Value(report.Divided(value, s.divisors[event.Map]))
 }
 
 // printKey prints what a map holds at a key by now. One that it does not hold prints as zero, as in printf.
@@ -286,14 +287,7 @@ func (s *Session) printKey(event *object.Event, record []byte) {
 	if !found {
 		value = events.Decode(event.Map.Value, make([]byte, event.Map.Value.Size))
 	}
-	s.printRow(event.Map, value)
-}
-
-func (s *Session) printRow(m *object.MapSpec, value events.Value) {
-	table := events.NewTable(&object.MapSpec{Value: value.Type})
-	table.Divisor = s.divisors[m]
-	table.Append(nil, value.Raw)
-	s.out.Key(table, 0)
+	s.sink.Value(report.Divided(value, s.divisors[event.Map]))
 }
 
 // printMaps prints what every map holds at the end.
@@ -301,9 +295,7 @@ func (s *Session) printMaps() {
 	if !s.object.Settings.PrintMapsOnExit {
 		return
 	}
-	if !s.options.JSON {
-		s.out.Text("\n\n")
-	}
+	s.sink.Item(report.FinalMaps{})
 	s.printTables()
 }
 
@@ -311,7 +303,7 @@ func (s *Session) printMaps() {
 func (s *Session) printTables() {
 	for _, m := range s.object.Maps {
 		if table := s.table(m); table.Len() > 0 {
-			s.out.Map(table, 0, 0)
+			s.sink.Table(report.NewTable(&s.object.Settings, table, 0, 0))
 		}
 	}
 	s.flush()

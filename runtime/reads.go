@@ -7,6 +7,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
 // readsRest is how often a session looks for reads that have failed, so that the user of
@@ -26,7 +27,7 @@ func (s *Session) startReads(stop <-chan struct{}) {
 			case <-stop:
 				return
 			case <-ticker.C:
-				s.reportReads(func(told uint64) bool { return told == 0 })
+				s.tellLosses(s.failedReads(func(told uint64) bool { return told == 0 }))
 			}
 		}
 	})
@@ -41,9 +42,8 @@ func (s *Session) countsReads() bool {
 	return false
 }
 
-// reportReads tells how often reads have failed by now, for places that have more than were
-// told, where that is news.
-func (s *Session) reportReads(news func(told uint64) bool) {
+// failedReads are the places where more reads have failed by now than was told, where that is news.
+func (s *Session) failedReads(news func(told uint64) bool) (list []report.Loss) {
 	for _, program := range s.object.Programs {
 		if len(program.Reads) == 0 {
 			continue
@@ -56,13 +56,14 @@ func (s *Session) reportReads(news func(told uint64) bool) {
 			n, told := binary.NativeEndian.Uint64(counts[8*i:]), s.failed[read]
 			if n > told && news(told) {
 				s.failed[read] = n
-				failure(read, n).Render(s.options.Stderr)
+				list = append(list, failure(read, n))
 			}
 		}
 	}
+	return list
 }
 
-func failure(read object.Read, n uint64) diag.Diagnostic {
+func failure(read object.Read, n uint64) report.Loss {
 	whose, times := "the kernel", "once"
 	if read.User {
 		whose = "a process"
@@ -70,8 +71,9 @@ func failure(read object.Read, n uint64) diag.Diagnostic {
 	if n > 1 {
 		times = fmt.Sprintf("%d times", n)
 	}
-	return diag.Diagnostic{
-		Span: read.Span, Warning: true,
-		Message: fmt.Sprintf("memory of %s could not be read %s (bad address): it was taken for 0, or for an empty text", whose, times),
+	text := fmt.Sprintf("memory of %s could not be read %s (bad address): it was taken for 0, or for an empty text", whose, times)
+	return report.Loss{
+		Kind: report.FailedReads, Count: n, Text: text,
+		Diagnostic: &diag.Diagnostic{Span: read.Span, Warning: true, Message: text},
 	}
 }

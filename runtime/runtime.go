@@ -41,7 +41,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/events"
-	"github.com/ponytrace/ponytrace/runtime/render"
+	"github.com/ponytrace/ponytrace/runtime/report"
+	"github.com/ponytrace/ponytrace/runtime/report/format"
 	"github.com/ponytrace/ponytrace/runtime/ring"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"golang.org/x/sys/unix"
@@ -51,7 +52,7 @@ import (
 type Options struct {
 	Stdout  io.Writer // what the script prints
 	Stderr  io.Writer // notices
-	JSON    bool
+	Format  string    // the name of the output's format; "" for text
 	Buffer  Buffering
 	Quiet   bool     // no notices but losses
 	Unsafe  bool     // system() runs commands
@@ -81,15 +82,17 @@ type Session struct {
 	collection *ebpf.Collection
 	store      *events.Store
 	reader     *ring.Reader
-	out        render.Renderer
-	output     *output // what out writes to
+	sink       report.Sink
+	records    bool              // report.Format.Records
+	formatter  *format.Formatter // of texts that do not go to the sink
+	output     *output           // what the sink writes to
 	links      []attach.Link
 	missed     uint64
 	leftOut    []*attach.Error // functions that patterns match and the kernel refuses
 	shown      map[*object.MapSpec]shown
 	user       *symbols.User
 	attached   atomic.Int64  // how many probes
-	told       bool          // and the renderer knows; owned by the loop until it ends
+	told       bool          // and the sink has it; owned by the loop until it ends
 	traced     atomic.Int64  // the process of -c or -p
 	processes  []unix.PollFd // those of -p that have not ended
 	divisors   map[*object.MapSpec]int64
@@ -119,7 +122,7 @@ func (s *Session) Run() (int, error) {
 	s.store.Set(object.DataStart, monotonic())
 	defer s.listen()()
 	s.attached.Store(notAttached)
-	s.out.Attaching(s.probes())
+	s.sink.Item(report.Attaching{Probes: s.probes()})
 	done := s.startLoop()
 	code, err := s.trace()
 	s.ticks.Wait()
@@ -138,11 +141,12 @@ func (s *Session) Run() (int, error) {
 	if err == nil {
 		s.printMaps()
 	}
-	if n := s.store.Load(object.DataDropped); n > 0 {
-		s.out.Lost(n)
+	losses := s.losses()
+	for _, loss := range losses {
+		s.sink.Item(loss)
 	}
-	s.out.Flush()
-	s.reportLosses()
+	s.sink.Flush()
+	s.tellLosses(losses)
 	s.enter(endingCommand)
 	s.endCommand()
 	s.enter(leaving)

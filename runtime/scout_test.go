@@ -15,6 +15,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
 // TestSleeper is the process of TestScout, and no test.
@@ -50,7 +51,7 @@ func TestScout(t *testing.T) {
 	s.look([]*events.Map{s.store.Map(stacks)})
 	_ = sleeper.Process.Kill()
 	_ = sleeper.Wait()
-	s.out.Map(s.table(stacks), 0, 0)
+	s.sink.Table(report.NewTable(&s.object.Settings, s.table(stacks), 0, 0))
 	s.flush()
 	if want := "@[\n        github.com/ponytrace/ponytrace/runtime.TestSleeper+1\n]: 3\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
@@ -78,7 +79,7 @@ func TestLossesInJSON(t *testing.T) {
 	o := lineObject(16)
 	o.Programs = []*object.ProgramSpec{clause("line", code(emit(0, 1)), at(object.AtEnd))}
 	var out bytes.Buffer
-	s := open(t, o, Options{Stdout: &out, Stderr: io.Discard, JSON: true})
+	s := open(t, o, Options{Stdout: &out, Stderr: io.Discard, Format: "json"})
 	s.store.Set(object.DataDropped, 3)
 	if _, err := s.Run(); err != nil {
 		t.Fatal(err)

@@ -272,17 +272,17 @@ func TestALoneLine(t *testing.T) {
 
 // A session without events sleeps, however it prints.
 func TestIdle(t *testing.T) {
-	for _, json := range []bool{false, true} {
+	for _, format := range []string{"text", "json"} {
 		o := lineObject(16)
 		o.Programs = []*object.ProgramSpec{idle()}
 		signals, ended := make(chan os.Signal, 1), make(chan struct{})
-		s := open(t, o, Options{Stdout: io.Discard, Stderr: io.Discard, Signals: signals, JSON: json})
+		s := open(t, o, Options{Stdout: io.Discard, Stderr: io.Discard, Signals: signals, Format: format})
 		go func() { defer close(ended); s.Run() }()
 		time.Sleep(100 * time.Millisecond)
 		before := switches(t)
 		time.Sleep(time.Second)
 		if n := switches(t) - before; n > 250 { // a look every two milliseconds are 1,000 and more
-			t.Errorf("json %v: an idle second has %d changes of threads", json, n)
+			t.Errorf("%s: an idle second has %d changes of threads", format, n)
 		}
 		signals <- os.Interrupt
 		<-ended

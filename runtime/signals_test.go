@@ -31,9 +31,9 @@ func TestRequests(t *testing.T) {
 
 // A signal while probes are being attached ends that, and prints what there is.
 func TestInterruptedWhileAttaching(t *testing.T) {
-	for json, want := range map[bool]string{
-		false: "event 1\nevent 2\n",
-		true: `{"type": "attached_probes", "count": 0, "data": {"probes": 0}}` + "\n" +
+	for format, want := range map[string]string{
+		"text": "event 1\nevent 2\n",
+		"json": `{"type": "attached_probes", "count": 0, "data": {"probes": 0}}` + "\n" +
 			`{"type": "printf", "data": "event 1\n"}` + "\n" + `{"type": "printf", "data": "event 2\n"}` + "\n",
 	} {
 		o := lineObject(16)
@@ -41,7 +41,7 @@ func TestInterruptedWhileAttaching(t *testing.T) {
 			clause("begin", code(emit(0, 1)), at(object.AtBegin)), idle(), clause("end", code(emit(0, 2)), at(object.AtEnd)),
 		}
 		var out, notices bytes.Buffer
-		s := open(t, o, Options{Stdout: &out, Stderr: &notices, JSON: json})
+		s := open(t, o, Options{Stdout: &out, Stderr: &notices, Format: format})
 		s.endSoon()
 		if code, err := s.Run(); code != 0 || err != nil {
 			t.Error(code, err)

@@ -193,7 +193,7 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, caught 
 		return nil, err
 	}
 	session, err := runtime.Load(built, machine, runtime.Options{
-		Stdout: t.out, Stderr: os.Stderr, JSON: t.Format == "json", Buffer: buffering[t.Buffer], Quiet: t.Quiet,
+		Stdout: t.out, Stderr: os.Stderr, Format: t.Format, Buffer: buffering[t.Buffer], Quiet: t.Quiet,
 		Command: command, Pids: t.Pids, Signals: caught.caught, Unsafe: t.Unsafe,
 	})
 	if joined := new(runtime.JoinedError); errors.As(err, &joined) {

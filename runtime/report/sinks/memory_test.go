@@ -1,4 +1,4 @@
-package render
+package sinks
 
 import (
 	"encoding/binary"
@@ -7,6 +7,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/report"
+	"github.com/ponytrace/ponytrace/runtime/report/format"
 )
 
 func bitfield(name string, t *types.Type, offset, bitOffset, bits int) types.Field {
@@ -54,9 +56,9 @@ func TestMemory(t *testing.T) {
 		{value(wide, words(0xd35ec9bec0000005, 0x25dd85d670)), "3000000000000000000000000000005", `"3000000000000000000000000000005"`},
 		{events.Value{Type: types.NoValue}, "null", "null"},
 	} {
-		check(t, textOf(object.Settings{}, func(r Renderer) { r.Value(test.value) }), test.text+"\n")
+		check(t, textOf(object.Settings{}, func(r *printer) { r.value(test.value) }), test.text+"\n")
 		check(t, printf("%s", test.value), test.text)
-		check(t, jsonLine(t, func(r Renderer) { r.Value(test.value) }), `{"type": "value", "data": `+test.json+`}`)
+		check(t, jsonLine(t, func(r *printer) { r.value(test.value) }), `{"type": "value", "data": `+test.json+`}`)
 	}
 	check(t, printf("%s.%3.1s.%s", value(byteArray, []byte{'H', 0, 255}), value(byteArray, []byte{'a', 'b', 0x1b}),
 		value(byteArray, []byte{'a', 'b', 0x1b})), `H.  a.ab\x1b`)
@@ -67,10 +69,10 @@ func TestMemory(t *testing.T) {
 func TestTrailer(t *testing.T) {
 	v := value(types.NewString(4), "abcd")
 	for trailer, want := range map[string]string{"..": "abcd..", "": "abcd", "~": "abcd~"} {
-		p := newPrinter(nil, object.Settings{StringTrailer: trailer}, Names{})
-		check(t, string(p.appendValue(nil, v, 1)), want)
+		f := format.New(object.Settings{StringTrailer: trailer}, &report.Names{})
+		check(t, string(f.AppendValue(nil, report.Plain(v))), want)
 		long := vector(types.NewVector(types.NewInt(8, false), 1), 20, 7)
-		check(t, string(p.appendValue(nil, long, 1)), "[7"+trailer+"]")
+		check(t, string(f.AppendValue(nil, report.Plain(long))), "[7"+trailer+"]")
 	}
 }
 
@@ -79,8 +81,8 @@ func TestSortBy(t *testing.T) {
 	add(table, 1, "b")
 	add(table, 2, "a")
 	byKey := object.Settings{SortBy: "key"}
-	check(t, textOf(byKey, func(r Renderer) { r.Map(table, 0, 0) }), "@[a]: 2\n@[b]: 1\n")
-	check(t, textOf(object.Settings{SortBy: "value"}, func(r Renderer) { r.Map(table, 0, 0) }), "@[b]: 1\n@[a]: 2\n")
+	check(t, textOf(byKey, func(r *printer) { r.table(table, 0, 0) }), "@[a]: 2\n@[b]: 1\n")
+	check(t, textOf(object.Settings{SortBy: "value"}, func(r *printer) { r.table(table, 0, 0) }), "@[b]: 1\n@[a]: 2\n")
 }
 
 // vector is an array of varying length: its bytes behind their number.

@@ -1,4 +1,4 @@
-package render
+package format
 
 import (
 	"crypto/sha256"
@@ -25,10 +25,10 @@ func TestTime(t *testing.T) {
 		"%Q %":                 "%Q %",
 		"no conversion\n":      "no conversion\n",
 	} {
-		check(t, string(appendTime(nil, format, moment)), want)
+		check(t, string(AppendTime(nil, format, moment)), want)
 	}
 	midnight := time.Date(2024, 12, 29, 0, 5, 0, 0, time.UTC)
-	check(t, string(appendTime(nil, "%I %l %p %u %w %j", midnight)), "12 12 AM 7 0 364")
+	check(t, string(AppendTime(nil, "%I %l %p %u %w %j", midnight)), "12 12 AM 7 0 364")
 }
 
 // table reads a table of testdata, which was made by date(1) as its first line says.
@@ -59,7 +59,7 @@ func TestTimeDays(t *testing.T) {
 	for _, want := range table(t, "strftime-days.txt", 431) {
 		first, _, _ := strings.Cut(want, " ")
 		moment := seconds(t, first).UTC()
-		check(t, string(appendTime(nil, "%s %a %b %d %H:%M:%S %j %U %V %W %G %g %u %w %C %y", moment)), want)
+		check(t, string(AppendTime(nil, "%s %a %b %d %H:%M:%S %j %U %V %W %G %g %u %w %C %y", moment)), want)
 	}
 }
 
@@ -69,7 +69,7 @@ func TestTimeAllDays(t *testing.T) {
 	sum, days := sha256.New(), 0
 	end := time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
 	for day := time.Unix(0, 0).UTC(); day.Before(end); day = day.AddDate(0, 0, 1) {
-		sum.Write(appendTime(nil, "%F %U %V %W %G %g %j %u %w %C\n", day))
+		sum.Write(AppendTime(nil, "%F %U %V %W %G %g %j %u %w %C\n", day))
 		days++
 	}
 	check(t, strconv.Itoa(days)+" "+hex.EncodeToString(sum.Sum(nil)), "106651 cc8790e2ddc0772bff1b41defd98565310678d96f8f519e6ef71ac2f00b71cf7")
@@ -83,7 +83,7 @@ func TestTimeFlags(t *testing.T) {
 	for _, row := range table(t, "strftime-flags.txt", 396) {
 		column := strings.Split(row, "\t")
 		moment := seconds(t, column[1]).In(zones[column[0]])
-		check(t, column[2]+string(appendTime(nil, "["+column[2]+"]", moment)), column[2]+column[3])
+		check(t, column[2]+string(AppendTime(nil, "["+column[2]+"]", moment)), column[2]+column[3])
 	}
 }
 
@@ -98,9 +98,16 @@ func TestTimeOwn(t *testing.T) {
 		"%^":                 "%^",
 		"%\xff%E\xff":        "%\xff%E\xff",
 	} {
-		check(t, string(appendTime(nil, format, moment)), want)
+		check(t, string(AppendTime(nil, format, moment)), want)
 	}
-	if n := len(appendTime(nil, "%999999999d", moment)); n != maxTimeWidth {
+	if n := len(AppendTime(nil, "%999999999d", moment)); n != maxTimeWidth {
 		t.Errorf("%d bytes, want %d", n, maxTimeWidth)
+	}
+}
+
+func check(t *testing.T, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }

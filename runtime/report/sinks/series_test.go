@@ -1,4 +1,4 @@
-package render
+package sinks
 
 import (
 	"strings"
@@ -96,9 +96,9 @@ func TestSeriesOfOneKey(t *testing.T) {
 	long := types.NewTimeSeries(types.Int64, 3600e9, 3)
 	table := newTable("b", long)
 	add(table, seriesRow(long, 0, 5))
-	text := textOf(object.Settings{}, func(r Renderer) {
-		r.Map(before, 0, 0)
-		r.Key(table, 0)
+	text := textOf(object.Settings{}, func(r *printer) {
+		r.table(before, 0, 0)
+		r.key(table, 0)
 	})
 	check(t, text[strings.Index(text, "         4"):], `         4                                                   6
 hh:mm:ss |___________________________________________________|
@@ -140,6 +140,6 @@ func FuzzSeries(f *testing.F) {
 		if lines := strings.Count(printf("%s", v), "\n"); lines > kind.Count+4 {
 			t.Errorf("%d lines", lines)
 		}
-		jsonOf(func(r Renderer) { r.Value(v) })
+		jsonOf(func(r *printer) { r.value(v) })
 	})
 }

@@ -1,4 +1,4 @@
-package render
+package sinks
 
 import (
 	"testing"
@@ -9,7 +9,7 @@ import (
 )
 
 func mapText(t *events.Table, top, divisor int64) string {
-	return textOf(object.Settings{}, func(r Renderer) { r.Map(t, top, divisor) })
+	return textOf(object.Settings{}, func(r *printer) { r.table(t, top, divisor) })
 }
 
 func TestMap(t *testing.T) {
@@ -63,21 +63,21 @@ func TestValues(t *testing.T) {
 		"vfs_read\n":               value(types.Symbol, -1),
 		"\n":                       value(types.NewString(8), ""),
 	} {
-		check(t, textOf(object.Settings{}, func(r Renderer) { r.Value(v) }), want)
+		check(t, textOf(object.Settings{}, func(r *printer) { r.value(v) }), want)
 	}
 }
 
 func TestKey(t *testing.T) {
 	table := newTable("x", types.Int64, types.Int64)
 	add(table, 5, 1)
-	check(t, textOf(object.Settings{}, func(r Renderer) { r.Key(table, 0) }), "5\n")
-	check(t, jsonOf(func(r Renderer) { r.Key(table, 0) }), `{"type": "value", "data": 5}`+"\n")
+	check(t, textOf(object.Settings{}, func(r *printer) { r.key(table, 0) }), "5\n")
+	check(t, jsonOf(func(r *printer) { r.key(table, 0) }), `{"type": "value", "data": 5}`+"\n")
 }
 
 func TestPrinta(t *testing.T) {
 	table := newTable("", count(), types.NewString(16), types.Int64)
 	printa := func(t *events.Table, format string) string {
-		return textOf(object.Settings{}, func(r Renderer) { r.Printa(format, []*events.Table{t}) })
+		return textOf(object.Settings{}, func(r *printer) { r.printa(format, []*events.Table{t}) })
 	}
 	check(t, printa(table, "%s %d %@d\n"), "")
 	add(table, 12, "zsh", 5)

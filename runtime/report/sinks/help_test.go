@@ -1,24 +1,31 @@
-package render
+package sinks
 
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"testing"
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
-	"github.com/ponytrace/ponytrace/runtime/symbols"
+	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
-var testNames = Names{
+var testNames = report.Names{
 	Probes: []string{"BEGIN", "kprobe:vfs_write"},
-	Kernel: func(address uint64) (symbols.Symbol, bool) {
-		return symbols.Symbol{Name: "vfs_read", Offset: address & 0xff}, address>>63 == 1
+	Kernel: func(frames []report.Frame, address uint64) []report.Frame {
+		if address>>63 == 0 {
+			return frames
+		}
+		return append(frames, report.Frame{Address: address, Function: "vfs_read", Offset: address & 0xff})
 	},
-	User: func(process int, address uint64) (symbols.Symbol, bool) {
-		return symbols.Symbol{Name: "a\nb", Module: "/bin/app", Offset: address}, process == 7 && address < 0x1000
+	User: func(frames []report.Frame, process int, address uint64) []report.Frame {
+		if process != 7 || address >= 0x1000 {
+			return frames
+		}
+		return append(frames, report.Frame{Address: address, Function: "a\nb", Module: "/bin/app", Offset: address})
 	},
 	Account: func(id uint64) (string, bool) { return "root", id == 0 },
 	Cgroup:  func(id uint64, pattern string) string { return pattern + ":/system.slice" },
@@ -112,22 +119,49 @@ func buckets(t *types.Type, counts map[int]uint64) []uint64 {
 	return words
 }
 
-func textOf(settings object.Settings, print func(Renderer)) string {
+// printer is a sink that takes what tests have.
+type printer struct {
+	report.Sink
+	settings object.Settings
+}
+
+func newPrinter(t testing.TB, name string, out io.Writer, settings object.Settings, names report.Names) *printer {
+	f, known := report.Find(name)
+	if !known {
+		t.Fatalf("there is no format %q", name)
+	}
+	return &printer{f.New(report.Config{Out: out, Settings: settings, Names: &names}), settings}
+}
+
+func (p *printer) value(v events.Value) { p.Value(report.Plain(v)) }
+
+func (p *printer) table(t *events.Table, top, divisor int64) {
+	p.Table(report.NewTable(&p.settings, t, top, divisor))
+}
+
+func (p *printer) key(t *events.Table, row int) { p.Value(report.Divided(t.Value(row), t.Divisor)) }
+
+func (p *printer) printa(format string, tables []*events.Table) {
+	p.Item(report.Formatted{Format: format, Table: report.SideBySide(&p.settings, tables)})
+}
+
+func (p *printer) text(s string) { p.Line(&object.Event{Format: s}, nil) }
+
+func printed(name string, settings object.Settings, print func(*printer)) string {
 	settings.StringTrailer = testSettings.StringTrailer
+	f, _ := report.Find(name)
 	var out bytes.Buffer
-	r := NewText(&out, settings, testNames)
+	r := &printer{f.New(report.Config{Out: &out, Settings: settings, Names: &testNames}), settings}
 	print(r)
 	r.Flush()
 	return out.String()
 }
 
-func jsonOf(print func(Renderer)) string {
-	var out bytes.Buffer
-	r := NewJSON(&out, testSettings, testNames)
-	print(r)
-	r.Flush()
-	return out.String()
+func textOf(settings object.Settings, print func(*printer)) string {
+	return printed("text", settings, print)
 }
+
+func jsonOf(print func(*printer)) string { return printed("json", testSettings, print) }
 
 func check(t *testing.T, got, want string) {
 	t.Helper()

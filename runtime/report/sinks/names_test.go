@@ -1,4 +1,4 @@
-package render
+package sinks
 
 import (
 	"encoding/binary"
@@ -7,6 +7,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/report"
+	"github.com/ponytrace/ponytrace/runtime/report/format"
 )
 
 // words stores numbers of 64 bits one after the other.
@@ -72,21 +74,21 @@ func TestNames(t *testing.T) {
 		{value(types.NewUserStack("perf", 2), words(7, 16, 4096)), "\n\t10 a\\x0ab+16 (/bin/app)\n\t1000 0x1000 ([unknown])\n", `"\n\t10 a\\x0ab+16 (/bin/app)\n\t1000 0x1000 ([unknown])\n"`},
 		{value(types.NewUserStack("raw", 1), words(7, 0)), "\n", `"\n"`},
 	} {
-		check(t, textOf(object.Settings{}, func(r Renderer) { r.Value(test.value) }), test.text+"\n")
+		check(t, textOf(object.Settings{}, func(r *printer) { r.value(test.value) }), test.text+"\n")
 		check(t, printf("%s", test.value), test.text)
-		check(t, jsonLine(t, func(r Renderer) { r.Value(test.value) }), `{"type": "value", "data": `+test.json+`}`)
+		check(t, jsonLine(t, func(r *printer) { r.value(test.value) }), `{"type": "value", "data": `+test.json+`}`)
 	}
 }
 
 // Without names the numbers stand.
 func TestNoNames(t *testing.T) {
 	var out []byte
-	p := newPrinter(nil, testSettings, Names{})
+	f := format.New(testSettings, &report.Names{})
 	for _, v := range []events.Value{
 		value(types.Symbol, 16), value(types.UserAddress, words(16, 7)), value(types.UserID, 5),
 		value(&types.Type{Kind: types.CgroupPath, Size: 8}, 9), value(types.NewUserStack("bpftrace", 1), words(7, 16)),
 	} {
-		out = append(p.appendValue(out, v, 1), ' ')
+		out = append(f.AppendValue(out, report.Plain(v)), ' ')
 	}
 	check(t, string(out), "0x10 0x10 5 9 \n        0x10\n ")
 }

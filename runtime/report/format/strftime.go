@@ -1,4 +1,4 @@
-package render
+package format
 
 import (
 	"bytes"
@@ -52,8 +52,8 @@ var unmodified = map[byte]string{
 	'O': "aAcDFfLxXY%",
 }
 
-// appendTime appends a moment by a strftime format. A conversion that does not exist prints as it stands.
-func appendTime(b []byte, format string, t time.Time) []byte {
+// AppendTime appends a moment by a strftime format. A conversion that does not exist prints as it stands.
+func AppendTime(b []byte, format string, t time.Time) []byte {
 	for {
 		start := strings.IndexByte(format, '%')
 		if start < 0 {
@@ -104,11 +104,11 @@ func (c *timeConversion) append(b []byte, t time.Time) []byte {
 		return append(b, c.text...)
 	}
 	if format, ok := composite[c.verb]; ok {
-		return c.pad(c.capitals(appendTime(b, format, t), start), start)
+		return c.pad(c.capitals(AppendTime(b, format, t), start), start)
 	}
 	if layout, ok := spelled[c.verb]; ok {
 		var space [64]byte // a name may come from a file of time zones
-		b = appendSafe(b, t.AppendFormat(space[:0], layout))
+		b = AppendSafe(b, t.AppendFormat(space[:0], layout))
 		return c.pad(c.capitals(b, start), start)
 	}
 	if char, ok := literal[c.verb]; ok {

@@ -1,4 +1,4 @@
-package render
+package sinks
 
 import (
 	"fmt"
@@ -119,7 +119,7 @@ func TestBitesize(t *testing.T) {
 }
 
 func printaIn(style, format string, table *events.Table) string {
-	return textOf(object.Settings{HistStyle: style, HistUnit: "kbytes"}, func(r Renderer) { r.Printa(format, []*events.Table{table}) })
+	return textOf(object.Settings{HistStyle: style, HistUnit: "kbytes"}, func(r *printer) { r.printa(format, []*events.Table{table}) })
 }
 
 func TestBCCEdges(t *testing.T) {

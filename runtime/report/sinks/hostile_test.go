@@ -1,4 +1,4 @@
-package render
+package sinks
 
 import (
 	"encoding/json"
@@ -36,11 +36,11 @@ func FuzzHostileRecord(f *testing.F) {
 	f.Add([]byte(strings.Repeat("\u009b2J", kind.Size/4)))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		v := events.Decode(kind, append(raw, make([]byte, kind.Size)...))
-		text := textOf(object.Settings{}, func(r Renderer) { r.Value(v) }) + printf("%s %s", v, v.Part(6))
+		text := textOf(object.Settings{}, func(r *printer) { r.value(v) }) + printf("%s %s", v, v.Part(6))
 		if steers := func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 }; strings.ContainsFunc(text, steers) || !utf8.ValidString(text) {
 			t.Errorf("%q", text)
 		}
-		if line := jsonOf(func(r Renderer) { r.Value(v) }); !json.Valid([]byte(line)) {
+		if line := jsonOf(func(r *printer) { r.value(v) }); !json.Valid([]byte(line)) {
 			t.Errorf("no JSON: %q", line)
 		}
 	})

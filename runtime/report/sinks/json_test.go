@@ -1,4 +1,4 @@
-package render
+package sinks
 
 import (
 	"bytes"
@@ -10,10 +10,11 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
 // jsonLine is what is printed, checked to be JSON, without its newline.
-func jsonLine(t *testing.T, print func(Renderer)) string {
+func jsonLine(t *testing.T, print func(*printer)) string {
 	t.Helper()
 	line := jsonOf(print)
 	if line != "" && !json.Valid([]byte(line)) {
@@ -27,7 +28,7 @@ func jsonLine(t *testing.T, print func(Renderer)) string {
 
 func jsonMap(t *testing.T, table *events.Table) string {
 	t.Helper()
-	return jsonLine(t, func(r Renderer) { r.Map(table, 0, 0) })
+	return jsonLine(t, func(r *printer) { r.table(table, 0, 0) })
 }
 
 func TestJSONMap(t *testing.T) {
@@ -74,22 +75,22 @@ func TestJSONValues(t *testing.T) {
 		`"vfs_read"`:           value(types.Symbol, -1),
 		`"BEGIN"`:              value(types.Probe, 0),
 	} {
-		check(t, jsonLine(t, func(r Renderer) { r.Value(v) }), `{"type": "value", "data": `+want+`}`)
+		check(t, jsonLine(t, func(r *printer) { r.value(v) }), `{"type": "value", "data": `+want+`}`)
 	}
 }
 
 func TestJSONLines(t *testing.T) {
 	moment := time.Date(2015, 5, 14, 23, 3, 17, 0, time.UTC)
 	table := newTable("", count())
-	for want, print := range map[string]func(Renderer){
-		`{"type": "printf", "data": "a 5\n"}`: func(r Renderer) {
-			r.Printf(&object.Event{Format: "a %d\n"}, []events.Value{value(types.Int64, 5)})
+	for want, print := range map[string]func(*printer){
+		`{"type": "printf", "data": "a 5\n"}`: func(r *printer) {
+			r.Line(&object.Event{Format: "a %d\n"}, []events.Value{value(types.Int64, 5)})
 		},
-		`{"type": "printf", "data": "n 0"}`:                              func(r Renderer) { r.Printa("n %@d", []*events.Table{table}) },
-		`{"type": "printf", "data": "\u001bx"}`:                          func(r Renderer) { r.Text("\x1bx") },
-		`{"type": "time", "data": "23:03:17\n"}`:                         func(r Renderer) { r.Time("%H:%M:%S\n", moment) },
-		`{"type": "attached_probes", "count": 2, "data": {"probes": 2}}`: func(r Renderer) { r.Attached(2) },
-		``: func(r Renderer) { r.Text("\n\n") },
+		`{"type": "printf", "data": "n 0"}`:                              func(r *printer) { r.printa("n %@d", []*events.Table{table}) },
+		`{"type": "printf", "data": "\u001bx"}`:                          func(r *printer) { r.text("\x1bx") },
+		`{"type": "time", "data": "23:03:17\n"}`:                         func(r *printer) { r.Item(report.Moment{Format: "%H:%M:%S\n", Time: moment}) },
+		`{"type": "attached_probes", "count": 2, "data": {"probes": 2}}`: func(r *printer) { r.Item(report.Attached{Probes: 2}) },
+		``: func(r *printer) { r.Item(report.FinalMaps{}) },
 	} {
 		check(t, jsonLine(t, print), want)
 	}
@@ -97,8 +98,8 @@ func TestJSONLines(t *testing.T) {
 
 // A script's own text may hold any bytes; its line is JSON in UTF-8 all the same.
 func TestTextThatIsNoUTF8(t *testing.T) {
-	got := jsonOf(func(r Renderer) {
-		r.Printf(&object.Event{Format: "caf\xe9 %d\n"}, []events.Value{value(types.Int64, 1)})
+	got := jsonOf(func(r *printer) {
+		r.Line(&object.Event{Format: "caf\xe9 %d\n"}, []events.Value{value(types.Int64, 1)})
 	})
 	check(t, got, "{\"type\": \"printf\", \"data\": \"caf\ufffd 1\\n\"}\n")
 }
@@ -107,14 +108,14 @@ func TestTextThatIsNoUTF8(t *testing.T) {
 func TestAttachedProbesComeFirst(t *testing.T) {
 	const first = `{"type": "attached_probes", "count": 2, "data": {"probes": 2}}` + "\n"
 	var out bytes.Buffer
-	r := NewJSON(&out, object.Settings{}, Names{})
-	r.Attaching(3)
-	r.Text("early")
+	r := newPrinter(t, "json", &out, object.Settings{}, report.Names{})
+	r.Item(report.Attaching{Probes: 3})
+	r.text("early")
 	if err := r.Flush(); err != nil || out.Len() > 0 {
 		t.Errorf("%q, %v", out.String(), err)
 	}
-	r.Attached(2)
-	r.Text("late")
+	r.Item(report.Attached{Probes: 2})
+	r.text("late")
 	r.Flush()
 	check(t, out.String(), first+`{"type": "printf", "data": "early"}`+"\n"+`{"type": "printf", "data": "late"}`+"\n")
 }
@@ -122,10 +123,10 @@ func TestAttachedProbesComeFirst(t *testing.T) {
 // Where nothing could be attached, another way is tried and BEGIN runs again.
 func TestLinesOfAnAttemptThatFailed(t *testing.T) {
 	var out bytes.Buffer
-	r := NewJSON(&out, object.Settings{}, Names{})
-	r.Attaching(3)
-	r.Text("early")
-	r.NotAttached()
+	r := newPrinter(t, "json", &out, object.Settings{}, report.Names{})
+	r.Item(report.Attaching{Probes: 3})
+	r.text("early")
+	r.Item(report.NotAttached{})
 	r.Flush()
 	check(t, out.String(), "")
 }
@@ -133,13 +134,13 @@ func TestLinesOfAnAttemptThatFailed(t *testing.T) {
 // Lines do not wait for ever: more than can be kept makes the first line come early.
 func TestTooManyLinesToWait(t *testing.T) {
 	var out bytes.Buffer
-	r := NewJSON(&out, object.Settings{}, Names{})
-	r.Attaching(3)
+	r := newPrinter(t, "json", &out, object.Settings{}, report.Names{})
+	r.Item(report.Attaching{Probes: 3})
 	line := strings.Repeat("x", 1<<20)
 	for range 40 {
-		r.Text(line)
+		r.text(line)
 	}
-	r.Attached(3)
+	r.Item(report.Attached{Probes: 3})
 	r.Flush()
 	lines := strings.SplitAfter(out.String(), "\n")
 	if lines[0] != `{"type": "attached_probes", "count": 3, "data": {"probes": 3}}`+"\n" || len(lines) != 42 || strings.Count(out.String(), "attached_probes") != 1 {

@@ -1,6 +1,7 @@
-package render
+package sinks
 
 import (
+	"bytes"
 	"io"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 )
 
 func printf(format string, args ...events.Value) string {
-	return textOf(object.Settings{}, func(r Renderer) { r.Printf(&object.Event{Format: format}, args) })
+	return textOf(object.Settings{}, func(r *printer) { r.Line(&object.Event{Format: format}, args) })
 }
 
 func TestInteger(t *testing.T) {
@@ -96,7 +97,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-func make63() []byte { return repeat(nil, 'x', 63) }
+func make63() []byte { return bytes.Repeat([]byte{'x'}, 63) }
 
 func BenchmarkPrintf(b *testing.B) {
 	event := &object.Event{Format: "%-16s %-6d %5d.%06d %s 0x%x\n"}
@@ -104,10 +105,10 @@ func BenchmarkPrintf(b *testing.B) {
 		value(types.NewString(16), "bash"), value(types.Int32, 4711), value(types.Uint64, 12), value(types.Uint64, 34567),
 		value(types.NewString(64), "/usr/lib/x86_64-linux-gnu/libc.so.6"), value(types.Uint64, 0xdeadbeef),
 	}
-	r := NewText(io.Discard, object.Settings{}, testNames)
+	r := newPrinter(b, "text", io.Discard, object.Settings{}, testNames)
 	b.ReportAllocs()
 	for b.Loop() {
-		r.Printf(event, args)
+		r.Line(event, args)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "lines/s")
 }
@@ -115,10 +116,10 @@ func BenchmarkPrintf(b *testing.B) {
 func TestPrintfDoesNotAllocate(t *testing.T) {
 	event := &object.Event{Format: "%-16s %06d %#x %c\n"}
 	args := []events.Value{value(types.NewString(16), "bash"), value(types.Int64, 5), value(types.Int64, 5), value(types.Int64, 65)}
-	r := NewText(io.Discard, object.Settings{}, testNames)
-	r.Printf(event, args)
+	r := newPrinter(t, "text", io.Discard, object.Settings{}, testNames)
+	r.Line(event, args)
 	r.Flush()
-	if n := testing.AllocsPerRun(100, func() { r.Printf(event, args); r.Flush() }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { r.Line(event, args); r.Flush() }); n != 0 {
 		t.Errorf("%v allocations per line", n)
 	}
 }

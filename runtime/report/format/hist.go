@@ -1,50 +1,36 @@
-package render
+package format
 
 import (
 	"slices"
 	"strconv"
 
 	"github.com/ponytrace/ponytrace/compiler/types"
-	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
+func init() {
+	hist := Drawing{Draw: (*Formatter).appendHist, Multiline: true, Heads: (*Formatter).alwaysHeads}
+	Register(types.Hist, hist)
+	Register(types.LinearHist, hist)
+}
+
 // appendHist appends the table of a histogram in the configured style, without a title.
-func (p *printer) appendHist(b []byte, v events.Value, divisor int64) []byte {
-	counts := divided(v, divisor)
-	first, last := filled(v)
+func (f *Formatter) appendHist(b []byte, v report.Value) []byte {
+	counts := v.Counts()
+	first, last := v.Filled()
 	switch {
-	case p.settings.HistStyle == "dtrace":
+	case f.settings.HistStyle == "dtrace":
 		return appendQuantize(b, v.Type, counts, first, last)
-	case p.alwaysHeads(v.Type):
-		return p.appendBCC(b, counts)
+	case f.alwaysHeads(v.Type):
+		return f.appendBCC(b, counts)
 	}
 	return appendBars(b, v.Type, counts, first, last)
 }
 
 // alwaysHeads reports whether the style has a heading even above an empty table.
-func (p *printer) alwaysHeads(t *types.Type) bool {
-	style := p.settings.HistStyle
+func (f *Formatter) alwaysHeads(t *types.Type) bool {
+	style := f.settings.HistStyle
 	return t.Kind == types.Hist && t.Bits == 0 && (style == "bcc" || style == "bcc-trimmed")
-}
-
-func divided(v events.Value, divisor int64) []uint64 {
-	counts := make([]uint64, v.Words())
-	for i := range counts {
-		counts[i] = v.Word(i) / uint64(divisor)
-	}
-	return counts
-}
-
-// filled returns the first and last bucket that is not empty; last is -1 when all are.
-func filled(v events.Value) (first, last int) {
-	last = v.Words() - 1
-	for last >= 0 && v.Word(last) == 0 {
-		last--
-	}
-	for first < last && v.Word(first) == 0 {
-		first++
-	}
-	return first, last
 }
 
 const barWidth = 52
@@ -113,7 +99,7 @@ func appendLow(b []byte, i, bits int) []byte {
 }
 
 func appendLinearLabel(b []byte, t *types.Type, i int) []byte {
-	low, high := linearBounds(t, i)
+	low, high := report.LinearBounds(t, i)
 	switch {
 	case i == 0:
 		return append(appendLinear(append(b, "(..., "...), t.Low, t.Step), ')')
@@ -124,12 +110,6 @@ func appendLinearLabel(b []byte, t *types.Type, i int) []byte {
 	}
 	b = appendLinear(append(b, '['), low, t.Step)
 	return append(appendLinear(append(b, ", "...), high, t.Step), ')')
-}
-
-// linearBounds returns the bounds of a bucket that is neither the first nor the last.
-func linearBounds(t *types.Type, i int) (low, high int64) {
-	low = t.Low + int64(i-1)*t.Step
-	return low, min(low+t.Step, t.High)
 }
 
 // appendLinear appends a bound, with a suffix where all bounds can have one.

@@ -1,4 +1,4 @@
-package render
+package format
 
 import (
 	"bytes"
@@ -9,10 +9,11 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
-// format is a parsed format: text and conversions in turn.
-type format struct {
+// layout is a parsed format: text and conversions in turn.
+type layout struct {
 	pieces []piece
 	tail   string
 }
@@ -28,37 +29,37 @@ type piece struct {
 	raw byte
 }
 
-func (p *printer) eventFormat(event *object.Event) *format {
-	f := p.events[event]
-	if f == nil {
-		f = parse(event.Format)
-		p.events[event] = f
+func (f *Formatter) ofEvent(event *object.Event) *layout {
+	l := f.events[event]
+	if l == nil {
+		l = parse(event.Format)
+		f.events[event] = l
 	}
-	return f
+	return l
 }
 
-func (p *printer) textFormat(text string) *format {
-	f := p.formats[text]
-	if f == nil {
-		f = parse(text)
-		p.formats[text] = f
+func (f *Formatter) ofText(text string) *layout {
+	l := f.texts[text]
+	if l == nil {
+		l = parse(text)
+		f.texts[text] = l
 	}
-	return f
+	return l
 }
 
 // parse prepares a format. The compiler has checked it; what is wrong nevertheless prints as it stands.
-func parse(text string) *format {
+func parse(text string) *layout {
 	conversions, err := object.ParseFormat(text)
 	if err != nil {
-		return &format{tail: text}
+		return &layout{tail: text}
 	}
-	f, at := &format{}, 0
+	l, at := &layout{}, 0
 	for _, c := range conversions {
-		f.pieces = append(f.pieces, newPiece(text, at, &c))
+		l.pieces = append(l.pieces, newPiece(text, at, &c))
 		at = c.End
 	}
-	f.tail = percents(text[at:])
-	return f
+	l.tail = percents(text[at:])
+	return l
 }
 
 func newPiece(text string, start int, c *object.Conversion) piece {
@@ -79,29 +80,35 @@ func newPiece(text string, start int, c *object.Conversion) piece {
 
 func percents(text string) string { return strings.ReplaceAll(text, "%%", "%") }
 
-// appendFormat appends the format over its arguments.
-func (p *printer) appendFormat(b []byte, f *format, args []events.Value) []byte {
-	for i := range f.pieces {
-		b = append(b, f.pieces[i].before...)
+// AppendLine appends an event's format over its arguments.
+func (f *Formatter) AppendLine(b []byte, event *object.Event, args []events.Value) []byte {
+	l := f.ofEvent(event)
+	for i := range l.pieces {
+		b = append(b, l.pieces[i].before...)
 		if i < len(args) {
-			b = p.appendConversion(b, &f.pieces[i], args[i])
+			b = f.appendConversion(b, &l.pieces[i], args[i])
 		}
 	}
-	return append(b, f.tail...)
+	return append(b, l.tail...)
 }
 
-func (p *printer) appendConversion(b []byte, c *piece, v events.Value) []byte {
+// Line returns an event's format over its arguments.
+func (f *Formatter) Line(event *object.Event, args []events.Value) string {
+	return string(f.AppendLine(nil, event, args))
+}
+
+func (f *Formatter) appendConversion(b []byte, c *piece, v events.Value) []byte {
 	start := len(b)
 	switch c.Verb {
 	case 's':
-		b = cut(p.appendText(b, v), start, c.Precision)
+		b = cut(f.appendText(b, v), start, c.Precision)
 	case 'r':
-		b = p.appendRaw(b, c, v)
+		b = f.appendRaw(b, c, v)
 	case 'c':
-		b = appendSafeByte(b, byte(number(v)))
+		b = appendSafeByte(b, byte(report.Number(v)))
 	default:
-		if tabular(v.Type) {
-			return p.appendValue(b, v, 1)
+		if Multiline(v.Type) {
+			return f.AppendValue(b, report.Plain(v))
 		}
 		return appendInteger(b, c, v)
 	}
@@ -109,12 +116,12 @@ func (p *printer) appendConversion(b []byte, c *piece, v events.Value) []byte {
 }
 
 // appendText appends a value; an array of bytes is the text that it begins with, as in C.
-func (p *printer) appendText(b []byte, v events.Value) []byte {
+func (f *Formatter) appendText(b []byte, v events.Value) []byte {
 	if !v.Type.ByteArray() {
-		return p.appendValue(b, v, 1)
+		return f.AppendValue(b, report.Plain(v))
 	}
 	text, _, _ := bytes.Cut(v.Bytes(), []byte{0})
-	return appendSafe(b, text)
+	return AppendSafe(b, text)
 }
 
 // cut shortens the text that begins at start to at most limit bytes, and no character in two.
@@ -129,7 +136,7 @@ func cut(b []byte, start, limit int) []byte {
 	return b[:end]
 }
 
-func (p *printer) appendRaw(b []byte, c *piece, v events.Value) []byte {
+func (f *Formatter) appendRaw(b []byte, c *piece, v events.Value) []byte {
 	if c.raw == 0 {
 		return appendBuffer(b, v.Bytes())
 	}
@@ -186,7 +193,7 @@ func appendInteger(b []byte, c *piece, v events.Value) []byte {
 
 // digits returns what stands before the zeroes of a number and what stands behind them.
 func (c *piece) digits(space []byte, v events.Value) (prefix string, digits []byte) {
-	n := number(v)
+	n := report.Number(v)
 	if c.Verb == 'd' || c.Verb == 'i' {
 		prefix, n = c.sign(c.extend(n))
 	} else {

@@ -1,4 +1,4 @@
-package render
+package format
 
 import (
 	"slices"
@@ -10,14 +10,14 @@ import (
 const bccWidth = 38
 
 // appendBCC appends a table as the tools of 2015 did. Their first bucket is 0 and 1 together.
-func (p *printer) appendBCC(b []byte, counts []uint64) []byte {
-	b = p.appendBCCHeading(b)
+func (f *Formatter) appendBCC(b []byte, counts []uint64) []byte {
+	b = f.appendBCCHeading(b)
 	below, counts := counts[0], mergeFirst(counts)
 	first, last := 0, len(counts)-1
 	for last >= 0 && counts[last] == 0 {
 		last--
 	}
-	for p.settings.HistStyle == "bcc-trimmed" && first < last && counts[first] == 0 {
+	for f.settings.HistStyle == "bcc-trimmed" && first < last && counts[first] == 0 {
 		first++
 	}
 	most := max(below, slices.Max(counts))
@@ -30,9 +30,9 @@ func (p *printer) appendBCC(b []byte, counts []uint64) []byte {
 	return b
 }
 
-func (p *printer) appendBCCHeading(b []byte) []byte {
+func (f *Formatter) appendBCCHeading(b []byte) []byte {
 	b = append(b, "     "...)
-	b = appendLeft(b, 15, func(b []byte) []byte { return append(b, p.settings.HistUnit...) })
+	b = appendLeft(b, 15, func(b []byte) []byte { return append(b, f.settings.HistUnit...) })
 	return append(b, " : count     distribution\n"...)
 }
 

@@ -1,7 +1,6 @@
-package render
+package format
 
 import (
-	"math"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -9,12 +8,13 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
-// appendValue appends a value as text. Numbers are divided.
-func (p *printer) appendValue(b []byte, v events.Value, divisor int64) []byte {
-	if v.Type.Kind >= types.KernelSymbol && v.Type.Kind <= types.MACAddress {
-		return p.appendName(b, v)
+// AppendValue appends a value as text. Its numbers are scaled.
+func (f *Formatter) AppendValue(b []byte, v report.Value) []byte {
+	if report.Named(v.Type) {
+		return f.appendName(b, v.Value)
 	}
 	switch v.Type.Kind {
 	case types.None:
@@ -26,34 +26,33 @@ func (p *printer) appendValue(b []byte, v events.Value, divisor int64) []byte {
 	case types.Pointer:
 		return appendAddress(b, v.Uint())
 	case types.String:
-		return p.appendString(b, v)
+		return f.appendString(b, v.Value)
 	case types.Buffer:
 		if v.Type.Elem != nil {
-			return p.appendVector(b, v)
+			return f.appendVector(b, v)
 		}
 		return appendBuffer(b, v.Buffer())
 	case types.Struct, types.Record:
-		return p.appendStruct(b, v)
+		return f.appendStruct(b, v)
 	case types.Array:
-		return append(p.appendParts(append(b, '['), v, ","), ']')
+		return append(f.appendParts(append(b, '['), v, ","), ']')
 	case types.Tuple:
-		return append(p.appendParts(append(b, '('), v, ", "), ')')
-	case types.Stats:
-		return appendStats(b, v, divisor)
-	case types.Hist, types.LinearHist:
-		return p.appendHist(b, v, divisor)
-	case types.TimeSeries:
-		return p.appendSeries(b, v)
+		return append(f.appendParts(append(b, '('), v, ", "), ')')
+	}
+	if v.Type.Aggregation() {
+		if d := drawings[v.Type.Kind]; d.Draw != nil {
+			return d.Draw(f, b, v)
+		}
 	}
 	if v.Type.Size > 8 && v.Type.Scalar() {
-		return appendWide(b, v)
+		return AppendWide(b, v.Value)
 	}
-	return appendNumber(b, v, divisor)
+	return AppendNumber(b, v.Number(), v.Type.Signed)
 }
 
-// appendWide appends an integer of 128 bits, of which there are a few in the kernel's structs. Package big would be
+// AppendWide appends an integer of 128 bits, of which there are a few in the kernel's structs. Package big would be
 // 100 kB of the binary.
-func appendWide(b []byte, v events.Value) []byte {
+func AppendWide(b []byte, v events.Value) []byte {
 	high, low := v.Word(1), v.Word(0)
 	if v.Type.Signed && int64(high) < 0 {
 		b = append(b, '-')
@@ -77,71 +76,36 @@ func appendUint128(b []byte, high, low uint64) []byte {
 	return append(append(b, strings.Repeat("0", digits-len(text))...), text...)
 }
 
-// fitsWord reports whether an integer of 128 bits has a value of int64.
-func fitsWord(v events.Value) bool {
-	high, low := v.Word(1), v.Word(0)
-	return high == 0 && int64(low) >= 0 || v.Type.Signed && high == math.MaxUint64 && int64(low) < 0
-}
-
-// textual reports whether values of the type are text in JSON.
-func textual(t *types.Type) bool {
-	return t.Kind == types.String || t.Kind >= types.KernelSymbol && t.Kind <= types.MACAddress
-}
-
-// number is the one number that stands for a value: an aggregation's result, else the value itself.
-func number(v events.Value) uint64 {
-	switch v.Type.Kind {
-	case types.Count, types.Sum, types.Min, types.Max:
-		return v.Word(0)
-	case types.Avg, types.Stats:
-		return v.Average()
-	}
-	if v.Type.Scalar() && v.Type.Size <= 8 {
-		return v.Uint()
-	}
-	return 0
-}
-
-func appendNumber(b []byte, v events.Value, divisor int64) []byte {
-	return appendDivided(b, number(v), v.Type.Signed, divisor)
-}
-
-func appendDivided(b []byte, n uint64, signed bool, divisor int64) []byte {
+// AppendNumber appends a number.
+func AppendNumber(b []byte, n uint64, signed bool) []byte {
 	if signed {
-		return strconv.AppendInt(b, int64(n)/divisor, 10)
+		return strconv.AppendInt(b, int64(n), 10)
 	}
-	return strconv.AppendUint(b, n/uint64(divisor), 10)
+	return strconv.AppendUint(b, n, 10)
 }
 
-func appendStats(b []byte, v events.Value, divisor int64) []byte {
-	b = strconv.AppendUint(append(b, "{ .count = "...), v.Word(1), 10)
-	b = appendNumber(append(b, ", .average = "...), v, divisor)
-	b = appendDivided(append(b, ", .total = "...), v.Word(0), v.Type.Signed, 1)
-	return append(b, " }"...)
-}
-
-func (p *printer) appendParts(b []byte, v events.Value, separator string) []byte {
+func (f *Formatter) appendParts(b []byte, v report.Value, separator string) []byte {
 	for i := range v.Len() {
 		if i > 0 {
 			b = append(b, separator...)
 		}
-		b = p.appendValue(b, v.Part(i), 1)
+		b = f.AppendValue(b, v.Part(i))
 	}
 	return b
 }
 
 // appendVector appends an array of which a part may have been left out.
-func (p *printer) appendVector(b []byte, v events.Value) []byte {
-	b = p.appendParts(append(b, '['), v, ",")
+func (f *Formatter) appendVector(b []byte, v report.Value) []byte {
+	b = f.appendParts(append(b, '['), v, ",")
 	if v.Cut() {
-		b = append(b, p.settings.StringTrailer...)
+		b = append(b, f.settings.StringTrailer...)
 	}
 	return append(b, ']')
 }
 
-func (p *printer) appendStruct(b []byte, v events.Value) []byte {
+func (f *Formatter) appendStruct(b []byte, v report.Value) []byte {
 	start := len(b)
-	b = p.appendMembers(append(b, '{'), v, " .")
+	b = f.appendMembers(append(b, '{'), v, " .")
 	if len(b) > start+1 {
 		b = append(b, ' ')
 	}
@@ -149,21 +113,21 @@ func (p *printer) appendStruct(b []byte, v events.Value) []byte {
 }
 
 // appendMembers appends the members of a struct or record; those of a member without a name stand among them.
-func (p *printer) appendMembers(b []byte, v events.Value, separator string) []byte {
+func (f *Formatter) appendMembers(b []byte, v report.Value, separator string) []byte {
 	for i := range v.Len() {
 		part := v.Part(i)
 		if v.Type.Fields[i].Name == "" && part.Type.Kind == types.Struct {
-			b = p.appendMembers(b, part, separator)
+			b = f.appendMembers(b, part, separator)
 		} else {
 			b = append(append(b, separator...), v.Type.Fields[i].Name...)
-			b = p.appendValue(append(b, " = "...), part, 1)
+			b = f.AppendValue(append(b, " = "...), part)
 		}
 		separator = ", ."
 	}
 	return b
 }
 
-func appendEnum(b []byte, v events.Value) []byte {
+func appendEnum(b []byte, v report.Value) []byte {
 	for i := range v.Type.Values {
 		if v.Type.Values[i].Value == v.Int() {
 			return append(b, v.Type.Values[i].Name...)
@@ -172,7 +136,7 @@ func appendEnum(b []byte, v events.Value) []byte {
 	if flags := appendFlags(b, v); flags != nil {
 		return flags
 	}
-	return appendNumber(b, v, 1)
+	return AppendNumber(b, v.Number(), v.Type.Signed)
 }
 
 // leastFlags is from how many bits on an enum whose values are all bits is one of flags.
@@ -181,7 +145,7 @@ const leastFlags = 3
 
 // appendFlags writes the names of the bits, as A|B; nil where the enum is none of flags
 // or a bit has no name.
-func appendFlags(b []byte, v events.Value) []byte {
+func appendFlags(b []byte, v report.Value) []byte {
 	left, bits := uint64(v.Int()), 0
 	for i := range v.Type.Values {
 		bit := uint64(v.Type.Values[i].Value)
@@ -211,17 +175,17 @@ func appendAddress(b []byte, address uint64) []byte {
 	return strconv.AppendUint(append(b, "0x"...), address, 16)
 }
 
-func (p *printer) appendString(b []byte, v events.Value) []byte {
+func (f *Formatter) appendString(b []byte, v events.Value) []byte {
 	text, cut := v.Text()
-	b = appendSafe(b, text)
+	b = AppendSafe(b, text)
 	if cut {
-		b = append(b, p.settings.StringTrailer...)
+		b = append(b, f.settings.StringTrailer...)
 	}
 	return b
 }
 
-// appendSafe appends text from the traced system, which must not reach the terminal as anything but text.
-func appendSafe(b, text []byte) []byte {
+// AppendSafe appends text from the traced system, which must not reach the terminal as anything but text.
+func AppendSafe(b, text []byte) []byte {
 	for len(text) > 0 {
 		n := harmless(text)
 		b = append(b, text[:n]...)

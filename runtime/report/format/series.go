@@ -1,76 +1,20 @@
-package render
+package format
 
 import (
-	"cmp"
-	"slices"
 	"time"
 	"unicode/utf8"
 
 	"github.com/ponytrace/ponytrace/compiler/types"
-	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
-// point is the value of one interval of a time series; without an event there it is empty.
-type point struct {
-	number uint64
-	value  uint64
-	empty  bool
-}
-
-// lastInterval returns the number of the latest interval of any row with an event, 0 when there is none.
-func lastInterval(t *events.Table) uint64 {
-	last := uint64(0)
-	if t.Map.Value.Kind != types.TimeSeries {
-		return last
-	}
-	for row := range t.Len() {
-		for _, p := range used(t.Value(row)) {
-			last = max(last, p.number)
-		}
-	}
-	return last
-}
-
-// used returns the intervals of a series with an event, in order.
-func used(v events.Value) []point {
-	var points []point
-	for i := range v.Type.Count {
-		if interval, value, ok := v.Interval(i); ok {
-			points = append(points, point{number: interval, value: number(value)})
-		}
-	}
-	slices.SortFunc(points, func(a, b point) int { return cmp.Compare(a.number, b.number) })
-	return points
-}
-
-// series returns the intervals from the first with an event to the last of the map; those of one table end together, so
-// that they can be compared.
-func (p *printer) series(v events.Value) []point {
-	points := used(v)
-	if len(points) == 0 {
-		return nil
-	}
-	last := max(p.lastInterval, points[len(points)-1].number)
-	var all []point
-	for _, next := range points {
-		if last-next.number < uint64(v.Type.Count) {
-			all = append(fill(all, next.number), next)
-		}
-	}
-	return fill(all, last+1)
-}
-
-// fill appends empty intervals up to the one of the given number.
-func fill(points []point, end uint64) []point {
-	for len(points) > 0 && points[len(points)-1].number+1 < end {
-		points = append(points, point{number: points[len(points)-1].number + 1, empty: true})
-	}
-	return points
+func init() {
+	Register(types.TimeSeries, Drawing{Draw: (*Formatter).appendSeries, Multiline: true})
 }
 
 // chart draws a time series, the time downwards.
 type chart struct {
-	points    []point
+	points    []report.Point
 	low, high int64
 	signed    bool
 	unit      string
@@ -84,8 +28,8 @@ const (
 )
 
 // appendSeries appends the chart of a time series.
-func (p *printer) appendSeries(b []byte, v events.Value) []byte {
-	points := p.series(v)
+func (f *Formatter) appendSeries(b []byte, v report.Value) []byte {
+	points := v.Points()
 	if len(points) == 0 {
 		return append(b, "<no data>"...)
 	}
@@ -94,7 +38,7 @@ func (p *printer) appendSeries(b []byte, v events.Value) []byte {
 	b = repeat(append(b, c.heading()...), ' ', c.timeWidth()+1-utf8.RuneCountInString(c.heading()))
 	b = append(repeat(append(b, '|'), '_', chartWidth-2), "|\n"...)
 	for _, next := range points {
-		moment := p.moment(next.number * uint64(v.Type.Step))
+		moment := f.names.Moment(next.Interval * uint64(v.Type.Step))
 		b = append(c.appendMoment(b, moment), ' ')
 		b = append(c.appendPoint(b, next), '\n')
 	}
@@ -103,12 +47,12 @@ func (p *printer) appendSeries(b []byte, v events.Value) []byte {
 	return c.appendScale(b)
 }
 
-func newChart(points []point, t *types.Type) *chart {
+func newChart(points []report.Point, t *types.Type) *chart {
 	c := &chart{points: points, signed: t.Signed}
 	first := true
 	for _, p := range points {
-		switch n := int64(p.value); {
-		case p.empty:
+		switch n := int64(p.Value); {
+		case p.Empty:
 		case first:
 			c.low, c.high, first = n, n, false
 		case c.less(n, c.low):
@@ -176,7 +120,7 @@ func (c *chart) appendScale(b []byte) []byte {
 	return append(append(repeat(b, ' ', chartWidth-lowWidth-len(label)), label...), '\n')
 }
 
-func (c *chart) appendNumber(b []byte, n uint64) []byte { return appendDivided(b, n, c.signed, 1) }
+func (c *chart) appendNumber(b []byte, n uint64) []byte { return AppendNumber(b, n, c.signed) }
 
 func (c *chart) appendMoment(b []byte, moment time.Time) []byte {
 	b = moment.AppendFormat(b, "15:04:05")
@@ -187,36 +131,21 @@ func (c *chart) appendMoment(b []byte, moment time.Time) []byte {
 }
 
 // appendPoint appends the line of an interval: a star between the borders, a dot where zero is.
-func (c *chart) appendPoint(b []byte, p point) []byte {
+func (c *chart) appendPoint(b []byte, p report.Point) []byte {
 	start := len(b)
 	b = append(repeat(append(b, '|'), ' ', chartWidth-2), '|')
 	if zero := c.place(chartWidth, 0); c.signed && c.low < 0 && c.high > 0 && zero > 0 {
 		b[start+zero] = '.'
 	}
-	if p.empty {
+	if p.Empty {
 		return append(b, " -"...)
 	}
-	b[start+c.place(chartWidth-1, int64(p.value))] = '*'
-	return c.appendNumber(append(b, ' '), p.value)
+	b[start+c.place(chartWidth-1, int64(p.Value))] = '*'
+	return c.appendNumber(append(b, ' '), p.Value)
 }
 
 // place is computed in single precision, as bpftrace does, for the same chart to the column.
 func (c *chart) place(width int, n int64) int {
 	offset := float32(width) * float32(c.low-n) / float32(c.low-c.high)
 	return max(0, min(chartWidth-1, int(offset)))
-}
-
-// appendSeriesJSON appends the intervals with an event.
-func (r *jsonLines) appendSeriesJSON(b []byte, v events.Value) []byte {
-	b = append(b, '[')
-	for i, next := range used(v) {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		moment := r.moment(next.number * uint64(v.Type.Step))
-		b = moment.AppendFormat(append(b, `{"interval_start":"`...), "2006-01-02T15:04:05.000000000")
-		b = appendJSONNumber(append(b, `","value":`...), next.value, v.Type.Signed, 1)
-		b = append(b, '}')
-	}
-	return append(b, ']')
 }

@@ -1,0 +1,125 @@
+package runtime
+
+import (
+	"fmt"
+	"syscall"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/runtime/report"
+)
+
+// losses are what the report lacks: how much, and what helps.
+func (s *Session) losses() (list []report.Loss) {
+	add := func(kind report.LossKind, n uint64, format string, args ...any) {
+		if n > 0 {
+			text := fmt.Sprintf(format, append([]any{n}, args...)...)
+			list = append(list, report.Loss{Kind: kind, Count: n, Text: text})
+		}
+	}
+	settings := &s.object.Settings
+	add(report.LostEvents, s.store.Load(object.DataDropped),
+		"%d events were lost because the buffer was full; a larger one: perf_rb_pages = %d", 4*settings.RingBufferPages)
+	list = append(list, s.failedReads(func(uint64) bool { return true })...)
+	if f := s.object.Following; f != nil {
+		add(report.LostProcesses, s.store.Load(f.Set.Full),
+			"%d processes were not followed, because there were too many at once")
+	}
+	list = append(list, s.lossesOfMaps()...)
+	add(report.LostRounds, s.store.Load(object.DataCut),
+		"loops were cut off %d times, because they went on for longer than this kernel allows")
+	if s.user.Refused() {
+		list = append(list, refusedNames(settings.MaxSymbolBytes))
+	}
+	add(report.LostCommands, uint64(s.skipped),
+		"%d commands of system() did not run, because tracing was interrupted")
+	add(report.MissedEvents, s.missed,
+		"%d events were missed because the probe was busy on the same CPU")
+	return list
+}
+
+// tellLosses prints the notices of what was lost.
+func (s *Session) tellLosses(list []report.Loss) {
+	for i := range list {
+		s.tellLoss(&list[i])
+	}
+}
+
+func (s *Session) tellLoss(loss *report.Loss) {
+	if loss.Diagnostic != nil {
+		loss.Diagnostic.Render(s.options.Stderr)
+		return
+	}
+	fmt.Fprintln(s.options.Stderr, "WARNING:", loss.Text)
+}
+
+func (s *Session) lossesOfMaps() (list []report.Loss) {
+	for _, m := range s.object.Maps {
+		if m.Kernel == "" {
+			continue
+		}
+		if n := s.store.Load(m.Full); n > 0 {
+			list = append(list, s.fullMap(m, n))
+		}
+		list = append(list, s.droppedKeys(m)...)
+	}
+	return list
+}
+
+func refusedNames(most int) report.Loss {
+	return report.Loss{Kind: report.LostNames, Text: fmt.Sprintf(
+		"addresses of processes printed as numbers, because the names of functions took more than %d MiB; more: max_symbol_bytes = %d",
+		most>>20, 4*most)}
+}
+
+// moreRoom is what a script says to have four times the room.
+func moreRoom(m *object.MapSpec) string {
+	if m.Kind != "" {
+		return fmt.Sprintf("let @%s = %s(%d)", m.Name, m.Kind, 4*m.MaxEntries)
+	}
+	return fmt.Sprintf("max_map_keys = %d", 4*m.MaxEntries)
+}
+
+// fullMap is the loss of n updates of a map, and why, as the last of them was refused: a map also
+// refuses a key for which no memory is ready, or while an event on the same CPU interrupts the
+// insertion of another.
+func (s *Session) fullMap(m *object.MapSpec, n uint64) report.Loss {
+	loss := report.Loss{Kind: report.LostUpdates, Map: m, Count: n}
+	refusal := syscall.Errno(-int32(s.store.Load(m.Refusal)))
+	if refusal == syscall.E2BIG || s.table(m).Len() >= m.MaxEntries {
+		loss.Text = fmt.Sprintf("the map @%s was full at %d keys: %d updates were lost; more room: %s",
+			m.Name, m.MaxEntries, n, moreRoom(m))
+		return loss
+	}
+	why := "it was in use on the same CPU"
+	if m.Recent && refusal == 0 {
+		why = "their keys were dropped at once for others"
+	}
+	if refusal == syscall.ENOMEM {
+		why = "the kernel had no memory ready for as many new keys at once" + reserve(m)
+	}
+	loss.Text = fmt.Sprintf("%d updates of the map @%s were lost, because %s", n, m.Name, why)
+	return loss
+}
+
+// droppedKeys is the loss of keys that the kernel has dropped from a map for others, and of what was
+// counted of them since the last clear() with them.
+func (s *Session) droppedKeys(m *object.MapSpec) []report.Loss {
+	if m.Inserted == 0 {
+		return nil
+	}
+	n, err := s.store.Map(m).Dropped(s.store.Load(m.Inserted))
+	if err != nil || n == 0 {
+		return nil
+	}
+	return []report.Loss{{Kind: report.LostKeys, Map: m, Count: uint64(n), Text: fmt.Sprintf(
+		"%d keys of the map @%s, which were not used for the longest time, were dropped for new ones with what they held; more room: %s",
+		n, m.Name, moreRoom(m))}}
+}
+
+// reserve is what a script says to have the memory of a per-CPU map before tracing starts.
+func reserve(m *object.MapSpec) string {
+	if m.Storage != object.CPUHash || m.Kind != "" {
+		return ""
+	}
+	return fmt.Sprintf("; memory set aside for 4096: let @%s = percpuhash(4096)", m.Name)
+}

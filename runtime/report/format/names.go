@@ -1,0 +1,146 @@
+package format
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/report"
+	"github.com/ponytrace/ponytrace/runtime/symbols"
+	"golang.org/x/sys/unix"
+)
+
+// appendName appends a value that prints as what it stands for.
+func (f *Formatter) appendName(b []byte, v events.Value) []byte {
+	switch v.Type.Kind {
+	case types.KernelSymbol, types.UserSymbol:
+		return f.appendSymbol(b, v)
+	case types.ProbeName:
+		return append(b, f.names.Probe(v)...)
+	case types.Timestamp:
+		return f.appendTimestamp(b, v)
+	case types.ErrorText:
+		return append(b, symbols.Error(v.Int())...)
+	case types.SignalName:
+		return append(b, symbols.Signal(v.Int())...)
+	case types.SyscallName:
+		return append(b, symbols.Syscall(v.Int())...)
+	case types.UserName:
+		return f.appendAccount(b, v.Uint())
+	case types.CgroupPath:
+		return f.appendCgroup(b, v)
+	case types.KernelStack, types.UserStack:
+		return f.appendStack(b, v)
+	case types.NetworkAddress:
+		return appendNetworkAddress(b, v.Raw)
+	}
+	return appendMACAddress(b, v.Raw)
+}
+
+// appendSymbol appends the function at an address without its offset.
+func (f *Formatter) appendSymbol(b []byte, v events.Value) []byte {
+	f.frames = f.names.Frames(f.frames[:0], v)
+	if frame := &f.frames[0]; frame.Function != "" {
+		return appendWord(b, frame.Function)
+	}
+	return appendAddress(b, f.frames[0].Address)
+}
+
+// appendWord appends a name from the traced system, which must stay on its line.
+func appendWord(b []byte, name string) []byte {
+	for line, rest, more := strings.Cut(name, "\n"); ; line, rest, more = strings.Cut(rest, "\n") {
+		b = AppendSafe(b, []byte(line))
+		if !more {
+			return b
+		}
+		b = appendHex(b, '\n')
+	}
+}
+
+// Frames are indented, so that a stack is seen within the line of a map; but not in the keys of JSON.
+const stackIndent = "        "
+
+// appendStack appends a stack: a newline, then a line for each frame, as its mode says.
+func (f *Formatter) appendStack(b []byte, v events.Value) []byte {
+	b = append(b, '\n')
+	f.frames = f.names.Frames(f.frames[:0], v)
+	for i := range f.frames {
+		b = append(f.appendFrame(b, v.Type, &f.frames[i]), '\n')
+	}
+	return b
+}
+
+func (f *Formatter) appendFrame(b []byte, t *types.Type, frame *report.Frame) []byte {
+	switch t.Name {
+	case "raw":
+		return strconv.AppendUint(b, frame.Address, 16)
+	case "perf":
+		b = append(strconv.AppendUint(append(b, '\t'), frame.Address, 16), ' ')
+	default:
+		b = append(b, f.indent...)
+	}
+	known := frame.Function != ""
+	if known {
+		b = appendWord(b, frame.Function)
+		b = strconv.AppendUint(append(b, '+'), frame.Offset, 10)
+	} else {
+		b = appendAddress(b, frame.Address)
+	}
+	switch {
+	case t.Name != "perf" || t.Kind != types.UserStack:
+	case known:
+		b = append(appendWord(append(b, " ("...), frame.Module), ')')
+	default:
+		b = append(b, " ([unknown])"...)
+	}
+	return b
+}
+
+// appendTimestamp appends the moment of a Timestamp by its format. Bpftrace prints "(?)" where there is none.
+func (f *Formatter) appendTimestamp(b []byte, v events.Value) []byte {
+	if v.Uint() == 0 {
+		return append(b, "(?)"...)
+	}
+	return AppendTime(b, v.Type.Name, f.names.Moment(v.Uint()))
+}
+
+func (f *Formatter) appendAccount(b []byte, id uint64) []byte {
+	if f.names.Account != nil {
+		if name, ok := f.names.Account(id); ok {
+			return appendWord(b, name)
+		}
+	}
+	return strconv.AppendUint(b, id, 10)
+}
+
+func (f *Formatter) appendCgroup(b []byte, v events.Value) []byte {
+	if f.names.Cgroup == nil {
+		return strconv.AppendUint(b, v.Uint(), 10)
+	}
+	return appendWord(b, f.names.Cgroup(v.Uint(), v.Type.Name))
+}
+
+// appendNetworkAddress appends the address behind its family in 4 bytes; of other families nothing.
+func appendNetworkAddress(b, raw []byte) []byte {
+	switch binary.NativeEndian.Uint32(raw) {
+	case unix.AF_INET:
+		return netip.AddrFrom4([4]byte(raw[4:])).AppendTo(b)
+	case unix.AF_INET6:
+		return netip.AddrFrom16([16]byte(raw[4:])).AppendTo(b)
+	}
+	return b
+}
+
+func appendMACAddress(b, raw []byte) []byte {
+	const digits = "0123456789ABCDEF"
+	for i, c := range raw {
+		if i > 0 {
+			b = append(b, ':')
+		}
+		b = append(b, digits[c>>4], digits[c&15])
+	}
+	return b
+}

@@ -1,0 +1,83 @@
+package report
+
+import (
+	"time"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/runtime/events"
+)
+
+// Item is one of the types of this file.
+type Item any
+
+// Formatted prints the rows of a table by a format: printa(). Conversions take the parts of the key
+// in turn, those marked with an at sign the values in turn, and from the last value on always that.
+type Formatted struct {
+	Format string
+	Table  *Table
+}
+
+// Joined is texts on a line, up to the first empty one: join().
+type Joined struct {
+	Texts     []events.Value
+	Separator string
+}
+
+// Moment is a time to print by a strftime format: time().
+type Moment struct {
+	Format string
+	Time   time.Time
+}
+
+// File is the beginning of a file: cat().
+type File struct{ Text []byte }
+
+// CommandOutput is what a command of system() wrote, where the format has Records.
+type CommandOutput struct{ Text []byte }
+
+// Message is what warnf() or errorf() prints, among the lines or on standard error.
+type Message struct {
+	Failure bool // errorf()
+	Event   *object.Event
+	Args    []events.Value
+}
+
+// Attaching announces that so many probes are about to be attached. Formats with Records print the
+// number first, so they keep what BEGIN prints until Attached or NotAttached.
+type Attaching struct{ Probes int }
+
+// Attached tells how many probes are attached.
+type Attached struct{ Probes int }
+
+// NotAttached ends an attempt that another one follows, or none.
+type NotAttached struct{}
+
+// FinalMaps announces the maps that print at the end.
+type FinalMaps struct{}
+
+// Loss is something that the report lacks. Standard error tells of it in any format.
+type Loss struct {
+	Kind  LossKind
+	Map   *object.MapSpec // of which, if any
+	Count uint64
+	Text  string // the notice: what was lost, and what helps
+	// Diagnostic shows the place in the script, if it is of one.
+	Diagnostic *diag.Diagnostic
+}
+
+// LossKind tells what was lost.
+type LossKind uint8
+
+// The losses, in the order in which they are told.
+const (
+	LostEvents    LossKind = iota // the buffer was full
+	FailedReads                   // of memory, at a place in the script
+	LostProcesses                 // not followed
+	LostUpdates                   // of a map
+	LostKeys                      // of a map, dropped for others
+	LostRounds                    // loops were cut off
+	LostNames                     // of functions of processes
+	LostCommands                  // of system()
+	MissedEvents                  // the probe was busy
+)

@@ -1,0 +1,112 @@
+package report
+
+import (
+	"strings"
+	"time"
+
+	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/symbols"
+)
+
+// Names turns numbers into what they stand for. A function that is nil, or that does not find one,
+// leaves the number.
+type Names struct {
+	// Probes are the texts that values of kind ProbeName index.
+	Probes []string
+	// Kernel appends the frames at a kernel address, User those at an address of a process.
+	Kernel func(frames []Frame, address uint64) []Frame
+	User   func(frames []Frame, process int, address uint64) []Frame
+	// Account names a user ID.
+	Account func(id uint64) (string, bool)
+	// Cgroup returns the paths of a cgroup in the hierarchies that the pattern matches.
+	Cgroup func(id uint64, pattern string) string
+	// Boot is the moment from which nsecs counts.
+	Boot time.Time
+	// Zone is the time zone in which moments are printed; nil for that of Boot.
+	Zone func() *time.Location
+}
+
+// Frame is a function at an address. What is not known is empty; without Function only the address
+// is. An address has several where functions were inlined, the innermost first.
+type Frame struct {
+	Address  uint64
+	Function string
+	Offset   uint64 // of the address within the function
+	Module   string // the file or module that holds it; empty for the kernel proper
+	File     string
+	Line     int
+	Inlined  bool // into the next frame
+}
+
+// FrameOf is the frame of a symbol.
+func FrameOf(address uint64, s symbols.Symbol) Frame {
+	return Frame{Address: address, Function: s.Name, Offset: s.Offset, Module: s.Module}
+}
+
+// Frames appends the frames of a stack, or those at the address of a symbol, the innermost first.
+func (n *Names) Frames(frames []Frame, v events.Value) []Frame {
+	switch v.Type.Kind {
+	case types.KernelSymbol:
+		return n.at(frames, v, v.Uint())
+	case types.UserSymbol:
+		return n.at(frames, v, v.Address(0))
+	}
+	for i := range v.Type.Count {
+		address := v.Address(i)
+		if address == 0 {
+			break
+		}
+		frames = n.at(frames, v, address)
+	}
+	return frames
+}
+
+// at appends the frames at an address of the kernel, or of the process of a symbol or stack.
+func (n *Names) at(frames []Frame, v events.Value, address uint64) []Frame {
+	before := len(frames)
+	user := v.Type.Kind == types.UserSymbol || v.Type.Kind == types.UserStack
+	switch {
+	case user && n.User != nil:
+		frames = n.User(frames, v.Process(), address)
+	case !user && n.Kernel != nil:
+		frames = n.Kernel(frames, address)
+	}
+	if len(frames) == before {
+		frames = append(frames, Frame{Address: address})
+	}
+	return frames
+}
+
+// Probe is the text of a ProbeName; of a function name only what follows the last colon.
+func (n *Names) Probe(v events.Value) string {
+	index := v.Uint()
+	if index >= uint64(len(n.Probes)) {
+		return ""
+	}
+	name := n.Probes[index]
+	if v.Type.Name == types.FunctionName.Name {
+		return name[strings.LastIndexByte(name, ':')+1:]
+	}
+	return name
+}
+
+// sinceEpoch is the least number of nanoseconds that counts from 1970 and not from boot: one of 2001;
+// no machine runs for 31 years.
+const sinceEpoch = 1e18
+
+// Moment returns when a clock that starts at boot, or one that starts in 1970, shows so many nanoseconds.
+func (n *Names) Moment(nsecs uint64) time.Time {
+	if nsecs >= sinceEpoch {
+		return n.Local(time.Unix(int64(nsecs/1e9), int64(nsecs%1e9)))
+	}
+	return n.Local(n.Boot.Add(time.Duration(nsecs)))
+}
+
+// Local is the moment in the time zone that is printed in.
+func (n *Names) Local(moment time.Time) time.Time {
+	if n.Zone == nil {
+		return moment.In(n.Boot.Location())
+	}
+	return moment.In(n.Zone())
+}

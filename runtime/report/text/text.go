@@ -1,0 +1,89 @@
+// Package text is the format that people read, and scripts that were made for bpftrace. Its bytes are
+// described in package format. Messages go to standard error.
+package text
+
+import (
+	"io"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/report"
+	"github.com/ponytrace/ponytrace/runtime/report/format"
+)
+
+// Format is text.
+var Format = report.Format{Name: "text", New: New}
+
+type sink struct {
+	report.Buffer
+	format  *format.Formatter
+	notices io.Writer
+}
+
+// New returns a sink that prints as bpftrace does.
+func New(c report.Config) report.Sink {
+	return &sink{report.NewBuffer(c.Out), format.New(c.Settings, c.Names), c.Notices}
+}
+
+func (s *sink) Line(event *object.Event, args []events.Value) {
+	s.Keep(s.format.AppendLine(s.Bytes, event, args))
+}
+
+func (s *sink) Value(v report.Value) {
+	s.Keep(append(s.format.AppendValue(s.Bytes, v), '\n'))
+}
+
+// Table prints a row a line. A map without key that never was assigned prints as zero, but no empty
+// histogram.
+func (s *sink) Table(t *report.Table) {
+	kind := t.Columns[0].Map.Value
+	if t.Empty() && format.Multiline(kind) && !s.format.Heads(kind) {
+		return
+	}
+	for row := range t.Rows() {
+		b := append(append(s.Bytes, '@'), t.Name...)
+		if t.Keyed() {
+			b = append(s.format.AppendKey(append(b, '['), row, ", "), ']')
+		}
+		s.Keep(s.appendTitled(b, row.Value(0)))
+	}
+}
+
+// appendTitled ends the line of a map's name and key with the value.
+func (s *sink) appendTitled(b []byte, value report.Value) []byte {
+	if format.Multiline(value.Type) {
+		b = append(b, ":\n"...)
+	} else {
+		b = append(b, ": "...)
+	}
+	return append(s.format.AppendValue(b, value), '\n')
+}
+
+func (s *sink) Item(item report.Item) {
+	switch item := item.(type) {
+	case report.Formatted:
+		s.Keep(s.format.AppendRows(s.Bytes, item))
+	case report.Joined:
+		s.Keep(append(format.AppendJoined(s.Bytes, item), '\n'))
+	case report.Moment:
+		s.Keep(s.format.AppendMoment(s.Bytes, item))
+	case report.File:
+		s.Keep(format.AppendSafe(s.Bytes, item.Text))
+	case report.FinalMaps:
+		s.Keep(append(s.Bytes, "\n\n"...))
+	case report.Message:
+		s.message(item)
+	}
+}
+
+// message prints a line as bpftrace does, file:1:9-30: WARNING: text, after what was printed before.
+func (s *sink) message(m report.Message) {
+	_ = s.Flush() // the next Flush returns the error again
+	word := "WARNING"
+	if m.Failure {
+		word = "ERROR"
+	}
+	text := strings.TrimSuffix(s.format.Line(m.Event, m.Args), "\n")
+	_, _ = io.WriteString(s.notices, m.Event.Source.String()+": "+word+": "+text+"\n")
+}
