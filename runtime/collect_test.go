@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/internal/testkit"
+	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
@@ -51,8 +52,8 @@ func TestManyProgramsRefused(t *testing.T) {
 		if err == nil {
 			s.Close()
 		}
-		var refused *RefusedError
-		if !errors.As(err, &refused) || refused.Program != wrong {
+		var refused *attach.RefusedError
+		if !errors.As(err, &refused) || refused.Program != wrong.Name {
 			t.Fatalf("%v, want a refusal of %s", err, wrong.Name)
 		}
 	}

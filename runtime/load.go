@@ -4,19 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"regexp"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -26,43 +21,7 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/ring"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"github.com/ponytrace/ponytrace/runtime/timezone"
-	"golang.org/x/sys/unix"
 )
-
-// RefusedError says that the kernel did not accept a program. Where a cheaper mechanism was tried,
-// Tracing is true and compiling again with the probes in compiler.Options.Refused may serve.
-type RefusedError struct {
-	Program *object.ProgramSpec
-	Tracing bool
-	Span    diag.Span // the part of the script that the verifier stopped at
-	Log     string    // the end of the verifier's log
-	code    bool      // the verifier has looked at the code
-	cause   error
-}
-
-func (e *RefusedError) Unwrap() error { return e.cause }
-
-// Error names the script line and asks for a report: a program that the verifier refuses is our mistake.
-func (e *RefusedError) Error() string {
-	if e.Tracing && !e.code {
-		point := &e.Program.Points[0]
-		message := fmt.Sprintf("the kernel does not let %s serve %s", point.Mechanism, point.Probe)
-		return diag.Diagnostics{{Span: e.Span, Message: message, Hint: "it says: " + e.Log}}.Error()
-	}
-	d := diag.Diagnostic{
-		Span:    e.Span,
-		Message: "the kernel's verifier refused the code that ponytrace made of this; that is a bug of ponytrace",
-		Hint:    "please report it with this log:\n" + e.Log,
-	}
-	return diag.Diagnostics{d}.Error()
-}
-
-// JoinedError is a program that the kernel refused and that several clauses share: each may be accepted alone
-// (compiler.Options.Separate).
-type JoinedError struct{ cause error }
-
-func (e *JoinedError) Unwrap() error { return e.cause }
-func (e *JoinedError) Error() string { return e.cause.Error() }
 
 // Load brings the object into the kernel.
 func Load(o *object.Object, machine *target.Target, options Options) (*Session, error) {
@@ -184,155 +143,6 @@ func specification(o *object.Object) *ebpf.CollectionSpec {
 	return spec
 }
 
-// refusal is what is refused, marked where other programs may serve.
-func refusal(o *object.Object, err error) error {
-	text := refused(o, err)
-	var tracing *RefusedError
-	if o.Joined && failed(o, err) != nil && !(errors.As(text, &tracing) && tracing.Tracing) {
-		return &JoinedError{text}
-	}
-	return text
-}
-
-// refused turns an error of loading into one about the script.
-func refused(o *object.Object, err error) error {
-	program := failed(o, err)
-	var verifier *ebpf.VerifierError
-	switch {
-	case program != nil && errors.Is(err, unix.E2BIG):
-		return diag.Diagnostics{tooComplex(program, err)}
-	case program == nil && errors.Is(err, unix.E2BIG):
-		return tooLarge(o)
-	case program != nil && program.Type == ebpf.Tracing:
-		return &RefusedError{Program: program, Tracing: true, Span: program.Clause, Log: err.Error(), code: walked(verifier, err), cause: err}
-	case program != nil && errors.As(err, &verifier) && lackingHelper(verifier.Log) != "":
-		message := "this kernel does not let such a probe call " + lackingHelper(verifier.Log) + ", which this needs"
-		return diag.Diagnostics{{Span: spanOf(program, verifier.Log), Message: message}}
-	case program != nil && errors.As(err, &verifier) && len(verifier.Log) > 0:
-		return &RefusedError{Program: program, Span: spanOf(program, verifier.Log), Log: tail(verifier.Log), cause: err}
-	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("the kernel does not let this process load programs: run as root, or with CAP_BPF and CAP_PERFMON")
-	}
-	return fmt.Errorf("loading into the kernel: %w", err)
-}
-
-// walked reports whether the verifier came to an instruction: what it refuses before is not the code.
-func walked(verifier *ebpf.VerifierError, err error) bool {
-	return errors.As(err, &verifier) && slices.ContainsFunc(verifier.Log, refusedAt().MatchString)
-}
-
-// tooComplex explains that the verifier gave up: it walks a million instructions, every round of a loop and both
-// sides of every branch counted (BPF_COMPLEXITY_LIMIT_INSNS). The place is the part of the script that it came by most
-// often in what it kept of its trace.
-// https://elixir.bootlin.com/linux/v6.12/source/include/linux/bpf.h
-func tooComplex(program *object.ProgramSpec, err error) diag.Diagnostic {
-	d := diag.Diagnostic{
-		Span:    program.Clause,
-		Message: "this clause has more ways to run than the kernel's verifier walks, a million instructions",
-		Hint:    "make loops shorter, nest them less, or spread the work over several clauses",
-	}
-	var verifier *ebpf.VerifierError
-	if !errors.As(err, &verifier) {
-		return d
-	}
-	visits, most := map[diag.Span]int{}, 0
-	for _, line := range verifier.Log {
-		match := refusedAt().FindStringSubmatch(line)
-		if match == nil {
-			continue
-		}
-		instruction, _ := strconv.Atoi(match[1])
-		span := positionOf(program, instruction)
-		if visits[span]++; visits[span] > most {
-			d.Span, most = span, visits[span]
-		}
-	}
-	return d
-}
-
-// tooLarge explains that the memory of a program, a row for each CPU, is more than a map's value can be on kernels
-// that bound it by KMALLOC_MAX_SIZE.
-// https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/arraymap.c (array_map_alloc_check)
-func tooLarge(o *object.Object) error {
-	var largest *ebpf.MapSpec
-	for _, spec := range o.Kernel {
-		if largest == nil || spec.ValueSize > largest.ValueSize {
-			largest = spec
-		}
-	}
-	return fmt.Errorf("the script needs %d KiB of memory in one piece for texts and variables on all CPUs, more than the %d KiB that this kernel gives: "+
-		"set max_strlen = %d (it is %d), or give str() a size", largest.ValueSize>>10, largestValue>>10, shorter(o, largest.ValueSize), o.Settings.MaxStringSize)
-}
-
-// largestValue is KMALLOC_MAX_SIZE, which is 4 MiB on x86_64 and arm64 with pages of 4 KiB.
-const largestValue = 4 << 20
-
-// shorter is a size of texts with which a value of so many bytes would fit: nearly all of it are texts, in rows whose size is
-// a power of two, for as many CPUs.
-func shorter(o *object.Object, size uint32) int {
-	length := o.Settings.MaxStringSize
-	for ; size > largestValue && length > 16; size /= 2 {
-		length /= 2
-	}
-	return length
-}
-
-// unknownHelper matches what verifiers say of a helper that is not there: up to 6.x and of 7.x.
-var unknownHelper = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?:unknown func|program of this type cannot use helper|policy check failed for helper) (bpf_\w+)#`)
-})
-
-func lackingHelper(log []string) string {
-	match := unknownHelper().FindStringSubmatch(strings.Join(log, "\n"))
-	if match == nil {
-		return ""
-	}
-	return match[1]
-}
-
-// failed finds the program that the library's message names.
-func failed(o *object.Object, err error) *object.ProgramSpec {
-	for _, program := range o.All() {
-		if strings.Contains(err.Error(), "program "+program.Name+":") {
-			return program
-		}
-	}
-	return nil
-}
-
-// refusedAt matches the verifier's trace of an instruction: "12: (79) r1 = ...".
-var refusedAt = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\d+): \(`) })
-
-// spanOf finds the script position of the last instruction in a verifier log.
-func spanOf(program *object.ProgramSpec, log []string) diag.Span {
-	for i := len(log) - 1; i >= 0; i-- {
-		match := refusedAt().FindStringSubmatch(log[i])
-		if match == nil {
-			continue
-		}
-		instruction, _ := strconv.Atoi(match[1])
-		return positionOf(program, instruction)
-	}
-	return program.Clause
-}
-
-func positionOf(program *object.ProgramSpec, instruction int) diag.Span {
-	span := program.Clause
-	for _, line := range program.Lines {
-		if line.Instruction > instruction {
-			break
-		}
-		span = line.Span
-	}
-	return span
-}
-
-// tail keeps a log readable.
-func tail(log []string) string {
-	const most = 20
-	return "  " + strings.Join(log[max(0, len(log)-most):], "\n  ")
-}
-
 var errInterrupted = errors.New("interrupted by a signal")
 
 // attachAll attaches every program to its points, until a signal asks for the end. It returns the number of probes.
@@ -361,7 +171,7 @@ func (s *Session) attachAll() (probes int, err error) {
 
 // leavesOut reports whether a pattern goes on without a function that cannot be traced.
 func (s *Session) leavesOut(point *object.Point, err error) bool {
-	var failed *attach.Error
+	var failed *attach.RefusedError
 	if !point.Optional || len(point.Symbols) > 1 || !errors.As(err, &failed) || !failed.Untraceable {
 		return false
 	}
@@ -398,15 +208,12 @@ func (s *Session) fillDispatchers() error {
 
 // withProbes names all probes that an attachment serves.
 func (s *Session) withProbes(err error, program *object.ProgramSpec) error {
-	failed := new(attach.Error)
+	var failed *attach.RefusedError
 	if !errors.As(err, &failed) {
 		return err
 	}
-	failed.Probes = nil
 	for _, served := range s.servedBy(program) {
-		for _, point := range served.Points {
-			failed.Probes = append(failed.Probes, point.Probe)
-		}
+		failed.Probes = append(failed.Probes, probesOf(served)...)
 	}
 	return failed
 }

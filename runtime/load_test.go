@@ -12,6 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
@@ -47,7 +48,7 @@ func TestTooComplex(t *testing.T) {
 		Settings: object.Settings{License: "GPL"},
 		Joined:   true,
 	}, machine, Options{Stdout: io.Discard, Stderr: io.Discard})
-	if joined := new(JoinedError); !errors.As(err, &joined) {
+	if refused := new(attach.RefusedError); !errors.As(err, &refused) || refused.Instead != attach.Separate {
 		t.Errorf("%v does not ask for a program for each clause", err)
 	}
 	var diagnostics diag.Diagnostics

@@ -88,7 +88,7 @@ type Session struct {
 	output     *output           // what the sink writes to
 	links      []attach.Link
 	missed     uint64
-	leftOut    []*attach.Error // functions that patterns match and the kernel refuses
+	leftOut    []*attach.RefusedError // functions that patterns match and the kernel refuses
 	shown      map[*object.MapSpec]shown
 	user       *symbols.User
 	attached   atomic.Int64  // how many probes

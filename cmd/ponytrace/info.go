@@ -13,6 +13,7 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime"
+	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
@@ -57,10 +58,10 @@ func outcome(err error) string {
 		return "yes"
 	}
 	var diagnostics diag.Diagnostics
-	var refused *runtime.RefusedError
+	var refused *attach.RefusedError
 	reason := err.Error()
-	if errors.As(err, &refused) {
-		reason = "the kernel refuses the program: " + refused.Log
+	if errors.As(err, &refused) && refused.Loading {
+		reason = "the kernel refuses the program: " + refused.Kernel
 	}
 	if errors.As(err, &diagnostics) && len(diagnostics) > 0 {
 		reason = diagnostics[0].Message

@@ -141,7 +141,8 @@ func (t *traceCommand) trace(script *lang.Script, machine *target.Target) error 
 	return closeOutput(t.out, err)
 }
 
-// try compiles, loads and runs, and does so again with a plainer mechanism where the kernel refuses the cheaper one.
+// try compiles, loads and runs, and does so again where something else may serve than what the
+// kernel has refused.
 func (t *traceCommand) try(script *lang.Script, machine *target.Target, caught *signals) error {
 	options := t.compilation()
 	for {
@@ -152,31 +153,37 @@ func (t *traceCommand) try(script *lang.Script, machine *target.Target, caught *
 		if err := t.openOutput(); err != nil {
 			return err
 		}
-		refused, err := t.run(built, machine, caught)
-		if joined := new(runtime.JoinedError); errors.As(err, &joined) {
-			t.tryAgain(err)
-			options.Separate = true
-			continue
-		}
-		if t.Attach != "auto" || !anyNew(refused, options.Refused) {
-			return err
+		err = t.run(built, machine, caught)
+		if !t.instead(&options, err) {
+			return say(err)
 		}
 		t.tryAgain(err)
-		for _, probe := range refused {
+	}
+}
+
+// instead asks for what may serve, and reports whether that is anything new.
+func (t *traceCommand) instead(options *compiler.Options, err error) (changed bool) {
+	var refused *attach.RefusedError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	switch {
+	case refused.Instead == attach.Separate:
+		changed = !options.Separate
+		options.Separate = true
+	case refused.Instead == attach.Plainer && t.Attach == "auto":
+		for _, probe := range refused.Probes {
+			changed = changed || !options.Refused[probe]
 			options.Refused[probe] = true
 		}
 	}
+	return changed
 }
 
 func (t *traceCommand) tryAgain(err error) {
 	if t.Verbose {
 		fmt.Fprintf(os.Stderr, "trying another way, because %s\n", diag.Printable(err.Error()))
 	}
-}
-
-// anyNew tells whether compiling again can make a difference.
-func anyNew(refused []string, known map[string]bool) bool {
-	return slices.ContainsFunc(refused, func(probe string) bool { return !known[probe] })
 }
 
 func mechanism(name string) string {
@@ -186,21 +193,18 @@ func mechanism(name string) string {
 	return name
 }
 
-// run traces with a compiled script; refused are the attach points for which another mechanism may serve.
-func (t *traceCommand) run(built *object.Object, machine *target.Target, caught *signals) (refused []string, err error) {
+// run traces with a compiled script.
+func (t *traceCommand) run(built *object.Object, machine *target.Target, caught *signals) error {
 	command, err := words(t.Command)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	session, err := runtime.Load(built, machine, runtime.Options{
 		Stdout: t.out, Stderr: os.Stderr, Format: t.Format, Buffer: buffering[t.Buffer], Quiet: t.Quiet,
 		Command: command, Pids: t.Pids, Signals: caught.caught, Unsafe: t.Unsafe,
 	})
-	if joined := new(runtime.JoinedError); errors.As(err, &joined) {
-		return nil, err
-	}
 	if err != nil {
-		return refusedPoints(err), say(err)
+		return err
 	}
 	defer session.Close()
 	t.notices(built)
@@ -208,16 +212,16 @@ func (t *traceCommand) run(built *object.Object, machine *target.Target, caught 
 	caught.handOver()
 	code, err := t.session(session)
 	if err != nil && session.Interrupted() {
-		return nil, err
+		return err
 	}
 	if err != nil {
 		caught.takeBack()
-		return refusedPoints(err), err
+		return err
 	}
 	if code != 0 {
-		return nil, exitError(code)
+		return exitError(code)
 	}
-	return nil, nil
+	return nil
 }
 
 var buffering = map[string]runtime.Buffering{
@@ -229,23 +233,6 @@ func (t *traceCommand) session(session *runtime.Session) (code int, err error) {
 		return 0, session.DryRun()
 	}
 	return session.Run()
-}
-
-// refusedPoints returns the attach points that failed by a mechanism that has an alternative.
-func refusedPoints(err error) []string {
-	var refused *runtime.RefusedError
-	if errors.As(err, &refused) && refused.Tracing {
-		var points []string
-		for _, point := range refused.Program.Points {
-			points = append(points, point.Probe)
-		}
-		return points
-	}
-	var failed *attach.Error
-	if errors.As(err, &failed) && failed.Tracing {
-		return append(failed.Probes, failed.Probe)
-	}
-	return nil
 }
 
 func (t *traceCommand) notices(built *object.Object) {

@@ -28,34 +28,29 @@ type Link interface {
 	Close() error
 }
 
-// Error says which attach point failed and why, in the user's terms.
-type Error struct {
-	Probe   string
-	Reason  string
-	Probes  []string // all that the program serves
-	Tracing bool     // another mechanism may serve: fentry, fexit or a raw tracepoint was refused
-	// Untraceable: the kernel lets nothing attach there.
-	Untraceable bool
-	cause       error
-}
-
-func (e *Error) Error() string { return fmt.Sprintf("cannot attach to %s: %s", e.Probe, e.Reason) }
-func (e *Error) Unwrap() error { return e.cause }
-
 // Attach attaches a program to one of its points.
 func Attach(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {
 	if onFunctions(point.Mechanism) && !machine.Features.Kprobe {
-		return nil, &Error{Probe: point.Probe, Reason: withoutKprobes(machine, point)}
+		return nil, refused(point, withoutKprobes(machine, point))
 	}
 	links, err := attach(machine, program, point)
 	if err != nil {
 		closeAll(links)
-		return nil, &Error{
-			Probe: point.Probe, Reason: reason(err, point), Tracing: cheaper(point), cause: err,
-			Untraceable: untraceable(err, point.Mechanism),
+		failed := refused(point, reason(err, point))
+		failed.Untraceable, failed.Cause = untraceable(err, point.Mechanism), err
+		if cheaper(point) {
+			failed.Instead = Plainer
 		}
+		return nil, failed
 	}
 	return links, nil
+}
+
+func refused(point *object.Point, why string) *RefusedError {
+	return &RefusedError{
+		Probes: []string{point.Probe}, Mechanism: point.Mechanism, Kernel: why,
+		Message: fmt.Sprintf("cannot attach to %s: %s", point.Probe, why),
+	}
 }
 
 func attach(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime"
+	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
@@ -65,27 +66,24 @@ func load(script string, machine *target.Target) error {
 			session.Close()
 			return nil
 		}
-		if !plainer(&options, err) {
+		if !instead(&options, err) {
 			return err
 		}
 	}
 	return errors.New("the kernel takes its programs in no way")
 }
 
-// plainer asks for programs that the kernel may take where it has refused others, if there are any.
-func plainer(options *compiler.Options, err error) bool {
-	var refused *runtime.RefusedError
-	if joined := new(runtime.JoinedError); errors.As(err, &joined) {
-		options.Separate = true
-		return true
-	}
-	if !errors.As(err, &refused) || !refused.Tracing {
+// instead asks for what may serve where the kernel has refused a program, if there is anything.
+func instead(options *compiler.Options, err error) bool {
+	var refused *attach.RefusedError
+	if !errors.As(err, &refused) {
 		return false
 	}
-	for _, point := range refused.Program.Points {
-		options.Refused[point.Probe] = true
+	for _, probe := range refused.Probes {
+		options.Refused[probe] = refused.Instead == attach.Plainer || options.Refused[probe]
 	}
-	return true
+	options.Separate = options.Separate || refused.Instead == attach.Separate
+	return refused.Instead != attach.Nothing
 }
 
 // lacking: what the example needs is not in this machine or kernel, and ponytrace says so.
