@@ -302,7 +302,7 @@ func (s *Session) printMaps() {
 // printTables prints every map that holds anything.
 func (s *Session) printTables() {
 	for _, m := range s.object.Maps {
-		if table := s.table(m); table.Len() > 0 {
+		if table := s.read(m, (*events.Map).Peek); table.Len() > 0 {
 			s.sink.Table(report.NewTable(&s.object.Settings, table, 0, 0))
 		}
 	}

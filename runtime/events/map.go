@@ -1,6 +1,7 @@
 package events
 
 import (
+	"os"
 	"sync"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -68,6 +69,30 @@ func (m *Map) read() (*Table, error) {
 	if err := m.finish(); err != nil {
 		return nil, err
 	}
+	t, err := m.collect()
+	if err == nil {
+		m.pinned = true
+	}
+	return t, err
+}
+
+// Peek copies the map for somebody who is not going to clear it. Between a print and the clear
+// after it, it leaves alone what that clear is going to hide.
+func (m *Map) Peek() (*Table, error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.closed {
+		return nil, os.ErrClosed
+	}
+	t, err := m.collect()
+	if err == nil {
+		t.raw = nil
+	}
+	return t, err
+}
+
+// collect puts together all that the map holds by now.
+func (m *Map) collect() (*Table, error) {
 	t, err := m.gather(source.read)
 	if err != nil {
 		return nil, err
@@ -76,7 +101,7 @@ func (m *Map) read() (*Table, error) {
 		m.fold(t, []byte(key), m.carry.row(place))
 	}
 	t.keep(func(row int) bool { return m.shows(t, row) })
-	t.index, m.pinned = nil, true
+	t.index = nil
 	return t, nil
 }
 
