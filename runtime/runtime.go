@@ -76,39 +76,44 @@ const (
 
 // Session is a loaded object.
 type Session struct {
-	object     *object.Object
-	machine    *target.Target
-	options    Options
-	collection *ebpf.Collection
-	store      *events.Store
-	reader     *ring.Reader
-	sink       report.Sink
-	records    bool              // report.Format.Records
-	formatter  *format.Formatter // of texts that do not go to the sink
-	output     *output           // what the sink writes to
-	links      []attach.Link
-	missed     uint64
-	leftOut    []*attach.RefusedError // functions that patterns match and the kernel refuses
-	shown      map[*object.MapSpec]shown
-	user       *symbols.User
-	attached   atomic.Int64  // how many probes
-	told       bool          // and the sink has it; owned by the loop until it ends
-	traced     atomic.Int64  // the process of -c or -p
-	processes  []unix.PollFd // those of -p that have not ended
-	divisors   map[*object.MapSpec]int64
-	values     []events.Value // of the record at hand
-	exit       chan int
-	drained    chan struct{} // the loop has read all that there was when it was asked
-	deadline   atomic.Int64  // when a session that was interrupted stops to run commands, in Unix nanoseconds; 0 for never
-	skipped    int           // commands that the deadline kept from running
-	child      atomic.Pointer[child]
-	command    atomic.Int64           // the process group of the command of system() that runs, or 0
-	interrupt  chan struct{}          // closed when a signal asks for the end
-	asked      chan struct{}          // SIGUSR1 asked for the maps
-	phase      atomic.Int32           // what the session is busy with
-	ticks      sync.WaitGroup         // interval programs
-	failed     map[object.Read]uint64 // reads that failed, as told
-	failure    error                  // the first of reading maps; owned by the loop until it ends
+	object      *object.Object
+	machine     *target.Target
+	options     Options
+	collection  *ebpf.Collection
+	store       *events.Store
+	reader      *ring.Reader
+	sink        report.Sink
+	records     bool              // report.Format.Records
+	formatter   *format.Formatter // of texts that do not go to the sink
+	output      *output           // what the sink writes to
+	links       []attach.Link
+	missed      uint64
+	leftOut     []*attach.RefusedError // functions that patterns match and the kernel refuses
+	shown       map[*object.MapSpec]shown
+	user        *symbols.User
+	attached    atomic.Int64  // how many probes
+	told        bool          // and the sink has it; owned by the loop until it ends
+	traced      atomic.Int64  // the process of -c or -p
+	processes   []unix.PollFd // those of -p that have not ended
+	divisors    map[*object.MapSpec]int64
+	values      []events.Value // of the record at hand
+	exit        chan int
+	drained     chan struct{} // the loop has read all that there was when it was asked
+	deadline    atomic.Int64  // when a session that was interrupted stops to run commands, in Unix nanoseconds; 0 for never
+	skipped     int           // commands that the deadline kept from running
+	child       atomic.Pointer[child]
+	command     atomic.Int64           // the process group of the command of system() that runs, or 0
+	interrupt   chan struct{}          // closed when a signal asks for the end
+	asked       chan struct{}          // SIGUSR1 asked for the maps
+	phase       atomic.Int32           // what the session is busy with
+	ticks       sync.WaitGroup         // interval programs
+	failed      map[object.Read]uint64 // reads that failed, as told
+	failure     error                  // the first of reading maps; owned by the loop until it ends
+	interrupted sync.Once
+	done        <-chan struct{} // the loop has ended
+	over        chan struct{}   // closed when the tracing has ended
+	await       func() int      // returns the exit code when the tracing has ended
+	ignore      func()          // signals, from now on
 }
 
 // shown is the table that was printed last of a map.
@@ -119,17 +124,42 @@ type shown struct {
 
 // Run goes through the whole session and returns the exit code of the script.
 func (s *Session) Run() (int, error) {
+	if err := s.Start(); err != nil {
+		return 1, err
+	}
+	return s.Wait()
+}
+
+// Start runs BEGIN, attaches everything, and starts the command of -c. After an error the session is
+// over, and nothing is left attached.
+func (s *Session) Start() error {
 	s.store.Set(object.DataStart, monotonic())
-	defer s.listen()()
+	s.ignore = s.listen()
 	s.attached.Store(notAttached)
 	s.sink.Item(report.Attaching{Probes: s.probes()})
-	done := s.startLoop()
-	code, err := s.trace()
+	s.done = s.startLoop()
+	s.over = make(chan struct{})
+	var err error
+	if s.await, err = s.trace(); err != nil {
+		_, err = s.end(1, err)
+	}
+	return err
+}
+
+// Wait returns the exit code of the script when something has ended the tracing and everything is
+// printed. It is called once, after Start.
+func (s *Session) Wait() (int, error) { return s.end(s.await(), nil) }
+
+// end prints what is left, and takes everything down. After an error END does not run, and no map is
+// printed.
+func (s *Session) end(code int, err error) (int, error) {
+	defer s.ignore()
+	close(s.over)
 	s.ticks.Wait()
 	s.enter(detaching)
 	closing := s.detach()
 	s.enter(printing)
-	s.drain(done)
+	s.drain(s.done)
 	s.deadline.Store(0)
 	if err == nil {
 		s.enter(ending)
@@ -137,7 +167,7 @@ func (s *Session) Run() (int, error) {
 		s.run(object.AtEnd)
 	}
 	s.enter(printing)
-	s.finishLoop(done)
+	s.finishLoop(s.done)
 	if err == nil {
 		s.printMaps()
 	}
@@ -164,33 +194,31 @@ func (s *Session) result(code int, err error) (int, error) {
 
 func (s *Session) enter(p phase) { s.phase.Store(int32(p)) }
 
-// trace runs BEGIN, attaches, and waits for the end.
-func (s *Session) trace() (int, error) {
+// trace runs BEGIN and attaches. The function that it returns waits for the end of the tracing.
+func (s *Session) trace() (await func() int, err error) {
 	if err := s.findTraced(); err != nil {
-		return 1, err
+		return nil, err
 	}
 	if err := s.begin(); err != nil {
-		return 1, err
+		return nil, err
 	}
 	if code, ended := s.endedInBegin(); ended {
-		return code, nil
+		return func() int { return code }, nil
 	}
 	if s.Interrupted() {
-		return s.exitCode(), nil
+		return s.exitCode, nil
 	}
-	stop := make(chan struct{})
-	defer close(stop)
-	finished, err := s.watch(stop)
+	finished, err := s.watch(s.over)
 	if err != nil {
-		return 1, err
+		return nil, err
 	}
-	s.startIntervals(stop)
-	s.startScout(stop)
-	s.startReads(stop)
+	s.startIntervals(s.over)
+	s.startScout(s.over)
+	s.startReads(s.over)
 	if !s.waits() && finished == nil {
-		return s.exitCode(), nil
+		return s.exitCode, nil
 	}
-	return s.wait(finished), nil
+	return func() int { return s.wait(finished) }, nil
 }
 
 // DryRun attaches everything, so that it is known what the kernel refuses, and ends. No

@@ -76,6 +76,9 @@ func (s *Session) listen() (stop func()) {
 	}
 }
 
+// Interrupt asks for the end, as the first signal does.
+func (s *Session) Interrupt() { s.interrupted.Do(s.endSoon) }
+
 // Interrupted reports whether a signal has asked for the end.
 func (s *Session) Interrupted() bool {
 	select {
@@ -111,7 +114,7 @@ func (s *Session) obey(over <-chan struct{}) {
 func (s *Session) endBy(signal os.Signal, count int) {
 	switch count {
 	case 1:
-		s.endSoon()
+		s.Interrupt()
 	case 2:
 		go s.sayWhatIsLeft() // standard error may block as well
 		s.signalCommand(unix.SIGINT)
