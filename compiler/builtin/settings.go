@@ -36,12 +36,12 @@ var outputSettings = []*Setting{
 	},
 	{
 		Info: Info{Name: "sort_by", Signature: "string",
-			Doc:     "The order in which print() and printa() show a map: value (the largest last; maps whose values are no numbers go by key) or key.",
+			Doc:     "The order in which print() and printa() show a map: value (the largest last; maps whose values are no numbers go by key), largest (the largest first) or key.",
 			Example: `config = { sort_by = "key" } kprobe:vfs_read { @[pid] = count() }`},
 		Default: "value",
 		Apply: func(s *Settings, value string) error {
 			s.SortBy = value
-			return oneOf(value, "value", "key")
+			return oneOf(value, "value", "largest", "key")
 		},
 	},
 	{

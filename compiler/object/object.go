@@ -326,7 +326,7 @@ type Settings struct {
 	PrintMapsOnExit bool
 	RingBufferPages int
 	MaxCatBytes     int    // what cat() prints of a file at most
-	SortBy          string // "value" (where values are numbers, else the key) or "key"
+	SortBy          string // "value" (where values are numbers, else the key), "largest" or "key"
 	StringTrailer   string // ends a string that was cut
 	License         string // of the programs
 	MaxStringSize   int    // of str(), in bytes

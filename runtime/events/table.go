@@ -186,6 +186,18 @@ func (t *Table) KeyPart(row, part int) Value {
 // by their number of events, all else by key. Equal values follow their keys.
 func (t *Table) Sort() { t.sort(weigher(t.Map.Value)) }
 
+// SortLargest orders the rows as Sort does, but the largest first, where values have an order: it
+// reports whether they do. Equal values follow their keys here, too.
+func (t *Table) SortLargest() bool {
+	weigh := weigher(t.Map.Value)
+	if weigh == nil {
+		t.sort(nil)
+		return false
+	}
+	t.sort(func(v Value) uint64 { return ^weigh(v) })
+	return true
+}
+
 // SortByKey orders the rows by their keys.
 func (t *Table) SortByKey() { t.sort(nil) }
 

@@ -13,8 +13,9 @@ type Table struct {
 	Name    string // of the map, without its at sign
 	Columns []Column
 	keyed   bool
-	first   int // place of the row that prints first
-	order   *events.Table
+	lead    *events.Table // whose order counts
+	// first and end are the places of the rows that print, in that order.
+	first, end int
 }
 
 // Column is the values of one map. Those of one table have their rows in common.
@@ -25,14 +26,22 @@ type Column struct {
 	last    uint64
 }
 
-// NewTable sorts a map as the settings ask for and keeps the last top rows, all when top is 0. Values
-// are divided by the divisor unless it is 0, and by the table's own.
+// NewTable sorts a map as the settings ask for and keeps the top rows: the last ones, or the first
+// where the largest come first; all when top is 0. Values are divided by the divisor unless it is 0,
+// and by the table's own.
 func NewTable(settings *object.Settings, t *events.Table, top, divisor int64) *Table {
-	sorted(settings, t)
+	first, end := 0, t.Len()
+	switch largestFirst := order(settings, t); {
+	case top <= 0 || top >= int64(end):
+	case largestFirst:
+		end = int(top)
+	default:
+		first = end - int(top)
+	}
 	column := Column{t.Map, t, scale(t, divisor), lastInterval(t)}
 	return &Table{
 		Name: t.Map.Name, Columns: []Column{column}, keyed: t.Map.Key != nil,
-		first: firstPlace(t, top), order: t,
+		lead: t, first: first, end: end,
 	}
 }
 
@@ -44,9 +53,9 @@ func SideBySide(settings *object.Settings, tables []*events.Table) *Table {
 	if keyed {
 		tables = events.Align(tables)
 		first = tables[0]
-		sorted(settings, first)
+		order(settings, first)
 	}
-	t := &Table{Name: first.Map.Name, keyed: keyed, order: first}
+	t := &Table{Name: first.Map.Name, keyed: keyed, lead: first, end: first.Len()}
 	last := lastInterval(first)
 	for _, table := range tables {
 		t.Columns = append(t.Columns, Column{table.Map, table, scale(table, 1), last})
@@ -54,12 +63,17 @@ func SideBySide(settings *object.Settings, tables []*events.Table) *Table {
 	return t
 }
 
-func sorted(settings *object.Settings, t *events.Table) {
-	if settings.SortBy == "key" {
+// order sorts the rows and reports whether the largest come first.
+func order(settings *object.Settings, t *events.Table) (largestFirst bool) {
+	switch settings.SortBy {
+	case "key":
 		t.SortByKey()
-	} else {
+	case "largest":
+		return t.SortLargest()
+	default:
 		t.Sort()
 	}
+	return false
 }
 
 // scale is what values of a table are divided by.
@@ -71,19 +85,11 @@ func scale(t *events.Table, divisor int64) int64 {
 	return a * b
 }
 
-// firstPlace is where the last top rows of a sorted table begin.
-func firstPlace(t *events.Table, top int64) int {
-	if top <= 0 || top >= int64(t.Len()) {
-		return 0
-	}
-	return t.Len() - int(top)
-}
-
 // Keyed reports whether rows have keys.
 func (t *Table) Keyed() bool { return t.keyed }
 
 // Empty reports whether nothing was recorded. A table without keys has one row even then, of zeroes.
-func (t *Table) Empty() bool { return t.order.Len() == 0 }
+func (t *Table) Empty() bool { return t.lead.Len() == 0 }
 
 // Rows returns the rows in the order in which they print.
 func (t *Table) Rows() iter.Seq[Row] {
@@ -92,8 +98,8 @@ func (t *Table) Rows() iter.Seq[Row] {
 			yield(Row{t, 0})
 			return
 		}
-		for place := t.first; place < t.order.Len(); place++ {
-			if !yield(Row{t, t.order.Row(place)}) {
+		for place := t.first; place < t.end; place++ {
+			if !yield(Row{t, t.lead.Row(place)}) {
 				return
 			}
 		}
@@ -107,10 +113,10 @@ type Row struct {
 }
 
 // KeyParts returns the number of parts of the key.
-func (r Row) KeyParts() int { return r.table.order.KeyParts() }
+func (r Row) KeyParts() int { return r.table.lead.KeyParts() }
 
 // KeyPart returns a part of the key.
-func (r Row) KeyPart(part int) Value { return Plain(r.table.order.KeyPart(r.row, part)) }
+func (r Row) KeyPart(part int) Value { return Plain(r.table.lead.KeyPart(r.row, part)) }
 
 // Value returns the value in a column.
 func (r Row) Value(column int) Value {

@@ -83,6 +83,22 @@ func TestSortBy(t *testing.T) {
 	byKey := object.Settings{SortBy: "key"}
 	check(t, textOf(byKey, func(r *printer) { r.table(table, 0, 0) }), "@[a]: 2\n@[b]: 1\n")
 	check(t, textOf(object.Settings{SortBy: "value"}, func(r *printer) { r.table(table, 0, 0) }), "@[b]: 1\n@[a]: 2\n")
+
+	add(table, 2, "c")
+	add(table, 7, "d")
+	largest := object.Settings{SortBy: "largest"}
+	check(t, textOf(largest, func(r *printer) {
+		r.table(table, 0, 0)
+		r.table(table, 2, 0)
+		r.printa("%s %@d, ", []*events.Table{table})
+	}), "@[d]: 7\n@[a]: 2\n@[c]: 2\n@[b]: 1\n@[d]: 7\n@[a]: 2\nd 7, a 2, c 2, b 1, ")
+	texts := newTable("", types.NewString(8), types.Int64)
+	add(texts, "x", 2)
+	add(texts, "y", 1)
+	check(t, textOf(largest, func(r *printer) {
+		r.table(texts, 0, 0)
+		r.table(texts, 1, 0)
+	}), "@[1]: y\n@[2]: x\n@[2]: x\n")
 }
 
 // vector is an array of varying length: its bytes behind their number.
