@@ -16,9 +16,10 @@ func addDispatchers(out *object.Object, machine *target.Target) {
 		if program.Dispatched {
 			d := dispatcherFor(out, program, machine)
 			for _, point := range program.Points {
-				d.Programs[point.Number] = program.Name
+				number := point.At.(object.SyscallPoint).Number
+				d.Programs[number] = program.Name
 				m := out.Kernel[d.Calls]
-				m.MaxEntries = max(m.MaxEntries, uint32(point.Number)+1)
+				m.MaxEntries = max(m.MaxEntries, uint32(number)+1)
 			}
 		}
 	}
@@ -26,9 +27,9 @@ func addDispatchers(out *object.Object, machine *target.Target) {
 
 // dispatcherFor is the first whose calls the program does not trace, or a new one.
 func dispatcherFor(out *object.Object, program *object.ProgramSpec, machine *target.Target) *object.Dispatcher {
-	all, _ := target.SplitSyscall(program.Points[0].Name)
+	all := tracepointOf(program)
 	for _, d := range out.Dispatchers {
-		if d.Points[0].Name == all && !overlap(d, program) {
+		if tracepointOf(&d.ProgramSpec) == all && !overlap(d, program) {
 			return d
 		}
 	}
@@ -41,16 +42,20 @@ func dispatcherFor(out *object.Object, program *object.ProgramSpec, machine *tar
 		Calls:    fmt.Sprintf("%s%d", object.CallsMap, number),
 		Programs: map[int]string{},
 	}
-	d.Points[0].Name = all
 	d.Instructions = dispatch(d, machine)
 	out.Kernel[d.Calls] = &ebpf.MapSpec{Name: d.Calls, Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4}
 	out.Dispatchers = append(out.Dispatchers, d)
 	return d
 }
 
+// tracepointOf is the tracepoint of all system calls that a program is at.
+func tracepointOf(program *object.ProgramSpec) string {
+	return program.Points[0].At.(object.SyscallPoint).All
+}
+
 func overlap(d *object.Dispatcher, program *object.ProgramSpec) bool {
 	for _, point := range program.Points {
-		if _, taken := d.Programs[point.Number]; taken {
+		if _, taken := d.Programs[point.At.(object.SyscallPoint).Number]; taken {
 			return true
 		}
 	}
@@ -63,7 +68,7 @@ func dispatch(d *object.Dispatcher, machine *target.Target) asm.Instructions {
 	number := asm.Instructions{asm.LoadMem(asm.R3, asm.R1, 8, asm.DWord)}
 	offset := machine.Registers().SyscallNumber
 	switch {
-	case d.Points[0].Mechanism != object.RawSyscall || d.Points[0].Name == target.SyscallEnter:
+	case d.Points[0].Mechanism != object.RawSyscall || tracepointOf(&d.ProgramSpec) == target.SyscallEnter:
 	case d.Type == ebpf.Tracing:
 		number = asm.Instructions{
 			asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord),

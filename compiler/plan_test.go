@@ -72,11 +72,14 @@ func TestClausesOfOneProbeShareAProgram(t *testing.T) {
 func described(program *object.ProgramSpec) string {
 	text := fmt.Sprint(program.Points[0].Mechanism, " ", program.Clauses)
 	for _, point := range program.Points {
-		if point.Name != "" {
-			text += " " + point.Name
+		switch at := point.At.(type) {
+		case object.TracepointPoint:
+			text += " " + at.Name
+		case object.SyscallPoint:
+			text += " " + at.Name
 		}
-		for _, symbol := range point.Symbols {
-			text += " " + symbol
+		for _, function := range point.Functions() {
+			text += " " + function
 		}
 	}
 	return text

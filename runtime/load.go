@@ -75,7 +75,7 @@ func filesOf(o *object.Object, machine *target.Target) uint64 {
 	n := detect.FewFiles + len(o.Kernel)*(2+runtime.GOMAXPROCS(0)) + 2*len(o.Programs)
 	for _, program := range o.Programs {
 		for i := range program.Points {
-			links := max(1, len(program.Points[i].Symbols))
+			links := program.Points[i].Probes()
 			if program.Points[i].Mechanism == object.Profile {
 				links = machine.CPUs
 			}
@@ -172,7 +172,7 @@ func (s *Session) attachAll() (probes int, err error) {
 // leavesOut reports whether a pattern goes on without a function that cannot be traced.
 func (s *Session) leavesOut(point *object.Point, err error) bool {
 	var failed *attach.RefusedError
-	if !point.Optional || len(point.Symbols) > 1 || !errors.As(err, &failed) || !failed.Untraceable {
+	if !point.Optional || point.Probes() > 1 || !errors.As(err, &failed) || !failed.Untraceable {
 		return false
 	}
 	s.leftOut = append(s.leftOut, failed)

@@ -19,7 +19,7 @@ func (s *Session) probes() int {
 }
 
 func probesAt(program *object.ProgramSpec, point int) int {
-	return max(len(program.Points[point].Symbols), 1) * program.Clauses
+	return program.Points[point].Probes() * program.Clauses
 }
 
 // served is how many probes an attachment brings: one for system calls brings all points of its programs.

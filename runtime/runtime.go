@@ -316,7 +316,7 @@ func (s *Session) endedInBegin() (int, bool) {
 func (s *Session) waits() bool {
 	for _, program := range s.object.Programs {
 		for _, point := range program.Points {
-			if point.Mechanism != object.Run || point.When == object.AtInterval {
+			if !point.Once() {
 				return true
 			}
 		}

@@ -81,10 +81,10 @@ func clause(name string, instructions asm.Instructions, point object.Point) *obj
 	return &object.ProgramSpec{Name: name, Type: ebpf.RawTracepoint, Instructions: instructions, Points: []object.Point{point}, Clauses: 1}
 }
 
-func at(when object.When) object.Point { return object.Point{Mechanism: object.Run, When: when} }
+func at(when object.When) object.Point { return object.Point{At: object.RunPoint{When: when}} }
 
 func every(period time.Duration) object.Point {
-	return object.Point{Mechanism: object.Run, When: object.AtInterval, Period: period}
+	return object.Point{At: object.RunPoint{When: object.AtInterval, Period: period}}
 }
 
 // lineObject has a clause that prints a line and one that ends the session; neither is attached to anything.

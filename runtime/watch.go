@@ -17,7 +17,7 @@ import (
 func (s *Session) run(when object.When) {
 	for _, program := range s.object.Programs {
 		for _, point := range program.Points {
-			if point.Mechanism == object.Run && point.When == when {
+			if point.Runs(when) {
 				s.runOnce(s.collection.Programs[program.Name])
 			}
 		}
@@ -37,8 +37,8 @@ func (s *Session) startIntervals(stop <-chan struct{}) {
 	programs := map[time.Duration][]*ebpf.Program{}
 	for _, program := range s.object.Programs {
 		for _, point := range program.Points {
-			if point.Mechanism == object.Run && point.When == object.AtInterval {
-				programs[point.Period] = append(programs[point.Period], s.collection.Programs[program.Name])
+			if at, ok := point.At.(object.RunPoint); ok && at.When == object.AtInterval {
+				programs[at.Period] = append(programs[at.Period], s.collection.Programs[program.Name])
 			}
 		}
 	}

@@ -137,8 +137,8 @@ func (t *traceCommand) listScript(l *listing) error {
 
 // namesOf returns what a point is called, for each function that it is attached to.
 func namesOf(built *object.Object, point *object.Point) []string {
-	if len(point.Symbols) <= 1 {
+	if point.Probes() == 1 {
 		return []string{point.Probe}
 	}
-	return built.ProbeNames[point.ProbeName : point.ProbeName+len(point.Symbols)]
+	return built.ProbeNames[point.ProbeName : point.ProbeName+point.Probes()]
 }

@@ -175,7 +175,7 @@ func rawSite(at At, point object.Point) *Site {
 
 func runAt(when object.When) func(Expansion, At) []*Site {
 	return func(_ Expansion, at At) []*Site {
-		return []*Site{rawSite(at, object.Point{Probe: at.Probe.Name, Mechanism: object.Run, When: when})}
+		return []*Site{rawSite(at, object.Point{Probe: at.Probe.Name, Mechanism: object.Run, At: object.RunPoint{When: when}})}
 	}
 }
 
@@ -186,7 +186,8 @@ func expandInterval(x Expansion, at At) []*Site {
 	if !ok {
 		return nil
 	}
-	point := object.Point{Probe: at.Text(), Mechanism: object.Run, When: object.AtInterval, Period: period}
+	run := object.RunPoint{When: object.AtInterval, Period: period}
+	point := object.Point{Probe: at.Text(), Mechanism: object.Run, At: run}
 	return []*Site{rawSite(at, point)}
 }
 
@@ -195,7 +196,7 @@ func expandProfile(x Expansion, at At) []*Site {
 	if !ok {
 		return nil
 	}
-	point := object.Point{Probe: at.Text(), Mechanism: object.Profile, Period: period}
+	point := object.Point{Probe: at.Text(), Mechanism: object.Profile, At: object.ClockPoint{Period: period}}
 	return []*Site{{
 		Scope:  Scope{Probe: at.Probe, Mechanism: object.Profile},
 		Type:   ebpf.PerfEvent,

@@ -240,7 +240,10 @@ func (f *functionSites) site(m object.Mechanism, name string, function *target.F
 }
 
 func (f *functionSites) point(m object.Mechanism, name string) object.Point {
-	point := object.Point{Probe: f.probe(name), Mechanism: m, Symbols: []string{name}, Offset: f.offset, Optional: f.matched || f.Optional()}
+	point := object.Point{
+		Probe: f.probe(name), Mechanism: m, Optional: f.matched || f.Optional(),
+		At: object.FunctionPoint{Functions: []string{name}, Offset: f.offset},
+	}
 	if m == f.plain {
 		point.Why, _ = target.Reentered(name)
 	}
@@ -304,7 +307,8 @@ func (f *functionSites) many(names []string) []*Site {
 	if f.Target().Features.KprobeMulti && f.Mechanism() != "kprobe" {
 		site := f.site(f.multi, names[0], nil)
 		site.Attach = ebpf.AttachTraceKprobeMulti
-		site.Points[0].Probe, site.Points[0].Symbols = f.at.Text(), names
+		site.Points[0] = site.Points[0].On(names...)
+		site.Points[0].Probe = f.at.Text()
 		site.Scope.Symbols = len(names)
 		return []*Site{site}
 	}

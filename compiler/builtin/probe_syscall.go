@@ -22,14 +22,14 @@ import (
 // https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/trace_syscalls.c (trace_get_syscall_nr)
 
 // syscallPoint makes a point one of all system calls, and returns the name of their tracepoint.
-func syscallPoint(x Expansion, point *object.Point) (all string, served bool) {
-	all, call := target.SplitSyscall(point.Name)
+func syscallPoint(x Expansion, point *object.Point, category, name string) (all string, served bool) {
+	all, call := target.SplitSyscall(name)
 	number, known := x.Target().SyscallNumber(call)
 	features := x.Target().Features
-	if point.Category != syscallCategory || !known || x.Refused(point.Probe) || x.Mechanism() == "tracepoint" {
+	if category != syscallCategory || !known || x.Refused(point.Probe) || x.Mechanism() == "tracepoint" {
 		return "", false
 	}
-	if _, err := x.Target().Tracepoint(point.Category, point.Name); err != nil && !servesWithoutFormat(x, err) {
+	if _, err := x.Target().Tracepoint(category, name); err != nil && !servesWithoutFormat(x, err) {
 		return "", false
 	}
 	switch {
@@ -40,7 +40,7 @@ func syscallPoint(x Expansion, point *object.Point) (all string, served bool) {
 	default:
 		return "", false
 	}
-	point.Number = number
+	point.At = object.SyscallPoint{Name: name, All: all, Number: number}
 	return all, true
 }
 
@@ -53,9 +53,9 @@ func servesWithoutFormat(x Expansion, err error) bool {
 const syscallCategory = "syscalls"
 
 func syscallSite(x Expansion, at At, point object.Point) *Site {
-	all, _ := target.SplitSyscall(point.Name)
+	call := point.At.(object.SyscallPoint)
 	site := &Site{
-		Scope:  Scope{Probe: at.Probe, Mechanism: point.Mechanism, Exit: all == target.SyscallExit},
+		Scope:  Scope{Probe: at.Probe, Mechanism: point.Mechanism, Exit: call.All == target.SyscallExit},
 		Type:   ebpf.RawTracepoint,
 		Points: []object.Point{point},
 	}
@@ -63,7 +63,7 @@ func syscallSite(x Expansion, at At, point object.Point) *Site {
 		site.Type = ebpf.TracePoint
 	}
 	if x.UsesArguments() {
-		site.Scope.Tracepoint, _ = x.Target().Tracepoint(point.Category, point.Name)
+		site.Scope.Tracepoint, _ = x.Target().Tracepoint(syscallCategory, call.Name)
 	}
 	return site
 }

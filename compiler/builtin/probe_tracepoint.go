@@ -59,12 +59,13 @@ func meantTracepoint(t *target.Target, at At) string {
 func tracepointSites(x Expansion, at At, names []string) (sites []*Site) {
 	calls := map[string]*Site{}
 	for _, full := range names {
+		point := object.Point{Probe: "tracepoint:" + full, Optional: x.Optional() || at.pattern()}
 		category, name, _ := strings.Cut(full, ":")
-		point := object.Point{Probe: "tracepoint:" + full, Category: category, Name: name, Optional: x.Optional() || at.pattern()}
-		all, served := syscallPoint(x, &point)
+		all, served := syscallPoint(x, &point, category, name)
 		switch {
 		case !served:
-			sites = append(sites, tracepointSite(x, at, point)...)
+			point.At = object.TracepointPoint{Category: category, Name: name}
+			sites = append(sites, tracepointSite(x, at, point, category, name)...)
 		case calls[all] != nil && !x.UsesArguments():
 			calls[all].Points = append(calls[all].Points, point)
 		default:
@@ -80,9 +81,9 @@ func (at At) pattern() bool {
 	return slices.ContainsFunc(at.Parts, func(p Part) bool { return strings.ContainsAny(p.Text, "*?[") })
 }
 
-func tracepointSite(x Expansion, at At, point object.Point) []*Site {
-	tracepoint, err := x.Target().Tracepoint(point.Category, point.Name)
-	if rawServes(x, point) && (err == nil || typedTracepoint(x, point.Name, err)) {
+func tracepointSite(x Expansion, at At, point object.Point, category, name string) []*Site {
+	tracepoint, err := x.Target().Tracepoint(category, name)
+	if rawServes(x, point.Probe, category, name) && (err == nil || typedTracepoint(x, name, err)) {
 		point.Mechanism = object.RawTracepoint
 		return []*Site{rawSite(at, point)}
 	}
@@ -106,9 +107,9 @@ func typedTracepoint(x Expansion, name string, err error) bool {
 }
 
 // rawServes chooses the raw tracepoint, at a third of the cost, where no field of perf's record is used and no event is lost.
-func rawServes(x Expansion, point object.Point) bool {
+func rawServes(x Expansion, probe, category, name string) bool {
 	forced := x.Mechanism()
-	if syntheticCategories[point.Category] || target.ReenteredEvent(point.Category, point.Name) || x.UsesArguments() || x.Refused(point.Probe) || forced == "tracepoint" {
+	if syntheticCategories[category] || target.ReenteredEvent(category, name) || x.UsesArguments() || x.Refused(probe) || forced == "tracepoint" {
 		return false
 	}
 	features := x.Target().Features

@@ -18,7 +18,6 @@ package object
 
 import (
 	"slices"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -205,33 +204,6 @@ const (
 	RawSyscall
 	Syscall
 	Profile
-)
-
-// Point is one attach point.
-type Point struct {
-	Probe     string // as shown: "kprobe:vfs_read"
-	Mechanism Mechanism
-	// Symbols are the kernel functions of Kprobe, Kretprobe (one) and the Multi forms (many).
-	Symbols []string
-	// Category and Name are those of a tracepoint; a RawTracepoint is attached by its Name only.
-	Category, Name string
-	Number         int           // RawSyscall and Syscall: of the system call
-	Offset         uint64        // Kprobe: bytes into the function
-	Why            string        // the plainer mechanism was chosen for this reason; empty where there is none to tell
-	Optional       bool          // where the function cannot be traced, the others still are
-	Period         time.Duration // interval, profile
-	When           When          // Run only
-	// Index into Object.ProbeNames; given to the program as its attach cookie where Symbols has several.
-	ProbeName int
-}
-
-// When tells at which moments a Run program runs.
-type When uint8
-
-const (
-	AtBegin When = iota
-	AtEnd
-	AtInterval
 )
 
 // Storage is the place of a map's values.

@@ -167,7 +167,7 @@ func compareEntries(b *strings.Builder, name string, got, want map[string]string
 // Runs tells whether the runtime would run a program: after exit() it begins no interval.
 func Runs(program *object.ProgramSpec, stopped bool) bool {
 	point := program.Points[0]
-	return !stopped || point.Mechanism == object.Run && point.When != object.AtInterval
+	return !stopped || point.Once()
 }
 
 // ErrLong is a script whose evaluation, or whose loops on a kernel without bpf_loop, are too long to compare. The

@@ -28,8 +28,11 @@ type Link interface {
 	Close() error
 }
 
-// Attach attaches a program to one of its points.
+// Attach attaches a program to one of its points. What the runtime runs by itself has no links.
 func Attach(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {
+	if _, own := point.At.(object.RunPoint); own {
+		return nil, nil
+	}
 	if onFunctions(point.Mechanism) && !machine.Features.Kprobe {
 		return nil, refused(point, withoutKprobes(machine, point))
 	}
@@ -53,26 +56,48 @@ func refused(point *object.Point, why string) *RefusedError {
 	}
 }
 
-func attach(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {
-	switch point.Mechanism {
-	case object.Kprobe, object.Kretprobe:
-		return attachKprobe(machine, program, point)
-	case object.KprobeMulti, object.KretprobeMulti:
-		return attachKprobeMulti(program, point)
-	case object.Fentry, object.Fexit:
-		return one(link.AttachTracing(link.TracingOptions{Program: program}))
-	case object.RawTracepoint:
-		return one(link.AttachRawTracepoint(link.RawTracepointOptions{Name: point.Name, Program: program}))
-	case object.RawSyscall:
-		return attachRawSyscall(program, point)
-	case object.Tracepoint:
-		return attachTracepoint(machine, program, point.Category, point.Name)
-	case object.Syscall:
-		return attachTracepoint(machine, program, "raw_syscalls", tracepointOfAll(point))
-	case object.Profile:
-		return attachProfile(machine, program, point)
+// attacher attaches programs by one mechanism.
+type attacher func(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error)
+
+// attachers has a line for each mechanism. Of those that are not here, the runtime runs the programs itself.
+var attachers = map[object.Mechanism]attacher{
+	object.Kprobe:         at(attachKprobe),
+	object.Kretprobe:      at(attachKretprobe),
+	object.KprobeMulti:    at(attachKprobeMulti),
+	object.KretprobeMulti: at(attachKretprobeMulti),
+	object.Fentry:         at(attachFentry),
+	object.Fexit:          at(attachFexit),
+	object.RawTracepoint:  at(attachRawTracepoint),
+	object.Tracepoint:     at(attachTracepoint),
+	object.RawSyscall:     at(attachRawSyscall),
+	object.Syscall:        at(attachSyscall),
+	object.Profile:        at(attachProfile),
+}
+
+// request is a program to attach.
+type request struct {
+	machine *target.Target
+	program *ebpf.Program
+	cookie  int // what bpf_get_attach_cookie is to return
+}
+
+// at makes an attacher of a function for the kind of point that the mechanism has.
+func at[P object.Place](attach func(r request, at P) ([]Link, error)) attacher {
+	return func(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {
+		at, ok := point.At.(P)
+		if !ok {
+			return nil, fmt.Errorf("%s attaches to %T, not to %T: a bug of ponytrace", point.Mechanism, *new(P), point.At)
+		}
+		return attach(request{machine, program, point.ProbeName}, at)
 	}
-	return nil, nil
+}
+
+func attach(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {
+	attacher, known := attachers[point.Mechanism]
+	if !known {
+		return nil, fmt.Errorf("nothing attaches by %s: a bug of ponytrace", point.Mechanism)
+	}
+	return attacher(machine, program, point)
 }
 
 // untraceable reports whether the function is at fault: it is not there, there are several, or it is excluded. Some
@@ -93,7 +118,7 @@ func one(l link.Link, err error) ([]Link, error) {
 
 func cheaper(point *object.Point) bool {
 	m := point.Mechanism
-	return m == object.KretprobeMulti && len(point.Symbols) == 1 || m == object.Fentry || m == object.Fexit || m == object.RawTracepoint || m == object.RawSyscall || m == object.Syscall
+	return m == object.KretprobeMulti && point.Probes() == 1 || m == object.Fentry || m == object.Fexit || m == object.RawTracepoint || m == object.RawSyscall || m == object.Syscall
 }
 
 func onFunctions(m object.Mechanism) bool {
@@ -106,7 +131,7 @@ func withoutKprobes(machine *target.Target, point *object.Point) string {
 	if !machine.Features.Fentry {
 		text += " and does not allow fentry"
 	}
-	if tracepoint, ok := machine.TracepointFor(point.Symbols[0]); ok {
+	if tracepoint, ok := machine.TracepointFor(point.Functions()[0]); ok {
 		return text + "; it offers tracepoint:" + tracepoint
 	}
 	return text + "; it offers tracepoint, profile and interval probes"

@@ -12,7 +12,7 @@ import (
 func TestWithoutKprobes(t *testing.T) {
 	machine := *frozen.Target("6.12")
 	machine.Features.Kprobe, machine.Features.Fentry = false, false
-	point := &object.Point{Probe: "kprobe:vfs_read", Mechanism: object.Kprobe, Symbols: []string{"vfs_read"}}
+	point := &object.Point{Probe: "kprobe:vfs_read", Mechanism: object.Kprobe, At: object.FunctionPoint{Functions: []string{"vfs_read"}}}
 	links, err := Attach(&machine, nil, point)
 	var refused *RefusedError
 	if !errors.As(err, &refused) || links != nil {

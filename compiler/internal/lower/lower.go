@@ -194,7 +194,7 @@ func (f *function) guard(to *destination, decide func(body, done *ir.Block)) {
 // stopped leaves the program once the tracing has ended, if the clause ends it or is detached late.
 func (f *function) stopped() {
 	point := f.instance.Site.Points[0]
-	if !f.instance.Ends && !f.unit.Stops || point.Mechanism == object.Run && point.When != object.AtInterval {
+	if !f.instance.Ends && !f.unit.Stops || point.Once() {
 		return
 	}
 	f.guard(f.end, func(body, done *ir.Block) {

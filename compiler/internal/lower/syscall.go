@@ -40,14 +40,15 @@ func (f *function) systemCall(program *sema.Program, number int) {
 	f.instance = program.Instances[0]
 	f.syscalls = &syscallTable{name: fmt.Sprintf("%s%d", object.SyscallMap, number), probes: map[int]int{}}
 	for _, point := range program.Site.Points {
-		f.syscalls.probes[point.Number] = point.ProbeName
-		f.syscalls.size = max(f.syscalls.size, 1<<bits.Len(uint(point.Number)))
+		number := point.At.(object.SyscallPoint).Number
+		f.syscalls.probes[number] = point.ProbeName
+		f.syscalls.size = max(f.syscalls.size, 1<<bits.Len(uint(number)))
 	}
 	switch {
 	case program.Dispatched:
 	case len(f.syscalls.probes) == 1:
 		f.guard(f.end, func(body, done *ir.Block) {
-			wanted := f.b.Const(int64(program.Site.Points[0].Number))
+			wanted := f.b.Const(int64(program.Site.Points[0].At.(object.SyscallPoint).Number))
 			f.b.If(ir.Equal, builtin.SyscallNumber(hooks{f}), wanted, body, done)
 		})
 	default:

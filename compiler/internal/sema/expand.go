@@ -240,7 +240,7 @@ func (c *checker) limitProbes() {
 			return
 		}
 		for _, point := range program.Site.Points {
-			points += max(1, len(point.Symbols))
+			points += point.Probes()
 		}
 		if points > c.Settings.MaxProbes {
 			c.Errorf(span, "with this the script has %d attach points, and max_probes is %d", points, c.Settings.MaxProbes)
@@ -281,8 +281,8 @@ func (c *checker) nameProbes(site *builtin.Site) {
 	for i := range site.Points {
 		point := &site.Points[i]
 		point.ProbeName = len(c.ProbeNames)
-		if len(point.Symbols) > 1 {
-			for _, symbol := range point.Symbols {
+		if point.Probes() > 1 {
+			for _, symbol := range point.Functions() {
 				c.addProbeName(site.Scope.Probe.Name + ":" + symbol)
 			}
 			continue
@@ -293,7 +293,7 @@ func (c *checker) nameProbes(site *builtin.Site) {
 			c.addProbeName(point.Probe)
 		}
 	}
-	if len(site.Points) == 1 && len(site.Points[0].Symbols) <= 1 {
+	if len(site.Points) == 1 && site.Points[0].Probes() == 1 {
 		site.Scope.ProbeName = site.Points[0].ProbeName
 	}
 }

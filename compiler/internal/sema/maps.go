@@ -191,7 +191,7 @@ func (c *checker) Key(e *lang.Map) ([]*types.Type, bool) {
 // Empty notes that the clause removes keys of the whole map. In END no other clause runs any more.
 func (c *checker) Empty(e *lang.Map) {
 	point := c.instance.Site.Points[0]
-	if m := c.maps[e.Name]; m != nil && (point.Mechanism != object.Run || point.When != object.AtEnd) {
+	if m := c.maps[e.Name]; m != nil && !point.Runs(object.AtEnd) {
 		m.Emptied = true
 	}
 }

@@ -61,18 +61,19 @@ func (c *checker) keepPoints(site *builtin.Site) bool {
 
 func always(site *builtin.Site) bool {
 	point := &site.Points[0]
-	return point.Mechanism == object.Run && point.When != object.AtInterval
+	return point.Once()
 }
 
 // keepFunctions matches a point, or each function of one that has many.
 func keepFunctions(only *regexp.Regexp, site *builtin.Site, point *object.Point) bool {
-	if len(point.Symbols) <= 1 {
+	if len(point.Functions()) <= 1 {
 		return only.MatchString(point.Probe)
 	}
 	name := func(symbol string) string { return site.Scope.Probe.Name + ":" + symbol }
-	point.Symbols = slices.DeleteFunc(slices.Clone(point.Symbols), func(symbol string) bool { return !only.MatchString(name(symbol)) })
-	if len(point.Symbols) == 1 {
-		point.Probe = name(point.Symbols[0])
+	kept := slices.DeleteFunc(slices.Clone(point.Functions()), func(symbol string) bool { return !only.MatchString(name(symbol)) })
+	*point = point.On(kept...)
+	if len(kept) == 1 {
+		point.Probe = name(kept[0])
 	}
-	return len(point.Symbols) > 0
+	return len(kept) > 0
 }

@@ -3,7 +3,6 @@ package sema
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
@@ -82,34 +81,12 @@ type arrival struct {
 	alone *placed
 }
 
-// events are what a point fires at, one for each of its functions, whichever way they come. What the runtime runs by
-// itself has none: it is run in the order of the script.
-func events(point *object.Point) []string {
-	switch point.Mechanism {
-	case object.Run:
-		return nil
-	case object.Profile:
-		return []string{"clock " + point.Period.String()}
-	case object.Tracepoint, object.RawTracepoint, object.RawSyscall, object.Syscall:
-		return []string{"tracepoint " + point.Category + ":" + point.Name}
-	}
-	kind := "entry "
-	if point.Mechanism == object.Kretprobe || point.Mechanism == object.KretprobeMulti || point.Mechanism == object.Fexit {
-		kind = "return "
-	}
-	list := make([]string, len(point.Symbols))
-	for i, symbol := range point.Symbols {
-		list[i] = kind + symbol + "+" + strconv.FormatUint(point.Offset, 10)
-	}
-	return list
-}
-
 // each visits the events of a site, with the point and the index of its function.
 func (p *placed) each(visit func(a arrival, point *object.Point, symbol int)) {
 	for n := range p.site.Points {
 		point := &p.site.Points[n]
-		for i, event := range events(point) {
-			a := arrival{event: event, way: ways[point.Mechanism]}
+		for i, event := range point.At.Events() {
+			a := arrival{event: p.site.Scope.Probe.Name + " " + event, way: ways[point.Mechanism]}
 			if p.alone {
 				a.alone = p
 			}
@@ -151,10 +128,10 @@ func tracesLocks(list []*placed) bool {
 }
 
 func reentered(point object.Point) bool {
-	if point.Category != "" {
-		return target.ReenteredEvent(point.Category, point.Name)
+	if at, ok := point.At.(object.TracepointPoint); ok {
+		return target.ReenteredEvent(at.Category, at.Name)
 	}
-	return slices.ContainsFunc(point.Symbols, func(symbol string) bool {
+	return slices.ContainsFunc(point.Functions(), func(symbol string) bool {
 		_, yes := target.Reentered(symbol)
 		return yes
 	})
@@ -202,7 +179,7 @@ func (c *checker) shareSyscalls() {
 	for _, program := range c.Programs {
 		point := &program.Site.Points[0]
 		if point.Mechanism == object.RawSyscall || point.Mechanism == object.Syscall {
-			all, _ := target.SplitSyscall(point.Name)
+			all := point.At.(object.SyscallPoint).All
 			sharers[all] = append(sharers[all], program)
 		}
 	}
@@ -230,7 +207,7 @@ func (p *Program) typed(tracepoint string) {
 
 // joints are those in which a clause, the i-th of the list, is the first.
 func (p *placed) joints(i int, list []*placed, sharers map[arrival][]int) (begun []*joint) {
-	if len(events(&p.site.Points[0])) == 0 {
+	if len(p.site.Points[0].At.Events()) == 0 {
 		return []*joint{{members: []*placed{p}, points: p.site.Points}}
 	}
 	known := map[string]*joint{}
@@ -260,12 +237,14 @@ func (p *placed) joints(i int, list []*placed, sharers map[arrival][]int) (begun
 // add takes one function of a point.
 func (j *joint) add(point *object.Point, symbol int) {
 	if n := len(j.points); symbol > 0 && n > 0 && j.points[n-1].Probe == point.Probe {
-		j.points[n-1].Symbols = append(j.points[n-1].Symbols, point.Symbols[symbol])
+		last := j.points[n-1].At.(object.FunctionPoint)
+		last.Functions = append(last.Functions, point.Functions()[symbol])
+		j.points[n-1].At = last
 		return
 	}
 	one := *point
-	if len(point.Symbols) > 0 {
-		one.Symbols = []string{point.Symbols[symbol]}
+	if functions := point.Functions(); len(functions) > 0 {
+		one = one.On(functions[symbol])
 	}
 	j.points = append(j.points, one)
 }
@@ -313,7 +292,7 @@ func (j *joint) site() *builtin.Site {
 	site.Points = nil
 	functions := 0
 	for _, point := range j.points {
-		functions += len(point.Symbols)
+		functions += len(point.Functions())
 		site.Points = append(site.Points, pointsBy(site.Scope, point)...)
 	}
 	site.Scope.Symbols = functions
@@ -324,14 +303,15 @@ func (j *joint) site() *builtin.Site {
 func pointsBy(scope builtin.Scope, point object.Point) []object.Point {
 	multi := point.Mechanism == object.KprobeMulti || point.Mechanism == object.KretprobeMulti
 	if point.Mechanism == scope.Mechanism || !multi {
-		if multi && len(point.Symbols) == 1 {
-			point.Probe = scope.Probe.Name + ":" + point.Symbols[0]
+		if functions := point.Functions(); multi && len(functions) == 1 {
+			point.Probe = scope.Probe.Name + ":" + functions[0]
 		}
 		return []object.Point{point}
 	}
 	var list []object.Point
-	for _, symbol := range point.Symbols {
-		list = append(list, object.Point{Probe: scope.Probe.Name + ":" + symbol, Mechanism: scope.Mechanism, Symbols: []string{symbol}})
+	for _, function := range point.Functions() {
+		one := object.Point{Probe: scope.Probe.Name + ":" + function, Mechanism: scope.Mechanism}
+		list = append(list, one.On(function))
 	}
 	return list
 }
