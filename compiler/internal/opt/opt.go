@@ -52,7 +52,7 @@ var passes = []func(*ir.Func){
 	straighten,
 	promote, fold, thread, straighten,
 	promote, fold, straighten,
-	number, fold, straighten,
+	number, unsign, fold, straighten,
 	dead,
 	sink,
 	early,

@@ -12,7 +12,7 @@ import (
 )
 
 var passNames = map[string]func(*ir.Func){
-	"straighten": straighten, "promote": promote, "thread": thread, "fold": fold, "number": number, "dead": dead, "sink": sink, "early": early,
+	"straighten": straighten, "promote": promote, "thread": thread, "fold": fold, "number": number, "dead": dead, "sink": sink, "early": early, "unsign": unsign,
 	"all": func(f *ir.Func) { must(Run(f)) },
 }
 
