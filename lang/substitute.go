@@ -1,5 +1,7 @@
 package lang
 
+import "github.com/ponytrace/ponytrace/lang/diag"
+
 // Substitution copies trees, as a compiler does that expands a macro or inlines a function. A copy shares no
 // node with the tree it is made of, so a table that has the nodes as its keys holds every expansion by itself.
 //
@@ -19,6 +21,8 @@ type Substitution struct {
 	Maps      map[string]*Map      // by the parameter's name, without @; the keys of the body's map stay
 	Names     map[string]Expr
 	Rename    func(name string) string // of the variables that are no parameters; nil keeps their names
+	// At is the place of every node of the copy but the arguments; zero keeps the places.
+	At diag.Span
 	// Left is how many nodes may be copied. Expansions of expansions grow without bound, so copying stops when
 	// Left gets negative: the copy is incomplete then, and must not be used.
 	Left int
@@ -29,7 +33,7 @@ func (s *Substitution) Block(b *Block) *Block {
 	if b == nil || s.stopped() {
 		return b
 	}
-	return &Block{Statements: each(b.Statements, s.Statement), Angle: b.Angle, Span: b.Span}
+	return &Block{Statements: each(b.Statements, s.Statement), Angle: b.Angle, Span: s.place(b.Span)}
 }
 
 // Statement copies a statement.
@@ -41,27 +45,27 @@ func (s *Substitution) Statement(statement Statement) Statement {
 	case *Block:
 		return s.Block(n)
 	case *Let:
-		return &Let{Variable: s.variable(n.Variable), Type: s.typeName(n.Type), Value: s.Expr(n.Value), Span: n.Span}
+		return &Let{Variable: s.variable(n.Variable), Type: s.typeName(n.Type), Value: s.Expr(n.Value), Span: s.place(n.Span)}
 	case *Assign:
-		return &Assign{Target: s.Expr(n.Target), Op: n.Op, OpSpan: n.OpSpan, Value: s.Expr(n.Value), Span: n.Span}
+		return &Assign{Target: s.Expr(n.Target), Op: n.Op, OpSpan: s.place(n.OpSpan), Value: s.Expr(n.Value), Span: s.place(n.Span)}
 	case *Discard:
-		return &Discard{Value: s.Expr(n.Value), Span: n.Span}
+		return &Discard{Value: s.Expr(n.Value), Span: s.place(n.Span)}
 	case *ExprStatement:
-		return &ExprStatement{X: s.Expr(n.X), Span: n.Span}
+		return &ExprStatement{X: s.Expr(n.X), Span: s.place(n.Span)}
 	case *If:
 		return s.ifStatement(n)
 	case *While:
-		return &While{Cond: s.Expr(n.Cond), Body: s.Block(n.Body), Span: n.Span}
+		return &While{Cond: s.Expr(n.Cond), Body: s.Block(n.Body), Span: s.place(n.Span)}
 	case *For:
 		return s.forStatement(n)
 	case *Unroll:
-		return &Unroll{Count: s.Expr(n.Count), Body: s.Block(n.Body), Span: n.Span}
+		return &Unroll{Count: s.Expr(n.Count), Body: s.Block(n.Body), Span: s.place(n.Span)}
 	case *Break:
-		return &Break{Span: n.Span}
+		return &Break{Span: s.place(n.Span)}
 	case *Continue:
-		return &Continue{Span: n.Span}
+		return &Continue{Span: s.place(n.Span)}
 	case *Return:
-		return &Return{Value: s.Expr(n.Value), Span: n.Span}
+		return &Return{Value: s.Expr(n.Value), Span: s.place(n.Span)}
 	}
 	return statement
 }
@@ -74,52 +78,52 @@ func (s *Substitution) Expr(x Expr) Expr {
 	}
 	switch n := x.(type) {
 	case *Integer:
-		return clone(n)
+		return &Integer{Value: n.Value, Unsigned: n.Unsigned, Span: s.place(n.Span)}
 	case *String:
-		return clone(n)
+		return &String{Value: n.Value, Span: s.place(n.Span)}
 	case *Name:
 		return s.name(n)
 	case *Variable:
 		return s.variable(n)
 	case *Positional:
-		return clone(n)
+		return &Positional{Index: n.Index, Span: s.place(n.Span)}
 	case *PositionalCount:
-		return clone(n)
+		return &PositionalCount{Span: s.place(n.Span)}
 	case *Map:
 		return s.mapAccess(n)
 	case *Unary:
-		return &Unary{Op: n.Op, X: s.Expr(n.X), Span: n.Span}
+		return &Unary{Op: n.Op, X: s.Expr(n.X), Span: s.place(n.Span)}
 	case *IncDec:
-		return &IncDec{X: s.Expr(n.X), Op: n.Op, Prefix: n.Prefix, Span: n.Span}
+		return &IncDec{X: s.Expr(n.X), Op: n.Op, Prefix: n.Prefix, Span: s.place(n.Span)}
 	case *Binary:
-		return &Binary{Op: n.Op, OpSpan: n.OpSpan, X: s.Expr(n.X), Y: s.Expr(n.Y), Span: n.Span}
+		return &Binary{Op: n.Op, OpSpan: s.place(n.OpSpan), X: s.Expr(n.X), Y: s.Expr(n.Y), Span: s.place(n.Span)}
 	case *Ternary:
-		return &Ternary{Cond: s.Expr(n.Cond), X: s.Expr(n.X), Y: s.Expr(n.Y), If: n.If, Span: n.Span}
+		return &Ternary{Cond: s.Expr(n.Cond), X: s.Expr(n.X), Y: s.Expr(n.Y), If: n.If, Span: s.place(n.Span)}
 	case *BlockExpr:
 		return s.BlockExpr(n)
 	case *Call:
-		return &Call{Name: n.Name, NameSpan: n.NameSpan, Args: each(n.Args, s.Expr), Span: n.Span}
+		return &Call{Name: n.Name, NameSpan: s.place(n.NameSpan), Args: each(n.Args, s.Expr), Span: s.place(n.Span)}
 	case *Field:
-		return &Field{X: s.Expr(n.X), Name: n.Name, NameSpan: n.NameSpan, Arrow: n.Arrow, Span: n.Span}
+		return &Field{X: s.Expr(n.X), Name: n.Name, NameSpan: s.place(n.NameSpan), Arrow: n.Arrow, Span: s.place(n.Span)}
 	case *Index:
-		return &Index{X: s.Expr(n.X), I: s.Expr(n.I), Span: n.Span}
+		return &Index{X: s.Expr(n.X), I: s.Expr(n.I), Span: s.place(n.Span)}
 	case *Cast:
-		return &Cast{Type: s.typeName(n.Type), X: s.Expr(n.X), Span: n.Span}
+		return &Cast{Type: s.typeName(n.Type), X: s.Expr(n.X), Span: s.place(n.Span)}
 	case *Tuple:
-		return &Tuple{Elems: each(n.Elems, s.Expr), Span: n.Span}
+		return &Tuple{Elems: each(n.Elems, s.Expr), Span: s.place(n.Span)}
 	case *Record:
-		return &Record{Fields: each(n.Fields, s.recordField), Span: n.Span}
+		return &Record{Fields: each(n.Fields, s.recordField), Span: s.place(n.Span)}
 	case *TypeExpr:
-		return &TypeExpr{Type: s.typeName(n.Type), Span: n.Span}
+		return &TypeExpr{Type: s.typeName(n.Type), Span: s.place(n.Span)}
 	case *Paren:
-		return &Paren{X: s.Expr(n.X), Span: n.Span}
+		return &Paren{X: s.Expr(n.X), Span: s.place(n.Span)}
 	}
 	return x
 }
 
 // BlockExpr copies a block with a value, such as the body of a macro.
 func (s *Substitution) BlockExpr(b *BlockExpr) *BlockExpr {
-	return &BlockExpr{Statements: each(b.Statements, s.Statement), Value: s.Expr(b.Value), Span: b.Span}
+	return &BlockExpr{Statements: each(b.Statements, s.Statement), Value: s.Expr(b.Value), Span: s.place(b.Span)}
 }
 
 // stopped counts a node and tells whether it is one too many.
@@ -128,11 +132,19 @@ func (s *Substitution) stopped() bool {
 	return s.Left < 0
 }
 
+// place is where a node of the copy stands.
+func (s *Substitution) place(written diag.Span) diag.Span {
+	if s.At.Source != nil {
+		return s.At
+	}
+	return written
+}
+
 // ifStatement copies a chain of else if without a recursion for each of its links.
 func (s *Substitution) ifStatement(n *If) *If {
 	first := &If{}
 	for last := first; ; {
-		*last = If{Cond: s.Expr(n.Cond), Then: s.Block(n.Then), Span: n.Span}
+		*last = If{Cond: s.Expr(n.Cond), Then: s.Block(n.Then), Span: s.place(n.Span)}
 		next, chained := n.Else.(*If)
 		if !chained {
 			if n.Else != nil {
@@ -146,7 +158,7 @@ func (s *Substitution) ifStatement(n *If) *If {
 }
 
 func (s *Substitution) forStatement(n *For) *For {
-	loop := &For{Variable: s.variable(n.Variable), Low: s.Expr(n.Low), High: s.Expr(n.High), Body: s.Block(n.Body), Span: n.Span}
+	loop := &For{Variable: s.variable(n.Variable), Low: s.Expr(n.Low), High: s.Expr(n.High), Body: s.Block(n.Body), Span: s.place(n.Span)}
 	if n.Map != nil {
 		loop.Map = s.mapAccess(n.Map)
 	}
@@ -157,7 +169,7 @@ func (s *Substitution) forStatement(n *For) *For {
 func (s *Substitution) name(n *Name) Expr {
 	argument, found := s.Names[n.Name]
 	if !found {
-		return clone(n)
+		return &Name{Name: n.Name, Span: s.place(n.Span)}
 	}
 	plain := &Substitution{Left: s.Left}
 	x := plain.Expr(argument)
@@ -167,12 +179,12 @@ func (s *Substitution) name(n *Name) Expr {
 
 func (s *Substitution) variable(n *Variable) *Variable {
 	if passed := s.Variables[n.Name]; passed != nil {
-		return &Variable{Name: passed.Name, Span: n.Span}
+		return &Variable{Name: passed.Name, Span: s.place(n.Span)}
 	}
 	if s.Rename != nil {
-		return &Variable{Name: s.Rename(n.Name), Span: n.Span}
+		return &Variable{Name: s.Rename(n.Name), Span: s.place(n.Span)}
 	}
-	return clone(n)
+	return &Variable{Name: n.Name, Span: s.place(n.Span)}
 }
 
 func (s *Substitution) mapAccess(n *Map) *Map {
@@ -180,7 +192,7 @@ func (s *Substitution) mapAccess(n *Map) *Map {
 	if passed := s.Maps[name]; passed != nil {
 		name = passed.Name
 	}
-	return &Map{Name: name, Keys: each(n.Keys, s.Expr), Span: n.Span}
+	return &Map{Name: name, Keys: each(n.Keys, s.Expr), Span: s.place(n.Span)}
 }
 
 func (s *Substitution) typeName(n *TypeName) *TypeName {
@@ -188,15 +200,15 @@ func (s *Substitution) typeName(n *TypeName) *TypeName {
 		return nil
 	}
 	t := clone(n)
-	t.Of = s.Expr(n.Of)
+	t.Of, t.Span = s.Expr(n.Of), s.place(n.Span)
 	if _, found := s.Names[n.Name]; found && n.Tag == "" && n.Of == nil {
-		t.Of, t.Name = s.name(&Name{Name: n.Name, Span: n.Span}), ""
+		t.Of, t.Name = s.name(&Name{Name: n.Name, Span: s.place(n.Span)}), ""
 	}
 	return t
 }
 
 func (s *Substitution) recordField(f RecordField) RecordField {
-	return RecordField{Name: f.Name, NameSpan: f.NameSpan, Value: s.Expr(f.Value)}
+	return RecordField{Name: f.Name, NameSpan: s.place(f.NameSpan), Value: s.Expr(f.Value)}
 }
 
 func clone[T any](node *T) *T {

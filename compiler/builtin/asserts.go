@@ -16,7 +16,10 @@ var assertFunctions = []*Function{
 		Info: Info{Name: "assert", Signature: "void assert(bool condition, string message)",
 			Doc:     "Ends the tracing with the message and the exit code 1 where the condition does not hold.",
 			Example: `kprobe:vfs_read { assert(arg2 < 1000000000, "a large read") }`},
-		MinArgs: 2, MaxArgs: 2, Check: checkAssert, Lower: lowerAssert, Ends: true,
+		MinArgs: 2, MaxArgs: 2, Check: checkAssert, Source: `
+			macro assert(condition, message) {
+				if (!condition) { errorf("assert failed: %s", message); exit(1) }
+			}`,
 	},
 	{
 		Info: Info{Name: "static_assert", Signature: "void static_assert(bool condition, string message)",
@@ -41,9 +44,7 @@ var assertFunctions = []*Function{
 			}
 			return types.Boolean
 		},
-		Lower: func(l Lowering, call *lang.Call) *ir.Value {
-			return l.IR().Binary(ir.LessEqual, l.IR().Const(-highestError), l.Number(call.Args[0]))
-		},
+		Source: "macro is_err(p) { (bool)((uint64)p >= (uint64)-4095) }", // MAX_ERRNO of linux/err.h
 	},
 	{
 		Info: Info{Name: "probetype", Signature: "string probetype",
@@ -54,9 +55,6 @@ var assertFunctions = []*Function{
 		Literal: func(c Checker, call *lang.Call) lang.Expr { return text(probeType(c.Scope()), call) },
 	},
 }
-
-// highestError is MAX_ERRNO of include/linux/err.h.
-const highestError = 4095
 
 func probeType(s *Scope) string {
 	if name := s.Probe.Name; name != "begin" && name != "end" {
@@ -75,21 +73,6 @@ func checkAssert(c Checker, call *lang.Call) *types.Type {
 		c.Errorf(call.Args[1].Range(), "the message of assert() is a string, not %s", t)
 	}
 	return types.NoValue
-}
-
-func lowerAssert(l Lowering, call *lang.Call) *ir.Value {
-	b := l.IR()
-	fails, holds := b.NewBlock(), b.NewBlock()
-	b.If(ir.Equal, l.Value(call.Args[0]), b.Const(0), fails, holds)
-	b.Enter(fails)
-	l.Emit(&object.Event{Action: object.Fail, Format: "assert failed: %s", Source: call.Span}, call.Args[1])
-	l.SetData(object.DataStopped, b.Const(1))
-	l.Send(&object.Event{Action: object.Exit, Source: call.Span}, []*types.Type{types.Int64}, func(_ int, to Place) {
-		b.Store(to.Space, to.Address, to.Offset, 8, b.Const(1))
-	})
-	l.End()
-	b.Enter(holds)
-	return nil
 }
 
 func checkStaticAssert(c Checker, call *lang.Call) *types.Type {

@@ -3,7 +3,8 @@
 //
 // An entry says how it is written (Signature), what it means (Doc), shows one use that a test
 // compiles (Example), names the first kernel that has what it needs (Since), says what type it has
-// (a Check hook, called by sema) and how it is computed (a Lower hook, called by lower).
+// (a Check hook, called by sema) and how it is computed: by a body in the language itself
+// (Source), or by a hook that makes code (Lower, Into), called by lower.
 // The readers are sema, lower, `ponytrace help`, the Reference of spec.md and the generator of
 // random programs; adding a function touches one file of this package and one golden.
 //
@@ -13,7 +14,11 @@
 // at compile time. It reports errors there and returns the type of the result. It may run several
 // times for one call, since the types of maps are found by repetition, so it keeps no state.
 //
-// Lower appends to the IR through a Lowering. A scalar result is returned as a value. A result
+// Source is for what the language can say: leader_tid is (uint32)curtask->group_leader->pid.
+// The body is parsed when it is first used and expanded in the place of the call, so it costs
+// what the user's own macro would, and nothing where it is not used (source.go).
+//
+// Lower is for the rest. It appends to the IR through a Lowering. A scalar result is returned as a value. A result
 // that lives in memory (comm, str) is written where the caller wants it (Into): straight into the
 // key, the variable or the ring buffer record, never copied.
 //
@@ -50,9 +55,11 @@ type Function struct {
 	Check func(c Checker, call *lang.Call) *types.Type
 	// Lower computes a scalar, or does what the statement says and returns nil.
 	Lower func(l Lowering, call *lang.Call) *ir.Value
-	// Into writes a result that lives in memory. One of Lower and Into is set, or both where the type decides, unless Literal
-	// always knows the result.
+	// Into writes a result that lives in memory. One of Lower and Into is set, or both where
+	// the type decides, unless there is a Source or Literal always knows the result.
 	Into func(l Lowering, call *lang.Call, to Place)
+	// Source is the body in the language itself, in place of Lower and Into (source.go).
+	Source string
 	// Literal returns the literal, or the record of literals, that the call stands for,
 	// or nil when that is not known before tracing starts. Check found nothing wrong
 	// then.
@@ -80,6 +87,8 @@ type Function struct {
 	HandsContext bool
 	// Fills: Into writes every byte of the type, padding included.
 	Fills bool
+
+	body body
 }
 
 // Void reports whether a call has no value, so that it can only be a statement.

@@ -14,41 +14,33 @@ var taskFunctions = []*Function{
 		Info: Info{Name: "ppid", Signature: "uint32 ppid([struct task_struct *task])",
 			Doc:     "The process ID of the parent of the current thread, or of the task given.",
 			Example: `tracepoint:sched:sched_process_exit { printf("%d, child of %d\n", pid, ppid) }`},
-		MaxArgs: 1, Check: checkTaskNumber, Bare: true,
-		Lower: func(l Lowering, call *lang.Call) *ir.Value {
-			return taskArgument(l, call).follow(l, "real_parent", "tgid")
-		},
+		MaxArgs: 1, Check: checkTaskNumber, Bare: true, Source: `
+			macro ppid { ppid(curtask) }
+			macro ppid(task) { (uint32)task->real_parent->tgid }`,
 	},
 	{
 		Info: Info{Name: "pcomm", Signature: "string[16] pcomm([struct task_struct *task])",
 			Doc:     "The name of the parent of the current thread, or of the task given.",
 			Example: `tracepoint:sched:sched_process_exec { printf("%s started %s\n", pcomm, comm) }`},
-		MaxArgs: 1, Check: checkTaskText, Bare: true,
-		Into: func(l Lowering, call *lang.Call, to Place) {
-			parent := taskArgument(l, call)
-			parent.address = parent.follow(l, "real_parent")
-			readTaskName(l, parent, to)
-		},
+		MaxArgs: 1, Check: checkTaskText, Bare: true, Source: `
+			macro pcomm { pcomm(curtask) }
+			macro pcomm(task) { comm(task->real_parent) }`,
 	},
 	{
 		Info: Info{Name: "leader_tid", Signature: "uint32 leader_tid([struct task_struct *task])",
 			Doc:     "The thread ID of the first thread of the current thread's process, or of the process of the task given.",
 			Example: `kprobe:vfs_read /tid != leader_tid/ { @[comm] = count() }`},
-		MaxArgs: 1, Check: checkTaskNumber, Bare: true,
-		Lower: func(l Lowering, call *lang.Call) *ir.Value {
-			return taskArgument(l, call).follow(l, "group_leader", "pid")
-		},
+		MaxArgs: 1, Check: checkTaskNumber, Bare: true, Source: `
+			macro leader_tid { leader_tid(curtask) }
+			macro leader_tid(task) { (uint32)task->group_leader->pid }`,
 	},
 	{
 		Info: Info{Name: "leader_comm", Signature: "string[16] leader_comm([struct task_struct *task])",
 			Doc:     "The name of the first thread of the current thread's process, or of the process of the task given.",
 			Example: `kprobe:vfs_read { @[leader_comm, comm] = count() }`},
-		MaxArgs: 1, Check: checkTaskText, Bare: true,
-		Into: func(l Lowering, call *lang.Call, to Place) {
-			leader := taskArgument(l, call)
-			leader.address = leader.follow(l, "group_leader")
-			readTaskName(l, leader, to)
-		},
+		MaxArgs: 1, Check: checkTaskText, Bare: true, Source: `
+			macro leader_comm { leader_comm(curtask) }
+			macro leader_comm(task) { comm(task->group_leader) }`,
 	},
 	{
 		Info: Info{Name: "username", Signature: "username",

@@ -42,9 +42,7 @@ var textFunctions = []*Function{
 			Example: `tracepoint:syscalls:sys_enter_openat /strcontains(str(args.filename), ".so")/ { @[comm] = count() }`},
 		MinArgs: 2, MaxArgs: 2,
 		Check: func(c Checker, call *lang.Call) *types.Type { return checkSearch(c, call, types.Boolean) },
-		Lower: func(l Lowering, call *lang.Call) *ir.Value {
-			return l.IR().Binary(ir.NotEqual, l.FindText(call.Args[0], call.Args[1]), l.IR().Const(-1))
-		},
+		Source: "macro strcontains(text, wanted) { (bool)(strstr(text, wanted) != -1) }",
 	},
 	{
 		Info: Info{Name: "strstr", Signature: "int64 strstr(string text, string wanted)",

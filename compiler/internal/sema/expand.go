@@ -124,6 +124,9 @@ func (c *checker) reach(from any, visit func(node any)) {
 
 // calleeBody returns what a name or call of the script's own stands for, or nil.
 func (c *checker) calleeBody(node any) any {
+	if f := c.builtinOf(node); f != nil && f.Source != "" {
+		return c.sourceBody(f, node)
+	}
 	switch node := node.(type) {
 	case *lang.Call:
 		if f := c.ownFunction(node.Name, len(node.Args)); f != nil {
@@ -139,6 +142,20 @@ func (c *checker) calleeBody(node any) any {
 		if value, ok := c.Constants.defined(node); ok {
 			return value
 		}
+	}
+	return nil
+}
+
+// sourceBody is what an entry of the table that is written in the language stands for.
+func (c *checker) sourceBody(f *builtin.Function, node any) any {
+	args := 0
+	if call, ok := node.(*lang.Call); ok {
+		args = len(call.Args)
+	} else if !f.Bare {
+		return nil
+	}
+	if m := f.Macro(args); m != nil {
+		return m.Body
 	}
 	return nil
 }

@@ -357,6 +357,7 @@ func (c *checker) call(e *lang.Call) *types.Type {
 			c.Errorf(e.NameSpan, "%s() changes the system and is allowed only with --unsafe", e.Name)
 		}
 		statement := e == c.instance.called
+		wrong := len(c.diagnostics)
 		t := c.resultType(f, e)
 		if strings.Contains(f.Signature, "(string format") && len(e.Args) > 0 {
 			c.unquoted(e.Args[0], types.NewString(1))
@@ -366,6 +367,9 @@ func (c *checker) call(e *lang.Call) *types.Type {
 		}
 		if f.Void() && !statement {
 			c.Errorf(e.Span, "%s() has no value", e.Name)
+		}
+		if m := f.Macro(len(e.Args)); m != nil && len(c.diagnostics) == wrong {
+			return c.callSource(e, f, m, t, statement)
 		}
 		return t
 	}

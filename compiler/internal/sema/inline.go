@@ -178,14 +178,8 @@ func (c *checker) callMacro(e *lang.Call, m *lang.Macro) *types.Type {
 	if !c.copied(e.NameSpan, m.Name) {
 		return nil
 	}
-	body := c.instance.Expansions[e]
-	if body == nil {
-		if body = c.expandMacro(e, m); body == nil {
-			return nil
-		}
-		c.instance.Expansions[e] = body
-	}
-	if c.instance.left < 0 {
+	body := c.expansionOf(e, m, diag.Span{})
+	if body == nil || c.instance.left < 0 {
 		return nil
 	}
 	statement := e == c.instance.called
@@ -204,9 +198,62 @@ func (c *checker) callMacro(e *lang.Call, m *lang.Macro) *types.Type {
 	return t
 }
 
+// expansionOf returns the copy of a macro's body behind a call, which is made once.
+func (c *checker) expansionOf(e *lang.Call, m *lang.Macro, place diag.Span) *lang.BlockExpr {
+	body := c.instance.Expansions[e]
+	if body == nil {
+		if body = c.expandMacro(e, m, place); body != nil {
+			c.instance.Expansions[e] = body
+		}
+	}
+	return body
+}
+
+// callSource checks the call of an entry of the table that is written in the language, after
+// the entry has checked the arguments. Its type of the result is the one checked, until that
+// of the body is known.
+func (c *checker) callSource(
+	e *lang.Call, f *builtin.Function, m *lang.Macro, checked *types.Type, statement bool,
+) *types.Type {
+	if !f.Void() && (checked == nil || checked.Kind == types.None) || !c.copied(e.NameSpan, m.Name) {
+		return checked
+	}
+	body := c.expansionOf(e, m, e.Span)
+	if body == nil || c.instance.left < 0 {
+		return nil
+	}
+	before := len(c.diagnostics)
+	c.sources++
+	t := c.blockExpression(body, statement)
+	c.sources--
+	if t == nil {
+		t = types.NoValue
+	}
+	c.instance.Types[body] = t
+	if len(c.diagnostics) > before {
+		c.blameCall(e, before)
+		return nil
+	}
+	if t.Kind == types.None {
+		return checked
+	}
+	return t
+}
+
+// blameCall makes one error about the outermost call of what was found wrong in its body.
+func (c *checker) blameCall(e *lang.Call, before int) {
+	if c.sources > 0 {
+		return
+	}
+	reason := c.diagnostics[before].Message
+	c.diagnostics = c.diagnostics[:before]
+	c.Errorf(e.Span, "%s() cannot be computed here: %s", e.Name, reason)
+}
+
 // expandMacro copies the body with the arguments put in, or reports why they do not fit. The macro's own variables get
-// names that no script can write, so that they meet none of the caller's.
-func (c *checker) expandMacro(e *lang.Call, m *lang.Macro) *lang.BlockExpr {
+// names that no script can write, so that they meet none of the caller's. All nodes but the arguments get the place, if
+// one is given.
+func (c *checker) expandMacro(e *lang.Call, m *lang.Macro, place diag.Span) *lang.BlockExpr {
 	if len(e.Args) != len(m.Params) {
 		c.report(diag.Diagnostic{Span: e.Span, Message: takes(m.Name, len(m.Params), len(e.Args)),
 			Related: []diag.Related{{Span: m.NameSpan, Message: "declared here"}}})
@@ -214,6 +261,7 @@ func (c *checker) expandMacro(e *lang.Call, m *lang.Macro) *lang.BlockExpr {
 	}
 	var body *lang.BlockExpr
 	c.copier(func(s *lang.Substitution) {
+		s.At = place
 		s.Variables, s.Maps, s.Names = map[string]*lang.Variable{}, map[string]*lang.Map{}, map[string]lang.Expr{}
 		for i, param := range m.Params {
 			if !c.passed(s, param, e.Args[i]) {

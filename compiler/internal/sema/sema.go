@@ -197,6 +197,7 @@ type checker struct {
 	cuts        map[*lang.Clause]map[lang.Statement]int
 	missing     map[string]bool // maps of clauses that errors leave without an attach point
 	stage       stage
+	sources     int                 // bodies of the table around what is checked
 	alike       map[string][]string // functions, by a name that none has
 	untyped     []lang.Expr         // reads of maps and variables whose type is not known
 	declarations
