@@ -25,6 +25,7 @@ import (
 
 // Load brings the object into the kernel.
 func Load(o *object.Object, machine *target.Target, options Options) (*Session, error) {
+	options.Stderr = serial(options.Stderr)
 	if err := detect.RaiseMemoryLimit(machine.Features); err != nil {
 		return nil, err
 	}
@@ -49,6 +50,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		collection.Close()
 		return nil, err
 	}
+	s.snapshots = newSnapshots(o, s.store, s.names)
 	if err = findRuntimeConsts(o.RuntimeConsts, s.store.Set); err != nil {
 		s.Close()
 		return nil, err

@@ -51,7 +51,7 @@ import (
 // Options say how a session runs.
 type Options struct {
 	Stdout  io.Writer // what the script prints
-	Stderr  io.Writer // notices
+	Stderr  io.Writer // notices; nil for nowhere
 	Format  string    // the name of the output's format; "" for text
 	Buffer  Buffering
 	Quiet   bool     // no notices but losses
@@ -81,6 +81,7 @@ type Session struct {
 	options     Options
 	collection  *ebpf.Collection
 	store       *events.Store
+	snapshots   *snapshots
 	reader      *ring.Reader
 	sink        report.Sink
 	records     bool              // report.Format.Records
