@@ -68,7 +68,7 @@ func dispatch(d *object.Dispatcher, machine *target.Target) asm.Instructions {
 	number := asm.Instructions{asm.LoadMem(asm.R3, asm.R1, 8, asm.DWord)}
 	offset := machine.Registers().SyscallNumber
 	switch {
-	case d.Points[0].Mechanism != object.RawSyscall || tracepointOf(&d.ProgramSpec) == target.SyscallEnter:
+	case d.Points[0].Mechanism.Context() != object.CallWords || tracepointOf(&d.ProgramSpec) == target.SyscallEnter:
 	case d.Type == ebpf.Tracing:
 		number = asm.Instructions{
 			asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord),

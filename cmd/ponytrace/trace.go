@@ -246,11 +246,7 @@ func (t *traceCommand) notices(built *object.Object) {
 	}
 	for _, program := range built.Programs {
 		for _, point := range program.Points {
-			why := ""
-			if point.Why != "" {
-				why = ", because " + point.Why
-			}
-			fmt.Fprintf(os.Stderr, "%s: attached by %s%s\n", diag.Printable(point.Probe), point.Mechanism, why)
+			fmt.Fprintf(os.Stderr, "%s: %s\n", diag.Printable(point.Probe), point.Choice())
 		}
 	}
 }

@@ -114,7 +114,7 @@ func signalNumber(l Lowering, signal lang.Expr) *ir.Value {
 }
 
 func checkOverride(c Checker, call *lang.Call) *types.Type {
-	if m := c.Scope().Mechanism; m != object.Kprobe {
+	if !c.Scope().Mechanism.Overrides() {
 		c.Errorf(call.Span, "override() works where a kernel function is entered: in a kprobe, not in %s", c.Scope().Probe.Name)
 		return types.NoValue
 	}

@@ -123,22 +123,17 @@ func argumentExample(i int) string {
 	return fmt.Sprintf("kprobe:%s { @[arg%d] = count() }", function, i)
 }
 
-func atEntry(m object.Mechanism) bool {
-	return m == object.Kprobe || m == object.KprobeMulti || m == object.Fentry
-}
-
-func atReturn(m object.Mechanism) bool {
-	return m == object.Kretprobe || m == object.KretprobeMulti || m == object.Fexit
-}
+func atEntry(m object.Mechanism) bool  { return m.Fires() == object.AtEntry }
+func atReturn(m object.Mechanism) bool { return m.Fires() == object.AtReturn }
 
 func argumentType(c Checker, name *lang.Call, i int) *types.Type {
 	scope := c.Scope()
 	switch {
-	case scope.Mechanism == object.Kretprobe || scope.Mechanism == object.KretprobeMulti:
+	case atReturn(scope.Mechanism) && !scope.Mechanism.Words():
 		c.Errorf(name.Span, "%s is gone when the function returns", name.Name)
 		c.Hint("keep it at the entry: kprobe:f { @a[tid] = %s }", name.Name)
 		return nil
-	case !atEntry(scope.Mechanism) && !atReturn(scope.Mechanism):
+	case !scope.Mechanism.OnFunctions():
 		c.Errorf(name.Span, "%s exists only in probes on functions, not in %s", name.Name, scope.Probe.Name)
 		if scope.Probe.Name == "tracepoint" {
 			c.Hint("the fields of a tracepoint are reached by name: args.FIELD")
@@ -204,13 +199,11 @@ func missing(param target.Param, m object.Mechanism) string {
 		return "has a type that no value can have"
 	case param.Nowhere():
 		return "is not passed in memory or a register that a probe can read"
-	case tracing(m) && param.Slot < 0:
+	case m.Words() && param.Slot < 0:
 		return "is not handed to fentry and fexit programs"
 	}
 	return ""
 }
-
-func tracing(m object.Mechanism) bool { return m == object.Fentry || m == object.Fexit }
 
 func plural(n int, what string) string {
 	if n == 1 {
@@ -222,7 +215,7 @@ func plural(n int, what string) string {
 // trusted marks pointers to structs that the verifier knows by their BTF type: those that a
 // tracing program finds in its context.
 func trusted(t *types.Type, m object.Mechanism) *types.Type {
-	if !tracing(m) || t.Kind != types.Pointer || t.Elem == nil || t.Elem.Kind != types.Struct || t.User {
+	if !m.Typed() || t.Kind != types.Pointer || t.Elem == nil || t.Elem.Kind != types.Struct || t.User {
 		return t
 	}
 	pointer := *t
@@ -242,7 +235,7 @@ func lowerArgument(l Lowering, i int) *ir.Value {
 func argumentWord(l Lowering, param target.Param, n int) *ir.Value {
 	b, registers := l.IR(), l.Target().Registers()
 	switch {
-	case tracing(l.Scope().Mechanism):
+	case l.Scope().Mechanism.Words():
 		return b.Load(ir.ContextSpace, b.Context(), 8*(param.Slot+n), 8, false)
 	case param.Register >= 0:
 		return b.Load(ir.ContextSpace, b.Context(), registers.Args[param.Register+n], 8, false)
@@ -258,7 +251,7 @@ func stackPointer(l Lowering) *ir.Value {
 // argumentAddress returns how to find an argument that lies in memory at a kprobe, nil for others.
 func argumentAddress(param target.Param, m object.Mechanism) func(Lowering) *ir.Value {
 	switch {
-	case tracing(m) || param.Register >= 0 && !param.Indirect:
+	case m.Words() || param.Register >= 0 && !param.Indirect:
 		return nil
 	case param.Indirect:
 		return func(l Lowering) *ir.Value { return argumentWord(l, param, 0) }
@@ -299,10 +292,10 @@ func returnType(c Checker, name *lang.Call) *types.Type {
 	scope := c.Scope()
 	if !atReturn(scope.Mechanism) {
 		c.Errorf(name.Span, "retval exists only when a function returns: kretprobe, not %s", scope.Probe.Name)
-		switch scope.Mechanism {
-		case object.Tracepoint, object.RawTracepoint, object.RawSyscall, object.Syscall:
+		switch {
+		case scope.Probe.Name == "tracepoint":
 			c.Hint("what a system call returns is args.ret of tracepoint:syscalls:sys_exit_*")
-		case object.Kprobe, object.KprobeMulti, object.Fentry:
+		case atEntry(scope.Mechanism):
 			c.Hint("write kretprobe in the place of kprobe, or trace both: kretprobe:f { @ = hist(retval) }")
 		}
 		return nil
@@ -339,7 +332,7 @@ func returnWord(l Lowering, n int) *ir.Value {
 	b, scope, registers := l.IR(), l.Scope(), l.Target().Registers()
 	offset := registers.Return
 	switch {
-	case scope.Mechanism == object.Fexit:
+	case scope.Mechanism.Words():
 		offset = 8 * scope.Function.Slots
 	case n == 1:
 		offset = registers.ReturnHigh
@@ -359,9 +352,9 @@ func argumentsType(c Checker, name *lang.Call) *types.Type {
 		return argumentStruct(scope.Tracepoint.Name, syscallFields(c, scope.Tracepoint))
 	case scope.Tracepoint != nil:
 		return argumentStruct(scope.Tracepoint.Name, recordFields(c, scope.Tracepoint))
-	case scope.Function != nil && (atEntry(scope.Mechanism) || scope.Mechanism == object.Fexit):
+	case scope.Function != nil && (atEntry(scope.Mechanism) || scope.Mechanism.Words()):
 		return argumentStruct(scope.Function.Name, functionFields(c, scope.Function))
-	case scope.Mechanism == object.Kretprobe || scope.Mechanism == object.KretprobeMulti:
+	case atReturn(scope.Mechanism) && !scope.Mechanism.Words():
 		c.Errorf(name.Span, "args are gone when the function returns")
 		c.Hint("keep what you need at the entry: kprobe:f { @a[tid] = arg0 }")
 	case atEntry(scope.Mechanism):

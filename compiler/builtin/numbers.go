@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
-	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -57,17 +56,8 @@ func checkByteSwap(c Checker, call *lang.Call) *types.Type {
 	return types.NewInt(c.Type(call.Args[0]).Size, false)
 }
 
-// hasRegisters reports whether the context of the program begins with struct pt_regs.
-func hasRegisters(m object.Mechanism) bool {
-	switch m {
-	case object.Kprobe, object.KprobeMulti, object.Kretprobe, object.KretprobeMulti, object.Profile:
-		return true
-	}
-	return false
-}
-
 func checkHasRegisters(c Checker, call *lang.Call) bool {
-	if hasRegisters(c.Scope().Mechanism) {
+	if c.Scope().Mechanism.Registers() {
 		return true
 	}
 	c.Errorf(call.Span, "%s probes do not see the registers that %s reads", c.Scope().Probe.Name, call.Name)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
-	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
@@ -45,7 +44,7 @@ func isPath(t *types.Type) bool { return t != nil && t.Kind == types.Struct && t
 func checkPathPlace(c Checker, call *lang.Call, t *types.Type) {
 	scope := c.Scope()
 	switch {
-	case scope.Mechanism != object.Fentry && scope.Mechanism != object.Fexit:
+	case !scope.Mechanism.Typed():
 		c.Errorf(call.Span, "path() works in kprobes and kretprobes that are attached through fentry, not in %s by %s", scope.Probe.Name, scope.Mechanism)
 	case scope.Function == nil || !target.TakesPath(scope.Function.Name):
 		c.Errorf(call.Span, "the kernel does not allow path() in this function")

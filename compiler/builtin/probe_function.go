@@ -245,7 +245,9 @@ func (f *functionSites) point(m object.Mechanism, name string) object.Point {
 		At: object.FunctionPoint{Functions: []string{name}, Offset: f.offset},
 	}
 	if m == f.plain {
-		point.Why, _ = target.Reentered(name)
+		if why, reentered := target.Reentered(name); reentered {
+			point.Over = []object.PassedOver{{Mechanism: f.tracing, Why: why}}
+		}
 	}
 	return point
 }

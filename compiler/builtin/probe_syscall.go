@@ -59,7 +59,7 @@ func syscallSite(x Expansion, at At, point object.Point) *Site {
 		Type:   ebpf.RawTracepoint,
 		Points: []object.Point{point},
 	}
-	if point.Mechanism == object.Syscall {
+	if point.Mechanism.Context() == object.CallRecord {
 		site.Type = ebpf.TracePoint
 	}
 	if x.UsesArguments() {
@@ -77,7 +77,7 @@ const (
 // syscallFields are those of a system call's tracepoint. At a raw tracepoint there is no record.
 func syscallFields(c Checker, tracepoint *target.Tracepoint) []Argument {
 	fields := recordFields(c, tracepoint)
-	if c.Scope().Mechanism != object.RawSyscall {
+	if c.Scope().Mechanism.Context() != object.CallWords {
 		return fields
 	}
 	for i, field := range tracepoint.Fields() {
@@ -117,7 +117,7 @@ func processRegister(l Lowering, offset, size int) *ir.Value {
 // 32 bits of the process's choice above it.
 func SyscallNumber(l Lowering) *ir.Value {
 	b, scope := l.IR(), l.Scope()
-	if scope.Mechanism == object.RawSyscall && scope.Exit {
+	if scope.Mechanism.Context() == object.CallWords && scope.Exit {
 		return processRegister(l, l.Target().Registers().SyscallNumber, 4)
 	}
 	return b.Load(ir.ContextSpace, b.Context(), 8, 8, false)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
-	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -74,8 +73,7 @@ func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
 // ownFrames is how many functions stand in the kernel's stack that only run because of the probe: the program itself, and what
 // calls it. The flags of bpf_get_stack hold their number in the low 8 bits.
 func ownFrames(l Lowering) int64 {
-	switch l.Scope().Mechanism {
-	case object.Fentry, object.Fexit, object.RawTracepoint, object.RawSyscall, object.Run:
+	if l.Scope().Mechanism.Framed() {
 		return 2 + int64(l.Parts())
 	}
 	return 0

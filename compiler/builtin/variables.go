@@ -3,7 +3,6 @@ package builtin
 import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
-	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -120,7 +119,7 @@ func lowerProbeName(l Lowering, _ *lang.Call) *ir.Value {
 	if n := l.Scope().ProbeName; n >= 0 {
 		return l.IR().Const(int64(n))
 	}
-	if m := l.Scope().Mechanism; m == object.RawSyscall || m == object.Syscall {
+	if l.Scope().Mechanism.AllCalls() {
 		return l.SyscallProbe()
 	}
 	return helper(l, asm.FnGetAttachCookie, ir.Invariant, l.IR().Context())

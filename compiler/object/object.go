@@ -148,10 +148,10 @@ type ProgramSpec struct {
 
 // Attachments are the points to attach. The system calls of a program are one, for all of them.
 func (p *ProgramSpec) Attachments() []Point {
-	switch m := p.Points[0].Mechanism; {
+	switch {
 	case p.Dispatched:
 		return nil
-	case m == RawSyscall || m == Syscall:
+	case p.Points[0].Mechanism.AllCalls():
 		return p.Points[:1]
 	}
 	return p.Points
@@ -185,26 +185,6 @@ type Line struct {
 	Instruction int
 	Span        diag.Span
 }
-
-// Mechanism is the way in which a program gets its events.
-type Mechanism uint8
-
-const (
-	// Run: the runtime runs the program itself (BEGIN, END, interval).
-	Run Mechanism = iota
-	Kprobe
-	Kretprobe
-	KprobeMulti
-	KretprobeMulti
-	Fentry
-	Fexit
-	RawTracepoint
-	Tracepoint
-	// RawSyscall and Syscall are tracepoints of one system call through the raw or perf tracepoint of all of them.
-	RawSyscall
-	Syscall
-	Profile
-)
 
 // Storage is the place of a map's values.
 type Storage uint8
@@ -306,13 +286,3 @@ type Settings struct {
 	VerifierLogSize int    // bytes of log asked for at first
 	Demangle        bool   // names of C++ and Rust print as in their source
 }
-
-var mechanismNames = [...]string{
-	Run: "ponytrace itself", Kprobe: "kprobe", Kretprobe: "kretprobe", KprobeMulti: "kprobe_multi",
-	KretprobeMulti: "kretprobe_multi", Fentry: "fentry", Fexit: "fexit", RawTracepoint: "raw tracepoint",
-	Tracepoint: "perf tracepoint",
-	RawSyscall: "raw tracepoint of all system calls", Syscall: "perf tracepoint of all system calls", Profile: "perf clock",
-}
-
-// String names the mechanism as the kernel's documentation does.
-func (m Mechanism) String() string { return mechanismNames[m] }

@@ -11,9 +11,12 @@ type Point struct {
 	Probe     string // as shown: "kprobe:vfs_read"
 	Mechanism Mechanism
 	// At is what the mechanism attaches to. Each kind of mechanism has a type of its own.
-	At       Place
-	Why      string // the plainer mechanism was chosen for this reason; empty where there is none to tell
-	Optional bool   // where the function cannot be traced, the others still are
+	At Place
+	// Over are the mechanisms that would cost less, the cheapest first.
+	Over []PassedOver
+	// Only: no other mechanism may serve, because the probe type names this one.
+	Only     bool
+	Optional bool // where the function cannot be traced, the others still are
 	// Index into Object.ProbeNames; given to the program as its attach cookie where At has several functions.
 	ProbeName int
 }
@@ -88,6 +91,12 @@ func (p Point) On(functions ...string) Point {
 
 // Probes is as how many probes the point counts.
 func (p *Point) Probes() int { return max(len(p.Functions()), 1) }
+
+// Replaceable reports whether a plainer mechanism may serve where the kernel refuses this one.
+func (p *Point) Replaceable() bool {
+	_, ok := p.Mechanism.Plainer()
+	return ok && !p.Only && p.Probes() == 1
+}
 
 // Runs reports whether the runtime runs the program at such a moment.
 func (p *Point) Runs(when When) bool {

@@ -30,10 +30,10 @@ type Link interface {
 
 // Attach attaches a program to one of its points. What the runtime runs by itself has no links.
 func Attach(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {
-	if _, own := point.At.(object.RunPoint); own {
+	if point.Mechanism.ByRuntime() {
 		return nil, nil
 	}
-	if onFunctions(point.Mechanism) && !machine.Features.Kprobe {
+	if byKprobes(point.Mechanism) && !machine.Features.Kprobe {
 		return nil, refused(point, withoutKprobes(machine, point))
 	}
 	links, err := attach(machine, program, point)
@@ -41,7 +41,7 @@ func Attach(machine *target.Target, program *ebpf.Program, point *object.Point) 
 		closeAll(links)
 		failed := refused(point, reason(err, point))
 		failed.Untraceable, failed.Cause = untraceable(err, point.Mechanism), err
-		if cheaper(point) {
+		if point.Replaceable() {
 			failed.Instead = Plainer
 		}
 		return nil, failed
@@ -103,8 +103,8 @@ func attach(machine *target.Target, program *ebpf.Program, point *object.Point) 
 // untraceable reports whether the function is at fault: it is not there, there are several, or it is excluded. Some
 // tracepoints are closed to perf, which answers as it does to a process without privilege.
 func untraceable(err error, m object.Mechanism) bool {
-	if !onFunctions(m) {
-		return m == object.Tracepoint && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL))
+	if !byKprobes(m) {
+		return m.Context() == object.Record && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL))
 	}
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EINVAL)
 }
@@ -116,14 +116,8 @@ func one(l link.Link, err error) ([]Link, error) {
 	return []Link{l}, nil
 }
 
-func cheaper(point *object.Point) bool {
-	m := point.Mechanism
-	return m == object.KretprobeMulti && point.Probes() == 1 || m == object.Fentry || m == object.Fexit || m == object.RawTracepoint || m == object.RawSyscall || m == object.Syscall
-}
-
-func onFunctions(m object.Mechanism) bool {
-	return m == object.Kprobe || m == object.Kretprobe || m == object.KprobeMulti || m == object.KretprobeMulti
-}
+// byKprobes: the kernel puts a breakpoint or a call into the function.
+func byKprobes(m object.Mechanism) bool { return m.Context() == object.FunctionRegs }
 
 // withoutKprobes says what a kernel that cannot trace functions offers instead.
 func withoutKprobes(machine *target.Target, point *object.Point) string {

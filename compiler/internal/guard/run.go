@@ -67,38 +67,14 @@ func locks(v *ir.Value) Locks {
 	return taken
 }
 
-// exclusive reports whether the kernel runs no such program inside of another: bpf_prog_active.
-func exclusive(m object.Mechanism) bool {
-	switch m {
-	case object.Kprobe, object.Kretprobe, object.KprobeMulti, object.KretprobeMulti, object.Tracepoint, object.Syscall, object.Profile:
-		return true
-	}
-	return false
-}
-
-// nestsInItself reports whether the kernel may run the program inside of itself.
-func nestsInItself(m object.Mechanism, features *target.Features) bool {
-	switch m {
-	case object.Fentry, object.Fexit:
-		return !features.TracingGuard
-	case object.RawTracepoint:
-		return !features.RawTracepointGuard
-	}
-	return false
-}
-
-// neverNests reports whether programs fire inside of no other: the runtime runs them, or a process that enters the
-// kernel. They are interrupted all the same.
-func neverNests(m object.Mechanism) bool { return m == object.Run || m == object.RawSyscall }
-
 // Possible reports whether programs with these mechanisms can ever need the guard.
 func Possible(mechanisms []object.Mechanism, features *target.Features) bool {
 	outside := false
 	for _, m := range mechanisms {
-		if nestsInItself(m, features) {
+		if m.Nests(features) {
 			return true
 		}
-		outside = outside || !exclusive(m)
+		outside = outside || !m.Exclusive()
 	}
 	return outside && len(mechanisms) > 1
 }
@@ -110,10 +86,10 @@ func Choose(programs []Program, features *target.Features) []Guard {
 	foreign := foreignOnly(programs)
 	for i, p := range programs {
 		switch {
-		case nestsInItself(p.Mechanism, features) && (p.Locks != 0 || p.Memory):
+		case p.Mechanism.Nests(features) && (p.Locks != 0 || p.Memory):
 			guards[i] = Guard{Tests: true, Sets: true, Whole: p.Memory}
 		case !together || p.Locks == 0:
-		case neverNests(p.Mechanism):
+		case p.Mechanism.Outermost():
 			guards[i] = Guard{Sets: true}
 		default:
 			guards[i] = Guard{Tests: true, Sets: !foreign}
@@ -128,7 +104,7 @@ func deadlock(programs []Program) bool {
 	kinds := twoOfEach(programs)
 	for i, p := range kinds {
 		for _, q := range kinds[:i] {
-			apart := exclusive(p.Mechanism) && exclusive(q.Mechanism) || neverNests(p.Mechanism) && neverNests(q.Mechanism)
+			apart := p.Mechanism.Exclusive() && q.Mechanism.Exclusive() || p.Mechanism.Outermost() && q.Mechanism.Outermost()
 			if !apart && p.Locks&q.Locks != 0 {
 				return true
 			}
@@ -153,7 +129,7 @@ func twoOfEach(programs []Program) (kinds []Program) {
 // any other, so only they set the word.
 func foreignOnly(programs []Program) bool {
 	for _, p := range programs {
-		if p.Locks != 0 && !exclusive(p.Mechanism) && !neverNests(p.Mechanism) {
+		if p.Locks != 0 && !p.Mechanism.Exclusive() && !p.Mechanism.Outermost() {
 			return false
 		}
 	}

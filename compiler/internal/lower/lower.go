@@ -74,9 +74,9 @@ func links(info *sema.Info) int {
 	n, calls := 0, map[bool]int{}
 	for _, program := range info.Programs {
 		scope := &program.Site.Scope
-		switch scope.Mechanism {
-		case object.Run:
-		case object.RawSyscall, object.Syscall:
+		switch {
+		case scope.Mechanism.ByRuntime():
+		case scope.Mechanism.AllCalls():
 			calls[scope.Exit] = 1
 		default:
 			n += len(program.Site.Points)

@@ -34,7 +34,7 @@ func (t *syscallTable) content() []byte {
 // systemCall leaves the program, before anything else, in system calls that its clauses do not trace: others, which
 // a dispatcher has sorted out where there is one, and those of the other instruction set.
 func (f *function) systemCall(program *sema.Program, number int) {
-	if m := program.Site.Scope.Mechanism; m != object.RawSyscall && m != object.Syscall {
+	if !program.Site.Scope.Mechanism.AllCalls() {
 		return
 	}
 	f.instance = program.Instances[0]

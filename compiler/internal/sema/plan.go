@@ -51,34 +51,11 @@ type placed struct {
 // the verifier walks a million. Where it gives up earlier, the clauses are compiled again as Options.Separate.
 const maxJoined = 4000
 
-// way is how an event comes to programs. The contexts of two ways differ, so their clauses cannot be joined.
-type way uint8
-
-const (
-	byRegisters way = iota // kprobes: the context has the registers
-	byTracing              // fentry, fexit
-	byRawTracepoint
-	byTracepoint
-	byRawSyscall
-	bySyscall
-	byClock
-)
-
-var ways = map[object.Mechanism]way{
-	object.Kprobe: byRegisters, object.Kretprobe: byRegisters, object.KprobeMulti: byRegisters, object.KretprobeMulti: byRegisters,
-	object.Fentry: byTracing, object.Fexit: byTracing,
-	object.RawTracepoint: byRawTracepoint, object.Tracepoint: byTracepoint,
-	object.RawSyscall: byRawSyscall, object.Syscall: bySyscall, object.Profile: byClock,
-}
-
-// cheaper ways have a plainer one that serves as well.
-var cheaper = map[way]bool{byTracing: true, byRawTracepoint: true, byRawSyscall: true, bySyscall: true}
-
-// arrival is an event with the way by which it comes, and the clause where that is alone.
+// arrival is an event with the context that programs are handed at it, and the clause where that is alone.
 type arrival struct {
-	event string
-	way   way
-	alone *placed
+	event   string
+	context object.Context
+	alone   *placed
 }
 
 // each visits the events of a site, with the point and the index of its function.
@@ -86,7 +63,7 @@ func (p *placed) each(visit func(a arrival, point *object.Point, symbol int)) {
 	for n := range p.site.Points {
 		point := &p.site.Points[n]
 		for i, event := range point.At.Events() {
-			a := arrival{event: p.site.Scope.Probe.Name + " " + event, way: ways[point.Mechanism]}
+			a := arrival{event: p.site.Scope.Probe.Name + " " + event, context: point.Mechanism.Context()}
 			if p.alone {
 				a.alone = p
 			}
@@ -95,29 +72,35 @@ func (p *placed) each(visit func(a arrival, point *object.Point, symbol int)) {
 	}
 }
 
-// plainer finds the events that clauses ask for by different ways, and refuses the cheaper one, so that they can be
+// plainer finds the events that clauses ask for in different contexts, and refuses the cheaper one, so that they can be
 // joined; where a probe fires in what programs run through, those of all events. A clause that needs a tracing
 // program keeps it, and so a program of its own.
 func (c *checker) plainer(list []*placed) bool {
-	first, disagreed := map[string]way{}, map[string]bool{}
+	first, disagreed := map[string]object.Context{}, map[string]bool{}
 	for _, p := range list {
 		p.each(func(a arrival, _ *object.Point, _ int) {
-			if other, known := first[a.event]; known && other != a.way {
+			if other, known := first[a.event]; known && other != a.context {
 				disagreed[a.event] = true
 			}
-			first[a.event] = a.way
+			first[a.event] = a.context
 		})
 	}
 	locks := c.options.Mechanism == "" && tracesLocks(list)
 	for _, p := range list {
 		p.each(func(a arrival, point *object.Point, _ int) {
-			unsafe := locks && a.way != bySyscall
-			if (unsafe || disagreed[a.event]) && cheaper[a.way] && !p.use.tracing {
+			unsafe := locks && !point.Mechanism.Exclusive()
+			if (unsafe || disagreed[a.event]) && hasPlainer(point) && !p.use.tracing {
 				c.plain[point.Probe] = true
 			}
 		})
 	}
 	return len(c.plain) > 0
+}
+
+// hasPlainer reports a mechanism with another one that serves as well and hands programs something else.
+func hasPlainer(point *object.Point) bool {
+	plainer, ok := point.Mechanism.Plainer()
+	return ok && !point.Only && plainer.Context() != point.Mechanism.Context()
 }
 
 // tracesLocks reports whether a probe fires in what programs run through. Such a program may interrupt one of another
@@ -178,7 +161,7 @@ func (c *checker) shareSyscalls() {
 	sharers := map[string][]*Program{}
 	for _, program := range c.Programs {
 		point := &program.Site.Points[0]
-		if point.Mechanism == object.RawSyscall || point.Mechanism == object.Syscall {
+		if point.Mechanism.AllCalls() {
 			all := point.At.(object.SyscallPoint).All
 			sharers[all] = append(sharers[all], program)
 		}
@@ -275,7 +258,7 @@ func (c *checker) restrict(instance *Instance) {
 		return
 	}
 	instance.Hidden = added.Hidden[instance.Clause]
-	if !instance.Hidden && instance.Site.Scope.Mechanism != object.Run {
+	if !instance.Hidden && !instance.Site.Scope.Mechanism.ByRuntime() {
 		instance.Filter = added.Filter
 	}
 }
@@ -285,7 +268,7 @@ func (c *checker) restrict(instance *Instance) {
 func (j *joint) site() *builtin.Site {
 	site := *j.members[0].site
 	for _, member := range j.members {
-		if m := member.site.Scope.Mechanism; m == object.Kprobe || m == object.Kretprobe {
+		if m := member.site.Scope.Mechanism; m.Context() == object.FunctionRegs && !m.Many() {
 			site = *member.site
 		}
 	}
@@ -301,7 +284,7 @@ func (j *joint) site() *builtin.Site {
 
 // pointsBy is a point as a mechanism has it.
 func pointsBy(scope builtin.Scope, point object.Point) []object.Point {
-	multi := point.Mechanism == object.KprobeMulti || point.Mechanism == object.KretprobeMulti
+	multi := point.Mechanism.Many()
 	if point.Mechanism == scope.Mechanism || !multi {
 		if functions := point.Functions(); multi && len(functions) == 1 {
 			point.Probe = scope.Probe.Name + ":" + functions[0]

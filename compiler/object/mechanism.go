@@ -1,0 +1,241 @@
+package object
+
+import (
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+)
+
+// Mechanism is the way in which a program gets its events. What is to be known of one is its record in mechanisms: no other
+// code of the compiler compares mechanisms by name. A probe type chooses among some of them (builtin.ProbeType), and
+// runtime/attach has a file for each.
+type Mechanism uint8
+
+const (
+	// Run: the runtime runs the program itself (BEGIN, END, interval).
+	Run Mechanism = iota
+	Kprobe
+	Kretprobe
+	KprobeMulti
+	KretprobeMulti
+	Fentry
+	Fexit
+	RawTracepoint
+	Tracepoint
+	// RawSyscall and Syscall are tracepoints of one system call through the raw or perf tracepoint of all of them.
+	RawSyscall
+	Syscall
+	Profile
+)
+
+// Moment is when the program of a mechanism on kernel functions fires.
+type Moment uint8
+
+const (
+	AtEvent  Moment = iota // not on functions
+	AtEntry                // a function is entered
+	AtReturn               // a function returns
+)
+
+// Context is what a program is handed. Clauses share a program only where it is the same.
+type Context uint8
+
+const (
+	NoContext     Context = iota
+	FunctionRegs          // struct pt_regs of the CPU in the traced function
+	ClockRegs             // the same, where a clock interrupted
+	FunctionWords         // a word for each argument of the function, and one for its result
+	EventWords            // a word for each argument of the tracepoint
+	Record                // the record of perf
+	CallWords             // the words of the tracepoint of all system calls
+	CallRecord            // the record of perf of all system calls
+)
+
+// record is what is to be known of a mechanism.
+type record struct {
+	name    string // as the kernel's documentation has it
+	fires   Moment
+	context Context
+	// many: one link serves many functions.
+	many bool
+	// typed: the verifier knows the types of the arguments, so that memory that they lead to is read by direct loads.
+	typed bool
+	// plainer may serve where the kernel refuses this one; Run where there is none.
+	plainer Mechanism
+	// lacks says what a kernel does not have of what the mechanism needs, avoid why it is not taken all the same. Both are
+	// empty where there is nothing to say, and continue "because".
+	lacks, avoid func(f *target.Features) string
+	// exclusive: the kernel runs no such program inside of another (bpf_prog_active).
+	exclusive bool
+	// outermost: programs fire inside of no other, because the runtime runs them or a process that enters the kernel. They
+	// are interrupted all the same.
+	outermost bool
+	// nests: the kernel may run the program inside of itself.
+	nests func(f *target.Features) bool
+	// framed: the program, and what calls it, stand in the stack that bpf_get_stack returns.
+	framed bool
+	// calls: one attachment at the tracepoint of all system calls serves all points of a program.
+	calls bool
+	// overrides: a program may replace the function (bpf_override_return).
+	overrides bool
+}
+
+var mechanisms = [...]record{
+	Run: {name: "ponytrace itself", outermost: true, framed: true},
+	Kprobe: {name: "kprobe", fires: AtEntry, context: FunctionRegs, exclusive: true, overrides: true,
+		lacks: withoutKprobes},
+	Kretprobe: {name: "kretprobe", fires: AtReturn, context: FunctionRegs, exclusive: true,
+		lacks: withoutKprobes},
+	KprobeMulti: {name: "kprobe_multi", fires: AtEntry, context: FunctionRegs, many: true, exclusive: true,
+		plainer: Kprobe, lacks: withoutMulti},
+	KretprobeMulti: {name: "kretprobe_multi", fires: AtReturn, context: FunctionRegs, many: true, exclusive: true,
+		plainer: Kretprobe, lacks: withoutMulti},
+	Fentry: {name: "fentry", fires: AtEntry, context: FunctionWords, typed: true, framed: true,
+		plainer: Kprobe, lacks: withoutTrampolines, avoid: unguardedTrampolines, nests: trampolineNests},
+	Fexit: {name: "fexit", fires: AtReturn, context: FunctionWords, typed: true, framed: true,
+		plainer: Kretprobe, lacks: withoutTrampolines, avoid: unguardedTrampolines, nests: trampolineNests},
+	RawTracepoint: {name: "raw tracepoint", context: EventWords, framed: true,
+		plainer: Tracepoint, lacks: withoutRaw, avoid: preempted, nests: rawNests},
+	Tracepoint: {name: "perf tracepoint", context: Record, exclusive: true},
+	RawSyscall: {name: "raw tracepoint of all system calls", context: CallWords, framed: true, calls: true, outermost: true,
+		plainer: Tracepoint, lacks: withoutRaw, avoid: preempted},
+	Syscall: {name: "perf tracepoint of all system calls", context: CallRecord, calls: true, exclusive: true,
+		plainer: Tracepoint, avoid: notPreempted},
+	Profile: {name: "perf clock", context: ClockRegs, exclusive: true},
+}
+
+func withoutKprobes(f *target.Features) string {
+	return unless(f.Kprobe, "this kernel is built without kprobes")
+}
+
+func withoutMulti(f *target.Features) string {
+	return unless(f.KprobeMulti, "this kernel does not have it (Linux 5.18, CONFIG_FPROBE)")
+}
+
+func withoutTrampolines(f *target.Features) string {
+	return unless(f.Fentry, "this kernel does not have it (Linux 5.5, CONFIG_DYNAMIC_FTRACE, BTF), or does not permit it")
+}
+
+func trampolineNests(f *target.Features) bool { return !f.TracingGuard }
+
+// unguardedTrampolines: where there are kprobes, they are taken.
+func unguardedTrampolines(f *target.Features) string {
+	return unless(f.TracingGuard || !f.Kprobe, "this kernel may run it inside of itself until its stack is gone (Linux before 5.12)")
+}
+
+func withoutRaw(f *target.Features) string {
+	return unless(f.RawTracepoint, "this kernel does not have it (Linux 4.17)")
+}
+
+func rawNests(f *target.Features) bool { return !f.RawTracepointGuard }
+
+func preempted(f *target.Features) string {
+	return unless(!f.PreemptedTracepoint, "this kernel preempts it, and leaves out what other threads do meanwhile")
+}
+
+func notPreempted(f *target.Features) string {
+	return unless(f.PreemptedTracepoint, "the raw one costs less, and this kernel does not preempt it")
+}
+
+func unless(holds bool, why string) string {
+	if holds {
+		return ""
+	}
+	return why
+}
+
+// Mechanisms are all that there are.
+func Mechanisms() []Mechanism {
+	list := make([]Mechanism, len(mechanisms))
+	for i := range list {
+		list[i] = Mechanism(i)
+	}
+	return list
+}
+
+// String names the mechanism as the kernel's documentation does.
+func (m Mechanism) String() string {
+	if int(m) >= len(mechanisms) {
+		return "an unknown mechanism"
+	}
+	return mechanisms[m].name
+}
+
+// Fires is the moment, and OnFunctions whether that is one of a kernel function.
+func (m Mechanism) Fires() Moment     { return mechanisms[m].fires }
+func (m Mechanism) OnFunctions() bool { return mechanisms[m].fires != AtEvent }
+
+// Context is what a program is handed, Registers whether that begins with struct pt_regs, Words whether it is a word for each
+// argument, and Typed whether the verifier knows their types.
+func (m Mechanism) Context() Context { return mechanisms[m].context }
+func (m Mechanism) Registers() bool {
+	return m.Context() == FunctionRegs || m.Context() == ClockRegs
+}
+func (m Mechanism) Words() bool {
+	return m.Context() == FunctionWords || m.Context() == EventWords
+}
+func (m Mechanism) Typed() bool { return mechanisms[m].typed }
+
+// Many reports whether one link serves many functions.
+func (m Mechanism) Many() bool { return mechanisms[m].many }
+
+// ByRuntime reports whether nothing is attached, because the runtime runs the program.
+func (m Mechanism) ByRuntime() bool { return m == Run }
+
+// AllCalls reports whether one attachment serves all system calls of a program.
+func (m Mechanism) AllCalls() bool { return mechanisms[m].calls }
+
+// Overrides reports whether a program may replace what it traces.
+func (m Mechanism) Overrides() bool { return mechanisms[m].overrides }
+
+// Framed reports whether the program stands in the kernel's stack that it reads.
+func (m Mechanism) Framed() bool { return mechanisms[m].framed }
+
+// Exclusive reports whether the kernel runs no such program inside of another, Outermost whether it fires inside of none, and
+// Nests whether the kernel may run it inside of itself.
+func (m Mechanism) Exclusive() bool { return mechanisms[m].exclusive }
+func (m Mechanism) Outermost() bool { return mechanisms[m].outermost }
+func (m Mechanism) Nests(f *target.Features) bool {
+	return mechanisms[m].nests != nil && mechanisms[m].nests(f)
+}
+
+// Plainer is the mechanism that may serve where the kernel refuses this one.
+func (m Mechanism) Plainer() (plainer Mechanism, ok bool) {
+	plainer = mechanisms[m].plainer
+	return plainer, plainer != Run
+}
+
+// Lacks says what a kernel lacks for the mechanism, Avoid also why it is not to be taken there; empty for nothing.
+func (m Mechanism) Lacks(f *target.Features) string { return said(mechanisms[m].lacks, f) }
+func (m Mechanism) Avoid(f *target.Features) string {
+	if lacks := m.Lacks(f); lacks != "" {
+		return lacks
+	}
+	return said(mechanisms[m].avoid, f)
+}
+
+func said(why func(*target.Features) string, f *target.Features) string {
+	if why == nil {
+		return ""
+	}
+	return why(f)
+}
+
+// PassedOver is a mechanism that would cost less, and why it was not taken.
+type PassedOver struct {
+	Mechanism Mechanism
+	Why       string
+}
+
+// Choice tells the mechanism of a point, and why none that costs less.
+func (p *Point) Choice() string {
+	text := "attached by " + p.Mechanism.String()
+	if len(p.Over) == 1 {
+		return text + ", because " + p.Over[0].Why
+	}
+	reasons := make([]string, len(p.Over))
+	for i, over := range p.Over {
+		reasons[i] = "; not by " + over.Mechanism.String() + ", because " + over.Why
+	}
+	return text + strings.Join(reasons, "")
+}
