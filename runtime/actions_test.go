@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang/diag"
@@ -135,8 +136,8 @@ func TestPrintOfFields(t *testing.T) {
 // keyed has two counts with the same keys.
 func keyed(t *testing.T) (s *scene, first, second *object.MapSpec) {
 	key := types.NewLayout(0, types.Uint64)
-	first = &object.MapSpec{Name: "a", Key: &key, Value: types.NewAggregation(types.Count, false), Storage: object.Hash, Kernel: "a"}
-	second = &object.MapSpec{Name: "b", Key: &key, Value: types.NewAggregation(types.Avg, true), Storage: object.Hash, Kernel: "b"}
+	first = &object.MapSpec{Name: "a", Key: &key, Value: types.NewAggregation(builtin.Count, false), Storage: object.Hash, Kernel: "a"}
+	second = &object.MapSpec{Name: "b", Key: &key, Value: types.NewAggregation(builtin.Avg, true), Storage: object.Hash, Kernel: "b"}
 	o := lineObject(16)
 	o.Maps = []*object.MapSpec{first, second}
 	o.Kernel["a"] = &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 8, ValueSize: 8, MaxEntries: 16}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -28,7 +29,7 @@ func TestSleeper(t *testing.T) {
 // A stack of a process that has ended prints with names, if the scout saw the process.
 func TestScout(t *testing.T) {
 	key := types.NewLayout(0, types.NewUserStack("bpftrace", 2))
-	stacks := &object.MapSpec{Key: &key, Value: types.NewAggregation(types.Count, false), Storage: object.Hash, Kernel: "h"}
+	stacks := &object.MapSpec{Key: &key, Value: types.NewAggregation(builtin.Count, false), Storage: object.Hash, Kernel: "h"}
 	o := lineObject(16)
 	o.Maps = []*object.MapSpec{stacks}
 	o.Kernel["h"] = &ebpf.MapSpec{Type: ebpf.Hash, KeySize: uint32(key.Size), ValueSize: 8, MaxEntries: 4}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/internal/testkit"
@@ -206,7 +207,7 @@ func TestSignal(t *testing.T) {
 
 // counting has a count without key, a clause that counts, and one that reports and clears each millisecond.
 func counting(report object.Action) *object.Object {
-	count := &object.MapSpec{Value: types.NewAggregation(types.Count, false), Storage: object.CPUSlot}
+	count := &object.MapSpec{Value: types.NewAggregation(builtin.Count, false), Storage: object.CPUSlot}
 	o := lineObject(256)
 	o.Maps = []*object.MapSpec{count}
 	o.Stride = stride

@@ -97,10 +97,25 @@ func (f *Function) Void() bool { return strings.HasPrefix(f.Signature, "void ") 
 // Aggregation is a function that can only be assigned to a map.
 type Aggregation struct {
 	Info
+	// Record is what is done with rows.
+	Record           *types.Aggregation
 	MinArgs, MaxArgs int
 	Check            func(c Checker, call *lang.Call) *types.Type
 	// Update adds the observation n, the value of the first argument (nil where there is none), to the row at row.
 	Update func(l Lowering, call *lang.Call, kind *types.Type, n *ir.Value, row Place)
+	// Read computes the one number that stands for a row in an expression; nil: it is the first word.
+	Read func(b *ir.Builder, t *types.Type, row Place) *ir.Value
+}
+
+// Aggregations lists all of them.
+func Aggregations() []*Aggregation { return aggregationList }
+
+// ReadRow computes the one number that stands for the row of an aggregation in an expression.
+func ReadRow(b *ir.Builder, t *types.Type, row Place) *ir.Value {
+	if read := aggregations[t.Record.Name].Read; read != nil {
+		return read(b, t, row)
+	}
+	return loadWord(b, row, 0)
 }
 
 // Setting is a name of the config block, or of an environment variable PONYTRACE_<NAME> or BPFTRACE_<NAME>.

@@ -6,7 +6,7 @@
 // Values that fit a register (integers, booleans, enums, pointers, symbols) are computed in 64
 // bits and stored in Size bytes, little or big end first as the machine does. Strings, buffers,
 // structs, arrays and tuples live in memory and are handled by address. An aggregation
-// (count, hist, ...) is a row of 64-bit words; Words says what each of them means.
+// (count, hist, ...) is a row of 64-bit words; its record says what is done with them.
 //
 // How a value prints follows from its Kind alone; package render holds the code.
 package types
@@ -44,15 +44,7 @@ const (
 	UserStack                  // Size 8+8*Count: a process ID in 8 bytes, then as KernelStack
 	NetworkAddress             // Size 20: AF_INET or AF_INET6 in 4 bytes, then 4 or 16 bytes of address in network order
 	MACAddress                 // Size 6
-	Count                      // aggregations, from here on
-	Sum
-	Avg
-	Min
-	Max
-	Stats
-	Hist       // power-of-two buckets
-	LinearHist // buckets of Step from Low to High
-	TimeSeries // Count intervals of Step nanoseconds, each a row of the aggregation Elem, or the last value when Elem is an Int
+	Aggregated                 // count() and its family: Record; rows of 64-bit words
 )
 
 // Type describes a value. Types are compared with Equal, never by address.
@@ -60,8 +52,8 @@ type Type struct {
 	Kind   Kind
 	Size   int // bytes as stored
 	Signed bool
-	Elem   *Type  // Pointer, Array, Buffer
-	Count  int    // Array: elements; KernelStack, UserStack: the most addresses; TimeSeries: intervals
+	Elem   *Type  // Pointer, Array, Buffer; of an aggregation, as its record says
+	Count  int    // Array: elements; KernelStack, UserStack: the most addresses; of an aggregation, as its record says
 	Name   string // Struct, Enum: the tag, without "struct"; of other kinds see there
 	Union  bool   // Struct that is a union
 	Values []EnumValue
@@ -83,10 +75,10 @@ type Type struct {
 	Register bool
 	// Origin is the target's own description of a Struct (a BTF type); nobody else looks inside.
 	Origin any
-	// LinearHist only.
+	// Record is that of an aggregation. What the numbers mean that one was made with, it says.
+	Record          *Aggregation
 	Low, High, Step int64
-	// Hist only: each power of two is split in 1<<Bits parts.
-	Bits int
+	Bits            int
 }
 
 // EnumValue is one named constant of an Enum.
@@ -301,95 +293,12 @@ func Texts(x, y *Type) bool {
 // Integer reports whether arithmetic applies: integers, booleans and enums.
 func (t *Type) Integer() bool { return t.Kind == Int || t.Kind == Bool || t.Kind == Enum }
 
-// Aggregation reports whether the type is that of count() and its family.
-func (t *Type) Aggregation() bool { return t.Kind >= Count }
-
-// Composite reports whether the type is that of an aggregation for which no single number stands.
-func (t *Type) Composite() bool {
-	return t.Kind == Stats || t.Kind == Hist || t.Kind == LinearHist || t.Kind == TimeSeries
-}
-
-// HistBuckets is the number of buckets of a Hist of 0 Bits: one below zero, one for zero, one for each power of two up to 1<<63.
-const HistBuckets = 66
-
-// HistBucketsOf returns the number of buckets of a Hist whose powers of two are split in 1<<bits parts.
-func HistBucketsOf(bits int) int { return (65-bits)<<bits + 1 }
-
-// Words returns the number of 64-bit words of an aggregation. They are, in order:
-//
-//	count       n
-//	sum         total, set
-//	avg, stats  total, n
-//	min, max    value, set
-//	hist        bucket 0: v < 0; i >= 1: from HistLow(i, Bits) to below HistLow(i+1, Bits)
-//	lhist       bucket 0: v < low; i: [low+(i-1)*step, low+i*step); last: v >= high
-//	tseries     for each of Count intervals: its number since the epoch of nsecs plus 1 (0: never used), then the
-//	            words of Elem, or (value, nsecs of the value) when Elem is an Int; interval n lies at place n % Count
-//
-// where set becomes 1 with the first update. Every CPU has its own row; Merge of package events adds them up.
-func (t *Type) Words() int {
-	switch t.Kind {
-	case Count:
-		return 1
-	case Sum, Avg, Stats, Min, Max:
-		return 2
-	case Hist:
-		return HistBucketsOf(t.Bits)
-	case LinearHist:
-		return t.LinearBuckets() + 2
-	case TimeSeries:
-		return t.Count * (1 + max(t.Elem.Words(), 2))
-	}
-	return 0
-}
-
-// HistLow returns the smallest value of bucket i >= 1 of a Hist. Values below 1<<bits have a bucket each; from there on each
-// power of two has 1<<bits buckets. With 0 bits the buckets begin at 0, 1, 2, 4, 8, ...
-func HistLow(i, bits int) uint64 {
-	i--
-	parts := 1 << bits
-	if i < parts {
-		return uint64(i)
-	}
-	return uint64(parts+i&(parts-1)) << (i>>bits - 1)
-}
-
-// LinearBuckets returns the number of buckets between Low and High.
-func (t *Type) LinearBuckets() int { return int((t.High - t.Low + t.Step - 1) / t.Step) }
-
-// NewAggregation returns an aggregation of the kind over values of the given signedness.
-func NewAggregation(kind Kind, signed bool) *Type {
-	t := &Type{Kind: kind, Signed: signed}
-	t.Size = t.Words() * 8
-	return t
-}
-
-// NewHist returns the type of hist(v, bits).
-func NewHist(signed bool, bits int) *Type {
-	return &Type{Kind: Hist, Signed: signed, Bits: bits, Size: 8 * HistBucketsOf(bits)}
-}
-
-// NewTimeSeries returns the type of tseries(v, step, count) over intervals of step nanoseconds: elem is an aggregation, or an
-// integer of 64 bits for the last value of each.
-func NewTimeSeries(elem *Type, step int64, count int) *Type {
-	t := &Type{Kind: TimeSeries, Signed: elem.Signed, Elem: elem, Step: step, Count: count}
-	t.Size = t.Words() * 8
-	return t
-}
-
-// NewLinearHist returns the type of lhist(v, low, high, step).
-func NewLinearHist(low, high, step int64) *Type {
-	t := &Type{Kind: LinearHist, Signed: true, Low: low, High: high, Step: step}
-	t.Size = t.Words() * 8
-	return t
-}
-
 // Equal reports whether values of both types are stored and printed alike.
 func (t *Type) Equal(other *Type) bool {
 	if t == nil || other == nil {
 		return t == other
 	}
-	if t.Kind != other.Kind || t.Size != other.Size || t.Signed != other.Signed || t.Name != other.Name {
+	if t.Kind != other.Kind || t.Record != other.Record || t.Size != other.Size || t.Signed != other.Signed || t.Name != other.Name {
 		return false
 	}
 	if t.Low != other.Low || t.High != other.High || t.Step != other.Step || t.Count != other.Count {
@@ -398,7 +307,7 @@ func (t *Type) Equal(other *Type) bool {
 	if t.Kind == Struct {
 		return true
 	}
-	if (t.Kind == Array || t.Kind == TimeSeries || t.Kind == Buffer) && !t.Elem.Equal(other.Elem) || t.Bits != other.Bits || len(t.Fields) != len(other.Fields) {
+	if (t.Kind == Array || t.Kind == Aggregated || t.Kind == Buffer) && !t.Elem.Equal(other.Elem) || t.Bits != other.Bits || len(t.Fields) != len(other.Fields) {
 		return false
 	}
 	for i := range t.Fields {
@@ -413,8 +322,7 @@ var kindNames = map[Kind]string{
 	None: "no value", Bool: "bool", Buffer: "buffer", KernelSymbol: "ksym", ProbeName: "probe name",
 	Timestamp: "timestamp", ErrorText: "strerror", SignalName: "signal name", SyscallName: "syscall name",
 	UserName: "username", CgroupPath: "cgroup path", UserSymbol: "usym", KernelStack: "kstack", UserStack: "ustack",
-	NetworkAddress: "inet", MACAddress: "macaddr", TimeSeries: "tseries",
-	Count: "count", Sum: "sum", Avg: "avg", Min: "min", Max: "max", Stats: "stats", Hist: "hist",
+	NetworkAddress: "inet", MACAddress: "macaddr",
 }
 
 // String names the type as a script would write it.
@@ -451,12 +359,8 @@ func (t *Type) String() string {
 		if t.Name != "" {
 			return "function name"
 		}
-	case Hist:
-		if t.Bits > 0 {
-			return fmt.Sprintf("hist(n, %d)", t.Bits)
-		}
-	case LinearHist:
-		return fmt.Sprintf("lhist(%d, %d, %d)", t.Low, t.High, t.Step)
+	case Aggregated:
+		return t.Record.text(t)
 	}
 	return kindNames[t.Kind]
 }

@@ -250,14 +250,6 @@ func (p *program) cast(e *lang.Cast) Value {
 	return Decode(to, append(raw, make([]byte, max(0, to.Size-len(raw)))...))
 }
 
-// summary is the number that an aggregation stands for in an expression.
-func summary(v Value) uint64 {
-	if v.Type.Kind == types.Avg || v.Type.Kind == types.Stats {
-		return quotient(v.Words[0], v.Words[1], v.Type.Signed)
-	}
-	return v.Words[0]
-}
-
 func (p *program) tuple(e *lang.Tuple) Value {
 	v := Value{Type: p.typeOf(e)}
 	for i, elem := range e.Elems {

@@ -145,7 +145,7 @@ func (p *program) aggregate(target *lang.Map, call *lang.Call) {
 	if len(call.Args) > 0 {
 		n = p.value(call.Args[0])
 	}
-	observe(m.row(p.key(m, target.Keys)).value.Words, m.value, n)
+	aggregations[call.Name].observe(m.row(p.key(m, target.Keys)).value.Words, m.value, n)
 }
 
 // row is the entry of a key, empty where it is new.
@@ -156,55 +156,4 @@ func (m *mapping) row(key []Value) *entry {
 		m.entries[KeyText(key)] = found
 	}
 	return found
-}
-
-// observe updates the words of a row; types.Words says what they are.
-func observe(words []uint64, t *types.Type, n Value) {
-	switch t.Kind {
-	case types.Count:
-		words[0]++
-	case types.Sum:
-		words[0], words[1] = words[0]+n.Number, 1
-	case types.Avg, types.Stats:
-		words[0], words[1] = words[0]+n.Number, words[1]+1
-	case types.Min:
-		if words[1] == 0 || ordered("<", n.Number, words[0], t.Signed) {
-			words[0], words[1] = n.Number, 1
-		}
-	case types.Max:
-		if words[1] == 0 || ordered(">", n.Number, words[0], t.Signed) {
-			words[0], words[1] = n.Number, 1
-		}
-	case types.Hist:
-		words[powerBucket(n, t.Bits)]++
-	case types.LinearHist:
-		words[linearBucket(int64(n.Number), t)]++
-	}
-}
-
-// powerBucket is 0 below zero. Values below 1<<bits have a bucket each, and so has each of 1<<bits equal parts of
-// every power of two from there on.
-func powerBucket(n Value, bits int) int {
-	if n.Type.Signed && int64(n.Number) < 0 {
-		return 0
-	}
-	parts, shift := uint64(1)<<bits, 0
-	for n.Number>>shift >= 2*parts {
-		shift++
-	}
-	return 1 + shift*int(parts) + int(n.Number>>shift)
-}
-
-func linearBucket(n int64, t *types.Type) int {
-	if n < t.Low {
-		return 0
-	}
-	bucket := 1
-	for low := t.Low; low < t.High; low += t.Step {
-		if n >= low && n < min(low+t.Step, t.High) {
-			return bucket
-		}
-		bucket++
-	}
-	return bucket
 }

@@ -262,26 +262,18 @@ func (p *program) argumentType(e lang.Expr) *types.Type {
 }
 
 func (p *program) aggregationType(e *lang.Call, arguments []*types.Type) *types.Type {
-	kind, known := aggregations[e.Name]
+	rule, known := aggregations[e.Name]
 	if !known {
 		fail(e.Span, "no rule for this aggregation")
 	}
 	if len(arguments) > 0 && arguments[0] == nil {
 		return nil
 	}
-	if kind == types.LinearHist {
-		return types.NewLinearHist(p.constant(e.Args[1]), p.constant(e.Args[2]), p.constant(e.Args[3]))
-	}
 	isSigned := len(arguments) > 0 && (arguments[0].Signed || arguments[0].Size < 8)
-	if kind == types.Hist && len(arguments) > 1 {
-		return types.NewHist(isSigned, int(p.constant(e.Args[1])))
+	if rule.shape != nil {
+		return rule.shape(p.constant, e.Args, isSigned)
 	}
-	return types.NewAggregation(kind, isSigned)
-}
-
-var aggregations = map[string]types.Kind{
-	"count": types.Count, "sum": types.Sum, "avg": types.Avg, "min": types.Min, "max": types.Max,
-	"stats": types.Stats, "hist": types.Hist, "lhist": types.LinearHist,
+	return types.NewAggregation(builtin.AggregationNamed(e.Name).Record, isSigned)
 }
 
 func (p *program) constant(e lang.Expr) int64 { return int64(p.value(e).Number) }

@@ -83,7 +83,7 @@ func widest(a, b *types.Type) *types.Type {
 		return smallest(a, b)
 	case a.Kind == types.String && b.Kind == types.String:
 		return types.NewString(max(a.Size, b.Size))
-	case a.Aggregation() && a.Kind == b.Kind:
+	case a.Aggregation() && a.Record == b.Record:
 		wider := *a
 		wider.Signed = a.Signed || b.Signed
 		return &wider

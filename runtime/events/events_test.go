@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
@@ -66,19 +67,19 @@ func TestParts(t *testing.T) {
 
 func TestMerge(t *testing.T) {
 	for _, test := range []struct {
-		kind   types.Kind
+		kind   *types.Aggregation
 		signed bool
 		rows   [][]byte
 		want   []byte
 	}{
-		{types.Count, false, [][]byte{row(1), row(2), row(4)}, row(7)},
-		{types.Sum, true, [][]byte{row(-5, 1), row(0, 0), row(2, 1)}, row(-3, 1)},
-		{types.Avg, true, [][]byte{row(10, 2), row(20, 3)}, row(30, 5)},
-		{types.Stats, false, [][]byte{row(10, 2), row(20, 3)}, row(30, 5)},
-		{types.Min, true, [][]byte{row(0, 0), row(-5, 1), row(3, 1)}, row(-5, 1)},
-		{types.Min, false, [][]byte{row(7, 1), row(-5, 1), row(0, 0)}, row(7, 1)},
-		{types.Max, true, [][]byte{row(-9, 1), row(0, 0), row(-3, 1)}, row(-3, 1)},
-		{types.Max, false, [][]byte{row(7, 1), row(-5, 1)}, row(-5, 1)},
+		{builtin.Count, false, [][]byte{row(1), row(2), row(4)}, row(7)},
+		{builtin.Sum, true, [][]byte{row(-5, 1), row(0, 0), row(2, 1)}, row(-3, 1)},
+		{builtin.Avg, true, [][]byte{row(10, 2), row(20, 3)}, row(30, 5)},
+		{builtin.Stats, false, [][]byte{row(10, 2), row(20, 3)}, row(30, 5)},
+		{builtin.Min, true, [][]byte{row(0, 0), row(-5, 1), row(3, 1)}, row(-5, 1)},
+		{builtin.Min, false, [][]byte{row(7, 1), row(-5, 1), row(0, 0)}, row(7, 1)},
+		{builtin.Max, true, [][]byte{row(-9, 1), row(0, 0), row(-3, 1)}, row(-3, 1)},
+		{builtin.Max, false, [][]byte{row(7, 1), row(-5, 1)}, row(-5, 1)},
 	} {
 		aggregation := types.NewAggregation(test.kind, test.signed)
 		merged := make([]byte, aggregation.Size)
@@ -92,18 +93,18 @@ func TestMerge(t *testing.T) {
 }
 
 func TestAverage(t *testing.T) {
-	signed := types.NewAggregation(types.Avg, true)
-	if got := int64(Decode(signed, row(-7, 2)).Average()); got != -3 {
+	signed := types.NewAggregation(builtin.Avg, true)
+	if got := int64(Decode(signed, row(-7, 2)).Number()); got != -3 {
 		t.Errorf("average of -7 over 2: %d, want -3", got)
 	}
-	if got := Decode(signed, row(0, 0)).Average(); got != 0 {
+	if got := Decode(signed, row(0, 0)).Number(); got != 0 {
 		t.Errorf("average of nothing: %d", got)
 	}
 }
 
 func TestOrder(t *testing.T) {
 	key := types.NewLayout(0, types.NewString(16), types.Int32)
-	m := &object.MapSpec{Key: &key, Value: types.NewAggregation(types.Count, false)}
+	m := &object.MapSpec{Key: &key, Value: types.NewAggregation(builtin.Count, false)}
 	table := NewTable(m)
 	add := func(name string, number int32, count int64) {
 		raw := make([]byte, key.Size)
@@ -133,7 +134,7 @@ func TestOrder(t *testing.T) {
 
 // extreme is a min without key over memory of ours, with two CPUs.
 func extreme() (*Map, memory) {
-	m := &object.MapSpec{Value: types.NewAggregation(types.Min, true), Storage: object.CPUSlot}
+	m := &object.MapSpec{Value: types.NewAggregation(builtin.Min, true), Storage: object.CPUSlot}
 	rows := memory(make([]byte, 32))
 	return newMap(m, &cpuSlot{object: m, rows: rows, stride: 16}), rows
 }

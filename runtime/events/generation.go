@@ -32,43 +32,40 @@ func (m *Map) hide(g *generation, t *Table) {
 // unseen takes from a row what it was when it was printed, and reports whether anything
 // is left.
 func (m *Map) unseen(row, before []byte) bool {
+	t := m.rows()
 	switch {
-	case m.object.Value.Kind == types.TimeSeries:
-		dropSeen(Value{m.object.Value, row}, Value{m.object.Value, before})
-		return !isZero(row)
-	case !adds(m.object):
+	case t == nil:
 		return string(row) != string(before)
-	case m.forgets && m.began(row, before):
+	case t.Record.Adds && m.forgets && m.began(row, before):
 		return true
 	}
-	t := m.object.Value
-	if !t.Aggregation() {
-		t = plainCount
-	}
-	subtract(t, row, before)
+	t.Record.Subtract(t, row, before)
 	return !isZero(row)
 }
 
 // began reports whether the kernel has dropped a row, and begun a new one of the same
-// key: it has counted less. Of sums and numbers, which may go down, those that are nearer
-// to 0 are taken for new.
+// key: it has counted less.
 func (m *Map) began(row, before []byte) bool {
-	now, then := Value{m.object.Value, row}, Value{m.object.Value, before}
-	switch m.object.Value.Kind {
-	case types.Int, types.Sum:
-		return magnitude(int64(now.Word(0))) < magnitude(int64(then.Word(0)))
-	case types.Avg, types.Stats:
-		return now.Word(1) < then.Word(1)
+	switch t := m.rows(); {
+	case t != nil && t.Record.Restarted != nil:
+		return t.Record.Restarted(t, row, before)
+	case m.object.Value.Kind == types.Int:
+		return types.NearerZero(m.object.Value, row, before)
 	}
-	for i := range now.Words() {
-		if now.Word(i) < then.Word(i) {
-			return true
-		}
-	}
-	return false
+	return types.AnyLess(m.object.Value, row, before)
 }
 
-func magnitude(n int64) uint64 { return uint64(max(n, -n)) }
+// rows is the aggregation that rows are of, plainTotal for numbers that are only added to, and nil
+// for other values.
+func (m *Map) rows() *types.Type {
+	switch {
+	case m.object.Value.Aggregation():
+		return m.object.Value
+	case adds(m.object):
+		return plainTotal
+	}
+	return nil
+}
 
 // turn makes programs use the other kernel map from now on. It is too early for that
 // while the other one has rows. Without another one no program runs any more.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/internal/testkit"
@@ -177,7 +178,7 @@ const threads = 8
 
 func TestReportsLoseNothingFromASlot(t *testing.T) {
 	n := testkit.Choose(1000, 10_000, 40_000)
-	o, m := slotObject(types.NewAggregation(types.Count, false))
+	o, m := slotObject(types.NewAggregation(builtin.Count, false))
 	kernel, store := load(t, o)
 	group := hammer(t, program(t, addToRow(kernel[object.PerCPUMap])), threads, n)
 	total, reports := report(t, store.Map(m), group)
@@ -212,7 +213,7 @@ func countsOf(kind ebpf.MapType) (*object.Object, *object.MapSpec) {
 	if kind == ebpf.PerCPUHash || kind == ebpf.LRUCPUHash {
 		storage = object.CPUHash
 	}
-	o, m := hashObject(storage, types.NewAggregation(types.Count, false), 65536)
+	o, m := hashObject(storage, types.NewAggregation(builtin.Count, false), 65536)
 	for _, name := range []string{m.Kernel, m.Other} {
 		o.Kernel[name].Type = kind
 		if kind == ebpf.LRUHash || kind == ebpf.LRUCPUHash {
@@ -234,7 +235,7 @@ func drained(t testing.TB, m *Map) {
 
 // Each round has as many fresh keys as the map may hold; clear() makes room for the next.
 func TestClearMakesRoom(t *testing.T) {
-	o, m := hashObject(object.CPUHash, types.NewAggregation(types.Count, false), 64)
+	o, m := hashObject(object.CPUHash, types.NewAggregation(builtin.Count, false), 64)
 	for _, name := range []string{m.Kernel, m.Other} {
 		o.Kernel[name].Flags = 0
 	}
@@ -267,7 +268,7 @@ func TestClearMakesRoom(t *testing.T) {
 
 // Programs find the map empty after a clear, and what came after print is reported later.
 func TestClearOfAMapThatTheScriptReads(t *testing.T) {
-	o, m := hashObject(object.CPUHash, types.NewAggregation(types.Count, false), 1024)
+	o, m := hashObject(object.CPUHash, types.NewAggregation(builtin.Count, false), 1024)
 	kernel, store := load(t, o)
 	add := program(t, addToKey(kernel, 0))
 	run := func(n int) {
@@ -341,10 +342,11 @@ func TestPlainHash(t *testing.T) {
 
 // A bucket with more keys than a batch holds makes the kernel ask for a larger batch.
 func TestBatchesGrow(t *testing.T) {
-	hist := types.NewAggregation(types.Hist, true)
+	hist := types.NewAggregation(builtin.Hist, true)
 	o, m := hashObject(object.CPUHash, hist, 4096)
 	kernel, store := load(t, o)
-	rows := make([][types.HistBuckets]uint64, cpus(t))
+	const histBuckets = 66
+	rows := make([][histBuckets]uint64, cpus(t))
 	for cpu := range rows {
 		rows[cpu][1] = uint64(cpu + 1)
 	}
@@ -353,8 +355,8 @@ func TestBatchesGrow(t *testing.T) {
 	}
 	store.Map(m).now.source.(*hash).rows = 1
 	want := uint64(len(rows) * (len(rows) + 1) / 2)
-	if table := mustRead(t, store.Map(m)); table.Len() != 1000 || table.Value(5).Total() != want {
-		t.Errorf("%d rows, one with %d events instead of %d", table.Len(), table.Value(5).Total(), want)
+	if table := mustRead(t, store.Map(m)); table.Len() != 1000 || types.Row(table.Value(5).Raw).Total() != want {
+		t.Errorf("%d rows, one with %d events instead of %d", table.Len(), types.Row(table.Value(5).Raw).Total(), want)
 	}
 }
 
@@ -382,7 +384,7 @@ func put(t testing.TB, m *ebpf.Map, key, value any) {
 
 func BenchmarkMillionKeys(b *testing.B) {
 	const keys = 1_000_000
-	o, m := hashObject(object.CPUHash, types.NewAggregation(types.Count, false), keys)
+	o, m := hashObject(object.CPUHash, types.NewAggregation(builtin.Count, false), keys)
 	kernel, store := load(b, o)
 	count := make([]uint64, cpus(b))
 	for i := range uint64(keys) {
@@ -443,7 +445,7 @@ func TestDropped(t *testing.T) {
 
 // A maximum that is printed and cleared belongs to one report: a smaller one that comes after it was read is in the next.
 func TestReadToClear(t *testing.T) {
-	o, m := hashObject(object.CPUHash, types.NewAggregation(types.Max, false), 64)
+	o, m := hashObject(object.CPUHash, types.NewAggregation(builtin.Max, false), 64)
 	m.WriteOnly = true
 	kernel, store := load(t, o)
 	live := store.Map(m)

@@ -176,11 +176,8 @@ func (m *Map) fold(t *Table, key, older []byte) {
 // combine adds an older row of a key to a newer one, which alone counts where values are
 // replaced.
 func (m *Map) combine(row, older []byte) {
-	switch t := m.object.Value; {
-	case t.Aggregation():
-		Merge(t, row, older)
-	case adds(m.object):
-		Merge(plainCount, row, older)
+	if t := m.rows(); t != nil {
+		t.Record.Merge(t, row, older)
 	}
 }
 
@@ -190,8 +187,14 @@ func (m *Map) shows(t *Table, row int) bool {
 	return !m.object.Value.Aggregation() || !t.Value(row).Empty() || m.kept[string(t.rawKey(row))]
 }
 
-// plainCount stands for a 64-bit integer that is only added to.
-var plainCount = types.NewAggregation(types.Count, false)
+// plainTotal stands for a 64-bit integer that is only added to.
+var plainTotal = types.NewAggregation(&types.Aggregation{
+	Name: "total", Adds: true,
+	Words:     func(*types.Type) int { return 1 },
+	Merge:     types.AddWords,
+	Subtract:  types.SubtractWords,
+	Restarted: types.NearerZero,
+}, true)
 
 // Lookup returns the value of a key.
 func (m *Map) Lookup(key []byte) (Value, bool, error) {

@@ -5,13 +5,14 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
 // shared is an aggregation that the script reads, over memory of ours.
-func shared(kind types.Kind) (*Map, memory) {
+func shared(kind *types.Aggregation) (*Map, memory) {
 	m := &object.MapSpec{Value: types.NewAggregation(kind, true), Storage: object.Slot, Offset: 8}
 	data := memory(make([]byte, 8+m.Value.Size))
 	return newMap(m, newSharedSlot(m, data)), data
@@ -20,16 +21,16 @@ func shared(kind types.Kind) (*Map, memory) {
 func TestClearOfASharedAggregation(t *testing.T) {
 	for _, test := range []struct {
 		name                string
-		kind                types.Kind
+		kind                *types.Aggregation
 		printed, then, left []int64 // left is nil where the map is gone
 	}{
-		{"count, unchanged", types.Count, []int64{5}, []int64{5}, nil},
-		{"count", types.Count, []int64{5}, []int64{7}, []int64{2}},
-		{"sum", types.Sum, []int64{5, 1}, []int64{-2, 1}, []int64{-7, 1}},
-		{"sum, unchanged", types.Sum, []int64{5, 1}, []int64{5, 1}, nil},
-		{"avg", types.Avg, []int64{10, 2}, []int64{13, 3}, []int64{3, 1}},
-		{"min", types.Min, []int64{5, 1}, []int64{3, 1}, []int64{3, 1}},
-		{"max, unchanged", types.Max, []int64{5, 1}, []int64{5, 1}, nil},
+		{"count, unchanged", builtin.Count, []int64{5}, []int64{5}, nil},
+		{"count", builtin.Count, []int64{5}, []int64{7}, []int64{2}},
+		{"sum", builtin.Sum, []int64{5, 1}, []int64{-2, 1}, []int64{-7, 1}},
+		{"sum, unchanged", builtin.Sum, []int64{5, 1}, []int64{5, 1}, nil},
+		{"avg", builtin.Avg, []int64{10, 2}, []int64{13, 3}, []int64{3, 1}},
+		{"min", builtin.Min, []int64{5, 1}, []int64{3, 1}, []int64{3, 1}},
+		{"max, unchanged", builtin.Max, []int64{5, 1}, []int64{5, 1}, nil},
 	} {
 		m, data := shared(test.kind)
 		set(data, 8, test.printed...)
@@ -46,7 +47,7 @@ func TestClearOfASharedAggregation(t *testing.T) {
 }
 
 func TestZeroOfASharedAggregation(t *testing.T) {
-	m, data := shared(types.Count)
+	m, data := shared(builtin.Count)
 	set(data, 8, 5)
 	if err := m.Zero(nil); err != nil {
 		t.Fatal(err)
@@ -65,7 +66,7 @@ func TestZeroOfASharedAggregation(t *testing.T) {
 // However many threads count while reports are printed and cleared, each event is in one of them.
 func TestReportsLoseNothingFromASharedCount(t *testing.T) {
 	n := testkit.Choose(1000, 10_000, 40_000)
-	m := &object.MapSpec{Value: types.NewAggregation(types.Count, false), Storage: object.Slot, Offset: 8}
+	m := &object.MapSpec{Value: types.NewAggregation(builtin.Count, false), Storage: object.Slot, Offset: 8}
 	o := &object.Object{Maps: []*object.MapSpec{m}, Kernel: map[string]*ebpf.MapSpec{object.DataMap: array(16)}}
 	kernel, store := load(t, o)
 	count := program(t, asm.Instructions{
@@ -104,8 +105,8 @@ func TestMergeOfPlainValues(t *testing.T) {
 }
 
 func TestMergeOfSeries(t *testing.T) {
-	last := types.NewTimeSeries(types.Int64, 1e9, 3)
-	sum := types.NewTimeSeries(types.NewAggregation(types.Sum, true), 1e9, 2)
+	last := builtin.NewTimeSeries(types.Int64, 1e9, 3)
+	sum := builtin.NewTimeSeries(types.NewAggregation(builtin.Sum, true), 1e9, 2)
 	for _, test := range []struct {
 		t                *types.Type
 		row, other, want []byte
@@ -128,7 +129,7 @@ func TestMergeOfSeries(t *testing.T) {
 
 // clear() of a series leaves of it what was not printed.
 func TestClearOfASeries(t *testing.T) {
-	series := types.NewTimeSeries(types.Int64, 1e9, 2)
+	series := builtin.NewTimeSeries(types.Int64, 1e9, 2)
 	o, m := hashObject(object.Hash, series, 16)
 	kernel, store := load(t, o)
 	put(t, kernel["h"], uint64(1), row(2, 5, 1, 3, 6, 2))
@@ -180,7 +181,7 @@ func TestEvictedKeys(t *testing.T) {
 // Keys that are removed are gone, and count from 1 when they come back; the others stay, for programs that read the map, too.
 func TestKeep(t *testing.T) {
 	for _, writeOnly := range []bool{false, true} {
-		o, m := hashObject(object.CPUHash, types.NewAggregation(types.Count, false), 64)
+		o, m := hashObject(object.CPUHash, types.NewAggregation(builtin.Count, false), 64)
 		m.WriteOnly = writeOnly
 		kernel, store := load(t, o)
 		live, count := store.Map(m), make([]uint64, cpus(t))
@@ -211,7 +212,7 @@ func TestKeep(t *testing.T) {
 
 func TestSplit(t *testing.T) {
 	key := types.NewLayout(0, types.Uint64)
-	table := NewTable(&object.MapSpec{Key: &key, Value: types.NewAggregation(types.Count, false)})
+	table := NewTable(&object.MapSpec{Key: &key, Value: types.NewAggregation(builtin.Count, false)})
 	for _, n := range []int64{2, 3, 1} {
 		table.Append(row(n), row(n))
 	}
@@ -226,8 +227,8 @@ func TestSplit(t *testing.T) {
 
 func TestAlign(t *testing.T) {
 	key := types.NewLayout(0, types.Uint64)
-	first := NewTable(&object.MapSpec{Key: &key, Value: types.NewAggregation(types.Count, false)})
-	second := NewTable(&object.MapSpec{Key: &key, Value: types.NewAggregation(types.Avg, true)})
+	first := NewTable(&object.MapSpec{Key: &key, Value: types.NewAggregation(builtin.Count, false)})
+	second := NewTable(&object.MapSpec{Key: &key, Value: types.NewAggregation(builtin.Avg, true)})
 	first.Append(row(1), row(5))
 	first.Append(row(2), row(6))
 	second.Append(row(3), row(7, 1))

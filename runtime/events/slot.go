@@ -1,6 +1,8 @@
 package events
 
 import (
+	"bytes"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 
@@ -127,28 +129,41 @@ func (s *cpuSlot) zero(printed *Table) error {
 	return s.clear(printed)
 }
 
-// clear resets the rows of a min or max; one that went beyond what was printed stays.
+// clear resets the rows. One that has a flag keeps it where it changed since it was printed.
 func (s *cpuSlot) clear(printed *Table) error {
-	if s.object.Value.Kind == types.TimeSeries {
-		s.each(func(offset int) { s.rows.clear(offset, s.object.Value.Size) })
-		return nil
-	}
 	s.each(func(offset int) {
-		value, set := s.rows.word(offset), s.rows.word(offset+8)
-		before := atomic.LoadUint64(value)
-		if printed != nil && s.unseen(printed, before) {
-			return
-		}
-		atomic.StoreUint64(set, 0)
-		if atomic.LoadUint64(value) != before {
-			atomic.StoreUint64(set, 1)
+		if s.object.Value.Record.Flagged {
+			s.clearFlag(offset, printed)
+		} else {
+			s.rows.clear(offset, s.object.Value.Size)
 		}
 	})
 	return nil
 }
 
+func (s *cpuSlot) clearFlag(offset int, printed *Table) {
+	value, set := s.rows.word(offset), s.rows.word(offset+8)
+	before := atomic.LoadUint64(value)
+	if printed != nil && s.unseen(printed, before) {
+		return
+	}
+	atomic.StoreUint64(set, 0)
+	if atomic.LoadUint64(value) != before {
+		atomic.StoreUint64(set, 1)
+	}
+}
+
+// unseen reports whether a value changes what was printed.
 func (s *cpuSlot) unseen(printed *Table, value uint64) bool {
-	return printed.Len() == 0 || beats(s.object.Value, value, printed.Value(0).Word(0))
+	if printed.Len() == 0 {
+		return true
+	}
+	t, shown := s.object.Value, printed.Value(0).Raw
+	row, merged := make(types.Row, len(shown)), slices.Clone(shown)
+	row.SetWord(0, value)
+	row.SetWord(1, 1)
+	t.Record.Merge(t, merged, row)
+	return !bytes.Equal(merged, shown)
 }
 
 // sharedSlot is an aggregation without key whose only row lies in the kernel map "data", because the script reads it. What
@@ -178,10 +193,10 @@ func (s *sharedSlot) clear(printed *Table) error {
 	return nil
 }
 
-// subtract takes off words one by one. The second word of a sum says whether it was set, which it remains if the total moved;
-// programs store it after the total.
+// subtract takes off words one by one. A flag remains if the total moved; programs store it after
+// the total.
 func (s *sharedSlot) subtract(shown Value) {
-	if s.object.Value.Kind == types.Sum {
+	if s.object.Value.Record.Flagged {
 		set := s.rows.word(s.object.Offset + 8)
 		atomic.StoreUint64(set, 0)
 		if atomic.AddUint64(s.rows.word(s.object.Offset), -shown.Word(0)) != 0 {

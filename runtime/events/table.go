@@ -182,8 +182,8 @@ func (t *Table) KeyPart(row, part int) Value {
 	return Decode(field.Type, t.rawKey(row)[field.Offset:])
 }
 
-// Sort orders the rows as they print: numbers and counts ascending, averages by average, histograms
-// by their number of events, all else by key. Equal values follow their keys.
+// Sort orders the rows as they print: numbers ascending, aggregations by their weights, all else by
+// key. Equal values follow their keys.
 func (t *Table) Sort() { t.sort(weigher(t.Map.Value)) }
 
 // SortLargest orders the rows as Sort does, but the largest first, where values have an order: it
@@ -252,23 +252,13 @@ func (t *Table) compare(a, b place) int {
 	return 0
 }
 
-const signBit = 1 << 63
-
 // weigher returns the function by whose result values of the type are ordered, nil when keys decide.
 func weigher(t *types.Type) func(Value) uint64 {
-	sign := uint64(0)
-	if t.Signed {
-		sign = signBit
-	}
-	switch t.Kind {
-	case types.Int, types.Enum:
-		return func(v Value) uint64 { return v.Uint() ^ sign }
-	case types.Count, types.Sum, types.Min, types.Max:
-		return func(v Value) uint64 { return v.Word(0) ^ sign }
-	case types.Avg, types.Stats:
-		return func(v Value) uint64 { return v.Average() ^ sign }
-	case types.Hist, types.LinearHist:
-		return Value.Total
+	switch {
+	case t.Kind == types.Int || t.Kind == types.Enum:
+		return func(v Value) uint64 { return t.Order(v.Uint()) }
+	case t.Aggregation() && t.Record.Weight != nil:
+		return func(v Value) uint64 { return t.Record.Weight(t, v.Raw) }
 	}
 	return nil
 }
@@ -280,10 +270,8 @@ func (t *Table) prefix(row int) uint64 {
 	}
 	part := t.KeyPart(row, 0)
 	switch {
-	case part.Type.Scalar() && part.Type.Signed:
-		return part.Uint() ^ signBit
 	case part.Type.Scalar():
-		return part.Uint()
+		return part.Type.Order(part.Uint())
 	case part.Type.Kind == types.String:
 		return textPrefix(part)
 	}

@@ -62,6 +62,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
@@ -196,62 +197,39 @@ func (v Value) Process() int {
 	return int(int32(binary.NativeEndian.Uint64(v.Raw[at:])))
 }
 
-// Interval returns place i of a TimeSeries: the number of an interval since the epoch of nsecs, and its value. Places are
-// in no order; used is false where no event fell.
+// Interval returns place i of a time series, as builtin.Interval does.
 func (v Value) Interval(i int) (number uint64, value Value, used bool) {
-	row := v.interval(i)
-	number = binary.NativeEndian.Uint64(row)
-	return number - 1, Decode(v.Type.Elem, row[8:]), number != 0
-}
-
-func (v Value) interval(i int) []byte {
-	width := len(v.Raw) / v.Type.Count
-	return v.Raw[i*width : (i+1)*width]
+	number, raw, used := builtin.Interval(v.Type, v.Raw, i)
+	return number, Decode(v.Type.Elem, raw), used
 }
 
 // Words returns the number of words of an aggregation's row.
 func (v Value) Words() int { return len(v.Raw) / 8 }
 
-// Word returns a word of an aggregation's row; types.Words says what each holds.
-func (v Value) Word(i int) uint64 { return binary.NativeEndian.Uint64(v.Raw[i*8:]) }
+// Word returns a word of an aggregation's row; its record says what each holds.
+func (v Value) Word(i int) uint64 { return types.Row(v.Raw).Word(i) }
 
-func (v Value) setWord(i int, word uint64) { binary.NativeEndian.PutUint64(v.Raw[i*8:], word) }
-
-// Average returns the mean of an avg or stats row by integer division, 0 when nothing was counted.
-func (v Value) Average() uint64 {
-	total, n := v.Word(0), v.Word(1)
-	if n == 0 {
-		return 0
+// Number is the one number that stands for a value: an aggregation's result, else the value itself.
+// It is 0 where there is none.
+func (v Value) Number() uint64 {
+	switch {
+	case v.Type.Aggregation() && v.Type.Record.Number != nil:
+		return v.Type.Record.Number(v.Type, v.Raw)
+	case v.Type.Scalar() && v.Type.Size <= 8:
+		return v.Uint()
 	}
-	if v.Type.Signed {
-		return uint64(int64(total) / int64(n))
-	}
-	return total / n
-}
-
-// Total returns the number of events in a histogram.
-func (v Value) Total() uint64 {
-	total := uint64(0)
-	for i := range v.Words() {
-		total += v.Word(i)
-	}
-	return total
+	return 0
 }
 
 // Empty reports whether no event went into an aggregation. Other values are never empty.
 func (v Value) Empty() bool {
-	switch v.Type.Kind {
-	case types.Sum, types.Avg, types.Stats, types.Min, types.Max:
-		return v.Word(1) == 0
+	switch {
+	case !v.Type.Aggregation():
+		return false
+	case v.Type.Record.Empty != nil:
+		return v.Type.Record.Empty(v.Raw)
 	}
-	return v.Type.Aggregation() && isZero(v.Raw)
+	return isZero(v.Raw)
 }
 
-func isZero(raw []byte) bool {
-	for _, b := range raw {
-		if b != 0 {
-			return false
-		}
-	}
-	return true
-}
+func isZero(raw []byte) bool { return types.Row(raw).Zero() }

@@ -22,7 +22,7 @@
 // A sink lives in a folder of its own, with the record that Register takes: the name for -f and the
 // function that makes one. Package sinks lists those of the command, a line each. The text of values
 // and of printf's lines, which several sinks need, is in package format; how an aggregation draws
-// there is registered by its kind, a file each.
+// there is registered by the name that its record asks for, a file each.
 //
 // Sources: bpftrace's output (https://github.com/bpftrace/bpftrace/tree/v0.24.0/src/output).
 package report

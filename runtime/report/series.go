@@ -18,7 +18,7 @@ type Point struct {
 // lastInterval returns the number of the latest interval of any row with an event, 0 when there is none.
 func lastInterval(t *events.Table) uint64 {
 	last := uint64(0)
-	if t.Map.Value.Kind != types.TimeSeries {
+	if t.Map.Value.Draws() != types.DrawSeries {
 		return last
 	}
 	for row := range t.Len() {
@@ -34,7 +34,7 @@ func (v Value) Used() []Point {
 	var points []Point
 	for i := range v.Type.Count {
 		if interval, value, ok := v.Interval(i); ok {
-			points = append(points, Point{Interval: interval, Value: Number(value)})
+			points = append(points, Point{Interval: interval, Value: value.Number()})
 		}
 	}
 	slices.SortFunc(points, func(a, b Point) int { return cmp.Compare(a.Interval, b.Interval) })

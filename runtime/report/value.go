@@ -32,21 +32,7 @@ func Named(t *types.Type) bool { return t.Kind >= types.KernelSymbol && t.Kind <
 
 // Number is the one number that stands for a value, scaled: an aggregation's result, else the value
 // itself. Type.Signed says how to read it.
-func (v Value) Number() uint64 { return v.scale(Number(v.Value)) }
-
-// Number is the number that stands for a value before it is scaled.
-func Number(v events.Value) uint64 {
-	switch v.Type.Kind {
-	case types.Count, types.Sum, types.Min, types.Max:
-		return v.Word(0)
-	case types.Avg, types.Stats:
-		return v.Average()
-	}
-	if v.Type.Scalar() && v.Type.Size <= 8 {
-		return v.Uint()
-	}
-	return 0
-}
+func (v Value) Number() uint64 { return v.scale(v.Value.Number()) }
 
 func (v Value) scale(n uint64) uint64 {
 	if v.Type.Signed {
@@ -85,12 +71,13 @@ func (v Value) Filled() (first, last int) {
 // Bounds returns the smallest and largest value of a histogram's bucket. The first has no smallest,
 // and the last of a linear one no largest: they are 0 then.
 func Bounds(t *types.Type, i int) (low, high uint64) {
+	linear := t.Draws() == types.DrawLinear
 	switch {
-	case t.Kind == types.LinearHist && i == 0:
+	case linear && i == 0:
 		return 0, uint64(t.Low - 1)
-	case t.Kind == types.LinearHist && i == t.Words()-1:
+	case linear && i == t.Words()-1:
 		return uint64(t.High), 0
-	case t.Kind == types.LinearHist:
+	case linear:
 		low, end := LinearBounds(t, i)
 		return uint64(low), uint64(end - 1)
 	case i == 0:

@@ -141,15 +141,7 @@ func (f *function) number(row builtin.Place, t *types.Type) *ir.Value {
 	if !t.Aggregation() {
 		return f.loadField(row, types.Field{Type: t})
 	}
-	word := f.b.Load(row.Space, row.Address, row.Offset, 8, false)
-	if t.Kind != types.Avg {
-		return word
-	}
-	op := ir.UDiv
-	if t.Signed {
-		op = ir.SDiv
-	}
-	return f.b.Binary(op, word, f.b.Load(row.Space, row.Address, row.Offset+8, 8, false))
+	return builtin.ReadRow(f.b, t, row)
 }
 
 // storePair writes what a loop over a map gives as a tuple.

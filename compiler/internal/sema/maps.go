@@ -3,7 +3,6 @@ package sema
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -226,26 +225,15 @@ func (c *checker) widenKey(a, b *types.Type) (*types.Type, bool) {
 // differingParameters names what is not the same in two aggregations of one kind; empty
 // for other types.
 func differingParameters(a, b *types.Type) string {
-	if a.Kind != b.Kind {
+	if a.Record == nil || a.Record != b.Record || a.Record.Parameters == nil {
 		return ""
 	}
 	var list []string
-	differ := func(name string, x, y any) {
-		if x != y {
-			list = append(list, fmt.Sprintf("%s is %v there and %v here", name, x, y))
+	others := b.Record.Parameters(b)
+	for i, here := range a.Record.Parameters(a) {
+		if x, y := here.Value, others[i].Value; x != y {
+			list = append(list, fmt.Sprintf("%s is %v there and %v here", here.Name, x, y))
 		}
-	}
-	switch a.Kind {
-	case types.Hist:
-		differ("the number of bits", a.Bits, b.Bits)
-	case types.LinearHist:
-		differ("low", a.Low, b.Low)
-		differ("high", a.High, b.High)
-		differ("step", a.Step, b.Step)
-	case types.TimeSeries:
-		differ("the interval", time.Duration(a.Step), time.Duration(b.Step))
-		differ("the number of intervals", a.Count, b.Count)
-		differ("what is kept", a.Elem.String(), b.Elem.String())
 	}
 	return strings.Join(list, ", ")
 }

@@ -135,14 +135,22 @@ func widen(a, b *types.Type) (*types.Type, bool) {
 		return larger(a, b), true
 	case a.Integer() && b.Integer():
 		return widenIntegers(a, b), true
-	case a.Aggregation() && a.Kind == b.Kind && a.Kind != types.LinearHist && a.Kind != types.TimeSeries && a.Bits == b.Bits:
-		wider := *a
-		wider.Signed = a.Signed || b.Signed
-		return &wider, true
+	case a.Aggregation() && asSigned(a).Equal(asSigned(b)):
+		return asSigned(a), true
 	case tuple(a) && a.Kind == b.Kind && len(a.Fields) == len(b.Fields):
 		return widenTuple(a, b)
 	}
 	return nil, false
+}
+
+// asSigned is an aggregation over signed values.
+func asSigned(t *types.Type) *types.Type {
+	if t.Signed || !t.Aggregation() {
+		return t
+	}
+	signed := *t
+	signed.Signed = true
+	return &signed
 }
 
 func widenIntegers(a, b *types.Type) *types.Type {

@@ -23,10 +23,10 @@
 //
 // # Aggregations
 //
-// How an aggregation draws is a Drawing, registered by its kind in a file of its own. One without a drawing prints
+// How an aggregation draws is a Drawing, registered under the name that records ask for it by, in a file of its own. One without a drawing prints
 // its number.
 //
-// The bar of a style of histograms is always drawn from the same buckets (types.Words):
+// The bar of a style of histograms is always drawn from the same buckets (builtin.Hist, builtin.LinearHist):
 //
 //	bpftrace     52 columns of the largest bucket
 //	dtrace       40 columns of the total, one empty bucket on either side
@@ -70,7 +70,7 @@ func New(settings object.Settings, names *report.Names) *Formatter {
 	}
 }
 
-// Drawing is how an aggregation of one kind prints.
+// Drawing is how an aggregation prints.
 type Drawing struct {
 	Draw func(f *Formatter, b []byte, v report.Value) []byte
 	// Multiline: it takes lines of its own, each with its end.
@@ -79,17 +79,17 @@ type Drawing struct {
 	Heads func(f *Formatter, t *types.Type) bool
 }
 
-var drawings = map[types.Kind]Drawing{}
+var drawings = map[types.Drawing]Drawing{}
 
-// Register sets how an aggregation draws. It is for init functions.
-func Register(kind types.Kind, d Drawing) { drawings[kind] = d }
+// Register sets what draws the aggregations whose records ask for it. It is for init functions.
+func Register(name types.Drawing, d Drawing) { drawings[name] = d }
 
 // Multiline reports whether values of the type take lines of their own.
-func Multiline(t *types.Type) bool { return t.Aggregation() && drawings[t.Kind].Multiline }
+func Multiline(t *types.Type) bool { return t.Aggregation() && drawings[t.Draws()].Multiline }
 
 // Heads reports whether values of the type print a heading even where nothing was recorded.
 func (f *Formatter) Heads(t *types.Type) bool {
-	heads := drawings[t.Kind].Heads
+	heads := drawings[t.Draws()].Heads
 	return heads != nil && heads(f, t)
 }
 

@@ -10,8 +10,8 @@ import (
 
 func init() {
 	hist := Drawing{Draw: (*Formatter).appendHist, Multiline: true, Heads: (*Formatter).alwaysHeads}
-	Register(types.Hist, hist)
-	Register(types.LinearHist, hist)
+	Register(types.DrawPowers, hist)
+	Register(types.DrawLinear, hist)
 }
 
 // appendHist appends the table of a histogram in the configured style, without a title.
@@ -30,7 +30,7 @@ func (f *Formatter) appendHist(b []byte, v report.Value) []byte {
 // alwaysHeads reports whether the style has a heading even above an empty table.
 func (f *Formatter) alwaysHeads(t *types.Type) bool {
 	style := f.settings.HistStyle
-	return t.Kind == types.Hist && t.Bits == 0 && (style == "bcc" || style == "bcc-trimmed")
+	return t.Draws() == types.DrawPowers && t.Bits == 0 && (style == "bcc" || style == "bcc-trimmed")
 }
 
 const barWidth = 52
@@ -71,7 +71,7 @@ func appendRight(b []byte, width int, n uint64) []byte {
 
 // appendLabel appends the range of a bucket: [2, 4).
 func appendLabel(b []byte, t *types.Type, i int) []byte {
-	if t.Kind == types.LinearHist {
+	if t.Draws() == types.DrawLinear {
 		return appendLinearLabel(b, t, i)
 	}
 	switch {

@@ -102,7 +102,7 @@ func appendQuantizeLabel(b []byte, t *types.Type, i int) []byte {
 }
 
 func quantizeLabel(b []byte, t *types.Type, i int) []byte {
-	linear := t.Kind == types.LinearHist
+	linear := t.Draws() == types.DrawLinear
 	switch {
 	case i == 0:
 		return strconv.AppendInt(append(b, "< "...), t.Low, 10)

@@ -105,7 +105,7 @@ func (f *Formatter) appendConversion(b []byte, c *piece, v events.Value) []byte 
 	case 'r':
 		b = f.appendRaw(b, c, v)
 	case 'c':
-		b = appendSafeByte(b, byte(report.Number(v)))
+		b = appendSafeByte(b, byte(v.Number()))
 	default:
 		if Multiline(v.Type) {
 			return f.AppendValue(b, report.Plain(v))
@@ -193,7 +193,7 @@ func appendInteger(b []byte, c *piece, v events.Value) []byte {
 
 // digits returns what stands before the zeroes of a number and what stands behind them.
 func (c *piece) digits(space []byte, v events.Value) (prefix string, digits []byte) {
-	n := report.Number(v)
+	n := v.Number()
 	if c.Verb == 'd' || c.Verb == 'i' {
 		prefix, n = c.sign(c.extend(n))
 	} else {

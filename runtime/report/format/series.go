@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	Register(types.TimeSeries, Drawing{Draw: (*Formatter).appendSeries, Multiline: true})
+	Register(types.DrawSeries, Drawing{Draw: (*Formatter).appendSeries, Multiline: true})
 }
 
 // chart draws a time series, the time downwards.

@@ -7,7 +7,7 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
-func init() { Register(types.Stats, Drawing{Draw: (*Formatter).appendStats}) }
+func init() { Register(types.DrawStats, Drawing{Draw: (*Formatter).appendStats}) }
 
 func (f *Formatter) appendStats(b []byte, v report.Value) []byte {
 	stats := v.Stats()

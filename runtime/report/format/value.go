@@ -40,7 +40,7 @@ func (f *Formatter) AppendValue(b []byte, v report.Value) []byte {
 		return append(f.appendParts(append(b, '('), v, ", "), ')')
 	}
 	if v.Type.Aggregation() {
-		if d := drawings[v.Type.Kind]; d.Draw != nil {
+		if d := drawings[v.Type.Draws()]; d.Draw != nil {
 			return d.Draw(f, b, v)
 		}
 	}

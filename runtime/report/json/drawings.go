@@ -7,25 +7,25 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
-// drawing is how an aggregation of one kind prints.
+// drawing is how an aggregation prints.
 type drawing struct {
 	kind string // the type of the line of its map; "map" where it is empty
 	draw func(s *sink, b []byte, v report.Value) []byte
 }
 
-// drawings is by kind. An aggregation that is not here prints its number.
-var drawings = map[types.Kind]drawing{}
+// drawings is by what records ask for. What is not here prints as its number.
+var drawings = map[types.Drawing]drawing{}
 
 func init() {
 	hist := drawing{"hist", (*sink).appendBuckets}
-	drawings[types.Hist], drawings[types.LinearHist] = hist, hist
-	drawings[types.Stats] = drawing{"stats", (*sink).appendStats}
-	drawings[types.Avg] = drawing{"stats", nil}
-	drawings[types.TimeSeries] = drawing{"tseries", (*sink).appendSeries}
+	drawings[types.DrawPowers], drawings[types.DrawLinear] = hist, hist
+	drawings[types.DrawStats] = drawing{"stats", (*sink).appendStats}
+	drawings[types.DrawAverage] = drawing{"stats", nil}
+	drawings[types.DrawSeries] = drawing{"tseries", (*sink).appendSeries}
 }
 
 func mapKind(t *types.Type) string {
-	if kind := drawings[t.Kind].kind; kind != "" {
+	if kind := drawings[t.Draws()].kind; kind != "" {
 		return kind
 	}
 	return "map"
@@ -57,7 +57,7 @@ func (s *sink) appendBuckets(b []byte, v report.Value) []byte {
 
 func appendBounds(b []byte, t *types.Type, i int) []byte {
 	low, high := report.Bounds(t, i)
-	linear := t.Kind == types.LinearHist
+	linear := t.Draws() == types.DrawLinear
 	if i > 0 {
 		b = append(appendNumber(append(b, `"min": `...), low, linear), ", "...)
 	}

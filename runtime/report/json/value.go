@@ -33,7 +33,7 @@ func (s *sink) appendValue(b []byte, v report.Value) []byte {
 	case types.Array, types.Tuple:
 		return s.appendElements(b, v)
 	}
-	if d := drawings[v.Type.Kind]; d.draw != nil {
+	if d := drawings[v.Type.Draws()]; d.draw != nil {
 		return d.draw(s, b, v)
 	}
 	if v.Type.Size > 8 && v.Type.Scalar() {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -107,8 +108,8 @@ func add(t *events.Table, value any, key ...any) {
 	t.Append(raw, encode(t.Map.Value, value))
 }
 
-func hist() *types.Type  { return types.NewAggregation(types.Hist, true) }
-func count() *types.Type { return types.NewAggregation(types.Count, false) }
+func hist() *types.Type  { return types.NewAggregation(builtin.Hist, true) }
+func count() *types.Type { return types.NewAggregation(builtin.Count, false) }
 
 // buckets places counts in a row of the type.
 func buckets(t *types.Type, counts map[int]uint64) []uint64 {

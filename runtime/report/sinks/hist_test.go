@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -46,7 +47,7 @@ func TestKeyedHist(t *testing.T) {
 }
 
 func linear(low, high, step int64, counts map[int]uint64) *events.Table {
-	kind := types.NewLinearHist(low, high, step)
+	kind := builtin.NewLinearHist(low, high, step)
 	table := newTable("", kind)
 	add(table, buckets(kind, counts))
 	return table
@@ -153,7 +154,7 @@ func TestQuantize(t *testing.T) {
 // The labels of hist(v, bits) as bpftrace writes them: the suffix is that of the bucket's width, not of its bounds.
 func TestSplitHist(t *testing.T) {
 	labels := func(bits int, values ...uint64) (list []string) {
-		kind := types.NewHist(false, bits)
+		kind := builtin.NewHist(false, bits)
 		for _, v := range values {
 			row := newTable("", kind)
 			add(row, buckets(kind, map[int]uint64{bucketOf(v, bits): 1}))
@@ -164,7 +165,7 @@ func TestSplitHist(t *testing.T) {
 	check(t, fmt.Sprint(labels(0, 0, 1, 2, 1024, 1<<63)), "[[0] [1] [2, 4) [1K, 2K) [8E, 16E)]")
 	check(t, fmt.Sprint(labels(2, 3, 7, 8, 10, 1023, 1<<12, ^uint64(0))), "[[3] [7] [8, 10) [10, 12) [896, 1024) [4K, 5K) [14E, 16E)]")
 	check(t, fmt.Sprint(labels(5, 63, 64, 1023, 32<<10, 33<<10)), "[[63] [64, 66) [1008, 1024) [32K, 33K) [33K, 34K)]")
-	kind := types.NewHist(false, 5)
+	kind := builtin.NewHist(false, 5)
 	table := newTable("", kind)
 	add(table, buckets(kind, map[int]uint64{bucketOf(64, 5): 8, bucketOf(^uint64(0), 5): 1}))
 	line := jsonMap(t, table)

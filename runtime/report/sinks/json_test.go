@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -38,10 +39,10 @@ func TestJSONMap(t *testing.T) {
 	add(keyed, 2, 2, `a "b`)
 	check(t, jsonMap(t, keyed), `{"type": "map", "data": {"@a": {"1,x": 1, "2,a \"b": 2}}}`)
 
-	stats := newTable("s", types.NewAggregation(types.Stats, true))
+	stats := newTable("s", types.NewAggregation(builtin.Stats, true))
 	add(stats, []uint64{12, 2})
 	check(t, jsonMap(t, stats), `{"type": "stats", "data": {"@s": {"count": 2, "average": 6, "total": 12}}}`)
-	avg := newTable("s", types.NewAggregation(types.Avg, true))
+	avg := newTable("s", types.NewAggregation(builtin.Avg, true))
 	add(avg, []uint64{12, 2})
 	check(t, jsonMap(t, avg), `{"type": "stats", "data": {"@s": 6}}`)
 }

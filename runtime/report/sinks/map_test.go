@@ -3,6 +3,7 @@ package sinks
 import (
 	"testing"
 
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -31,17 +32,17 @@ func TestMap(t *testing.T) {
 }
 
 func TestAggregations(t *testing.T) {
-	stats := newTable("s", types.NewAggregation(types.Stats, true))
+	stats := newTable("s", types.NewAggregation(builtin.Stats, true))
 	add(stats, []uint64{6, 3})
 	check(t, mapText(stats, 0, 0), "@s: { .count = 3, .average = 2, .total = 6 }\n")
 
-	avg := newTable("", types.NewAggregation(types.Avg, true), types.NewString(16))
+	avg := newTable("", types.NewAggregation(builtin.Avg, true), types.NewString(16))
 	for i, name := range []string{"a", "b", "c", "d"} {
 		add(avg, []uint64{uint64(10 * (i + 1)), 1}, name)
 	}
 	check(t, mapText(avg, 2, 10), "@[c]: 3\n@[d]: 4\n")
 
-	low := newTable("low", types.NewAggregation(types.Min, true))
+	low := newTable("low", types.NewAggregation(builtin.Min, true))
 	add(low, []uint64{^uint64(0), 1})
 	check(t, mapText(low, 0, 0), "@low: -1\n")
 }
@@ -85,7 +86,7 @@ func TestPrinta(t *testing.T) {
 	check(t, printa(table, "%-6s %3d %@5d\n"), "bash     7     3\nzsh      5    12\n")
 	check(t, printa(table, "%-6s %3d %5@d|%-5.2@d|\n"), "bash     7     3|03   |\nzsh      5    12|12   |\n")
 	check(t, printa(newTable("n", count()), "n = %@d\n"), "n = 0\n")
-	stats := newTable("s", types.NewAggregation(types.Stats, true))
+	stats := newTable("s", types.NewAggregation(builtin.Stats, true))
 	add(stats, []uint64{7, 2})
 	check(t, printa(stats, "%@04d"), "0003")
 }

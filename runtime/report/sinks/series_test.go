@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -22,7 +23,7 @@ func seriesRow(t *types.Type, first uint64, values ...int64) []uint64 {
 	return row
 }
 
-func newSeries(count int) *types.Type { return types.NewTimeSeries(types.Int64, step, count) }
+func newSeries(count int) *types.Type { return builtin.NewTimeSeries(types.Int64, step, count) }
 
 func TestSeries(t *testing.T) {
 	table := newTable("", newSeries(20))
@@ -93,7 +94,7 @@ func TestSeriesOfOneKey(t *testing.T) {
 	short := newSeries(10)
 	before := newTable("a", short, types.NewString(8))
 	add(before, seriesRow(short, 0, 0, 5, 5), "one")
-	long := types.NewTimeSeries(types.Int64, 3600e9, 3)
+	long := builtin.NewTimeSeries(types.Int64, 3600e9, 3)
 	table := newTable("b", long)
 	add(table, seriesRow(long, 0, 5))
 	text := textOf(object.Settings{}, func(r *printer) {
@@ -110,7 +111,7 @@ hh:mm:ss |___________________________________________________|
 }
 
 func TestSeriesOfAggregations(t *testing.T) {
-	avg := types.NewTimeSeries(types.NewAggregation(types.Avg, false), 1e9, 4)
+	avg := builtin.NewTimeSeries(types.NewAggregation(builtin.Avg, false), 1e9, 4)
 	row := make([]uint64, avg.Words())
 	copy(row[3:], []uint64{6, 7, 2}) // interval 5: 7 in 2 events
 	copy(row[0:], []uint64{9, 8, 1}) // interval 8
@@ -120,11 +121,11 @@ func TestSeriesOfAggregations(t *testing.T) {
 		t.Error(text)
 	}
 	check(t, printf("%s", events.Decode(avg, make([]byte, avg.Size))), "<no data>")
-	one := types.NewTimeSeries(types.Uint64, 1e9, 2)
+	one := builtin.NewTimeSeries(types.Uint64, 1e9, 2)
 	if text := printf("%s", events.Decode(one, encode(one, []uint64{0, 0, 0, 2, 7, 0}))); !strings.Contains(text, "hh:mm:ss |") || !strings.Contains(text, "17:00:01 |") {
 		t.Error(text)
 	}
-	single := types.NewTimeSeries(types.Uint64, 1000, 2)
+	single := builtin.NewTimeSeries(types.Uint64, 1000, 2)
 	text = printf("%s", events.Decode(single, encode(single, []uint64{1, ^uint64(0), 0, 0, 0, 0})))
 	if !strings.HasPrefix(text, strings.Repeat(" ", 16)+"18446744073709551614") || !strings.Contains(text, "hh:mm:ss.μs     |") {
 		t.Error(text)

@@ -1,11 +1,37 @@
 package builtin
 
 import (
+	"time"
+
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
+
+// TimeSeries is the record of tseries(): Count intervals of Step nanoseconds. For each, its words
+// are its number since the epoch of nsecs plus 1 (0: never used), then the words of Elem, or (value,
+// nsecs of the value) when Elem is an Int. Interval n lies at place n % Count.
+var TimeSeries = &types.Aggregation{
+	Name: "tseries", Composite: true,
+	Words:    func(t *types.Type) int { return t.Count * (1 + max(t.Elem.Words(), 2)) },
+	Merge:    mergeSeries,
+	Subtract: subtractSeries,
+	Draws:    types.DrawSeries,
+	Parameters: func(t *types.Type) []types.Parameter {
+		return []types.Parameter{{Name: "the interval", Value: time.Duration(t.Step)},
+			{Name: "the number of intervals", Value: t.Count},
+			{Name: "what is kept", Value: t.Elem.String()}}
+	},
+}
+
+var timeSeries = &Aggregation{
+	Record: TimeSeries,
+	Info: Info{Name: "tseries", Signature: "tseries(int n, int interval, int intervals [, string aggregation])",
+		Doc:     "The value of n over time: the last one of each interval, a number of nanoseconds, or its avg, max, min or sum. The newest intervals are kept.",
+		Example: `kprobe:vfs_read { @ = tseries(args.count, 100ms, 20, "max") }`},
+	MinArgs: 3, MaxArgs: 4, Check: checkTimeSeries, Update: updateTimeSeries,
+}
 
 // maxIntervals keeps a row below what one per-CPU allocation holds, as maxLinearBuckets does.
 const maxIntervals = 1000
@@ -32,7 +58,7 @@ func checkTimeSeries(c Checker, call *lang.Call) *types.Type {
 	if elem == nil {
 		return types.NoValue
 	}
-	return types.NewTimeSeries(elem, step, int(count))
+	return NewTimeSeries(elem, step, int(count))
 }
 
 func seriesElement(c Checker, call *lang.Call, t *types.Type) *types.Type {
@@ -88,4 +114,51 @@ func startInterval(l Lowering, place Place, interval *ir.Value, words int) {
 	}
 	b.Jump(current)
 	b.Enter(current)
+}
+
+// NewTimeSeries returns the type of tseries(v, step, count) over intervals of step nanoseconds:
+// elem is an aggregation, or an integer of 64 bits for the last value of each.
+func NewTimeSeries(elem *types.Type, step int64, count int) *types.Type {
+	return types.SizedAggregation(types.Type{
+		Record: TimeSeries, Signed: elem.Signed, Elem: elem, Step: step, Count: count,
+	})
+}
+
+// intervalOf returns the words of a place.
+func intervalOf(t *types.Type, row types.Row, place int) types.Row {
+	width := len(row) / t.Count
+	return row[place*width : (place+1)*width]
+}
+
+// Interval returns a place of a time series: the number of an interval since the epoch of nsecs,
+// and the bytes of its value, of type Elem. Places are in no order; used is false where no event
+// fell.
+func Interval(t *types.Type, row types.Row, place int) (number uint64, value []byte, used bool) {
+	words := intervalOf(t, row, place)
+	return words.Word(0) - 1, words[8:], words.Word(0) != 0
+}
+
+// mergeSeries takes the later interval of each place; what belongs to the same one is merged.
+func mergeSeries(t *types.Type, into, from types.Row) {
+	for i := range t.Count {
+		row, other := intervalOf(t, into, i), intervalOf(t, from, i)
+		number, otherNumber := row.Word(0), other.Word(0)
+		switch {
+		case otherNumber > number:
+			copy(row, other)
+		case otherNumber < number || number == 0:
+		case t.Elem.Aggregation():
+			size := t.Elem.Size
+			t.Elem.Record.Merge(t.Elem, row[8:8+size], other[8:8+size])
+		case other.Word(2) > row.Word(2): // the later value
+			copy(row, other)
+		}
+	}
+}
+
+// subtractSeries empties the intervals that are as they were shown.
+func subtractSeries(t *types.Type, row, shown types.Row) {
+	for i := range t.Count {
+		types.SubtractSame(t, intervalOf(t, row, i), intervalOf(t, shown, i))
+	}
 }
