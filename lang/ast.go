@@ -271,6 +271,13 @@ type Expr interface {
 	expr()
 }
 
+// Decimal is a number with a fraction, 99.9, which can only be an argument. Nothing computes with
+// it.
+type Decimal struct {
+	Text string // digits, a point, digits
+	Span diag.Span
+}
+
 // Integer is a decimal, hexadecimal, octal, binary or scientific literal (1e6) with optional `_`
 // and an optional unit: time units (ns us ms s m h d) yield nanoseconds.
 // Unsigned is set by a `u` suffix.
@@ -456,6 +463,7 @@ func (*Return) statement()        {}
 func (*Block) statement()         {}
 
 func (e *Integer) Range() diag.Span         { return e.Span }
+func (e *Decimal) Range() diag.Span         { return e.Span }
 func (e *String) Range() diag.Span          { return e.Span }
 func (e *Name) Range() diag.Span            { return e.Span }
 func (e *Variable) Range() diag.Span        { return e.Span }
@@ -477,6 +485,7 @@ func (e *TypeExpr) Range() diag.Span        { return e.Span }
 func (e *Paren) Range() diag.Span           { return e.Span }
 
 func (*Integer) expr()         {}
+func (*Decimal) expr()         {}
 func (*String) expr()          {}
 func (*Name) expr()            {}
 func (*Variable) expr()        {}

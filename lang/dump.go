@@ -265,6 +265,8 @@ func expression(x Expr) string {
 			return fmt.Sprintf("%du", x.Value)
 		}
 		return strconv.FormatUint(x.Value, 10)
+	case *Decimal:
+		return x.Text
 	case *String:
 		return strconv.Quote(x.Value)
 	case *Name:

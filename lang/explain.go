@@ -45,7 +45,7 @@ func (p *parser) missing(before, token *lexer.Token) (d diag.Diagnostic, found b
 	case wantsOperand(before):
 		message := fmt.Sprintf("expected a value after %s", before.Value)
 		if token.Value == "." && token.Type == operatorToken {
-			return diag.Diagnostic{Span: gap, Message: noFloating, Hint: floatHint}, true
+			return diag.Diagnostic{Span: gap, Message: NoFloating, Hint: FloatHint}, true
 		}
 		return diag.Diagnostic{Span: gap, Message: message, Hint: operandHint(before, token)}, true
 	}

@@ -202,13 +202,23 @@ func (p *parser) variable(token *lexer.Token) *Variable {
 	return &Variable{Name: token.Value[1:], Span: p.tokenSpan(token)}
 }
 
+// argument is a value, a type, or a number with a fraction.
+func (p *parser) argument() Expr {
+	if p.lex.Peek().Type == integerToken {
+		if x := p.decimal(); x != nil {
+			return x
+		}
+	}
+	return p.typeOrValue()
+}
+
 func (p *parser) nameOrCall() Expr {
 	name := p.lex.Next()
 	span := p.tokenSpan(name)
 	if !p.at("(") {
 		return &Name{Name: name.Value, Span: span}
 	}
-	args, end := p.list(p.open(), ")", p.typeOrValue)
+	args, end := p.list(p.open(), ")", p.argument)
 	return &Call{Name: name.Value, NameSpan: span, Args: args, Span: span.To(end)}
 }
 

@@ -26,6 +26,23 @@ func (p *parser) integer(token *lexer.Token) Expr {
 	return &Integer{Value: value, Unsigned: unsigned, Span: p.tokenSpan(token)}
 }
 
+// decimal takes 99.9 where it is the whole of an argument; nil where something else stands there.
+func (p *parser) decimal() Expr {
+	start := p.lex.MakeCheckpoint()
+	whole, point, fraction := p.lex.Next(), p.lex.Next(), p.lex.Next()
+	span := p.tokenSpan(whole).To(p.tokenSpan(fraction))
+	text := whole.Value + point.Value + fraction.Value
+	if whole.Type == integerToken && point.Value == "." && fraction.Type == integerToken &&
+		digitsOnly(whole.Value) && digitsOnly(fraction.Value) && span.Text() == text &&
+		(p.at(")") || p.lex.Peek().Type == commaToken) {
+		return &Decimal{Text: text, Span: span}
+	}
+	p.lex.LoadCheckpoint(start)
+	return nil
+}
+
+func digitsOnly(text string) bool { return strings.Trim(text, "0123456789") == "" }
+
 // problem is what is wrong with a literal.
 type problem struct{ message, hint string }
 
@@ -58,7 +75,7 @@ func checkInteger(text, digits, suffix string, base int) *problem {
 		return &problem{fmt.Sprintf("%s has a digit that base %d does not have", text, base), "0 at the beginning means octal, 0x hexadecimal, 0b binary"}
 	}
 	if suffix == "e" || suffix == "E" {
-		return &problem{noFloating, floatHint}
+		return &problem{NoFloating, FloatHint}
 	}
 	return &problem{fmt.Sprintf("%s is not a unit", quote(suffix)), nearestUnit(suffix)}
 }

@@ -153,11 +153,12 @@ func noFunction(x Expr) string {
 // noFloat refuses `1.5`, which reads as part 5 of 1.
 func (p *parser) noFloat(x Expr, name *lexer.Token) {
 	if number, ok := x.(*Integer); ok && name.Type == integerToken {
-		p.fail(number.Span.To(p.tokenSpan(name)), noFloating, floatHint)
+		p.fail(number.Span.To(p.tokenSpan(name)), NoFloating, FloatHint)
 	}
 }
 
+// Messages for numbers with a fraction, where they have no meaning.
 const (
-	noFloating = "programs in the kernel have no floating point"
-	floatHint  = "compute with integers, in smaller units or by a fraction: n * 3 / 2"
+	NoFloating = "programs in the kernel have no floating point"
+	FloatHint  = "compute with integers, in smaller units or by a fraction: n * 3 / 2"
 )

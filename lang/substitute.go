@@ -79,6 +79,8 @@ func (s *Substitution) Expr(x Expr) Expr {
 	switch n := x.(type) {
 	case *Integer:
 		return &Integer{Value: n.Value, Unsigned: n.Unsigned, Span: s.place(n.Span)}
+	case *Decimal:
+		return &Decimal{Text: n.Text, Span: s.place(n.Span)}
 	case *String:
 		return &String{Value: n.Value, Span: s.place(n.Span)}
 	case *Name:

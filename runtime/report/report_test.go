@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -22,7 +23,7 @@ func words(list ...uint64) []byte {
 func counts(name string, rows map[uint64]uint64) *events.Table {
 	key := types.NewLayout(0, types.Uint64)
 	t := events.NewTable(&object.MapSpec{
-		Name: name, Key: &key, Value: types.NewAggregation(types.Count, false),
+		Name: name, Key: &key, Value: types.NewAggregation(builtin.Count, false),
 	})
 	for key, count := range rows {
 		t.Append(words(key), words(count))

@@ -123,7 +123,7 @@ func (c converter) value(v report.Value) any {
 	switch kind := v.Type.Kind; {
 	case kind == types.None:
 		return nil
-	case kind >= types.Count:
+	case v.Type.Aggregation():
 		return c.aggregation(v)
 	case report.Named(v.Type):
 		return c.named(v)
@@ -234,12 +234,12 @@ func address(raw []byte) netip.Addr {
 }
 
 func (c converter) aggregation(v report.Value) any {
-	switch v.Type.Kind {
-	case types.Avg, types.Stats:
+	switch v.Type.Draws() {
+	case types.DrawAverage, types.DrawStats:
 		return Stats{Count: v.Word(1), Total: int64(v.Word(0)), Average: int64(v.Number())}
-	case types.Hist, types.LinearHist:
+	case types.DrawPowers, types.DrawLinear:
 		return histogram(v)
-	case types.TimeSeries:
+	case types.DrawSeries:
 		return c.intervals(v)
 	}
 	return integer(v.Number(), v.Type.Signed)
@@ -258,7 +258,7 @@ func histogram(v report.Value) Histogram {
 // bounds are the first value of a bucket and the first of the next.
 func bounds(t *types.Type, i int) (low, high int64) {
 	low, high = math.MinInt64, math.MaxInt64
-	switch linear := t.Kind == types.LinearHist; {
+	switch linear := t.Draws() == types.DrawLinear; {
 	case linear && i == 0:
 		return low, t.Low
 	case linear && i == t.Words()-1:

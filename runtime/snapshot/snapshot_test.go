@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -37,8 +38,8 @@ var names = &report.Names{
 var enum = &types.Type{Kind: types.Enum, Size: 8, Values: []types.EnumValue{{Name: "ONE", Value: 1}, {Name: "TWO", Value: 2}}}
 
 func TestValues(t *testing.T) {
-	hist := make([]uint64, types.HistBuckets)
-	hist[0], hist[2], hist[types.HistBuckets-1] = 1, 7, 2
+	hist := make([]uint64, types.HistBucketsOf(0))
+	hist[0], hist[2], hist[types.HistBucketsOf(0)-1] = 1, 7, 2
 	frame := Frame{Address: 0x10, Function: "vfs_read", Offset: 4}
 	for name, test := range map[string]struct {
 		t    *types.Type
@@ -70,17 +71,17 @@ func TestValues(t *testing.T) {
 		"no time":   {&types.Type{Kind: types.Timestamp, Size: 8}, words(0), time.Time{}},
 		"address":   {types.IPAddress, append([]byte{2, 0, 0, 0, 127, 0, 0, 1}, make([]byte, 12)...), netip.MustParseAddr("127.0.0.1")},
 		"mac":       {types.MAC, []byte{1, 2, 3, 4, 5, 6}, [6]byte{1, 2, 3, 4, 5, 6}},
-		"count":     {types.NewAggregation(types.Count, false), words(5), uint64(5)},
-		"sum":       {types.NewAggregation(types.Sum, true), words(math.MaxUint64, 1), int64(-1)},
-		"max":       {types.NewAggregation(types.Max, false), words(9, 1), uint64(9)},
-		"stats":     {types.NewAggregation(types.Stats, true), words(10, 4), Stats{4, 10, 2}},
-		"histogram": {types.NewHist(true, 0), words(hist...), wide()},
+		"count":     {types.NewAggregation(builtin.Count, false), words(5), uint64(5)},
+		"sum":       {types.NewAggregation(builtin.Sum, true), words(math.MaxUint64, 1), int64(-1)},
+		"max":       {types.NewAggregation(builtin.Max, false), words(9, 1), uint64(9)},
+		"stats":     {types.NewAggregation(builtin.Stats, true), words(10, 4), Stats{4, 10, 2}},
+		"histogram": {builtin.NewHist(true, 0), words(hist...), wide()},
 		"linear": {
-			types.NewLinearHist(0, 20, 10), words(1, 0, 0, 3),
+			builtin.NewLinearHist(0, 20, 10), words(1, 0, 0, 3),
 			Histogram{{math.MinInt64, 0, 1}, {0, 10, 0}, {10, 20, 0}, {20, math.MaxInt64, 3}},
 		},
 		"series": {
-			types.NewTimeSeries(types.Int64, int64(time.Second), 2), words(8, 70, 0, 7, 60, 0),
+			builtin.NewTimeSeries(types.Int64, int64(time.Second), 2), words(8, 70, 0, 7, 60, 0),
 			[]Interval{{boot.Add(6 * time.Second), int64(60)}, {boot.Add(7 * time.Second), int64(70)}},
 		},
 	} {
@@ -103,7 +104,7 @@ func wide() Histogram {
 // Rows are in the order in which they print, and stay when the table goes.
 func TestRows(t *testing.T) {
 	key := types.NewLayout(0, types.NewString(8))
-	table := events.NewTable(&object.MapSpec{Name: "a", Key: &key, Value: types.NewAggregation(types.Count, false)})
+	table := events.NewTable(&object.MapSpec{Name: "a", Key: &key, Value: types.NewAggregation(builtin.Count, false)})
 	table.Append([]byte("two\x00\x00\x00\x00\x00"), words(2))
 	table.Append([]byte("one\x00\x00\x00\x00\x00"), words(1))
 	got := Of(report.NewTable(&object.Settings{}, table, 0, 0), names)
@@ -115,7 +116,7 @@ func TestRows(t *testing.T) {
 }
 
 func TestEmpty(t *testing.T) {
-	table := events.NewTable(&object.MapSpec{Value: types.NewAggregation(types.Count, false)})
+	table := events.NewTable(&object.MapSpec{Value: types.NewAggregation(builtin.Count, false)})
 	if got := Of(report.NewTable(&object.Settings{}, table, 0, 0), names); len(got.Rows) != 0 {
 		t.Errorf("%#v", got)
 	}

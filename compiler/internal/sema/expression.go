@@ -31,6 +31,10 @@ func (c *checker) typeOf(e lang.Expr) *types.Type {
 	switch e := e.(type) {
 	case *lang.Integer:
 		return integerType(e)
+	case *lang.Decimal:
+		c.Errorf(e.Span, "%s", lang.NoFloating)
+		c.Hint("%s", lang.FloatHint)
+		return nil
 	case *lang.String:
 		return types.NewString(len(e.Value) + 1)
 	case *lang.Name:
