@@ -206,56 +206,68 @@ type Scope struct {
 	Symbols int
 }
 
-// Lowering is what Lower hooks may ask of lower.
+// Lowering is what Lower hooks may ask of lower: what needs to know how expressions, memory,
+// texts and maps are held. All else is made of these and of instructions.
 type Lowering interface {
 	IR() *ir.Builder
 	Target() *target.Target
 	Settings() *Settings
 	Scope() *Scope
+
+	// Type, Integer and Text are those of a Checker.
 	Type(e lang.Expr) *types.Type
 	Integer(e lang.Expr) (int64, bool)
 	Text(e lang.Expr) (string, bool)
 	// Value computes a scalar expression in 64 bits.
 	Value(e lang.Expr) *ir.Value
-	// Number computes a scalar as a number that the verifier does not take for a pointer, so that all arithmetic is allowed.
+	// Number computes a scalar as a number that the verifier does not take for a pointer, so
+	// that all arithmetic is allowed.
 	Number(e lang.Expr) *ir.Value
-	// Store writes the value of any expression as its type says. Strings are padded with zeroes when pad is set.
+	// Store writes the value of any expression as its type says. Strings are padded with
+	// zeroes when pad is set.
 	Store(e lang.Expr, to Place, pad bool)
-	// Address returns where a value lies that is no scalar, in the memory of the kernel, of a process or of the program.
+	// Address returns where a value lies that is no scalar, in the memory of the kernel, of a
+	// process or of the program.
 	Address(e lang.Expr) *ir.Value
-	// Held reports whether the program itself holds a value that is no scalar, and not the kernel or a process.
+	// Held reports whether the program itself holds a value that is no scalar, and not the
+	// kernel or a process.
 	Held(e lang.Expr) bool
-	// Extent returns where a value lies whose length is known only when the probe fires, and its length in bytes; ok is false
-	// for all others.
+	// Extent returns where a value lies whose length is known only when the probe fires, and
+	// its length in bytes; ok is false for all others.
 	Extent(e lang.Expr) (address, length *ir.Value, ok bool)
+
 	// Zero clears memory of the program.
 	Zero(to Place, size int)
 	// Pointer returns the address of a place as one value.
 	Pointer(p Place) *ir.Value
-	// Emit sends an event whose fields are the given expressions.
-	Emit(event *object.Event, fields ...lang.Expr)
-	// Send sends an event whose fields have the given types; fill writes each of them into the record.
-	Send(event *object.Event, fields []*types.Type, fill func(i int, to Place))
+	// Scratch lends a word of memory of which the verifier does not know the content: it takes
+	// ways that meet behind a store for one. Nothing is in it at first, and use must not keep
+	// it.
+	Scratch(use func(word Word))
+	// Texts are strings, arrays of bytes, and pointers to characters.
+	Texts() Texts
+
 	// Map returns the map behind an expression that Check accepted as one.
 	Map(e lang.Expr) *object.MapSpec
 	// MapKey evaluates the key of a keyed map reference into frame memory.
 	MapKey(e *lang.Map) *ir.Value
-	// DeleteKey removes a key of a map in a hash; the result is 0 when it was there.
-	DeleteKey(m *object.MapSpec, key *ir.Value) *ir.Value
-	// HasKey is 1 when the map has the key of the reference, else 0.
-	HasKey(e *lang.Map) *ir.Value
-	// CountKeys is the number of keys of a map in a hash.
-	CountKeys(m *object.MapSpec) *ir.Value
-	// CountFrames is the number of functions of a stack.
-	CountFrames(stack lang.Expr) *ir.Value
-	// TextLength is the number of bytes of a text before its first zero.
-	TextLength(e lang.Expr) *ir.Value
-	// SameTexts is 1 where at most limit bytes of two texts are the same, else 0.
-	SameTexts(x, y, limit lang.Expr) *ir.Value
-	// FindText is the place where the second text begins in the first, or -1.
-	FindText(text, wanted lang.Expr) *ir.Value
-	// JoinTexts writes texts one behind the other, size bytes at most.
-	JoinTexts(texts []lang.Expr, to Place, size int)
+	// Lookup is the address of the value of a key in a map that is a hash, 0 where it has none.
+	Lookup(m *object.MapSpec, key *ir.Value) *ir.Value
+	// MapCall calls a helper with the kernel map that holds a map, and the arguments that
+	// follow.
+	MapCall(m *object.MapSpec, helper asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value
+
+	// Emit sends an event whose fields are the given expressions.
+	Emit(event *object.Event, fields ...lang.Expr)
+	// Send sends an event whose fields have the given types; fill writes each of them into the
+	// record.
+	Send(event *object.Event, fields []*types.Type, fill func(i int, to Place))
+
+	// RuntimeConst is the offset in the kernel map "data" of a number that the runtime finds
+	// out before the first program runs.
+	RuntimeConst(kind object.RuntimeConstKind, text string, source diag.Span) int
+	// SyscallProbe is the index of the attach point's text by the number of the system call.
+	SyscallProbe() *ir.Value
 	// Parts is how many parts of a large clause are active where the code runs: 1 or 0.
 	Parts() int
 	// Outlined computes a number from another: in a clause that is cut into parts by a
@@ -264,15 +276,38 @@ type Lowering interface {
 	Outlined(name, of string, x *ir.Value, compute func(x *ir.Value) *ir.Value) *ir.Value
 	// End leaves the clause.
 	End()
-	// SyscallProbe is the index of the attach point's text by the number of the system call.
-	SyscallProbe() *ir.Value
-	// SetData and Data write and read a 64-bit word of the kernel map "data".
-	SetData(offset int, value *ir.Value)
-	Data(offset int) *ir.Value
-	// Fact is a number that the runtime finds out before the first program runs.
-	RuntimeConst(kind object.RuntimeConstKind, text string, source diag.Span) *ir.Value
-	// SetFact writes it.
-	SetFact(kind object.RuntimeConstKind, source diag.Span, value *ir.Value)
+}
+
+// Word is memory for 64 bits, wherever the code at hand runs.
+type Word interface {
+	Get() *ir.Value
+	Set(value *ir.Value)
+}
+
+// Texts look at what no fixed number of instructions can: every byte up to the first zero.
+type Texts interface {
+	// Length is the number of bytes of a text before its first zero.
+	Length(e lang.Expr) *ir.Value
+	// Same is 1 where at most limit bytes of two texts are the same, else 0.
+	Same(x, y, limit lang.Expr) *ir.Value
+	// Find is the place where the second text begins in the first, or -1.
+	Find(text, wanted lang.Expr) *ir.Value
+	// Join writes texts one behind the other, size bytes at most.
+	Join(texts []lang.Expr, to Place, size int)
+}
+
+// data reads a 64-bit word of the kernel map "data", setData writes one.
+func data(l Lowering, offset int) *ir.Value {
+	return l.IR().Load(ir.MapValue, l.IR().DataAddress(object.DataMap, offset), 0, 8, false)
+}
+
+func setData(l Lowering, offset int, value *ir.Value) {
+	l.IR().Store(ir.MapValue, l.IR().DataAddress(object.DataMap, offset), 0, 8, value)
+}
+
+// runtimeConst reads a number that the runtime finds out before the first program runs.
+func runtimeConst(l Lowering, kind object.RuntimeConstKind, text string, call *lang.Call) *ir.Value {
+	return data(l, l.RuntimeConst(kind, text, call.Span))
 }
 
 // internalPrefix begins bpftrace's inner names of what is built in, as in __builtin_comm.

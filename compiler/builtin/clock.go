@@ -22,7 +22,7 @@ var timeFunctions = []*Function{
 		Check: always(types.Uint64), Bare: true,
 		Lower: func(l Lowering, _ *lang.Call) *ir.Value {
 			now := helper(l, asm.FnKtimeGetNs, ir.Reads)
-			return l.IR().Binary(ir.Sub, now, l.Data(object.DataStart))
+			return l.IR().Binary(ir.Sub, now, data(l, object.DataStart))
 		},
 	},
 	{
@@ -55,7 +55,7 @@ func lowerClock(l Lowering, call *lang.Call) *ir.Value {
 		return helper(l, asm.FnKtimeGetTaiNs, ir.Reads)
 	case "sw_tai":
 		now := helper(l, asm.FnKtimeGetNs, ir.Reads)
-		return l.IR().Binary(ir.Add, now, l.RuntimeConst(object.TAIOffset, "", call.Span))
+		return l.IR().Binary(ir.Add, now, runtimeConst(l, object.TAIOffset, "", call))
 	}
 	return helper(l, asm.FnKtimeGetNs, ir.Reads)
 }

@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -33,7 +34,7 @@ var mapFunctions = []*Function{
 		MinArgs: 1, MaxArgs: 2, Check: checkHasKey,
 		Lower: func(l Lowering, call *lang.Call) *ir.Value {
 			reference, _ := deleted(call)
-			return l.HasKey(reference)
+			return hasKey(l, reference)
 		},
 	},
 	{
@@ -127,10 +128,27 @@ func lowerLen(l Lowering, call *lang.Call) *ir.Value {
 		case types.Buffer:
 			return countElements(l, call.Args[0], t)
 		case types.KernelStack, types.UserStack:
-			return l.CountFrames(call.Args[0])
+			return countFrames(l, call.Args[0], t)
 		}
 	}
-	return l.CountKeys(l.Map(call.Args[0]))
+	return countKeys(l, l.Map(call.Args[0]))
+}
+
+// hasKey is 1 when the map has the key of the reference, else 0.
+func hasKey(l Lowering, e *lang.Map) *ir.Value {
+	b, m := l.IR(), l.Map(e)
+	if m.Storage == object.Slot {
+		return b.Binary(ir.NotEqual, data(l, m.Present), b.Const(0))
+	}
+	return b.Binary(ir.NotEqual, l.Lookup(m, l.MapKey(e)), b.Const(0))
+}
+
+// countKeys visits all keys: bpf_for_each_map_elem returns how many it visited.
+func countKeys(l Lowering, m *object.MapSpec) *ir.Value {
+	b := l.IR()
+	callback := b.NewCallback("count")
+	callback.Return(callback.Const(0))
+	return l.MapCall(m, asm.FnForEachMapElem, ir.Writes, b.FuncAddress(callback.Func), b.Const(0), b.Const(0))
 }
 
 // countElements is the number of elements of an array of varying length: of a copy, those that it holds.
@@ -236,14 +254,31 @@ func lowerDelete(l Lowering, call *lang.Call) *ir.Value {
 	m := l.Map(reference)
 	switch m.Storage {
 	case object.Slot:
-		present := l.HasKey(reference)
-		l.SetData(m.Present, l.IR().Const(0))
+		present := hasKey(l, reference)
+		setData(l, m.Present, l.IR().Const(0))
 		l.Zero(Place{Space: ir.MapValue, Address: l.IR().DataAddress(object.DataMap, m.Offset)}, m.Value.Size)
 		return present
 	case object.CPUSlot:
 		l.Emit(&object.Event{Action: object.Clear, Map: m, Source: call.Span})
 		return l.IR().Const(1)
 	}
-	result := l.DeleteKey(m, l.MapKey(reference))
+	result := deleteKey(l, m, l.MapKey(reference))
 	return l.IR().Binary(ir.Equal, result, l.IR().Const(0))
+}
+
+// deleteKey removes a key from a hash and returns the helper's result, 0 when there was one.
+func deleteKey(l Lowering, m *object.MapSpec, key *ir.Value) *ir.Value {
+	m.Deleted = true
+	b := l.IR()
+	result := l.MapCall(m, asm.FnMapDeleteElem, ir.Writes, key)
+	if m.Inserted == 0 {
+		return result
+	}
+	deleted, join := b.NewBlock(), b.NewBlock()
+	b.If(ir.Equal, result, b.Const(0), deleted, join)
+	b.Enter(deleted)
+	b.AtomicAdd(ir.MapValue, b.DataAddress(object.DataMap, m.Inserted), 0, b.Const(-1))
+	b.Jump(join)
+	b.Enter(join)
+	return result
 }

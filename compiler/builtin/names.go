@@ -76,7 +76,7 @@ func checkSymbolName(c Checker, call *lang.Call) *types.Type {
 
 func lowerSymbolAddress(l Lowering, call *lang.Call) *ir.Value {
 	name, _ := l.Text(call.Args[0])
-	return l.RuntimeConst(object.SymbolAddress, name, call.Span)
+	return runtimeConst(l, object.SymbolAddress, name, call)
 }
 
 // lowerPerCPUAddress adds the CPU's offset, which the kernel keeps in an array, as its per_cpu_ptr does.
@@ -86,7 +86,7 @@ func lowerSymbolAddress(l Lowering, call *lang.Call) *ir.Value {
 func lowerPerCPUAddress(l Lowering, call *lang.Call) *ir.Value {
 	b := l.IR()
 	base := lowerSymbolAddress(l, call)
-	offsets := l.RuntimeConst(object.SymbolAddress, "__per_cpu_offset", call.Span)
+	offsets := runtimeConst(l, object.SymbolAddress, "__per_cpu_offset", call)
 	cpu := lowerCPU(l, call)
 	if len(call.Args) == 2 {
 		cpu = l.Value(call.Args[1])

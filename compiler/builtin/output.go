@@ -301,7 +301,7 @@ func checkExit(c Checker, call *lang.Call) *types.Type {
 }
 
 func lowerExit(l Lowering, call *lang.Call) *ir.Value {
-	l.SetData(object.DataStopped, l.IR().Const(1))
+	setData(l, object.DataStopped, l.IR().Const(1))
 	l.Emit(&object.Event{Action: object.Exit, Source: call.Span}, call.Args...)
 	l.End()
 	return nil

@@ -4,7 +4,6 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -65,7 +64,7 @@ var taskFunctions = []*Function{
 		},
 		Lower: func(l Lowering, call *lang.Call) *ir.Value {
 			folder, _ := l.Text(call.Args[0])
-			return l.RuntimeConst(object.CgroupID, folder, call.Span)
+			return runtimeConst(l, object.CgroupID, folder, call)
 		},
 	},
 	{
@@ -108,7 +107,7 @@ var taskFunctions = []*Function{
 }
 
 func fact(kind object.RuntimeConstKind) func(l Lowering, call *lang.Call) *ir.Value {
-	return func(l Lowering, call *lang.Call) *ir.Value { return l.RuntimeConst(kind, "", call.Span) }
+	return func(l Lowering, call *lang.Call) *ir.Value { return runtimeConst(l, kind, "", call) }
 }
 
 const (
@@ -127,7 +126,7 @@ var unspeakable = map[string]*Function{
 			return types.NoValue
 		},
 		Lower: func(l Lowering, call *lang.Call) *ir.Value {
-			l.SetFact(object.CommandID, call.Span, l.Value(call.Args[0]))
+			setData(l, l.RuntimeConst(object.CommandID, "", call.Span), l.Value(call.Args[0]))
 			return nil
 		},
 	},
@@ -158,8 +157,8 @@ func lowerTaskID(half func(asm.BuiltinFunc) func(Lowering, *lang.Call) *ir.Value
 		}
 		b := l.IR()
 		numbers := b.SlotAddress(b.NewSlot("ids", namespaceSize))
-		helper(l, asm.FnGetNsCurrentPidTgid, ir.Writes, l.RuntimeConst(object.NamespaceDevice, "", call.Span),
-			l.RuntimeConst(object.NamespaceInode, "", call.Span), numbers, b.Const(namespaceSize))
+		helper(l, asm.FnGetNsCurrentPidTgid, ir.Writes, runtimeConst(l, object.NamespaceDevice, "", call),
+			runtimeConst(l, object.NamespaceInode, "", call), numbers, b.Const(namespaceSize))
 		return b.Load(ir.Frame, numbers, offset, 4, false)
 	}
 }
@@ -191,54 +190,20 @@ func checkTaskNumber(c Checker, call *lang.Call) *types.Type {
 }
 
 func checkTaskText(c Checker, call *lang.Call) *types.Type {
-	if len(call.Args) > 0 || call.Name != "comm" {
-		if !checkTask(c, call) {
-			return types.NoValue
-		}
+	if !checkTask(c, call) {
+		return types.NoValue
 	}
 	return types.NewString(commSize)
 }
 
-// kernelStruct is a struct in kernel memory.
-type kernelStruct struct {
-	address *ir.Value
-	t       *types.Type
-	trusted bool // the verifier knows the address by its BTF type
-}
-
-// taskArgument is the task that the only argument points at, or the current one.
-func taskArgument(l Lowering, call *lang.Call) kernelStruct {
-	task, _ := l.Target().Struct("struct", taskStruct)
-	if len(call.Args) == 0 {
-		return kernelStruct{lowerCurrentTask(l, call), task, l.Target().Features.TaskPointer}
-	}
-	return kernelStruct{l.Value(call.Args[0]), task, l.Type(call.Args[0]).Trusted}
-}
-
-// follow reads a member, and the members of what it points at.
-func (s kernelStruct) follow(l Lowering, names ...string) *ir.Value {
-	value, of := s.address, s.t
-	for _, name := range names {
-		member, _ := l.Target().Member(of, name)
-		value = s.load(l, value, member)
-		of = member.Type.Elem
-	}
-	return value
-}
-
-func (s kernelStruct) load(l Lowering, address *ir.Value, member target.Member) *ir.Value {
-	if s.trusted {
-		return l.IR().Load(ir.Kernel, address, member.Offset, member.Type.Size, member.Type.Signed)
-	}
-	return l.IR().ReadKernel(address, member.Offset, member.Type.Size, member.Type.Signed)
-}
-
-// readTaskName copies the name up to its end: what follows it may be left from a longer one.
-func readTaskName(l Lowering, task kernelStruct, to Place) {
+// readTaskName copies the name of a task up to its end: what follows it may be left from a
+// longer one.
+func readTaskName(l Lowering, task *ir.Value, to Place) {
 	b := l.IR()
-	name, _ := l.Target().Member(task.t, "comm")
+	described, _ := l.Target().Struct("struct", taskStruct)
+	name, _ := l.Target().Member(described, "comm")
 	l.Zero(to, commSize)
-	source := b.Binary(ir.Add, task.address, b.Const(int64(name.Offset)))
+	source := b.Binary(ir.Add, task, b.Const(int64(name.Offset)))
 	helper(l, asm.FnProbeReadKernelStr, ir.Writes, l.Pointer(to), b.Const(commSize), source)
 }
 

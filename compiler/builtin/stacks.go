@@ -85,3 +85,40 @@ func readStack(l Lowering, to Place, size int, flags int64) {
 	b := l.IR()
 	helper(l, asm.FnGetStack, ir.Writes, b.Context(), l.Pointer(to), b.Const(int64(size)), b.Const(flags))
 }
+
+// countFrames finds where a stack ends: behind its last address are zeroes. It is a tree of
+// comparisons, each at an offset that is known, and the result goes through a word, so that the
+// verifier walks what follows only once.
+func countFrames(l Lowering, e lang.Expr, t *types.Type) (count *ir.Value) {
+	b := l.IR()
+	stack := Place{Space: ir.Frame, Address: b.SlotAddress(b.NewSlot("stack", t.Size))}
+	l.Store(e, stack, false)
+	stack.Offset = t.Size - 8*t.Count
+	end := b.NewBlock()
+	l.Scratch(func(word Word) {
+		findLastFrame(b, stack, 0, t.Count, func(count int) {
+			word.Set(b.Const(int64(count)))
+			b.Jump(end)
+		})
+		b.Enter(end)
+		count = word.Get()
+	})
+	return count
+}
+
+// findLastFrame calls found, in a block of its own, for every number of frames from least to
+// most.
+func findLastFrame(b *ir.Builder, stack Place, least, most int, found func(count int)) {
+	if least == most {
+		found(least)
+		return
+	}
+	middle := (least + most + 1) / 2
+	more, fewer := b.NewBlock(), b.NewBlock()
+	address := b.Load(stack.Space, stack.Address, stack.Offset+8*(middle-1), 8, false)
+	b.If(ir.NotEqual, address, b.Const(0), more, fewer)
+	b.Enter(more)
+	findLastFrame(b, stack, middle, most, found)
+	b.Enter(fewer)
+	findLastFrame(b, stack, least, middle-1, found)
+}

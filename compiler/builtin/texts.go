@@ -15,7 +15,7 @@ var textFunctions = []*Function{
 			Example: `tracepoint:syscalls:sys_enter_openat { @ = hist(strlen(str(args.filename))) }`},
 		MinArgs: 1, MaxArgs: 1,
 		Check: func(c Checker, call *lang.Call) *types.Type { return checkTexts(c, call, 1, types.Uint64) },
-		Lower: func(l Lowering, call *lang.Call) *ir.Value { return l.TextLength(call.Args[0]) },
+		Lower: func(l Lowering, call *lang.Call) *ir.Value { return l.Texts().Length(call.Args[0]) },
 	},
 	{
 		Info: Info{Name: "strcap", Signature: "uint64 strcap(string text)",
@@ -33,7 +33,8 @@ var textFunctions = []*Function{
 			Example: `kprobe:vfs_read /strncmp(comm, "pony", 4) == 0/ { @ = count() }`},
 		MinArgs: 3, MaxArgs: 3, Check: checkStrncmp,
 		Lower: func(l Lowering, call *lang.Call) *ir.Value {
-			return l.IR().Binary(ir.Xor, l.SameTexts(call.Args[0], call.Args[1], call.Args[2]), l.IR().Const(1))
+			same := l.Texts().Same(call.Args[0], call.Args[1], call.Args[2])
+			return l.IR().Binary(ir.Xor, same, l.IR().Const(1))
 		},
 	},
 	{
@@ -41,7 +42,7 @@ var textFunctions = []*Function{
 			Doc:     "Whether a text contains another.",
 			Example: `tracepoint:syscalls:sys_enter_openat /strcontains(str(args.filename), ".so")/ { @[comm] = count() }`},
 		MinArgs: 2, MaxArgs: 2,
-		Check: func(c Checker, call *lang.Call) *types.Type { return checkSearch(c, call, types.Boolean) },
+		Check:  func(c Checker, call *lang.Call) *types.Type { return checkSearch(c, call, types.Boolean) },
 		Source: "macro strcontains(text, wanted) { (bool)(strstr(text, wanted) != -1) }",
 	},
 	{
@@ -50,14 +51,14 @@ var textFunctions = []*Function{
 			Example: `tracepoint:syscalls:sys_enter_openat { @[strstr(str(args.filename), "/lib/")] = count() }`},
 		MinArgs: 2, MaxArgs: 2,
 		Check: func(c Checker, call *lang.Call) *types.Type { return checkSearch(c, call, types.Int64) },
-		Lower: func(l Lowering, call *lang.Call) *ir.Value { return l.FindText(call.Args[0], call.Args[1]) },
+		Lower: func(l Lowering, call *lang.Call) *ir.Value { return l.Texts().Find(call.Args[0], call.Args[1]) },
 	},
 	{
 		Info: Info{Name: "str_concat", Signature: "string str_concat(string a, string b, ...)",
 			Doc:     "Texts one behind the other. What goes beyond max_strlen is cut.",
 			Example: `kprobe:vfs_read { @[str_concat(pcomm, "/", comm)] = count() }`},
 		MinArgs: 2, MaxArgs: 16, Check: checkConcat, Fills: true,
-		Into: func(l Lowering, call *lang.Call, to Place) { l.JoinTexts(call.Args, to, l.Type(call).Size) },
+		Into: func(l Lowering, call *lang.Call, to Place) { l.Texts().Join(call.Args, to, l.Type(call).Size) },
 	},
 }
 

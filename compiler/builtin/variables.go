@@ -43,7 +43,7 @@ var processVariables = []*Function{
 		Info: Info{Name: "comm", Signature: "string[16] comm([struct task_struct *task])",
 			Doc:     "The name of the current thread, or of the task given; at most 15 characters.",
 			Example: `kprobe:vfs_read /comm == "cat"/ { @ = count() }`},
-		MaxArgs: 1, Check: checkTaskText, Into: lowerComm, Bare: true, Fills: true,
+		MaxArgs: 1, Check: checkComm, Into: lowerComm, Bare: true, Fills: true,
 	},
 	{
 		Info: Info{Name: "cpu", Signature: "uint32 cpu",
@@ -125,12 +125,20 @@ func lowerProbeName(l Lowering, _ *lang.Call) *ir.Value {
 	return helper(l, asm.FnGetAttachCookie, ir.Invariant, l.IR().Context())
 }
 
+// checkComm wants the kernel's types only for the name of another task.
+func checkComm(c Checker, call *lang.Call) *types.Type {
+	if len(call.Args) == 0 {
+		return types.NewString(commSize)
+	}
+	return checkTaskText(c, call)
+}
+
 // lowerComm asks for the name. From some kernel after 5.10 until 6.2 the helper left what follows the
 // name as it was, so that one name was several map keys.
 // https://git.kernel.org/linus/f3f213497797
 func lowerComm(l Lowering, call *lang.Call, to Place) {
 	if len(call.Args) == 1 {
-		readTaskName(l, taskArgument(l, call), to)
+		readTaskName(l, l.Value(call.Args[0]), to)
 		return
 	}
 	if version := l.Target().Version; version.AtLeast(5, 11) && !version.AtLeast(6, 2) {

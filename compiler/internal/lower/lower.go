@@ -198,7 +198,7 @@ func (f *function) stopped() {
 		return
 	}
 	f.guard(f.end, func(body, done *ir.Block) {
-		f.b.If(ir.Equal, f.Data(object.DataStopped), f.b.Const(0), body, done)
+		f.b.If(ir.Equal, f.data(object.DataStopped), f.b.Const(0), body, done)
 	})
 }
 
@@ -247,6 +247,16 @@ func (h hooks) Extent(e lang.Expr) (address, length *ir.Value, ok bool) {
 	return h.Pointer(at(place, types.BufferHeader)), length, true
 }
 
+// Texts are the function itself, where texts are looked at (search.go).
+func (h hooks) Texts() builtin.Texts { return texts{h.function} }
+
+// Scratch lends a word of the memory that is shared with callbacks.
+func (h hooks) Scratch(use func(word builtin.Word)) {
+	word := h.allocate(8)
+	defer h.release(word)
+	use(sharedWord{h.function, word.offset})
+}
+
 // Store writes the value of any expression as its own type says.
 func (h hooks) Store(e lang.Expr, to builtin.Place, pad bool) { h.store(e, to, h.typeOf(e), pad) }
 
@@ -264,36 +274,27 @@ func (f *function) Pointer(p builtin.Place) *ir.Value {
 	return f.b.Binary(ir.Add, p.Address, f.b.Const(int64(p.Offset)))
 }
 
-// SetData writes a word of the kernel map "data".
-func (f *function) SetData(offset int, value *ir.Value) {
+// setData writes a word of the kernel map "data".
+func (f *function) setData(offset int, value *ir.Value) {
 	f.b.Store(ir.MapValue, f.b.DataAddress(object.DataMap, offset), 0, 8, value)
 }
 
-// Data reads a word of the kernel map "data".
-func (f *function) Data(offset int) *ir.Value {
+// data reads a word of the kernel map "data".
+func (f *function) data(offset int) *ir.Value {
 	return f.b.Load(ir.MapValue, f.b.DataAddress(object.DataMap, offset), 0, 8, false)
 }
 
-// RuntimeConst reads what the runtime writes into a word of the kernel map "data", the same word for the same fact.
-func (f *function) RuntimeConst(kind object.RuntimeConstKind, text string, source diag.Span) *ir.Value {
-	return f.Data(f.factOffset(kind, text, source))
-}
-
-// SetFact writes the word.
-func (f *function) SetFact(kind object.RuntimeConstKind, source diag.Span, value *ir.Value) {
-	f.SetData(f.factOffset(kind, "", source), value)
-}
-
-func (f *function) factOffset(kind object.RuntimeConstKind, text string, source diag.Span) int {
-	for _, fact := range f.unit.RuntimeConsts {
-		if fact.Kind == kind && fact.Text == text {
-			return fact.Offset
+// RuntimeConst reserves a word of the kernel map "data", the same word for the same number.
+func (f *function) RuntimeConst(kind object.RuntimeConstKind, text string, source diag.Span) int {
+	for _, known := range f.unit.RuntimeConsts {
+		if known.Kind == kind && known.Text == text {
+			return known.Offset
 		}
 	}
-	fact := object.RuntimeConst{Kind: kind, Text: text, Offset: f.unit.Layout.Data, Source: source}
+	word := object.RuntimeConst{Kind: kind, Text: text, Offset: f.unit.Layout.Data, Source: source}
 	f.unit.Layout.Data += 8
-	f.unit.RuntimeConsts = append(f.unit.RuntimeConsts, fact)
-	return fact.Offset
+	f.unit.RuntimeConsts = append(f.unit.RuntimeConsts, word)
+	return word.Offset
 }
 
 // count increments a word of the kernel map "data".
@@ -337,7 +338,7 @@ func (f *function) Send(event *object.Event, fields []*types.Type, fill func(i i
 	for i, field := range event.Layout.Fields {
 		fill(i, builtin.Place{Space: ir.Record, Address: record, Offset: field.Offset})
 	}
-	f.b.Call(asm.FnRingbufSubmit, ir.Writes, record, f.Data(object.DataWakeup))
+	f.b.Call(asm.FnRingbufSubmit, ir.Writes, record, f.data(object.DataWakeup))
 	f.b.Jump(join)
 	f.b.Enter(join)
 }

@@ -32,7 +32,8 @@ func tupleOf(key types.Layout) *types.Type {
 	return &types.Type{Kind: types.Tuple, Size: key.Size, Fields: key.Fields}
 }
 
-func (f *function) lookup(m *object.MapSpec, key *ir.Value) *ir.Value {
+// Lookup is the address of the value of a key, 0 where there is none.
+func (f *function) Lookup(m *object.MapSpec, key *ir.Value) *ir.Value {
 	if f.cut() {
 		find := f.commonFunction(task{"find", m.Name}, 1, false, func(params []*ir.Value) *ir.Value {
 			return f.MapCall(m, asm.FnMapLookupElem, ir.Reads, params[0])
@@ -53,7 +54,7 @@ func (f *function) generation(m *object.MapSpec) *ir.Value {
 	if m.Other == "" {
 		return nil
 	}
-	return f.Data(m.Generation)
+	return f.data(m.Generation)
 }
 
 // mapCall has a call for each of the kernel maps. Of one call with either map the verifier would not know
@@ -84,7 +85,7 @@ func (f *function) withRow(e *lang.Map, update func(builtin.Place)) {
 		return
 	case object.Slot:
 		update(slotOf(f, m))
-		f.SetData(m.Present, f.b.Const(1))
+		f.setData(m.Present, f.b.Const(1))
 		return
 	}
 	if f.cut() {
@@ -144,22 +145,6 @@ func (f *function) countInserted(m *object.MapSpec, result *ir.Value) {
 	f.b.Enter(join)
 }
 
-// DeleteKey removes a key and returns the helper's result, 0 when there was one.
-func (f *function) DeleteKey(m *object.MapSpec, key *ir.Value) *ir.Value {
-	m.Deleted = true
-	result := f.MapCall(m, asm.FnMapDeleteElem, ir.Writes, key)
-	if m.Inserted == 0 {
-		return result
-	}
-	deleted, join := f.b.NewBlock(), f.b.NewBlock()
-	f.b.If(ir.Equal, result, f.b.Const(0), deleted, join)
-	f.b.Enter(deleted)
-	f.b.AtomicAdd(ir.MapValue, f.b.DataAddress(object.DataMap, m.Inserted), 0, f.b.Const(-1))
-	f.b.Jump(join)
-	f.b.Enter(join)
-	return result
-}
-
 func (f *function) findRow(m *object.MapSpec, generation, key *ir.Value, row *ir.Cell, found, missing *ir.Block) {
 	value := f.mapCall(m, generation, asm.FnMapLookupElem, ir.Reads, key)
 	f.b.CellSet(row, value)
@@ -187,7 +172,7 @@ func (f *function) readMap(e *lang.Map) *ir.Value {
 	cell := f.b.NewCell("value")
 	found, join := f.b.NewBlock(), f.b.NewBlock()
 	f.b.CellSet(cell, f.b.Const(0))
-	value := f.lookup(m, f.key(e))
+	value := f.Lookup(m, f.key(e))
 	f.b.If(ir.NotEqual, value, f.b.Const(0), found, join)
 	f.b.Enter(found)
 	f.b.CellSet(cell, f.number(builtin.Place{Space: ir.MapValue, Address: value}, m.Value))
@@ -204,7 +189,7 @@ func (f *function) storeFromMap(e *lang.Map, to builtin.Place, t *types.Type) {
 		return
 	}
 	found, missing, join := f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock()
-	value := f.lookup(m, f.key(e))
+	value := f.Lookup(m, f.key(e))
 	f.b.If(ir.NotEqual, value, f.b.Const(0), found, missing)
 	f.b.Enter(found)
 	f.copyPadded(to, builtin.Place{Space: ir.MapValue, Address: value}, m.Value.Size, t, true)
@@ -219,7 +204,7 @@ func (f *function) assignMap(e *lang.Map, value lang.Expr) {
 	m := (hooks{f}).Map(e)
 	if m.Storage == object.Slot {
 		f.replace(value, slotOf(f, m), m.Value, f.mentionsMap(value, m.Name))
-		f.SetData(m.Present, f.b.Const(1))
+		f.setData(m.Present, f.b.Const(1))
 		return
 	}
 	size := (m.Value.Size + 7) / 8 * 8
@@ -245,7 +230,7 @@ func (f *function) insert(m *object.MapSpec, key, value *ir.Value) {
 // refused notes an update that the kernel refused, and why.
 func (f *function) refused(m *object.MapSpec, result *ir.Value) {
 	f.count(m.Full)
-	f.SetData(m.Refusal, result)
+	f.setData(m.Refusal, result)
 }
 
 // updateMap is `@x op= operand`. Addition and subtraction are atomic.
@@ -282,20 +267,4 @@ func (f *function) stepMap(e *lang.Map, step int64, prefix bool) *ir.Value {
 		return f.b.CellGet(cell)
 	}
 	return f.b.Binary(ir.Add, f.b.CellGet(cell), f.b.Const(step))
-}
-
-// HasKey is 1 when the map has the key of the reference, else 0.
-func (f *function) HasKey(e *lang.Map) *ir.Value {
-	m := (hooks{f}).Map(e)
-	if m.Storage == object.Slot {
-		return f.b.Binary(ir.NotEqual, f.Data(m.Present), f.b.Const(0))
-	}
-	return f.b.Binary(ir.NotEqual, f.lookup(m, f.key(e)), f.b.Const(0))
-}
-
-// CountKeys is the number of keys of a map, by visiting them all: bpf_for_each_map_elem returns how many it visited.
-func (f *function) CountKeys(m *object.MapSpec) *ir.Value {
-	callback := f.b.NewCallback("count")
-	callback.Return(callback.Const(0))
-	return f.MapCall(m, asm.FnForEachMapElem, ir.Writes, f.b.FuncAddress(callback.Func), f.b.Const(0), f.b.Const(0))
 }

@@ -8,6 +8,11 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
+// texts is the function as the table's hooks see it where they look at texts.
+type texts struct{ *function }
+
+var _ builtin.Texts = texts{}
+
 // search is where in a text is searched: between two places, which lie in memory.
 type search struct {
 	text
@@ -54,9 +59,9 @@ func (f *function) within(s search, place *ir.Value, size int) *ir.Value {
 // longestSegment is up to how many bytes what is searched for becomes code.
 const longestSegment = 64
 
-// FindText is the place where the second text begins in the first, or -1.
-func (f *function) FindText(hay, needle lang.Expr) *ir.Value {
-	literal, known := (hooks{f}).Text(needle)
+// Find is the place where the second text begins in the first, or -1.
+func (f texts) Find(hay, needle lang.Expr) *ir.Value {
+	literal, known := (hooks{f.function}).Text(needle)
 	if known && len(literal) == 0 {
 		f.effect(hay)
 		return f.b.Const(0)
@@ -103,15 +108,15 @@ func (f *function) beginsAt(s search, other text) *ir.Value {
 	})
 }
 
-// TextLength is the number of bytes before the first zero.
-func (f *function) TextLength(e lang.Expr) *ir.Value {
+// Length is the number of bytes before the first zero.
+func (f texts) Length(e lang.Expr) *ir.Value {
 	t := f.textOf(e, powerOfTwo(f.textSize(e)), 0)
 	defer f.release(t.extent)
 	return f.length(t)
 }
 
-// SameTexts is 1 where at most limit bytes of two texts are the same, else 0.
-func (f *function) SameTexts(x, y, limit lang.Expr) *ir.Value {
+// Same is 1 where at most limit bytes of two texts are the same, else 0.
+func (f texts) Same(x, y, limit lang.Expr) *ir.Value {
 	return f.choose("same",
 		func(then, otherwise *ir.Block) { f.compareLimited(x, y, limit, then, otherwise) },
 		func() *ir.Value { return f.b.Const(1) },
@@ -147,8 +152,8 @@ func (f *function) limitText(t text, n *ir.Value) text {
 	return t
 }
 
-// JoinTexts writes texts one behind the other, size bytes at most.
-func (f *function) JoinTexts(list []lang.Expr, to builtin.Place, size int) {
+// Join writes texts one behind the other, size bytes at most.
+func (f texts) Join(list []lang.Expr, to builtin.Place, size int) {
 	all, longest := 0, 0
 	for _, e := range list {
 		all += f.textSize(e)

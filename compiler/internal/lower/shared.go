@@ -96,3 +96,12 @@ func (f *function) setShared(offset int, value *ir.Value) {
 	place := f.sharedPlace(offset)
 	f.b.Store(place.Space, place.Address, place.Offset, 8, value)
 }
+
+// sharedWord is a word of the row as hooks of the table see it.
+type sharedWord struct {
+	f      *function
+	offset int
+}
+
+func (w sharedWord) Get() *ir.Value      { return w.f.shared(w.offset) }
+func (w sharedWord) Set(value *ir.Value) { w.f.setShared(w.offset, value) }
