@@ -230,22 +230,25 @@ func (c *checker) callSource(
 		t = types.NoValue
 	}
 	c.instance.Types[body] = t
-	if len(c.diagnostics) > before {
-		c.blameCall(e, before)
+	switch known := t.Kind != types.None; {
+	case len(c.diagnostics) > before:
+		c.blameCall(e, before, c.diagnostics[before].Message)
 		return nil
+	case known && !f.Void() && c.stage == proved && !t.Equal(checked):
+		c.blameCall(e, before, fmt.Sprintf("it is %s, not %s", t, checked))
+		return nil
+	case known:
+		return t
 	}
-	if t.Kind == types.None {
-		return checked
-	}
-	return t
+	return checked
 }
 
-// blameCall makes one error about the outermost call of what was found wrong in its body.
-func (c *checker) blameCall(e *lang.Call, before int) {
+// blameCall makes one error about the outermost call of what is wrong in a body.
+func (c *checker) blameCall(e *lang.Call, before int, reason string) {
 	if c.sources > 0 {
+		c.report(diag.Diagnostic{Span: e.Span, Message: reason})
 		return
 	}
-	reason := c.diagnostics[before].Message
 	c.diagnostics = c.diagnostics[:before]
 	c.Errorf(e.Span, "%s() cannot be computed here: %s", e.Name, reason)
 }
