@@ -12,8 +12,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-// stage is a made-up machine and what lies in its context and memory when a probe fires.
-type stage struct {
+// firing is a made-up machine and what lies in its context and memory when a probe fires.
+type firing struct {
 	machine *target.Target
 	attach  string
 	context []byte
@@ -22,7 +22,7 @@ type stage struct {
 
 // prints returns what the records of one run hold, each as describeRecord writes it, and
 // the notices.
-func (s stage) prints(script string) (records, notices []string, err error) {
+func (s firing) prints(script string) (records, notices []string, err error) {
 	o, err := compileText(script, s.machine, compiler.Options{Attach: s.attach})
 	if err != nil {
 		return nil, nil, err
@@ -60,7 +60,7 @@ format:
 	field:unsigned long last[];	offset:72;	size:0;	signed:0;
 `
 
-func recordStage(t *testing.T) stage {
+func recordFiring(t *testing.T) firing {
 	context := make([]byte, 200)
 	word := func(at int, value uint64) { binary.LittleEndian.PutUint64(context[at:], value) }
 	location := func(at, place, length int) {
@@ -88,7 +88,7 @@ func recordStage(t *testing.T) stage {
 	location(68, 184, 16)
 	word(184, 2<<32|1)
 	word(192, 4<<32|3)
-	return stage{machine: madeUp(t, "x86_64"), context: context}
+	return firing{machine: madeUp(t, "x86_64"), context: context}
 }
 
 // madeUp is a machine with the functions and types that the tests here are about.
@@ -148,7 +148,7 @@ func madeUp(t *testing.T, arch string) *target.Target {
 // TestRecordFields has the right value of every kind of field in every place that a value
 // goes.
 func TestRecordFields(t *testing.T) {
-	s := recordStage(t)
+	s := recordFiring(t)
 	for _, c := range []struct{ script, want string }{
 		{`print(args.name)`, "/bin/true"},
 		{`print(str(args.name))`, "/bin/true"},
@@ -220,7 +220,7 @@ func TestRecordFields(t *testing.T) {
 // TestMissingArguments: what a probe cannot read is refused by name, and args leaves it
 // out with a word.
 func TestMissingArguments(t *testing.T) {
-	s := recordStage(t)
+	s := recordFiring(t)
 	for script, want := range map[string]string{
 		`tracepoint:made:made { print(args.last) }`:                  "last of the args of made has no size in the tracepoint's format",
 		`tracepoint:syscalls:sys_enter_made { print(args.name[0]) }`: "name of the args of sys_enter_made is in the record, but the kernel does not hand it to programs",
@@ -238,10 +238,10 @@ func TestMissingArguments(t *testing.T) {
 	}
 }
 
-// registerStage is a machine whose probe fires with the given registers, by their offsets
+// registerFiring is a machine whose probe fires with the given registers, by their offsets
 // in struct pt_regs, and words on the stack.
-func registerStage(t *testing.T, arch string, registers map[int]uint64, stack ...uint64) stage {
-	s := stage{machine: madeUp(t, arch), attach: "kprobe", context: make([]byte, 512)}
+func registerFiring(t *testing.T, arch string, registers map[int]uint64, stack ...uint64) firing {
+	s := firing{machine: madeUp(t, arch), attach: "kprobe", context: make([]byte, 512)}
 	for offset, value := range registers {
 		binary.LittleEndian.PutUint64(s.context[offset:], value)
 	}
@@ -263,19 +263,19 @@ const (
 // conventions of both architectures and the kernel's trampoline pass them.
 func TestStructArguments(t *testing.T) {
 	minus := func(n int64) uint64 { return uint64(-n) }
-	small := func(arch string, at []int) stage {
-		return registerStage(t, arch, map[int]uint64{at[0]: garbage | 1, at[1]: garbage | 1234, at[2]: three, at[3]: minus(7), at[4]: 8, at[5]: 99})
+	small := func(arch string, at []int) firing {
+		return registerFiring(t, arch, map[int]uint64{at[0]: garbage | 1, at[1]: garbage | 1234, at[2]: three, at[3]: minus(7), at[4]: 8, at[5]: 99})
 	}
 	x86 := small("x86_64", []int{112, 104, 96, 88, 72, 64})
 	arm := small("arm64", []int{0, 8, 16, 24, 32, 40})
 	tracing := small("x86_64", []int{0, 8, 16, 24, 32, 40})
 	tracing.attach = "fentry"
 	// The stack of x86_64 begins with the return address.
-	onStack := registerStage(t, "x86_64", map[int]uint64{152: stackAddress, 64: garbage | 3}, 0xffffffff81000000, 1, 2, 11, 12, 13, 5<<32|4, 6)
-	spilledArm := registerStage(t, "arm64", map[int]uint64{248: stackAddress, 40: 1, 48: 2, 56: garbage | 3}, stackAddress+24, 5<<32|4, 6, 11, 12, 13)
+	onStack := registerFiring(t, "x86_64", map[int]uint64{152: stackAddress, 64: garbage | 3}, 0xffffffff81000000, 1, 2, 11, 12, 13, 5<<32|4, 6)
+	spilledArm := registerFiring(t, "arm64", map[int]uint64{248: stackAddress, 40: 1, 48: 2, 56: garbage | 3}, stackAddress+24, 5<<32|4, 6, 11, 12, 13)
 	for _, c := range []struct {
 		what string
-		stage
+		firing
 		script, want string
 	}{
 		{"x86", x86, `printf("%d %d", arg0, arg1)`, "1 1234"},
@@ -321,11 +321,11 @@ func printed(record string) string {
 }
 
 func TestStructResults(t *testing.T) {
-	x86 := registerStage(t, "x86_64", map[int]uint64{80: garbage | 1234, 96: 8})
-	pair := registerStage(t, "x86_64", map[int]uint64{80: three, 96: 8})
-	arm := registerStage(t, "arm64", map[int]uint64{0: 7, 8: 8})
+	x86 := registerFiring(t, "x86_64", map[int]uint64{80: garbage | 1234, 96: 8})
+	pair := registerFiring(t, "x86_64", map[int]uint64{80: three, 96: 8})
+	arm := registerFiring(t, "arm64", map[int]uint64{0: 7, 8: 8})
 	for _, c := range []struct {
-		stage
+		firing
 		script, want string
 	}{
 		{x86, `kretprobe:make_id { printf("%d", retval.val) }`, "1234"},
@@ -343,7 +343,7 @@ func TestStructResults(t *testing.T) {
 		}
 	}
 	words := []uint64{garbage | 5, 6, 7, 8, 9}
-	exit := stage{machine: madeUp(t, "x86_64"), attach: "fentry"} // fexit: four words of three arguments, then the result
+	exit := firing{machine: madeUp(t, "x86_64"), attach: "fentry"} // fexit: four words of three arguments, then the result
 	for _, word := range words {
 		exit.context = binary.LittleEndian.AppendUint64(exit.context, word)
 	}
@@ -402,7 +402,7 @@ func TestByteArrays(t *testing.T) {
 		}
 		loads(t, o)
 	}
-	s := recordStage(t)
+	s := recordFiring(t)
 	for script, want := range map[string]string{
 		`print(str(args.bytes))`:            "(",
 		`print(args.bytes == "(")`:          "1",
@@ -424,11 +424,11 @@ func TestByteArrays(t *testing.T) {
 // types of each function is not changed.
 func TestDiffering(t *testing.T) {
 	negative := uint64(garbage) | 0xfffffffb // an int of -5
-	atReturn := registerStage(t, "x86_64", map[int]uint64{80: negative})
-	pointers := registerStage(t, "x86_64", map[int]uint64{80: 0xffff888000001000})
-	atEntry := registerStage(t, "x86_64", map[int]uint64{112: kernelText, 104: 7, 96: 9})
+	atReturn := registerFiring(t, "x86_64", map[int]uint64{80: negative})
+	pointers := registerFiring(t, "x86_64", map[int]uint64{80: 0xffff888000001000})
+	atEntry := registerFiring(t, "x86_64", map[int]uint64{112: kernelText, 104: 7, 96: 9})
 	for _, c := range []struct {
-		stage
+		firing
 		script, want string
 	}{
 		{atReturn, `kretprobe:nothing,kretprobe:amount { printf("%d", retval) }`, "0 -5"},

@@ -33,6 +33,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/opt"
 	"github.com/ponytrace/ponytrace/compiler/internal/sema"
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/stage"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -53,8 +54,8 @@ type Options struct {
 	Only        *regexp.Regexp           // names of the probes to attach, but BEGIN and END; nil for all
 	PartSize    int                      // of the parts of large clauses, in nodes of the syntax tree; 0: the usual; -1: none
 	Plain       bool                     // leave the optimising passes out, so that tests can compare
-	// Stage, when set, is given the text of each stage: "types", "ir", "opt", "asm" of every clause.
-	Stage func(stage, name, text string)
+	// Stages is filled with what each stage makes; nil: nothing is collected.
+	Stages *stage.Stages
 }
 
 // Processes are those of -p and --children.
@@ -85,6 +86,7 @@ func compile(
 	script *lang.Script, machine *target.Target, options Options,
 ) (result *object.Object, info *sema.Info, err error) {
 	defer ir.Catch(&err)
+	beginStages(options.Stages, script)
 	added := follow.Add(script, options.Processes)
 	info, err = sema.Check(added.Script, machine, sema.Options{
 		Args: options.Args, Mechanism: options.Attach, Refused: options.Refused,
@@ -106,7 +108,7 @@ func compile(
 		Notices:    info.Notices,
 	}
 	programOf, guarded := lowered(unit, options)
-	compiled, err := compilePrograms(len(info.Programs), programOf, options)
+	compiled, err := compilePrograms(len(info.Programs), programOf)
 	if err != nil {
 		return nil, info, err
 	}
@@ -120,6 +122,7 @@ func compile(
 		}
 	}
 	addDispatchers(out, machine)
+	addStages(options.Stages, compiled, out.Dispatchers)
 	out.Events, out.RuntimeConsts = unit.Events, unit.RuntimeConsts
 	addMaps(out, unit)
 	addFollowing(out, added.Set, options.Processes)
@@ -130,16 +133,17 @@ func compile(
 type compiled struct {
 	program *object.ProgramSpec
 	maps    []*ebpf.MapSpec
+	stages  *stage.Program
 	err     error
 }
 
 // compilePrograms lowers one program after the other, because that adds to the unit, while others are on their way from IR to
 // code. The error is that of the first program that has one.
-func compilePrograms(count int, programOf func(number int) *program, options Options) ([]compiled, error) {
+func compilePrograms(count int, programOf func(number int) *program) ([]compiled, error) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	results := make([]compiled, count)
-	free := make(chan struct{}, workers(options))
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i := range results {
 		free <- struct{}{}
 		c := programOf(i)
@@ -157,14 +161,6 @@ func compilePrograms(count int, programOf func(number int) *program, options Opt
 	return results, nil
 }
 
-// workers is how many programs are compiled at once: one where the stages are shown, in their order.
-func workers(options Options) int {
-	if options.Stage != nil {
-		return 1
-	}
-	return runtime.GOMAXPROCS(0)
-}
-
 // program is one that was lowered.
 type program struct {
 	*lower.Code
@@ -172,6 +168,7 @@ type program struct {
 	number  int
 	cpus    int
 	atomics bool
+	maps    []*sema.Map
 	options Options
 }
 
@@ -180,13 +177,7 @@ func lowerProgram(unit *lower.Unit, p *sema.Program, number int, options Options
 	defer ir.Blame(p.Instances[0].Clause.Span, name)
 	return &program{
 		Code: unit.Program(p, name, number), Program: p, number: number,
-		cpus: lower.CPURows(unit.Target), atomics: unit.Target.Features.FetchingAtomics, options: options,
-	}
-}
-
-func (c *program) stage(stage string, code fmt.Stringer) {
-	if c.options.Stage != nil {
-		c.options.Stage(stage, c.Name, code.String())
+		cpus: lower.CPURows(unit.Target), atomics: unit.Target.Features.FetchingAtomics, maps: unit.Info.Maps, options: options,
 	}
 }
 
@@ -195,25 +186,25 @@ func (c *program) compile() (result compiled) {
 	defer ir.Catch(&result.err)
 	span := c.Instances[0].Clause.Span
 	defer ir.Blame(span, c.Name)
-	c.stage("ir", c.Code)
+	collected := newCollector(c)
 	passes := opt.Run
 	if c.options.Plain {
 		passes = opt.RunLeast
 	}
-	if err := passes(c.Func); err != nil {
+	if err := passes(c.Func, collected.observer()); err != nil {
 		return compiled{err: err}
 	}
-	c.stage("opt", c.Code)
+	collected.optimized(c.Func)
 	scratch := fmt.Sprintf("%s%d", object.ScratchMap, c.number)
 	reads := ""
 	if c.options.CountReads {
 		reads = fmt.Sprintf("%s%d", object.ReadsMap, c.number)
 	}
-	code, err := bpf.Generate(c.Func, bpf.Options{CPUs: c.cpus, ScratchMap: scratch, ReadsMap: reads, FetchAtomics: c.atomics})
+	code, err := bpf.Generate(c.Func, bpf.Options{CPUs: c.cpus, ScratchMap: scratch, ReadsMap: reads, FetchAtomics: c.atomics, Trace: collected != nil})
 	if err != nil {
 		return compiled{err: err}
 	}
-	c.stage("asm", code.Instructions)
+	result.stages = collected.generated(code)
 	if c.SharedSize > 0 {
 		result.maps = append(result.maps, slots(c.Shared, c.SharedSize*c.cpus))
 	}

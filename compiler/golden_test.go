@@ -16,6 +16,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler"
 	"github.com/ponytrace/ponytrace/compiler/emu"
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/stage"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -79,18 +80,18 @@ func section(archive *txtar.Archive, name string) string {
 
 func build(t *testing.T, script, kernel string) (*object.Object, map[string]string) {
 	t.Helper()
-	stages := map[string]string{}
-	built, err := compileText(script, frozen.Target(kernel), compiler.Options{
-		Stage: func(stage, name, text string) {
-			if stage == "opt" || stage == "asm" {
-				stages[name] += strings.TrimRight(text, "\n") + "\n"
-			}
-		},
-	})
+	stages, texts := &stage.Stages{}, map[string]string{}
+	built, err := compileText(script, frozen.Target(kernel), compiler.Options{Stages: stages})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return built, stages
+	for i, program := range built.Programs {
+		for _, f := range stages.Programs[i].Optimized {
+			texts[program.Name] += f.String()
+		}
+		texts[program.Name] += strings.TrimRight(fmt.Sprint(program.Instructions), "\n") + "\n"
+	}
+	return built, texts
 }
 
 // kernelText is where every pointer of a scene leads: to a path name, and zeroes.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ponytrace/ponytrace/compiler/stage"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"github.com/ponytrace/ponytrace/runtime/report"
 	_ "github.com/ponytrace/ponytrace/runtime/report/sinks" // what report.Formats lists
@@ -42,11 +43,11 @@ type traceCommand struct {
 	flags   *pflag.FlagSet
 }
 
-var stages = []string{"ast", "ir", "opt", "asm", "all"}
+var stages = append(slices.Clone(stage.Names), "all")
 
 // foreignStages are bpftrace's names.
 var foreignStages = map[string]string{
-	"codegen": "ir", "codegen-opt": "opt", "dis": "asm", "disasm": "asm", "libbpf": "asm", "types": "ir", "parse": "ast",
+	"codegen": "ir", "codegen-opt": "opt", "dis": "asm", "disasm": "asm", "libbpf": "asm", "parse": "ast",
 }
 
 // traceFlags is the command that needs no word.

@@ -37,8 +37,7 @@ func (t *traceCommand) Run(arguments []string) error {
 	if diagnostics.HasErrors() {
 		return say(diagnostics)
 	}
-	if t.Stages == "ast" {
-		fmt.Fprint(stdout, lang.Dump(script))
+	if done := t.printText(script); done {
 		return nil
 	}
 	machine, err := detect.Detect()
@@ -108,7 +107,7 @@ func (t *traceCommand) compilation() compiler.Options {
 	positional, named := parameters(t.Params)
 	return compiler.Options{
 		Args: positional, Named: named, Attach: mechanism(t.Attach), Strict: t.Strict, Unsafe: t.Unsafe,
-		Processes: t.processes(), DryRun: t.DryRun, CountReads: t.Reads, Only: t.Only, Environment: os.Getenv, Refused: map[string]bool{}, Stage: t.stage(),
+		Processes: t.processes(), DryRun: t.DryRun, CountReads: t.Reads, Only: t.Only, Environment: os.Getenv, Refused: map[string]bool{},
 	}
 }
 
@@ -126,8 +125,7 @@ const startPercent = 200
 // trace prints the stages that were asked for, or traces.
 func (t *traceCommand) trace(script *lang.Script, machine *target.Target) error {
 	if t.Stages != "" {
-		_, err := compiler.Compile(script, machine, t.compilation())
-		return say(err)
+		return t.printStages(script, machine)
 	}
 	t.percent = debug.SetGCPercent(startPercent)
 	caught := catchSignals()
@@ -247,18 +245,6 @@ func (t *traceCommand) notices(built *object.Object) {
 	for _, program := range built.Programs {
 		for _, point := range program.Points {
 			fmt.Fprintf(os.Stderr, "%s: %s\n", diag.Printable(point.Probe), point.Choice())
-		}
-	}
-}
-
-// stage returns the hook that prints the stages asked for.
-func (t *traceCommand) stage() func(stage, name, text string) {
-	if t.Stages == "" {
-		return nil
-	}
-	return func(stage, name, text string) {
-		if t.Stages == "all" || t.Stages == stage {
-			fmt.Fprintf(stdout, "-- %s of %s\n%s\n", stage, name, text)
 		}
 	}
 }

@@ -57,9 +57,11 @@ func checkHist(c Checker, call *lang.Call) *types.Type {
 func updateHist(l Lowering, call *lang.Call, t *types.Type, value *ir.Value, row Place) {
 	number := l.Type(call.Args[0])
 	of := fmt.Sprintf("%d %d %t", t.Bits, number.Size, number.Signed)
+	before := l.IR().Because(ir.Bucket)
 	bucket := l.Outlined("hist", of, value, func(value *ir.Value) *ir.Value {
 		return histBucket(l, number, t, value)
 	})
+	l.IR().Why = before
 	addBucket(l, row, bucket, t.Words())
 }
 

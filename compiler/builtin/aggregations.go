@@ -70,7 +70,9 @@ func weightOf(number func(*types.Type, types.Row) uint64) func(*types.Type, type
 func addBucket(l Lowering, row Place, bucket *ir.Value, buckets int) {
 	b := l.IR()
 	inside, join := b.NewBlock(), b.NewBlock()
+	before := b.Because(ir.VerifierBound)
 	b.If(ir.Less, bucket, b.Const(int64(buckets)), inside, join)
+	b.Why = before
 	b.Enter(inside)
 	offset := b.Binary(ir.ShiftLeft, bucket, b.Const(3))
 	address := b.Binary(ir.Add, row.Address, offset)

@@ -6,7 +6,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-func TestRecords(t *testing.T) {
+func TestAggregationRecords(t *testing.T) {
 	for _, a := range Aggregations() {
 		r := a.Record
 		switch {

@@ -106,14 +106,14 @@ var pathFunctions = map[string]bool{
 func (t *Target) LackingHelpers() (names []string) {
 	for _, helper := range slices.Sorted(maps.Keys(helpersSince)) {
 		if !t.Helper(helper) {
-			names = append(names, fmt.Sprintf("%s (since %d.%d)", helperName(helper), helpersSince[helper].Major, helpersSince[helper].Minor))
+			names = append(names, fmt.Sprintf("%s (since %d.%d)", HelperName(helper), helpersSince[helper].Major, helpersSince[helper].Minor))
 		}
 	}
 	return names
 }
 
-// helperName is the kernel's: bpf_get_func_ip for FnGetFuncIp.
-func helperName(helper asm.BuiltinFunc) string {
+// HelperName returns the kernel's name of a helper: bpf_get_func_ip for FnGetFuncIp.
+func HelperName(helper asm.BuiltinFunc) string {
 	var b strings.Builder
 	b.WriteString("bpf")
 	for _, r := range strings.TrimPrefix(helper.String(), "Fn") {

@@ -63,6 +63,8 @@ type Options struct {
 	ReadsMap string
 	// FetchAtomics: atomic instructions that bring what was there before, since Linux 5.12.
 	FetchAtomics bool
+	// Trace asks for Result.Origins and Result.Places.
+	Trace bool
 }
 
 // Result is the code of a program and its callbacks.
@@ -73,6 +75,8 @@ type Result struct {
 	Stack        int           // bytes of the stack in use at the deepest, as the kernel counts
 	ScratchSize  int           // bytes of a row of the scratch map, a power of two; 0 when it is not used
 	Static       int           // size in units of 8 bytes, as the kernel counts
+	Origins      []Origin      // of each instruction; with Options.Trace only
+	Places       []Place
 }
 
 // Generate compiles the program f, which Check accepts, and may change it. An error is lang.Diagnostics where a limit of

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf/asm"
-	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
 const (
@@ -98,25 +98,25 @@ func (b *bridger) route(from, to int) {
 
 // rebuild puts the islands into the code.
 func (b *bridger) rebuild() {
-	code, spans, moved := b.code, b.spans, make([]int, len(b.code))
+	code, origins, moved := b.code, b.origins, make([]int, len(b.code))
 	jumps := make(map[int]int, len(b.jumps)) // target of the jump at an index
 	for _, j := range b.jumps {
 		jumps[j.index] = j.to
 	}
 	size := len(code) + len(code)/8
-	b.code, b.spans, b.jumps = make(asm.Instructions, 0, size), make([]diag.Span, 0, size), make([]jump, 0, 2*len(b.jumps))
+	b.code, b.origins, b.jumps = make(asm.Instructions, 0, size), make([]origin, 0, size), make([]jump, 0, 2*len(b.jumps))
 	var sources []int // of each jump, as hop knows it
 	islands := b.islands
 	for i := range code {
 		if len(islands) > 0 && islands[0].index == i {
 			if len(islands[0].targets) > 0 && fallsThrough(&code[i-1]) {
 				sources = append(sources, i)
-				b.emitJump(i, spans[i])
+				b.emitJump(i, origins[i])
 			}
 			for _, to := range islands[0].targets {
 				sources = append(sources, i)
 				islands[0].at[to] = len(b.code)
-				b.emitJump(to, spans[i])
+				b.emitJump(to, origins[i])
 			}
 			islands = islands[1:]
 		}
@@ -125,7 +125,7 @@ func (b *bridger) rebuild() {
 			sources = append(sources, i)
 			b.jumps = append(b.jumps, jump{index: len(b.code), to: to})
 		}
-		b.append(code[i], spans[i])
+		b.append(code[i], origins[i])
 	}
 	for n := range b.jumps {
 		j := &b.jumps[n]
@@ -137,11 +137,11 @@ func (b *bridger) rebuild() {
 	}
 }
 
-func (b *bridger) emitJump(to int, span diag.Span) {
+func (b *bridger) emitJump(to int, from origin) {
 	b.jumps = append(b.jumps, jump{index: len(b.code), to: to})
 	i := asm.Ja.Label("")
 	i.Offset = -1
-	b.append(i, span)
+	b.append(i, from.added(ir.Island))
 }
 
 // fallsThrough reports whether the instruction after i may follow it.

@@ -6,16 +6,16 @@ import (
 	"strconv"
 
 	"github.com/cilium/ebpf/asm"
-	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
 // emitter writes the blocks in order, with labels for the targets of jumps.
 type emitter struct {
 	*function
 	code asm.Instructions
-	// spans has the place of each instruction of code in the script.
-	spans []diag.Span
-	jumps []jump
+	// origins tells where each instruction of code comes from.
+	origins []origin
+	jumps   []jump
 }
 
 // jump is a jump of code that still needs its label.
@@ -26,12 +26,13 @@ type jump struct {
 }
 
 func (f *function) emit() *emitter {
+	f.notePositions()
 	f.assignRegisters()
 	f.threadJumps()
 	e := &emitter{function: f}
 	f.number()
 	size := last(f.blocks).end()/2 + len(f.blocks) // a block may add a jump
-	e.code, e.spans = make(asm.Instructions, 0, size), make([]diag.Span, 0, size)
+	e.code, e.origins = make(asm.Instructions, 0, size), make([]origin, 0, size)
 	for i, b := range f.blocks {
 		var following *block
 		if i+1 < len(f.blocks) {
@@ -111,14 +112,14 @@ func (e *emitter) block(b, following *block) {
 		if b.instructions[i].addsNothing() {
 			continue
 		}
-		e.append(e.encode(&b.instructions[i]), b.instructions[i].span)
+		e.append(e.encode(&b.instructions[i]), b.instructions[i].origin())
 		e.countFailure(&b.instructions[i])
 	}
 	switch {
 	case branches:
 		e.branch(b, following)
 	case len(b.next) == 1 && b.next[0] != following:
-		e.jump(asm.Ja.Label(""), b.next[0], e.lastSpan())
+		e.jump(asm.Ja.Label(""), b.next[0], e.lastOrigin().added(ir.NextBlock))
 	}
 }
 
@@ -135,28 +136,28 @@ func (e *emitter) branch(b, following *block) {
 		taken, other = other, taken
 		last.op = last.op.SetJumpOp(inverted[last.op.JumpOp()])
 	}
-	e.jump(e.encode(&last), taken, last.span)
+	e.jump(e.encode(&last), taken, last.origin())
 	if other != following {
-		e.jump(asm.Ja.Label(""), other, last.span)
+		e.jump(asm.Ja.Label(""), other, last.origin().added(ir.NextBlock))
 	}
 }
 
-func (e *emitter) jump(i asm.Instruction, to *block, span diag.Span) {
+func (e *emitter) jump(i asm.Instruction, to *block, from origin) {
 	i.Offset = -1
 	e.jumps = append(e.jumps, jump{index: len(e.code), block: to})
-	e.append(i, span)
+	e.append(i, from)
 }
 
-func (e *emitter) append(i asm.Instruction, span diag.Span) {
+func (e *emitter) append(i asm.Instruction, from origin) {
 	e.code = append(e.code, i)
-	e.spans = append(e.spans, span)
+	e.origins = append(e.origins, from)
 }
 
-func (e *emitter) lastSpan() diag.Span {
-	if len(e.spans) == 0 {
-		return e.ir.Span
+func (e *emitter) lastOrigin() origin {
+	if len(e.origins) == 0 {
+		return origin{span: e.ir.Span}
 	}
-	return e.spans[len(e.spans)-1]
+	return e.origins[len(e.origins)-1]
 }
 
 // encode fills in what only the frame knows.

@@ -49,7 +49,8 @@ func (l *linker) attachLines() {
 	var marked []int
 	var previous diag.Span
 	starts := l.starts
-	for i, span := range l.spans {
+	for i := range l.origins {
+		span := l.origins[i].span
 		first := len(starts) > 0 && starts[0] == i
 		if first {
 			starts = starts[1:]

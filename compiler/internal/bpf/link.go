@@ -14,9 +14,9 @@ import (
 // linker joins the functions of a program: the program itself first, each before those that it calls, so that
 // all calls lead forward.
 type linker struct {
-	main  *ir.Func
-	code  asm.Instructions
-	spans []diag.Span // the place of each instruction of code in the script
+	main    *ir.Func
+	code    asm.Instructions
+	origins []origin // where each instruction of code comes from
 	// starts are the indices of the first instructions of the functions.
 	starts    []int
 	functions []*ir.Func
@@ -26,9 +26,9 @@ type linker struct {
 func (l *linker) add(e *emitter) {
 	l.starts, l.functions = append(l.starts, len(l.code)), append(l.functions, e.ir)
 	if len(l.starts) == 1 { // in nearly all programs the only one
-		l.code, l.spans = e.code, e.spans
+		l.code, l.origins = e.code, e.origins
 	} else {
-		l.code, l.spans = append(l.code, e.code...), append(l.spans, e.spans...)
+		l.code, l.origins = append(l.code, e.code...), append(l.origins, e.origins...)
 	}
 	for i := range e.code {
 		l.size += int(e.code[i].Width())
@@ -45,7 +45,8 @@ func (l *linker) checkSize() {
 	}
 	sizes := map[diag.Span]int{}
 	largest := l.main.Span
-	for i, span := range l.spans {
+	for i := range l.origins {
+		span := l.origins[i].span
 		sizes[span] += int(l.code[i].Width())
 		if span.Source != nil && sizes[span] > sizes[largest] {
 			largest = span
@@ -104,8 +105,8 @@ func describe(f *ir.Func, name string) *btf.Func {
 func (l *linker) lines() []object.Line {
 	var lines []object.Line
 	for i, offset := 0, 0; i < len(l.code); i++ {
-		if i == 0 || l.spans[i] != l.spans[i-1] {
-			lines = append(lines, object.Line{Instruction: offset, Span: l.spans[i]})
+		if i == 0 || l.origins[i].span != l.origins[i-1].span {
+			lines = append(lines, object.Line{Instruction: offset, Span: l.origins[i].span})
 		}
 		offset += int(l.code[i].Width())
 	}

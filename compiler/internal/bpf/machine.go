@@ -33,6 +33,8 @@ type instruction struct {
 	reference string    // the map of a wide load, the function of a call
 	from      *ir.Value // what it was selected for
 	span      diag.Span
+	reason    ir.Reason // why it is there, where that is not what from says
+	position  int32     // among those of its function when registers were allocated
 }
 
 func (i *instruction) isCall() bool { return i.op.JumpOp() == asm.Call }

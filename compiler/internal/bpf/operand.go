@@ -8,7 +8,7 @@ import (
 
 // emit appends an instruction for the current value.
 func (s *selector) emit(i instruction) {
-	i.from, i.span = s.value, s.ir.Span
+	i.from, i.span, i.reason = s.value, s.ir.Span, s.reason
 	if s.value != nil && s.value.Span.Source != nil {
 		i.span = s.value.Span
 	}
@@ -161,6 +161,8 @@ func (s *selector) slotAddress(dst register, at *slot, offset int) {
 // scratchBase computes the address of this CPU's row in the scratch map. The mask is for
 // the verifier, which does not know how many CPUs there are.
 func (s *selector) scratchBase() {
+	s.reason = ir.ScratchRow
+	defer func() { s.reason = ir.Written }()
 	s.scratch = s.newVirtual().name
 	row := s.newVirtual().name
 	if s.options.CPUs > 1 {

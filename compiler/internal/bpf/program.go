@@ -92,7 +92,7 @@ func (p *program) link(f *ir.Func) *Result {
 	l.checkSize()
 	l.describeFunctions()
 	l.attachLines()
-	return &Result{
+	result := &Result{
 		Instructions: l.code,
 		Lines:        l.lines(),
 		Reads:        p.reads,
@@ -100,4 +100,8 @@ func (p *program) link(f *ir.Func) *Result {
 		ScratchSize:  p.row,
 		Static:       l.size,
 	}
+	if p.options.Trace {
+		result.Origins, result.Places = l.trace(p)
+	}
+	return result
 }

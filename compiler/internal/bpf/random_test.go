@@ -103,7 +103,7 @@ func generate(t *testing.T, f *ir.Func) *Result {
 func optimised(t *testing.T, f *ir.Func) *ir.Func {
 	t.Helper()
 	before := f.String()
-	if err := opt.Run(f); err != nil {
+	if err := opt.Run(f, nil); err != nil {
 		t.Fatalf("%v\n%v", err, before)
 	}
 	if err := ir.Check(f); err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
@@ -42,7 +43,7 @@ func (e *emitter) countFailure(i *instruction) {
 		asm.Mov.Imm(asm.R2, 1),
 		asm.AddAtomic.Mem(asm.R1, asm.R2, asm.DWord, 0),
 	} {
-		e.append(code, i.span)
+		e.append(code, i.origin().added(ir.FailedRead))
 	}
 }
 

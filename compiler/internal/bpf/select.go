@@ -22,6 +22,7 @@ type selector struct {
 	saves      int                      // instructions at the start that save arguments
 	scratch    register
 	local      []cachedConst
+	reason     ir.Reason // given to the instructions that are selected
 }
 
 // cachedConst says that a register of the current block still holds a material.
@@ -95,6 +96,7 @@ func (s *selector) enter(b *block) {
 
 // prologue saves the arguments that a value needs: a program's context is its only one.
 func (s *selector) prologue() {
+	s.reason = ir.ArgumentSave
 	for i := range s.parameters {
 		s.parameters[i] = s.newVirtual().name
 		if s.demands.parameters[i] {
@@ -102,6 +104,7 @@ func (s *selector) prologue() {
 			s.saves++
 		}
 	}
+	s.reason = ir.Written
 }
 
 // clearCells writes 0 to the cells that are read before they are set on some path.
@@ -111,7 +114,7 @@ func (s *selector) clearCells() {
 	var clear []instruction
 	for _, cell := range s.cells {
 		if live.liveIn(s.blocks[0], cell) {
-			clear = append(clear, instruction{op: asm.Mov.Op(asm.ImmSource), dst: cell, span: s.ir.Span})
+			clear = append(clear, instruction{op: asm.Mov.Op(asm.ImmSource), dst: cell, span: s.ir.Span, reason: ir.CellClear})
 		}
 	}
 	entry := s.blocks[0]
@@ -331,9 +334,11 @@ var readHelpers = map[ir.Op]asm.BuiltinFunc{ir.ReadKernel: asm.FnProbeReadKernel
 // copy selects a read together with the store of what it brings.
 func (s *selector) copy(store *ir.Value) {
 	read := store.Args[1]
+	s.reason = ir.CallArgument
 	s.addressInto(argument+2, read)
 	s.addressInto(argument, store)
 	s.set(argument+1, int64(read.Size))
+	s.reason = ir.Written
 	s.callHelper(readHelpers[read.Op], 3)
 }
 
@@ -354,9 +359,11 @@ func (s *selector) addressInto(dst register, v *ir.Value) {
 // read copies memory that may fault into the frame and loads it from there.
 func (s *selector) read(v *ir.Value) {
 	buffer := s.frame.buffer(v)
+	s.reason = ir.CallArgument
 	s.addressInto(argument+2, v)
 	s.slotAddress(argument, buffer, 0)
 	s.set(argument+1, int64(v.Size))
+	s.reason = ir.Written
 	s.callHelper(readHelpers[v.Op], 3)
 	t := s.define(v)
 	s.emit(instruction{op: asm.LoadMemOp(memorySizes[v.Size]), dst: t, src: s.slotBase(buffer), slot: buffer})
@@ -366,16 +373,20 @@ func (s *selector) read(v *ir.Value) {
 }
 
 func (s *selector) call(v *ir.Value) {
+	s.reason = ir.CallArgument
 	for i, arg := range v.Args {
 		s.into(argument+register(i), arg)
 	}
+	s.reason = ir.Written
 	if v.Op == ir.Invoke {
 		s.invoke(v)
 	} else {
 		s.callHelper(v.Helper, len(v.Args))
 	}
 	if s.demands.needsRegister(v) {
+		s.reason = ir.CallResult
 		s.move(s.define(v), result)
+		s.reason = ir.Written
 	}
 }
 

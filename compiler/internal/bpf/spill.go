@@ -1,6 +1,10 @@
 package bpf
 
-import "github.com/cilium/ebpf/asm"
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+)
 
 // spill moves virtual registers to slots of their own and puts a load before each use and a
 // store after each write. The short registers in between are never spilled again.
@@ -80,7 +84,7 @@ func (r *rewriter) temporary() register {
 }
 
 func (r *rewriter) load(at instruction, dst register, v *virtual) {
-	at.op, at.dst, at.src = asm.LoadMemOp(asm.DWord), dst, framePointer
+	at.op, at.dst, at.src, at.reason = asm.LoadMemOp(asm.DWord), dst, framePointer, ir.SpillLoad
 	r.code = append(r.code, at.inSlot(v.spilled))
 	if v.bound != 0 {
 		at.op, at.src, at.constant = asm.And.Op(asm.ImmSource), 0, v.bound
@@ -90,7 +94,7 @@ func (r *rewriter) load(at instruction, dst register, v *virtual) {
 }
 
 func (r *rewriter) store(at instruction, v *virtual, src register) {
-	at.op, at.dst, at.src = asm.StoreMemOp(asm.DWord), framePointer, src
+	at.op, at.dst, at.src, at.reason = asm.StoreMemOp(asm.DWord), framePointer, src, ir.SpillStore
 	r.code = append(r.code, at.inSlot(v.spilled))
 }
 

@@ -173,7 +173,7 @@ func (d *demotion) value(v *ir.Value) {
 	case s == nil:
 		d.out = append(d.out, v)
 	case v.Op == ir.CellGet:
-		*v = ir.Value{ID: v.ID, Block: v.Block, Span: v.Span, Op: ir.Load, Space: ir.Frame, Size: 8, Args: []*ir.Value{d.address(s)}}
+		*v = ir.Value{ID: v.ID, Block: v.Block, Span: v.Span, Why: v.Why, Op: ir.Load, Space: ir.Frame, Size: 8, Args: []*ir.Value{d.address(s)}}
 		d.out = append(d.out, v)
 	default:
 		d.store(s, v.Args[0])
@@ -184,7 +184,8 @@ func (d *demotion) value(v *ir.Value) {
 }
 
 func (d *demotion) add(proto ir.Value) *ir.Value {
-	proto.Block, proto.Span = d.at.Block, d.at.Span
+	proto.Block, proto.Span, proto.Why = d.at.Block, d.at.Span, d.at.Why
+	proto.Why.Reason = ir.Spilled
 	v := d.ir.NewValue(proto)
 	d.out = append(d.out, v)
 	return v

@@ -127,6 +127,7 @@ func (i *inserter) enter(start *ir.Block, at int) *ir.Block {
 	rest := start.Values[at:]
 	start.Values = start.Values[:at:at]
 	i.b.Enter(start)
+	i.b.Because(ir.GuardEnter)
 	i.word = i.address()
 	body := i.b.NewBlock()
 	for _, v := range rest {
@@ -161,8 +162,10 @@ func (i *inserter) leaveOut(body *ir.Block) {
 	busy := i.b.NewColdBlock()
 	i.b.If(ir.Equal, i.old, i.b.Const(0), body, busy)
 	i.b.Enter(busy)
+	i.b.Because(ir.GuardMissed)
 	i.b.AtomicAdd(ir.MapValue, i.b.DataAddress(object.DataMap, object.DataMissed), 0, i.b.Const(1))
 	i.b.Return(i.b.Const(0))
+	i.b.Because(ir.GuardEnter)
 }
 
 // clear puts the word back on all ways out of what body dominates.
@@ -201,6 +204,7 @@ func (i *inserter) exit(to *ir.Block) *ir.Block {
 
 func (i *inserter) reset(block *ir.Block) {
 	i.b.Enter(block)
+	i.b.Because(ir.GuardLeave)
 	value := i.old
 	if i.Tests {
 		value = i.b.Const(0)

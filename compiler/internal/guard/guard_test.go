@@ -26,7 +26,7 @@ func TestRegion(t *testing.T) {
 					t.Fatalf("seed %d: %v\n%v", seed, err, f)
 				}
 				guarded += follow(t, seed, f)
-				if err := opt.Run(f); err != nil {
+				if err := opt.Run(f, nil); err != nil {
 					t.Fatal(err)
 				}
 				follow(t, seed, f)

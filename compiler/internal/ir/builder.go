@@ -11,7 +11,9 @@ import (
 type Builder struct {
 	Func *Func
 	// Span is given to every value appended.
-	Span    diag.Span
+	Span diag.Span
+	// Why is given to every value appended, too.
+	Why     Why
 	block   *Block
 	context *Value
 	// Blind: the verifier does not know the types of the addresses that the function was
@@ -75,7 +77,7 @@ func (b *Builder) Append(v Value) *Value {
 	if b.Ended() {
 		b.Enter(b.NewBlock())
 	}
-	v.Block, v.Span = b.block, b.Span
+	v.Block, v.Span, v.Why = b.block, b.Span, b.Why
 	value := b.Func.NewValue(v)
 	b.block.Values = append(b.block.Values, value)
 	return value

@@ -226,7 +226,7 @@ func (f *Func) NewValue(v Value) *Value {
 	f.room = f.room[1:]
 	f.values++
 	*value = v
-	value.ID = f.values
+	value.ID, value.Pass = f.values, f.Pass
 	return value
 }
 

@@ -131,6 +131,8 @@ type Value struct {
 	Space      Space  // Load, Store, atomics; of the address
 	Effect     Effect // Call
 	Signed     bool   // Load, Read*: sign-extend
+	Pass       uint8  // that made the value: see Func.Pass
+	Why        Why
 	Helper     asm.BuiltinFunc
 	Args       []*Value
 	Block      *Block
@@ -187,6 +189,8 @@ type Func struct {
 	Cells       []*Cell
 	values      int
 	room        []Value // for the next ones
+	// Pass is the pass that runs, of package opt, which new values take for their own; 0 for lowering.
+	Pass uint8
 	// Span is the place of the clause.
 	Span diag.Span
 }

@@ -30,7 +30,7 @@ func (f *function) statements(list []lang.Statement) {
 
 func (f *function) sequence(list []lang.Statement) {
 	for _, s := range list {
-		f.b.Span = s.Range()
+		f.b.Span, f.b.Why = s.Range(), ir.Why{}
 		f.statement(s)
 	}
 }
@@ -138,7 +138,10 @@ func (f *function) effectOfCall(e *lang.Call) bool {
 
 // condition jumps to then or otherwise without making a 0 or 1 of the decision.
 func (f *function) condition(e lang.Expr, then, otherwise *ir.Block) {
+	before := f.b.Why
+	defer func() { f.b.Why = before }()
 	e = f.resolved(e)
+	f.b.Why = ir.In(e.Range())
 	if n, known := (hooks{f}).Integer(e); known {
 		if n == 0 {
 			then = otherwise

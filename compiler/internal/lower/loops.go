@@ -104,7 +104,7 @@ const maxFew = 500
 
 // repeatFew is a loop of jumps.
 func (f *function) repeatFew(rounds int64, body func(round *ir.Value)) {
-	outer := f.loop
+	outer, before := f.loop, f.b.Because(ir.LoopRound)
 	counter := f.b.NewCell("round")
 	head, inside, next, end := f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock()
 	f.b.CellSet(counter, f.b.Const(0))
@@ -113,13 +113,16 @@ func (f *function) repeatFew(rounds int64, body func(round *ir.Value)) {
 	f.b.If(ir.Less, f.b.CellGet(counter), f.b.Const(rounds), inside, end)
 	f.b.Enter(inside)
 	f.loop = innermost{end: func() { f.b.Jump(end) }, again: func() { f.b.Jump(next) }}
-	body(f.b.CellGet(counter))
+	round := f.b.CellGet(counter)
+	f.b.Why = before
+	body(round)
+	f.b.Because(ir.LoopRound)
 	f.b.Jump(next)
 	f.b.Enter(next)
 	f.b.CellSet(counter, f.b.Binary(ir.Add, f.b.CellGet(counter), f.b.Const(1)))
 	f.b.Jump(head)
 	f.b.Enter(end)
-	f.loop = outer
+	f.loop, f.b.Why = outer, before
 }
 
 // distance is high - low, or 0 where there is nothing between them.
@@ -190,7 +193,9 @@ func (f *function) repeatByHelper(rounds *ir.Value, body func(round *ir.Value)) 
 	f.callback("loop", 1, 0, func(callback *ir.Value, captured *ir.Value) {
 		result = f.b.Call(asm.FnLoop, ir.Writes, rounds, callback, captured, f.b.Const(0))
 	}, body)
+	before := f.b.Because(ir.LoopCut)
 	f.countCut(result)
+	f.b.Why = before
 	f.b.Jump(join)
 	f.b.Enter(join)
 }
@@ -226,16 +231,21 @@ const (
 func (f *function) callback(name string, captured, first int, start func(callback, captured *ir.Value), body func(*ir.Value)) {
 	outer := *f
 	slot := f.b.NewSlot("captured", capturedSize)
+	before := f.b.Because(ir.Captured)
 	f.b.Store(ir.Frame, f.b.SlotAddress(slot), capturedContext, 8, f.b.Context())
 	inner := f.b.NewCallback(name)
 	f.enterFunction(inner)
+	inner.Because(ir.Captured)
 	inner.UseContext(inner.Load(ir.Frame, inner.Parameter(captured), capturedContext, 8, false))
 	f.row = inner.Load(ir.Frame, inner.Parameter(captured), capturedRow, 8, false)
 	f.loop = innermost{
 		end:   func() { f.b.Return(f.b.Const(1)) },
 		again: func() { f.b.Return(f.b.Const(0)) },
 	}
-	body(inner.Parameter(first))
+	parameter := inner.Parameter(first)
+	inner.Why = before
+	body(parameter)
+	inner.Because(ir.LoopRound)
 	f.b.Return(f.b.Const(0))
 	escapes, usesRow := f.escapes, f.usesRow
 	f.leaveFunction(&outer)
@@ -245,6 +255,7 @@ func (f *function) callback(name string, captured, first int, start func(callbac
 	if usesRow {
 		f.b.Store(ir.Frame, f.b.SlotAddress(slot), capturedRow, 8, f.rowAddress())
 	}
+	f.b.Why = before
 	if len(escapes) > 0 {
 		f.setShared(f.leavingWord(), f.b.Const(0))
 	}
@@ -274,6 +285,7 @@ func (f *function) repeatBounded(rounds *ir.Value, body func(round *ir.Value)) {
 	if outermost {
 		f.nest = &nest{before: f.b.Func.Size(), known: 1, most: 1}
 	}
+	before := f.b.Because(ir.LoopRound)
 	entered := f.nest.enter(rounds)
 	counter := f.b.NewCell("round")
 	head, inside, next, cut, end := f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock(), f.b.NewColdBlock(), f.b.NewBlock()
@@ -286,14 +298,19 @@ func (f *function) repeatBounded(rounds *ir.Value, body func(round *ir.Value)) {
 	f.b.If(ir.Less, f.b.CellGet(counter), rounds, first, end)
 	f.b.Enter(first)
 	f.loop = innermost{end: func() { f.b.Jump(end) }, again: func() { f.b.Jump(next) }}
-	body(f.b.CellGet(counter))
+	round := f.b.CellGet(counter)
+	f.b.Why = before
+	body(round)
+	f.b.Because(ir.LoopRound)
 	f.b.Jump(next)
 	f.b.Enter(next)
 	f.b.CellSet(counter, f.b.Binary(ir.Add, f.b.CellGet(counter), f.b.Const(1)))
 	f.b.Jump(head)
 	f.b.Enter(cut)
+	f.b.Because(ir.LoopCut)
 	f.cutOff(rounds, counter, end)
 	f.b.Enter(end)
+	f.b.Why = before
 	f.loop = outer
 	f.nest.leave(entered)
 	if outermost {
@@ -346,7 +363,9 @@ func (n *nest) leave(entered int) {
 
 // limit is the number of rounds, or a constant that limitLoops fills in.
 func (n *nest) limit(b *ir.Builder, entered int) *ir.Value {
+	before := b.Because(ir.LoopLimit)
 	limit := b.Const(int64(entered))
+	b.Why = before
 	if entered == 0 {
 		n.limits = append(n.limits, limit)
 	}

@@ -149,6 +149,7 @@ func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 	for i, instance := range program.Instances {
 		f.clause(instance, i == len(program.Instances)-1)
 	}
+	f.b.Why = ir.Why{Reason: ir.Result}
 	f.b.Return(f.b.Const(0))
 	f.limitLoops()
 	f.finish()
@@ -187,7 +188,9 @@ func (f *function) guard(to *destination, decide func(body, done *ir.Block)) {
 	body, done := f.b.NewBlock(), f.b.NewBlock()
 	decide(body, done)
 	f.b.Enter(done)
+	before := f.b.Because(ir.Rejected)
 	f.leave(to)
+	f.b.Why = before
 	f.b.Enter(body)
 }
 
@@ -197,9 +200,11 @@ func (f *function) stopped() {
 	if !f.instance.Ends && !f.unit.Stops || point.Once() {
 		return
 	}
+	before := f.b.Because(ir.TracingEnded)
 	f.guard(f.end, func(body, done *ir.Block) {
 		f.b.If(ir.Equal, f.data(object.DataStopped), f.b.Const(0), body, done)
 	})
+	f.b.Why = before
 }
 
 // hooks is the function as the table's hooks see it.
@@ -328,19 +333,26 @@ func (f *function) Send(event *object.Event, fields []*types.Type, fill func(i i
 	number := len(f.unit.Events)
 	f.unit.Events = append(f.unit.Events, event)
 	sent, lost, join := f.b.NewBlock(), f.b.NewColdBlock(), f.b.NewBlock()
+	before := f.b.Because(ir.RecordReserve)
 	record := f.b.Call(asm.FnRingbufReserve, ir.Writes, f.b.MapPointer(object.EventsMap), f.b.Const(int64(event.Layout.Size)), f.b.Const(0))
+	f.b.Because(ir.RecordCheck)
 	f.b.If(ir.Equal, record, f.b.Const(0), lost, sent)
 	f.b.Enter(lost)
+	f.b.Because(ir.EventLost)
 	f.count(object.DataDropped)
 	f.b.Jump(join)
 	f.b.Enter(sent)
+	f.b.Because(ir.EventNumber)
 	f.b.Store(ir.Record, record, 0, 8, f.b.Const(int64(number)))
+	f.b.Why = before
 	for i, field := range event.Layout.Fields {
 		fill(i, builtin.Place{Space: ir.Record, Address: record, Offset: field.Offset})
 	}
+	f.b.Because(ir.RecordSubmit)
 	f.b.Call(asm.FnRingbufSubmit, ir.Writes, record, f.data(object.DataWakeup))
 	f.b.Jump(join)
 	f.b.Enter(join)
+	f.b.Why = before
 }
 
 // noteMaps remembers what an event prints, so that a clear() that follows leaves what was not printed.
@@ -382,6 +394,8 @@ func (f *function) cpuRow() *ir.Value {
 	if f.rowOfCPU != nil {
 		return f.rowOfCPU
 	}
+	before := f.b.Because(ir.CPURow)
+	defer func() { f.b.Why = before }()
 	cpu := f.b.Bound(f.b.Call(asm.FnGetSmpProcessorId, ir.Invariant), int64(CPURows(f.unit.Target)-1))
 	shift := bits.TrailingZeros(uint(f.unit.Layout.Stride))
 	row := f.b.Binary(ir.ShiftLeft, cpu, f.b.Const(int64(shift)))

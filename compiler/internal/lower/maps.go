@@ -14,13 +14,17 @@ const insertOnly = 1
 
 // key evaluates the key of a map reference into frame memory, gaps zeroed.
 func (f *function) key(e *lang.Map) *ir.Value {
+	before := f.b.Because(ir.KeyMemory)
+	defer func() { f.b.Why = before }()
 	layout := *(hooks{f}).Map(e).Key
 	place := f.slotPlace(f.b.NewSlot("key", layout.Size))
 	if len(e.Keys) == 1 && f.typeOf(e.Keys[0]).Kind == types.Tuple {
 		f.store(e.Keys[0], place, tupleOf(layout), true)
 		return place.Address
 	}
+	f.b.Because(ir.KeyGap)
 	f.zeroGaps(layout, place)
+	f.b.Because(ir.KeyMemory)
 	for i, field := range layout.Fields {
 		f.store(e.Keys[i], at(place, field.Offset), field.Type, true)
 	}
@@ -34,6 +38,8 @@ func tupleOf(key types.Layout) *types.Type {
 
 // Lookup is the address of the value of a key, 0 where there is none.
 func (f *function) Lookup(m *object.MapSpec, key *ir.Value) *ir.Value {
+	before := f.b.Because(ir.MapLookup)
+	defer func() { f.b.Why = before }()
 	if f.cut() {
 		find := f.commonFunction(task{"find", m.Name}, 1, false, func(params []*ir.Value) *ir.Value {
 			return f.MapCall(m, asm.FnMapLookupElem, ir.Reads, params[0])
@@ -54,6 +60,8 @@ func (f *function) generation(m *object.MapSpec) *ir.Value {
 	if m.Other == "" {
 		return nil
 	}
+	before := f.b.Because(ir.MapGeneration)
+	defer func() { f.b.Why = before }()
 	return f.data(m.Generation)
 }
 
@@ -76,16 +84,21 @@ func slotOf(f *function, m *object.MapSpec) builtin.Place {
 	return builtin.Place{Space: ir.MapValue, Address: f.b.DataAddress(object.DataMap, m.Offset)}
 }
 
-// withRow runs update on the row of an aggregation, or on the value of a keyed map; a new key is inserted first.
-func (f *function) withRow(e *lang.Map, update func(builtin.Place)) {
+// withRow runs change on the row of an aggregation, or on the value of a keyed map; a new key is inserted first.
+func (f *function) withRow(e *lang.Map, change func(builtin.Place)) {
 	m := (hooks{f}).Map(e)
+	update := func(row builtin.Place) {
+		before := f.b.Because(ir.RowUpdate)
+		change(row)
+		f.b.Why = before
+	}
 	switch m.Storage {
 	case object.CPUSlot:
 		update(builtin.Place{Space: ir.MapValue, Address: f.cpuRow(), Offset: m.Offset})
 		return
 	case object.Slot:
 		update(slotOf(f, m))
-		f.setData(m.Present, f.b.Const(1))
+		f.setPresent(m)
 		return
 	}
 	if f.cut() {
@@ -106,7 +119,7 @@ func (f *function) withRow(e *lang.Map, update func(builtin.Place)) {
 // ifPresent runs update on the row at an address, unless that is 0.
 func (f *function) ifPresent(row *ir.Value, update func(builtin.Place)) {
 	found, join := f.b.NewBlock(), f.b.NewBlock()
-	f.b.If(ir.NotEqual, row, f.b.Const(0), found, join)
+	f.nullCheck(row, found, join)
 	f.b.Enter(found)
 	update(builtin.Place{Space: ir.MapValue, Address: row})
 	f.b.Jump(join)
@@ -120,6 +133,7 @@ func (f *function) findOrInsert(m *object.MapSpec, key *ir.Value, use func(row *
 	miss, full, found, join := f.b.NewColdBlock(), f.b.NewColdBlock(), f.b.NewBlock(), f.b.NewBlock()
 	f.findRow(m, generation, key, row, found, miss)
 	f.b.Enter(miss)
+	before := f.b.Because(ir.MapInsert)
 	result := f.mapCall(m, generation, asm.FnMapUpdateElem, ir.Writes, key, f.zeroValue(m), f.b.Const(insertOnly))
 	f.countInserted(m, result)
 	f.findRow(m, generation, key, row, found, full)
@@ -127,6 +141,7 @@ func (f *function) findOrInsert(m *object.MapSpec, key *ir.Value, use func(row *
 	f.refused(m, result)
 	f.b.Jump(join)
 	f.b.Enter(found)
+	f.b.Why = before
 	use(f.b.CellGet(row))
 	f.b.Jump(join)
 	f.b.Enter(join)
@@ -137,6 +152,8 @@ func (f *function) countInserted(m *object.MapSpec, result *ir.Value) {
 	if m.Inserted == 0 {
 		return
 	}
+	before := f.b.Because(ir.MapCount)
+	defer func() { f.b.Why = before }()
 	inserted, join := f.b.NewColdBlock(), f.b.NewColdBlock()
 	f.b.If(ir.Equal, result, f.b.Const(0), inserted, join)
 	f.b.Enter(inserted)
@@ -146,9 +163,25 @@ func (f *function) countInserted(m *object.MapSpec, result *ir.Value) {
 }
 
 func (f *function) findRow(m *object.MapSpec, generation, key *ir.Value, row *ir.Cell, found, missing *ir.Block) {
+	before := f.b.Because(ir.MapLookup)
 	value := f.mapCall(m, generation, asm.FnMapLookupElem, ir.Reads, key)
 	f.b.CellSet(row, value)
-	f.b.If(ir.NotEqual, value, f.b.Const(0), found, missing)
+	f.nullCheck(value, found, missing)
+	f.b.Why = before
+}
+
+// nullCheck goes to found where a lookup found something. The verifier allows for no access before.
+func (f *function) nullCheck(row *ir.Value, found, missing *ir.Block) {
+	before := f.b.Because(ir.NullCheck)
+	f.b.If(ir.NotEqual, row, f.b.Const(0), found, missing)
+	f.b.Why = before
+}
+
+// setPresent notes that a map without a key has a value.
+func (f *function) setPresent(m *object.MapSpec) {
+	before := f.b.Because(ir.ValuePresent)
+	f.setData(m.Present, f.b.Const(1))
+	f.b.Why = before
 }
 
 // zeroValue is the address of what a new key starts with.
@@ -173,7 +206,7 @@ func (f *function) readMap(e *lang.Map) *ir.Value {
 	found, join := f.b.NewBlock(), f.b.NewBlock()
 	f.b.CellSet(cell, f.b.Const(0))
 	value := f.Lookup(m, f.key(e))
-	f.b.If(ir.NotEqual, value, f.b.Const(0), found, join)
+	f.nullCheck(value, found, join)
 	f.b.Enter(found)
 	f.b.CellSet(cell, f.number(builtin.Place{Space: ir.MapValue, Address: value}, m.Value))
 	f.b.Jump(join)
@@ -190,7 +223,7 @@ func (f *function) storeFromMap(e *lang.Map, to builtin.Place, t *types.Type) {
 	}
 	found, missing, join := f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock()
 	value := f.Lookup(m, f.key(e))
-	f.b.If(ir.NotEqual, value, f.b.Const(0), found, missing)
+	f.nullCheck(value, found, missing)
 	f.b.Enter(found)
 	f.copyPadded(to, builtin.Place{Space: ir.MapValue, Address: value}, m.Value.Size, t, true)
 	f.b.Jump(join)
@@ -204,7 +237,7 @@ func (f *function) assignMap(e *lang.Map, value lang.Expr) {
 	m := (hooks{f}).Map(e)
 	if m.Storage == object.Slot {
 		f.replace(value, slotOf(f, m), m.Value, f.mentionsMap(value, m.Name))
-		f.setData(m.Present, f.b.Const(1))
+		f.setPresent(m)
 		return
 	}
 	size := (m.Value.Size + 7) / 8 * 8
@@ -220,15 +253,19 @@ func (f *function) insert(m *object.MapSpec, key, value *ir.Value) {
 	full, join := f.b.NewColdBlock(), f.b.NewBlock()
 	result := f.MapCall(m, asm.FnMapUpdateElem, ir.Writes, key, value, f.b.Const(0))
 	// Not "less than 0": before Linux 6.4 the helper returned an int, whose upper half is zero in the register.
+	before := f.b.Because(ir.MapRefused)
 	f.b.If(ir.NotEqual, result, f.b.Const(0), full, join)
 	f.b.Enter(full)
 	f.refused(m, result)
 	f.b.Jump(join)
 	f.b.Enter(join)
+	f.b.Why = before
 }
 
 // refused notes an update that the kernel refused, and why.
 func (f *function) refused(m *object.MapSpec, result *ir.Value) {
+	before := f.b.Because(ir.MapRefused)
+	defer func() { f.b.Why = before }()
 	f.count(m.Full)
 	f.setData(m.Refusal, result)
 }

@@ -242,7 +242,10 @@ func (f *function) store(e lang.Expr, to builtin.Place, t *types.Type, pad bool)
 	case tuple(t):
 		f.storeTuple(e, to, t)
 	default:
+		before := f.b.Why
+		f.b.Why = ir.In(e.Range())
 		f.storeMemory(e, to, t, pad)
+		f.b.Why = before
 	}
 }
 

@@ -81,6 +81,8 @@ func (f *function) rowAddress() *ir.Value {
 	if f.row != nil {
 		return f.row
 	}
+	before := f.b.Because(ir.SharedRow)
+	defer func() { f.b.Why = before }()
 	cpu := f.b.Bound(f.b.Call(asm.FnGetSmpProcessorId, ir.Invariant), int64(CPURows(f.unit.Target)-1))
 	shift := f.b.Const(0)
 	f.shifts = append(f.shifts, shift)

@@ -44,6 +44,8 @@ func (f *function) systemCall(program *sema.Program, number int) {
 		f.syscalls.probes[number] = point.ProbeName
 		f.syscalls.size = max(f.syscalls.size, 1<<bits.Len(uint(number)))
 	}
+	before := f.b.Because(ir.SyscallNumber)
+	defer func() { f.b.Why = before }()
 	switch {
 	case program.Dispatched:
 	case len(f.syscalls.probes) == 1:

@@ -11,6 +11,14 @@ import (
 
 // value computes a scalar expression in 64 bits.
 func (f *function) value(e lang.Expr) *ir.Value {
+	before := f.b.Why
+	f.b.Why = ir.In(e.Range())
+	v := f.compute(e)
+	f.b.Why = before
+	return v
+}
+
+func (f *function) compute(e lang.Expr) *ir.Value {
 	if n, known := (hooks{f}).Integer(e); known {
 		return f.b.Const(n)
 	}

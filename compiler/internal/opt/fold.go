@@ -51,7 +51,7 @@ func (s *folder) add(op ir.Op, args ...*ir.Value) *ir.Value {
 func (s *folder) constant(n int64) *ir.Value { return s.place(ir.Value{Op: ir.Const, Int: n}) }
 
 func (s *folder) place(proto ir.Value) *ir.Value {
-	proto.Block, proto.Span = s.at.Block, s.at.Span
+	proto.Block, proto.Span, proto.Why = s.at.Block, s.at.Span, s.at.Why
 	v := s.f.NewValue(proto)
 	s.out = append(s.out, v)
 	return v

@@ -22,18 +22,25 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
+// Observer is called after each pass over a function, to see what it did.
+type Observer func(pass string, function *ir.Func)
+
 // Run applies all passes to the program f and its callbacks, which Check accepts, and leaves a program that Check
-// accepts and in which every block and callback can be reached.
-func Run(f *ir.Func) error { return apply(f, passes) }
+// accepts and in which every block and callback can be reached. The observer may be nil.
+func Run(f *ir.Func, observe Observer) error { return apply(f, passes, observe) }
 
 // RunLeast does only what code generation depends on. Tests compare what comes of it with what comes of Run.
-func RunLeast(f *ir.Func) error { return apply(f, passes[:1]) }
+func RunLeast(f *ir.Func, observe Observer) error { return apply(f, passes[:1], observe) }
 
-func apply(f *ir.Func, passes []func(*ir.Func)) (err error) {
+func apply(f *ir.Func, passes []pass, observe Observer) (err error) {
 	defer ir.Catch(&err)
 	for _, function := range f.Functions() {
-		for _, pass := range passes {
-			pass(function)
+		for i, pass := range passes {
+			function.Pass = uint8(i + 1)
+			pass.run(function)
+			if observe != nil {
+				observe(pass.name, function)
+			}
 		}
 	}
 	dropCallbacks(f)
@@ -48,12 +55,27 @@ func dropCallbacks(f *ir.Func) {
 
 // Twice where one pass's work is the other's material: a cell that is gone bares constants, a branch that is
 // decided leaves cells with one value, joined values make operands equal.
-var passes = []func(*ir.Func){
-	straighten,
-	promote, fold, thread, straighten,
-	promote, fold, straighten,
-	number, unsign, fold, straighten,
-	dead,
-	sink,
-	early,
+var passes = []pass{
+	straightening,
+	promoting, folding, {"thread", thread}, straightening,
+	promoting, folding, straightening,
+	{"number", number}, {"unsign", unsign}, folding, straightening,
+	{"dead", dead},
+	{"sink", sink},
+	{"early", early},
+}
+
+type pass struct {
+	name string
+	run  func(*ir.Func)
+}
+
+var straightening, promoting, folding = pass{"straighten", straighten}, pass{"promote", promote}, pass{"fold", fold}
+
+// PassName names the pass that made a value; empty for lowering and for code generation.
+func PassName(v *ir.Value) string {
+	if v.Pass == 0 {
+		return ""
+	}
+	return passes[v.Pass-1].name
 }

@@ -13,7 +13,7 @@ import (
 
 var passNames = map[string]func(*ir.Func){
 	"straighten": straighten, "promote": promote, "thread": thread, "fold": fold, "number": number, "dead": dead, "sink": sink, "early": early, "unsign": unsign,
-	"all": func(f *ir.Func) { must(Run(f)) },
+	"all": func(f *ir.Func) { must(Run(f, nil)) },
 }
 
 func must(err error) {
