@@ -189,8 +189,8 @@ func (p *Program) list(w io.Writer, explanation func(*Instruction) string) {
 	var shown diag.Span
 	for i := range p.Code {
 		at := &p.Code[i]
-		if i > 0 && at.Function != "" && at.Function != p.Code[i-1].Function {
-			fmt.Fprintf(w, "%s:\n", at.Function)
+		if i > 0 && at.Symbol != "" && !strings.Contains(at.Symbol, ".") {
+			fmt.Fprintf(w, "%s:\n", at.Symbol)
 		}
 		if source := sourceLine(at.Span); source.Source != nil && source != shown {
 			fmt.Fprintf(w, "; %s\n", diag.Printable(strings.TrimSpace(source.Text())))

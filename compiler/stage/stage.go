@@ -101,7 +101,7 @@ type Instruction struct {
 	Opcode   byte
 	Text     string
 	Target   int    // the offset that it jumps to, calls or takes the address of; -1 for none
-	Symbol   string // the function or label that starts with it
+	Symbol   string // the function that starts with it, or a label, which has a dot in its name
 	Function string // that it belongs to
 	// Operation is the ID of what it was selected for, in Function after the passes; 0 for none.
 	Operation int
