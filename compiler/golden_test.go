@@ -89,7 +89,7 @@ func build(t *testing.T, script, kernel string) (*object.Object, map[string]stri
 		for _, f := range stages.Programs[i].Optimized {
 			texts[program.Name] += f.String()
 		}
-		texts[program.Name] += strings.TrimRight(fmt.Sprint(program.Instructions), "\n") + "\n"
+		texts[program.Name] += stages.Programs[i].Listing()
 	}
 	return built, texts
 }

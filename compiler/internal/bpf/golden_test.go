@@ -12,6 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/emu"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir/irtest"
+	"github.com/ponytrace/ponytrace/compiler/stage"
 	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
@@ -41,7 +42,8 @@ func golden(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	code := generate(t, f)
-	got := cost(t, code) + fmt.Sprintf("%v", code.Instructions)
+	listing := stage.Program{Code: stage.Disassemble(code.Instructions)}
+	got := cost(t, code) + listing.Listing()
 	if *testkit.Update {
 		golden := comment + "-- ir --\n" + f.String() + "-- instructions --\n" + got
 		if err := os.WriteFile(path, []byte(golden), 0o644); err != nil {
