@@ -233,19 +233,28 @@ func address(raw []byte) netip.Addr {
 	return netip.Addr{}
 }
 
+// drawings are what aggregations become for which no single number stands, by how they draw.
+var drawings = map[types.Drawing]func(c converter, v report.Value) any{
+	types.DrawAverage: stats,
+	types.DrawStats:   stats,
+	types.DrawPowers:  histogram,
+	types.DrawLinear:  histogram,
+	types.DrawSeries:  converter.intervals,
+}
+
 func (c converter) aggregation(v report.Value) any {
-	switch v.Type.Draws() {
-	case types.DrawAverage, types.DrawStats:
-		return Stats{Count: v.Word(1), Total: int64(v.Word(0)), Average: int64(v.Number())}
-	case types.DrawPowers, types.DrawLinear:
-		return histogram(v)
-	case types.DrawSeries:
-		return c.intervals(v)
+	if convert, special := drawings[v.Type.Draws()]; special {
+		return convert(c, v)
 	}
 	return integer(v.Number(), v.Type.Signed)
 }
 
-func histogram(v report.Value) Histogram {
+func stats(_ converter, v report.Value) any {
+	s := v.Stats()
+	return Stats{Count: s.Count, Total: int64(s.Total), Average: int64(s.Average)}
+}
+
+func histogram(_ converter, v report.Value) any {
 	first, last := v.Filled()
 	h := Histogram{}
 	for i := first; i <= last; i++ {
@@ -275,7 +284,7 @@ func bounds(t *types.Type, i int) (low, high int64) {
 
 func clamped(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
 
-func (c converter) intervals(v report.Value) []Interval {
+func (c converter) intervals(v report.Value) any {
 	var list []Interval
 	for _, point := range v.Used() {
 		start := c.moment(point.Interval * uint64(v.Type.Step))

@@ -39,7 +39,7 @@ var enum = &types.Type{Kind: types.Enum, Size: 8, Values: []types.EnumValue{{Nam
 
 func TestValues(t *testing.T) {
 	hist := make([]uint64, types.HistBucketsOf(0))
-	hist[0], hist[2], hist[types.HistBucketsOf(0)-1] = 1, 7, 2
+	hist[0], hist[2], hist[len(hist)-1] = 1, 7, 2
 	frame := Frame{Address: 0x10, Function: "vfs_read", Offset: 4}
 	for name, test := range map[string]struct {
 		t    *types.Type
@@ -125,5 +125,22 @@ func TestEmpty(t *testing.T) {
 func TestTotal(t *testing.T) {
 	if n := (Histogram{{0, 1, 2}, {1, 2, 3}}).Total(); n != 5 {
 		t.Error(n)
+	}
+}
+
+// What the records ask for has values of Go, and nothing else has.
+func TestDrawings(t *testing.T) {
+	asked := map[types.Drawing]bool{types.DrawNumber: true}
+	for _, a := range builtin.Aggregations() {
+		draws := a.Record.Draws
+		if drawings[draws] == nil && !asked[draws] {
+			t.Errorf("%s() draws as %q, which has no value of Go", a.Name, draws)
+		}
+		asked[draws] = true
+	}
+	for draws := range drawings {
+		if !asked[draws] {
+			t.Errorf("no aggregation is drawn as %q", draws)
+		}
 	}
 }
