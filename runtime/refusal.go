@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// refusal turns an error of loading into one about the script. What several clauses share may be
-// accepted for each alone.
+// refusal turns an error of loading into one about the script. What several clauses share
+// may be accepted for each alone.
 func refusal(o *object.Object, err error) error {
 	program := failed(o, err)
 	if program == nil {
@@ -45,8 +45,8 @@ func refusedMap(o *object.Object, err error) error {
 var errNotPermitted = errors.New(
 	"the kernel does not let this process load programs: run as root, or with CAP_BPF and CAP_PERFMON")
 
-// refusedProgram tells apart why the kernel refuses a program. Nothing but a program that is
-// checked by types of the kernel has a plainer one.
+// refusedProgram tells apart why the kernel refuses a program. Nothing but a program that
+// is checked by types of the kernel has a plainer one.
 func refusedProgram(program *object.ProgramSpec, err error) *attach.RefusedError {
 	r := &attach.RefusedError{
 		Program: program.Name, Probes: probesOf(program), Loading: true, Kernel: err.Error(),
@@ -111,14 +111,16 @@ func ourBug(span diag.Span, log string) diag.Diagnostic {
 	}
 }
 
-// walked reports whether the verifier came to an instruction: what it refuses before is not the code.
+// walked reports whether the verifier came to an instruction: what it refuses before is
+// not the code.
 func walked(verifier *ebpf.VerifierError) bool {
 	return verifier != nil && slices.ContainsFunc(verifier.Log, refusedAt().MatchString)
 }
 
-// tooComplex explains that the verifier gave up: it walks a million instructions, every round of a loop and both
-// sides of every branch counted (BPF_COMPLEXITY_LIMIT_INSNS). The place is the part of the script that it came by most
-// often in what it kept of its trace.
+// tooComplex explains that the verifier gave up: it walks a million instructions, every
+// round of a loop and both sides of every branch counted (BPF_COMPLEXITY_LIMIT_INSNS).
+// The place is the part of the script that it came by most often in what it kept of its
+// trace.
 // https://elixir.bootlin.com/linux/v6.12/source/include/linux/bpf.h
 func tooComplex(program *object.ProgramSpec, verifier *ebpf.VerifierError) diag.Diagnostic {
 	d := diag.Diagnostic{
@@ -144,8 +146,8 @@ func tooComplex(program *object.ProgramSpec, verifier *ebpf.VerifierError) diag.
 	return d
 }
 
-// tooLarge explains that the memory of a program, a row for each CPU, is more than a map's value can be on kernels
-// that bound it by KMALLOC_MAX_SIZE.
+// tooLarge explains that the memory of a program, a row for each CPU, is more than a
+// map's value can be on kernels that bound it by KMALLOC_MAX_SIZE.
 // https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/arraymap.c (array_map_alloc_check)
 func tooLarge(o *object.Object) error {
 	var largest *ebpf.MapSpec
@@ -158,11 +160,12 @@ func tooLarge(o *object.Object) error {
 		"set max_strlen = %d (it is %d), or give str() a size", largest.ValueSize>>10, largestValue>>10, shorter(o, largest.ValueSize), o.Settings.MaxStringSize)
 }
 
-// largestValue is KMALLOC_MAX_SIZE, which is 4 MiB on x86_64 and arm64 with pages of 4 KiB.
+// largestValue is KMALLOC_MAX_SIZE, which is 4 MiB on x86_64 and arm64 with pages of 4
+// KiB.
 const largestValue = 4 << 20
 
-// shorter is a size of texts with which a value of so many bytes would fit: nearly all of it are texts, in rows whose size is
-// a power of two, for as many CPUs.
+// shorter is a size of texts with which a value of so many bytes would fit: nearly all of
+// it are texts, in rows whose size is a power of two, for as many CPUs.
 func shorter(o *object.Object, size uint32) int {
 	length := o.Settings.MaxStringSize
 	for ; size > largestValue && length > 16; size /= 2 {
@@ -171,7 +174,8 @@ func shorter(o *object.Object, size uint32) int {
 	return length
 }
 
-// unknownHelper matches what verifiers say of a helper that is not there: up to 6.x and of 7.x.
+// unknownHelper matches what verifiers say of a helper that is not there: up to 6.x and
+// of 7.x.
 var unknownHelper = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?:unknown func|program of this type cannot use helper|policy check failed for helper) (bpf_\w+)#`)
 })

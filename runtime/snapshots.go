@@ -10,8 +10,9 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/snapshot"
 )
 
-// snapshots are what others than the loop read of the maps. They may ask at any time, from any
-// goroutine, so the names that they need are looked up apart from those that the loop prints.
+// snapshots are what others than the loop read of the maps. They may ask at any time,
+// from any goroutine, so the names that they need are looked up apart from those that the
+// loop prints.
 type snapshots struct {
 	mutex sync.Mutex
 	maps  []*object.MapSpec
@@ -24,8 +25,8 @@ func newSnapshots(o *object.Object, store *events.Store, names func() *report.Na
 	return &snapshots{maps: o.Maps, live: store.Map, names: sync.OnceValue(names), order: &o.Settings}
 }
 
-// of copies a map by its name, without the at sign. What normalize() asks for changes what is
-// printed, not what is copied.
+// of copies a map by its name, without the at sign. What normalize() asks for changes
+// what is printed, not what is copied.
 func (s *snapshots) of(name string) (*snapshot.Table, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -42,6 +43,6 @@ func (s *snapshots) of(name string) (*snapshot.Table, error) {
 	return nil, fmt.Errorf("the script has no map @%s", name)
 }
 
-// Snapshot copies a map by its name, without the at sign. It may be called at any time between Load
-// and Close, by any goroutine.
+// Snapshot copies a map by its name, without the at sign. It may be called at any time
+// between Load and Close, by any goroutine.
 func (s *Session) Snapshot(name string) (*snapshot.Table, error) { return s.snapshots.of(name) }

@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 
-	"github.com/ponytrace/ponytrace/compiler"
-	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/runtime/detect"
+	"github.com/ponytrace/ponytrace"
 )
 
 type checkCommand struct{ BTF, Kernel, Arch string }
@@ -40,25 +38,25 @@ func (c *checkCommand) run(files []string) error {
 	return each(files, func(name string) error { return check(name, machine) })
 }
 
-func (c *checkCommand) machine() (*target.Target, error) {
+func (c *checkCommand) machine() (*ponytrace.Target, error) {
 	switch {
 	case c.BTF != "":
-		return detect.Described(c.BTF, detect.Kernel{Version: c.Kernel, Arch: c.Arch})
+		return ponytrace.Describe(c.BTF, ponytrace.Kernel{Version: c.Kernel, Arch: c.Arch})
 	case c.Kernel != "" || c.Arch != "":
 		return nil, errors.New("--kernel and --arch need --btf with a file that holds the kernel's types")
 	}
-	return detect.Detect()
+	return ponytrace.Detect()
 }
 
-func check(name string, machine *target.Target) error {
-	source, err := readScript(name)
+func check(name string, machine *ponytrace.Target) error {
+	source, err := ponytrace.ReadSource(name)
 	if err != nil {
 		return err
 	}
-	script, diagnostics := parse(source)
-	if diagnostics.HasErrors() {
-		return say(diagnostics)
+	script, err := ponytrace.Parse(source)
+	if err != nil {
+		return say(err)
 	}
-	_, err = compiler.Compile(script, machine, compiler.Options{})
+	_, err = ponytrace.Compile(script, machine, ponytrace.Options{})
 	return say(err)
 }

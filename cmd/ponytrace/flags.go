@@ -8,10 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ponytrace/ponytrace/compiler/stage"
+	"github.com/ponytrace/ponytrace"
 	"github.com/ponytrace/ponytrace/runtime/detect"
-	"github.com/ponytrace/ponytrace/runtime/report"
-	_ "github.com/ponytrace/ponytrace/runtime/report/sinks" // what report.Formats lists
 	"github.com/spf13/pflag"
 )
 
@@ -23,6 +21,7 @@ type traceCommand struct {
 	Params  []string // what follows
 	Texts   []string
 	Command string
+	words   []string // of Command
 	Pids    []int
 	Family  bool
 	Only    *regexp.Regexp
@@ -43,7 +42,7 @@ type traceCommand struct {
 	flags   *pflag.FlagSet
 }
 
-var stages = append(slices.Clone(stage.Names), "all")
+var stages = append(ponytrace.StageNames(), "all")
 
 // foreignStages are bpftrace's names.
 var foreignStages = map[string]string{
@@ -66,7 +65,7 @@ func traceFlags() *command {
 	f.Var(&pattern{&t.Only}, "probe-filter",
 		"Attach only the probes whose names match the `REGEX`, and BEGIN and END.")
 	f.StringVarP(&t.Output, "output", "o", "", "Write what the script prints to a new `FILE`.")
-	oneOf(f, &t.Format, "format", "f", "FORMAT", "Output format", report.Formats()...)
+	oneOf(f, &t.Format, "format", "f", "FORMAT", "Output format", ponytrace.Formats()...)
 	oneOf(f, &t.Buffer, "buffer", "B", "MODE", "When output is written: at once, for each event, or when there is much", "line", "none", "full")
 	f.BoolVarP(&t.Verbose, "verbose", "v", false, "Tell how each probe is attached.")
 	f.BoolVarP(&t.Quiet, "quiet", "q", false, "No notices but losses.")

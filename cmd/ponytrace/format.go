@@ -6,8 +6,7 @@ import (
 	"os"
 	"slices"
 
-	"github.com/ponytrace/ponytrace/lang/diag"
-	"github.com/ponytrace/ponytrace/lang/format"
+	"github.com/ponytrace/ponytrace"
 	"github.com/rogpeppe/go-internal/diff"
 )
 
@@ -49,13 +48,13 @@ func each(files []string, do func(name string) error) (failure error) {
 }
 
 func (f *fmtCommand) file(name string) error {
-	source, err := readScript(name)
+	source, err := ponytrace.ReadSource(name)
 	if err != nil {
 		return err
 	}
-	text, diagnostics := format.Format(source)
-	if diagnostics.HasErrors() {
-		return say(diagnostics)
+	text, err := ponytrace.Format(source)
+	if err != nil {
+		return say(err)
 	}
 	if !f.List && !f.Write && !f.Diff {
 		fmt.Fprint(stdout, text)
@@ -68,7 +67,7 @@ func (f *fmtCommand) file(name string) error {
 }
 
 // changed is for a file whose text is not in the style.
-func (f *fmtCommand) changed(source *diag.Source, text string) error {
+func (f *fmtCommand) changed(source *ponytrace.Source, text string) error {
 	if f.List {
 		fmt.Fprintln(stdout, source.Name)
 	}
@@ -85,7 +84,7 @@ func (f *fmtCommand) changed(source *diag.Source, text string) error {
 }
 
 // rewrite writes in place, so that links, owner and mode stay, and puts the old text back where that fails midway.
-func rewrite(source *diag.Source, text string) error {
+func rewrite(source *ponytrace.Source, text string) error {
 	err := os.WriteFile(source.Name, []byte(text), 0o644)
 	if err == nil {
 		return nil

@@ -1,29 +1,24 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
-	"github.com/ponytrace/ponytrace/compiler"
+	"github.com/ponytrace/ponytrace"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
-	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
-	"github.com/ponytrace/ponytrace/runtime"
-	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
 // info tells what this kernel and these privileges allow. It tries: each mechanism is
 // attached for a moment with a program that does nothing, each kind of map is created, each
 // entry of the language is compiled.
-type info struct{ machine *target.Target }
+type info struct{ machine *ponytrace.Target }
 
 func printInfo() error {
-	machine, err := detect.Detect()
+	machine, err := ponytrace.Detect()
 	if err != nil {
 		return err
 	}
@@ -31,7 +26,7 @@ func printInfo() error {
 	i.row("ponytrace", versionText())
 	i.row("kernel", fmt.Sprintf("Linux %s, %s, %d CPUs", machine.Release, machine.Arch, machine.CPUs))
 	i.facts()
-	lacking := detect.Privilege(machine)
+	lacking := ponytrace.Privilege(machine)
 	i.row("privileges", outcome(lacking))
 	if lacking == nil {
 		i.title("Mechanisms")
@@ -58,7 +53,7 @@ func outcome(err error) string {
 		return "yes"
 	}
 	var diagnostics diag.Diagnostics
-	var refused *attach.RefusedError
+	var refused *ponytrace.RefusedError
 	reason := err.Error()
 	if errors.As(err, &refused) && refused.Loading {
 		reason = "the kernel refuses the program: " + refused.Kernel
@@ -90,54 +85,54 @@ func (i *info) facts() {
 
 // trial is a script, and the way in which it is to be attached.
 type trial struct {
-	name, script, attach string
-	want                 object.Mechanism
+	name, script, attach, want string
 }
+
+// itself is the mechanism of clauses that ponytrace runs.
+const itself = "ponytrace itself"
 
 var trials = []trial{
-	{"fentry", "kprobe:vfs_read { @ = count() }", "fentry", object.Fentry},
-	{"fexit", "kretprobe:vfs_read { @ = count() }", "fentry", object.Fexit},
-	{"kprobe", "kprobe:vfs_read { @ = count() }", "kprobe", object.Kprobe},
-	{"kretprobe", "kretprobe:vfs_read { @ = count() }", "kprobe", object.Kretprobe},
-	{"kprobe_multi", "kprobe:vfs_rea* { @ = count() }", "", object.KprobeMulti},
-	{"kretprobe_multi", "kretprobe:vfs_rea* { @ = count() }", "", object.KretprobeMulti},
-	{"raw tracepoint", "tracepoint:sched:sched_switch { @ = count() }", "", object.RawTracepoint},
-	{"perf tracepoint", "tracepoint:sched:sched_switch { @ = count() }", "tracepoint", object.Tracepoint},
-	{"perf clock", "profile:hz:99 { @ = count() }", "", object.Profile},
-	{"ring buffer", `BEGIN { printf("x") }`, "", object.Run},
-	{"hash", "let @ = hash(9); BEGIN { @[1] = 1 }", "", object.Run},
-	{"per-CPU hash", "BEGIN { @[1] = count() }", "", object.Run},
-	{"LRU hash", "let @ = lruhash(9); BEGIN { @[1] = 1 }", "", object.Run},
-	{"per-CPU LRU hash", "let @ = percpulruhash(9); BEGIN { @[1] = count() }", "", object.Run},
+	{"fentry", "kprobe:vfs_read { @ = count() }", "fentry", "fentry"},
+	{"fexit", "kretprobe:vfs_read { @ = count() }", "fentry", "fexit"},
+	{"kprobe", "kprobe:vfs_read { @ = count() }", "kprobe", "kprobe"},
+	{"kretprobe", "kretprobe:vfs_read { @ = count() }", "kprobe", "kretprobe"},
+	{"kprobe_multi", "kprobe:vfs_rea* { @ = count() }", "", "kprobe_multi"},
+	{"kretprobe_multi", "kretprobe:vfs_rea* { @ = count() }", "", "kretprobe_multi"},
+	{"raw tracepoint", "tracepoint:sched:sched_switch { @ = count() }", "", "raw tracepoint"},
+	{"perf tracepoint", "tracepoint:sched:sched_switch { @ = count() }", "tracepoint", "perf tracepoint"},
+	{"perf clock", "profile:hz:99 { @ = count() }", "", "perf clock"},
+	{"ring buffer", `BEGIN { printf("x") }`, "", itself},
+	{"hash", "let @ = hash(9); BEGIN { @[1] = 1 }", "", itself},
+	{"per-CPU hash", "BEGIN { @[1] = count() }", "", itself},
+	{"LRU hash", "let @ = lruhash(9); BEGIN { @[1] = 1 }", "", itself},
+	{"per-CPU LRU hash", "let @ = percpulruhash(9); BEGIN { @[1] = count() }", "", itself},
 }
 
-// try attaches a script for a moment.
+// try attaches a script for a moment, and nothing instead.
 func (i *info) try(t trial) error {
-	script, diagnostics := lang.Parse(diag.NewSource("trial", t.script))
-	if diagnostics.HasErrors() {
-		return diagnostics
-	}
-	built, err := compiler.Compile(script, i.machine, compiler.Options{Attach: t.attach, DryRun: true})
+	script, err := ponytrace.Parse(ponytrace.NewSource("trial", t.script))
 	if err != nil {
 		return err
 	}
-	session, err := runtime.Load(built, i.machine, runtime.Options{Stdout: io.Discard, Stderr: io.Discard, Quiet: true})
+	program, err := ponytrace.Compile(script, i.machine, ponytrace.Options{Attach: t.attach, DryRun: true})
 	if err != nil {
 		return err
 	}
-	defer session.Close()
-	if err := session.DryRun(); err != nil {
+	_, err = program.Run(context.Background(), ponytrace.RunOptions{
+		Quiet: true, Refused: func(*ponytrace.RefusedError) bool { return false },
+	})
+	if err != nil {
 		return err
 	}
-	if point := built.Programs[0].Points[0]; !sameKind(point.Mechanism, t.want) {
-		return fmt.Errorf("this kernel does not offer it; %s serves instead", point.Mechanism)
+	if got := program.Probes()[0].Mechanism; !sameKind(got, t.want) {
+		return fmt.Errorf("this kernel does not offer it; %s serves instead", got)
 	}
 	return nil
 }
 
 // sameKind: a single return may be served by kretprobe_multi, where that has room for more.
-func sameKind(got, want object.Mechanism) bool {
-	return got == want || want == object.Kretprobe && got == object.KretprobeMulti
+func sameKind(got, want string) bool {
+	return got == want || want == "kretprobe" && got == "kretprobe_multi"
 }
 
 func (i *info) helpers() error {
@@ -164,12 +159,12 @@ func (i *info) language() {
 }
 
 func (i *info) compiles(entry *builtin.Info) error {
-	script, diagnostics := lang.Parse(diag.NewSource(entry.Name, entry.Example))
-	if diagnostics.HasErrors() {
-		return diagnostics
+	script, err := ponytrace.Parse(ponytrace.NewSource(entry.Name, entry.Example))
+	if err != nil {
+		return err
 	}
-	_, err := compiler.Compile(script, i.machine, compiler.Options{Unsafe: true})
-	var usage *compiler.UsageError
+	_, err = ponytrace.Compile(script, i.machine, ponytrace.Options{Unsafe: true})
+	var usage *ponytrace.UsageError
 	if errors.As(err, &usage) {
 		return nil
 	}

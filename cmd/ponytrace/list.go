@@ -8,16 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ponytrace/ponytrace/compiler"
+	"github.com/ponytrace/ponytrace"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
-	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // listing prints attach points as they are found, with what they know when that is asked for.
 type listing struct {
-	machine   *target.Target
+	machine   *ponytrace.Target
 	out       *bufio.Writer
 	arguments bool
 	found     int
@@ -112,33 +110,23 @@ func (t *traceCommand) listScript(l *listing) error {
 	if err != nil {
 		return err
 	}
-	script, diagnostics := parse(source)
-	if diagnostics.HasErrors() {
-		return say(diagnostics)
-	}
-	built, err := compiler.Compile(script, l.machine, t.compilation())
+	script, err := ponytrace.Parse(source)
 	if err != nil {
 		return say(err)
 	}
-	t.notices(built)
+	program, err := ponytrace.Compile(script, l.machine, t.compilation())
+	if err != nil {
+		return say(err)
+	}
+	t.notices(program)
 	listed := map[string]bool{}
-	for _, program := range built.Programs {
-		for i := range program.Points {
-			for _, name := range namesOf(built, &program.Points[i]) {
-				if !listed[name] {
-					listed[name] = true
-					l.probe(name)
-				}
+	for _, probe := range program.Probes() {
+		for _, name := range probe.Names {
+			if !listed[name] {
+				listed[name] = true
+				l.probe(name)
 			}
 		}
 	}
 	return nil
-}
-
-// namesOf returns what a point is called, for each function that it is attached to.
-func namesOf(built *object.Object, point *object.Point) []string {
-	if point.Probes() == 1 {
-		return []string{point.Probe}
-	}
-	return built.ProbeNames[point.ProbeName : point.ProbeName+point.Probes()]
 }

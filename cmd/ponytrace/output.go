@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,11 +9,8 @@ import (
 	"os"
 	"slices"
 
-	"github.com/ponytrace/ponytrace/compiler"
-	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace"
 	"github.com/ponytrace/ponytrace/lang/diag"
-	"github.com/ponytrace/ponytrace/runtime"
 	"github.com/ponytrace/ponytrace/runtime/outfile"
 	"golang.org/x/sys/unix"
 )
@@ -82,7 +80,7 @@ func closeOutput(file *os.File, result error) error {
 var errStdoutClosed = errors.New("standard output is closed, so that what the script prints would be lost: name a file with -o FILE")
 
 // needsStdout refuses to trace into nothing.
-func (t *traceCommand) needsStdout(machine *target.Target) error {
+func (t *traceCommand) needsStdout(machine *ponytrace.Target) error {
 	if slices.Contains([]string{"", "-", "/dev/stdout"}, t.Output) && !t.DryRun && mayBeClosed() && openedHere(machine) {
 		return errStdoutClosed
 	}
@@ -105,20 +103,15 @@ const ownFile = `BEGIN { if (curtask->files->fdt->fd[1]->f_cred == curtask->cred
 
 // openedHere asks the kernel, for nobody else knows. Where it cannot be asked, standard
 // output is what it seems to be.
-func openedHere(machine *target.Target) bool {
-	script, diagnostics := lang.Parse(diag.NewSource("stdout", ownFile))
-	if diagnostics.HasErrors() {
-		return false
-	}
-	built, err := compiler.Compile(script, machine, compiler.Options{})
+func openedHere(machine *ponytrace.Target) bool {
+	script, err := ponytrace.Parse(ponytrace.NewSource("stdout", ownFile))
 	if err != nil {
 		return false
 	}
-	session, err := runtime.Load(built, machine, runtime.Options{Stdout: io.Discard, Stderr: io.Discard})
+	program, err := ponytrace.Compile(script, machine, ponytrace.Options{})
 	if err != nil {
 		return false
 	}
-	defer session.Close()
-	code, err := session.Run()
+	code, err := program.Run(context.Background(), ponytrace.RunOptions{})
 	return code == 1 && err == nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,13 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ponytrace/ponytrace/compiler"
-	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace"
 	"github.com/ponytrace/ponytrace/lang/diag"
-	"github.com/ponytrace/ponytrace/runtime"
-	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
@@ -26,6 +22,10 @@ func (t *traceCommand) Run(arguments []string) error {
 	if err := detect.AllowFiles(detect.FewFiles); err != nil {
 		return err
 	}
+	var err error
+	if t.words, err = words(t.Command); err != nil {
+		return err
+	}
 	if t.List {
 		return t.list()
 	}
@@ -33,14 +33,14 @@ func (t *traceCommand) Run(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	script, diagnostics := parse(source)
-	if diagnostics.HasErrors() {
-		return say(diagnostics)
+	script, err := ponytrace.Parse(source)
+	if err != nil {
+		return say(err)
 	}
 	if done := t.printText(script); done {
 		return nil
 	}
-	machine, err := detect.Detect()
+	machine, err := ponytrace.Detect()
 	if err != nil {
 		return err
 	}
@@ -54,25 +54,25 @@ func (t *traceCommand) Run(arguments []string) error {
 
 // mayTrace returns what keeps this process from tracing. The errors of the script come
 // first, unless they may be those of a machine that shows this process too little.
-func (t *traceCommand) mayTrace(script *lang.Script, machine *target.Target) error {
-	lacking := detect.Privilege(machine)
+func (t *traceCommand) mayTrace(script *ponytrace.Script, machine *ponytrace.Target) error {
+	lacking := ponytrace.Privilege(machine)
 	if lacking == nil {
 		return nil
 	}
-	if _, err := compiler.Compile(script, machine, t.compilation()); err != nil && machine.Problem() == nil {
+	if _, err := ponytrace.Compile(script, machine, t.compilation()); err != nil && machine.Problem() == nil {
 		return say(err)
 	}
 	return lacking
 }
 
-func (t *traceCommand) source() (*diag.Source, error) {
+func (t *traceCommand) source() (*ponytrace.Source, error) {
 	switch {
 	case len(t.Texts) > 0:
-		return diag.NewSource("-e", strings.Join(t.Texts, "\n")), nil
+		return ponytrace.NewSource("-e", strings.Join(t.Texts, "\n")), nil
 	case !t.Named:
 		return nil, errors.New("nothing to trace: give a script file, or a one-liner with -e 'kprobe:vfs_read { @[comm] = count() }'")
 	}
-	source, err := readScript(t.Script)
+	source, err := ponytrace.ReadSource(t.Script)
 	switch {
 	case err != nil && strings.ContainsAny(t.Script, "{<"):
 		return nil, fmt.Errorf("%w; a one-liner needs -e before it: ponytrace -e %s", err, quoted(t.Script))
@@ -103,18 +103,12 @@ func parameters(given []string) (positional, named []string) {
 	return positional, named
 }
 
-func (t *traceCommand) compilation() compiler.Options {
+func (t *traceCommand) compilation() ponytrace.Options {
 	positional, named := parameters(t.Params)
-	return compiler.Options{
-		Args: positional, Named: named, Attach: mechanism(t.Attach), Strict: t.Strict, Unsafe: t.Unsafe,
-		Processes: t.processes(), DryRun: t.DryRun, CountReads: t.Reads, Only: t.Only, Environment: os.Getenv, Refused: map[string]bool{},
-	}
-}
-
-// processes are those that -p and --children restrict the script to.
-func (t *traceCommand) processes() compiler.Processes {
-	return compiler.Processes{
-		IDs: t.Pids, Nested: !detect.InitialProcesses(), Children: t.Family, Command: t.Command != "",
+	return ponytrace.Options{
+		Args: positional, Named: named, Environment: os.Getenv, Attach: mechanism(t.Attach), Only: t.Only,
+		Strict: t.Strict, Unsafe: t.Unsafe, DryRun: t.DryRun, CountReads: t.Reads, Command: t.words,
+		Processes: t.Pids, Children: t.Family,
 	}
 }
 
@@ -123,7 +117,7 @@ func (t *traceCommand) processes() compiler.Processes {
 const startPercent = 200
 
 // trace prints the stages that were asked for, or traces.
-func (t *traceCommand) trace(script *lang.Script, machine *target.Target) error {
+func (t *traceCommand) trace(script *ponytrace.Script, machine *ponytrace.Target) error {
 	if t.Stages != "" {
 		return t.printStages(script, machine)
 	}
@@ -139,43 +133,38 @@ func (t *traceCommand) trace(script *lang.Script, machine *target.Target) error 
 	return closeOutput(t.out, err)
 }
 
-// try compiles, loads and runs, and does so again where something else may serve than what the
-// kernel has refused.
-func (t *traceCommand) try(script *lang.Script, machine *target.Target, caught *signals) error {
-	options := t.compilation()
-	for {
-		built, err := compiler.Compile(script, machine, options)
-		if err != nil {
-			return say(err)
-		}
-		if err := t.openOutput(); err != nil {
-			return err
-		}
-		err = t.run(built, machine, caught)
-		if !t.instead(&options, err) {
-			return say(err)
-		}
-		t.tryAgain(err)
+// try compiles and runs.
+func (t *traceCommand) try(script *ponytrace.Script, machine *ponytrace.Target, caught *signals) error {
+	program, err := ponytrace.Compile(script, machine, t.compilation())
+	if err != nil {
+		return say(err)
 	}
-}
-
-// instead asks for what may serve, and reports whether that is anything new.
-func (t *traceCommand) instead(options *compiler.Options, err error) (changed bool) {
-	var refused *attach.RefusedError
-	if !errors.As(err, &refused) {
-		return false
+	if err := t.openOutput(); err != nil {
+		return err
 	}
+	code, err := program.Run(context.Background(), ponytrace.RunOptions{
+		Stdout: t.out, Stderr: os.Stderr, Format: t.Format, Buffer: buffering[t.Buffer], Quiet: t.Quiet,
+		Signals: caught.caught,
+		Loaded: func(loaded *ponytrace.Program) {
+			t.notices(loaded)
+			debug.SetGCPercent(t.percent)
+			caught.handOver()
+		},
+		Refused: func(refused *ponytrace.RefusedError) bool {
+			if !refused.Loading {
+				caught.takeBack()
+			}
+			t.tryAgain(refused)
+			return true
+		},
+	})
 	switch {
-	case refused.Instead == attach.Separate:
-		changed = !options.Separate
-		options.Separate = true
-	case refused.Instead == attach.Plainer && t.Attach == "auto":
-		for _, probe := range refused.Probes {
-			changed = changed || !options.Refused[probe]
-			options.Refused[probe] = true
-		}
+	case err != nil:
+		return say(err)
+	case code != 0:
+		return exitError(code)
 	}
-	return changed
+	return nil
 }
 
 func (t *traceCommand) tryAgain(err error) {
@@ -191,72 +180,32 @@ func mechanism(name string) string {
 	return name
 }
 
-// run traces with a compiled script.
-func (t *traceCommand) run(built *object.Object, machine *target.Target, caught *signals) error {
-	command, err := words(t.Command)
-	if err != nil {
-		return err
-	}
-	session, err := runtime.Load(built, machine, runtime.Options{
-		Stdout: t.out, Stderr: os.Stderr, Format: t.Format, Buffer: buffering[t.Buffer], Quiet: t.Quiet,
-		Command: command, Pids: t.Pids, Signals: caught.caught, Unsafe: t.Unsafe,
-	})
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	t.notices(built)
-	debug.SetGCPercent(t.percent)
-	caught.handOver()
-	code, err := t.session(session)
-	if err != nil && session.Interrupted() {
-		return err
-	}
-	if err != nil {
-		caught.takeBack()
-		return err
-	}
-	if code != 0 {
-		return exitError(code)
-	}
-	return nil
+var buffering = map[string]ponytrace.Buffering{
+	"line": ponytrace.BufferLine, "none": ponytrace.BufferNone, "full": ponytrace.BufferFull,
 }
 
-var buffering = map[string]runtime.Buffering{
-	"line": runtime.BufferLine, "none": runtime.BufferNone, "full": runtime.BufferFull,
-}
-
-func (t *traceCommand) session(session *runtime.Session) (code int, err error) {
-	if t.DryRun {
-		return 0, session.DryRun()
-	}
-	return session.Run()
-}
-
-func (t *traceCommand) notices(built *object.Object) {
+func (t *traceCommand) notices(program *ponytrace.Program) {
 	if !t.Quiet {
-		for _, notice := range built.Notices {
+		for _, notice := range program.Notices() {
 			fmt.Fprintln(os.Stderr, diag.Printable(notice))
 		}
 	}
 	if !t.Verbose || t.List {
 		return
 	}
-	for _, program := range built.Programs {
-		for _, point := range program.Points {
-			fmt.Fprintf(os.Stderr, "%s: %s\n", diag.Printable(point.Probe), point.Choice())
-		}
+	for _, probe := range program.Probes() {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", diag.Printable(probe.Name), probe.Choice)
 	}
 }
 
 // say prints what is wrong with a script, and leaves only the exit code to report.
 func say(err error) error {
-	var diagnostics diag.Diagnostics
+	var diagnostics ponytrace.Diagnostics
 	if errors.As(err, &diagnostics) {
 		diagnostics.Render(os.Stderr)
 		return exitError(1)
 	}
-	var usage *compiler.UsageError
+	var usage *ponytrace.UsageError
 	if errors.As(err, &usage) {
 		fmt.Fprintln(stdout, diag.Printable(usage.Text))
 		if usage.Asked {

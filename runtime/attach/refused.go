@@ -2,12 +2,12 @@ package attach
 
 import "github.com/ponytrace/ponytrace/compiler/object"
 
-// RefusedError says that the kernel refused to load a program, or to attach it, in the way
-// that was tried.
+// RefusedError says that the kernel refused to load a program, or to attach it, in the
+// way that was tried.
 type RefusedError struct {
 	Program string // its name in the kernel
-	// Probes are all that the program serves. When it was being attached, the one that failed
-	// comes first.
+	// Probes are all that the program serves. When it was being attached, the one that
+	// failed comes first.
 	Probes    []string
 	Mechanism object.Mechanism
 	Loading   bool // it was not attached yet
@@ -29,8 +29,8 @@ type Instead uint8
 const (
 	// Nothing: the same script is refused in every way.
 	Nothing Instead = iota
-	// Plainer is a mechanism that asks less of the kernel: compile again with the probes in
-	// compiler.Options.Refused.
+	// Plainer is a mechanism that asks less of the kernel: compile again with the probes
+	// in compiler.Options.Refused.
 	Plainer
 	// Separate is a program for each of the clauses that share the one that was refused:
 	// compile again with compiler.Options.Separate.

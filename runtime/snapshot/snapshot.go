@@ -1,8 +1,9 @@
 // Package snapshot makes values of Go of what a map of a script holds at one moment.
 //
-// A program that embeds the tracer wants numbers, texts and stacks that it may keep, not views of
-// bytes. So everything here is copied: a snapshot stays as it is while tracing goes on. Sinks do
-// without it, as a value of Go for each leaf of a million keys would cost them an allocation each.
+// A program that embeds the tracer wants numbers, texts and stacks that it may keep, not
+// views of bytes. So everything here is copied: a snapshot stays as it is while tracing
+// goes on. Sinks do without it, as a value of Go for each leaf of a million keys would
+// cost them an allocation each.
 //
 // A value of the script becomes
 //
@@ -25,8 +26,8 @@
 //	hist, lhist        Histogram
 //	tseries            []Interval
 //
-// Bytes that a script calls a string may be no UTF-8. Whoever prints them to a terminal has to keep
-// control characters from it, as the command does.
+// Bytes that a script calls a string may be no UTF-8. Whoever prints them to a terminal
+// has to keep control characters from it, as the command does.
 package snapshot
 
 import (
@@ -47,7 +48,8 @@ type Table struct {
 	Rows []Row  // in the order in which they print
 }
 
-// Row is a key and its value. A map without a key has one row, or none when nothing was assigned.
+// Row is a key and its value. A map without a key has one row, or none when nothing was
+// assigned.
 type Row struct {
 	Key   []any
 	Value any
@@ -78,8 +80,8 @@ type Stats struct {
 // Histogram is the buckets from the first to the last that are not empty.
 type Histogram []Bucket
 
-// Bucket counts the values of at least Low and less than High. A bound that no int64 holds, or that
-// the bucket does not have, is the least or the greatest int64.
+// Bucket counts the values of at least Low and less than High. A bound that no int64
+// holds, or that the bucket does not have, is the least or the greatest int64.
 type Bucket struct {
 	Low, High int64
 	Count     uint64

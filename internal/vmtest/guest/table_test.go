@@ -3,26 +3,18 @@
 package guest
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
-	"github.com/ponytrace/ponytrace/compiler"
+	"github.com/ponytrace/ponytrace"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
-	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang"
-	"github.com/ponytrace/ponytrace/lang/diag"
-	"github.com/ponytrace/ponytrace/runtime"
-	"github.com/ponytrace/ponytrace/runtime/attach"
-	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
 // Every function and variable of the table gets past the kernel's verifier in the program of its example. They are
 // loaded by this process: to start ponytrace two hundred times takes minutes in a virtual machine.
 func TestTableLoads(t *testing.T) {
-	machine, err := detect.Detect()
+	machine, err := ponytrace.Detect()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,41 +41,22 @@ func TestTableLoads(t *testing.T) {
 	}
 }
 
-// load does what ponytrace --dry-run does with a script.
-func load(script string, machine *target.Target) error {
-	parsed, diagnostics := lang.Parse(diag.NewSource("example", script))
-	if diagnostics.HasErrors() {
-		return diagnostics
+// load brings a script into the kernel, in one of the ways that it takes.
+func load(script string, machine *ponytrace.Target) error {
+	parsed, err := ponytrace.Parse(ponytrace.NewSource("example", script))
+	if err != nil {
+		return err
 	}
-	options := compiler.Options{Unsafe: true, Refused: map[string]bool{}}
-	for range 3 {
-		built, err := compiler.Compile(parsed, machine, options)
-		if err != nil {
-			return err
-		}
-		session, err := runtime.Load(built, machine, runtime.Options{Stdout: io.Discard, Stderr: io.Discard, Unsafe: true})
-		if err == nil {
-			session.Close()
-			return nil
-		}
-		if !instead(&options, err) {
-			return err
-		}
+	program, err := ponytrace.Compile(parsed, machine, ponytrace.Options{Unsafe: true})
+	if err != nil {
+		return err
 	}
-	return errors.New("the kernel takes its programs in no way")
-}
-
-// instead asks for what may serve where the kernel has refused a program, if there is anything.
-func instead(options *compiler.Options, err error) bool {
-	var refused *attach.RefusedError
-	if !errors.As(err, &refused) {
-		return false
+	session, err := program.Load(ponytrace.RunOptions{})
+	if err != nil {
+		return err
 	}
-	for _, probe := range refused.Probes {
-		options.Refused[probe] = refused.Instead == attach.Plainer || options.Refused[probe]
-	}
-	options.Separate = options.Separate || refused.Instead == attach.Separate
-	return refused.Instead != attach.Nothing
+	session.Close()
+	return nil
 }
 
 // lacking: what the example needs is not in this machine or kernel, and ponytrace says so.
