@@ -112,6 +112,8 @@ type (
 	Kernel = detect.Kernel
 	// Buffering says when what the script prints is written.
 	Buffering = runtime.Buffering
+	// Terminal is what a person watches the output on; the zero value is none.
+	Terminal = report.Terminal
 	// Stages are what the stages of the compiler make of a script: tokens, tree, types, IR and
 	// instructions, with the places that they come from.
 	Stages = stage.Stages
@@ -323,8 +325,10 @@ type RunOptions struct {
 	Stdout io.Writer // what the script prints; nil for nowhere
 	Stderr io.Writer // notices and losses; nil for nowhere
 	Format string    // one of Formats
-	Buffer Buffering
-	Quiet  bool // no notices but losses
+	// Terminal is what a person watches Stdout on, if anybody does.
+	Terminal Terminal
+	Buffer   Buffering
+	Quiet    bool // no notices but losses
 	// Signals are obeyed from Start on: SIGUSR1 prints the maps, every other asks for the
 	// end, and who asks three times ends the process at once.
 	Signals <-chan os.Signal
@@ -394,7 +398,7 @@ func (s *Session) load() error {
 func (s *Session) runtimeOptions() runtime.Options {
 	o, compiled := &s.options, &s.program.options
 	return runtime.Options{
-		Stdout: orNowhere(o.Stdout), Stderr: o.Stderr, Format: o.Format, Buffer: o.Buffer,
+		Stdout: orNowhere(o.Stdout), Stderr: o.Stderr, Format: o.Format, Terminal: o.Terminal, Buffer: o.Buffer,
 		Quiet: o.Quiet, Signals: o.Signals, Unsafe: compiled.Unsafe, Command: compiled.Command, Pids: compiled.Processes,
 	}
 }

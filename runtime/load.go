@@ -96,7 +96,7 @@ func (s *Session) openSink() error {
 	names := s.names()
 	s.records, s.formatter = f.Records, format.New(s.object.Settings, names)
 	s.sink = f.New(report.Config{
-		Out: s.output, Notices: s.options.Stderr, Settings: s.object.Settings, Names: names,
+		Out: s.output, Notices: s.options.Stderr, Settings: s.object.Settings, Names: names, Terminal: s.options.Terminal,
 	})
 	return nil
 }

@@ -45,10 +45,35 @@ func (s *Session) announce(n int) {
 	case s.records:
 		s.reader.Wake()
 	case n == 1:
-		s.notice("Attached 1 probe")
+		s.notice("Attached 1 probe" + s.hint())
 	default:
-		s.notice(fmt.Sprintf("Attached %d probes", n))
+		s.notice(fmt.Sprintf("Attached %d probes", n) + s.hint())
 	}
+}
+
+// hint tells a person who watches how to see the result, where the script waits for the end and
+// prints then.
+func (s *Session) hint() string {
+	switch {
+	case !s.options.Terminal.Hints, len(s.options.Command) > 0, !s.waits(), !s.printsAtEnd(),
+		s.store.Load(object.DataStopped) != 0:
+		return ""
+	}
+	return "; Ctrl-C shows the result"
+}
+
+func (s *Session) printsAtEnd() bool {
+	if s.object.Settings.PrintMapsOnExit && len(s.object.Maps) > 0 {
+		return true
+	}
+	for _, program := range s.object.Programs {
+		for i := range program.Points {
+			if program.Points[i].Runs(object.AtEnd) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // tellAttached prints what announce left for the loop, which alone prints if there is one.

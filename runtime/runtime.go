@@ -50,14 +50,16 @@ import (
 
 // Options say how a session runs.
 type Options struct {
-	Stdout  io.Writer // what the script prints
-	Stderr  io.Writer // notices; nil for nowhere
-	Format  string    // the name of the output's format; "" for text
-	Buffer  Buffering
-	Quiet   bool     // no notices but losses
-	Unsafe  bool     // system() runs commands
-	Command []string // -c: started when everything is attached; its end is the session's
-	Pids    []int    // -p: the end of the last of these processes is the session's
+	Stdout io.Writer // what the script prints
+	Stderr io.Writer // notices; nil for nowhere
+	Format string    // the name of the output's format; "" for text
+	// Terminal is what a person watches Stdout on, if anybody does.
+	Terminal report.Terminal
+	Buffer   Buffering
+	Quiet    bool     // no notices but losses
+	Unsafe   bool     // system() runs commands
+	Command  []string // -c: started when everything is attached; its end is the session's
+	Pids     []int    // -p: the end of the last of these processes is the session's
 	// Signals are obeyed while the session runs: see signals.go. They must be caught before it starts.
 	Signals <-chan os.Signal
 }

@@ -28,6 +28,7 @@ type traceCommand struct {
 	Output  string
 	Format  string
 	Buffer  string
+	Color   string
 	Verbose bool
 	Quiet   bool
 	Stages  string
@@ -67,6 +68,8 @@ func traceFlags() *command {
 	f.StringVarP(&t.Output, "output", "o", "", "Write what the script prints to a new `FILE`.")
 	oneOf(f, &t.Format, "format", "f", "FORMAT", "Output format", ponytrace.Formats()...)
 	oneOf(f, &t.Buffer, "buffer", "B", "MODE", "When output is written: at once, for each event, or when there is much", "line", "none", "full")
+	oneOf(f, &t.Color, "color", "", "WHEN",
+		"Colours in the output; auto is on a terminal, unless NO_COLOR is set", "auto", "always", "never")
 	f.BoolVarP(&t.Verbose, "verbose", "v", false, "Tell how each probe is attached.")
 	f.BoolVarP(&t.Quiet, "quiet", "q", false, "No notices but losses.")
 	f.BoolVarP(&t.List, "list", "l", false, "List the probes that match a pattern, as in 'tracepoint:sched:*', or those of a script; "+

@@ -143,7 +143,7 @@ func (t *traceCommand) try(script *ponytrace.Script, machine *ponytrace.Target, 
 		return err
 	}
 	code, err := program.Run(context.Background(), ponytrace.RunOptions{
-		Stdout: t.out, Stderr: os.Stderr, Format: t.Format, Buffer: buffering[t.Buffer], Quiet: t.Quiet,
+		Stdout: t.out, Stderr: os.Stderr, Format: t.Format, Terminal: t.terminal(), Buffer: buffering[t.Buffer], Quiet: t.Quiet,
 		Signals: caught.caught,
 		Loaded: func(loaded *ponytrace.Program) {
 			t.notices(loaded)

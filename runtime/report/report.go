@@ -56,6 +56,14 @@ type Config struct {
 	Notices  io.Writer // standard error
 	Settings object.Settings
 	Names    *Names
+	Terminal Terminal
+}
+
+// Terminal is what a person watches the output on. The zero value is no terminal: a file or a pipe.
+type Terminal struct {
+	Width func() int // in columns; 0 where it is not known
+	Color bool       // also without a terminal, if the user asked for it
+	Hints bool       // standard error may say what the person can do
 }
 
 // Format is a format of the output.

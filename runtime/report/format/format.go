@@ -54,6 +54,9 @@ import (
 
 // Formatter writes values as the settings of a script ask for. It is not safe for concurrent use.
 type Formatter struct {
+	Width int  // in columns, to which tables and charts are drawn; 0 for bpftrace's own
+	Color bool // bars and points have one
+
 	settings object.Settings
 	names    *report.Names
 	events   map[*object.Event]*layout

@@ -20,11 +20,11 @@ func (f *Formatter) appendHist(b []byte, v report.Value) []byte {
 	first, last := v.Filled()
 	switch {
 	case f.settings.HistStyle == "dtrace":
-		return appendQuantize(b, v.Type, counts, first, last)
+		return f.appendQuantize(b, v.Type, counts, first, last)
 	case f.alwaysHeads(v.Type):
 		return f.appendBCC(b, counts)
 	}
-	return appendBars(b, v.Type, counts, first, last)
+	return f.appendBars(b, v.Type, counts, first, last)
 }
 
 // alwaysHeads reports whether the style has a heading even above an empty table.
@@ -33,28 +33,51 @@ func (f *Formatter) alwaysHeads(t *types.Type) bool {
 	return t.Draws() == types.DrawPowers && t.Bits == 0 && (style == "bcc" || style == "bcc-trimmed")
 }
 
-const barWidth = 52
+const (
+	barWidth   = 52
+	labelWidth = 16
+	countWidth = 8
+	leastBar   = 4
+)
 
-func appendBars(b []byte, t *types.Type, counts []uint64, first, last int) []byte {
+func (f *Formatter) appendBars(b []byte, t *types.Type, counts []uint64, first, last int) []byte {
 	most := slices.Max(counts)
+	width := f.barWidth(t, most, first, last)
 	for i := first; i <= last; i++ {
-		b = appendLeft(b, 16, func(b []byte) []byte { return appendLabel(b, t, i) })
-		b = append(appendRight(b, 8, counts[i]), " |"...)
-		b = append(appendBar(b, '@', stars(counts[i], most), barWidth), "|\n"...)
+		b = appendLeft(b, labelWidth, func(b []byte) []byte { return appendLabel(b, t, i) })
+		b = append(appendRight(b, countWidth, counts[i]), " |"...)
+		b = append(f.appendBar(b, '@', stars(counts[i], most, width), width), "|\n"...)
 	}
 	return b
 }
 
+// barWidth is what labels and counts leave of the width.
+func (f *Formatter) barWidth(t *types.Type, most uint64, first, last int) int {
+	if f.Width == 0 {
+		return barWidth
+	}
+	var space [64]byte
+	label := labelWidth
+	for i := first; i <= last; i++ {
+		label = max(label, len(appendLabel(space[:0], t, i)))
+	}
+	count := max(countWidth, digitsOf(most))
+	return max(leastBar, f.Width-label-count-len(" ||"))
+}
+
 // stars is computed in single precision, as bpftrace does, for the same bar to the column.
-func stars(count, most uint64) int {
+func stars(count, most uint64, width int) int {
 	if most == 0 {
 		return 0
 	}
-	return int(float32(count) / float32(most) * barWidth)
+	return int(float32(count) / float32(most) * float32(width))
 }
 
-func appendBar(b []byte, mark byte, marks, width int) []byte {
-	return repeat(repeat(b, mark, marks), ' ', width-marks)
+func (f *Formatter) appendBar(b []byte, mark byte, marks, width int) []byte {
+	if marks > 0 {
+		b = append(repeat(append(b, f.start(barColor)...), mark, marks), f.start(noColor)...)
+	}
+	return repeat(b, ' ', width-marks)
 }
 
 func appendLeft(b []byte, width int, add func([]byte) []byte) []byte {

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -20,11 +21,14 @@ type chart struct {
 	unit      string
 	digits    int // of the fraction of a second
 	fraction  time.Duration
+	width     int    // in columns, with both borders
+	mark      string // of a value
 }
 
 const (
 	chartWidth = 53
 	lowWidth   = 21 // of the label at the left end; the one at the right end takes what is left
+	leastChart = 8
 )
 
 // appendSeries appends the chart of a time series.
@@ -34,21 +38,25 @@ func (f *Formatter) appendSeries(b []byte, v report.Value) []byte {
 		return append(b, "<no data>"...)
 	}
 	c := newChart(points, v.Type)
+	c.mark = f.painted("*")
+	if f.Width > 0 {
+		c.width = max(leastChart, f.Width-c.timeWidth()-len("  ")-c.labelWidth())
+	}
 	b = c.appendScale(b)
 	b = repeat(append(b, c.heading()...), ' ', c.timeWidth()+1-utf8.RuneCountInString(c.heading()))
-	b = append(repeat(append(b, '|'), '_', chartWidth-2), "|\n"...)
+	b = append(repeat(append(b, '|'), '_', c.width-2), "|\n"...)
 	for _, next := range points {
 		moment := f.names.Moment(next.Interval * uint64(v.Type.Step))
 		b = append(c.appendMoment(b, moment), ' ')
 		b = append(c.appendPoint(b, next), '\n')
 	}
 	b = repeat(b, ' ', c.timeWidth()+1)
-	b = append(repeat(append(b, 'v'), '_', chartWidth-2), "v\n"...)
+	b = append(repeat(append(b, 'v'), '_', c.width-2), "v\n"...)
 	return c.appendScale(b)
 }
 
 func newChart(points []report.Point, t *types.Type) *chart {
-	c := &chart{points: points, signed: t.Signed}
+	c := &chart{points: points, signed: t.Signed, width: chartWidth}
 	first := true
 	for _, p := range points {
 		switch n := int64(p.Value); {
@@ -115,9 +123,20 @@ func (c *chart) timeWidth() int {
 
 func (c *chart) appendScale(b []byte) []byte {
 	b = repeat(b, ' ', c.timeWidth()+1)
-	b = appendLeft(b, lowWidth, func(b []byte) []byte { return c.appendNumber(b, uint64(c.low)) })
+	low := c.width * lowWidth / chartWidth
+	b = appendLeft(b, low, func(b []byte) []byte { return c.appendNumber(b, uint64(c.low)) })
 	label := c.appendNumber(nil, uint64(c.high))
-	return append(append(repeat(b, ' ', chartWidth-lowWidth-len(label)), label...), '\n')
+	return append(append(repeat(b, ' ', c.width-low-len(label)), label...), '\n')
+}
+
+// labelWidth is the width of the widest value.
+func (c *chart) labelWidth() int {
+	widest := len("-")
+	var space [20]byte
+	for _, p := range c.points {
+		widest = max(widest, len(c.appendNumber(space[:0], p.Value)))
+	}
+	return widest
 }
 
 func (c *chart) appendNumber(b []byte, n uint64) []byte { return AppendNumber(b, n, c.signed) }
@@ -133,19 +152,20 @@ func (c *chart) appendMoment(b []byte, moment time.Time) []byte {
 // appendPoint appends the line of an interval: a star between the borders, a dot where zero is.
 func (c *chart) appendPoint(b []byte, p report.Point) []byte {
 	start := len(b)
-	b = append(repeat(append(b, '|'), ' ', chartWidth-2), '|')
-	if zero := c.place(chartWidth, 0); c.signed && c.low < 0 && c.high > 0 && zero > 0 {
+	b = append(repeat(append(b, '|'), ' ', c.width-2), '|')
+	if zero := c.place(c.width, 0); c.signed && c.low < 0 && c.high > 0 && zero > 0 {
 		b[start+zero] = '.'
 	}
 	if p.Empty {
 		return append(b, " -"...)
 	}
-	b[start+c.place(chartWidth-1, int64(p.Value))] = '*'
+	at := start + c.place(c.width-1, int64(p.Value))
+	b = slices.Replace(b, at, at+1, []byte(c.mark)...)
 	return c.appendNumber(append(b, ' '), p.Value)
 }
 
 // place is computed in single precision, as bpftrace does, for the same chart to the column.
 func (c *chart) place(width int, n int64) int {
 	offset := float32(width) * float32(c.low-n) / float32(c.low-c.high)
-	return max(0, min(chartWidth-1, int(offset)))
+	return max(0, min(c.width-1, int(offset)))
 }

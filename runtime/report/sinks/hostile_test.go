@@ -36,7 +36,12 @@ func FuzzHostileRecord(f *testing.F) {
 	f.Add([]byte(strings.Repeat("\u009b2J", kind.Size/4)))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		v := events.Decode(kind, append(raw, make([]byte, kind.Size)...))
-		text := textOf(object.Settings{}, func(r *printer) { r.value(v) }) + printf("%s %s", v, v.Part(6))
+		narrow := watched(wide(40), "bpftrace", func(r *printer) {
+			table := newTable("", count(), kind)
+			table.Append(v.Raw, words(1))
+			r.table(table, 0, 0)
+		})
+		text := textOf(object.Settings{}, func(r *printer) { r.value(v) }) + printf("%s %s", v, v.Part(6)) + narrow
 		if steers := func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 }; strings.ContainsFunc(text, steers) || !utf8.ValidString(text) {
 			t.Errorf("%q", text)
 		}

@@ -1,5 +1,8 @@
 // Package text is the format that people read, and scripts that were made for bpftrace. Its bytes are
 // described in package format. Messages go to standard error.
+//
+// On a terminal, tables and charts are as wide as it is, within limits, and keys that do not fit on
+// their line are cut in the middle. What the script prints by a format of its own is not cut.
 package text
 
 import (
@@ -19,11 +22,17 @@ type sink struct {
 	report.Buffer
 	format  *format.Formatter
 	notices io.Writer
+	width   func() int // of the terminal, if there is one
 }
 
 // New returns a sink that prints as bpftrace does.
 func New(c report.Config) report.Sink {
-	return &sink{report.NewBuffer(c.Out), format.New(c.Settings, c.Names), c.Notices}
+	s := &sink{
+		Buffer: report.NewBuffer(c.Out), format: format.New(c.Settings, c.Names),
+		notices: c.Notices, width: c.Terminal.Width,
+	}
+	s.format.Color = c.Terminal.Color
+	return s
 }
 
 func (s *sink) Line(event *object.Event, args []events.Value) {
@@ -31,6 +40,7 @@ func (s *sink) Line(event *object.Event, args []events.Value) {
 }
 
 func (s *sink) Value(v report.Value) {
+	s.fit()
 	s.Keep(append(s.format.AppendValue(s.Bytes, v), '\n'))
 }
 
@@ -41,13 +51,25 @@ func (s *sink) Table(t *report.Table) {
 	if t.Empty() && format.Multiline(kind) && !s.format.Heads(kind) {
 		return
 	}
+	s.fit()
 	for row := range t.Rows() {
-		b := append(append(s.Bytes, '@'), t.Name...)
-		if t.Keyed() {
-			b = append(s.format.AppendKey(append(b, '['), row, ", "), ']')
-		}
-		s.Keep(s.appendTitled(b, row.Value(0)))
+		s.Keep(s.appendRow(s.Bytes, t, row))
 	}
+}
+
+func (s *sink) appendRow(b []byte, t *report.Table, row report.Row) []byte {
+	b = s.format.AppendTitle(b, t.Name)
+	if !t.Keyed() {
+		return s.appendTitled(b, row.Value(0))
+	}
+	start := len(b)
+	b = s.format.AppendKey(append(b, '['), row, ", ")
+	end := len(b)
+	b = s.appendTitled(append(b, ']'), row.Value(0))
+	if s.format.Width > 0 {
+		return s.cutKey(b, start, end, len("@")+len(t.Name))
+	}
+	return b
 }
 
 // appendTitled ends the line of a map's name and key with the value.
@@ -63,6 +85,7 @@ func (s *sink) appendTitled(b []byte, value report.Value) []byte {
 func (s *sink) Item(item report.Item) {
 	switch item := item.(type) {
 	case report.Formatted:
+		s.fit()
 		s.Keep(s.format.AppendRows(s.Bytes, item))
 	case report.Joined:
 		s.Keep(append(format.AppendJoined(s.Bytes, item), '\n'))
