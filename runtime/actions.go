@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"fmt"
 	"os/exec"
 	"time"
 
@@ -12,12 +11,6 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/safeopen"
 	"golang.org/x/sys/unix"
 )
-
-// warn says on standard error that something that the script asked for did not work, and where it asked.
-func (s *Session) warn(event *object.Event, format string, args ...any) {
-	s.flush()
-	fmt.Fprintf(s.options.Stderr, "%s: WARNING: %s\n", event.Source, fmt.Sprintf(format, args...))
-}
 
 // message prints what warnf() and errorf() say, in its order among the other lines.
 func (s *Session) message(event *object.Event, record []byte) {
@@ -39,7 +32,7 @@ func (s *Session) cat(event *object.Event, record []byte) {
 	name := s.formatter.Line(event, s.fields(event, record))
 	text, err := safeopen.ReadFile(name, s.object.Settings.MaxCatBytes)
 	if err != nil {
-		s.warn(event, "cat(): %q cannot be read: %s", name, safeopen.Reason(err))
+		s.warnAt(event, "cat(): %q cannot be read: %s", name, safeopen.Reason(err))
 		return
 	}
 	s.sink.Item(report.File{Text: text})
@@ -57,7 +50,7 @@ const (
 // system runs a shell command and waits for its end; it may write in between our lines.
 func (s *Session) system(event *object.Event, record []byte) {
 	if !s.options.Unsafe {
-		s.warn(event, "system() needs --unsafe")
+		s.warnAt(event, "system() needs --unsafe")
 		return
 	}
 	if end := s.deadline.Load(); end != 0 && time.Now().UnixNano() > end {
@@ -74,7 +67,7 @@ func (s *Session) system(event *object.Event, record []byte) {
 		command.Stdout = s.options.Stdout
 	}
 	if err := s.runCommand(command); err != nil {
-		s.warn(event, "system(): the shell did not start: %s", safeopen.Reason(err))
+		s.warnAt(event, "system(): the shell did not start: %s", safeopen.Reason(err))
 		return
 	}
 	if s.records {

@@ -85,7 +85,7 @@ func (s *Session) endCommand() {
 	group.stop()
 	group.signal(unix.SIGKILL)
 	if !group.await(commandPatience) {
-		fmt.Fprintln(s.options.Stderr, "WARNING: the command of -c does not end, because the kernel is busy with it")
+		s.warn("the command of -c does not end, because the kernel is busy with it")
 	}
 }
 

@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -30,6 +29,6 @@ func (s *Session) awaitDetached(closing *attach.Closing) {
 		return
 	case <-time.After(detachPatience):
 	}
-	s.notice(fmt.Sprintf("All results are printed; waiting for the kernel to detach %d probes", closing.Left()))
+	s.notice("All results are printed; waiting for the kernel to detach %d probes", closing.Left())
 	<-closing.Done
 }

@@ -129,7 +129,7 @@ func appendFrame(frames []report.Frame, address uint64, symbol symbols.Symbol, f
 func (s *Session) zone() *time.Location {
 	zone, err := timezone.Local()
 	if err != nil {
-		fmt.Fprintf(s.options.Stderr, "WARNING: %v\n", err)
+		s.warn("%v", err)
 	}
 	return zone
 }
@@ -189,9 +189,11 @@ func (s *Session) tellLeftOut() error {
 	case len(s.links) == 0:
 		return s.leftOut[0]
 	case n == 1:
-		fmt.Fprintf(s.options.Stderr, "left out: %v\n", s.leftOut[0])
+		s.tell(report.Notice{Text: fmt.Sprintf("left out: %v", s.leftOut[0])})
 	default:
-		fmt.Fprintf(s.options.Stderr, "left out: %v, and %d more functions\n", s.leftOut[0], n-1)
+		s.tell(report.Notice{
+			Text: fmt.Sprintf("left out: %v, and %d more functions", s.leftOut[0], n-1),
+		})
 	}
 	return nil
 }

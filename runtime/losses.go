@@ -37,21 +37,6 @@ func (s *Session) losses() (list []report.Loss) {
 	return list
 }
 
-// tellLosses prints the notices of what was lost.
-func (s *Session) tellLosses(list []report.Loss) {
-	for i := range list {
-		s.tellLoss(&list[i])
-	}
-}
-
-func (s *Session) tellLoss(loss *report.Loss) {
-	if loss.Diagnostic != nil {
-		loss.Diagnostic.Render(s.options.Stderr)
-		return
-	}
-	fmt.Fprintln(s.options.Stderr, "WARNING:", loss.Text)
-}
-
 func (s *Session) lossesOfMaps() (list []report.Loss) {
 	for _, m := range s.object.Maps {
 		if m.Kernel == "" {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
@@ -73,7 +72,6 @@ func failure(read object.Read, n uint64) report.Loss {
 	}
 	text := fmt.Sprintf("memory of %s could not be read %s (bad address): it was taken for 0, or for an empty text", whose, times)
 	return report.Loss{
-		Kind: report.FailedReads, Count: n, Text: text,
-		Diagnostic: &diag.Diagnostic{Span: read.Span, Warning: true, Message: text},
+		Kind: report.FailedReads, Count: n, Text: text, Place: read.Span,
 	}
 }

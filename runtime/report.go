@@ -1,8 +1,6 @@
 package runtime
 
 import (
-	"fmt"
-
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
@@ -45,9 +43,9 @@ func (s *Session) announce(n int) {
 	case s.records:
 		s.reader.Wake()
 	case n == 1:
-		s.notice("Attached 1 probe" + s.hint())
+		s.notice("Attached 1 probe%s", s.hint())
 	default:
-		s.notice(fmt.Sprintf("Attached %d probes", n) + s.hint())
+		s.notice("Attached %d probes%s", n, s.hint())
 	}
 }
 

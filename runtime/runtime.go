@@ -29,7 +29,6 @@ package runtime
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -52,7 +51,10 @@ import (
 type Options struct {
 	Stdout io.Writer // what the script prints
 	Stderr io.Writer // notices; nil for nowhere
-	Format string    // the name of the output's format; "" for text
+	// Notify gets the notices instead, each at once and from any goroutine. What warnf() and
+	// errorf() print, and commands of system(), stays with Stderr.
+	Notify func(report.Notice)
+	Format string // the name of the output's format; "" for text
 	// Terminal is what a person watches Stdout on, if anybody does.
 	Terminal report.Terminal
 	Buffer   Buffering
@@ -263,13 +265,6 @@ func (s *Session) begin() error {
 		s.announce(probes)
 	}
 	return nil
-}
-
-// notice tells the user what is no loss.
-func (s *Session) notice(text string) {
-	if !s.options.Quiet {
-		fmt.Fprintln(s.options.Stderr, text)
-	}
 }
 
 // wait returns the exit code when something ends the session. Without a ring buffer there is no loop that prints.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ponytrace/ponytrace/runtime/report"
 	"golang.org/x/sys/unix"
 )
 
@@ -140,7 +141,8 @@ func (s *Session) sayWhatIsLeft() {
 	if s.command.Load() != 0 {
 		what = "waiting for a command of system()"
 	}
-	fmt.Fprintf(s.options.Stderr, "ponytrace is %s; one more signal ends it at once, without what is not printed yet\n", what)
+	s.tell(report.Notice{Text: fmt.Sprintf(
+		"ponytrace is %s; one more signal ends it at once, without what is not printed yet", what)})
 }
 
 // noticePatience is how long the last words may take: standard error may be what blocks.
@@ -154,7 +156,7 @@ func (s *Session) endNow(signal os.Signal) {
 	said := make(chan struct{})
 	go func() {
 		defer close(said)
-		fmt.Fprintln(s.options.Stderr, "WARNING: ended at once as asked: what was not printed is lost")
+		s.warn("ended at once as asked: what was not printed is lost")
 	}()
 	select {
 	case <-said:

@@ -27,7 +27,7 @@ func (s *Session) run(when object.When) {
 // runOnce runs a program here and now. Raw tracepoint programs take no context.
 func (s *Session) runOnce(program *ebpf.Program) {
 	if _, err := program.Run(&ebpf.RunOptions{}); err != nil {
-		fmt.Fprintf(s.options.Stderr, "WARNING: a clause did not run: %v\n", err)
+		s.warn("a clause did not run: %v", err)
 	}
 }
 

@@ -4,11 +4,10 @@ import (
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/events"
 )
 
-// Item is one of the types of this file.
+// Item is one of the types of this file, or a Loss.
 type Item any
 
 // Formatted prints the rows of a table by a format: printa(). Conversions take the parts of the key
@@ -55,29 +54,3 @@ type NotAttached struct{}
 
 // FinalMaps announces the maps that print at the end.
 type FinalMaps struct{}
-
-// Loss is something that the report lacks. Standard error tells of it in any format.
-type Loss struct {
-	Kind  LossKind
-	Map   *object.MapSpec // of which, if any
-	Count uint64
-	Text  string // the notice: what was lost, and what helps
-	// Diagnostic shows the place in the script, if it is of one.
-	Diagnostic *diag.Diagnostic
-}
-
-// LossKind tells what was lost.
-type LossKind uint8
-
-// The losses, in the order in which they are told.
-const (
-	LostEvents    LossKind = iota // the buffer was full
-	FailedReads                   // of memory, at a place in the script
-	LostProcesses                 // not followed
-	LostUpdates                   // of a map
-	LostKeys                      // of a map, dropped for others
-	LostRounds                    // loops were cut off
-	LostNames                     // of functions of processes
-	LostCommands                  // of system()
-	MissedEvents                  // the probe was busy
-)
