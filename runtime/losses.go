@@ -18,7 +18,8 @@ func (s *Session) losses() (list []report.Loss) {
 	}
 	settings := &s.object.Settings
 	add(report.LostEvents, s.store.Load(object.DataDropped),
-		"%d events were lost because the buffer was full; a larger one: perf_rb_pages = %d", 4*settings.RingBufferPages)
+		"%d events were lost because the buffer was full; a larger one: perf_rb_pages = %d",
+		4*settings.RingBufferPages)
 	list = append(list, s.failedReads(func(uint64) bool { return true })...)
 	if f := s.object.Following; f != nil {
 		add(report.LostProcesses, s.store.Load(f.Set.Full),
@@ -52,7 +53,8 @@ func (s *Session) lossesOfMaps() (list []report.Loss) {
 
 func refusedNames(most int) report.Loss {
 	return report.Loss{Kind: report.LostNames, Text: fmt.Sprintf(
-		"addresses of processes printed as numbers, because the names of functions took more than %d MiB; more: max_symbol_bytes = %d",
+		"addresses of processes printed as numbers, because the names of functions took more "+
+			"than %d MiB; more: max_symbol_bytes = %d",
 		most>>20, 4*most)}
 }
 
@@ -64,9 +66,9 @@ func moreRoom(m *object.MapSpec) string {
 	return fmt.Sprintf("max_map_keys = %d", 4*m.MaxEntries)
 }
 
-// fullMap is the loss of n updates of a map, and why, as the last of them was refused: a map also
-// refuses a key for which no memory is ready, or while an event on the same CPU interrupts the
-// insertion of another.
+// fullMap is the loss of n updates of a map, and why, as the last of them was refused: a
+// map also refuses a key for which no memory is ready, or while an event on the same CPU
+// interrupts the insertion of another.
 func (s *Session) fullMap(m *object.MapSpec, n uint64) report.Loss {
 	loss := report.Loss{Kind: report.LostUpdates, Map: m, Count: n}
 	refusal := syscall.Errno(-int32(s.store.Load(m.Refusal)))
@@ -86,8 +88,8 @@ func (s *Session) fullMap(m *object.MapSpec, n uint64) report.Loss {
 	return loss
 }
 
-// droppedKeys is the loss of keys that the kernel has dropped from a map for others, and of what was
-// counted of them since the last clear() with them.
+// droppedKeys is the loss of keys that the kernel has dropped from a map for others, and
+// of what was counted of them since the last clear() with them.
 func (s *Session) droppedKeys(m *object.MapSpec) []report.Loss {
 	if m.Inserted == 0 {
 		return nil
@@ -97,11 +99,13 @@ func (s *Session) droppedKeys(m *object.MapSpec) []report.Loss {
 		return nil
 	}
 	return []report.Loss{{Kind: report.LostKeys, Map: m, Count: uint64(n), Text: fmt.Sprintf(
-		"%d keys of the map @%s, which were not used for the longest time, were dropped for new ones with what they held; more room: %s",
+		"%d keys of the map @%s, which were not used for the longest time, were dropped for "+
+			"new ones with what they held; more room: %s",
 		n, m.Name, moreRoom(m))}}
 }
 
-// reserve is what a script says to have the memory of a per-CPU map before tracing starts.
+// reserve is what a script says to have the memory of a per-CPU map before tracing
+// starts.
 func reserve(m *object.MapSpec) string {
 	if m.Storage != object.CPUHash || m.Kind != "" {
 		return ""

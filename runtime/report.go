@@ -20,7 +20,8 @@ func probesAt(program *object.ProgramSpec, point int) int {
 	return program.Points[point].Probes() * program.Clauses
 }
 
-// served is how many probes an attachment brings: one for system calls brings all points of its programs.
+// served is how many probes an attachment brings: one for system calls brings all points
+// of its programs.
 func (s *Session) served(program *object.ProgramSpec, attachment int) int {
 	if len(program.Attachments()) > 1 {
 		return probesAt(program, attachment)
@@ -34,7 +35,8 @@ func (s *Session) served(program *object.ProgramSpec, attachment int) int {
 	return n
 }
 
-// announce reports that tracing has begun. Only the loop may use the sink, if there is one.
+// announce reports that tracing has begun. Only the loop may use the sink, if there is
+// one.
 func (s *Session) announce(n int) {
 	s.attached.Store(int64(n))
 	switch {
@@ -49,8 +51,8 @@ func (s *Session) announce(n int) {
 	}
 }
 
-// hint tells a person who watches how to see the result, where the script waits for the end and
-// prints then.
+// hint tells a person who watches how to see the result, where the script waits for the
+// end and prints then.
 func (s *Session) hint() string {
 	switch {
 	case !s.options.Terminal.Hints, len(s.options.Command) > 0, !s.waits(), !s.printsAtEnd(),
@@ -74,7 +76,8 @@ func (s *Session) printsAtEnd() bool {
 	return false
 }
 
-// tellAttached prints what announce left for the loop, which alone prints if there is one.
+// tellAttached prints what announce left for the loop, which alone prints if there is
+// one.
 func (s *Session) tellAttached() {
 	if s.records && s.attached.Load() != notAttached && !s.told {
 		s.told = true

@@ -10,8 +10,9 @@ import (
 // Item is one of the types of this file, or a Loss.
 type Item any
 
-// Formatted prints the rows of a table by a format: printa(). Conversions take the parts of the key
-// in turn, those marked with an at sign the values in turn, and from the last value on always that.
+// Formatted prints the rows of a table by a format: printa(). Conversions take the parts
+// of the key in turn, those marked with an at sign the values in turn, and from the last
+// value on always that.
 type Formatted struct {
 	Format string
 	Table  *Table
@@ -42,8 +43,8 @@ type Message struct {
 	Args    []events.Value
 }
 
-// Attaching announces that so many probes are about to be attached. Formats with Records print the
-// number first, so they keep what BEGIN prints until Attached or NotAttached.
+// Attaching announces that so many probes are about to be attached. Formats with Records
+// print the number first, so they keep what BEGIN prints until Attached or NotAttached.
 type Attaching struct{ Probes int }
 
 // Attached tells how many probes are attached.

@@ -9,12 +9,13 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 )
 
-// Names turns numbers into what they stand for. A function that is nil, or that does not find one,
-// leaves the number.
+// Names turns numbers into what they stand for. A function that is nil, or that does not
+// find one, leaves the number.
 type Names struct {
 	// Probes are the texts that values of kind ProbeName index.
 	Probes []string
-	// Kernel appends the frames at a kernel address, User those at an address of a process.
+	// Kernel appends the frames at a kernel address, User those at an address of a
+	// process.
 	Kernel func(frames []Frame, address uint64) []Frame
 	User   func(frames []Frame, process int, address uint64) []Frame
 	// Account names a user ID.
@@ -27,8 +28,9 @@ type Names struct {
 	Zone func() *time.Location
 }
 
-// Frame is a function at an address. What is not known is empty; without Function only the address
-// is. An address has several where functions were inlined, the innermost first.
+// Frame is a function at an address. What is not known is empty; without Function only
+// the address is. An address has several where functions were inlined, the innermost
+// first.
 type Frame struct {
 	Address  uint64
 	Function string
@@ -44,7 +46,8 @@ func FrameOf(address uint64, s symbols.Symbol) Frame {
 	return Frame{Address: address, Function: s.Name, Offset: s.Offset, Module: s.Module}
 }
 
-// Frames appends the frames of a stack, or those at the address of a symbol, the innermost first.
+// Frames appends the frames of a stack, or those at the address of a symbol, the
+// innermost first.
 func (n *Names) Frames(frames []Frame, v events.Value) []Frame {
 	switch v.Type.Kind {
 	case types.KernelSymbol:
@@ -62,7 +65,8 @@ func (n *Names) Frames(frames []Frame, v events.Value) []Frame {
 	return frames
 }
 
-// at appends the frames at an address of the kernel, or of the process of a symbol or stack.
+// at appends the frames at an address of the kernel, or of the process of a symbol or
+// stack.
 func (n *Names) at(frames []Frame, v events.Value, address uint64) []Frame {
 	before := len(frames)
 	user := v.Type.Kind == types.UserSymbol || v.Type.Kind == types.UserStack
@@ -91,11 +95,12 @@ func (n *Names) Probe(v events.Value) string {
 	return name
 }
 
-// sinceEpoch is the least number of nanoseconds that counts from 1970 and not from boot: one of 2001;
-// no machine runs for 31 years.
+// sinceEpoch is the least number of nanoseconds that counts from 1970 and not from boot:
+// one of 2001; no machine runs for 31 years.
 const sinceEpoch = 1e18
 
-// Moment returns when a clock that starts at boot, or one that starts in 1970, shows so many nanoseconds.
+// Moment returns when a clock that starts at boot, or one that starts in 1970, shows so
+// many nanoseconds.
 func (n *Names) Moment(nsecs uint64) time.Time {
 	if nsecs >= sinceEpoch {
 		return n.Local(time.Unix(int64(nsecs/1e9), int64(nsecs%1e9)))

@@ -8,14 +8,16 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/events"
 )
 
-// Point is the value of one interval of a time series; without an event there it is Empty.
+// Point is the value of one interval of a time series; without an event there it is
+// Empty.
 type Point struct {
 	Interval uint64 // its number since the epoch of nsecs
 	Value    uint64
 	Empty    bool
 }
 
-// lastInterval returns the number of the latest interval of any row with an event, 0 when there is none.
+// lastInterval returns the number of the latest interval of any row with an event, 0 when
+// there is none.
 func lastInterval(t *events.Table) uint64 {
 	last := uint64(0)
 	if t.Map.Value.Draws() != types.DrawSeries {
@@ -41,8 +43,8 @@ func (v Value) Used() []Point {
 	return points
 }
 
-// Points returns the intervals of a time series from the first with an event to the last of the map;
-// those of one table end together, so that they can be compared.
+// Points returns the intervals of a time series from the first with an event to the last
+// of the map; those of one table end together, so that they can be compared.
 func (v Value) Points() []Point {
 	points := v.Used()
 	if len(points) == 0 {

@@ -26,9 +26,9 @@ type Column struct {
 	last    uint64
 }
 
-// NewTable sorts a map as the settings ask for and keeps the top rows: the last ones, or the first
-// where the largest come first; all when top is 0. Values are divided by the divisor unless it is 0,
-// and by the table's own.
+// NewTable sorts a map as the settings ask for and keeps the top rows: the last ones, or
+// the first where the largest come first; all when top is 0. Values are divided by the
+// divisor unless it is 0, and by the table's own.
 func NewTable(settings *object.Settings, t *events.Table, top, divisor int64) *Table {
 	first, end := 0, t.Len()
 	switch largestFirst := order(settings, t); {
@@ -45,8 +45,8 @@ func NewTable(settings *object.Settings, t *events.Table, top, divisor int64) *T
 	}
 }
 
-// SideBySide has a row for each key of any of the tables, in the order of the first. A key that a map
-// lacks has 0 there, as in DTrace.
+// SideBySide has a row for each key of any of the tables, in the order of the first. A
+// key that a map lacks has 0 there, as in DTrace.
 func SideBySide(settings *object.Settings, tables []*events.Table) *Table {
 	first := tables[0]
 	keyed := first.Map.Key != nil
@@ -88,7 +88,8 @@ func scale(t *events.Table, divisor int64) int64 {
 // Keyed reports whether rows have keys.
 func (t *Table) Keyed() bool { return t.keyed }
 
-// Empty reports whether nothing was recorded. A table without keys has one row even then, of zeroes.
+// Empty reports whether nothing was recorded. A table without keys has one row even then,
+// of zeroes.
 func (t *Table) Empty() bool { return t.lead.Len() == 0 }
 
 // Rows returns the rows in the order in which they print.

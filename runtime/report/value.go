@@ -8,15 +8,18 @@ import (
 // Value is a value of the script.
 type Value struct {
 	events.Value
-	divisor int64  // of its numbers, at least 1
-	last    uint64 // the interval in which all time series of its table end, if later than its own last
+	divisor int64 // of its numbers, at least 1
+	// last is the interval in which all time series of its table end, if later than its own.
+	last uint64
 }
 
 // Plain is a value that prints as it is.
 func Plain(v events.Value) Value { return Value{Value: v, divisor: 1} }
 
 // Divided is a value whose numbers are divided, unless the divisor is 0.
-func Divided(v events.Value, divisor int64) Value { return Value{Value: v, divisor: max(divisor, 1)} }
+func Divided(v events.Value, divisor int64) Value {
+	return Value{Value: v, divisor: max(divisor, 1)}
+}
 
 // Divisor is what the numbers of the value are divided by.
 func (v Value) Divisor() int64 { return v.divisor }
@@ -24,14 +27,15 @@ func (v Value) Divisor() int64 { return v.divisor }
 // Part returns a part of a tuple, record, struct or array.
 func (v Value) Part(i int) Value { return Plain(v.Value.Part(i)) }
 
-// Textual reports whether the value stands for text: a string, or a number that has a name.
+// Textual reports whether the value stands for text: a string, or a number that has a
+// name.
 func (v Value) Textual() bool { return v.Type.Kind == types.String || Named(v.Type) }
 
 // Named reports whether values of the type print as what they stand for.
 func Named(t *types.Type) bool { return t.Kind >= types.KernelSymbol && t.Kind <= types.MACAddress }
 
-// Number is the one number that stands for a value, scaled: an aggregation's result, else the value
-// itself. Type.Signed says how to read it.
+// Number is the one number that stands for a value, scaled: an aggregation's result, else
+// the value itself. Type.Signed says how to read it.
 func (v Value) Number() uint64 { return v.scale(v.Value.Number()) }
 
 func (v Value) scale(n uint64) uint64 {
@@ -56,7 +60,8 @@ func (v Value) Counts() []uint64 {
 	return counts
 }
 
-// Filled returns the first and last bucket of a histogram that is not empty; last is -1 when all are.
+// Filled returns the first and last bucket of a histogram that is not empty; last is -1
+// when all are.
 func (v Value) Filled() (first, last int) {
 	last = v.Words() - 1
 	for last >= 0 && v.Word(last) == 0 {
@@ -68,8 +73,8 @@ func (v Value) Filled() (first, last int) {
 	return first, last
 }
 
-// Bounds returns the smallest and largest value of a histogram's bucket. The first has no smallest,
-// and the last of a linear one no largest: they are 0 then.
+// Bounds returns the smallest and largest value of a histogram's bucket. The first has no
+// smallest, and the last of a linear one no largest: they are 0 then.
 func Bounds(t *types.Type, i int) (low, high uint64) {
 	linear := t.Draws() == types.DrawLinear
 	switch {
@@ -86,8 +91,8 @@ func Bounds(t *types.Type, i int) (low, high uint64) {
 	return types.HistLow(i, t.Bits), types.HistLow(i+1, t.Bits) - 1
 }
 
-// LinearBounds returns the smallest value of a bucket that is neither the first nor the last, and
-// that of the next.
+// LinearBounds returns the smallest value of a bucket that is neither the first nor the
+// last, and that of the next.
 func LinearBounds(t *types.Type, i int) (low, high int64) {
 	low = t.Low + int64(i-1)*t.Step
 	return low, min(low+t.Step, t.High)

@@ -65,7 +65,8 @@ func (f *Formatter) barWidth(t *types.Type, most uint64, first, last int) int {
 	return max(leastBar, f.Width-label-count-len(" ||"))
 }
 
-// stars is computed in single precision, as bpftrace does, for the same bar to the column.
+// stars is computed in single precision, as bpftrace does, for the same bar to the
+// column.
 func stars(count, most uint64, width int) int {
 	if most == 0 {
 		return 0
@@ -107,7 +108,8 @@ func appendLabel(b []byte, t *types.Type, i int) []byte {
 	return append(appendLow(append(b, ", "...), i+1, t.Bits), ')')
 }
 
-// appendLow appends the smallest value of a bucket, with the suffix of the power of 1024 that its width is.
+// appendLow appends the smallest value of a bucket, with the suffix of the power of 1024
+// that its width is.
 func appendLow(b []byte, i, bits int) []byte {
 	power := (i-1)>>bits - 1
 	low := types.HistLow(i, bits)

@@ -13,7 +13,8 @@ const (
 	bccRest  = bccRange + 14 // the columns of a row but the bar
 )
 
-// appendBCC appends a table as the tools of 2015 did. Their first bucket is 0 and 1 together.
+// appendBCC appends a table as the tools of 2015 did. Their first bucket is 0 and 1
+// together.
 func (f *Formatter) appendBCC(b []byte, counts []uint64) []byte {
 	b = f.appendBCCHeading(b)
 	below, counts := counts[0], mergeFirst(counts)
@@ -82,10 +83,14 @@ const (
 	quantizeRest  = 28 // the columns of a row but the bar
 )
 
-// appendQuantize appends a table as DTrace does: an empty bucket on either side, bars of the total.
-func (f *Formatter) appendQuantize(b []byte, t *types.Type, counts []uint64, first, last int) []byte {
+// appendQuantize appends a table as DTrace does: an empty bucket on either side, bars of
+// the total.
+func (f *Formatter) appendQuantize(
+	b []byte, t *types.Type, counts []uint64, first, last int,
+) []byte {
 	width := f.quantizeBar(t, counts, last)
-	b = append(appendDashed(append(b, "           value  "...), " Distribution ", width), " count    \n"...)
+	b = appendDashed(append(b, "           value  "...), " Distribution ", width)
+	b = append(b, " count    \n"...)
 	if last < 0 {
 		return b
 	}
@@ -97,13 +102,16 @@ func (f *Formatter) appendQuantize(b []byte, t *types.Type, counts []uint64, fir
 	for i := first; i <= last; i++ {
 		b = append(appendQuantizeLabel(b, t, i), " |"...)
 		b = f.appendBar(b, '@', share(counts[i], total, width), width)
-		b = appendLeft(append(b, ' '), 9, func(b []byte) []byte { return strconv.AppendUint(b, counts[i], 10) })
+		b = appendLeft(append(b, ' '), countWidth+1, func(b []byte) []byte {
+			return strconv.AppendUint(b, counts[i], 10)
+		})
 		b = append(b, '\n')
 	}
 	return b
 }
 
-// quantizeBar is the width of bars, of which the last label and the largest count may leave less.
+// quantizeBar is the width of bars, of which the last label and the largest count may
+// leave less.
 func (f *Formatter) quantizeBar(t *types.Type, counts []uint64, last int) int {
 	label := quantizeLabel(nil, t, min(last+1, len(counts)-1))
 	wider := over(len(label), labelWidth) + over(digitsOf(slices.Max(counts)), countWidth+1)

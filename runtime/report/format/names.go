@@ -60,7 +60,8 @@ func appendWord(b []byte, name string) []byte {
 	}
 }
 
-// Frames are indented, so that a stack is seen within the line of a map; but not in the keys of JSON.
+// Frames are indented, so that a stack is seen within the line of a map; but not in the
+// keys of JSON.
 const stackIndent = "        "
 
 // appendStack appends a stack: a newline, then a line for each frame, as its mode says.
@@ -99,7 +100,8 @@ func (f *Formatter) appendFrame(b []byte, t *types.Type, frame *report.Frame) []
 	return b
 }
 
-// appendTimestamp appends the moment of a Timestamp by its format. Bpftrace prints "(?)" where there is none.
+// appendTimestamp appends the moment of a Timestamp by its format. Bpftrace prints "(?)"
+// where there is none.
 func (f *Formatter) appendTimestamp(b []byte, v events.Value) []byte {
 	if v.Uint() == 0 {
 		return append(b, "(?)"...)
@@ -123,7 +125,8 @@ func (f *Formatter) appendCgroup(b []byte, v events.Value) []byte {
 	return appendWord(b, f.names.Cgroup(v.Uint(), v.Type.Name))
 }
 
-// appendNetworkAddress appends the address behind its family in 4 bytes; of other families nothing.
+// appendNetworkAddress appends the address behind its family in 4 bytes; of other
+// families nothing.
 func appendNetworkAddress(b, raw []byte) []byte {
 	switch binary.NativeEndian.Uint32(raw) {
 	case unix.AF_INET:

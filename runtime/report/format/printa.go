@@ -8,8 +8,8 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
-// AppendRows appends the rows of a table by a format. Maps without key have one row even if nothing
-// was recorded.
+// AppendRows appends the rows of a table by a format. Maps without key have one row even
+// if nothing was recorded.
 func (f *Formatter) AppendRows(b []byte, item report.Formatted) []byte {
 	l := f.ofText(item.Format)
 	for row := range item.Table.Rows() {
@@ -35,7 +35,8 @@ func (f *Formatter) appendRow(b []byte, l *layout, t *report.Table, row report.R
 	return append(b, l.tail...)
 }
 
-// appendScaled appends a map's value: tables as such, stats with all they hold by %s, everything else as its number.
+// appendScaled appends a map's value: tables as such, stats with all they hold by %s,
+// everything else as its number.
 func (f *Formatter) appendScaled(b []byte, c *piece, v report.Value) []byte {
 	start := len(b)
 	switch {

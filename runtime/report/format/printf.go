@@ -21,7 +21,8 @@ type layout struct {
 type piece struct {
 	before string
 	object.Conversion
-	// bytes is the size that the length modifiers hh and h cut a number to; 8 without them.
+	// bytes is the size that the length modifiers hh and h cut a number to; 8 without
+	// them.
 	bytes int
 	// long is set by the length modifiers of 64 bits.
 	long bool
@@ -47,7 +48,8 @@ func (f *Formatter) ofText(text string) *layout {
 	return l
 }
 
-// parse prepares a format. The compiler has checked it; what is wrong nevertheless prints as it stands.
+// parse prepares a format. The compiler has checked it; what is wrong nevertheless prints
+// as it stands.
 func parse(text string) *layout {
 	conversions, err := object.ParseFormat(text)
 	if err != nil {
@@ -63,7 +65,8 @@ func parse(text string) *layout {
 }
 
 func newPiece(text string, start int, c *object.Conversion) piece {
-	p := piece{before: percents(text[start:c.Start]), bytes: 8, long: strings.ContainsAny(c.Text, "ljztL")}
+	p := piece{before: percents(text[start:c.Start]), bytes: 8}
+	p.long = strings.ContainsAny(c.Text, "ljztL")
 	switch {
 	case strings.Contains(c.Text, "hh"):
 		p.bytes = 1
@@ -124,7 +127,8 @@ func (f *Formatter) appendText(b []byte, v events.Value) []byte {
 	return AppendSafe(b, text)
 }
 
-// cut shortens the text that begins at start to at most limit bytes, and no character in two.
+// cut shortens the text that begins at start to at most limit bytes, and no character in
+// two.
 func cut(b []byte, start, limit int) []byte {
 	if limit < 0 || len(b)-start <= limit {
 		return b
@@ -256,7 +260,8 @@ func (c *piece) extend(n uint64) int64 {
 	return int64(n<<unused) >> unused
 }
 
-// narrow undoes the sign extension of numbers smaller than 64 bits: %x of an int32 has at most 8 digits, %lx up to 16.
+// narrow undoes the sign extension of numbers smaller than 64 bits: %x of an int32 has at
+// most 8 digits, %lx up to 16.
 func (c *piece) narrow(n uint64, t *types.Type) uint64 {
 	size := c.bytes
 	if t.Scalar() && !c.long {
@@ -266,7 +271,8 @@ func (c *piece) narrow(n uint64, t *types.Type) uint64 {
 	return n << unused >> unused
 }
 
-// sizeOf is the size of a number's type: in a map that of what was stored, unless CPUs added up to more.
+// sizeOf is the size of a number's type: in a map that of what was stored, unless CPUs
+// added up to more.
 func sizeOf(n uint64, t *types.Type) int {
 	if t.Exact == nil {
 		return t.Size

@@ -149,7 +149,8 @@ func (c *chart) appendMoment(b []byte, moment time.Time) []byte {
 	return appendFilled(append(b, '.'), int64(moment.Nanosecond())/int64(c.fraction), c.digits, '0')
 }
 
-// appendPoint appends the line of an interval: a star between the borders, a dot where zero is.
+// appendPoint appends the line of an interval: a star between the borders, a dot where
+// zero is.
 func (c *chart) appendPoint(b []byte, p report.Point) []byte {
 	start := len(b)
 	b = append(repeat(append(b, '|'), ' ', c.width-2), '|')
@@ -164,7 +165,8 @@ func (c *chart) appendPoint(b []byte, p report.Point) []byte {
 	return c.appendNumber(append(b, ' '), p.Value)
 }
 
-// place is computed in single precision, as bpftrace does, for the same chart to the column.
+// place is computed in single precision, as bpftrace does, for the same chart to the
+// column.
 func (c *chart) place(width int, n int64) int {
 	offset := float32(width) * float32(c.low-n) / float32(c.low-c.high)
 	return max(0, min(c.width-1, int(offset)))

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// The conversions are those of C's strftime in the C locale, with the flags, widths and modifiers of the GNU C library
-// and of date(1): https://sourceware.org/glibc/manual/2.40/html_node/Formatting-Calendar-Time.html. %f and %L, the
-// microseconds and milliseconds, come from bpftrace and others.
+// The conversions are those of C's strftime in the C locale, with the flags, widths and
+// modifiers of the GNU C library and of date(1):
+// https://sourceware.org/glibc/manual/2.40/html_node/Formatting-Calendar-Time.html. %f
+// and %L, the microseconds and milliseconds, come from bpftrace and others.
 
 // timeConversion is one conversion of a format.
 type timeConversion struct {
@@ -40,7 +41,8 @@ var composite = map[byte]string{
 
 // spelled are the conversions that package time knows.
 var spelled = map[byte]string{
-	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'h': "Jan", 'p': "PM", 'P': "pm", 'Z': "MST",
+	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'h': "Jan",
+	'p': "PM", 'P': "pm", 'Z': "MST",
 }
 
 // literal are the conversions that stand for one character.
@@ -52,7 +54,8 @@ var unmodified = map[byte]string{
 	'O': "aAcDFfLxXY%",
 }
 
-// AppendTime appends a moment by a strftime format. A conversion that does not exist prints as it stands.
+// AppendTime appends a moment by a strftime format. A conversion that does not exist
+// prints as it stands.
 func AppendTime(b []byte, format string, t time.Time) []byte {
 	for {
 		start := strings.IndexByte(format, '%')
@@ -164,7 +167,8 @@ func (c *timeConversion) numberWidth(width int) int {
 	return max(width, c.width)
 }
 
-// appendOffset appends the distance from UTC, +hhmm. Blanks stand before the sign, zeros behind it.
+// appendOffset appends the distance from UTC, +hhmm. Blanks stand before the sign, zeros
+// behind it.
 func (c *timeConversion) appendOffset(b []byte, t time.Time) []byte {
 	_, seconds := t.Zone()
 	sign := byte('+')

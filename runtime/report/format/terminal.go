@@ -37,7 +37,8 @@ func over(columns, room int) int { return max(0, columns-room) }
 
 func digitsOf(n uint64) int { return len(AppendNumber(nil, n, false)) }
 
-// left is what other columns leave of the width for a bar; usual is its width without a limit.
+// left is what other columns leave of the width for a bar; usual is its width without a
+// limit.
 func (f *Formatter) left(others, usual int) int {
 	if f.Width == 0 {
 		return usual
@@ -91,8 +92,8 @@ var wide = &unicode.RangeTable{
 // cutMark stands where a text was cut.
 const cutMark = "…"
 
-// AppendCut appends a text in so many columns: of one that is longer the middle is missing, since
-// the ends of paths and names tell more.
+// AppendCut appends a text in so many columns: of one that is longer the middle is
+// missing, since the ends of paths and names tell more.
 func AppendCut(b, text []byte, columns int) []byte {
 	if Columns(text) <= columns {
 		return append(b, text...)

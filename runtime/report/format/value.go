@@ -50,8 +50,8 @@ func (f *Formatter) AppendValue(b []byte, v report.Value) []byte {
 	return AppendNumber(b, v.Number(), v.Type.Signed)
 }
 
-// AppendWide appends an integer of 128 bits, of which there are a few in the kernel's structs. Package big would be
-// 100 kB of the binary.
+// AppendWide appends an integer of 128 bits, of which there are a few in the kernel's
+// structs. Package big would be 100 kB of the binary.
 func AppendWide(b []byte, v events.Value) []byte {
 	high, low := v.Word(1), v.Word(0)
 	if v.Type.Signed && int64(high) < 0 {
@@ -112,7 +112,8 @@ func (f *Formatter) appendStruct(b []byte, v report.Value) []byte {
 	return append(b, '}')
 }
 
-// appendMembers appends the members of a struct or record; those of a member without a name stand among them.
+// appendMembers appends the members of a struct or record; those of a member without a
+// name stand among them.
 func (f *Formatter) appendMembers(b []byte, v report.Value, separator string) []byte {
 	for i := range v.Len() {
 		part := v.Part(i)
@@ -184,7 +185,8 @@ func (f *Formatter) appendString(b []byte, v events.Value) []byte {
 	return b
 }
 
-// AppendSafe appends text from the traced system, which must not reach the terminal as anything but text.
+// AppendSafe appends text from the traced system, which must not reach the terminal as
+// anything but text.
 func AppendSafe(b, text []byte) []byte {
 	for len(text) > 0 {
 		n := harmless(text)

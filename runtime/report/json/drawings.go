@@ -39,7 +39,8 @@ func (s *sink) appendStats(b []byte, v report.Value) []byte {
 	return append(b, '}')
 }
 
-// appendBuckets appends the buckets from the first to the last that is not empty, with closed bounds.
+// appendBuckets appends the buckets from the first to the last that is not empty, with
+// closed bounds.
 func (s *sink) appendBuckets(b []byte, v report.Value) []byte {
 	b = append(b, '[')
 	counts := v.Counts()

@@ -1,8 +1,9 @@
-// Package json is one JSON object a line, with the members of bpftrace's. Integers that a double
-// cannot hold are strings. Spaces within keys are kept, but for the indentation of stacks; bpftrace
-// takes them out and so makes one of two keys.
+// Package json is one JSON object a line, with the members of bpftrace's. Integers that a
+// double cannot hold are strings. Spaces within keys are kept, but for the indentation of
+// stacks; bpftrace takes them out and so makes one of two keys.
 //
-// The line that tells how many probes are attached comes first, so what BEGIN prints waits for it.
+// The line that tells how many probes are attached comes first, so what BEGIN prints
+// waits for it.
 package json
 
 import (
@@ -22,8 +23,8 @@ type sink struct {
 	format  *format.Formatter
 	names   *report.Names
 	scratch []byte
-	// attaching: what is printed waits for the line that tells how many probes are attached. That
-	// is probes, if the lines become too many before.
+	// attaching: what is printed waits for the line that tells how many probes are
+	// attached. That is probes, if the lines become too many before.
 	attaching bool
 	probes    int
 }
@@ -33,7 +34,9 @@ const maxWaiting = 16 << 20
 
 // New returns a sink that prints one JSON object a line.
 func New(c report.Config) report.Sink {
-	return &sink{Buffer: report.NewBuffer(c.Out), format: format.New(c.Settings, c.Names), names: c.Names}
+	return &sink{
+		Buffer: report.NewBuffer(c.Out), format: format.New(c.Settings, c.Names), names: c.Names,
+	}
 }
 
 // begin opens the object of a line, end closes it.
@@ -56,7 +59,8 @@ func (s *sink) Line(event *object.Event, args []events.Value) {
 
 func (s *sink) Value(v report.Value) { s.end(s.appendValue(s.begin("value"), v)) }
 
-// Table prints a map as an object. One in which nothing was recorded prints only where it is a number.
+// Table prints a map as an object. One in which nothing was recorded prints only where it
+// is a number.
 func (s *sink) Table(t *report.Table) {
 	kind := t.Columns[0].Map.Value
 	if t.Empty() && (t.Keyed() || format.Multiline(kind)) {
@@ -115,7 +119,8 @@ func (s *sink) Item(item report.Item) {
 	}
 }
 
-// message prints the members that bpftrace prints, with the place of the call in the script.
+// message prints the members that bpftrace prints, with the place of the call in the
+// script.
 func (s *sink) message(m report.Message) {
 	kind := "warnf"
 	if m.Failure {

@@ -12,7 +12,8 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/report/format"
 )
 
-// appendValue appends a value as JSON; what is named by a number alone, an enum or pointer, is that number.
+// appendValue appends a value as JSON; what is named by a number alone, an enum or
+// pointer, is that number.
 func (s *sink) appendValue(b []byte, v report.Value) []byte {
 	if v.Textual() {
 		s.scratch = s.format.AppendValue(s.scratch[:0], v)
@@ -55,7 +56,8 @@ func appendWide(b []byte, v report.Value) []byte {
 	return append(format.AppendWide(append(b, '"'), v.Value), '"')
 }
 
-// appendMembers appends the members of a struct or record; those of a member without a name stand among them.
+// appendMembers appends the members of a struct or record; those of a member without a
+// name stand among them.
 func (s *sink) appendMembers(b []byte, v report.Value, separator string) []byte {
 	for i := range v.Len() {
 		part := v.Part(i)
@@ -109,7 +111,8 @@ func exact(n uint64, signed bool) bool {
 	return bits.Len64(n)-bits.TrailingZeros64(n) <= 53
 }
 
-// appendQuoted appends text as a JSON string, which is UTF-8 whatever the script's own texts are.
+// appendQuoted appends text as a JSON string, which is UTF-8 whatever the script's own
+// texts are.
 func appendQuoted(b, text []byte) []byte {
 	if !utf8.Valid(text) {
 		text = bytes.ToValidUTF8(text, []byte("\uFFFD"))

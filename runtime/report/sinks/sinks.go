@@ -1,5 +1,5 @@
-// Package sinks registers the formats that -f takes, the default first. A program that imports it has
-// them all.
+// Package sinks registers the formats that -f takes, the default first. A program that
+// imports it has them all.
 package sinks
 
 import (

@@ -6,8 +6,8 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/report/format"
 )
 
-// The widths that tables are drawn for: a narrower terminal has no room for a bar, and across a
-// wider one no eye follows a line.
+// The widths that tables are drawn for: a narrower terminal has no room for a bar, and
+// across a wider one no eye follows a line.
 const (
 	leastWidth = 40
 	mostWidth  = 200
@@ -26,8 +26,8 @@ func (s *sink) fit() {
 	}
 }
 
-// cutKey cuts the lines of the key between start and end so that those of the row fit. A name of so
-// many columns stands before it.
+// cutKey cuts the lines of the key between start and end so that those of the row fit. A
+// name of so many columns stands before it.
 func (s *sink) cutKey(b []byte, start, end, name int) []byte {
 	value := b[end:]
 	rest := value[:bytes.IndexByte(value, '\n')]

@@ -1,8 +1,9 @@
-// Package text is the format that people read, and scripts that were made for bpftrace. Its bytes are
-// described in package format. Messages go to standard error.
+// Package text is the format that people read, and scripts that were made for bpftrace.
+// Its bytes are described in package format. Messages go to standard error.
 //
-// On a terminal, tables and charts are as wide as it is, within limits, and keys that do not fit on
-// their line are cut in the middle. What the script prints by a format of its own is not cut.
+// On a terminal, tables and charts are as wide as it is, within limits, and keys that do
+// not fit on their line are cut in the middle. What the script prints by a format of its
+// own is not cut.
 package text
 
 import (
@@ -44,8 +45,8 @@ func (s *sink) Value(v report.Value) {
 	s.Keep(append(s.format.AppendValue(s.Bytes, v), '\n'))
 }
 
-// Table prints a row a line. A map without key that never was assigned prints as zero, but no empty
-// histogram.
+// Table prints a row a line. A map without key that never was assigned prints as zero,
+// but no empty histogram.
 func (s *sink) Table(t *report.Table) {
 	kind := t.Columns[0].Map.Value
 	if t.Empty() && format.Multiline(kind) && !s.format.Heads(kind) {
@@ -100,7 +101,8 @@ func (s *sink) Item(item report.Item) {
 	}
 }
 
-// message prints a line as bpftrace does, file:1:9-30: WARNING: text, after what was printed before.
+// message prints a line as bpftrace does, file:1:9-30: WARNING: text, after what was
+// printed before.
 func (s *sink) message(m report.Message) {
 	_ = s.Flush() // the next Flush returns the error again
 	word := "WARNING"
