@@ -15,8 +15,8 @@ var (
 	wholeName   = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 )
 
-// TestRecords holds that each entry has all that people are shown, in its form.
-func TestRecords(t *testing.T) {
+// TestEntries holds that each entry has all that people are shown, in its form.
+func TestEntries(t *testing.T) {
 	entries := 0
 	for _, section := range Sections() {
 		for _, e := range section.Entries {
