@@ -46,6 +46,10 @@ var nameFunctions = []*Function{
 			Example: `BEGIN { printf("%s has %d bytes a page\n", str(kaddr("linux_banner")), PAGE_SIZE) }`},
 		MinArgs: 1, MaxArgs: 1, Check: checkSymbolName, Lower: lowerSymbolAddress,
 	},
+	// The kernel keeps the offset of each CPU in an array, as its per_cpu_ptr reads it.
+	// https://elixir.bootlin.com/linux/v6.12/source/include/asm-generic/percpu.h
+	//
+	// Rejected: bpf_per_cpu_ptr, which finds only the variables that BTF describes.
 	{
 		Info: Info{Name: "percpu_kaddr", Signature: "uint64 percpu_kaddr(string name [, uint32 cpu])",
 			Doc:     "The address of a variable of which the kernel has one for each CPU, on this CPU or the one given; 0 when there is no such CPU.",
@@ -57,7 +61,14 @@ var nameFunctions = []*Function{
 			}
 			return checkSymbolName(c, call)
 		},
-		Lower: lowerPerCPUAddress,
+		Source: `
+			macro percpu_kaddr(name) { percpu_kaddr(name, cpu) }
+			macro percpu_kaddr(name, number) {
+				let $n : uint64 = number;
+				$n < ncpus
+					? kaddr(name) + *(uint64 *)kptr(kaddr("__per_cpu_offset") + 8 * $n)
+					: (uint64)0
+			}`,
 	},
 }
 
@@ -77,27 +88,4 @@ func checkSymbolName(c Checker, call *lang.Call) *types.Type {
 func lowerSymbolAddress(l Lowering, call *lang.Call) *ir.Value {
 	name, _ := l.Text(call.Args[0])
 	return runtimeConst(l, object.SymbolAddress, name, call)
-}
-
-// lowerPerCPUAddress adds the CPU's offset, which the kernel keeps in an array, as its per_cpu_ptr does.
-// https://elixir.bootlin.com/linux/v6.12/source/include/asm-generic/percpu.h
-//
-// Rejected: bpf_per_cpu_ptr, which finds only the variables that BTF describes.
-func lowerPerCPUAddress(l Lowering, call *lang.Call) *ir.Value {
-	b := l.IR()
-	base := lowerSymbolAddress(l, call)
-	offsets := runtimeConst(l, object.SymbolAddress, "__per_cpu_offset", call)
-	cpu := lowerCPU(l, call)
-	if len(call.Args) == 2 {
-		cpu = l.Value(call.Args[1])
-	}
-	cell, exists, join := b.NewCell("address"), b.NewBlock(), b.NewBlock()
-	b.CellSet(cell, b.Const(0))
-	b.If(ir.Less, cpu, b.Const(int64(l.Target().CPUs)), exists, join)
-	b.Enter(exists)
-	place := b.Binary(ir.Add, offsets, b.Binary(ir.ShiftLeft, cpu, b.Const(3)))
-	b.CellSet(cell, b.Binary(ir.Add, base, b.ReadKernel(place, 0, 8, false)))
-	b.Jump(join)
-	b.Enter(join)
-	return b.CellGet(cell)
 }
