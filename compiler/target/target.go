@@ -19,6 +19,7 @@
 //	             Complete                               complete.go
 //	constants    Constant                               constants.go, rawbtf.go
 //	tracepoints  Tracepoint, RawTracepoint              tracepoint.go, format.go
+//	programs     Binary                                 binary.go
 //	the machine  Features, Registers                    features.go, registers.go
 //	             Helper, Kfunc                          helpers.go
 //	names like   Nearest, NearestType, ...              likeness.go
@@ -107,6 +108,7 @@ type Target struct {
 	enumerators answers[string, foundEnumerator]
 	symbols     answers[string, bool]
 	formats     answers[[2]string, foundTracepoint]
+	binaries    answers[string, foundBinary]
 
 	mu      sync.Mutex
 	problem error
@@ -145,6 +147,8 @@ type Sources struct {
 	Tracepoints func() ([]string, error)
 	// Format returns the text of a tracepoint's format file; its error satisfies fs.ErrNotExist when there is no such tracepoint.
 	Format func(category, name string) ([]byte, error)
+	// Binary opens a program or library.
+	Binary func(path string) (Binary, error)
 }
 
 // Problem returns the first failure of a source, or nil.

@@ -58,6 +58,9 @@ func Target(name string) *target.Target {
 	if err != nil {
 		panic(fmt.Sprintf("frozen target %q: %v", name, err))
 	}
+	if t.Arch == "x86_64" { // as the programs of the record
+		t.Sources.Binary = Binary
+	}
 	return t
 }
 
