@@ -1,12 +1,6 @@
 package symbols
 
-import (
-	"errors"
-	"time"
-)
-
-// errNoRoom means that names would take more memory than they may.
-var errNoRoom = errors.New("no room for more names")
+import "time"
 
 // budget bounds the memory for what is known of processes. All of it is theirs to choose:
 // how many mappings they have, how long the lists of the code are that they made, how

@@ -2,8 +2,6 @@ package symbols
 
 import (
 	"bytes"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -108,41 +106,4 @@ func TestPathsAreShared(t *testing.T) {
 	if want := 2*mappingSize + len("/usr/lib/a.so"); len(m.list) != 2 || m.bytes != want || m.cut {
 		t.Errorf("%d mappings take %d bytes, want %d", len(m.list), m.bytes, want)
 	}
-}
-
-// A file whose tables are larger than the room has no names, and its headers cost
-// nothing.
-func TestBudgetOfFiles(t *testing.T) {
-	whole := smallELF()
-	m, err := readImage(bytes.NewReader(whole), 1<<20)
-	if err != nil || m.bytes == 0 {
-		t.Fatalf("%v", err)
-	}
-	if _, err := readImage(bytes.NewReader(whole), m.bytes-1); !errors.Is(err, errNoRoom) {
-		t.Errorf("with a byte less: %v", err)
-	}
-	// Section 2 holds the names of sections as well, from the word at 62 on, and says
-	// that it has 8 GiB.
-	huge := &sparse{text: bytes.Clone(whole)}
-	binary.LittleEndian.PutUint16(huge.text[62:], 2)
-	binary.LittleEndian.PutUint64(huge.text[binary.LittleEndian.Uint64(whole[40:])+2*64+32:], 1<<33)
-	size := grown(func() { _, err = readImage(huge, 1<<20) })
-	if err == nil || huge.read > 2*maxHeaders || size > slack {
-		t.Errorf("%d bytes were read, %d kept: %v", huge.read, size, err)
-	}
-}
-
-// sparse is a file that goes on with zeroes.
-type sparse struct {
-	text []byte
-	read int
-}
-
-func (s *sparse) ReadAt(b []byte, offset int64) (int, error) {
-	clear(b)
-	if offset < int64(len(s.text)) {
-		copy(b, s.text[offset:])
-	}
-	s.read += len(b)
-	return len(b), nil
 }

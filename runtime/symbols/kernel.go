@@ -20,8 +20,8 @@
 //
 // # Processes
 //
-// A process says in /proc/PID/maps which file lies where; the ELF file says in .symtab and .dynsym which function lies where in
-// it. Functions are kept by device and inode, so that a library is read once however many processes have it. A memory map is
+// /proc/PID/maps lists which file lies where in a process; package runtime/binary reads which function lies where in the file.
+// Functions are kept by device and inode, so that a library is read once however many processes have it. A memory map is
 // read again after a second, since programs load libraries and become other programs. That of a process which has ended stays as
 // it was; of one that was never asked about before it ended, nothing is known, and its addresses print as numbers.
 //
@@ -33,8 +33,7 @@
 // Names of C++ and Rust are decoded; those of Go need no decoding. Code that a runtime made is looked up in the list that
 // it may keep for perf (/tmp/perf-PID.map).
 //
-// Sources: https://elixir.bootlin.com/linux/v6.12/source/kernel/kallsyms.c (s_show, get_symbol_pos), proc_pid_maps(5), elf(5),
-// https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.symtab.html
+// Sources: https://elixir.bootlin.com/linux/v6.12/source/kernel/kallsyms.c (s_show, get_symbol_pos), proc_pid_maps(5)
 package symbols
 
 import (

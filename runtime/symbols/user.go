@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/ponytrace/ponytrace/runtime/binary"
 	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
@@ -17,8 +19,7 @@ import (
 type User struct {
 	mutex     sync.Mutex
 	processes map[int]*process
-	images    map[fileID]*image // nil where a file could not be read
-	demangle  bool
+	images    map[fileID]*binary.Table // nil where a file could not be read
 	budget    budget
 	decoded   decoded
 }
@@ -42,7 +43,10 @@ const (
 // NewUser returns a resolver that knows nothing yet, and may know so many bytes. With demangle, names of C++ and Rust become
 // those of their source.
 func NewUser(demangle bool, bytes int) *User {
-	return &User{processes: map[int]*process{}, images: map[fileID]*image{}, demangle: demangle, budget: budget{most: bytes}}
+	return &User{
+		processes: map[int]*process{}, images: map[fileID]*binary.Table{},
+		decoded: decoded{raw: !demangle}, budget: budget{most: bytes},
+	}
 }
 
 // Refused reports whether names found no room, so that addresses print as numbers.
@@ -68,9 +72,11 @@ func (u *User) Lookup(pid int, address uint64) (Symbol, bool) {
 	if i == nil {
 		return Symbol{}, false
 	}
-	symbol, ok := i.lookup(address - m.start + m.offset)
-	symbol.Module = m.path
-	return symbol, ok
+	name, distance, ok := i.Lookup(address - m.start + m.offset)
+	if !ok {
+		return Symbol{Module: m.path}, false
+	}
+	return Symbol{u.decoded.text(name), m.path, distance}, true
 }
 
 // lookupMade looks among the functions that the process made while it ran.
@@ -168,7 +174,7 @@ func (u *User) forgetImages() bool {
 		return false
 	}
 	for _, i := range u.images {
-		u.budget.take(-i.bytesUsed())
+		u.budget.take(-i.Bytes())
 	}
 	clear(u.images)
 	for _, p := range u.processes {
@@ -182,7 +188,7 @@ func (u *User) forgetImages() bool {
 }
 
 // image returns the functions of the file behind a mapping, or nil.
-func (u *User) image(pid int, m mapping) *image {
+func (u *User) image(pid int, m mapping) *binary.Table {
 	if m.path == vdso {
 		m.file = fileID{device: vdso}
 	} else if m.file.inode == 0 {
@@ -195,16 +201,16 @@ func (u *User) image(pid int, m mapping) *image {
 	return i
 }
 
-func (u *User) load(pid int, m mapping) *image {
+func (u *User) load(pid int, m mapping) *binary.Table {
 	if len(u.images) >= maxImages && !u.forgetImages() {
 		u.budget.refused = true
 		return nil
 	}
 	i, err := u.readMapped(pid, m)
-	if errors.Is(err, errNoRoom) && u.forgetImages() {
+	if errors.Is(err, binary.ErrNoRoom) && u.forgetImages() {
 		i, err = u.readMapped(pid, m)
 	}
-	u.budget.refused = u.budget.refused || errors.Is(err, errNoRoom)
+	u.budget.refused = u.budget.refused || errors.Is(err, binary.ErrNoRoom)
 	if errors.Is(err, safeopen.ErrBusy) {
 		return nil
 	}
@@ -213,8 +219,7 @@ func (u *User) load(pid int, m mapping) *image {
 	}
 	u.images[m.file] = i
 	if i != nil {
-		u.budget.take(i.bytesUsed())
-		i.decoded, i.raw = &u.decoded, !u.demangle
+		u.budget.take(i.Bytes())
 	}
 	return i
 }
@@ -222,19 +227,27 @@ func (u *User) load(pid int, m mapping) *image {
 // loadPatience is for how long a file's functions may be read. The largest programs take a part of a second.
 const loadPatience = 5 * time.Second
 
-func (u *User) readMapped(pid int, m mapping) (*image, error) {
+func (u *User) readMapped(pid int, m mapping) (*binary.Table, error) {
 	room := u.budget.most - u.budget.used
 	if m.path == vdso {
 		return readVDSO()
 	}
-	return safeopen.Within(loadPatience, func() (*image, error) {
+	return safeopen.Within(loadPatience, func() (*binary.Table, error) {
 		file, err := openMapped(pid, m)
 		if err != nil {
 			return nil, err
 		}
 		defer file.Close()
-		return readImage(file, room)
+		return readTable(file, room)
 	})
+}
+
+func readTable(from io.ReaderAt, room int) (*binary.Table, error) {
+	file, err := binary.New(from)
+	if err != nil {
+		return nil, err
+	}
+	return file.Table(room)
 }
 
 // openMapped opens the file of a mapping: through map_files, which finds it even when it was deleted or replaced; or by its
@@ -266,7 +279,7 @@ const vdso = "[vdso]"
 const maxVDSO = 1 << 20
 
 // readVDSO reads our own copy, which is everybody's.
-func readVDSO() (*image, error) {
+func readVDSO() (*binary.Table, error) {
 	own, err := readMappings(os.Getpid(), maxVDSO)
 	if err != nil {
 		return nil, err
@@ -284,7 +297,7 @@ func readVDSO() (*image, error) {
 		if _, err := memory.ReadAt(text, int64(m.start)); err != nil {
 			return nil, err
 		}
-		return readImage(bytes.NewReader(text), maxVDSO)
+		return readTable(bytes.NewReader(text), maxVDSO)
 	}
 	return nil, os.ErrNotExist
 }

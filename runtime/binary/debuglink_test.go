@@ -1,0 +1,85 @@
+package binary
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+)
+
+func TestBuildID(t *testing.T) {
+	program, debug, none := fixture(t, "demo-stripped"), fixture(t, "demo.debug"), fixture(t, "demo-sum")
+	if id := program.buildID(); len(id) != 40 || id != debug.buildID() {
+		t.Errorf("%q and %q", id, debug.buildID())
+	}
+	if id := none.buildID(); id != "" {
+		t.Errorf("there is %q", id)
+	}
+}
+
+// A link is the name of a file and nothing else.
+func TestDebugLink(t *testing.T) {
+	for text, want := range map[string]string{
+		"a.debug\x00\x01\x02\x03\x04": "a.debug", "abc\x00\x01\x02\x03\x04": "abc", "ab\x00": "", "../a\x00\x00\x00\x00\x01\x02\x03\x04": "",
+		"..\x00\x00\x01\x02\x03\x04": "", "/\x00\x00\x00\x01\x02\x03\x04": "", "\x00\x00\x00\x00\x01\x02\x03\x04": "", "": "",
+	} {
+		f, err := New(bytes.NewReader(madeUp(part{".gnu_debuglink", []byte(text)})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		link := f.debugLink()
+		if link.name != want || want != "" && link.sum != 0x04030201 {
+			t.Errorf("%q: %+v, want %q", text, link, want)
+		}
+	}
+}
+
+func TestDebugPaths(t *testing.T) {
+	f := &File{path: "/bin/program"}
+	got := f.debugPaths("abcdef", "a.debug")
+	want := []string{
+		"/usr/lib/debug/.build-id/ab/cdef.debug", "/bin/a.debug", "/bin/.debug/a.debug", "/usr/lib/debug/bin/a.debug",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := f.debugPaths("", ""); got != nil {
+		t.Errorf("%q", got)
+	}
+}
+
+// The debug file of another build is not taken, whichever way it would be found.
+func TestOtherDebugFile(t *testing.T) {
+	for _, test := range []struct{ program, debug, installed string }{
+		{"demo-sum", "demo-sum.debug", "demo-sum.debug"}, {"demo-stripped", "demo.debug", "demo.debug"},
+	} {
+		for _, changed := range []bool{false, true} {
+			folder := t.TempDir()
+			text := fixtures(t)[test.debug]
+			if changed {
+				copyOfID := bytes.Index(text, []byte("GNU\x00"))
+				text[max(copyOfID, 0)+8] ^= 1
+			}
+			if err := os.WriteFile(filepath.Join(folder, test.installed), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			program := filepath.Join(folder, "program")
+			if err := os.WriteFile(program, fixtures(t)[test.program], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			f, err := Open(program)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := f.Arguments(target.BinaryFunction{Address: 0x400190})
+			if changed != errors.Is(err, errNoDebug) || !changed && len(list) != 10 {
+				t.Errorf("%+v, changed %v: %v, %v", test, changed, list, err)
+			}
+			f.Close()
+		}
+	}
+}

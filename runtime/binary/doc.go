@@ -1,0 +1,123 @@
+// Package binary reads programs, libraries and their debug files: names to addresses for
+// probes, addresses to names, files and lines for stacks. Nothing else in ponytrace reads
+// ELF, Go's tables or DWARF.
+//
+// # Who asks
+//
+//	runtime/symbols   File.Table    all functions by address, copied out of the file
+//	the compiler      target.Binary Functions, Arguments, Frames: answers.go
+//
+// The compiler does not open files: it asks its Target, and that a File, or a record of
+// what a File answered (compiler/target/frozen), which TestRecord holds to be true.
+//
+// # What is read
+//
+//	ELF header -> program headers   which part of the file goes where in memory
+//	           -> section headers
+//	                .symtab .dynsym         functions: address, size, place of the name
+//	                .strtab .dynstr         names
+//	                .note*                  notes; the build ID is one
+//	                .gnu_debuglink          name and sum of the debug file
+//	                .gopclntab              functions, files and lines of Go
+//	                .go.module              where Go's code begins, since Go 1.26
+//	                .debug_info             a tree of entries for each unit of source
+//	                .debug_abbrev           the shape of entries
+//	                .debug_str .debug_line_str .debug_str_offsets .debug_addr
+//	                .debug_ranges .debug_rnglists .debug_aranges
+//	                .debug_line             a program for each unit, which makes its rows
+//
+// Three kinds of numbers must not be confused. An offset is a place in the file: a probe
+// attaches there, and what /proc/PID/maps gives for an address. An address is where the
+// linker put the byte; the program headers lead from one to the other. Where a process has
+// it is known to runtime/symbols alone.
+//
+// Debug information may be in a file of its own, which belongs to the program if it has the
+// same build ID or, where that has none, the sum of the link:
+//
+//	/usr/lib/debug/.build-id/AB/CDEF.debug
+//	FOLDER/NAME, FOLDER/.debug/NAME, /usr/lib/debug/FOLDER/NAME
+//
+// Programs of x86_64 and arm64 and of the 32-bit machines that run there are read, the latter
+// for their symbols only. Others, and big-endian ones, are refused by name.
+//
+// # Go's table
+//
+// A Go program names the functions of its own stacks by the section .gopclntab, which is
+// there even when the symbols are not. Its header, since Go 1.18:
+//
+//	0   magic; 6 bytes of the smallest instruction; 7 bytes of a pointer
+//	8   how many functions; 16 files
+//	24  address of the code, 0 since Go 1.26
+//	32  names; 40 units; 48 names of files; 56 tables of values; 64 functions
+//
+// At the last place there are, for each function, where its code is from the start of all
+// code, and where its description is; then where the code ends. The description (32-bit
+// words; since Go 1.20 with the one in parentheses):
+//
+//	0   code; 4 name; 8, 12, 16 of no use here
+//	20  table of files; 24 table of lines; 28 how many further tables of values
+//	32  unit; (36 line of the function); 3 bytes; how many other tables, a byte
+//	then the further tables of values (2: inlined calls), the other tables (3: those calls)
+//
+// A table of values is pairs of differences, of a value and of an address. An inlined call
+// has 16 bytes: 4 of no use here, the name, where in the outer function it was called, a line.
+//
+// # Everything is hostile
+//
+// Whoever is traced owns the files, and may change them while they are read. So:
+//
+//   - Parts are read with pread(2) in pages of 64 KiB, of which 32 are kept. A file that is
+//     cut off gives an error.
+//   - What one question may do is counted: entries, rows, bytes of texts, pages
+//     (maxSteps). Trees are walked with a counter of depth and not by recursion. Chains of
+//     references have a length. So a file that refers to itself costs a second at most.
+//   - Nothing is allocated that is as large as the file claims, but only what was read: names
+//     are cut, and Table has a budget.
+//   - A question that waits longer than some seconds for a disk or a server gets an error,
+//     and the file is not asked again.
+//   - A debug link is a name without a folder. What it leads to is opened as a regular file.
+//
+// # Rejected
+//
+// Mapping files into memory. When their owner cuts them off, reading is a SIGBUS, which
+// debug.SetPanicOnFault turns into a panic; but when the pages come from a server (FUSE, NFS)
+// that does not answer, the thread waits in the fault. Go does not know that it waits, so no
+// garbage collection ends, and everything stands still; any user may mount such a file. In a
+// trial with a FUSE server that never answers a collection did not end before the server was
+// killed, and took 4 ms while another thread waited in pread. Besides, a mapping keeps the
+// file system busy.
+//
+// Package debug/dwarf. It wants whole sections, trusts what they claim, and cannot be
+// stopped: a line table of 60 bytes that claims 2^42 files ends the process with "out of
+// memory", which nothing can recover (LineReader.readHeader); each unit may name another
+// place in the abbreviations, all of which are then parsed and kept (parseAbbrev); units are
+// counted and allocated before any is read. It is the oracle of a test here. For the same
+// reasons debug/gosym, which allocates what a header claims. Package debug/elf is
+// used, behind a reader that bounds the headers.
+//
+// Symbols in .gnu_debugdata (MiniDebugInfo, an ELF file packed with xz, for Fedora): the
+// smallest reader of xz in Go adds 0.22 MB to a file that is over its budget of 8 MB.
+//
+// Not read: .dwo and .dwp files, dwz's common files, types that are referred to by
+// signature (-fdebug-types-section), location lists. Where an argument is at the entry of a
+// function follows from the calling convention.
+//
+// # Cost
+//
+// In a library of 31 MB (libpython 3.13 with DWARF 5) the first question for the arguments
+// of a function takes 20,000 steps and some 10 ms, most of it for .symtab; memory is 2 MB of
+// pages. For a Go program of 2 MB without .debug_aranges it takes a million steps, 40 ms.
+//
+// # Sources
+//
+//   - ELF: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html,
+//     https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/noteabitag.html
+//   - DWARF: https://dwarfstd.org/doc/DWARF5.pdf (7.5 entries, 6.2 lines, 2.17 ranges, 7.31 forms),
+//     https://dwarfstd.org/doc/DWARF4.pdf
+//   - debug files: https://sourceware.org/gdb/onlinedocs/gdb/Separate-Debug-Files.html
+//   - Go: https://github.com/golang/go/blob/go1.26.0/src/internal/abi/symtab.go,
+//     https://github.com/golang/go/blob/go1.26.0/src/runtime/symtab.go (moduledata, pcvalue),
+//     https://github.com/golang/go/blob/go1.26.0/src/runtime/symtabinl.go
+//   - page faults: https://elixir.bootlin.com/linux/v6.12/source/mm/filemap.c (filemap_fault)
+//   - debug/dwarf: https://github.com/golang/go/blob/go1.26.0/src/debug/dwarf/line.go
+package binary

@@ -1,0 +1,202 @@
+package binary
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
+)
+
+const (
+	// maxHeaders bounds the headers together with the names of sections.
+	maxHeaders = 8 << 20
+	// maxName bounds names of functions, types and files; longer ones are cut.
+	maxName = 4 << 10
+	// maxUnpacked bounds the sections that have to be decompressed into memory.
+	maxUnpacked = 64 << 20
+)
+
+var (
+	// ErrForeign means that the file is for a machine that is not traced.
+	ErrForeign = errors.New("a program for another kind of machine")
+	// ErrNoRoom means that the names of a file would take more memory than they may.
+	ErrNoRoom = errors.New("no room for more names")
+
+	errNoHeaders = errors.New("an ELF file with more sections than any program")
+	errPacked    = errors.New("the compressed sections of the file are too large")
+)
+
+// File is an ELF file. What is not yet read of it is read when a question needs it, so
+// that it stays open until Close. Its questions (answers.go) may be asked at the same time;
+// they are answered one after the other.
+type File struct {
+	mutex    sync.Mutex
+	slow     bool // a question is still waiting
+	patience time.Duration
+	most     int // steps of a question
+	elf      *elf.File
+	path     string // empty where it has none
+	pages    *pages
+	loads    []segment
+	shut     func() error
+	unpack   map[*elf.Section]*section
+	debug    *File // holds the debug information: f itself, or a file of its own
+	info     *debugInfo
+	table    *Table
+}
+
+// segment maps a part of the file to where in memory it goes, before it is moved anywhere.
+type segment struct{ offset, size, address uint64 }
+
+// Open opens the file of a path that others may control.
+func Open(path string) (*File, error) {
+	return safeopen.Within(defaultPatience, func() (*File, error) { return openFile(path) })
+}
+
+func openFile(path string) (*File, error) {
+	file, err := safeopen.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := New(file)
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	f.path, f.shut = path, file.Close
+	return f, nil
+}
+
+// New reads the headers of a file. It refuses those of machines that are not traced.
+func New(from io.ReaderAt) (*File, error) {
+	bounded := &boundedReader{from: from, left: maxHeaders}
+	headers, err := elf.NewFile(bounded)
+	if err != nil {
+		return nil, err
+	}
+	bounded.left = math.MaxInt
+	if err := traced(headers); err != nil {
+		return nil, err
+	}
+	steps := maxSteps
+	f := &File{
+		elf: headers, pages: &pages{from: from, steps: &steps}, unpack: map[*elf.Section]*section{},
+		patience: defaultPatience, most: maxSteps,
+	}
+	for _, p := range headers.Progs {
+		if p.Type == elf.PT_LOAD {
+			f.loads = append(f.loads, segment{p.Off, p.Filesz, p.Vaddr})
+		}
+	}
+	return f, nil
+}
+
+// Close closes the file and that of its debug information, unless a question still waits.
+func (f *File) Close() error {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if f.slow || f.shut == nil {
+		return nil
+	}
+	if f.debug != nil && f.debug != f {
+		f.debug.Close()
+	}
+	return f.shut()
+}
+
+// machines are those that ponytrace runs on, and those of 32 bits whose programs run there.
+var machines = []elf.Machine{elf.EM_X86_64, elf.EM_AARCH64, elf.EM_386, elf.EM_ARM}
+
+func traced(headers *elf.File) error {
+	name := strings.TrimPrefix(headers.Machine.String(), "EM_")
+	if headers.Data != elf.ELFDATA2LSB {
+		return fmt.Errorf("%w: %s, big-endian", ErrForeign, name)
+	}
+	if !slices.Contains(machines, headers.Machine) {
+		return fmt.Errorf("%w: %s", ErrForeign, name)
+	}
+	return nil
+}
+
+// boundedReader fails when more is read than may be: debug/elf keeps the names of sections,
+// and allocates as it reads.
+type boundedReader struct {
+	from io.ReaderAt
+	left int
+}
+
+func (b *boundedReader) ReadAt(to []byte, offset int64) (int, error) {
+	if len(to) > b.left {
+		return 0, errNoHeaders
+	}
+	b.left -= len(to)
+	return b.from.ReadAt(to, offset)
+}
+
+// address returns where in memory a byte of the file goes.
+func (f *File) address(offset uint64) (uint64, bool) { return addressOf(f.loads, offset) }
+
+func addressOf(loads []segment, offset uint64) (uint64, bool) {
+	for _, s := range loads {
+		if offset >= s.offset && offset-s.offset < s.size {
+			return offset - s.offset + s.address, true
+		}
+	}
+	return 0, false
+}
+
+// offset is the reverse of address.
+func (f *File) offset(address uint64) (uint64, bool) {
+	for _, s := range f.loads {
+		if address >= s.address && address-s.address < s.size {
+			return address - s.address + s.offset, true
+		}
+	}
+	return 0, false
+}
+
+// section returns a section by the first of the names that the file has, or nil.
+func (f *File) section(names ...string) (*section, error) {
+	for _, name := range names {
+		if header := f.elf.Section(name); header != nil && header.Type != elf.SHT_NOBITS {
+			return f.open(header)
+		}
+	}
+	return nil, nil
+}
+
+// open makes a section readable. A compressed one is unpacked, once.
+func (f *File) open(header *elf.Section) (*section, error) {
+	if !compressed(header) {
+		return &section{pages: f.pages, offset: header.Offset, size: header.FileSize}, nil
+	}
+	if known := f.unpack[header]; known != nil {
+		return known, nil
+	}
+	unpacked := header.Size
+	for _, known := range f.unpack {
+		unpacked += known.size
+	}
+	if header.Size > maxUnpacked || unpacked > maxUnpacked {
+		return nil, errPacked
+	}
+	if err := f.pages.step(int(header.Size) / stepBytes); err != nil {
+		return nil, err
+	}
+	text, err := header.Data()
+	if err != nil {
+		return nil, err
+	}
+	s := &section{pages: f.pages, size: uint64(len(text)), text: text}
+	f.unpack[header] = s
+	return s, nil
+}
+
+func compressed(header *elf.Section) bool { return header.Flags&elf.SHF_COMPRESSED != 0 }

@@ -1,0 +1,346 @@
+package binary
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/internal/testkit"
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
+)
+
+// part is a section of a program that is made up.
+type part struct {
+	name string
+	text []byte
+}
+
+// madeUp is a program with a segment from 0x1000 on and the sections.
+func madeUp(parts ...part) []byte {
+	const header, segment, size = 64, 56, 64
+	names := []byte("\x00")
+	place := uint64(header + segment)
+	texts, headers := new(bytes.Buffer), new(bytes.Buffer)
+	binary.Write(headers, binary.LittleEndian, elf.Section64{})
+	add := func(kind elf.SectionType, p part) {
+		binary.Write(headers, binary.LittleEndian, elf.Section64{
+			Name: uint32(len(names)), Type: uint32(kind), Off: place + uint64(texts.Len()), Size: uint64(len(p.text)),
+		})
+		names = append(append(names, p.name...), 0)
+		texts.Write(p.text)
+	}
+	for _, p := range parts {
+		add(elf.SHT_PROGBITS, p)
+	}
+	add(elf.SHT_STRTAB, part{".names", append(slices.Clone(names), ".names\x00"...)})
+	var out bytes.Buffer
+	binary.Write(&out, binary.LittleEndian, elf.Header64{
+		Ident: [16]byte{0x7f, 'E', 'L', 'F', 2, 1, 1}, Type: 2, Machine: 62, Version: 1, Phoff: header,
+		Shoff: place + uint64(texts.Len()), Ehsize: header, Phentsize: segment, Phnum: 1, Shentsize: size,
+		Shnum: uint16(len(parts) + 2), Shstrndx: uint16(len(parts) + 1),
+	})
+	binary.Write(&out, binary.LittleEndian, elf.Prog64{Type: 1, Flags: 5, Vaddr: 0x1000, Filesz: 1 << 30, Memsz: 1 << 30})
+	out.Write(texts.Bytes())
+	out.Write(headers.Bytes())
+	return out.Bytes()
+}
+
+// unitWithEntries is a unit of version 5 with the entries, whose abbreviations are at 0.
+func unitWithEntries(entries ...byte) []byte {
+	unit := binary.LittleEndian.AppendUint32(nil, uint32(8+len(entries)))
+	return append(append(unit, 5, 0, 1, 8, 0, 0, 0, 0), entries...)
+}
+
+// The shapes of entries: 1 a unit from 0x1000 on with a line table at 0, 2 a function there, 3
+// an argument with a type, 4 a function that is an instance of another entry, 5 a pointer.
+var shapes = []byte{
+	1, 0x11, 1, 0x11, 0x01, 0x12, 0x0b, 0x10, 0x17, 0, 0,
+	2, 0x2e, 1, 0x11, 0x01, 0x12, 0x0b, 0, 0,
+	3, 0x05, 0, 0x49, 0x13, 0, 0,
+	4, 0x2e, 1, 0x11, 0x01, 0x12, 0x0b, 0x31, 0x13, 0, 0,
+	5, 0x0f, 0, 0x49, 0x13, 0, 0,
+	0,
+}
+
+var (
+	aUnit     = []byte{1, 0, 0x10, 0, 0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0}
+	aFunction = []byte{2, 0, 0x10, 0, 0, 0, 0, 0, 0, 0xff}
+)
+
+// program has the entries in one unit, and the line table.
+func program(lines []byte, entries ...[]byte) []byte {
+	all := unitWithEntries(slices.Concat(append([][]byte{aUnit}, entries...)...)...)
+	return madeUp(part{".debug_info", all}, part{".debug_abbrev", shapes}, part{".debug_line", lines})
+}
+
+// lineTable has the lists of folders and files.
+func lineTable(lists ...byte) []byte {
+	rest := append([]byte{1, 1, 1, 0xfb, 14, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1}, lists...)
+	body := binary.LittleEndian.AppendUint32([]byte{5, 0, 8, 0}, uint32(len(rest)))
+	body = append(append(body, rest...), 0, 9, 2, 0, 0x10, 0, 0, 0, 0, 0, 0, 1, 2, 100, 1, 0, 1, 1)
+	return append(binary.LittleEndian.AppendUint32(nil, uint32(len(body))), body...)
+}
+
+// hostile are programs that cost a careless reader its memory, its stack or for ever.
+func hostile() map[string][]byte {
+	huge := []byte{0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1} // 2^42
+	noLines := lineTable(0, 0, 0, 0)
+	function := func(children ...byte) []byte { return append(slices.Clone(aFunction), children...) }
+	instance := append([]byte{4}, aFunction[1:]...)
+	return map[string][]byte{
+		"files": program(lineTable(append([]byte{0, 0, 0}, huge...)...), function(0, 0)),
+		// At 36: the argument's type is the argument, a pointer to itself, a function of itself.
+		"type of itself":     program(noLines, function(3, 36, 0, 0, 0, 0, 0)),
+		"pointer to itself":  program(noLines, function(3, 41, 0, 0, 0, 5, 41, 0, 0, 0, 0, 0)),
+		"instance of itself": program(noLines, append(instance, 26, 0, 0, 0, 0, 0)),
+		"depth":              program(noLines, bytes.Repeat(aFunction, 100_000)),
+		"units":              madeUp(part{".debug_info", make([]byte, 8<<20)}, part{".debug_abbrev", shapes}),
+		"abbreviations": madeUp(part{".debug_info", unitWithEntries(0x7f)},
+			part{".debug_abbrev", bytes.Repeat([]byte{1, 0x11, 0, 0, 0}, 1<<20)}),
+		"attributes": madeUp(part{".debug_info", unitWithEntries(1)},
+			part{".debug_abbrev", append([]byte{1, 0x11, 0}, bytes.Repeat([]byte{3, 8}, 1<<20)...)}),
+		"functions": hugeGoTable(),
+		"addresses": madeUp(part{".debug_info", unitWithEntries(aUnit...)}, part{".debug_abbrev", shapes},
+			part{".debug_aranges", make([]byte, 1<<20)}),
+	}
+}
+
+// hugeGoTable claims to have as many functions as a section of 2^63 bytes could hold.
+func hugeGoTable() []byte {
+	text := goELF()
+	const header, segment, section = 64, 56, 64
+	binary.LittleEndian.PutUint64(text[header+segment+2*section+32:], 1<<63-1)
+	at := bytes.Index(text, binary.LittleEndian.AppendUint32(nil, goMagic120))
+	binary.LittleEndian.PutUint64(text[at+8:], 768614336404564651) // times 24 is 8 more than 2^64
+	return text
+}
+
+// askAll asks every question, and returns the errors.
+func askAll(f *File) (errs []error) {
+	for _, name := range []string{"compute", "main.main", ""} {
+		list, err := f.Functions(name)
+		errs = append(errs, err)
+		for _, function := range list[:min(len(list), 4)] {
+			_, err := f.Arguments(function)
+			errs = append(errs, err)
+		}
+	}
+	_, err := f.Arguments(target.BinaryFunction{Address: 0x1000})
+	errs = append(errs, err)
+	for _, offset := range []uint64{0, 0x185, 0x233, 0x1041} {
+		_, err := f.Frames(offset)
+		errs = append(errs, err)
+	}
+	if table, err := f.Table(1 << 20); err == nil {
+		for offset := range uint64(64) {
+			table.Lookup(offset * 64)
+		}
+	}
+	return errs
+}
+
+// maxVain is how often a question may find that it took too long before it ends: once in
+// each of the inlined calls and references that it follows.
+const maxVain = 1000
+
+// What is wrong costs little memory, however large it claims to be, and no more steps than one
+// question may.
+func TestHostile(t *testing.T) {
+	for name, text := range hostile() {
+		t.Run(name, func(t *testing.T) {
+			f, err := New(bytes.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.patience = time.Minute
+			size := grown(func() { askAll(f) })
+			if size > 8<<20 || *f.pages.steps < -maxVain {
+				t.Errorf("%d bytes are kept, %d steps are left", size, *f.pages.steps)
+			}
+		})
+	}
+}
+
+// The made-up program is one that would be understood, but for what is wrong with it.
+func TestMadeUp(t *testing.T) {
+	files := lineTable(0, 0, 2, 1, 8, 2, 0x0b, 2, 'a', 0, 0, '/', 'b', 0, 0)
+	f, err := New(bytes.NewReader(program(files, aFunction, []byte{0, 0})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames, err := f.Frames(1)
+	if want := []target.Frame{{Offset: 1, File: "/b", Line: 1}}; err != nil || !slices.Equal(frames, want) {
+		t.Errorf("%+v, %v, want %+v", frames, err, want)
+	}
+	list, err := f.Arguments(target.BinaryFunction{Address: 0x1000})
+	if err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
+func fixtures(t testing.TB) map[string][]byte {
+	texts := map[string][]byte{"symbols": smallELF(), "go": goELF()}
+	paths, err := filepath.Glob("testdata/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		if text, err := os.ReadFile(path); err == nil && bytes.HasPrefix(text, []byte(elf.ELFMAG)) {
+			texts[filepath.Base(path)] = text
+		}
+	}
+	if len(texts) < 10 {
+		t.Fatalf("there are %d programs", len(texts))
+	}
+	return texts
+}
+
+// Whatever a file claims to be, reading it ends.
+func FuzzFile(f *testing.F) {
+	for _, text := range fixtures(f) {
+		f.Add(text)
+	}
+	for _, text := range hostile() {
+		if len(text) <= 64<<10 { // larger ones leave no time for others
+			f.Add(text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		file, err := New(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		file.patience, file.most = time.Minute, 100_000
+		askAll(file)
+		if *file.pages.steps < -maxVain {
+			t.Errorf("a question went on for %d steps more than it may", -*file.pages.steps)
+		}
+	})
+}
+
+// Programs with a few bytes changed, which lie in headers and debug information more often than
+// in code: the fixtures have little else.
+func TestDamaged(t *testing.T) {
+	rounds := 30
+	if testkit.Soak() {
+		rounds = 3000
+	}
+	for name, text := range fixtures(t) {
+		random := rand.New(rand.NewPCG(1, uint64(len(text))))
+		for range rounds {
+			damaged := bytes.Clone(text)
+			for range 1 + random.IntN(4) {
+				damaged[random.IntN(len(damaged))] = byte(random.Uint32())
+			}
+			f, err := New(bytes.NewReader(damaged))
+			if err != nil {
+				continue
+			}
+			f.patience = time.Minute
+			for _, err := range askAll(f) {
+				if errors.Is(err, safeopen.ErrSlow) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
+	}
+}
+
+// A file that its owner cuts off while it is read has what was read, and an error for the rest.
+func TestTruncated(t *testing.T) {
+	text, err := os.ReadFile("testdata/demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int64{0, 100, 0x200, 0x400, int64(len(text)) - 100} {
+		path := filepath.Join(t.TempDir(), "demo")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"compute", "none"} {
+			if list, err := f.Functions(name); err == nil && len(list) > 0 && size <= 0x400 {
+				t.Errorf("of %d bytes: %v", size, list)
+			}
+		}
+		if _, err := f.Arguments(target.BinaryFunction{Address: 0x400190}); err == nil && size <= 0x400 {
+			t.Errorf("of %d bytes the arguments are known", size)
+		}
+		askAll(f)
+		f.Close()
+	}
+}
+
+// stuck is a file whose disk does not answer any more.
+type stuck struct {
+	io.ReaderAt
+	answer chan struct{}
+	stops  bool
+}
+
+func (s *stuck) ReadAt(b []byte, offset int64) (int, error) {
+	if s.stops {
+		<-s.answer
+	}
+	return s.ReaderAt.ReadAt(b, offset)
+}
+
+func TestStuck(t *testing.T) {
+	text, err := os.ReadFile("testdata/demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := &stuck{bytes.NewReader(text), make(chan struct{}), false}
+	f, err := New(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from.stops, f.patience = true, time.Millisecond
+	defer close(from.answer)
+	for range 8 { // more than there may be waiting
+		if _, err := f.Functions("compute"); !errors.Is(err, safeopen.ErrSlow) {
+			t.Errorf("%v, want %v", err, safeopen.ErrSlow)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Programs of other machines are refused by name.
+func TestForeign(t *testing.T) {
+	made := func(order binary.ByteOrder, data elf.Data, machine elf.Machine) io.ReaderAt {
+		var out bytes.Buffer
+		ident := [16]byte{0x7f, 'E', 'L', 'F', 2, byte(data), 1}
+		binary.Write(&out, order, elf.Header64{Ident: ident, Type: 2, Machine: uint16(machine), Version: 1, Ehsize: 64})
+		return bytes.NewReader(out.Bytes())
+	}
+	for want, text := range map[string]io.ReaderAt{
+		"RISCV":               made(binary.LittleEndian, elf.ELFDATA2LSB, elf.EM_RISCV),
+		"S390, big-endian":    made(binary.BigEndian, elf.ELFDATA2MSB, elf.EM_S390),
+		"AARCH64, big-endian": made(binary.BigEndian, elf.ELFDATA2MSB, elf.EM_AARCH64),
+	} {
+		if _, err := New(text); !errors.Is(err, ErrForeign) || !strings.HasSuffix(err.Error(), ": "+want) {
+			t.Errorf("%v, want %v: %s", err, ErrForeign, want)
+		}
+	}
+	if _, err := New(made(binary.LittleEndian, elf.ELFDATA2LSB, elf.EM_AARCH64)); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,355 @@
+package binary
+
+import (
+	"debug/dwarf"
+	"errors"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+)
+
+// unitWith returns the unit whose code an address is in, or nil: by .debug_aranges, which
+// not every compiler writes and which need not have all units, or else by the units' own
+// ranges.
+func (d *debugInfo) unitWith(address uint64) (*unit, error) {
+	if at, ok := d.listed(address); ok {
+		if u, err := d.unitAt(at); err == nil && u.covers(&u.root, address) {
+			return u, nil
+		}
+	}
+	for at := uint64(0); at < d.info.size; {
+		u, err := d.unitAt(at)
+		if errors.Is(err, errForm) && u == nil {
+			u, err = d.header(at)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if u.covers(&u.root, address) {
+			return u, nil
+		}
+		at = u.end
+	}
+	return nil, nil
+}
+
+// listed looks an address up in .debug_aranges. Each set has a header: length, version 2,
+// place of the unit, bytes of an address and of a segment; then, at a multiple of the size
+// of a pair, pairs of start and length, up to one of zeroes.
+func (d *debugInfo) listed(address uint64) (unit uint64, ok bool) {
+	if d.aranges == nil {
+		return 0, false
+	}
+	for at := uint64(0); at < d.aranges.size; {
+		c, place := d.aranges.from(at), 4
+		length := uint64(c.u32())
+		if length == 0xffffffff {
+			place, length = 8, c.u64()
+		}
+		end := c.at + length
+		c.skip(2)
+		unit = c.number(place)
+		size := uint64(c.u8())
+		c.skip(1)
+		if c.err != nil || end <= at || size != 8 && size != 4 {
+			return 0, false
+		}
+		c.skip((2*size - (c.at-at)%(2*size)) % (2 * size))
+		for c.at < end && c.more() {
+			if start, length := c.number(int(size)), c.number(int(size)); address-start < length {
+				return unit, c.err == nil
+			}
+		}
+		at = end
+	}
+	return 0, false
+}
+
+// covers reports whether the code of an entry has an address. One without any code has not.
+func (u *unit) covers(e *entry, address uint64) bool {
+	if low, ok := u.addressOf(e, dwarf.AttrLowpc); ok {
+		if high, ok := u.addressOf(e, dwarf.AttrHighpc); ok {
+			return address >= low && address < high
+		}
+		if high, ok := e.get(dwarf.AttrHighpc); ok {
+			return address-low < high.n
+		}
+	}
+	ranges, ok := e.get(dwarf.AttrRanges)
+	if !ok {
+		return false
+	}
+	if u.version < 5 {
+		return u.inRanges(ranges.n, address)
+	}
+	at := ranges.n
+	if ranges.form == formRangesIndex {
+		c := u.rangeLists.from(u.rangesBase + ranges.n*uint64(u.place))
+		at = u.rangesBase + c.number(u.place)
+	}
+	return u.inRangeList(at, address)
+}
+
+// inRanges reads a list of .debug_ranges: pairs of start and end, from the unit's own start
+// unless a pair with the largest address has set another; the end is a pair of zeroes.
+func (u *unit) inRanges(at, address uint64) bool {
+	c, base := u.ranges.from(at), u.low
+	largest := ^uint64(0) >> (64 - 8*u.address)
+	for c.more() {
+		start, end := c.number(u.address), c.number(u.address)
+		switch {
+		case start == 0 && end == 0:
+			return false
+		case start == largest:
+			base = end
+		case address-base >= start && address-base < end && address >= base:
+			return c.err == nil
+		}
+	}
+	return false
+}
+
+// inRangeList reads a list of .debug_rnglists (DWARF 5, section 2.17.3): a kind, and what
+// belongs to it.
+func (u *unit) inRangeList(at, address uint64) bool {
+	c, base := u.rangeLists.from(at), u.low
+	for c.more() {
+		start, end := uint64(0), uint64(0)
+		switch c.u8() {
+		case 0: // the end
+			return false
+		case 1: // base address, by index
+			base, _ = u.addressAt(c.uleb())
+		case 2: // start and end, by index
+			start, _ = u.addressAt(c.uleb())
+			end, _ = u.addressAt(c.uleb())
+		case 3: // start by index, and length
+			start, _ = u.addressAt(c.uleb())
+			end = start + c.uleb()
+		case 4: // distances from base
+			start = base + c.uleb()
+			end = base + c.uleb()
+		case 5:
+			base = c.number(u.address)
+		case 6: // start and end
+			start, end = c.number(u.address), c.number(u.address)
+		case 7: // start and length
+			start = c.number(u.address)
+			end = start + c.uleb()
+		default:
+			return false
+		}
+		if address >= start && address < end {
+			return c.err == nil
+		}
+	}
+	return false
+}
+
+// chain is the function that an address is in, and the inlined calls inside of it, the
+// innermost last.
+type chain struct {
+	*unit
+	entries []entry
+}
+
+// chain walks the entries of the unit. Depth is counted, so that a hostile tree costs no stack.
+func (u *unit) chain(address uint64) (found chain, err error) {
+	found.unit = u
+	c := u.info.from(u.entries)
+	for depth, within := 0, 0; c.at < u.end; {
+		e, err := u.next(&c)
+		if err != nil {
+			return found, err
+		}
+		if e.tag == 0 {
+			if depth--; depth <= within && len(found.entries) > 0 {
+				break
+			}
+			continue
+		}
+		code := e.tag == dwarf.TagSubprogram || e.tag == dwarf.TagInlinedSubroutine
+		inside := code && u.covers(&e, address) && len(found.entries) < maxInlined
+		if inside && len(found.entries) == 0 {
+			within = depth
+		}
+		if inside {
+			found.entries = append(found.entries, e)
+		}
+		if e.children && !u.skipChildren(&c, &e, inside) {
+			depth++
+		} else if inside && len(found.entries) == 1 {
+			break
+		}
+		if depth > maxDepth {
+			return found, errForm
+		}
+	}
+	return found, nil
+}
+
+// skipChildren goes on behind the children of an entry that has no address of interest, if
+// the entry has a reference to the next one.
+func (u *unit) skipChildren(c *cursor, e *entry, inside bool) bool {
+	sibling, ok := e.get(dwarf.AttrSibling)
+	if !ok || inside || e.tag == dwarf.TagNamespace || e.tag == dwarf.TagLexDwarfBlock {
+		return false
+	}
+	at := u.start + sibling.n
+	if at <= c.at || at > u.end {
+		return false
+	}
+	*c = u.info.from(at)
+	return true
+}
+
+// name returns that of a function: the linker's, for the sake of those that decode it, or
+// else the source's. An entry may have it from the one that it is an instance of.
+func (u *unit) name(e *entry) (name string) {
+	for range maxOrigins {
+		for _, attribute := range []dwarf.Attr{dwarf.AttrLinkageName, attributeNameLinkage} {
+			if text := u.text(e, attribute); text != "" {
+				return text
+			}
+		}
+		if text := u.text(e, dwarf.AttrName); text != "" {
+			name = text
+		}
+		to, origin, ok := u.origin(e)
+		if !ok {
+			return name
+		}
+		u, e = to, &origin
+	}
+	return name
+}
+
+// origin returns the entry that one is an instance or the definition of.
+func (u *unit) origin(e *entry) (*unit, entry, bool) {
+	if to, origin, ok := u.refer(e, dwarf.AttrAbstractOrigin); ok {
+		return to, origin, true
+	}
+	return u.refer(e, dwarf.AttrSpecification)
+}
+
+// frames returns the functions at an address, the innermost first. Each line is that of the
+// address or of the call that was inlined there.
+func (d *debugInfo) frames(address uint64) (frames []target.Frame, err error) {
+	u, err := d.unitWith(address)
+	if err != nil || u == nil {
+		return nil, err
+	}
+	found, err := u.chain(address)
+	if err != nil {
+		return nil, err
+	}
+	lines := u.lines()
+	file, line, _ := lines.find(address)
+	for i := len(found.entries) - 1; i >= 0; i-- {
+		e := &found.entries[i]
+		frame := target.Frame{Function: u.name(e), File: file, Line: line}
+		frame.Inlined = e.tag == dwarf.TagInlinedSubroutine
+		if !frame.Inlined {
+			low, _ := u.addressOf(e, dwarf.AttrLowpc)
+			frame.Offset = address - low
+		}
+		frames = append(frames, frame)
+		if frame.Inlined {
+			file, line = lines.name(e.place(dwarf.AttrCallFile)), int(e.place(dwarf.AttrCallLine)&(1<<31-1))
+		}
+	}
+	return frames, nil
+}
+
+// Errors of the question for arguments.
+var (
+	errNoFunction = errors.New("the debug information does not have the function")
+	errChanged    = errors.New("the compiler left out some of the function's arguments, " +
+		"so that it is unknown where the others are")
+)
+
+// arguments returns the parameters of the function that begins at an address.
+func (d *debugInfo) arguments(address uint64) (list []target.BinaryArgument, err error) {
+	u, err := d.unitWith(address)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		return nil, errNoFunction
+	}
+	if _, split := u.root.get(dwarf.AttrDwoName); split || u.root.tag == dwarf.TagSkeletonUnit {
+		return nil, errSplit
+	}
+	found, err := u.chain(address)
+	if err != nil {
+		return nil, err
+	}
+	if len(found.entries) == 0 || found.entries[0].tag != dwarf.TagSubprogram {
+		return nil, errNoFunction
+	}
+	e := &found.entries[0]
+	if low, ok := u.addressOf(e, dwarf.AttrLowpc); ok && low != address {
+		return nil, errNoFunction
+	}
+	own, err := u.parameters(e)
+	if err != nil {
+		return nil, err
+	}
+	to, origin, ok := u.origin(e)
+	if !ok {
+		return own, nil
+	}
+	if all, err := to.parameters(&origin); err != nil || len(all) == len(own) {
+		return own, err
+	}
+	return nil, errChanged
+}
+
+// maxParameters is more than any function has.
+const maxParameters = 1 << 8
+
+// parameters reads the children of a function that are its arguments. Go marks results as
+// variable parameters.
+func (u *unit) parameters(function *entry) (list []target.BinaryArgument, err error) {
+	if !function.children {
+		return nil, nil
+	}
+	c := u.info.from(function.at)
+	if _, err = u.next(&c); err != nil {
+		return nil, err
+	}
+	for depth := 0; len(list) < maxParameters && depth < maxDepth; {
+		e, err := u.next(&c)
+		switch {
+		case err != nil:
+			return nil, err
+		case e.tag == 0 && depth == 0:
+			return list, nil
+		case e.tag == 0:
+			depth--
+		case e.tag == dwarf.TagFormalParameter && depth == 0 && e.place(dwarf.AttrVarParam) == 0:
+			list = append(list, u.argument(&e))
+		}
+		if e.tag != 0 && e.children && !u.skipChildren(&c, &e, false) {
+			depth++
+		}
+	}
+	return nil, errForm
+}
+
+func (u *unit) argument(e *entry) target.BinaryArgument {
+	a := target.BinaryArgument{Name: u.text(e, dwarf.AttrName)}
+	for range maxOrigins {
+		if to, described, ok := u.refer(e, dwarf.AttrType); ok {
+			a.Type, a.Kind, a.Size = to.describe(described)
+			break
+		}
+		to, origin, ok := u.origin(e)
+		if !ok {
+			break
+		}
+		if u, e = to, &origin; a.Name == "" {
+			a.Name = u.text(e, dwarf.AttrName)
+		}
+	}
+	return a
+}
