@@ -12,6 +12,7 @@
 //	functions    tracefs available_filter_functions; where that cannot be read, the functions that the types
 //	             describe; without types, the text symbols of /proc/kallsyms
 //	formats      tracefs events/CATEGORY/NAME/format
+//	programs     runtime/binary, from the file that a path leads to
 //	tracefs      where it is mounted; else mounted by us, detached: fsopen(2) and fsmount(2) give a file
 //	             descriptor to a mount that no path leads to and that goes with the process (Linux 5.2)
 //	kprobes      the perf event source "kprobe"

@@ -38,6 +38,25 @@ func TestLive(t *testing.T) {
 	}
 }
 
+// A live Target answers about programs as a frozen one does.
+func TestLiveProgram(t *testing.T) {
+	live := must(t)
+	program, err := live.Binary("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := program.Functions("github.com/ponytrace/ponytrace/runtime/detect.TestLiveProgram")
+	if err != nil || len(found) != 1 || found[0].Offset == 0 {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if again, err := live.Binary("/proc/self/exe"); again != program || err != nil {
+		t.Errorf("it was opened again: %v", err)
+	}
+	if none, err := live.Binary("/dev/null"); none != nil || err == nil {
+		t.Errorf("/dev/null is the program %v", none)
+	}
+}
+
 func TestTracefsWithoutMount(t *testing.T) {
 	if Privilege(must(t)) != nil {
 		testkit.Lack(t, "CAP_SYS_ADMIN")

@@ -16,6 +16,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/features"
 	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/runtime/binary"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,7 +38,17 @@ func sources() target.Sources {
 		Symbol:      new(symbolTable).has,
 		Tracepoints: tracepoints,
 		Format:      format,
+		Binary:      program,
 	}
+}
+
+// program opens a program or library; it stays open as long as the Target is in use.
+func program(path string) (target.Binary, error) {
+	file, err := binary.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
 }
 
 // modules lists the loaded modules that describe their types, which they do since 5.11.
