@@ -113,7 +113,7 @@ func testProperties(t *testing.T, machine *target.Target, parts int) {
 			if err := ir.Check(program.Func); err != nil {
 				t.Fatalf("%s\n%v", text, err)
 			}
-			if err := opt.RunLeast(program.Func); err != nil {
+			if err := opt.RunLeast(program.Func, nil); err != nil {
 				t.Fatal(err)
 			}
 			for _, f := range program.Functions() {
