@@ -99,6 +99,7 @@ var trials = []trial{
 	{"kprobe_multi", "kprobe:vfs_rea* { @ = count() }", "", "kprobe_multi"},
 	{"kretprobe_multi", "kretprobe:vfs_rea* { @ = count() }", "", "kretprobe_multi"},
 	{"raw tracepoint", "tracepoint:sched:sched_switch { @ = count() }", "", "raw tracepoint"},
+	{"typed raw tracepoint", "rawtracepoint:sched_switch { @[arg0] = count() }", "", "typed raw tracepoint"},
 	{"perf tracepoint", "tracepoint:sched:sched_switch { @ = count() }", "tracepoint", "perf tracepoint"},
 	{"perf clock", "profile:hz:99 { @ = count() }", "", "perf clock"},
 	{"ring buffer", `BEGIN { printf("x") }`, "", itself},

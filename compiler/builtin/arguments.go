@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
 
@@ -133,7 +134,7 @@ func argumentType(c Checker, name *lang.Call, i int) *types.Type {
 		c.Errorf(name.Span, "%s is gone when the function returns", name.Name)
 		c.Hint("keep it at the entry: kprobe:f { @a[tid] = %s }", name.Name)
 		return nil
-	case !scope.Mechanism.OnFunctions():
+	case !scope.Mechanism.OnFunctions() && !scope.Probe.Numbered:
 		c.Errorf(name.Span, "%s exists only in probes on functions, not in %s", name.Name, scope.Probe.Name)
 		if scope.Probe.Name == "tracepoint" {
 			c.Hint("the fields of a tracepoint are reached by name: args.FIELD")
@@ -148,7 +149,7 @@ func argumentType(c Checker, name *lang.Call, i int) *types.Type {
 }
 
 func untypedArgument(c Checker, name *lang.Call, i int) *types.Type {
-	if n := len(c.Target().Registers().Args); i >= n {
+	if n := len(c.Target().Registers().Args); i >= n && !c.Scope().Mechanism.Words() {
 		c.Errorf(name.Span, "%s is not passed in a register on %s, which has %d argument registers", name.Name, c.Target().Arch, n)
 		return nil
 	}
@@ -225,7 +226,10 @@ func trusted(t *types.Type, m object.Mechanism) *types.Type {
 
 func lowerArgument(l Lowering, i int) *ir.Value {
 	b, scope := l.IR(), l.Scope()
-	if scope.Function == nil {
+	switch {
+	case scope.Function == nil && scope.Mechanism.Words():
+		return b.Load(ir.ContextSpace, b.Context(), 8*i, 8, false)
+	case scope.Function == nil:
 		return b.Load(ir.ContextSpace, b.Context(), l.Target().Registers().Args[i], 8, false)
 	}
 	return argumentValue(l, scope.Function.Params[i])
@@ -291,12 +295,12 @@ func storeBytes(l Lowering, to Place, size int, word *ir.Value) {
 func returnType(c Checker, name *lang.Call) *types.Type {
 	scope := c.Scope()
 	if !atReturn(scope.Mechanism) {
-		c.Errorf(name.Span, "retval exists only when a function returns: kretprobe, not %s", scope.Probe.Name)
+		c.Errorf(name.Span, "retval exists only when a function returns: %s, not %s", cmp.Or(scope.Probe.Twin, "kretprobe"), scope.Probe.Name)
 		switch {
 		case scope.Probe.Name == "tracepoint":
 			c.Hint("what a system call returns is args.ret of tracepoint:syscalls:sys_exit_*")
 		case atEntry(scope.Mechanism):
-			c.Hint("write kretprobe in the place of kprobe, or trace both: kretprobe:f { @ = hist(retval) }")
+			c.Hint("write %[1]s in the place of %[2]s, or trace both: %[1]s:f { @ = hist(retval) }", scope.Probe.Twin, scope.Probe.Name)
 		}
 		return nil
 	}
@@ -357,6 +361,9 @@ func argumentsType(c Checker, name *lang.Call) *types.Type {
 	case atReturn(scope.Mechanism) && !scope.Mechanism.Words():
 		c.Errorf(name.Span, "args are gone when the function returns")
 		c.Hint("keep what you need at the entry: kprobe:f { @a[tid] = arg0 }")
+	case scope.Probe.Numbered:
+		c.Errorf(name.Span, "this kernel's BTF does not describe the tracepoint, or there is none (/sys/kernel/btf/vmlinux)")
+		c.Hint("use arg0, arg1, ... with a cast: (struct task_struct *)arg0")
 	case atEntry(scope.Mechanism):
 		if c.Target().Typed() {
 			c.Errorf(name.Span, "this kernel's BTF does not describe the traced function")

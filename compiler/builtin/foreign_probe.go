@@ -33,10 +33,6 @@ func ExplainProbe(t *target.Target, parts []Part) ForeignProbe {
 		return ForeignProbe{Message: message, Hint: "write " + ours, Whole: true}
 	}
 	if why, hint := fromBpftrace(texts); why != "" {
-		found, _ := t.MatchTracepoints("*", texts[len(texts)-1])
-		if len(found) > 0 && why == raw.why {
-			hint = "write tracepoint:" + found[0]
-		}
 		return ForeignProbe{Message: why, Hint: hint}
 	}
 	message := fmt.Sprintf("there is no probe type %q", texts[0])
@@ -123,11 +119,9 @@ var (
 		"what they ask of the kernel can: tracepoint:syscalls:sys_enter_*; " +
 			"profile:hz:99 { @[ustack] = count() } samples them"}
 	hardware = unserved{"counters of the CPU cannot be read", "profile:hz:99 samples by time what runs on every CPU"}
-	onEntry  = unserved{"fentry is chosen by itself where it costs less", "write kprobe:%s; --attach fentry insists"}
-	onReturn = unserved{"fexit is chosen by itself where it costs less", "write kretprobe:%s; --attach fentry insists"}
 	both     = unserved{"entry and return are two clauses",
 		"write kprobe:%[1]s and kretprobe:%[1]s; @start[tid] carries what both need"}
-	raw     = unserved{"a tracepoint is attached raw by itself where that costs less", "write tracepoint:CATEGORY:%s"}
+	raw     = unserved{"raw tracepoints are the probe type rawtracepoint", "write rawtracepoint:%s"}
 	watch   = unserved{"accesses to memory cannot be watched", "kprobe:FUNCTION traces the function that writes there"}
 	packets = unserved{"programs on the path of packets are not there",
 		"write kprobe:netif_receive_skb or tracepoint:net:netif_receive_skb"}
@@ -142,12 +136,11 @@ var unservedTypes = sync.OnceValue(func() map[string]unserved {
 		"uprobe": userProbe, "u": userProbe, "uretprobe": userProbe, "ur": userProbe,
 		"usdt": userProbe, "U": userProbe, "hardware": hardware, "h": hardware,
 		"watchpoint": watch, "w": watch, "asyncwatchpoint": watch, "aw": watch,
-		"fentry": onEntry, "f": onEntry, "kfunc": onEntry,
-		"fexit": onReturn, "fr": onReturn, "kretfunc": onReturn,
 		"session": both, "ksession": both, "fsession": both,
-		"rawtracepoint": raw, "rt": raw, "raw_tracepoint": raw, "raw_tp": raw, "tp_btf": raw,
+		"raw_tracepoint": raw, "raw_tp": raw, "tp_btf": raw,
 		"iter": lists, "it": lists, "syscall": calls, "test": scripted, "bench": scripted,
 		"xdp": packets, "tc": packets, "socket": packets, "cgroup": packets,
+		"exit": {"exit() ends the tracing, and END fires then", "write END"},
 		"self": {"a script cannot be sent signals", "SIGUSR1 prints its maps, interval:s:1 does what is to be done at times"},
 		"lsm":  {"hooks of security modules are functions here", "write kprobe:security_%s"},
 	}

@@ -16,6 +16,12 @@ import (
 type ProbeType struct {
 	Info
 	Aliases []string
+	// Numbered: argN are there, though the probe is not on a function.
+	Numbered bool
+	// Twin is the type of probes that fire when the function returns; empty for others than those at its entry.
+	Twin string
+	// Mechanisms are those among which Expand chooses, the cheapest first.
+	Mechanisms []object.Mechanism
 	// Parts is how many parts follow the name, at least and at most.
 	MinParts, MaxParts int
 	// Expand turns an attach point into sites, or reports why it cannot.
@@ -73,8 +79,9 @@ type Expansion interface {
 	Mechanism() string
 	// Optional: the setting missing_probes lets the script go on without the probe.
 	Optional() bool
-	// Refused reports that this kernel refused to load or attach the cheaper program for the point.
-	Refused(probe string) bool
+	// Refused says why the cheaper mechanisms do not serve a point: this kernel refused to load or attach the program, or
+	// the script has other clauses. It is empty where they may.
+	Refused(probe string) (why string)
 	// Missing reports an attach point that does not exist, as the setting missing_probes says.
 	Missing(span diag.Span, near []string, format string, args ...any)
 	// Hinting: the messages so far are few enough for suggestions.
@@ -87,29 +94,31 @@ type Expansion interface {
 	Notice(format string, args ...any)
 }
 
+var byRuntime = []object.Mechanism{object.Run}
+
 var probeList = []*ProbeType{
 	{
 		Info: Info{Name: "begin", Signature: "BEGIN",
 			Doc:     "Fires once, before any other probe is attached.",
 			Example: `BEGIN { printf("Tracing...\n") }`},
-		Aliases: []string{"BEGIN"},
-		Expand:  runAt(object.AtBegin),
-		List:    listOne,
+		Aliases:    []string{"BEGIN"},
+		Mechanisms: byRuntime, Expand: runAt(object.AtBegin),
+		List: listOne,
 	},
 	{
 		Info: Info{Name: "end", Signature: "END",
 			Doc:     "Fires once, after every other probe has fired for the last time.",
 			Example: `END { printf("done\n") }`},
-		Aliases: []string{"END"},
-		Expand:  runAt(object.AtEnd),
-		List:    listOne,
+		Aliases:    []string{"END"},
+		Mechanisms: byRuntime, Expand: runAt(object.AtEnd),
+		List: listOne,
 	},
 	{
 		Info: Info{Name: "interval", Signature: "interval:UNIT:N, interval:Ns",
 			Doc:     "Fires regularly: interval:s:1, interval:ms:100, interval:us:500, interval:hz:5, interval:1s.",
 			Example: `interval:s:1 { print(@); clear(@) } kprobe:vfs_read { @ = count() }`},
 		Aliases:  []string{"i"},
-		MinParts: 1, MaxParts: 2, Expand: expandInterval, List: listUnits,
+		MinParts: 1, MaxParts: 2, Mechanisms: byRuntime, Expand: expandInterval, List: listUnits,
 		Meant: meantPeriod("s", "1"),
 	},
 	{
@@ -117,7 +126,8 @@ var probeList = []*ProbeType{
 			Doc:     "Fires regularly on every CPU, in whatever runs there: profile:hz:99, profile:ms:10.",
 			Example: `profile:hz:99 { @[comm] = count() }`},
 		Aliases:  []string{"p"},
-		MinParts: 1, MaxParts: 2, Expand: expandProfile, List: listUnits,
+		MinParts: 1, MaxParts: 2, Mechanisms: []object.Mechanism{object.Profile},
+		Expand: expandProfile, List: listUnits,
 		Meant: meantPeriod("hz", "99"),
 	},
 	{
@@ -125,15 +135,15 @@ var probeList = []*ProbeType{
 			Doc:     "Fires when a kernel function is entered. The name may hold * ? and [...]; the module of the kernel itself is vmlinux. Attached through fentry where the kernel can.",
 			Example: `kprobe:vfs_read { @ = hist(arg2) }`},
 		Aliases:  []string{"k"},
-		MinParts: 1, MaxParts: 2, Expand: expandFunction(entryMechanisms),
-		Meant: example("kprobe:vfs_read"), List: listFunctions, Arguments: entryArguments,
+		MinParts: 1, MaxParts: 2, Mechanisms: entryMechanisms.all(), Expand: expandFunction(entryMechanisms),
+		Meant: example("kprobe:vfs_read"), List: listFunctions, Arguments: entryArguments, Twin: "kretprobe",
 	},
 	{
 		Info: Info{Name: "kretprobe", Signature: "kretprobe:[MODULE:]FUNCTION",
 			Doc:     "Fires when a kernel function returns. Attached through fexit where the kernel can.",
 			Example: `kretprobe:vfs_read { @ = hist(retval) }`},
 		Aliases:  []string{"kr"},
-		MinParts: 1, MaxParts: 2, Expand: expandFunction(returnMechanisms),
+		MinParts: 1, MaxParts: 2, Mechanisms: returnMechanisms.all(), Expand: expandFunction(returnMechanisms),
 		Meant: example("kretprobe:vfs_read"), List: listFunctions, Arguments: returnArguments,
 	},
 	{
@@ -141,9 +151,12 @@ var probeList = []*ProbeType{
 			Doc:     "Fires at a static tracepoint of the kernel. The name may hold * ? and [...].",
 			Example: `tracepoint:sched:sched_switch { @[args.next_comm] = count() }`},
 		Aliases:  []string{"t"},
-		MinParts: 2, MaxParts: 2, Expand: expandTracepoint,
+		MinParts: 2, MaxParts: 2, Mechanisms: tracepointMechanisms, Expand: expandTracepoint,
 		Meant: meantTracepoint, List: listTracepoints, Arguments: tracepointArguments,
 	},
+	fentryProbe,
+	fexitProbe,
+	rawTracepointProbe,
 }
 
 func example(point string) func(*target.Target, At) string {

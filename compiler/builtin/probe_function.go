@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -15,12 +16,15 @@ type mechanisms struct {
 	plain, multi, tracing object.Mechanism
 	tracingAttach         ebpf.AttachType
 	tracingName           string
+	probe                 string // that chooses among all
 }
 
 var (
-	entryMechanisms  = mechanisms{object.Kprobe, object.KprobeMulti, object.Fentry, ebpf.AttachTraceFEntry, "fentry"}
-	returnMechanisms = mechanisms{object.Kretprobe, object.KretprobeMulti, object.Fexit, ebpf.AttachTraceFExit, "fexit"}
+	entryMechanisms  = mechanisms{object.Kprobe, object.KprobeMulti, object.Fentry, ebpf.AttachTraceFEntry, "fentry", "kprobe"}
+	returnMechanisms = mechanisms{object.Kretprobe, object.KretprobeMulti, object.Fexit, ebpf.AttachTraceFExit, "fexit", "kretprobe"}
 )
+
+func (m mechanisms) all() []object.Mechanism { return []object.Mechanism{m.tracing, m.multi, m.plain} }
 
 // maxTypedFunctions bounds how many programs one clause compiles to when its arguments must be typed
 // function by function; above it they are plain numbers.
@@ -36,22 +40,36 @@ type functionSites struct {
 	offset uint64
 	// matched: the name is a pattern.
 	matched bool
+	// only: the probe type leaves no choice but tracing programs.
+	only bool
 	// refused: it was said that a function is not safe to trace as the user wants.
 	refused bool
+	// leftOut is a function of a pattern that cannot be traced, and why.
+	leftOut string
+}
+
+func newFunctionSites(x Expansion, m mechanisms, at At) *functionSites {
+	f := &functionSites{Expansion: x, mechanisms: m, at: at, name: at.Parts[len(at.Parts)-1]}
+	if len(at.Parts) == 2 {
+		f.module = at.Parts[0].Text
+	}
+	return f
+}
+
+// resolve finds the functions that are meant.
+func (f *functionSites) resolve() []string {
+	pattern, ok := f.split(f.name)
+	if !ok {
+		return nil
+	}
+	f.matched = strings.ContainsAny(pattern, "*?[")
+	return f.names(pattern)
 }
 
 func expandFunction(m mechanisms) func(Expansion, At) []*Site {
 	return func(x Expansion, at At) []*Site {
-		f := &functionSites{Expansion: x, mechanisms: m, at: at, name: at.Parts[len(at.Parts)-1]}
-		if len(at.Parts) == 2 {
-			f.module = at.Parts[0].Text
-		}
-		pattern, ok := f.split(f.name)
-		if !ok {
-			return nil
-		}
-		f.matched = strings.ContainsAny(pattern, "*?[")
-		names := f.names(pattern)
+		f := newFunctionSites(x, m, at)
+		names := f.resolve()
 		switch {
 		case len(names) == 0 || f.contradicted():
 			return nil
@@ -73,7 +91,7 @@ func (f *functionSites) split(part Part) (pattern string, ok bool) {
 		return pattern, true
 	}
 	n, err := strconv.ParseUint(offset, 0, 32)
-	if err != nil || f.plain != object.Kprobe {
+	if err != nil || f.only || !f.plain.Overrides() {
 		f.Errorf(part.Span, "only a kprobe takes an offset, a number of bytes: kprobe:%s+0x10", pattern)
 		return "", false
 	}
@@ -168,32 +186,41 @@ func (f *functionSites) each(names []string) []*Site {
 // one traces a single function by the cheapest mechanism that serves it.
 func (f *functionSites) one(name string) []*Site {
 	var function *target.Function
-	tracing := f.wantsTracing(name)
-	if f.UsesArguments() || tracing {
+	why := f.notTracing(name)
+	if f.offset == 0 && (f.UsesArguments() || why == "") {
 		function, _ = f.Target().Function(name)
 	}
-	if f.offset > 0 {
-		function = nil
+	if why == "" {
+		why = notServed(function)
 	}
-	if f.Forced() == "fentry" && (f.refused || !f.served(name, function)) {
+	switch {
+	case f.Forced() == "fentry" && f.refused:
 		return nil
+	case f.Forced() == "fentry" && why != "":
+		f.cannot(f.name.Span, f.probe(name), why)
+		return nil
+	case why == "":
+		return []*Site{f.tracingSite(name, function)}
 	}
 	site := f.site(f.plain, name, function)
 	if f.keepsReturns(name) {
 		site = f.site(f.multi, name, function)
 		site.Attach = ebpf.AttachTraceKprobeMulti
 	}
-	if function != nil && tracing && tracingServes(function) {
-		site = f.site(f.tracing, name, function)
-		site.Type, site.Attach, site.AttachTo = ebpf.Tracing, f.tracingAttach, name
-	}
+	site.Points[0].Over = []object.PassedOver{{Mechanism: f.tracing, Why: why}}
 	return []*Site{site}
+}
+
+func (f *functionSites) tracingSite(name string, function *target.Function) *Site {
+	site := f.site(f.tracing, name, function)
+	site.Type, site.Attach, site.AttachTo = ebpf.Tracing, f.tracingAttach, name
+	return site
 }
 
 // keepsReturns chooses the link for many functions where a kretprobe would leave out returns.
 func (f *functionSites) keepsReturns(name string) bool {
 	features := f.Target().Features
-	return f.plain == object.Kretprobe && features.KprobeMulti && features.ReturnStack && f.Mechanism() == "" && !f.Refused(f.probe(name))
+	return f.plain == object.Kretprobe && features.KprobeMulti && features.ReturnStack && f.Mechanism() == "" && f.Refused(f.probe(name)) == ""
 }
 
 // contradicted reports a clause that needs what --attach excludes.
@@ -210,23 +237,6 @@ func (f *functionSites) contradicted() bool {
 	return true
 }
 
-// served reports why fentry cannot trace a function for which it is forced.
-func (f *functionSites) served(name string, function *target.Function) bool {
-	switch {
-	case f.offset > 0:
-		f.cannot(f.name.Span, f.probe(name), "only kprobes trace inside of a function")
-	case function == nil:
-		f.cannot(f.name.Span, f.probe(name), "the kernel's BTF does not describe the function")
-	case function.Variadic:
-		f.cannot(f.name.Span, f.probe(name), "the function takes any number of arguments")
-	case !tracingServes(function):
-		f.cannot(f.name.Span, f.probe(name), "an argument of the function is passed in a way that fentry does not know")
-	default:
-		return true
-	}
-	return false
-}
-
 func (f *functionSites) cannot(span diag.Span, probe, reason string) {
 	f.Errorf(span, "--attach %s cannot serve %s: %s", f.Forced(), probe, reason)
 }
@@ -240,32 +250,40 @@ func (f *functionSites) site(m object.Mechanism, name string, function *target.F
 }
 
 func (f *functionSites) point(m object.Mechanism, name string) object.Point {
-	point := object.Point{
+	return object.Point{
 		Probe: f.probe(name), Mechanism: m, Optional: f.matched || f.Optional(),
 		At: object.FunctionPoint{Functions: []string{name}, Offset: f.offset},
 	}
-	if m == f.plain {
-		if why, reentered := target.Reentered(name); reentered {
-			point.Over = []object.PassedOver{{Mechanism: f.tracing, Why: why}}
-		}
-	}
-	return point
 }
 
-// wantsTracing chooses tracing programs: where they are forced, and where they are cheapest and cannot harm the kernel.
-func (f *functionSites) wantsTracing(name string) bool {
-	if f.offset > 0 || f.Refused(f.probe(name)) {
-		return false
-	}
-	why, reentered := target.Reentered(name)
-	switch forced := f.forcesTracing(); {
+// notTracing says why tracing programs are not taken; empty where they are forced, or cheapest and unable to harm the kernel.
+func (f *functionSites) notTracing(name string) (why string) {
+	reentry, reentered := target.Reentered(name)
+	forced := f.forcesTracing()
+	switch refused := f.Refused(f.probe(name)); {
+	case f.offset > 0:
+		return "only kprobes trace inside of a function"
+	case refused != "":
+		return refused
 	case forced && reentered:
-		f.refuseTracing(name, why)
-		return false
+		f.refuseTracing(name, reentry)
+		return reentry
+	case forced:
+		return ""
 	case f.Mechanism() != "":
-		return forced
+		return asked(f)
+	case reentered:
+		return reentry
 	}
-	return !reentered && f.tracingIsSafe()
+	return f.tracing.Avoid(&f.Target().Features)
+}
+
+// asked says that the choice is not ours.
+func asked(x Expansion) string {
+	if x.Mechanism() == x.Forced() {
+		return "--attach " + x.Forced() + " excludes it"
+	}
+	return "the clause needs what only " + x.Mechanism() + " gives"
 }
 
 func (f *functionSites) forcesTracing() bool {
@@ -280,48 +298,70 @@ func (f *functionSites) refuseTracing(name, why string) {
 	}
 	f.refused = true
 	f.Errorf(f.name.Span, "%s is not safe to trace by %s: %s, and the kernel could hang", name, f.tracingName, why)
+	if f.only {
+		f.Hint("a kprobe is safe there, because the kernel runs no other program meanwhile: write %s:%s", f.mechanisms.probe, name)
+		return
+	}
 	f.Hint("a kprobe is safe there, because the kernel runs no other program meanwhile: leave the choice to ponytrace (--attach auto)")
 }
 
-// tracingIsSafe reports whether tracing programs may be chosen: before 5.12 the kernel runs one inside of itself, and
-// where it has kprobes, those are taken.
-func (f *functionSites) tracingIsSafe() bool {
-	features := &f.Target().Features
-	return features.Fentry && (features.TracingGuard || !features.Kprobe)
-}
-
-// tracingServes refuses functions with arguments that have no words of their own in the context, and those that return structs.
-func tracingServes(function *target.Function) bool {
-	if function.Return != nil && !function.Return.Scalar() {
-		return false
+// notServed says why tracing programs do not serve a function: it has arguments that have no words of their own in the
+// context, or returns a struct.
+func notServed(function *target.Function) (why string) {
+	switch {
+	case function == nil:
+		return "the kernel's BTF does not describe the function"
+	case function.Variadic:
+		return "the function takes any number of arguments"
+	case function.Return != nil && !function.Return.Scalar():
+		return "the function returns a struct"
 	}
 	for _, param := range function.Params {
 		if param.Slot < 0 {
-			return false
+			return "an argument of the function is passed in a way that fentry does not know"
 		}
 	}
-	return !function.Variadic
+	return ""
 }
 
 // many traces functions through one program: by one link where the kernel has kprobe_multi, else
 // one kprobe each. Without attach cookies only a program of its own knows where it is.
 func (f *functionSites) many(names []string) []*Site {
-	if f.Target().Features.KprobeMulti && f.Mechanism() != "kprobe" {
+	over := []object.PassedOver{{Mechanism: f.tracing, Why: f.notEach(len(names))}}
+	lacks := f.multi.Lacks(&f.Target().Features)
+	if lacks == "" && f.Mechanism() != "kprobe" {
 		site := f.site(f.multi, names[0], nil)
 		site.Attach = ebpf.AttachTraceKprobeMulti
 		site.Points[0] = site.Points[0].On(names...)
-		site.Points[0].Probe = f.at.Text()
+		site.Points[0].Probe, site.Points[0].Over = f.at.Text(), over
 		site.Scope.Symbols = len(names)
 		return []*Site{site}
 	}
 	if f.UsesProbeName() && !f.Target().Features.AttachCookie {
 		return f.each(names)
 	}
+	if f.Mechanism() == "kprobe" {
+		lacks = asked(f)
+	}
+	over = append(over, object.PassedOver{Mechanism: f.multi, Why: lacks})
 	site := f.site(f.plain, names[0], nil)
 	site.Scope.Symbols = len(names)
 	site.Points = nil
 	for _, name := range names {
-		site.Points = append(site.Points, f.point(f.plain, name))
+		point := f.point(f.plain, name)
+		point.Over = over
+		site.Points = append(site.Points, point)
 	}
 	return []*Site{site}
+}
+
+// notEach says why functions do not get a tracing program each.
+func (f *functionSites) notEach(functions int) string {
+	if f.Mechanism() != "" {
+		return asked(f)
+	}
+	if why := f.tracing.Avoid(&f.Target().Features); why != "" {
+		return why
+	}
+	return fmt.Sprintf("%s takes a program for each of %d functions", f.tracing, functions)
 }

@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/cilium/ebpf"
@@ -25,23 +26,50 @@ import (
 func syscallPoint(x Expansion, point *object.Point, category, name string) (all string, served bool) {
 	all, call := target.SplitSyscall(name)
 	number, known := x.Target().SyscallNumber(call)
-	features := x.Target().Features
-	if category != syscallCategory || !known || x.Refused(point.Probe) || x.Mechanism() == "tracepoint" {
+	if category != syscallCategory {
 		return "", false
 	}
-	if _, err := x.Target().Tracepoint(category, name); err != nil && !servesWithoutFormat(x, err) {
-		return "", false
+	why := notByCall(x, point.Probe, name, known)
+	for _, m := range []object.Mechanism{object.RawSyscall, object.Syscall} {
+		if reason := cmp.Or(why, notThisWay(x, m)); reason != "" {
+			point.Over = append(point.Over, object.PassedOver{Mechanism: m, Why: reason})
+			continue
+		}
+		point.Mechanism = m
+		point.At = object.SyscallPoint{Name: name, All: all, Number: number}
+		return all, true
 	}
-	switch {
-	case features.PreemptedTracepoint:
-		point.Mechanism = object.Syscall
-	case features.RawTracepoint && x.Mechanism() != "kprobe": // the context is to be perf's record
-		point.Mechanism = object.RawSyscall
-	default:
-		return "", false
+	return "", false
+}
+
+// notByCall says why a system call's own tracepoint is taken.
+func notByCall(x Expansion, probe, name string, known bool) string {
+	switch refused := x.Refused(probe); {
+	case !known:
+		return "the number of the system call is not known"
+	case refused != "":
+		return refused
+	case x.Mechanism() == "tracepoint":
+		return asked(x)
 	}
-	point.At = object.SyscallPoint{Name: name, All: all, Number: number}
-	return all, true
+	_, err := x.Target().Tracepoint(syscallCategory, name)
+	return unless(err == nil || servesWithoutFormat(x, err), "the format of the tracepoint cannot be read")
+}
+
+// notThisWay says why one of the tracepoints of all calls does not serve.
+func notThisWay(x Expansion, m object.Mechanism) string {
+	features := &x.Target().Features
+	if m.Context() == object.CallWords && x.Mechanism() == "kprobe" && m.Avoid(features) == "" {
+		return "the context is to be the record of perf"
+	}
+	return m.Avoid(features)
+}
+
+func unless(holds bool, why string) string {
+	if holds {
+		return ""
+	}
+	return why
 }
 
 // servesWithoutFormat reports whether a format could not be read, and no argument is wanted that it describes.

@@ -15,6 +15,9 @@ var syntheticCategories = map[string]bool{
 	"syscalls": true, "kprobes": true, "uprobes": true, "synthetic": true, "eprobes": true, "ftrace": true,
 }
 
+// tracepointMechanisms are those of system calls, and of all other tracepoints.
+var tracepointMechanisms = []object.Mechanism{object.RawSyscall, object.Syscall, object.RawTracepoint, object.Tracepoint}
+
 func expandTracepoint(x Expansion, at At) []*Site {
 	category, name := at.Parts[0].Text, at.Parts[1].Text
 	if !at.pattern() {
@@ -83,7 +86,8 @@ func (at At) pattern() bool {
 
 func tracepointSite(x Expansion, at At, point object.Point, category, name string) []*Site {
 	tracepoint, err := x.Target().Tracepoint(category, name)
-	if rawServes(x, point.Probe, category, name) && (err == nil || typedTracepoint(x, name, err)) {
+	why := notRaw(x, point.Probe, category, name)
+	if why == "" && (err == nil || typedTracepoint(x, name, err)) {
 		point.Mechanism = object.RawTracepoint
 		return []*Site{rawSite(at, point)}
 	}
@@ -92,6 +96,9 @@ func tracepointSite(x Expansion, at At, point object.Point, category, name strin
 		return nil
 	}
 	point.Mechanism = object.Tracepoint
+	if category != syscallCategory {
+		point.Over = []object.PassedOver{{Mechanism: object.RawTracepoint, Why: why}}
+	}
 	return []*Site{{
 		Scope:  Scope{Probe: at.Probe, Mechanism: object.Tracepoint, Tracepoint: tracepoint},
 		Type:   ebpf.TracePoint,
@@ -106,14 +113,21 @@ func typedTracepoint(x Expansion, name string, err error) bool {
 	return typed && !errors.As(err, &unknown)
 }
 
-// rawServes chooses the raw tracepoint, at a third of the cost, where no field of perf's record is used and no event is lost.
-func rawServes(x Expansion, probe, category, name string) bool {
-	forced := x.Mechanism()
-	if syntheticCategories[category] || target.ReenteredEvent(category, name) || x.UsesArguments() || x.Refused(probe) || forced == "tracepoint" {
-		return false
+// notRaw says why the raw tracepoint, at a third of the cost, is not taken: it has no record of perf, or loses events.
+func notRaw(x Expansion, probe, category, name string) (why string) {
+	switch refused := x.Refused(probe); {
+	case syntheticCategories[category]:
+		return "what tracefs lists there has no tracepoint of its own"
+	case target.ReenteredEvent(category, name):
+		return "programs run through it"
+	case x.UsesArguments():
+		return "the clause reads fields of the record"
+	case refused != "":
+		return refused
+	case x.Mechanism() == "tracepoint":
+		return asked(x)
 	}
-	features := x.Target().Features
-	return features.RawTracepoint && !features.PreemptedTracepoint
+	return object.RawTracepoint.Avoid(&x.Target().Features)
 }
 
 func reportTracepoint(x Expansion, at At, err error) {

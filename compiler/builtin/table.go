@@ -100,5 +100,8 @@ func Names() []string {
 // SettingNames returns the names of the settings.
 func SettingNames() []string { return slices.Sorted(maps.Keys(settings)) }
 
+// ProbeTypes returns the types of probes, in the order in which people read them.
+func ProbeTypes() []*ProbeType { return slices.Clone(probeList) }
+
 // ProbeTypeNames returns the names of the probe types, short forms included.
 func ProbeTypeNames() []string { return slices.Sorted(maps.Keys(probes)) }

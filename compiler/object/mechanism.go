@@ -26,6 +26,7 @@ const (
 	RawSyscall
 	Syscall
 	Profile
+	TypedTracepoint
 )
 
 // Moment is when the program of a mechanism on kernel functions fires.
@@ -91,9 +92,9 @@ var mechanisms = [...]record{
 	KretprobeMulti: {name: "kretprobe_multi", fires: AtReturn, context: FunctionRegs, many: true, exclusive: true,
 		plainer: Kretprobe, lacks: withoutMulti},
 	Fentry: {name: "fentry", fires: AtEntry, context: FunctionWords, typed: true, framed: true,
-		plainer: Kprobe, lacks: withoutTrampolines, avoid: unguardedTrampolines, nests: trampolineNests},
+		plainer: Kprobe, lacks: withoutTrampolines, avoid: looseTrampolines, nests: trampolineNests},
 	Fexit: {name: "fexit", fires: AtReturn, context: FunctionWords, typed: true, framed: true,
-		plainer: Kretprobe, lacks: withoutTrampolines, avoid: unguardedTrampolines, nests: trampolineNests},
+		plainer: Kretprobe, lacks: withoutTrampolines, avoid: looseTrampolines, nests: trampolineNests},
 	RawTracepoint: {name: "raw tracepoint", context: EventWords, framed: true,
 		plainer: Tracepoint, lacks: withoutRaw, avoid: preempted, nests: rawNests},
 	Tracepoint: {name: "perf tracepoint", context: Record, exclusive: true},
@@ -102,6 +103,8 @@ var mechanisms = [...]record{
 	Syscall: {name: "perf tracepoint of all system calls", context: CallRecord, calls: true, exclusive: true,
 		plainer: Tracepoint, avoid: notPreempted},
 	Profile: {name: "perf clock", context: ClockRegs, exclusive: true},
+	TypedTracepoint: {name: "typed raw tracepoint", context: EventWords, typed: true, framed: true,
+		plainer: RawTracepoint, lacks: withoutTypedRaw, nests: rawNests},
 }
 
 func withoutKprobes(f *target.Features) string {
@@ -109,32 +112,44 @@ func withoutKprobes(f *target.Features) string {
 }
 
 func withoutMulti(f *target.Features) string {
-	return unless(f.KprobeMulti, "this kernel does not have it (Linux 5.18, CONFIG_FPROBE)")
+	return unless(f.KprobeMulti, "this kernel has no kprobe_multi (Linux 5.18, CONFIG_FPROBE)")
 }
 
 func withoutTrampolines(f *target.Features) string {
-	return unless(f.Fentry, "this kernel does not have it (Linux 5.5, CONFIG_DYNAMIC_FTRACE, BTF), or does not permit it")
+	return unless(f.Fentry, "this kernel has no fentry (Linux 5.5, CONFIG_DYNAMIC_FTRACE, BTF), or does not permit it")
 }
 
 func trampolineNests(f *target.Features) bool { return !f.TracingGuard }
 
-// unguardedTrampolines: where there are kprobes, they are taken.
-func unguardedTrampolines(f *target.Features) string {
-	return unless(f.TracingGuard || !f.Kprobe, "this kernel may run it inside of itself until its stack is gone (Linux before 5.12)")
+// looseTrampolines: where there are kprobes, they are taken.
+func looseTrampolines(f *target.Features) string {
+	switch {
+	case !f.Kprobe:
+		return ""
+	case !f.TracingGuard:
+		return "this kernel may run fentry inside of itself until its stack is gone (Linux before 5.12)"
+	}
+	return unless(!f.PreemptedTracing, preemptedWhy)
 }
 
+const preemptedWhy = "this kernel preempts the cheaper program, and leaves out what other threads do meanwhile"
+
 func withoutRaw(f *target.Features) string {
-	return unless(f.RawTracepoint, "this kernel does not have it (Linux 4.17)")
+	return unless(f.RawTracepoint, "this kernel has no raw tracepoints (Linux 4.17)")
+}
+
+func withoutTypedRaw(f *target.Features) string {
+	return unless(f.TypedTracepoint, "this kernel has no raw tracepoints with types (Linux 5.5, BTF)")
 }
 
 func rawNests(f *target.Features) bool { return !f.RawTracepointGuard }
 
 func preempted(f *target.Features) string {
-	return unless(!f.PreemptedTracepoint, "this kernel preempts it, and leaves out what other threads do meanwhile")
+	return unless(!f.PreemptedTracepoint, preemptedWhy)
 }
 
 func notPreempted(f *target.Features) string {
-	return unless(f.PreemptedTracepoint, "the raw one costs less, and this kernel does not preempt it")
+	return unless(f.PreemptedTracepoint, "this kernel does not preempt the raw one, which costs less")
 }
 
 func unless(holds bool, why string) string {

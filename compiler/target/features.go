@@ -25,6 +25,8 @@ type Features struct {
 	// TracingGuard: the kernel runs no tracing program inside of itself, since 5.12.
 	// https://elixir.bootlin.com/linux/v5.12/source/kernel/bpf/trampoline.c (__bpf_prog_enter)
 	TracingGuard bool
+	// PreemptedTracing: a tracing program may be preempted, and then the events of other threads on that CPU are left out.
+	PreemptedTracing bool
 	// RawTracepointGuard: the same of raw tracepoint programs, since 6.2; before, some stable kernels have it.
 	// https://elixir.bootlin.com/linux/v6.2/source/kernel/trace/bpf_trace.c (__bpf_trace_run)
 	RawTracepointGuard bool

@@ -24,17 +24,21 @@ type Function struct {
 // Function returns the prototype of a kernel function that probes can attach to or not. Functions whose
 // name ends in .isra.0 and the like have none: the optimiser changed their arguments.
 func (t *Target) Function(name string) (*Function, bool) {
-	module := ""
-	proto := prototype(t.spec(), name)
-	if proto == nil {
-		module, proto = t.moduleFunction(name)
-	}
+	module, proto := t.prototypeOf(name)
 	if proto == nil {
 		return nil, false
 	}
 	function := &Function{Name: name, Module: module, Return: convert(proto.Return), ReturnsMemory: t.returnedInMemory(proto.Return)}
 	t.place(function, proto.Params)
 	return function, true
+}
+
+// prototypeOf looks in the kernel first, then in modules.
+func (t *Target) prototypeOf(name string) (module string, proto *btf.FuncProto) {
+	if proto = prototype(t.spec(), name); proto != nil {
+		return "", proto
+	}
+	return t.moduleFunction(name)
 }
 
 // moduleFunction prefers the module that the list names to one that has a function of the same name.

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -127,8 +128,27 @@ func (t *Target) RawTracepoint(name string) ([]Param, bool) {
 	}
 	place := t.placer()
 	var params []Param
-	for _, p := range proto.Params[1:] { // the first is the subscriber's own data
-		params = append(params, place.next(p))
+	names := t.argumentNames(name, proto)
+	for i, p := range proto.Params[1:] { // the first is the subscriber's own data
+		param := place.next(p)
+		param.Name = cmp.Or(param.Name, names[i+1])
+		params = append(params, param)
 	}
 	return params, true
+}
+
+// argumentNames are the names of a raw tracepoint's parameters. The type has none, but the functions have that the kernel
+// makes for each tracepoint: the one that calls the subscribers, since 5.10, and the one that runs BPF programs.
+// https://elixir.bootlin.com/linux/v5.10/source/include/linux/tracepoint.h (DEFINE_TRACE_FN)
+func (t *Target) argumentNames(tracepoint string, proto *btf.FuncProto) []string {
+	names := make([]string, len(proto.Params))
+	for _, prefix := range []string{"__traceiter_", "__bpf_trace_"} {
+		if _, found := t.prototypeOf(prefix + tracepoint); found != nil && len(found.Params) == len(names) {
+			for i, param := range found.Params {
+				names[i] = param.Name
+			}
+			break
+		}
+	}
+	return names
 }

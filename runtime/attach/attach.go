@@ -61,17 +61,18 @@ type attacher func(machine *target.Target, program *ebpf.Program, point *object.
 
 // attachers has a line for each mechanism. Of those that are not here, the runtime runs the programs itself.
 var attachers = map[object.Mechanism]attacher{
-	object.Kprobe:         at(attachKprobe),
-	object.Kretprobe:      at(attachKretprobe),
-	object.KprobeMulti:    at(attachKprobeMulti),
-	object.KretprobeMulti: at(attachKretprobeMulti),
-	object.Fentry:         at(attachFentry),
-	object.Fexit:          at(attachFexit),
-	object.RawTracepoint:  at(attachRawTracepoint),
-	object.Tracepoint:     at(attachTracepoint),
-	object.RawSyscall:     at(attachRawSyscall),
-	object.Syscall:        at(attachSyscall),
-	object.Profile:        at(attachProfile),
+	object.Kprobe:          at(attachKprobe),
+	object.Kretprobe:       at(attachKretprobe),
+	object.KprobeMulti:     at(attachKprobeMulti),
+	object.KretprobeMulti:  at(attachKretprobeMulti),
+	object.Fentry:          at(attachFentry),
+	object.Fexit:           at(attachFexit),
+	object.RawTracepoint:   at(attachRawTracepoint),
+	object.Tracepoint:      at(attachTracepoint),
+	object.RawSyscall:      at(attachRawSyscall),
+	object.Syscall:         at(attachSyscall),
+	object.Profile:         at(attachProfile),
+	object.TypedTracepoint: at(attachTypedTracepoint),
 }
 
 // request is a program to attach.

@@ -112,9 +112,7 @@ func abilities(t *target.Target) target.Features {
 	f.Kprobe = exists("/sys/bus/event_source/devices/kprobe")
 	f.KprobeMulti = f.Kprobe && t.Version.AtLeast(5, 18) && kprobeMulti()
 	f.Fentry = typed && trampolines(t) && exists("/proc/sys/kernel/ftrace_enabled") && !fentryRefused()
-	if f.Kprobe && preemptible(t) {
-		f.Fentry = false
-	}
+	f.PreemptedTracing = preemptible(t)
 	return f
 }
 

@@ -166,10 +166,17 @@ type expansion struct {
 	use clauseUse
 }
 
-func (x expansion) UsesArguments() bool       { return x.use.arguments }
-func (x expansion) UsesProbeName() bool       { return x.use.probeName }
-func (x expansion) Target() *target.Target    { return x.target }
-func (x expansion) Refused(probe string) bool { return x.options.Refused[probe] || x.plain[probe] }
+func (x expansion) UsesArguments() bool    { return x.use.arguments }
+func (x expansion) UsesProbeName() bool    { return x.use.probeName }
+func (x expansion) Target() *target.Target { return x.target }
+
+// Refused says why the cheaper mechanisms do not serve a point.
+func (x expansion) Refused(probe string) string {
+	if x.options.Refused[probe] {
+		return "the kernel refused the cheaper program"
+	}
+	return x.plain[probe]
+}
 
 func (x expansion) Forced() string { return x.options.Mechanism }
 

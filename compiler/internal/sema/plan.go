@@ -89,12 +89,28 @@ func (c *checker) plainer(list []*placed) bool {
 	for _, p := range list {
 		p.each(func(a arrival, point *object.Point, _ int) {
 			unsafe := locks && !point.Mechanism.Exclusive()
+			if _, ok := point.Mechanism.Plainer(); unsafe && (point.Only || !ok) {
+				c.besideLocks(p, point)
+			}
 			if (unsafe || disagreed[a.event]) && hasPlainer(point) && !p.use.tracing {
-				c.plain[point.Probe] = true
+				c.plain[point.Probe] = whyPlainer(unsafe)
 			}
 		})
 	}
 	return len(c.plain) > 0
+}
+
+// besideLocks reports a probe that its type allows no safe mechanism for, because of another one.
+func (c *checker) besideLocks(p *placed, point *object.Point) {
+	c.Errorf(p.clause.Probes[0].Span, "%s is not safe beside a probe that fires in what programs run through: the kernel could hang", point.Probe)
+	c.Hint("trace it by a kprobe or tracepoint, or in another run")
+}
+
+func whyPlainer(unsafe bool) string {
+	if unsafe {
+		return "another probe of the script fires in what programs run through"
+	}
+	return "another clause needs the plainer one at the same place"
 }
 
 // hasPlainer reports a mechanism with another one that serves as well and hands programs something else.

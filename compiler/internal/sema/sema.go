@@ -193,7 +193,7 @@ type checker struct {
 	parameters  []builtin.Parameter // in the order of the script
 	indices     map[string]int      // into ProbeNames, by name
 	differing   map[*lang.Clause]*builtin.Differing
-	plain       map[string]bool // attach points whose clauses agree on the plainer mechanism only
+	plain       map[string]string // attach points that the plainer mechanism serves for the sake of other clauses, and why
 	cuts        map[*lang.Clause]map[lang.Statement]int
 	missing     map[string]bool // maps of clauses that errors leave without an attach point
 	stage       stage
@@ -229,7 +229,7 @@ func newChecker(machine *target.Target, options Options) *checker {
 		indices: map[string]int{},
 		missing: map[string]bool{},
 		alike:   map[string][]string{},
-		plain:   map[string]bool{},
+		plain:   map[string]string{},
 		cuts:    map[*lang.Clause]map[lang.Statement]int{},
 	}
 	c.Constants = &Constants{args: options.Args, target: machine, hidden: c.shadows, literal: c.literalOf, typed: func(call *lang.Call) *types.Type { return c.expression(call) }}
