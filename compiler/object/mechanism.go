@@ -168,65 +168,67 @@ func Mechanisms() []Mechanism {
 	return list
 }
 
-// String names the mechanism as the kernel's documentation does.
-func (m Mechanism) String() string {
+func (m Mechanism) record() *record {
 	if int(m) >= len(mechanisms) {
-		return "an unknown mechanism"
+		return &record{name: "an unknown mechanism"}
 	}
-	return mechanisms[m].name
+	return &mechanisms[m]
 }
 
+// String names the mechanism as the kernel's documentation does.
+func (m Mechanism) String() string { return m.record().name }
+
 // Fires is the moment, and OnFunctions whether that is one of a kernel function.
-func (m Mechanism) Fires() Moment     { return mechanisms[m].fires }
-func (m Mechanism) OnFunctions() bool { return mechanisms[m].fires != AtEvent }
+func (m Mechanism) Fires() Moment     { return m.record().fires }
+func (m Mechanism) OnFunctions() bool { return m.record().fires != AtEvent }
 
 // Context is what a program is handed, Registers whether that begins with struct pt_regs, Words whether it is a word for each
 // argument, and Typed whether the verifier knows their types.
-func (m Mechanism) Context() Context { return mechanisms[m].context }
+func (m Mechanism) Context() Context { return m.record().context }
 func (m Mechanism) Registers() bool {
 	return m.Context() == FunctionRegs || m.Context() == ClockRegs
 }
 func (m Mechanism) Words() bool {
 	return m.Context() == FunctionWords || m.Context() == EventWords
 }
-func (m Mechanism) Typed() bool { return mechanisms[m].typed }
+func (m Mechanism) Typed() bool { return m.record().typed }
 
 // Many reports whether one link serves many functions.
-func (m Mechanism) Many() bool { return mechanisms[m].many }
+func (m Mechanism) Many() bool { return m.record().many }
 
 // ByRuntime reports whether nothing is attached, because the runtime runs the program.
 func (m Mechanism) ByRuntime() bool { return m == Run }
 
 // AllCalls reports whether one attachment serves all system calls of a program.
-func (m Mechanism) AllCalls() bool { return mechanisms[m].calls }
+func (m Mechanism) AllCalls() bool { return m.record().calls }
 
 // Overrides reports whether a program may replace what it traces.
-func (m Mechanism) Overrides() bool { return mechanisms[m].overrides }
+func (m Mechanism) Overrides() bool { return m.record().overrides }
 
 // Framed reports whether the program stands in the kernel's stack that it reads.
-func (m Mechanism) Framed() bool { return mechanisms[m].framed }
+func (m Mechanism) Framed() bool { return m.record().framed }
 
 // Exclusive reports whether the kernel runs no such program inside of another, Outermost whether it fires inside of none, and
 // Nests whether the kernel may run it inside of itself.
-func (m Mechanism) Exclusive() bool { return mechanisms[m].exclusive }
-func (m Mechanism) Outermost() bool { return mechanisms[m].outermost }
+func (m Mechanism) Exclusive() bool { return m.record().exclusive }
+func (m Mechanism) Outermost() bool { return m.record().outermost }
 func (m Mechanism) Nests(f *target.Features) bool {
-	return mechanisms[m].nests != nil && mechanisms[m].nests(f)
+	return m.record().nests != nil && m.record().nests(f)
 }
 
 // Plainer is the mechanism that may serve where the kernel refuses this one.
 func (m Mechanism) Plainer() (plainer Mechanism, ok bool) {
-	plainer = mechanisms[m].plainer
+	plainer = m.record().plainer
 	return plainer, plainer != Run
 }
 
 // Lacks says what a kernel lacks for the mechanism, Avoid also why it is not to be taken there; empty for nothing.
-func (m Mechanism) Lacks(f *target.Features) string { return said(mechanisms[m].lacks, f) }
+func (m Mechanism) Lacks(f *target.Features) string { return said(m.record().lacks, f) }
 func (m Mechanism) Avoid(f *target.Features) string {
 	if lacks := m.Lacks(f); lacks != "" {
 		return lacks
 	}
-	return said(mechanisms[m].avoid, f)
+	return said(m.record().avoid, f)
 }
 
 func said(why func(*target.Features) string, f *target.Features) string {
