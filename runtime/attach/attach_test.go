@@ -114,18 +114,18 @@ func TestReasons(t *testing.T) {
 			fake(t, test.mechanism, func() ([]Link, error) { return nil, fmt.Errorf("attaching: %w", test.cause) })
 			point := &object.Point{Probe: "a:b", Mechanism: test.mechanism}
 			_, err := Attach(everything, nil, point)
-			var failed *Error
+			var failed *RefusedError
 			if !errors.As(err, &failed) || !errors.Is(err, test.cause) {
 				t.Fatalf("%v is not of the cause %v", err, test.cause)
 			}
-			if want := strings.TrimPrefix(failed.Reason, "attaching: "); want != test.want || failed.Probe != "a:b" {
-				t.Errorf("%s: %s, want %s", failed.Probe, failed.Reason, test.want)
+			if want := strings.TrimPrefix(failed.Kernel, "attaching: "); want != test.want || failed.Probes[0] != "a:b" {
+				t.Errorf("%s: %s, want %s", failed.Probes, failed.Kernel, test.want)
 			}
-			if failed.Tracing != test.tracing || failed.Untraceable != test.untraceable {
-				t.Errorf("another mechanism may serve: %t, nothing may: %t", failed.Tracing, failed.Untraceable)
+			if (failed.Instead == Plainer) != test.tracing || failed.Untraceable != test.untraceable {
+				t.Errorf("another mechanism may serve: %t, nothing may: %t", failed.Instead == Plainer, failed.Untraceable)
 			}
 			point.Only = true
-			if _, err := Attach(everything, nil, point); !errors.As(err, &failed) || failed.Tracing {
+			if _, err := Attach(everything, nil, point); !errors.As(err, &failed) || failed.Instead == Plainer {
 				t.Error("another mechanism may serve a probe type that names one")
 			}
 		})

@@ -9,7 +9,7 @@ import (
 )
 
 // A kernel without kprobes is told to offer others, before anything is asked of it.
-func TestWithoutKprobes(t *testing.T) {
+func TestRefused(t *testing.T) {
 	machine := *frozen.Target("6.12")
 	machine.Features.Kprobe, machine.Features.Fentry = false, false
 	point := &object.Point{Probe: "kprobe:vfs_read", Mechanism: object.Kprobe, At: object.FunctionPoint{Functions: []string{"vfs_read"}}}
