@@ -304,9 +304,10 @@ func addFollowing(out *object.Object, set string, processes Processes) {
 }
 
 func hash(m *object.MapSpec, machine *target.Target) *ebpf.MapSpec {
+	kept := m.InKernel()
 	spec := &ebpf.MapSpec{
 		Name: mapName(m.Name), Type: ebpf.Hash,
-		KeySize: uint32(m.Key.Size), ValueSize: uint32((m.Value.Size + 7) / 8 * 8), MaxEntries: uint32(m.MaxEntries),
+		KeySize: uint32(kept.Key.Size), ValueSize: uint32((kept.Value.Size + 7) / 8 * 8), MaxEntries: uint32(m.MaxEntries),
 	}
 	if !lower.Preallocates(machine) && !lower.Reserved(m, machine) && !m.Recent {
 		spec.Flags = noPreallocate

@@ -52,7 +52,8 @@ func observeEmulated(o *object.Object) (*eval.Result, error) {
 }
 
 // emulatedTable reads a map as package events reads a kernel's.
-func emulatedTable(o *object.Object, m *object.MapSpec, maps map[string]*emu.Map) *events.Table {
+func emulatedTable(o *object.Object, script *object.MapSpec, maps map[string]*emu.Map) *events.Table {
+	m := script.InKernel()
 	t := events.NewTable(m)
 	switch m.Storage {
 	case object.Slot:
@@ -78,7 +79,7 @@ func emulatedTable(o *object.Object, m *object.MapSpec, maps map[string]*emu.Map
 			t.Append([]byte(key), merged)
 		}
 	}
-	return t
+	return events.Summarize(script, t)
 }
 
 // ways are those in which a script is compiled, which change nothing of what it does.

@@ -12,7 +12,11 @@ func TestAggregationRecords(t *testing.T) {
 		switch {
 		case r == nil || r.Name != a.Name:
 			t.Errorf("%s() has the record %v", a.Name, r)
-		case r.Words == nil || r.Merge == nil || r.Subtract == nil:
+		case (r.Stored == nil) != (r.Summarize == nil):
+			t.Errorf("%s() has summaries of nothing, or rows without", a.Name)
+		case r.Stored != nil && a.Split == nil:
+			t.Errorf("%s() cannot store rows in parts", a.Name)
+		case r.Words == nil || r.Stored == nil && (r.Merge == nil || r.Subtract == nil):
 			t.Errorf("%s() lacks what every record has", a.Name)
 		case a.Check == nil || a.Update == nil:
 			t.Errorf("%s() cannot be compiled", a.Name)

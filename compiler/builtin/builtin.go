@@ -103,6 +103,9 @@ type Aggregation struct {
 	Check            func(c Checker, call *lang.Call) *types.Type
 	// Update adds the observation n, the value of the first argument (nil where there is none), to the row at row.
 	Update func(l Lowering, call *lang.Call, kind *types.Type, n *ir.Value, row Place)
+	// Split is Update for rows that are stored in parts: which part the observation belongs to, and
+	// what adds it to the row of that part.
+	Split func(l Lowering, call *lang.Call, kind *types.Type, n *ir.Value) (part *ir.Value, update func(row Place))
 	// Read computes the one number that stands for a row in an expression; nil: it is the first word.
 	Read func(b *ir.Builder, t *types.Type, row Place) *ir.Value
 }
@@ -175,6 +178,9 @@ type Checker interface {
 	CheckKey(m *lang.Map)
 	// Empty notes that the clause removes keys of the whole map, or sets all its values.
 	Empty(m *lang.Map)
+	// WholeRows reports a map that keeps its rows in parts, whose keys no program can find, count or delete, and returns
+	// false.
+	WholeRows(m *lang.Map) bool
 	// CheckPrinted checks the key of a map whose values are no numbers (types.Type.Composite), so that only the runtime reads
 	// them. It returns false for other maps.
 	CheckPrinted(m *lang.Map) bool

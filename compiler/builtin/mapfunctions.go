@@ -83,7 +83,7 @@ func checkHasKey(c Checker, call *lang.Call) *types.Type {
 		c.Errorf(call.Args[0].Range(), "@%s has no keys", m.Name)
 	case len(m.Keys) == 0:
 		c.Errorf(call.Args[0].Range(), "has_key() wants a key, too: has_key(@%s, key)", m.Name)
-	default:
+	case c.WholeRows(m):
 		c.CheckKey(m)
 	}
 	return types.Boolean
@@ -100,6 +100,7 @@ func checkLen(c Checker, call *lang.Call) *types.Type {
 		return types.NoValue
 	case len(keys) == 0:
 		c.Errorf(call.Args[0].Range(), "@%s has no keys to count", m.Name)
+	case !c.WholeRows(m):
 	case !c.Target().Features.ForEachMapElement:
 		c.Errorf(call.Span, "len() of a map needs Linux 5.13 or later (bpf_for_each_map_elem), and this is %s", c.Target().Version)
 	}
@@ -245,20 +246,26 @@ func checkDelete(c Checker, call *lang.Call) *types.Type {
 		c.Hint("clear(@%s) removes every entry", m.Name)
 		return types.NoValue
 	}
-	c.CheckKey(m)
+	switch {
+	case known && len(keys) == 0:
+		c.CheckKey(m)
+		c.Empty(m)
+	case c.WholeRows(m):
+		c.CheckKey(m)
+	}
 	return types.Boolean
 }
 
 func lowerDelete(l Lowering, call *lang.Call) *ir.Value {
 	reference, _ := deleted(call)
 	m := l.Map(reference)
-	switch m.Storage {
-	case object.Slot:
+	switch {
+	case m.Storage == object.Slot:
 		present := hasKey(l, reference)
 		setData(l, m.Present, l.IR().Const(0))
 		l.Zero(Place{Space: ir.MapValue, Address: l.IR().DataAddress(object.DataMap, m.Offset)}, m.Value.Size)
 		return present
-	case object.CPUSlot:
+	case m.Storage == object.CPUSlot || m.Key == nil:
 		l.Emit(&object.Event{Action: object.Clear, Map: m, Source: call.Span})
 		return l.IR().Const(1)
 	}

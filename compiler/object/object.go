@@ -202,6 +202,10 @@ type MapSpec struct {
 	Key     *types.Layout // nil when the map has no key
 	Value   *types.Type   // a plain type, or an aggregation
 	Storage Storage
+	// Stored is the type of the rows in the kernel; nil where it is Value. With Parts, it is that of
+	// one part of a row, and the kernel's key is Key and the number of the part.
+	Stored *types.Type
+	Parts  int
 	// Offset in bytes of the value in its slot (Slot, CPUSlot).
 	Offset int
 	// Present is the offset in "data" of a word that is not zero once a Slot was assigned.
@@ -231,6 +235,26 @@ type MapSpec struct {
 	Deleted bool
 	// Additive says that every assignment to a plain integer is ++, --, += or -=, made atomically.
 	Additive bool
+}
+
+// InKernel describes the map as the kernel keeps it.
+func (m *MapSpec) InKernel() *MapSpec {
+	if m.Stored == nil {
+		return m
+	}
+	kept := *m
+	kept.Value = m.Stored
+	if m.Parts > 0 {
+		var fields []*types.Type
+		if m.Key != nil {
+			for _, field := range m.Key.Fields {
+				fields = append(fields, field.Type)
+			}
+		}
+		key := types.NewLayout(0, append(fields, types.Uint64)...)
+		kept.Key = &key
+	}
+	return &kept
 }
 
 // Action is what the runtime does with an event.

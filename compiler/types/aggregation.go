@@ -30,12 +30,25 @@ type Aggregation struct {
 	Composite bool
 	// Weight orders rows, unsigned; nil: they are ordered by their keys.
 	Weight func(t *Type, row Row) uint64
+	// Stored describes the rows that the kernel keeps, where values are summaries of them; nil: they
+	// are the values.
+	Stored func(t *Type) Stored
+	// Summarize makes a value of a whole stored row.
+	Summarize func(t *Type, into, stored Row)
 	// Draws is how a row prints.
 	Draws Drawing
 	// Text is how a script would write the type; nil: Name.
 	Text func(t *Type) string
 	// Parameters are those by which two types of the record may differ; nil: there are none.
 	Parameters func(t *Type) []Parameter
+}
+
+// Stored is the rows of which values are summaries. A whole row may be too large for each key and
+// CPU. A map with keys then has the row in parts: the number of a part, of 64 bits, is last in the
+// kernel's key, and a part that no event fell in takes no memory.
+type Stored struct {
+	Row, Part *Type
+	Parts     int
 }
 
 // Drawing is a way to print rows. Each sink has a table from drawings to what draws them; what it

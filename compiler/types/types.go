@@ -13,6 +13,7 @@ package types
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -79,6 +80,8 @@ type Type struct {
 	Record          *Aggregation
 	Low, High, Step int64
 	Bits            int
+	// Shape is what else an aggregation was made with.
+	Shape []int64
 }
 
 // EnumValue is one named constant of an Enum.
@@ -298,7 +301,7 @@ func (t *Type) Equal(other *Type) bool {
 	if t == nil || other == nil {
 		return t == other
 	}
-	if t.Kind != other.Kind || t.Record != other.Record || t.Size != other.Size || t.Signed != other.Signed || t.Name != other.Name {
+	if t.Kind != other.Kind || t.Record != other.Record || !slices.Equal(t.Shape, other.Shape) || t.Size != other.Size || t.Signed != other.Signed || t.Name != other.Name {
 		return false
 	}
 	if t.Low != other.Low || t.High != other.High || t.Step != other.Step || t.Count != other.Count {

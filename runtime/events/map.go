@@ -19,12 +19,13 @@ type source interface {
 // Map is a map of the running script.
 type Map struct {
 	mutex   sync.Mutex
-	object  *object.MapSpec
-	slot    slotSource  // nil for a map with keys
-	now     *generation // that programs use
-	other   *generation // empty, or left by programs; nil for a map that is not emptied while they run
-	word    *uint64     // tells programs which of the two to use
-	grace   func()      // returns when all programs that run now are over
+	spec    *object.MapSpec // as the script has it
+	object  *object.MapSpec // as the kernel keeps it
+	slot    slotSource      // nil for a map with keys
+	now     *generation     // that programs use
+	other   *generation     // empty, or left by programs; nil for a map that is not emptied while they run
+	word    *uint64         // tells programs which of the two to use
+	grace   func()          // returns when all programs that run now are over
 	carry   *carry
 	kept    map[string]bool // keys to print even while they are 0: zero() does not remove keys
 	taken   int             // rows that clears have removed, less those that they put in
@@ -41,7 +42,11 @@ type Map struct {
 }
 
 func newMap(m *object.MapSpec, s source) *Map {
-	live := &Map{object: m, now: &generation{source: s}, carry: newCarry(m.Value.Size), forgets: m.Deleted}
+	kept := m.InKernel()
+	live := &Map{
+		spec: m, object: kept, now: &generation{source: s}, carry: newCarry(kept.Value.Size),
+		forgets: m.Deleted,
+	}
 	live.slot, _ = s.(slotSource)
 	live.drained.L = &live.mutex
 	return live
@@ -62,7 +67,14 @@ func (m *Map) subtracts() bool {
 func (m *Map) Read() (*Table, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	return m.read()
+	return m.summarized(m.read())
+}
+
+func (m *Map) summarized(t *Table, err error) (*Table, error) {
+	if err != nil {
+		return nil, err
+	}
+	return Summarize(m.spec, t), nil
 }
 
 func (m *Map) read() (*Table, error) {
@@ -88,7 +100,7 @@ func (m *Map) Peek() (*Table, error) {
 	if err == nil {
 		t.raw = nil
 	}
-	return t, err
+	return m.summarized(t, err)
 }
 
 // collect puts together all that the map holds by now.
@@ -115,7 +127,7 @@ func (m *Map) ReadToClear() (*Table, error) {
 		return nil, err
 	}
 	if m.other == nil || m.draining || !m.object.WriteOnly || adds(m.object) {
-		return m.read()
+		return m.summarized(m.read())
 	}
 	m.exchange()
 	latest := m.now
@@ -125,7 +137,7 @@ func (m *Map) ReadToClear() (*Table, error) {
 	if err == nil {
 		t.turned = true
 	}
-	return t, err
+	return m.summarized(t, err)
 }
 
 // gather puts together what was not cleared of the generations, the newest first.
@@ -200,17 +212,26 @@ var plainTotal = types.NewAggregation(&types.Aggregation{
 func (m *Map) Lookup(key []byte) (Value, bool, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	t, err := m.gather(func(s source, t *Table) error { return s.lookup(key, t) })
+	keys := m.storedKeys(key)
+	t, err := m.gather(func(s source, t *Table) (err error) {
+		for i := 0; i < len(keys) && err == nil; i++ {
+			err = s.lookup(keys[i], t)
+		}
+		return err
+	})
 	if err != nil {
 		return Value{}, false, err
 	}
-	if row, ok := m.carry.find(key); ok {
-		m.fold(t, key, row)
+	for _, key := range keys {
+		if row, ok := m.carry.find(key); ok {
+			m.fold(t, key, row)
+		}
 	}
-	if t.Len() == 0 || !m.shows(t, 0) {
+	t.keep(func(row int) bool { return m.shows(t, row) })
+	if t.Len() == 0 {
 		return Value{}, false, nil
 	}
-	return t.Value(0), true, nil
+	return Summarize(m.spec, t).Value(0), true, nil
 }
 
 // Clear removes all keys. printed is the table that the user was shown last, if no event
@@ -219,6 +240,7 @@ func (m *Map) Lookup(key []byte) (Value, bool, error) {
 func (m *Map) Clear(printed *Table) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
+	printed = rowsOf(printed)
 	if !m.subtracts() {
 		m.kept = nil
 		return m.slot.clear(printed)
@@ -255,6 +277,7 @@ func (m *Map) forget(printed *Table) {
 func (m *Map) Zero(printed *Table) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
+	printed = rowsOf(printed)
 	rows, err := m.orRead(printed)
 	if err != nil {
 		return err
@@ -281,7 +304,8 @@ func (m *Map) keep(rows *Table) {
 func (m *Map) Keep(rows, printed *Table) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	return m.replace(printed, rows, rows.rawValue)
+	rows = storedOf(rows, printed)
+	return m.replace(rowsOf(printed), rows, rows.rawValue)
 }
 
 // replace puts values in the place of all that was printed. They are carried, and

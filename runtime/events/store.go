@@ -44,7 +44,7 @@ func (s *Store) add(o *object.Object, m *object.MapSpec, kernel map[string]*ebpf
 	case m.Storage == object.Slot:
 		s.maps[m] = newMap(m, &slot{object: m, data: s.data})
 	case m.Storage == object.CPUSlot:
-		s.maps[m] = newMap(m, &cpuSlot{object: m, rows: s.rows, stride: o.Stride})
+		s.maps[m] = newMap(m, &cpuSlot{object: m.InKernel(), rows: s.rows, stride: o.Stride})
 	default:
 		return s.addHash(m, kernel)
 	}
@@ -52,7 +52,7 @@ func (s *Store) add(o *object.Object, m *object.MapSpec, kernel map[string]*ebpf
 }
 
 func (s *Store) addHash(m *object.MapSpec, kernel map[string]*ebpf.Map) error {
-	source, err := newHash(m, kernel[m.Kernel])
+	source, err := newHash(m.InKernel(), kernel[m.Kernel])
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (s *Store) addHash(m *object.MapSpec, kernel map[string]*ebpf.Map) error {
 	if m.Other == "" {
 		return nil
 	}
-	other, err := newHash(m, kernel[m.Other])
+	other, err := newHash(m.InKernel(), kernel[m.Other])
 	if err != nil {
 		return err
 	}

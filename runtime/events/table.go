@@ -26,6 +26,7 @@ type Table struct {
 	raw     []rawRows      // what the rows were made of
 	turned  bool           // programs use another kernel map since
 	index   map[string]int // of the rows by key, once find has made it
+	stored  *Table         // what the rows are summaries of, where they are
 }
 
 // NewTable returns an empty table for the map.

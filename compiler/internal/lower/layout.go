@@ -46,16 +46,20 @@ func newLayout(info *sema.Info, machine *target.Target) *Layout {
 
 func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *object.MapSpec {
 	placed := &object.MapSpec{Name: m.Name, Value: m.Value, WriteOnly: !m.Read, Additive: !m.Replaced}
+	parted := l.stored(placed, m, machine)
 	switch {
-	case len(m.Key) == 0 && m.Value.Aggregation() && !m.Computed:
+	case len(m.Key) == 0 && m.Value.Aggregation() && !m.Computed && !parted:
 		placed.Storage, placed.Offset = object.CPUSlot, l.PerCPU
-		l.PerCPU += m.Value.Size
-	case len(m.Key) == 0:
+		l.PerCPU += placed.InKernel().Value.Size
+	case len(m.Key) == 0 && !parted:
 		placed.Storage, placed.Present, placed.Offset = object.Slot, l.Data, l.Data+8
 		l.Data += 8 + (m.Value.Size+7)/8*8
 	default:
-		key := types.NewLayout(0, m.Key...)
-		placed.Key, placed.Kernel, placed.Full, placed.Refusal = &key, "@"+m.Name, l.Data, l.Data+8
+		if len(m.Key) > 0 {
+			key := types.NewLayout(0, m.Key...)
+			placed.Key = &key
+		}
+		placed.Kernel, placed.Full, placed.Refusal = "@"+m.Name, l.Data, l.Data+8
 		placed.MaxEntries = info.Settings.MaxMapKeys
 		l.Data += 16
 		if m.Emptied {
@@ -78,6 +82,25 @@ func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *ob
 	return placed
 }
 
+// maxRows bounds the value of the kernel map "percpu": KMALLOC_MAX_SIZE of kernels that bound an array's.
+const maxRows = 4 << 20
+
+// stored notes what the kernel keeps of an aggregation whose values are summaries, and reports
+// whether it keeps it in parts. Without a key that is so only where whole rows would be too much.
+func (l *Layout) stored(placed *object.MapSpec, m *sema.Map, machine *target.Target) bool {
+	if !m.Value.Aggregation() || m.Value.Record.Stored == nil {
+		return false
+	}
+	stored := m.Value.Record.Stored(m.Value)
+	rows := (l.PerCPU + stored.Row.Size) * 2 * CPURows(machine)
+	if len(m.Key) == 0 && rows <= maxRows {
+		placed.Stored = stored.Row
+		return false
+	}
+	placed.Stored, placed.Parts = stored.Part, stored.Parts
+	return true
+}
+
 // perCPU reports whether every CPU has values of its own. An aggregation that the script computes with is shared: a
 // program sees only the values of its own CPU.
 func perCPU(m *sema.Map) bool {
@@ -97,7 +120,7 @@ func affordable(m *object.MapSpec, machine *target.Target) int {
 
 // fitting is how many keys of a per-CPU hash fit in what may be allocated at once.
 func fitting(m *object.MapSpec, machine *target.Target) int {
-	keys := preallocated / (m.Value.Size * max(machine.CPUs, 1))
+	keys := preallocated / (m.InKernel().Value.Size * max(machine.CPUs, 1))
 	if m.Other != "" {
 		return keys / 2
 	}

@@ -18,9 +18,26 @@ func (f *function) key(e *lang.Map) *ir.Value {
 	defer func() { f.b.Why = before }()
 	layout := *(hooks{f}).Map(e).Key
 	place := f.slotPlace(f.b.NewSlot("key", layout.Size))
+	f.storeKey(e, place, layout)
+	return place.Address
+}
+
+// partKey is the key of one part of a row.
+func (f *function) partKey(e *lang.Map, part *ir.Value) *ir.Value {
+	m := (hooks{f}).Map(e)
+	layout := *m.InKernel().Key
+	place := f.slotPlace(f.b.NewSlot("key", layout.Size))
+	if m.Key != nil {
+		f.storeKey(e, place, *m.Key)
+	}
+	f.b.Store(place.Space, place.Address, place.Offset+layout.Size-8, 8, part)
+	return place.Address
+}
+
+func (f *function) storeKey(e *lang.Map, place builtin.Place, layout types.Layout) {
 	if len(e.Keys) == 1 && f.typeOf(e.Keys[0]).Kind == types.Tuple {
 		f.store(e.Keys[0], place, tupleOf(layout), true)
-		return place.Address
+		return
 	}
 	f.b.Because(ir.KeyGap)
 	f.zeroGaps(layout, place)
@@ -28,7 +45,6 @@ func (f *function) key(e *lang.Map) *ir.Value {
 	for i, field := range layout.Fields {
 		f.store(e.Keys[i], at(place, field.Offset), field.Type, true)
 	}
-	return place.Address
 }
 
 // tupleOf is the key as one value: it lies as a tuple does.
@@ -101,6 +117,11 @@ func (f *function) withRow(e *lang.Map, change func(builtin.Place)) {
 		f.setPresent(m)
 		return
 	}
+	f.withKey(m, func() *ir.Value { return f.key(e) }, update)
+}
+
+// withKey is withRow for a map in a hash.
+func (f *function) withKey(m *object.MapSpec, key func() *ir.Value, update func(builtin.Place)) {
 	if f.cut() {
 		row := f.commonFunction(task{"row", m.Name}, 1, false, func(params []*ir.Value) *ir.Value {
 			found := f.b.NewCell("found")
@@ -108,10 +129,10 @@ func (f *function) withRow(e *lang.Map, change func(builtin.Place)) {
 			f.findOrInsert(m, params[0], func(row *ir.Value) { f.b.CellSet(found, row) })
 			return f.b.CellGet(found)
 		})
-		f.ifPresent(f.b.Invoke(row, f.key(e)), update)
+		f.ifPresent(f.b.Invoke(row, key()), update)
 		return
 	}
-	f.findOrInsert(m, f.key(e), func(row *ir.Value) {
+	f.findOrInsert(m, key(), func(row *ir.Value) {
 		update(builtin.Place{Space: ir.MapValue, Address: row})
 	})
 }
@@ -186,7 +207,7 @@ func (f *function) setPresent(m *object.MapSpec) {
 
 // zeroValue is the address of what a new key starts with.
 func (f *function) zeroValue(m *object.MapSpec) *ir.Value {
-	size := (m.Value.Size + 7) / 8 * 8
+	size := (m.InKernel().Value.Size + 7) / 8 * 8
 	if size <= 16 {
 		place := f.slotPlace(f.b.NewSlot("zero", size))
 		f.zero(place, size)

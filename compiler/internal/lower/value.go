@@ -298,7 +298,13 @@ func (f *function) aggregate(target *lang.Map, call *lang.Call, a *builtin.Aggre
 	if len(call.Args) > 0 {
 		n = f.value(call.Args[0])
 	}
-	f.withRow(target, func(row builtin.Place) { a.Update(hooks{f}, call, (hooks{f}).Map(target).Value, n, row) })
+	m := (hooks{f}).Map(target)
+	if m.Parts > 0 {
+		part, update := a.Split(hooks{f}, call, m.Value, n)
+		f.withKey(m, func() *ir.Value { return f.partKey(target, part) }, update)
+		return
+	}
+	f.withRow(target, func(row builtin.Place) { a.Update(hooks{f}, call, m.Value, n, row) })
 }
 
 // operand is the right side of `target op= x`; a pointer moves by whole elements.

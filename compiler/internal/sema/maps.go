@@ -206,6 +206,17 @@ func (c *checker) CheckPrinted(e *lang.Map) bool {
 	return true
 }
 
+// WholeRows reports a map that keeps its rows in parts, and returns false.
+func (c *checker) WholeRows(e *lang.Map) bool {
+	m := c.maps[e.Name]
+	if m == nil || m.Value == nil || !m.Value.Aggregation() || m.Value.Record.Stored == nil {
+		return true
+	}
+	c.Errorf(e.Span, "the keys of @%s cannot be found, counted or deleted while it runs: %s() keeps the rows of each in parts", e.Name, m.Value.Record.Name)
+	c.Hint("print(@%s) prints them, clear(@%s) removes them all", e.Name, e.Name)
+	return false
+}
+
 // CheckKey checks the key of a map reference as if the map were read there.
 func (c *checker) CheckKey(e *lang.Map) {
 	if m := c.maps[e.Name]; m != nil && m.Value != nil {

@@ -204,7 +204,7 @@ func (c *checker) aggregated(m *lang.Map) bool {
 	if known == nil || known.Value == nil || !known.Value.Aggregation() {
 		return false
 	}
-	c.Errorf(m.Span, "@%s is a %s: it grows only by @%s = %s(...)", m.Name, known.Value, m.Name, known.Value)
+	c.Errorf(m.Span, "@%s is a %s: it grows only by @%s = %s(...)", m.Name, known.Value, m.Name, known.Value.Record.Name)
 	return true
 }
 
