@@ -15,7 +15,7 @@ import (
 // between the two may win or lose the tie, which kernels before 5.12 (no compare-and-exchange in
 // BPF) cannot avoid.
 var aggregationList = []*Aggregation{
-	count, sum, avg, stats, least, largest, hist, linearHist, timeSeries,
+	count, sum, avg, stats, least, largest, hist, linearHist, timeSeries, quantiles,
 }
 
 // aggregates checks a call without other arguments than the number.

@@ -145,7 +145,7 @@ func (p *program) aggregate(target *lang.Map, call *lang.Call) {
 	if len(call.Args) > 0 {
 		n = p.value(call.Args[0])
 	}
-	aggregations[call.Name].observe(m.row(p.key(m, target.Keys)).value.Words, m.value, n)
+	aggregations[call.Name].add(&m.row(p.key(m, target.Keys)).value, m.value, n)
 }
 
 // row is the entry of a key, empty where it is new.

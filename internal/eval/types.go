@@ -25,6 +25,8 @@ func (p *program) find(e lang.Expr) *types.Type {
 	switch e := e.(type) {
 	case *lang.Integer:
 		return literal(e.Value, e.Unsigned)
+	case *lang.Decimal:
+		return types.NoValue
 	case *lang.String:
 		return types.NewString(len(e.Value) + 1)
 	case *lang.Name:

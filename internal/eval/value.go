@@ -18,6 +18,7 @@ type Value struct {
 	Parts  []Value  // tuples, records and arrays
 	Raw    []byte   // structs
 	Words  []uint64 // aggregations
+	Seen   []uint64 // all that went into one whose Words are a summary
 }
 
 func number(t *types.Type, n uint64) Value { return Value{Type: t, Number: extend(n, t)} }

@@ -416,8 +416,7 @@ func (g *generator) keyedMap() holder {
 
 func (g *generator) aggregated() string {
 	a := pick(g, g.aggregations)
-	switch a.shape.kind {
-	case "hist", "lhist", "stats":
+	if builtin.AggregationNamed(a.shape.kind).Record.Composite {
 		return g.literal()
 	}
 	return "(int64)" + a.name + g.keys(a)

@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 )
 
 // Features are the constructs that a script may use, by name. Probe has a script for each.
@@ -168,7 +170,15 @@ func (g *generator) prepare() {
 	g.aggregations = append(g.aggregations, holder{name: "@calls", shape: shape{kind: "count"}})
 }
 
-var aggregationNames = []string{"count", "sum", "avg", "min", "max", "stats", "hist", "lhist"}
+// aggregationNames are those of the table, but for the one that depends on the time.
+var aggregationNames = func() (names []string) {
+	for _, a := range builtin.Aggregations() {
+		if a.Record != builtin.TimeSeries {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}()
 
 // clauses writes the bodies. The first lines give every map its type.
 func (g *generator) clauses() string {

@@ -3,6 +3,8 @@ package random
 import (
 	"fmt"
 	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 )
 
 // statements writes up to n statements, fewer when the script is long enough.
@@ -307,16 +309,27 @@ func (g *generator) aggregation() bool {
 
 func (g *generator) observation(a holder) string {
 	arguments := ""
-	if a.shape.kind != "count" {
+	if builtin.AggregationNamed(a.shape.kind).MaxArgs > 0 {
 		arguments = "(int64)" + g.operand(shape{kind: "number"})
 	}
-	switch {
-	case a.shape.kind == "lhist":
-		arguments += ", -10, 100, 7"
-	case a.shape.kind == "hist" && a.bits > 0:
-		arguments += fmt.Sprintf(", %d", a.bits)
+	if further := furtherArguments[a.shape.kind]; further != nil {
+		arguments += further(a.bits)
 	}
 	return fmt.Sprintf("%s%s = %s(%s);", a.name, g.keys(a), a.shape.kind, arguments)
+}
+
+// furtherArguments are those after the number, by a number from 0 to 5 that the map has.
+var furtherArguments = map[string]func(bits int) string{
+	"lhist": func(int) string { return ", -10, 100, 7" },
+	"hist": func(bits int) string {
+		if bits == 0 {
+			return ""
+		}
+		return fmt.Sprintf(", %d", bits)
+	},
+	"quantiles": func(bits int) string {
+		return []string{"", ", 50", ", 99.9", ", 0, 25.5, 100", ", 1, 2, 3", ", 99, 50"}[bits]
+	},
 }
 
 func (g *generator) deletion() bool {
