@@ -12,6 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// warnAt tells, in its order among the lines, what did not work that the script asked for.
+func (s *Session) warnAt(event *object.Event, format string, args ...any) {
+	s.flush()
+	s.notices.warnAt(event.Source, format, args...)
+}
+
 // message prints what warnf() and errorf() say, in its order among the other lines.
 func (s *Session) message(event *object.Event, record []byte) {
 	s.sink.Item(report.Message{

@@ -44,9 +44,9 @@ func (s *Session) startCommand() (<-chan struct{}, error) {
 	go func() {
 		runtime.LockOSThread() // the signal comes when the thread ends that has started the command
 		defer runtime.UnlockOSThread()
-		s.setRuntimeConst(object.Starting, uint64(unix.Gettid()))
+		setRuntimeConst(s.object, s.store, object.Starting, uint64(unix.Gettid()))
 		err := command.Start()
-		s.setRuntimeConst(object.Starting, 0)
+		setRuntimeConst(s.object, s.store, object.Starting, 0)
 		started <- err
 		if err == nil {
 			_ = command.Wait()
@@ -85,7 +85,7 @@ func (s *Session) endCommand() {
 	group.stop()
 	group.signal(unix.SIGKILL)
 	if !group.await(commandPatience) {
-		s.warn("the command of -c does not end, because the kernel is busy with it")
+		s.notices.warn("the command of -c does not end, because the kernel is busy with it")
 	}
 }
 

@@ -13,11 +13,17 @@ func (s *Session) detach() *attach.Closing {
 	if s.object.Stops {
 		s.store.Set(object.DataStopped, 1)
 		s.store.AwaitPrograms()
-		return attach.Close(s.detachable())
+		return attach.Close(s.release())
 	}
-	closing := attach.Close(s.detachable())
+	closing := attach.Close(s.release())
 	<-closing.Done
 	return closing
+}
+
+func (s *Session) release() []attach.Link {
+	links, missed := s.attachments.release()
+	s.missed = missed + s.store.Load(object.DataMissed)
+	return links
 }
 
 // detachPatience is after how long the user is told what keeps ponytrace from ending.
@@ -29,6 +35,6 @@ func (s *Session) awaitDetached(closing *attach.Closing) {
 		return
 	case <-time.After(detachPatience):
 	}
-	s.notice("All results are printed; waiting for the kernel to detach %d probes", closing.Left())
+	s.notices.notice("All results are printed; waiting for the kernel to detach %d probes", closing.Left())
 	<-closing.Done
 }

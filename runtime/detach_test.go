@@ -57,7 +57,7 @@ func stopping() *object.Object {
 func TestResultsComeBeforeTheLinksAreClosed(t *testing.T) {
 	out := awaiting("event 7\n")
 	s := open(t, stopping(), Options{Stdout: out, Stderr: new(bytes.Buffer)})
-	s.links = append(s.links, stuckLink{t, out.there})
+	s.attachments.links = append(s.attachments.links, stuckLink{t, out.there})
 	if code, err := s.Run(); code != 0 || err != nil {
 		t.Fatal(code, err)
 	}
@@ -69,7 +69,7 @@ func TestResultsComeBeforeTheLinksAreClosed(t *testing.T) {
 func TestSlowLinksAreNamed(t *testing.T) {
 	notices := awaiting("All results are printed; waiting for the kernel to detach 2 probes\n")
 	s := open(t, stopping(), Options{Stdout: new(bytes.Buffer), Stderr: notices})
-	s.links = append(s.links, stuckLink{t, notices.there}, stuckLink{t, notices.there})
+	s.attachments.links = append(s.attachments.links, stuckLink{t, notices.there}, stuckLink{t, notices.there})
 	if code, err := s.Run(); code != 0 || err != nil {
 		t.Fatal(code, err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"golang.org/x/sys/unix"
 )
@@ -103,4 +104,13 @@ func clock(id int32) int64 {
 	var now unix.Timespec
 	_ = unix.ClockGettime(id, &now)
 	return now.Nano()
+}
+
+// setRuntimeConst writes a word that the programs read, if they do.
+func setRuntimeConst(o *object.Object, store *events.Store, kind object.RuntimeConstKind, value uint64) {
+	for _, fact := range o.RuntimeConsts {
+		if fact.Kind == kind {
+			store.Set(fact.Offset, value)
+		}
+	}
 }

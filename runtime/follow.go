@@ -4,32 +4,46 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
-// follow adds a process to the set of those that are followed.
-func (s *Session) follow(pid int) error {
-	set := s.collection.Maps[s.object.Following.Set.Kernel]
-	key, value := make([]byte, set.KeySize()), make([]byte, set.ValueSize())
+// followed is the set of processes that programs follow.
+type followed struct {
+	*object.Following
+	set *ebpf.Map
+}
+
+// followedBy is the set of an object, nil where it follows nobody.
+func followedBy(o *object.Object, collection *ebpf.Collection) *followed {
+	if o.Following == nil {
+		return nil
+	}
+	return &followed{o.Following, collection.Maps[o.Following.Set.Kernel]}
+}
+
+// add adds a process to the set.
+func (f *followed) add(pid int) error {
+	key, value := make([]byte, f.set.KeySize()), make([]byte, f.set.ValueSize())
 	binary.NativeEndian.PutUint64(key, uint64(pid))
 	value[0] = 1
-	if err := set.Put(key, value); err != nil {
+	if err := f.set.Put(key, value); err != nil {
 		return fmt.Errorf("there are too many processes to follow: %w", err)
 	}
 	return nil
 }
 
-// followFrom enters the processes of -p and what descends from them. The programs are
+// enter enters the processes of -p and what descends from them. The programs are
 // attached by now: a child that a member gets is entered by them, one that it had before
 // is found here. So it is enough to look until nobody new is found.
-func (s *Session) followFrom() error {
-	if s.object.Following == nil {
+func (f *followed) enter() error {
+	if f == nil {
 		return nil
 	}
 	known := map[int]bool{}
-	for _, pid := range s.object.Following.IDs {
+	for _, pid := range f.IDs {
 		known[pid] = true
-		if err := s.follow(pid); err != nil {
+		if err := f.add(pid); err != nil {
 			return err
 		}
 	}
@@ -40,19 +54,10 @@ func (s *Session) followFrom() error {
 				continue
 			}
 			known[pid], grown = true, true
-			if err := s.follow(pid); err != nil {
+			if err := f.add(pid); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// setRuntimeConst writes a word that the programs read, if they do.
-func (s *Session) setRuntimeConst(kind object.RuntimeConstKind, value uint64) {
-	for _, fact := range s.object.RuntimeConsts {
-		if fact.Kind == kind {
-			s.store.Set(fact.Offset, value)
-		}
-	}
 }

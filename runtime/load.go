@@ -1,18 +1,14 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
-	"maps"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/report"
@@ -41,9 +37,9 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		return nil, refusal(o, err)
 	}
 	s := &Session{
-		object: o, machine: machine, options: options, collection: collection,
+		object: o, options: options, notices: &notices{options.Stderr, options.Notify, options.Quiet}, collection: collection,
 		user: symbols.NewUser(o.Settings.Demangle, o.Settings.MaxSymbolBytes), shown: map[*object.MapSpec]shown{}, divisors: map[*object.MapSpec]int64{},
-		failed: map[object.Read]uint64{}, exit: make(chan int, 1), drained: make(chan struct{}), interrupt: make(chan struct{}),
+		exit: make(chan int, 1), drained: make(chan struct{}), interrupt: make(chan struct{}),
 		asked: make(chan struct{}, 1), output: newOutput(options.Stdout, options.Stderr),
 	}
 	if s.store, err = events.Open(o, collection.Maps); err != nil {
@@ -51,6 +47,11 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		return nil, err
 	}
 	s.snapshots = newSnapshots(o, s.store, s.names)
+	s.attachments = &attachments{object: o, machine: machine, collection: collection}
+	s.clauses = &clauses{o, collection.Programs, s.notices, s.stopped}
+	s.followed = followedBy(o, collection)
+	s.refresh = newMapRefresh(o, s.store, s.user, &s.traced)
+	s.reads = newReadCounts(o, collection.Maps)
 	if err = findRuntimeConsts(o.RuntimeConsts, s.store.Set); err != nil {
 		s.Close()
 		return nil, err
@@ -62,7 +63,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		}
 	}
 	if len(options.Command) > 0 {
-		s.setRuntimeConst(object.HasCommand, 1)
+		setRuntimeConst(o, s.store, object.HasCommand, 1)
 	}
 	if err := s.openSink(); err != nil {
 		s.Close()
@@ -129,7 +130,7 @@ func appendFrame(frames []report.Frame, address uint64, symbol symbols.Symbol, f
 func (s *Session) zone() *time.Location {
 	zone, err := timezone.Local()
 	if err != nil {
-		s.warn("%v", err)
+		s.notices.warn("%v", err)
 	}
 	return zone
 }
@@ -143,114 +144,4 @@ func specification(o *object.Object) *ebpf.CollectionSpec {
 		}
 	}
 	return spec
-}
-
-var errInterrupted = errors.New("interrupted by a signal")
-
-// attachAll attaches every program to its points, until a signal asks for the end. It returns the number of probes.
-func (s *Session) attachAll() (probes int, err error) {
-	if err := s.fillDispatchers(); err != nil {
-		return 0, err
-	}
-	for _, program := range s.object.All() {
-		points := program.Attachments()
-		for i := range points {
-			if s.Interrupted() {
-				return probes, errInterrupted
-			}
-			links, err := attach.Attach(s.machine, s.collection.Programs[program.Name], &points[i])
-			switch {
-			case err == nil:
-				s.links = append(s.links, links...)
-				probes += s.served(program, i)
-			case !s.leavesOut(&points[i], err):
-				return probes, s.withProbes(err, program)
-			}
-		}
-	}
-	return probes, s.tellLeftOut()
-}
-
-// leavesOut reports whether a pattern goes on without a function that cannot be traced.
-func (s *Session) leavesOut(point *object.Point, err error) bool {
-	var failed *attach.RefusedError
-	if !point.Optional || point.Probes() > 1 || !errors.As(err, &failed) || !failed.Untraceable {
-		return false
-	}
-	s.leftOut = append(s.leftOut, failed)
-	return true
-}
-
-// tellLeftOut says which functions patterns went on without; where nothing is left, that is an error.
-func (s *Session) tellLeftOut() error {
-	switch n := len(s.leftOut); {
-	case n == 0 || s.options.Quiet && len(s.links) > 0:
-		return nil
-	case len(s.links) == 0:
-		return s.leftOut[0]
-	case n == 1:
-		s.tell(report.Notice{Text: fmt.Sprintf("left out: %v", s.leftOut[0])})
-	default:
-		s.tell(report.Notice{
-			Text: fmt.Sprintf("left out: %v, and %d more functions", s.leftOut[0], n-1),
-		})
-	}
-	return nil
-}
-
-// fillDispatchers enters the programs of system calls into the arrays through which they are called.
-func (s *Session) fillDispatchers() error {
-	for _, d := range s.object.Dispatchers {
-		for number, name := range d.Programs {
-			if err := s.collection.Maps[d.Calls].Put(uint32(number), s.collection.Programs[name]); err != nil {
-				return fmt.Errorf("entering the programs of system calls: %w", err)
-			}
-		}
-	}
-	return nil
-}
-
-// withProbes names all probes that an attachment serves.
-func (s *Session) withProbes(err error, program *object.ProgramSpec) error {
-	var failed *attach.RefusedError
-	if !errors.As(err, &failed) {
-		return err
-	}
-	for _, served := range s.servedBy(program) {
-		failed.Probes = append(failed.Probes, probesOf(served)...)
-	}
-	return failed
-}
-
-// servedBy returns the programs that an attached program runs: itself, or those that it calls.
-func (s *Session) servedBy(program *object.ProgramSpec) (list []*object.ProgramSpec) {
-	for _, d := range s.object.Dispatchers {
-		if &d.ProgramSpec != program {
-			continue
-		}
-		called := slices.Collect(maps.Values(d.Programs))
-		for _, p := range s.object.Programs {
-			if slices.Contains(called, p.Name) {
-				list = append(list, p)
-			}
-		}
-		return list
-	}
-	return []*object.ProgramSpec{program}
-}
-
-// detachable sums up what links and programs missed, while they can still say so.
-func (s *Session) detachable() []attach.Link {
-	s.missed += s.store.Load(object.DataMissed)
-	for _, l := range s.links {
-		s.missed += attach.Missed(l)
-	}
-	for _, program := range s.collection.Programs {
-		if stats, err := program.Stats(); err == nil {
-			s.missed += stats.RecursionMisses
-		}
-	}
-	links := s.links
-	s.links = nil
-	return links
 }

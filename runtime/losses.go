@@ -20,7 +20,7 @@ func (s *Session) losses() (list []report.Loss) {
 	add(report.LostEvents, s.store.Load(object.DataDropped),
 		"%d events were lost because the buffer was full; a larger one: perf_rb_pages = %d",
 		4*settings.RingBufferPages)
-	list = append(list, s.failedReads(func(uint64) bool { return true })...)
+	list = append(list, s.reads.failed(func(uint64) bool { return true })...)
 	if f := s.object.Following; f != nil {
 		add(report.LostProcesses, s.store.Load(f.Set.Full),
 			"%d processes were not followed, because there were too many at once")

@@ -2,39 +2,43 @@ package runtime
 
 import (
 	"fmt"
+	"io"
 
-	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
-// tell hands a notice to whom the options name, or prints it on standard error.
-func (s *Session) tell(n report.Notice) {
-	if s.options.Notify != nil {
-		s.options.Notify(n)
+// notices go to whom the options name, or to standard error.
+type notices struct {
+	to     io.Writer
+	notify func(report.Notice)
+	quiet  bool
+}
+
+func (n *notices) tell(notice report.Notice) {
+	if n.notify != nil {
+		n.notify(notice)
 		return
 	}
-	n.Print(s.options.Stderr)
+	notice.Print(n.to)
 }
 
 // notice tells what is neither a loss nor a failure.
-func (s *Session) notice(format string, args ...any) {
-	if !s.options.Quiet {
-		s.tell(report.Notice{Text: fmt.Sprintf(format, args...)})
+func (n *notices) notice(format string, args ...any) {
+	if !n.quiet {
+		n.tell(report.Notice{Text: fmt.Sprintf(format, args...)})
 	}
 }
 
-func (s *Session) warn(format string, args ...any) {
-	s.tell(report.Notice{Warning: true, Text: fmt.Sprintf(format, args...)})
-}
+func (n *notices) warn(format string, args ...any) { n.warnAt(diag.Span{}, format, args...) }
 
 // warnAt tells that something that the script asked for did not work, and where it asked.
-func (s *Session) warnAt(event *object.Event, format string, args ...any) {
-	s.flush()
-	s.tell(report.Notice{Warning: true, Place: event.Source, Text: fmt.Sprintf(format, args...)})
+func (n *notices) warnAt(place diag.Span, format string, args ...any) {
+	n.tell(report.Notice{Warning: true, Place: place, Text: fmt.Sprintf(format, args...)})
 }
 
-func (s *Session) tellLosses(list []report.Loss) {
+func (n *notices) losses(list []report.Loss) {
 	for i := range list {
-		s.tell(list[i].Notice())
+		n.tell(list[i].Notice())
 	}
 }

@@ -3,8 +3,10 @@ package runtime
 import (
 	"encoding/binary"
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
@@ -13,12 +15,23 @@ import (
 // -k need not wait for the end.
 const readsRest = 500 * time.Millisecond
 
-// startReads tells of each place whose reads fail when it has happened for the first time.
-func (s *Session) startReads(stop <-chan struct{}) {
-	if !s.countsReads() {
+// readCounts are the counts of reads that failed, by their place in the script.
+type readCounts struct {
+	object *object.Object
+	maps   map[string]*ebpf.Map
+	told   map[object.Read]uint64
+}
+
+func newReadCounts(o *object.Object, maps map[string]*ebpf.Map) *readCounts {
+	return &readCounts{o, maps, map[object.Read]uint64{}}
+}
+
+// start tells of each place whose reads fail when it has happened for the first time.
+func (r *readCounts) start(ticks *sync.WaitGroup, stop <-chan struct{}, tell func([]report.Loss)) {
+	if !r.counted() {
 		return
 	}
-	s.ticks.Go(func() {
+	ticks.Go(func() {
 		ticker := time.NewTicker(readsRest)
 		defer ticker.Stop()
 		for {
@@ -26,14 +39,14 @@ func (s *Session) startReads(stop <-chan struct{}) {
 			case <-stop:
 				return
 			case <-ticker.C:
-				s.tellLosses(s.failedReads(func(told uint64) bool { return told == 0 }))
+				tell(r.failed(func(told uint64) bool { return told == 0 }))
 			}
 		}
 	})
 }
 
-func (s *Session) countsReads() bool {
-	for _, program := range s.object.Programs {
+func (r *readCounts) counted() bool {
+	for _, program := range r.object.Programs {
 		if len(program.Reads) > 0 {
 			return true
 		}
@@ -41,20 +54,20 @@ func (s *Session) countsReads() bool {
 	return false
 }
 
-// failedReads are the places where more reads have failed by now than was told, where that is news.
-func (s *Session) failedReads(news func(told uint64) bool) (list []report.Loss) {
-	for _, program := range s.object.Programs {
+// failed are the places where more reads have failed by now than was told, where that is news.
+func (r *readCounts) failed(news func(told uint64) bool) (list []report.Loss) {
+	for _, program := range r.object.Programs {
 		if len(program.Reads) == 0 {
 			continue
 		}
 		counts := make([]byte, 8*len(program.Reads))
-		if s.collection.Maps[program.ReadsMap].Lookup(uint32(0), counts) != nil {
+		if r.maps[program.ReadsMap].Lookup(uint32(0), counts) != nil {
 			continue
 		}
 		for i, read := range program.Reads {
-			n, told := binary.NativeEndian.Uint64(counts[8*i:]), s.failed[read]
+			n, told := binary.NativeEndian.Uint64(counts[8*i:]), r.told[read]
 			if n > told && news(told) {
-				s.failed[read] = n
+				r.told[read] = n
 				list = append(list, failure(read, n))
 			}
 		}

@@ -5,36 +5,6 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
-// probes is to how many probes the script attaches.
-func (s *Session) probes() int {
-	n := 0
-	for _, program := range s.object.Programs {
-		for i := range program.Points {
-			n += probesAt(program, i)
-		}
-	}
-	return n
-}
-
-func probesAt(program *object.ProgramSpec, point int) int {
-	return program.Points[point].Probes() * program.Clauses
-}
-
-// served is how many probes an attachment brings: one for system calls brings all points
-// of its programs.
-func (s *Session) served(program *object.ProgramSpec, attachment int) int {
-	if len(program.Attachments()) > 1 {
-		return probesAt(program, attachment)
-	}
-	n := 0
-	for _, p := range s.servedBy(program) {
-		for i := range p.Points {
-			n += probesAt(p, i)
-		}
-	}
-	return n
-}
-
 // announce reports that tracing has begun. Only the loop may use the sink, if there is
 // one.
 func (s *Session) announce(n int) {
@@ -45,9 +15,9 @@ func (s *Session) announce(n int) {
 	case s.records:
 		s.reader.Wake()
 	case n == 1:
-		s.notice("Attached 1 probe%s", s.hint())
+		s.notices.notice("Attached 1 probe%s", s.hint())
 	default:
-		s.notice("Attached %d probes%s", n, s.hint())
+		s.notices.notice("Attached %d probes%s", n, s.hint())
 	}
 }
 

@@ -37,8 +37,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
-	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/report"
 	"github.com/ponytrace/ponytrace/runtime/report/format"
@@ -81,19 +79,22 @@ const (
 // Session is a loaded object.
 type Session struct {
 	object      *object.Object
-	machine     *target.Target
 	options     Options
 	collection  *ebpf.Collection
 	store       *events.Store
 	snapshots   *snapshots
+	attachments *attachments
+	clauses     *clauses
+	followed    *followed // nil where nobody is
+	refresh     *mapRefresh
+	reads       *readCounts
+	notices     *notices
 	reader      *ring.Reader
 	sink        report.Sink
 	records     bool              // report.Format.Records
 	formatter   *format.Formatter // of texts that do not go to the sink
 	output      *output           // what the sink writes to
-	links       []attach.Link
 	missed      uint64
-	leftOut     []*attach.RefusedError // functions that patterns match and the kernel refuses
 	shown       map[*object.MapSpec]shown
 	user        *symbols.User
 	attached    atomic.Int64  // how many probes
@@ -107,13 +108,12 @@ type Session struct {
 	deadline    atomic.Int64  // when a session that was interrupted stops to run commands, in Unix nanoseconds; 0 for never
 	skipped     int           // commands that the deadline kept from running
 	child       atomic.Pointer[child]
-	command     atomic.Int64           // the process group of the command of system() that runs, or 0
-	interrupt   chan struct{}          // closed when a signal asks for the end
-	asked       chan struct{}          // SIGUSR1 asked for the maps
-	phase       atomic.Int32           // what the session is busy with
-	ticks       sync.WaitGroup         // interval programs
-	failed      map[object.Read]uint64 // reads that failed, as told
-	failure     error                  // the first of reading maps; owned by the loop until it ends
+	command     atomic.Int64   // the process group of the command of system() that runs, or 0
+	interrupt   chan struct{}  // closed when a signal asks for the end
+	asked       chan struct{}  // SIGUSR1 asked for the maps
+	phase       atomic.Int32   // what the session is busy with
+	ticks       sync.WaitGroup // interval programs
+	failure     error          // the first of reading maps; owned by the loop until it ends
 	interrupted sync.Once
 	done        <-chan struct{} // the loop has ended
 	over        chan struct{}   // closed when the tracing has ended
@@ -141,7 +141,7 @@ func (s *Session) Start() error {
 	s.store.Set(object.DataStart, monotonic())
 	s.ignore = s.listen()
 	s.attached.Store(notAttached)
-	s.sink.Item(report.Attaching{Probes: s.probes()})
+	s.sink.Item(report.Attaching{Probes: s.attachments.probes()})
 	s.done = s.startLoop()
 	s.over = make(chan struct{})
 	var err error
@@ -169,7 +169,7 @@ func (s *Session) end(code int, err error) (int, error) {
 	if err == nil {
 		s.enter(ending)
 		s.output.rescue.Store(true)
-		s.run(object.AtEnd)
+		s.clauses.run(object.AtEnd)
 	}
 	s.enter(printing)
 	s.finishLoop(s.done)
@@ -181,7 +181,7 @@ func (s *Session) end(code int, err error) (int, error) {
 		s.sink.Item(loss)
 	}
 	s.sink.Flush()
-	s.tellLosses(losses)
+	s.notices.losses(losses)
 	s.enter(endingCommand)
 	s.endCommand()
 	s.enter(leaving)
@@ -217,9 +217,9 @@ func (s *Session) trace() (await func() int, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.startIntervals(s.over)
-	s.startScout(s.over)
-	s.startReads(s.over)
+	s.clauses.startIntervals(&s.ticks, s.over)
+	s.refresh.start(&s.ticks, s.over)
+	s.reads.start(&s.ticks, s.over, s.notices.losses)
 	if !s.waits() && finished == nil {
 		return s.exitCode, nil
 	}
@@ -246,26 +246,38 @@ func (s *Session) DryRun() error {
 
 // begin runs BEGIN, whose exit() keeps everything else from being attached, as a signal does.
 func (s *Session) begin() error {
-	s.run(object.AtBegin)
+	s.clauses.run(object.AtBegin)
 	if s.store.Load(object.DataStopped) != 0 {
-		s.announce(s.probes())
+		s.announce(s.attachments.probes())
 		return nil
 	}
 	probes, err := s.attachAll()
 	switch {
 	case err != nil && s.Interrupted():
 		s.attached.Store(int64(probes))
-		s.notice("Interrupted before everything was attached")
+		s.notices.notice("Interrupted before everything was attached")
 	case err != nil:
 		return err
 	default:
-		if err := s.followFrom(); err != nil {
+		if err := s.followed.enter(); err != nil {
 			return err
 		}
 		s.announce(probes)
 	}
 	return nil
 }
+
+// attachAll attaches everything, and tells what patterns go on without.
+func (s *Session) attachAll() (probes int, err error) {
+	probes, err = s.attachments.attach(s.Interrupted)
+	if without := s.attachments.without(); err == nil && without != "" {
+		s.notices.notice("%s", without)
+	}
+	return probes, err
+}
+
+// stopped reports whether exit() was called.
+func (s *Session) stopped() bool { return s.store.Load(object.DataStopped) != 0 }
 
 // wait returns the exit code when something ends the session. Without a ring buffer there is no loop that prints.
 func (s *Session) wait(finished <-chan struct{}) int {

@@ -141,7 +141,7 @@ func (s *Session) sayWhatIsLeft() {
 	if s.command.Load() != 0 {
 		what = "waiting for a command of system()"
 	}
-	s.tell(report.Notice{Text: fmt.Sprintf(
+	s.notices.tell(report.Notice{Text: fmt.Sprintf(
 		"ponytrace is %s; one more signal ends it at once, without what is not printed yet", what)})
 }
 
@@ -156,7 +156,7 @@ func (s *Session) endNow(signal os.Signal) {
 	said := make(chan struct{})
 	go func() {
 		defer close(said)
-		s.warn("ended at once as asked: what was not printed is lost")
+		s.notices.warn("ended at once as asked: what was not printed is lost")
 	}()
 	select {
 	case <-said:

@@ -6,68 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"time"
 
-	"github.com/cilium/ebpf"
-	"github.com/ponytrace/ponytrace/compiler/object"
 	"golang.org/x/sys/unix"
 )
-
-// run runs the programs of BEGIN or END.
-func (s *Session) run(when object.When) {
-	for _, program := range s.object.Programs {
-		for _, point := range program.Points {
-			if point.Runs(when) {
-				s.runOnce(s.collection.Programs[program.Name])
-			}
-		}
-	}
-}
-
-// runOnce runs a program here and now. Raw tracepoint programs take no context.
-func (s *Session) runOnce(program *ebpf.Program) {
-	if _, err := program.Run(&ebpf.RunOptions{}); err != nil {
-		s.warn("a clause did not run: %v", err)
-	}
-}
-
-// startIntervals runs interval programs until stop is closed, those of one period in the order of the script. A tick
-// that comes late is not made up for twice: time.Ticker drops ticks for slow receivers and keeps the phase.
-func (s *Session) startIntervals(stop <-chan struct{}) {
-	programs := map[time.Duration][]*ebpf.Program{}
-	for _, program := range s.object.Programs {
-		for _, point := range program.Points {
-			if at, ok := point.At.(object.RunPoint); ok && at.When == object.AtInterval {
-				programs[at.Period] = append(programs[at.Period], s.collection.Programs[program.Name])
-			}
-		}
-	}
-	for period, list := range programs {
-		s.ticks.Go(func() { s.tick(list, period, stop) })
-	}
-}
-
-func (s *Session) tick(programs []*ebpf.Program, period time.Duration, stop <-chan struct{}) {
-	ticker := time.NewTicker(period)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-ticker.C:
-			s.runInOrder(programs)
-		}
-	}
-}
-
-// runInOrder ends with the first exit().
-func (s *Session) runInOrder(programs []*ebpf.Program) {
-	for _, program := range programs {
-		if s.store.Load(object.DataStopped) == 0 {
-			s.runOnce(program)
-		}
-	}
-}
 
 // findTraced refuses, before anything runs, a command that cannot start and a process that is not there.
 func (s *Session) findTraced() error {

@@ -19,15 +19,15 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
-// TestSleeper is the process of TestScout, and no test.
+// TestSleeper is the process of TestMapRefresh, and no test.
 func TestSleeper(t *testing.T) {
 	if os.Getenv("PONYTRACE_SLEEPER") != "" {
 		time.Sleep(time.Minute)
 	}
 }
 
-// A stack of a process that has ended prints with names, if the scout saw the process.
-func TestScout(t *testing.T) {
+// A stack of a process that has ended prints with names, if its memory map was remembered.
+func TestMapRefresh(t *testing.T) {
 	key := types.NewLayout(0, types.NewUserStack("bpftrace", 2))
 	stacks := &object.MapSpec{Key: &key, Value: types.NewAggregation(builtin.Count, false), Storage: object.Hash, Kernel: "h"}
 	o := lineObject(16)
@@ -49,7 +49,7 @@ func TestScout(t *testing.T) {
 	if !holdsProcess(stacks) {
 		t.Error("the map holds no stack of a process")
 	}
-	s.look([]*events.Map{s.store.Map(stacks)})
+	s.refresh.refresh()
 	_ = sleeper.Process.Kill()
 	_ = sleeper.Wait()
 	s.sink.Table(report.NewTable(&s.object.Settings, s.table(stacks), 0, 0))
