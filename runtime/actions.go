@@ -9,7 +9,6 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/report"
 	"github.com/ponytrace/ponytrace/runtime/safeopen"
-	"golang.org/x/sys/unix"
 )
 
 // warnAt tells, in its order among the lines, what did not work that the script asked for.
@@ -44,23 +43,13 @@ func (s *Session) cat(event *object.Event, record []byte) {
 	s.sink.Item(report.File{Text: text})
 }
 
-const (
-	// maxOutput bounds what is kept of a command's output for a record.
-	maxOutput = 1 << 20
-	// outputDelay is how long after its end we wait for what a command has left running to close its output.
-	outputDelay = time.Second
-	// commandPatience is for how long an interrupted session still runs commands that were asked for before.
-	commandPatience = time.Second
-)
-
 // system runs a shell command and waits for its end; it may write in between our lines.
 func (s *Session) system(event *object.Event, record []byte) {
 	if !s.options.Unsafe {
 		s.warnAt(event, "system() needs --unsafe")
 		return
 	}
-	if end := s.deadline.Load(); end != 0 && time.Now().UnixNano() > end {
-		s.skipped++
+	if s.shell.late() {
 		return
 	}
 	command := exec.Command("/bin/sh", "-c", s.formatter.Line(event, s.fields(event, record)))
@@ -72,46 +61,13 @@ func (s *Session) system(event *object.Event, record []byte) {
 		s.flush()
 		command.Stdout = s.options.Stdout
 	}
-	if err := s.runCommand(command); err != nil {
+	if err := s.shell.run(command); err != nil {
 		s.warnAt(event, "system(): the shell did not start: %s", safeopen.Reason(err))
 		return
 	}
 	if s.records {
 		s.sink.Item(report.CommandOutput{Text: kept.text})
 	}
-}
-
-// runCommand gives the command a process group of its own, so that a signal reaches all that the shell has started, and
-// that of a terminal reaches the command through us only. How it ends is the script's business.
-func (s *Session) runCommand(command *exec.Cmd) error {
-	command.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
-	if err := command.Start(); err != nil {
-		return err
-	}
-	s.command.Store(int64(command.Process.Pid))
-	_ = command.Wait()
-	s.command.Store(0)
-	return nil
-}
-
-// signalCommand sends a signal to the command of system() that runs.
-func (s *Session) signalCommand(signal unix.Signal) {
-	if group := s.command.Load(); group != 0 {
-		_ = unix.Kill(-int(group), signal)
-	}
-}
-
-// limited keeps the first bytes that are written to it.
-type limited struct {
-	text []byte
-	left int
-}
-
-func (l *limited) Write(b []byte) (int, error) {
-	n := min(len(b), l.left)
-	l.text = append(l.text, b[:n]...)
-	l.left -= n
-	return len(b), nil
 }
 
 // printMap prints a map, and remembers what the user has seen of it.

@@ -1,12 +1,13 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
+	"sync/atomic"
 
-	"github.com/ponytrace/ponytrace/compiler/object"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,32 +34,55 @@ type child struct {
 	ended chan struct{}
 }
 
-// startCommand starts the command of -c. Everything is attached by now, so that none of
+// command is that of -c.
+type command struct {
+	arguments []string
+	notices   *notices
+	starting  func(thread uint64) // tells programs which thread starts it; 0 when it is started
+	child     atomic.Pointer[child]
+}
+
+// find refuses a command that cannot start.
+func (c *command) find() error {
+	if len(c.arguments) == 0 {
+		return nil
+	}
+	name := c.arguments[0]
+	switch _, err := exec.LookPath(name); {
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("the command of -c cannot start: there is no program %q", name)
+	case err != nil:
+		return fmt.Errorf("the command of -c cannot start: %q may not be executed", name)
+	}
+	return nil
+}
+
+// start starts the command. Everything is attached by now, so that none of
 // its events is missed.
-func (s *Session) startCommand() (<-chan struct{}, error) {
-	command := exec.Command(s.options.Command[0], s.options.Command[1:]...)
+func (c *command) start() (*child, error) {
+	command := exec.Command(c.arguments[0], c.arguments[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	command.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	tryPidfd()
-	started, ended := make(chan error), make(chan struct{})
+	begun, ended := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread() // the signal comes when the thread ends that has started the command
 		defer runtime.UnlockOSThread()
-		setRuntimeConst(s.object, s.store, object.Starting, uint64(unix.Gettid()))
+		c.starting(uint64(unix.Gettid()))
 		err := command.Start()
-		setRuntimeConst(s.object, s.store, object.Starting, 0)
-		started <- err
+		c.starting(0)
+		begun <- err
 		if err == nil {
 			_ = command.Wait()
 			close(ended)
 		}
 	}()
-	if err := <-started; err != nil {
+	if err := <-begun; err != nil {
 		return nil, fmt.Errorf("starting the command of -c: %w", err)
 	}
-	s.traced.Store(int64(command.Process.Pid))
-	s.child.Store(&child{command.Process.Pid, ended})
-	return ended, nil
+	started := &child{command.Process.Pid, ended}
+	c.child.Store(started)
+	return started, nil
 }
 
 // tryPidfd has package os find out about pidfds, for which it starts a process of its own
@@ -69,13 +93,13 @@ func tryPidfd() {
 	}
 }
 
-// endCommand ends the command of -c, unless it has ended by itself.
-func (s *Session) endCommand() {
-	command := s.child.Load()
-	if command == nil || command.over() {
+// end ends the command of -c, unless it has ended by itself.
+func (c *command) end() {
+	child := c.child.Load()
+	if child == nil || child.over() {
 		return
 	}
-	group := familyOf(command.pid)
+	group := familyOf(child.pid)
 	defer group.release()
 	group.signal(unix.SIGTERM)
 	group.signal(unix.SIGCONT)
@@ -85,14 +109,14 @@ func (s *Session) endCommand() {
 	group.stop()
 	group.signal(unix.SIGKILL)
 	if !group.await(commandPatience) {
-		s.notices.warn("the command of -c does not end, because the kernel is busy with it")
+		c.notices.warn("the command of -c does not end, because the kernel is busy with it")
 	}
 }
 
-// killCommand is for when nobody waits for anything any more.
-func (s *Session) killCommand() {
-	if command := s.child.Load(); command != nil && !command.over() {
-		familyOf(command.pid).signal(unix.SIGKILL)
+// kill is for when nobody waits for anything any more.
+func (c *command) kill() {
+	if child := c.child.Load(); child != nil && !child.over() {
+		familyOf(child.pid).signal(unix.SIGKILL)
 	}
 }
 

@@ -39,7 +39,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 	s := &Session{
 		object: o, options: options, notices: &notices{options.Stderr, options.Notify, options.Quiet}, collection: collection,
 		user: symbols.NewUser(o.Settings.Demangle, o.Settings.MaxSymbolBytes), shown: map[*object.MapSpec]shown{}, divisors: map[*object.MapSpec]int64{},
-		exit: make(chan int, 1), drained: make(chan struct{}), interrupt: make(chan struct{}),
+		exit: make(chan int, 1), drained: make(chan struct{}),
 		asked: make(chan struct{}, 1), output: newOutput(options.Stdout, options.Stderr),
 	}
 	if s.store, err = events.Open(o, collection.Maps); err != nil {
@@ -47,6 +47,11 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		return nil, err
 	}
 	s.snapshots = newSnapshots(o, s.store, s.names)
+	s.shell, s.command = &shell{}, s.newCommand()
+	s.interruption = &interruption{
+		signals: options.Signals, notices: s.notices, shell: s.shell, command: s.command,
+		maps: s.askForMaps, ended: make(chan struct{}),
+	}
 	s.attachments = &attachments{object: o, machine: machine, collection: collection}
 	s.clauses = &clauses{o, collection.Programs, s.notices, s.stopped}
 	s.followed = followedBy(o, collection)
@@ -70,6 +75,14 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		return nil, err
 	}
 	return s, nil
+}
+
+// newCommand is the command of -c, which need not be there.
+func (s *Session) newCommand() *command {
+	return &command{
+		arguments: s.options.Command, notices: s.notices,
+		starting: func(thread uint64) { setRuntimeConst(s.object, s.store, object.Starting, thread) },
+	}
 }
 
 // filesOf is how many open files a session needs at most: a map has one more for each part that is loaded at the same time,

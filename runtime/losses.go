@@ -31,7 +31,7 @@ func (s *Session) losses() (list []report.Loss) {
 	if s.user.Refused() {
 		list = append(list, refusedNames(settings.MaxSymbolBytes))
 	}
-	add(report.LostCommands, uint64(s.skipped),
+	add(report.LostCommands, uint64(s.shell.skipped),
 		"%d commands of system() did not run, because tracing was interrupted")
 	add(report.MissedEvents, s.missed,
 		"%d events were missed because the probe was busy on the same CPU")

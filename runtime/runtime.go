@@ -78,47 +78,43 @@ const (
 
 // Session is a loaded object.
 type Session struct {
-	object      *object.Object
-	options     Options
-	collection  *ebpf.Collection
-	store       *events.Store
-	snapshots   *snapshots
-	attachments *attachments
-	clauses     *clauses
-	followed    *followed // nil where nobody is
-	refresh     *mapRefresh
-	reads       *readCounts
-	notices     *notices
-	reader      *ring.Reader
-	sink        report.Sink
-	records     bool              // report.Format.Records
-	formatter   *format.Formatter // of texts that do not go to the sink
-	output      *output           // what the sink writes to
-	missed      uint64
-	shown       map[*object.MapSpec]shown
-	user        *symbols.User
-	attached    atomic.Int64  // how many probes
-	told        bool          // and the sink has it; owned by the loop until it ends
-	traced      atomic.Int64  // the process of -c or -p
-	processes   []unix.PollFd // those of -p that have not ended
-	divisors    map[*object.MapSpec]int64
-	values      []events.Value // of the record at hand
-	exit        chan int
-	drained     chan struct{} // the loop has read all that there was when it was asked
-	deadline    atomic.Int64  // when a session that was interrupted stops to run commands, in Unix nanoseconds; 0 for never
-	skipped     int           // commands that the deadline kept from running
-	child       atomic.Pointer[child]
-	command     atomic.Int64   // the process group of the command of system() that runs, or 0
-	interrupt   chan struct{}  // closed when a signal asks for the end
-	asked       chan struct{}  // SIGUSR1 asked for the maps
-	phase       atomic.Int32   // what the session is busy with
-	ticks       sync.WaitGroup // interval programs
-	failure     error          // the first of reading maps; owned by the loop until it ends
-	interrupted sync.Once
-	done        <-chan struct{} // the loop has ended
-	over        chan struct{}   // closed when the tracing has ended
-	await       func() int      // returns the exit code when the tracing has ended
-	ignore      func()          // signals, from now on
+	object       *object.Object
+	options      Options
+	collection   *ebpf.Collection
+	store        *events.Store
+	snapshots    *snapshots
+	attachments  *attachments
+	clauses      *clauses
+	followed     *followed // nil where nobody is
+	refresh      *mapRefresh
+	reads        *readCounts
+	notices      *notices
+	shell        *shell
+	command      *command
+	processes    processes
+	interruption *interruption
+	reader       *ring.Reader
+	sink         report.Sink
+	records      bool              // report.Format.Records
+	formatter    *format.Formatter // of texts that do not go to the sink
+	output       *output           // what the sink writes to
+	missed       uint64
+	shown        map[*object.MapSpec]shown
+	user         *symbols.User
+	attached     atomic.Int64 // how many probes
+	told         bool         // and the sink has it; owned by the loop until it ends
+	traced       atomic.Int64 // the process of -c or -p
+	divisors     map[*object.MapSpec]int64
+	values       []events.Value // of the record at hand
+	exit         chan int
+	drained      chan struct{}   // the loop has read all that there was when it was asked
+	asked        chan struct{}   // SIGUSR1 asked for the maps
+	ticks        sync.WaitGroup  // interval programs
+	failure      error           // the first of reading maps; owned by the loop until it ends
+	done         <-chan struct{} // the loop has ended
+	over         chan struct{}   // closed when the tracing has ended
+	await        func() int      // returns the exit code when the tracing has ended
+	ignore       func()          // signals, from now on
 }
 
 // shown is the table that was printed last of a map.
@@ -139,7 +135,7 @@ func (s *Session) Run() (int, error) {
 // over, and nothing is left attached.
 func (s *Session) Start() error {
 	s.store.Set(object.DataStart, monotonic())
-	s.ignore = s.listen()
+	s.ignore = s.interruption.listen()
 	s.attached.Store(notAttached)
 	s.sink.Item(report.Attaching{Probes: s.attachments.probes()})
 	s.done = s.startLoop()
@@ -161,17 +157,17 @@ func (s *Session) end(code int, err error) (int, error) {
 	defer s.ignore()
 	close(s.over)
 	s.ticks.Wait()
-	s.enter(detaching)
+	s.interruption.enter(detaching)
 	closing := s.detach()
-	s.enter(printing)
+	s.interruption.enter(printing)
 	s.drain(s.done)
-	s.deadline.Store(0)
+	s.shell.relax()
 	if err == nil {
-		s.enter(ending)
+		s.interruption.enter(ending)
 		s.output.rescue.Store(true)
 		s.clauses.run(object.AtEnd)
 	}
-	s.enter(printing)
+	s.interruption.enter(printing)
 	s.finishLoop(s.done)
 	if err == nil {
 		s.printMaps()
@@ -182,9 +178,9 @@ func (s *Session) end(code int, err error) (int, error) {
 	}
 	s.sink.Flush()
 	s.notices.losses(losses)
-	s.enter(endingCommand)
-	s.endCommand()
-	s.enter(leaving)
+	s.interruption.enter(endingCommand)
+	s.command.end()
+	s.interruption.enter(leaving)
 	s.awaitDetached(closing)
 	return s.result(code, err)
 }
@@ -197,11 +193,9 @@ func (s *Session) result(code int, err error) (int, error) {
 	return code, errors.Join(err, s.failure, s.output.close())
 }
 
-func (s *Session) enter(p phase) { s.phase.Store(int32(p)) }
-
 // trace runs BEGIN and attaches. The function that it returns waits for the end of the tracing.
 func (s *Session) trace() (await func() int, err error) {
-	if err := s.findTraced(); err != nil {
+	if err := errors.Join(s.command.find(), s.processes.open(s.options.Pids)); err != nil {
 		return nil, err
 	}
 	if err := s.begin(); err != nil {
@@ -210,10 +204,10 @@ func (s *Session) trace() (await func() int, err error) {
 	if code, ended := s.endedInBegin(); ended {
 		return func() int { return code }, nil
 	}
-	if s.Interrupted() {
+	if s.interruption.asked() {
 		return s.exitCode, nil
 	}
-	finished, err := s.watch(s.over)
+	finished, err := s.watch()
 	if err != nil {
 		return nil, err
 	}
@@ -229,17 +223,17 @@ func (s *Session) trace() (await func() int, err error) {
 // DryRun attaches everything, so that it is known what the kernel refuses, and ends. No
 // clause runs, if the object was compiled for a dry run.
 func (s *Session) DryRun() error {
-	defer s.listen()()
+	defer s.interruption.listen()()
 	s.store.Set(object.DataStopped, 1)
 	s.attached.Store(notAttached)
 	probes, err := s.attachAll()
-	s.enter(detaching)
+	s.interruption.enter(detaching)
 	closing := s.detach()
 	if err == nil {
 		s.announce(probes)
 		s.tellAttached()
 	}
-	s.enter(leaving)
+	s.interruption.enter(leaving)
 	s.awaitDetached(closing)
 	return errors.Join(err, s.output.close())
 }
@@ -253,7 +247,7 @@ func (s *Session) begin() error {
 	}
 	probes, err := s.attachAll()
 	switch {
-	case err != nil && s.Interrupted():
+	case err != nil && s.interruption.asked():
 		s.attached.Store(int64(probes))
 		s.notices.notice("Interrupted before everything was attached")
 	case err != nil:
@@ -267,9 +261,33 @@ func (s *Session) begin() error {
 	return nil
 }
 
+// watch starts the command, or watches the processes, whose end is the session's; nil: neither was
+// asked for.
+func (s *Session) watch() (<-chan struct{}, error) {
+	switch {
+	case len(s.options.Command) > 0:
+		child, err := s.command.start()
+		if err != nil {
+			return nil, err
+		}
+		s.traced.Store(int64(child.pid))
+		return child.ended, nil
+	case len(s.options.Pids) > 0:
+		s.traced.Store(int64(s.options.Pids[0]))
+		return s.processes.watch(&s.ticks, s.over), nil
+	}
+	return nil, nil
+}
+
+// Interrupt asks for the end, as the first signal does.
+func (s *Session) Interrupt() { s.interruption.ask() }
+
+// Interrupted reports whether the end was asked for.
+func (s *Session) Interrupted() bool { return s.interruption.asked() }
+
 // attachAll attaches everything, and tells what patterns go on without.
 func (s *Session) attachAll() (probes int, err error) {
-	probes, err = s.attachments.attach(s.Interrupted)
+	probes, err = s.attachments.attach(s.interruption.asked)
 	if without := s.attachments.without(); err == nil && without != "" {
 		s.notices.notice("%s", without)
 	}
@@ -291,7 +309,7 @@ func (s *Session) wait(finished <-chan struct{}) int {
 			return code
 		case <-finished:
 			return s.exitCode()
-		case <-s.interrupt:
+		case <-s.interruption.ended:
 			return s.exitCode()
 		case <-asked:
 			s.printTables()
@@ -336,9 +354,7 @@ func (s *Session) waits() bool {
 
 // Close frees the maps and programs.
 func (s *Session) Close() {
-	for _, p := range s.processes {
-		unix.Close(int(p.Fd))
-	}
+	s.processes.close()
 	if s.reader != nil {
 		s.reader.Close()
 	}
@@ -352,4 +368,18 @@ func monotonic() uint64 {
 		return 0
 	}
 	return uint64(now.Nano())
+}
+
+// askForMaps has whoever prints print all maps.
+func (s *Session) askForMaps() {
+	if s.interruption.asked() {
+		return // they are printed anyway
+	}
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+	if s.reader != nil {
+		s.reader.Wake()
+	}
 }

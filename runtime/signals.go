@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ponytrace/ponytrace/runtime/report"
@@ -65,25 +66,44 @@ var phaseNames = map[phase]string{
 	leaving:       "waiting for the kernel to detach the probes, all results are printed",
 }
 
+// interruption is the request for the end, by signals or otherwise.
+type interruption struct {
+	signals <-chan os.Signal
+	notices *notices
+	shell   *shell
+	command *command
+	maps    func()        // asks for the maps
+	ended   chan struct{} // closed when the end was asked for
+	once    sync.Once
+	phase   atomic.Int32 // what the session is busy with
+}
+
+func (i *interruption) enter(p phase) { i.phase.Store(int32(p)) }
+
 // listen obeys signals until the function that it returns has been called. After that
-// Interrupted tells for good.
-func (s *Session) listen() (stop func()) {
+// asked tells for good.
+func (i *interruption) listen() (stop func()) {
 	over := make(chan struct{})
 	var obeying sync.WaitGroup
-	obeying.Go(func() { s.obey(over) })
+	obeying.Go(func() { i.obey(over) })
 	return func() {
 		close(over)
 		obeying.Wait()
 	}
 }
 
-// Interrupt asks for the end, as the first signal does.
-func (s *Session) Interrupt() { s.interrupted.Do(s.endSoon) }
+// ask asks for the end, as the first signal does.
+func (i *interruption) ask() {
+	i.once.Do(func() {
+		i.shell.endSoon()
+		close(i.ended)
+	})
+}
 
-// Interrupted reports whether a signal has asked for the end.
-func (s *Session) Interrupted() bool {
+// asked reports whether the end was asked for.
+func (i *interruption) asked() bool {
 	select {
-	case <-s.interrupt:
+	case <-i.ended:
 		return true
 	default:
 		return false
@@ -92,56 +112,44 @@ func (s *Session) Interrupted() bool {
 
 // obey listens all the time, because a command of system() may keep everything else
 // waiting.
-func (s *Session) obey(over <-chan struct{}) {
+func (i *interruption) obey(over <-chan struct{}) {
 	var end requests
 	for {
 		select {
 		case <-over:
 			return
-		case signal, open := <-s.options.Signals:
+		case signal, open := <-i.signals:
 			switch {
 			case !open:
 				return
 			case signal == unix.SIGUSR1:
-				s.askForMaps()
+				i.maps()
 			case end.add(time.Now()):
-				s.endBy(signal, end.count)
+				i.endBy(signal, end.count)
 			}
 		}
 	}
 }
 
 // endBy does what the request number count asks for.
-func (s *Session) endBy(signal os.Signal, count int) {
+func (i *interruption) endBy(signal os.Signal, count int) {
 	switch count {
 	case 1:
-		s.Interrupt()
+		i.ask()
 	case 2:
-		go s.sayWhatIsLeft() // standard error may block as well
-		s.signalCommand(unix.SIGINT)
+		go i.sayWhatIsLeft() // standard error may block as well
+		i.shell.signal(unix.SIGINT)
 	default:
-		s.endNow(signal)
+		i.endNow(signal)
 	}
 }
 
-// endSoon interrupts the command that runs, and kills what runs when its time is over.
-func (s *Session) endSoon() {
-	s.deadline.Store(time.Now().Add(commandPatience).UnixNano())
-	s.signalCommand(unix.SIGINT)
-	close(s.interrupt)
-	time.AfterFunc(commandPatience, func() {
-		if s.deadline.Load() != 0 {
-			s.signalCommand(unix.SIGKILL)
-		}
-	})
-}
-
-func (s *Session) sayWhatIsLeft() {
-	what := phaseNames[phase(s.phase.Load())]
-	if s.command.Load() != 0 {
+func (i *interruption) sayWhatIsLeft() {
+	what := phaseNames[phase(i.phase.Load())]
+	if i.shell.running() {
 		what = "waiting for a command of system()"
 	}
-	s.notices.tell(report.Notice{Text: fmt.Sprintf(
+	i.notices.tell(report.Notice{Text: fmt.Sprintf(
 		"ponytrace is %s; one more signal ends it at once, without what is not printed yet", what)})
 }
 
@@ -150,13 +158,13 @@ const noticePatience = 100 * time.Millisecond
 
 // endNow leaves without the results. The kernel detaches what a dead process had
 // attached.
-func (s *Session) endNow(signal os.Signal) {
-	s.signalCommand(unix.SIGKILL)
-	s.killCommand()
+func (i *interruption) endNow(signal os.Signal) {
+	i.shell.signal(unix.SIGKILL)
+	i.command.kill()
 	said := make(chan struct{})
 	go func() {
 		defer close(said)
-		s.notices.warn("ended at once as asked: what was not printed is lost")
+		i.notices.warn("ended at once as asked: what was not printed is lost")
 	}()
 	select {
 	case <-said:
@@ -170,18 +178,4 @@ func signalNumber(signal os.Signal) int {
 		return int(number)
 	}
 	return int(unix.SIGINT)
-}
-
-// askForMaps has whoever prints print all maps.
-func (s *Session) askForMaps() {
-	if s.Interrupted() {
-		return // they are printed anyway
-	}
-	select {
-	case s.asked <- struct{}{}:
-	default:
-	}
-	if s.reader != nil {
-		s.reader.Wake()
-	}
 }

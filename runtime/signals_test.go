@@ -42,7 +42,7 @@ func TestInterruptedWhileAttaching(t *testing.T) {
 		}
 		var out, notices bytes.Buffer
 		s := open(t, o, Options{Stdout: &out, Stderr: &notices, Format: format})
-		s.endSoon()
+		s.Interrupt()
 		if code, err := s.Run(); code != 0 || err != nil {
 			t.Error(code, err)
 		}
