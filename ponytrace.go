@@ -114,6 +114,10 @@ type (
 	Buffering = runtime.Buffering
 	// Terminal is what a person watches the output on; the zero value is none.
 	Terminal = report.Terminal
+	// Notice is what a session tells besides what the script prints.
+	Notice = report.Notice
+	// Loss is something that the results lack. Package runtime/report lists the kinds.
+	Loss = report.Loss
 	// Stages are what the stages of the compiler make of a script: tokens, tree, types, IR and
 	// instructions, with the places that they come from.
 	Stages = stage.Stages
@@ -329,6 +333,9 @@ type RunOptions struct {
 	Terminal Terminal
 	Buffer   Buffering
 	Quiet    bool // no notices but losses
+	// Notify gets the notices and losses instead of Stderr, each at once and from any
+	// goroutine.
+	Notify func(n Notice)
 	// Signals are obeyed from Start on: SIGUSR1 prints the maps, every other asks for the
 	// end, and who asks three times ends the process at once.
 	Signals <-chan os.Signal
@@ -399,7 +406,8 @@ func (s *Session) runtimeOptions() runtime.Options {
 	o, compiled := &s.options, &s.program.options
 	return runtime.Options{
 		Stdout: orNowhere(o.Stdout), Stderr: o.Stderr, Format: o.Format, Terminal: o.Terminal, Buffer: o.Buffer,
-		Quiet: o.Quiet, Signals: o.Signals, Unsafe: compiled.Unsafe, Command: compiled.Command, Pids: compiled.Processes,
+		Quiet: o.Quiet, Notify: o.Notify, Signals: o.Signals,
+		Unsafe: compiled.Unsafe, Command: compiled.Command, Pids: compiled.Processes,
 	}
 }
 

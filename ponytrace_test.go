@@ -193,3 +193,33 @@ func TestStages(t *testing.T) {
 		t.Error("no instruction comes from exit()")
 	}
 }
+
+// A program gets losses as data: which map was full, and how many updates it costs.
+func TestNotify(t *testing.T) {
+	testkit.Need(t, "CAP_BPF", privileged())
+	machine, err := ponytrace.Detect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := compile(`config = { max_map_keys = 2 }
+		BEGIN { for ($i : 0..5) { @pairs[$i] = 1 } exit() }`, machine, ponytrace.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var losses []ponytrace.Loss
+	var notices bytes.Buffer
+	_, err = program.Run(context.Background(), ponytrace.RunOptions{
+		Stderr: &notices,
+		Notify: func(n ponytrace.Notice) {
+			if n.Loss != nil {
+				losses = append(losses, *n.Loss)
+			}
+		},
+	})
+	if err != nil || len(losses) != 1 || losses[0].Map.Name != "pairs" || losses[0].Count != 3 {
+		t.Errorf("%+v, %v", losses, err)
+	}
+	if notices.Len() > 0 {
+		t.Errorf("standard error has %q", notices.String())
+	}
+}
