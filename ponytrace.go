@@ -112,6 +112,11 @@ type (
 	Kernel = detect.Kernel
 	// Buffering says when what the script prints is written.
 	Buffering = runtime.Buffering
+	// Inspected is what the kernel makes of a program: the verifier's log, and machine code
+	// with the lines of the script that it comes from.
+	Inspected   = runtime.Inspected
+	MachineCode = runtime.MachineCode
+	MachineLine = runtime.MachineLine
 	// Terminal is what a person watches the output on; the zero value is none.
 	Terminal = report.Terminal
 	// Notice is what a session tells besides what the script prints.
@@ -323,6 +328,10 @@ func (p *Program) Probes() (list []Probe) {
 	}
 	return list
 }
+
+// Inspect loads the program, asks the kernel about it, and unloads it. Nothing is attached.
+// Where the kernel refuses it, the list has what the verifier said.
+func (p *Program) Inspect() ([]Inspected, error) { return runtime.Inspect(p.object, p.machine) }
 
 // RunOptions say how a program runs.
 type RunOptions struct {

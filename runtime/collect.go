@@ -15,10 +15,12 @@ const fewPrograms = 8
 // collect makes the maps and programs of the object. It loads many programs on several threads: most of the time goes to the
 // kernel's verifier, which works on several programs at once: its lock is for unprivileged users only.
 // https://github.com/torvalds/linux/blob/v5.10/kernel/bpf/verifier.c (bpf_check)
-func collect(o *object.Object) (*ebpf.Collection, error) {
+//
+// The verifier writes its log where level asks for it, and of what it refuses.
+func collect(o *object.Object, level ebpf.LogLevel) (*ebpf.Collection, error) {
 	spec, options := specification(o), ebpf.CollectionOptions{
 		Cache:    detect.Types,
-		Programs: ebpf.ProgramOptions{LogSizeStart: uint32(o.Settings.VerifierLogSize)},
+		Programs: ebpf.ProgramOptions{LogLevel: level, LogSizeStart: uint32(o.Settings.VerifierLogSize)},
 	}
 	count := min(runtime.GOMAXPROCS(0), len(spec.Programs)/fewPrograms)
 	if count < 2 {

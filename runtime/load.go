@@ -29,7 +29,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 	if err := detect.AllowFiles(files); err != nil {
 		return nil, err
 	}
-	collection, err := collect(o)
+	collection, err := collect(o, 0)
 	if detect.TooManyFiles(err) {
 		return nil, detect.FilesNeeded(files)
 	}

@@ -43,7 +43,7 @@ type traceCommand struct {
 	flags   *pflag.FlagSet
 }
 
-var stages = append(ponytrace.StageNames(), "all")
+var stages = append(ponytrace.StageNames(), "all", "verifier", "jit")
 
 // foreignStages are bpftrace's names.
 var foreignStages = map[string]string{
@@ -82,7 +82,7 @@ func traceFlags() *command {
 	f.BoolVar(&t.Strict, "strict", false, "Refuse functions that were renamed.")
 	f.BoolVar(&t.Unsafe, "unsafe", false,
 		"Allow functions that change the system: system, signal, override.")
-	oneOfAny(f, &t.Stages, "dump", "d", "STAGE", "Print a stage of the compiler and do not trace", stages...).foreign = foreignStages
+	oneOfAny(f, &t.Stages, "dump", "d", "STAGE", "Print a stage of the compiler, or what the kernel makes of it, and do not trace", stages...).foreign = foreignStages
 	f.BoolVar(&t.Info, "info", false,
 		"Tell what this kernel and these privileges allow, and why not.")
 	version := f.BoolP("version", "V", false, "Show the version.")

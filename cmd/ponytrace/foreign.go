@@ -25,7 +25,7 @@ var foreignFlags = map[string]string{
 	"-x":                     "settings stand in the script, config = { name = value }, or in the environment, PONYTRACE_NAME=value",
 	"-w":                     "--unsafe allows functions that change the system",
 	"-b":                     "the setting perf_rb_pages is the size of the event buffer: PONYTRACE_PERF_RB_PAGES=4096",
-	"-D":                     "-d tokens, ast, types, ir, opt, asm or all prints a stage of the compiler; #define in the script defines a word",
+	"-D":                     "-d tokens, ast, types, ir, opt, asm or all prints a stage of the compiler, -d verifier or jit what the kernel makes of it; #define in the script defines a word",
 	"-Z":                     "a pattern without any match is a warning by default; the setting missing_probes says otherwise",
 	"-P":                     "give the probe in a script: -e 'tracepoint:sched:* { @[probe] = count() }'",
 	"-m":                     "give the probe in a script: -e 'kprobe:MODULE:* { @[probe] = count() }'",

@@ -44,7 +44,7 @@ func (t *traceCommand) Run(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	if t.Stages == "" && !t.asksForHelp() {
+	if (t.Stages == "" || t.asksKernel()) && !t.asksForHelp() {
 		if err := t.mayTrace(script, machine); err != nil {
 			return err
 		}

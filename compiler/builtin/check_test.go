@@ -111,6 +111,7 @@ func (s *stand) CheckKey(m *lang.Map) {
 
 func (s *stand) Empty(*lang.Map)             {}
 func (s *stand) CheckPrinted(*lang.Map) bool { return false }
+func (s *stand) WholeRows(*lang.Map) bool    { return true }
 
 func (s *stand) Errorf(_ diag.Span, format string, args ...any) {
 	s.reported = append(s.reported, fmt.Sprintf(format, args...))
