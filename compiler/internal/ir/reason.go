@@ -84,7 +84,7 @@ var reasons = [...]string{
 	SharedRow:     "this CPU's memory for what functions share",
 	TracingEnded:  "test whether the tracing has ended",
 	SyscallNumber: "test of the system call's number",
-	LoopLimit:     "limit of the loop, for the verifier",
+	LoopLimit:     "limit of the loop, as the kernel allows for no more rounds",
 	LoopRound:     "the loop's rounds",
 	LoopCut:       "count of loops that were cut off",
 	Rejected:      "on to the end, as the condition does not hold",

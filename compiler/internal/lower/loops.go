@@ -127,6 +127,8 @@ func (f *function) repeatFew(rounds int64, body func(round *ir.Value)) {
 
 // distance is high - low, or 0 where there is nothing between them.
 func (f *function) distance(s *lang.For, low, high *ir.Value) *ir.Value {
+	before := f.b.Because(ir.LoopRound)
+	defer func() { f.b.Why = before }()
 	signed := f.instance.Variables[s.Variable].Type.Signed
 	if x, ok := low.Constant(); ok {
 		if y, ok := high.Constant(); ok {
@@ -183,6 +185,8 @@ func (f *function) repeat(rounds *ir.Value, body func(round *ir.Value)) {
 // No rounds are none of the helper's: of a call with 0 the verifier never walks the callback, drops it as dead code,
 // and then does not find what it put in line to call it ("verifier bug: No program to jit", Linux 6.18).
 func (f *function) repeatByHelper(rounds *ir.Value, body func(round *ir.Value)) {
+	before := f.b.Because(ir.LoopRound)
+	defer func() { f.b.Why = before }()
 	if n, ok := rounds.Constant(); !ok || n >= maxRounds {
 		rounds = f.limited(rounds)
 	}
@@ -193,15 +197,16 @@ func (f *function) repeatByHelper(rounds *ir.Value, body func(round *ir.Value)) 
 	f.callback("loop", 1, 0, func(callback *ir.Value, captured *ir.Value) {
 		result = f.b.Call(asm.FnLoop, ir.Writes, rounds, callback, captured, f.b.Const(0))
 	}, body)
-	before := f.b.Because(ir.LoopCut)
+	f.b.Because(ir.LoopCut)
 	f.countCut(result)
-	f.b.Why = before
 	f.b.Jump(join)
 	f.b.Enter(join)
 }
 
 // limited is rounds, or just more than is allowed where there are more.
 func (f *function) limited(rounds *ir.Value) *ir.Value {
+	before := f.b.Because(ir.LoopLimit)
+	defer func() { f.b.Why = before }()
 	return f.choose("rounds",
 		func(then, otherwise *ir.Block) { f.b.If(ir.Less, rounds, f.b.Const(maxRounds), then, otherwise) },
 		func() *ir.Value { return rounds },
@@ -389,6 +394,8 @@ func (f *function) limitLoops() {
 // forMap runs the body for each key of a map, by bpf_for_each_map_elem. A body that changes the map, or may, gets copies:
 // the memory of a removed key is that of the next new one.
 func (f *function) forMap(s *lang.For) {
+	before := f.b.Because(ir.LoopRound)
+	defer func() { f.b.Why = before }()
 	m := (hooks{f}).Map(s.Map)
 	v := f.instance.Variables[s.Variable]
 	f.callback("map", 3, 1, func(callback, captured *ir.Value) {

@@ -162,8 +162,10 @@ func (f *function) findOrInsert(m *object.MapSpec, key *ir.Value, use func(row *
 	f.refused(m, result)
 	f.b.Jump(join)
 	f.b.Enter(found)
+	f.b.Because(ir.MapLookup)
+	value := f.b.CellGet(row)
 	f.b.Why = before
-	use(f.b.CellGet(row))
+	use(value)
 	f.b.Jump(join)
 	f.b.Enter(join)
 }
