@@ -37,44 +37,63 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		return nil, refusal(o, err)
 	}
 	s := &Session{
-		object: o, options: options, notices: &notices{options.Stderr, options.Notify, options.Quiet}, collection: collection,
-		user: symbols.NewUser(o.Settings.Demangle, o.Settings.MaxSymbolBytes), shown: map[*object.MapSpec]shown{}, divisors: map[*object.MapSpec]int64{},
-		exit: make(chan int, 1), drained: make(chan struct{}),
-		asked: make(chan struct{}, 1), output: newOutput(options.Stdout, options.Stderr),
+		object: o, options: options, collection: collection,
+		notices: &notices{options.Stderr, options.Notify, options.Quiet},
+		user:    symbols.NewUser(o.Settings.Demangle, o.Settings.MaxSymbolBytes),
+		exit:    make(exit, 1), asked: make(chan struct{}, 1),
+		output: newOutput(options.Stdout, options.Stderr),
 	}
 	if s.store, err = events.Open(o, collection.Maps); err != nil {
 		collection.Close()
 		return nil, err
 	}
-	s.snapshots = newSnapshots(o, s.store, s.names)
-	s.shell, s.command = &shell{}, s.newCommand()
-	s.interruption = &interruption{
-		signals: options.Signals, notices: s.notices, shell: s.shell, command: s.command,
-		maps: s.askForMaps, ended: make(chan struct{}),
-	}
-	s.attachments = &attachments{object: o, machine: machine, collection: collection}
-	s.clauses = &clauses{o, collection.Programs, s.notices, s.stopped}
-	s.followed = followedBy(o, collection)
-	s.refresh = newMapRefresh(o, s.store, s.user, &s.traced)
-	s.reads = newReadCounts(o, collection.Maps)
-	if err = findRuntimeConsts(o.RuntimeConsts, s.store.Set); err != nil {
-		s.Close()
-		return nil, err
-	}
-	if events := collection.Maps[object.EventsMap]; events != nil {
-		if s.reader, err = ring.Open(events); err != nil {
-			s.Close()
-			return nil, fmt.Errorf("opening the event buffer: %w", err)
-		}
-	}
-	if len(options.Command) > 0 {
-		setRuntimeConst(o, s.store, object.HasCommand, 1)
-	}
-	if err := s.openSink(); err != nil {
+	s.assemble(machine)
+	if err := s.open(); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// assemble makes the parts of the session.
+func (s *Session) assemble(machine *target.Target) {
+	o, kernel := s.object, s.collection
+	s.snapshots = newSnapshots(o, s.store, s.names)
+	s.shell, s.command = &shell{}, s.newCommand()
+	s.interruption = &interruption{
+		signals: s.options.Signals, notices: s.notices, shell: s.shell, command: s.command,
+		maps: s.askForMaps, ended: make(chan struct{}),
+	}
+	s.attachments = &attachments{object: o, machine: machine, collection: kernel}
+	s.clauses = &clauses{o, kernel.Programs, s.notices, s.stopped}
+	s.followed = followedBy(o, kernel)
+	s.refresh = newMapRefresh(o, s.store, s.user, &s.traced)
+	s.reads = newReadCounts(o, kernel.Maps)
+	s.tables = newTables(s.store)
+	s.printer = &printer{
+		object: o, tables: s.tables, stdout: s.options.Stdout, stderr: s.options.Stderr,
+		unsafe: s.options.Unsafe, shell: s.shell, notices: s.notices, exit: s.exit,
+	}
+	s.pump = &pump{
+		store: s.store, buffer: s.options.Buffer, drained: make(chan struct{}),
+		to: &loopReceiver{s.printer, s.tables, s.exit, s.answer},
+	}
+}
+
+// open fills what programs read, and opens what they write to and what is printed to.
+func (s *Session) open() (err error) {
+	if err := findRuntimeConsts(s.object.RuntimeConsts, s.store.Set); err != nil {
+		return err
+	}
+	if events := s.collection.Maps[object.EventsMap]; events != nil {
+		if s.pump.reader, err = ring.Open(events); err != nil {
+			return fmt.Errorf("opening the event buffer: %w", err)
+		}
+	}
+	if len(s.options.Command) > 0 {
+		setRuntimeConst(s.object, s.store, object.HasCommand, 1)
+	}
+	return s.openSink()
 }
 
 // newCommand is the command of -c, which need not be there.
@@ -108,8 +127,8 @@ func (s *Session) openSink() error {
 		return fmt.Errorf("there is no output format %q", s.options.Format)
 	}
 	names := s.names()
-	s.records, s.formatter = f.Records, format.New(s.object.Settings, names)
-	s.sink = f.New(report.Config{
+	s.printer.records, s.printer.formatter = f.Records, format.New(s.object.Settings, names)
+	s.printer.sink = f.New(report.Config{
 		Out: s.output, Notices: s.options.Stderr, Settings: s.object.Settings, Names: names, Terminal: s.options.Terminal,
 	})
 	return nil

@@ -72,7 +72,7 @@ func moreRoom(m *object.MapSpec) string {
 func (s *Session) fullMap(m *object.MapSpec, n uint64) report.Loss {
 	loss := report.Loss{Kind: report.LostUpdates, Map: m, Count: n}
 	refusal := syscall.Errno(-int32(s.store.Load(m.Refusal)))
-	if refusal == syscall.E2BIG || s.table(m).Len() >= m.MaxEntries {
+	if refusal == syscall.E2BIG || s.tables.of(m).Len() >= m.MaxEntries {
 		loss.Text = fmt.Sprintf("the map @%s was full at %d keys: %d updates were lost; more room: %s",
 			m.Name, m.MaxEntries, n, moreRoom(m))
 		return loss

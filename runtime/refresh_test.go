@@ -52,8 +52,8 @@ func TestMapRefresh(t *testing.T) {
 	s.refresh.refresh()
 	_ = sleeper.Process.Kill()
 	_ = sleeper.Wait()
-	s.sink.Table(report.NewTable(&s.object.Settings, s.table(stacks), 0, 0))
-	s.flush()
+	s.printer.sink.Table(report.NewTable(&s.object.Settings, s.tables.of(stacks), 0, 0))
+	s.printer.flush()
 	if want := "@[\n        github.com/ponytrace/ponytrace/runtime.TestSleeper+1\n]: 3\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
 	}

@@ -10,10 +10,10 @@ import (
 func (s *Session) announce(n int) {
 	s.attached.Store(int64(n))
 	switch {
-	case s.records && s.reader == nil:
+	case s.printer.records && s.pump.reader == nil:
 		s.tellAttached()
-	case s.records:
-		s.reader.Wake()
+	case s.printer.records:
+		s.pump.wake()
 	case n == 1:
 		s.notices.notice("Attached 1 probe%s", s.hint())
 	default:
@@ -49,10 +49,10 @@ func (s *Session) printsAtEnd() bool {
 // tellAttached prints what announce left for the loop, which alone prints if there is
 // one.
 func (s *Session) tellAttached() {
-	if s.records && s.attached.Load() != notAttached && !s.told {
+	if s.printer.records && s.attached.Load() != notAttached && !s.told {
 		s.told = true
-		s.sink.Item(report.Attached{Probes: int(s.attached.Load())})
-		s.flush()
+		s.printer.sink.Item(report.Attached{Probes: int(s.attached.Load())})
+		s.printer.flush()
 	}
 }
 

@@ -39,8 +39,6 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/report"
-	"github.com/ponytrace/ponytrace/runtime/report/format"
-	"github.com/ponytrace/ponytrace/runtime/ring"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"golang.org/x/sys/unix"
 )
@@ -93,34 +91,21 @@ type Session struct {
 	command      *command
 	processes    processes
 	interruption *interruption
-	reader       *ring.Reader
-	sink         report.Sink
-	records      bool              // report.Format.Records
-	formatter    *format.Formatter // of texts that do not go to the sink
-	output       *output           // what the sink writes to
+	tables       *tables
+	printer      *printer
+	pump         *pump
+	output       *output // what the sink writes to
 	missed       uint64
-	shown        map[*object.MapSpec]shown
 	user         *symbols.User
 	attached     atomic.Int64 // how many probes
 	told         bool         // and the sink has it; owned by the loop until it ends
 	traced       atomic.Int64 // the process of -c or -p
-	divisors     map[*object.MapSpec]int64
-	values       []events.Value // of the record at hand
-	exit         chan int
-	drained      chan struct{}   // the loop has read all that there was when it was asked
-	asked        chan struct{}   // SIGUSR1 asked for the maps
-	ticks        sync.WaitGroup  // interval programs
-	failure      error           // the first of reading maps; owned by the loop until it ends
-	done         <-chan struct{} // the loop has ended
-	over         chan struct{}   // closed when the tracing has ended
-	await        func() int      // returns the exit code when the tracing has ended
-	ignore       func()          // signals, from now on
-}
-
-// shown is the table that was printed last of a map.
-type shown struct {
-	table *events.Table
-	when  time.Time
+	exit         exit
+	asked        chan struct{}  // SIGUSR1 asked for the maps
+	ticks        sync.WaitGroup // interval programs
+	over         chan struct{}  // closed when the tracing has ended
+	await        func() int     // returns the exit code when the tracing has ended
+	ignore       func()         // signals, from now on
 }
 
 // Run goes through the whole session and returns the exit code of the script.
@@ -137,8 +122,8 @@ func (s *Session) Start() error {
 	s.store.Set(object.DataStart, monotonic())
 	s.ignore = s.interruption.listen()
 	s.attached.Store(notAttached)
-	s.sink.Item(report.Attaching{Probes: s.attachments.probes()})
-	s.done = s.startLoop()
+	s.printer.sink.Item(report.Attaching{Probes: s.attachments.probes()})
+	s.pump.start()
 	s.over = make(chan struct{})
 	var err error
 	if s.await, err = s.trace(); err != nil {
@@ -160,7 +145,7 @@ func (s *Session) end(code int, err error) (int, error) {
 	s.interruption.enter(detaching)
 	closing := s.detach()
 	s.interruption.enter(printing)
-	s.drain(s.done)
+	s.pump.drain()
 	s.shell.relax()
 	if err == nil {
 		s.interruption.enter(ending)
@@ -168,15 +153,17 @@ func (s *Session) end(code int, err error) (int, error) {
 		s.clauses.run(object.AtEnd)
 	}
 	s.interruption.enter(printing)
-	s.finishLoop(s.done)
+	s.pump.finish()
+	s.tellAttached()
+	s.printer.sink.Item(report.NotAttached{})
 	if err == nil {
-		s.printMaps()
+		s.printer.printMaps()
 	}
 	losses := s.losses()
 	for _, loss := range losses {
-		s.sink.Item(loss)
+		s.printer.sink.Item(loss)
 	}
-	s.sink.Flush()
+	s.printer.sink.Flush()
 	s.notices.losses(losses)
 	s.interruption.enter(endingCommand)
 	s.command.end()
@@ -190,7 +177,7 @@ func (s *Session) result(code int, err error) (int, error) {
 	if s.output.gone && code == 0 {
 		code = endedByReader
 	}
-	return code, errors.Join(err, s.failure, s.output.close())
+	return code, errors.Join(err, s.tables.failure, s.output.close())
 }
 
 // trace runs BEGIN and attaches. The function that it returns waits for the end of the tracing.
@@ -205,7 +192,7 @@ func (s *Session) trace() (await func() int, err error) {
 		return func() int { return code }, nil
 	}
 	if s.interruption.asked() {
-		return s.exitCode, nil
+		return s.exit.code, nil
 	}
 	finished, err := s.watch()
 	if err != nil {
@@ -215,7 +202,7 @@ func (s *Session) trace() (await func() int, err error) {
 	s.refresh.start(&s.ticks, s.over)
 	s.reads.start(&s.ticks, s.over, s.notices.losses)
 	if !s.waits() && finished == nil {
-		return s.exitCode, nil
+		return s.exit.code, nil
 	}
 	return func() int { return s.wait(finished) }, nil
 }
@@ -300,7 +287,7 @@ func (s *Session) stopped() bool { return s.store.Load(object.DataStopped) != 0 
 // wait returns the exit code when something ends the session. Without a ring buffer there is no loop that prints.
 func (s *Session) wait(finished <-chan struct{}) int {
 	asked := s.asked
-	if s.reader != nil {
+	if s.pump.reader != nil {
 		asked = nil
 	}
 	for {
@@ -308,22 +295,12 @@ func (s *Session) wait(finished <-chan struct{}) int {
 		case code := <-s.exit:
 			return code
 		case <-finished:
-			return s.exitCode()
+			return s.exit.code()
 		case <-s.interruption.ended:
-			return s.exitCode()
+			return s.exit.code()
 		case <-asked:
-			s.printTables()
+			s.printer.printTables()
 		}
-	}
-}
-
-// exitCode is that of an exit() that arrived in time.
-func (s *Session) exitCode() int {
-	select {
-	case code := <-s.exit:
-		return code
-	default:
-		return 0
 	}
 }
 
@@ -355,9 +332,7 @@ func (s *Session) waits() bool {
 // Close frees the maps and programs.
 func (s *Session) Close() {
 	s.processes.close()
-	if s.reader != nil {
-		s.reader.Close()
-	}
+	s.pump.close()
 	s.store.Close()
 	s.collection.Close()
 }
@@ -379,7 +354,14 @@ func (s *Session) askForMaps() {
 	case s.asked <- struct{}{}:
 	default:
 	}
-	if s.reader != nil {
-		s.reader.Wake()
+	s.pump.wake()
+}
+
+// answer prints what other goroutines have asked for.
+func (s *Session) answer() {
+	s.tellAttached()
+	if len(s.asked) > 0 {
+		<-s.asked
+		s.printer.printTables()
 	}
 }

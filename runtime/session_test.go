@@ -373,9 +373,9 @@ func TestForeignRecords(t *testing.T) {
 	var out bytes.Buffer
 	s := open(t, o, Options{Stdout: &out, Stderr: io.Discard})
 	for _, record := range [][]byte{nil, {1, 2, 3}, binary.NativeEndian.AppendUint64(nil, 99), binary.NativeEndian.AppendUint64(nil, 0)} {
-		s.handle(record)
+		s.printer.handle(record)
 	}
-	s.flush()
+	s.printer.flush()
 	if out.Len() > 0 {
 		t.Errorf("%q", out.String())
 	}
@@ -389,7 +389,7 @@ func BenchmarkLines(b *testing.B) {
 	record := binary.NativeEndian.AppendUint64(make([]byte, 8, 16), 123456)
 	b.ReportAllocs()
 	for b.Loop() {
-		s.handle(record)
+		s.printer.handle(record)
 	}
 }
 

@@ -39,8 +39,8 @@ func (s *scene) does(t *testing.T, event *object.Event, fields []byte, out, noti
 	t.Helper()
 	s.out.Reset()
 	s.notices.Reset()
-	s.act(event, append(make([]byte, 8), fields...))
-	s.flush()
+	s.printer.act(event, append(make([]byte, 8), fields...))
+	s.printer.flush()
 	if s.out.String() != out || s.notices.String() != notices {
 		t.Errorf("printed %q and on standard error %q; want %q and %q", s.out.String(), s.notices.String(), out, notices)
 	}
@@ -109,9 +109,9 @@ func TestSystem(t *testing.T) {
 func TestSystemKeepsTheOrder(t *testing.T) {
 	s := newScene(t, lineObject(16), Options{Unsafe: true})
 	for _, event := range []*object.Event{said(object.Printf, "before\n"), said(object.System, "echo inside"), said(object.Printf, "behind\n")} {
-		s.act(event, make([]byte, 8))
+		s.printer.act(event, make([]byte, 8))
 	}
-	s.flush()
+	s.printer.flush()
 	if want := "before\ninside\nbehind\n"; s.out.String() != want {
 		t.Errorf("%q, want %q", s.out.String(), want)
 	}
