@@ -148,6 +148,8 @@ type (
 	Histogram = snapshot.Histogram
 	Bucket    = snapshot.Bucket
 	Interval  = snapshot.Interval
+	Quantiles = snapshot.Quantiles
+	Quantile  = snapshot.Quantile
 )
 
 // NewSource is a script's text. Messages call it by the name.

@@ -59,9 +59,11 @@ var quantiles = &Aggregation{
 	Split: splitQuantiles,
 }
 
+// OnePercent is the unit of percentiles, which are in millionths of it.
+const OnePercent = 1_000_000
+
 const (
 	maxPercentiles = 16
-	onePercent     = 1_000_000
 	maxWhole       = 1_000_000 // percent; more is as wrong
 	// quantileBits is how often each power of two is halved.
 	quantileBits    = 6
@@ -69,7 +71,7 @@ const (
 	quantileBuckets = quantileParts << quantileBits
 )
 
-var defaultPercentiles = []int64{50 * onePercent, 90 * onePercent, 99 * onePercent, 99_900_000}
+var defaultPercentiles = []int64{50 * OnePercent, 90 * OnePercent, 99 * OnePercent, 99_900_000}
 
 // bucketCounts is the record of rows of Count buckets.
 var bucketCounts = &types.Aggregation{
@@ -130,15 +132,15 @@ func checkPercentile(c Checker, arg lang.Expr, before []int64) (p int64, ok bool
 	case !known:
 		c.Errorf(arg.Range(), "the percentiles of quantiles() are numbers written in the script, "+
 			"such as 50 or 99.9")
-	case p < 0 || p > 100*onePercent:
+	case p < 0 || p > 100*OnePercent:
 		c.Errorf(arg.Range(), "a percentile is from 0 to 100, not %s", text)
-		for p > 100*onePercent {
+		for p > 100*OnePercent {
 			p /= 10
 		}
-		if p > 90*onePercent {
+		if p > 90*OnePercent {
 			c.Hint("did you mean %s?", PercentileText(p))
 		}
-	case p >= onePercent/2 && p < onePercent:
+	case p >= OnePercent/2 && p < OnePercent:
 		c.Errorf(arg.Range(), "%s is less than 1 percent", text)
 		c.Hint("percentiles are from 0 to 100: %s", PercentileText(p*100))
 	case slices.Contains(before, p):
@@ -154,20 +156,20 @@ func Percentile(arg lang.Expr, integer func(lang.Expr) (int64, bool)) (p int64, 
 	decimal, ok := arg.(*lang.Decimal)
 	if !ok {
 		n, known := integer(arg)
-		return max(min(n, maxWhole), -1) * onePercent, known
+		return max(min(n, maxWhole), -1) * OnePercent, known
 	}
 	whole, fraction, _ := strings.Cut(decimal.Text, ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
 	rest, wrong := strconv.ParseInt((fraction + "000000")[:6], 10, 64)
 	exact := strings.TrimRight(fraction, "0")
-	return min(n, maxWhole)*onePercent + rest, err == nil && wrong == nil && len(exact) <= 6
+	return min(n, maxWhole)*OnePercent + rest, err == nil && wrong == nil && len(exact) <= 6
 }
 
 // PercentileText writes a percentile as a script does: 99.9.
 func PercentileText(p int64) string {
-	text := strconv.FormatInt(p/onePercent, 10)
-	if rest := p % onePercent; rest > 0 {
-		digits := strconv.FormatInt(onePercent+rest, 10)[1:]
+	text := strconv.FormatInt(p/OnePercent, 10)
+	if rest := p % OnePercent; rest > 0 {
+		digits := strconv.FormatInt(OnePercent+rest, 10)[1:]
 		text += "." + strings.TrimRight(digits, "0")
 	}
 	return text
@@ -244,8 +246,8 @@ func summarizeQuantiles(t *types.Type, into, stored types.Row) {
 // rankOf is p percent of n, rounded up, and at least 1.
 func rankOf(p int64, n uint64) uint64 {
 	high, low := bits.Mul64(uint64(p), n)
-	low, carry := bits.Add64(low, 100*onePercent-1, 0)
-	rank, _ := bits.Div64(high+carry, low, 100*onePercent)
+	low, carry := bits.Add64(low, 100*OnePercent-1, 0)
+	rank, _ := bits.Div64(high+carry, low, 100*OnePercent)
 	return max(rank, 1)
 }
 

@@ -42,7 +42,7 @@ func distance(a, b uint64) uint64 { return max(a, b) - min(a, b) }
 func TestQuantiles(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	percentiles := []int64{
-		0, 1, 25 * onePercent, 50 * onePercent, 99 * onePercent, 99_999_999, 100 * onePercent,
+		0, 1, 25 * OnePercent, 50 * OnePercent, 99 * OnePercent, 99_999_999, 100 * OnePercent,
 	}
 	kind := NewQuantiles(true, percentiles)
 	for range 300 {
@@ -60,7 +60,7 @@ func TestQuantiles(t *testing.T) {
 			t.Fatalf("%d values of %d", summary.Word(0), len(values))
 		}
 		for i, p := range percentiles {
-			rank := max(1, int(math.Ceil(float64(p)*float64(len(values))/(100*onePercent))))
+			rank := max(1, int(math.Ceil(float64(p)*float64(len(values))/(100*OnePercent))))
 			want, got := values[rank-1], int64(summary.Word(1+i))
 			if off := distance(uint64(got), uint64(want)); got != want && min(off, -off) > size(want)/128 {
 				t.Fatalf("p%s of %d values is %d, want %d", PercentileText(p), len(values), got, want)
@@ -91,9 +91,9 @@ func TestRanks(t *testing.T) {
 		p       int64
 		n, want uint64
 	}{
-		{0, 10, 1}, {50 * onePercent, 10, 5}, {50 * onePercent, 11, 6}, {99_900_000, 1000, 999},
-		{99_900_000, 1001, 1000}, {100 * onePercent, 7, 7}, {99 * onePercent, 0, 1},
-		{100 * onePercent, math.MaxUint64, math.MaxUint64},
+		{0, 10, 1}, {50 * OnePercent, 10, 5}, {50 * OnePercent, 11, 6}, {99_900_000, 1000, 999},
+		{99_900_000, 1001, 1000}, {100 * OnePercent, 7, 7}, {99 * OnePercent, 0, 1},
+		{100 * OnePercent, math.MaxUint64, math.MaxUint64},
 		{1, math.MaxUint64, math.MaxUint64/100_000_000 + 1},
 	} {
 		if got := rankOf(test.p, test.n); got != test.want {
@@ -104,7 +104,7 @@ func TestRanks(t *testing.T) {
 
 func TestPercentiles(t *testing.T) {
 	for text, want := range map[string]int64{
-		"99.9": 99_900_000, "0.000001": 1, "100.0": 100 * onePercent, "50.500000000": 50_500_000,
+		"99.9": 99_900_000, "0.000001": 1, "100.0": 100 * OnePercent, "50.500000000": 50_500_000,
 	} {
 		got, known := Percentile(&lang.Decimal{Text: text}, nil)
 		if !known || got != want {
@@ -115,7 +115,7 @@ func TestPercentiles(t *testing.T) {
 		t.Error("more than 6 decimals are taken")
 	}
 	for p, want := range map[int64]string{
-		99_900_000: "99.9", 50 * onePercent: "50", 1: "0.000001", 0: "0",
+		99_900_000: "99.9", 50 * OnePercent: "50", 1: "0.000001", 0: "0",
 	} {
 		if got := PercentileText(p); got != want {
 			t.Errorf("%d: %s, want %s", p, got, want)

@@ -25,6 +25,7 @@
 //	avg, stats         Stats
 //	hist, lhist        Histogram
 //	tseries            []Interval
+//	quantiles          Quantiles
 //
 // Bytes that a script calls a string may be no UTF-8. Whoever prints them to a terminal
 // has to keep control characters from it, as the command does.
