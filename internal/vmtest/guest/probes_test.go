@@ -31,6 +31,13 @@ Attached 3 probes`
 		if attach == "auto" && AtLeast(t, 7, 0) {
 			by[1] = "kretprobe_multi"
 		}
+		if by[0] == "kprobe" {
+			why := ", because --attach kprobe excludes it"
+			if attach == "auto" {
+				why = ", because " + avoided(t)
+			}
+			by = []any{by[0].(string) + why, by[1].(string) + why}
+		}
 		p := tracing(t, script, "-v", "--attach", attach)
 		Workload(t, "syscalls", "--name", "dup", "--n", "777")
 		Workload(t, "block", "--dev", "/dev/nullb0", "--sizes", "8192x10,512x3")
@@ -44,6 +51,63 @@ Attached 3 probes`
 @len[8192]: 10
 @ret[-9]: 777
 `)
+	}
+}
+
+// avoided is why fentry is not taken by itself, on the kernels where it is not.
+func avoided(t *testing.T) string {
+	if !AtLeast(t, 5, 12) {
+		return "this kernel may run fentry inside of itself until its stack is gone (Linux before 5.12)"
+	}
+	return "this kernel preempts the cheaper program, and leaves out what other threads do meanwhile"
+}
+
+// What is named is what attaches, with the arguments of the kernel's own code.
+func TestNamedMechanisms(t *testing.T) {
+	const script = `
+		fentry:__x64_sys_dup { @entry[probe, func] = count(); @fd[args.regs->di & 0xffffffff] = count(); }
+		fexit:__x64_sys_dup { @ret[retval, arg0->di & 0xffffffff] = count(); }
+		rawtracepoint:block_rq_issue { @len[args.rq->__data_len, comm] = count(); }
+		rt:sys_enter /args.id == 32/ { @call[probe, args.regs->di & 0xffffffff] = count(); }
+		rt:sys_exit /args.regs->orig_ax == 32 && comm == "pony"/ { @result[(int64)arg1] = count(); }
+		rt:sys_e* { @both = count(); }`
+	p := tracing(t, script, "-v")
+	Workload(t, "--comm", "pony", "syscalls", "--name", "dup", "--n", "777")
+	Workload(t, "--comm", "pony", "block", "--dev", "/dev/nullb0", "--sizes", "8192x10,512x3")
+	out := ended(p)
+	notices, _, _ := strings.Cut(out.Stderr, "\nAll results are printed")
+	equal(t, "ways", notices, `
+fentry:__x64_sys_dup: attached by fentry
+fexit:__x64_sys_dup: attached by fexit
+rawtracepoint:block_rq_issue: attached by typed raw tracepoint
+rawtracepoint:sys_enter: attached by typed raw tracepoint
+rawtracepoint:sys_exit: attached by typed raw tracepoint
+Attached 7 probes`)
+	counted, _, _ := strings.Cut(out.Stdout, "@both")
+	_, rest, _ := strings.Cut(out.Stdout, "\n@call")
+	equal(t, "counts", counted+"@call"+rest, `
+@call[rawtracepoint:sys_enter, 4294967295]: 777
+@entry[fentry:__x64_sys_dup, __x64_sys_dup]: 777
+@fd[4294967295]: 777
+@len[512, pony]: 3
+@len[8192, pony]: 10
+@result[-9]: 777
+@ret[-9, 4294967295]: 777
+`)
+}
+
+// Where a name cannot be attached as it is called, nothing else is taken.
+func TestNamedMechanismsAreRefused(t *testing.T) {
+	for script, want := range map[string]string{
+		`fentry:_raw_spin_lock { @ = count() }`:        "_raw_spin_lock is not safe to trace by fentry: maps hold locks in it",
+		`fexit:no_such_function { @ = count() }`:       "this kernel has no traceable function no_such_function",
+		`rawtracepoint:sched_swich { @ = count() }`:    "did you mean sched_switch",
+		`rt:sched_switch { @[args.nosuch] = count() }`: "nosuch is not among the args of sched_switch",
+	} {
+		out := Run(t, "ponytrace", "-e", script)
+		if out.Code != 1 || !strings.Contains(out.Stderr, want) {
+			t.Errorf("%s ended with %d, not with 1 and %q: %s", script, out.Code, want, out.Stderr)
+		}
 	}
 }
 
