@@ -111,7 +111,7 @@ func filesOf(o *object.Object, machine *target.Target) uint64 {
 	for _, program := range o.Programs {
 		for i := range program.Points {
 			links := program.Points[i].Probes()
-			if program.Points[i].Mechanism == object.Profile {
+			if _, onEachCPU := program.Points[i].At.(object.ClockPoint); onEachCPU {
 				links = machine.CPUs
 			}
 			n += 2 * links

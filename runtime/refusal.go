@@ -60,7 +60,10 @@ func refusedProgram(program *object.ProgramSpec, err error) *attach.RefusedError
 	case errors.Is(err, unix.E2BIG):
 		explain(r, tooComplex(program, verifier))
 	case program.Type == ebpf.Tracing:
-		r.Instead, r.Cause = attach.Plainer, err
+		r.Cause = err
+		if !program.Points[0].Only {
+			r.Instead = attach.Plainer
+		}
 		r.Message = diag.Diagnostics{refusedTracing(program, verifier, r.Kernel)}.Error()
 	case verifier != nil && lackingHelper(verifier.Log) != "":
 		message := "this kernel does not let such a probe call " + lackingHelper(verifier.Log) + ", which this needs"

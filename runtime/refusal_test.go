@@ -24,6 +24,7 @@ func TestRefusal(t *testing.T) {
 	for name, test := range map[string]struct {
 		kind    ebpf.ProgramType
 		joined  bool
+		only    bool // the probe type names the mechanism
 		cause   error
 		instead attach.Instead
 		message string
@@ -31,6 +32,10 @@ func TestRefusal(t *testing.T) {
 	}{
 		"no such mechanism": {
 			kind: ebpf.Tracing, cause: verifier(unix.EINVAL, "attach to f is not supported"), instead: attach.Plainer,
+			message: "the kernel does not let fentry serve kprobe:f\n",
+		},
+		"a mechanism that is named": {
+			kind: ebpf.Tracing, only: true, cause: verifier(unix.EINVAL, "attach to f is not supported"),
 			message: "the kernel does not let fentry serve kprobe:f\n",
 		},
 		"typed code": {
@@ -52,7 +57,7 @@ func TestRefusal(t *testing.T) {
 		"no privilege": {kind: ebpf.Kprobe, cause: fmt.Errorf("program p0: %w", unix.EPERM), message: "run as root, or with CAP_BPF"},
 		"anything":     {kind: ebpf.Kprobe, cause: fmt.Errorf("program p0: %w", unix.EIO), message: "loading into the kernel: program p0: input/output error"},
 	} {
-		point := object.Point{Probe: "kprobe:f", Mechanism: object.Fentry}
+		point := object.Point{Probe: "kprobe:f", Mechanism: object.Fentry, Only: test.only}
 		program := &object.ProgramSpec{
 			Name: "p0", Type: test.kind, Points: []object.Point{point}, Clause: diag.Span{Source: source, End: len(source.Text)},
 		}

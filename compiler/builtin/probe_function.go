@@ -220,7 +220,7 @@ func (f *functionSites) tracingSite(name string, function *target.Function) *Sit
 // keepsReturns chooses the link for many functions where a kretprobe would leave out returns.
 func (f *functionSites) keepsReturns(name string) bool {
 	features := f.Target().Features
-	return f.plain == object.Kretprobe && features.KprobeMulti && features.ReturnStack && f.Mechanism() == "" && f.Refused(f.probe(name)) == ""
+	return f.plain.Fires() == object.AtReturn && features.KprobeMulti && features.ReturnStack && f.Mechanism() == "" && f.Refused(f.probe(name)) == ""
 }
 
 // contradicted reports a clause that needs what --attach excludes.
