@@ -111,7 +111,7 @@ func abilities(t *target.Target) target.Features {
 	f.Tracefs = exists(traceFolder)
 	f.Kprobe = exists("/sys/bus/event_source/devices/kprobe")
 	f.KprobeMulti = f.Kprobe && t.Version.AtLeast(5, 18) && kprobeMulti()
-	f.Fentry = typed && trampolines(t) && exists("/proc/sys/kernel/ftrace_enabled") && !fentryRefused()
+	f.Fentry = typed && trampolines(t) && exists("/proc/sys/kernel/ftrace_enabled") && !fentryRefused(t)
 	f.PreemptedTracing = preemptible(t)
 	return f
 }

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"unsafe"
 
+	"github.com/ponytrace/ponytrace/compiler/target"
 	"golang.org/x/sys/unix"
 )
 
@@ -66,8 +67,13 @@ func loadProgram(kind, attach, attachTo uint32) (int, error) {
 }
 
 // fentryRefused asks for a tracing program on a type that is no function. A kernel with tracing programs says
-// that the request makes no sense; one that does not allow them at all says so first.
-func fentryRefused() bool {
+// that the request makes no sense; one that does not allow them at all says so first. Before 5.11 EPERM proves nothing:
+// it is also the answer while the memory of programs that were just closed still counts.
+// https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/syscall.c (__bpf_prog_charge)
+func fentryRefused(t *target.Target) bool {
+	if !t.Version.AtLeast(5, 11) {
+		return false
+	}
 	fd, err := loadProgram(tracing, fentryAttach, 1)
 	if err == nil {
 		unix.Close(fd)
