@@ -67,7 +67,7 @@ func TestNamedMechanisms(t *testing.T) {
 	const script = `
 		fentry:__x64_sys_dup { @entry[probe, func] = count(); @fd[args.regs->di & 0xffffffff] = count(); }
 		fexit:__x64_sys_dup { @ret[retval, arg0->di & 0xffffffff] = count(); }
-		rawtracepoint:block_rq_issue { @len[args.rq->__data_len, comm] = count(); }
+		rawtracepoint:block_rq_issue { @len[args.rq->__data_len] = count(); }
 		rt:sys_enter /args.id == 32/ { @call[probe, args.regs->di & 0xffffffff] = count(); }
 		rt:sys_exit /args.regs->orig_ax == 32 && comm == "pony"/ { @result[(int64)arg1] = count(); }
 		rt:sys_e* { @both = count(); }`
@@ -89,8 +89,8 @@ Attached 7 probes`)
 @call[rawtracepoint:sys_enter, 4294967295]: 777
 @entry[fentry:__x64_sys_dup, __x64_sys_dup]: 777
 @fd[4294967295]: 777
-@len[512, pony]: 3
-@len[8192, pony]: 10
+@len[512]: 3
+@len[8192]: 10
 @result[-9]: 777
 @ret[-9, 4294967295]: 777
 `)
