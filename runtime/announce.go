@@ -25,18 +25,18 @@ func (s *Session) announce(n int) {
 // end and prints then.
 func (s *Session) hint() string {
 	switch {
-	case !s.options.Terminal.Hints, len(s.options.Command) > 0, !s.waits(), !s.printsAtEnd(),
+	case !s.options.Terminal.Hints, len(s.options.Command) > 0, !canFire(s.object), !printsAtEnd(s.object),
 		s.store.Load(object.DataStopped) != 0:
 		return ""
 	}
 	return "; Ctrl-C shows the result"
 }
 
-func (s *Session) printsAtEnd() bool {
-	if s.object.Settings.PrintMapsOnExit && len(s.object.Maps) > 0 {
+func printsAtEnd(o *object.Object) bool {
+	if o.Settings.PrintMapsOnExit && len(o.Maps) > 0 {
 		return true
 	}
-	for _, program := range s.object.Programs {
+	for _, program := range o.Programs {
 		for i := range program.Points {
 			if program.Points[i].Runs(object.AtEnd) {
 				return true

@@ -23,8 +23,8 @@ type attachments struct {
 
 var errInterrupted = errors.New("interrupted by a signal")
 
-// attach attaches every program to its points, until somebody asks for the end. It returns the
-// number of probes.
+// attach attaches every program to its points, until somebody asks for the end. It
+// returns the number of probes.
 func (a *attachments) attach(interrupted func() bool) (probes int, err error) {
 	if err := a.fillDispatchers(); err != nil {
 		return 0, err
@@ -73,7 +73,8 @@ func (a *attachments) without() string {
 	}
 }
 
-// fillDispatchers enters the programs of system calls into the arrays through which they are called.
+// fillDispatchers enters the programs of system calls into the arrays through which they
+// are called.
 func (a *attachments) fillDispatchers() error {
 	for _, d := range a.object.Dispatchers {
 		for number, name := range d.Programs {
@@ -97,7 +98,8 @@ func (a *attachments) withProbes(err error, program *object.ProgramSpec) error {
 	return failed
 }
 
-// servedBy returns the programs that an attached program runs: itself, or those that it calls.
+// servedBy returns the programs that an attached program runs: itself, or those that it
+// calls.
 func (a *attachments) servedBy(program *object.ProgramSpec) (list []*object.ProgramSpec) {
 	for _, d := range a.object.Dispatchers {
 		if &d.ProgramSpec != program {
@@ -129,7 +131,8 @@ func probesAt(program *object.ProgramSpec, point int) int {
 	return program.Points[point].Probes() * program.Clauses
 }
 
-// served is how many probes an attachment brings: one for system calls brings all points of its programs.
+// served is how many probes an attachment brings: one for system calls brings all points
+// of its programs.
 func (a *attachments) served(program *object.ProgramSpec, attachment int) int {
 	if len(program.Attachments()) > 1 {
 		return probesAt(program, attachment)
@@ -143,8 +146,8 @@ func (a *attachments) served(program *object.ProgramSpec, attachment int) int {
 	return n
 }
 
-// release hands over the links, with how many events they and the programs missed, while they can
-// still say so.
+// release hands over the links, with how many events they and the programs missed, while
+// they can still say so.
 func (a *attachments) release() (links []attach.Link, missed uint64) {
 	for _, l := range a.links {
 		missed += attach.Missed(l)

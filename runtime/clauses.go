@@ -34,8 +34,9 @@ func (c *clauses) runOnce(program *ebpf.Program) {
 	}
 }
 
-// startIntervals runs interval programs until stop is closed, those of one period in the order of the script. A tick
-// that comes late is not made up for twice: time.Ticker drops ticks for slow receivers and keeps the phase.
+// startIntervals runs interval programs until stop is closed, those of one period in the
+// order of the script. A tick that comes late is not made up for twice: time.Ticker drops
+// ticks for slow receivers and keeps the phase.
 func (c *clauses) startIntervals(ticks *sync.WaitGroup, stop <-chan struct{}) {
 	programs := map[time.Duration][]*ebpf.Program{}
 	for _, program := range c.object.Programs {

@@ -3,8 +3,6 @@ package runtime
 import (
 	"fmt"
 	"runtime"
-	"sync"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -16,7 +14,6 @@ import (
 	_ "github.com/ponytrace/ponytrace/runtime/report/sinks" // the formats of Options.Format
 	"github.com/ponytrace/ponytrace/runtime/ring"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
-	"github.com/ponytrace/ponytrace/runtime/timezone"
 )
 
 // Load brings the object into the kernel.
@@ -58,7 +55,7 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 // assemble makes the parts of the session.
 func (s *Session) assemble(machine *target.Target) {
 	o, kernel := s.object, s.collection
-	s.snapshots = newSnapshots(o, s.store, s.names)
+	s.snapshots = newSnapshots(o, s.store, func() *report.Names { return namesOf(o, s.user, s.notices) })
 	s.shell, s.command = &shell{}, s.newCommand()
 	s.interruption = &interruption{
 		signals: s.options.Signals, notices: s.notices, shell: s.shell, command: s.command,
@@ -74,6 +71,8 @@ func (s *Session) assemble(machine *target.Target) {
 		object: o, tables: s.tables, stdout: s.options.Stdout, stderr: s.options.Stderr,
 		unsafe: s.options.Unsafe, shell: s.shell, notices: s.notices, exit: s.exit,
 	}
+	s.detacher = &detacher{object: o, store: s.store, attachments: s.attachments, notices: s.notices}
+	s.losses = &lossCounts{o, s.store, s.tables, s.reads, s.user, s.shell, s.detacher}
 	s.pump = &pump{
 		store: s.store, buffer: s.options.Buffer, drained: make(chan struct{}),
 		to: &loopReceiver{s.printer, s.tables, s.exit, s.answer},
@@ -126,45 +125,12 @@ func (s *Session) openSink() error {
 	if !known {
 		return fmt.Errorf("there is no output format %q", s.options.Format)
 	}
-	names := s.names()
+	names := namesOf(s.object, s.user, s.notices)
 	s.printer.records, s.printer.formatter = f.Records, format.New(s.object.Settings, names)
 	s.printer.sink = f.New(report.Config{
 		Out: s.output, Notices: s.options.Stderr, Settings: s.object.Settings, Names: names, Terminal: s.options.Terminal,
 	})
 	return nil
-}
-
-// names are those of this machine. What a script never prints is never read.
-func (s *Session) names() *report.Names {
-	kernel, cgroups := symbols.NewKernel(), &symbols.Cgroups{}
-	return &report.Names{
-		Probes: s.object.ProbeNames, Boot: time.Now().Add(-time.Duration(monotonic())), Zone: sync.OnceValue(s.zone),
-		Kernel: func(frames []report.Frame, address uint64) []report.Frame {
-			symbol, found := kernel.Lookup(address)
-			return appendFrame(frames, address, symbol, found)
-		},
-		User: func(frames []report.Frame, process int, address uint64) []report.Frame {
-			symbol, found := s.user.Lookup(process, address)
-			return appendFrame(frames, address, symbol, found)
-		},
-		Account: symbols.NewAccounts().Lookup, Cgroup: cgroups.Lookup,
-	}
-}
-
-func appendFrame(frames []report.Frame, address uint64, symbol symbols.Symbol, found bool) []report.Frame {
-	if !found {
-		return frames
-	}
-	return append(frames, report.FrameOf(address, symbol))
-}
-
-// zone is the local time zone; why it is UTC where the user asked for another is told once, and only to whom prints times.
-func (s *Session) zone() *time.Location {
-	zone, err := timezone.Local()
-	if err != nil {
-		s.notices.warn("%v", err)
-	}
-	return zone
 }
 
 func specification(o *object.Object) *ebpf.CollectionSpec {

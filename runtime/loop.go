@@ -10,9 +10,10 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/ring"
 )
 
-// Flags of bpf_ringbuf_submit, include/uapi/linux/bpf.h. Without one, the first record that is not read yet wakes the reader.
-// Rejected: BPF_RB_FORCE_WAKEUP. A probe that fires in the wake-up itself (irq_work, __wake_up) would ask for the next
-// one in each, and a machine with one CPU would do nothing else.
+// Flags of bpf_ringbuf_submit, include/uapi/linux/bpf.h. Without one, the first record
+// that is not read yet wakes the reader. Rejected: BPF_RB_FORCE_WAKEUP. A probe that
+// fires in the wake-up itself (irq_work, __wake_up) would ask for the next one in each,
+// and a machine with one CPU would do nothing else.
 const (
 	wakeOnce = 0
 	noWakeup = 1
@@ -92,7 +93,8 @@ func (p *pump) close() {
 	}
 }
 
-// loop sets the deadline only before it may have to wait: while records are there, reading them costs no system call.
+// loop sets the deadline only before it may have to wait: while records are there,
+// reading them costs no system call.
 func (p *pump) loop() {
 	quiet := quietPolls
 	p.setPatience(quiet)
@@ -137,8 +139,9 @@ func (p *pump) endIfLost(quiet int) {
 	}
 }
 
-// setPatience says how long to wait for the next record. Before the first long wait the programs are asked to
-// wake us, and one more short wait sees what they sent before they saw that.
+// setPatience says how long to wait for the next record. Before the first long wait the
+// programs are asked to wake us, and one more short wait sees what they sent before they
+// saw that.
 func (p *pump) setPatience(quiet int) {
 	patience := pollPeriod
 	switch {

@@ -5,48 +5,61 @@ import (
 	"syscall"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/report"
+	"github.com/ponytrace/ponytrace/runtime/symbols"
 )
 
-// losses are what the report lacks: how much, and what helps.
-func (s *Session) losses() (list []report.Loss) {
+// lossCounts is where losses are counted.
+type lossCounts struct {
+	object   *object.Object
+	store    *events.Store
+	tables   *tables
+	reads    *readCounts
+	user     *symbols.User
+	shell    *shell
+	detacher *detacher
+}
+
+// list is what the report lacks: how much, and what helps.
+func (l *lossCounts) list() (list []report.Loss) {
 	add := func(kind report.LossKind, n uint64, format string, args ...any) {
 		if n > 0 {
 			text := fmt.Sprintf(format, append([]any{n}, args...)...)
 			list = append(list, report.Loss{Kind: kind, Count: n, Text: text})
 		}
 	}
-	settings := &s.object.Settings
-	add(report.LostEvents, s.store.Load(object.DataDropped),
+	settings := &l.object.Settings
+	add(report.LostEvents, l.store.Load(object.DataDropped),
 		"%d events were lost because the buffer was full; a larger one: perf_rb_pages = %d",
 		4*settings.RingBufferPages)
-	list = append(list, s.reads.failed(func(uint64) bool { return true })...)
-	if f := s.object.Following; f != nil {
-		add(report.LostProcesses, s.store.Load(f.Set.Full),
+	list = append(list, l.reads.failed(func(uint64) bool { return true })...)
+	if f := l.object.Following; f != nil {
+		add(report.LostProcesses, l.store.Load(f.Set.Full),
 			"%d processes were not followed, because there were too many at once")
 	}
-	list = append(list, s.lossesOfMaps()...)
-	add(report.LostRounds, s.store.Load(object.DataCut),
+	list = append(list, l.lossesOfMaps()...)
+	add(report.LostRounds, l.store.Load(object.DataCut),
 		"loops were cut off %d times, because they went on for longer than this kernel allows")
-	if s.user.Refused() {
+	if l.user.Refused() {
 		list = append(list, refusedNames(settings.MaxSymbolBytes))
 	}
-	add(report.LostCommands, uint64(s.shell.skipped),
+	add(report.LostCommands, uint64(l.shell.skipped),
 		"%d commands of system() did not run, because tracing was interrupted")
-	add(report.MissedEvents, s.missed,
+	add(report.MissedEvents, l.detacher.missed,
 		"%d events were missed because the probe was busy on the same CPU")
 	return list
 }
 
-func (s *Session) lossesOfMaps() (list []report.Loss) {
-	for _, m := range s.object.Maps {
+func (l *lossCounts) lossesOfMaps() (list []report.Loss) {
+	for _, m := range l.object.Maps {
 		if m.Kernel == "" {
 			continue
 		}
-		if n := s.store.Load(m.Full); n > 0 {
-			list = append(list, s.fullMap(m, n))
+		if n := l.store.Load(m.Full); n > 0 {
+			list = append(list, l.fullMap(m, n))
 		}
-		list = append(list, s.droppedKeys(m)...)
+		list = append(list, l.droppedKeys(m)...)
 	}
 	return list
 }
@@ -69,10 +82,10 @@ func moreRoom(m *object.MapSpec) string {
 // fullMap is the loss of n updates of a map, and why, as the last of them was refused: a
 // map also refuses a key for which no memory is ready, or while an event on the same CPU
 // interrupts the insertion of another.
-func (s *Session) fullMap(m *object.MapSpec, n uint64) report.Loss {
+func (l *lossCounts) fullMap(m *object.MapSpec, n uint64) report.Loss {
 	loss := report.Loss{Kind: report.LostUpdates, Map: m, Count: n}
-	refusal := syscall.Errno(-int32(s.store.Load(m.Refusal)))
-	if refusal == syscall.E2BIG || s.tables.of(m).Len() >= m.MaxEntries {
+	refusal := syscall.Errno(-int32(l.store.Load(m.Refusal)))
+	if refusal == syscall.E2BIG || l.tables.of(m).Len() >= m.MaxEntries {
 		loss.Text = fmt.Sprintf("the map @%s was full at %d keys: %d updates were lost; more room: %s",
 			m.Name, m.MaxEntries, n, moreRoom(m))
 		return loss
@@ -90,11 +103,11 @@ func (s *Session) fullMap(m *object.MapSpec, n uint64) report.Loss {
 
 // droppedKeys is the loss of keys that the kernel has dropped from a map for others, and
 // of what was counted of them since the last clear() with them.
-func (s *Session) droppedKeys(m *object.MapSpec) []report.Loss {
+func (l *lossCounts) droppedKeys(m *object.MapSpec) []report.Loss {
 	if m.Inserted == 0 {
 		return nil
 	}
-	n, err := s.store.Map(m).Dropped(s.store.Load(m.Inserted))
+	n, err := l.store.Map(m).Dropped(l.store.Load(m.Inserted))
 	if err != nil || n == 0 {
 		return nil
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
-// printer does what records ask for. One goroutine uses it: the loop while it runs, then the session.
+// printer does what records ask for. One goroutine uses it: the loop while it runs, then
+// the session.
 type printer struct {
 	object         *object.Object
 	tables         *tables
@@ -142,7 +143,8 @@ func (p *printer) printTables() {
 	p.flush()
 }
 
-// warnAt tells, in its order among the lines, what did not work that the script asked for.
+// warnAt tells, in its order among the lines, what did not work that the script asked
+// for.
 func (p *printer) warnAt(event *object.Event, format string, args ...any) {
 	p.flush()
 	p.notices.warnAt(event.Source, format, args...)

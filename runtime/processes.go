@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processes are those of -p that have not ended. Each is held by a descriptor since the beginning: one
-// that ends while probes are attached has ended, and its number may be that of another by now.
+// processes are those of -p that have not ended. Each is held by a descriptor since the
+// beginning: one that ends while probes are attached has ended, and its number may be
+// that of another by now.
 type processes []unix.PollFd
 
 // open holds processes. It refuses one that is not there.

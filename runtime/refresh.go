@@ -12,8 +12,9 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 )
 
-// Addresses of a process can be named as long as somebody has looked at its memory map. Where they are
-// kept in maps until the end, the process may be gone by then; so they are looked at while it runs.
+// Addresses of a process can be named as long as somebody has looked at its memory map.
+// Where they are kept in maps until the end, the process may be gone by then; so they are
+// looked at while it runs.
 
 const (
 	firstRefresh = 2 * time.Millisecond   // after the start of the command of -c
@@ -65,8 +66,8 @@ func (r *mapRefresh) repeat(stop <-chan struct{}) {
 	}
 }
 
-// refresh remembers the traced process, and those that have addresses in maps. A map that cannot be
-// read gives its error when it is printed.
+// refresh remembers the traced process, and those that have addresses in maps. A map that
+// cannot be read gives its error when it is printed.
 func (r *mapRefresh) refresh() {
 	if pid := r.traced.Load(); pid > 0 {
 		r.user.Remember(int(pid), refreshRest)

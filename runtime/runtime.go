@@ -94,8 +94,9 @@ type Session struct {
 	tables       *tables
 	printer      *printer
 	pump         *pump
+	losses       *lossCounts
+	detacher     *detacher
 	output       *output // what the sink writes to
-	missed       uint64
 	user         *symbols.User
 	attached     atomic.Int64 // how many probes
 	told         bool         // and the sink has it; owned by the loop until it ends
@@ -143,7 +144,7 @@ func (s *Session) end(code int, err error) (int, error) {
 	close(s.over)
 	s.ticks.Wait()
 	s.interruption.enter(detaching)
-	closing := s.detach()
+	closing := s.detacher.detach()
 	s.interruption.enter(printing)
 	s.pump.drain()
 	s.shell.relax()
@@ -159,7 +160,7 @@ func (s *Session) end(code int, err error) (int, error) {
 	if err == nil {
 		s.printer.printMaps()
 	}
-	losses := s.losses()
+	losses := s.losses.list()
 	for _, loss := range losses {
 		s.printer.sink.Item(loss)
 	}
@@ -168,7 +169,7 @@ func (s *Session) end(code int, err error) (int, error) {
 	s.interruption.enter(endingCommand)
 	s.command.end()
 	s.interruption.enter(leaving)
-	s.awaitDetached(closing)
+	s.detacher.await(closing)
 	return s.result(code, err)
 }
 
@@ -201,7 +202,7 @@ func (s *Session) trace() (await func() int, err error) {
 	s.clauses.startIntervals(&s.ticks, s.over)
 	s.refresh.start(&s.ticks, s.over)
 	s.reads.start(&s.ticks, s.over, s.notices.losses)
-	if !s.waits() && finished == nil {
+	if !canFire(s.object) && finished == nil {
 		return s.exit.code, nil
 	}
 	return func() int { return s.wait(finished) }, nil
@@ -215,13 +216,13 @@ func (s *Session) DryRun() error {
 	s.attached.Store(notAttached)
 	probes, err := s.attachAll()
 	s.interruption.enter(detaching)
-	closing := s.detach()
+	closing := s.detacher.detach()
 	if err == nil {
 		s.announce(probes)
 		s.tellAttached()
 	}
 	s.interruption.enter(leaving)
-	s.awaitDetached(closing)
+	s.detacher.await(closing)
 	return errors.Join(err, s.output.close())
 }
 
@@ -317,9 +318,9 @@ func (s *Session) endedInBegin() (int, bool) {
 	}
 }
 
-// waits reports whether any probe but BEGIN and END can fire.
-func (s *Session) waits() bool {
-	for _, program := range s.object.Programs {
+// canFire reports whether any probe but BEGIN and END can fire.
+func canFire(o *object.Object) bool {
+	for _, program := range o.Programs {
 		for _, point := range program.Points {
 			if !point.Once() {
 				return true

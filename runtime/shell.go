@@ -11,11 +11,11 @@ import (
 const (
 	// maxOutput bounds what is kept of a command's output for a record.
 	maxOutput = 1 << 20
-	// outputDelay is how long after its end we wait for what a command has left running to close its
-	// output.
+	// outputDelay is how long after its end we wait for what a command has left running
+	// to close its output.
 	outputDelay = time.Second
-	// commandPatience is for how long an interrupted session still runs commands that were asked for
-	// before.
+	// commandPatience is for how long an interrupted session still runs commands that
+	// were asked for before.
 	commandPatience = time.Second
 )
 
@@ -36,8 +36,9 @@ func (s *shell) late() bool {
 	return true
 }
 
-// run gives the command a process group of its own, so that a signal reaches all that the shell has started, and
-// that of a terminal reaches the command through us only. How it ends is the script's business.
+// run gives the command a process group of its own, so that a signal reaches all that the
+// shell has started, and that of a terminal reaches the command through us only. How it
+// ends is the script's business.
 func (s *shell) run(command *exec.Cmd) error {
 	command.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 	if err := command.Start(); err != nil {

@@ -7,10 +7,12 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/events"
 )
 
-// reportAge is how old a printed table may be for a clear in another clause to take exactly that away.
+// reportAge is how old a printed table may be for a clear in another clause to take
+// exactly that away.
 const reportAge = 100 * time.Millisecond
 
-// tables are the maps of the script as they are printed and cleared. One goroutine uses them.
+// tables are the maps of the script as they are printed and cleared. One goroutine uses
+// them.
 type tables struct {
 	store    *events.Store
 	shown    map[*object.MapSpec]shown
@@ -68,8 +70,9 @@ func (t *tables) printed(event *object.Event) *events.Table {
 	return last.table
 }
 
-// truncate keeps the largest or smallest entries of a map. What the user has just seen decides, so that a trunc() behind a
-// print() removes what was printed, and no event that came since.
+// truncate keeps the largest or smallest entries of a map. What the user has just seen
+// decides, so that a trunc() behind a print() removes what was printed, and no event that
+// came since.
 func (t *tables) truncate(event *object.Event) {
 	m := event.Map
 	if m.Key == nil || event.Top == 0 {
@@ -106,7 +109,8 @@ func (t *tables) zero(event *object.Event) {
 	t.keep(t.store.Map(event.Map).Zero(t.printed(event)))
 }
 
-// at is what a map holds at a key by now. One that it does not hold is zero, as in printf.
+// at is what a map holds at a key by now. One that it does not hold is zero, as in
+// printf.
 func (t *tables) at(m *object.MapSpec, key []byte) events.Value {
 	value, found, err := t.store.Map(m).Lookup(key)
 	if err != nil {

@@ -1,0 +1,46 @@
+package runtime
+
+import (
+	"sync"
+	"time"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/runtime/report"
+	"github.com/ponytrace/ponytrace/runtime/symbols"
+	"github.com/ponytrace/ponytrace/runtime/timezone"
+)
+
+// namesOf are those of this machine. What a script never prints is never read.
+func namesOf(o *object.Object, user *symbols.User, notices *notices) *report.Names {
+	kernel, cgroups := symbols.NewKernel(), &symbols.Cgroups{}
+	return &report.Names{
+		Probes: o.ProbeNames, Boot: time.Now().Add(-time.Duration(monotonic())),
+		Zone: sync.OnceValue(func() *time.Location { return zone(notices) }),
+		Kernel: func(frames []report.Frame, address uint64) []report.Frame {
+			symbol, found := kernel.Lookup(address)
+			return appendFrame(frames, address, symbol, found)
+		},
+		User: func(frames []report.Frame, process int, address uint64) []report.Frame {
+			symbol, found := user.Lookup(process, address)
+			return appendFrame(frames, address, symbol, found)
+		},
+		Account: symbols.NewAccounts().Lookup, Cgroup: cgroups.Lookup,
+	}
+}
+
+func appendFrame(frames []report.Frame, address uint64, symbol symbols.Symbol, found bool) []report.Frame {
+	if !found {
+		return frames
+	}
+	return append(frames, report.FrameOf(address, symbol))
+}
+
+// zone is the local time zone; why it is UTC where the user asked for another is told
+// once, and only to whom prints times.
+func zone(notices *notices) *time.Location {
+	local, err := timezone.Local()
+	if err != nil {
+		notices.warn("%v", err)
+	}
+	return local
+}
