@@ -1,25 +1,54 @@
 package runtime
 
 import (
+	"sync/atomic"
+
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
-// announce reports that tracing has begun. Only the loop may use the sink, if there is
-// one.
-func (s *Session) announce(n int) {
-	s.attached.Store(int64(n))
+// announcement tells to how many probes a session is attached: a record of the output, or a notice.
+type announcement struct {
+	printer  *printer
+	pump     *pump
+	notices  *notices
+	hint     func() string // what follows in the notice
+	attached atomic.Int64  // how many probes
+	told     bool          // and the sink has it; owned by the loop until it ends
+}
+
+// begin is called before anything is attached.
+func (a *announcement) begin() { a.attached.Store(notAttached) }
+
+// set leaves the number for the loop, without a notice.
+func (a *announcement) set(n int) { a.attached.Store(int64(n)) }
+
+// announce tells that tracing has begun. Only the loop may use the sink, if there is one.
+func (a *announcement) announce(n int) {
+	a.set(n)
 	switch {
-	case s.printer.records && s.pump.reader == nil:
-		s.tellAttached()
-	case s.printer.records:
-		s.pump.wake()
+	case a.printer.records && a.pump.reader == nil:
+		a.tell()
+	case a.printer.records:
+		a.pump.wake()
 	case n == 1:
-		s.notices.notice("Attached 1 probe%s", s.hint())
+		a.notices.notice("Attached 1 probe%s", a.hint())
 	default:
-		s.notices.notice("Attached %d probes%s", n, s.hint())
+		a.notices.notice("Attached %d probes%s", n, a.hint())
 	}
 }
+
+// tell prints what announce left for the loop, which alone prints if there is one.
+func (a *announcement) tell() {
+	if a.printer.records && a.attached.Load() != notAttached && !a.told {
+		a.told = true
+		a.printer.sink.Item(report.Attached{Probes: int(a.attached.Load())})
+		a.printer.flush()
+	}
+}
+
+// notAttached stands for the number of probes before it is told.
+const notAttached = -1
 
 // hint tells a person who watches how to see the result, where the script waits for the
 // end and prints then.
@@ -45,16 +74,3 @@ func printsAtEnd(o *object.Object) bool {
 	}
 	return false
 }
-
-// tellAttached prints what announce left for the loop, which alone prints if there is
-// one.
-func (s *Session) tellAttached() {
-	if s.printer.records && s.attached.Load() != notAttached && !s.told {
-		s.told = true
-		s.printer.sink.Item(report.Attached{Probes: int(s.attached.Load())})
-		s.printer.flush()
-	}
-}
-
-// notAttached stands for the number of probes before it is told.
-const notAttached = -1

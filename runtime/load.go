@@ -77,6 +77,7 @@ func (s *Session) assemble(machine *target.Target) {
 		store: s.store, buffer: s.options.Buffer, drained: make(chan struct{}),
 		to: &loopReceiver{s.printer, s.tables, s.exit, s.answer},
 	}
+	s.announcement = &announcement{printer: s.printer, pump: s.pump, notices: s.notices, hint: s.hint}
 }
 
 // open fills what programs read, and opens what they write to and what is printed to.

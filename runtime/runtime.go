@@ -94,12 +94,11 @@ type Session struct {
 	tables       *tables
 	printer      *printer
 	pump         *pump
+	announcement *announcement
 	losses       *lossCounts
 	detacher     *detacher
 	output       *output // what the sink writes to
 	user         *symbols.User
-	attached     atomic.Int64 // how many probes
-	told         bool         // and the sink has it; owned by the loop until it ends
 	traced       atomic.Int64 // the process of -c or -p
 	exit         exit
 	asked        chan struct{}  // SIGUSR1 asked for the maps
@@ -122,7 +121,7 @@ func (s *Session) Run() (int, error) {
 func (s *Session) Start() error {
 	s.store.Set(object.DataStart, monotonic())
 	s.ignore = s.interruption.listen()
-	s.attached.Store(notAttached)
+	s.announcement.begin()
 	s.printer.sink.Item(report.Attaching{Probes: s.attachments.probes()})
 	s.pump.start()
 	s.over = make(chan struct{})
@@ -155,7 +154,7 @@ func (s *Session) end(code int, err error) (int, error) {
 	}
 	s.interruption.enter(printing)
 	s.pump.finish()
-	s.tellAttached()
+	s.announcement.tell()
 	s.printer.sink.Item(report.NotAttached{})
 	if err == nil {
 		s.printer.printMaps()
@@ -213,13 +212,13 @@ func (s *Session) trace() (await func() int, err error) {
 func (s *Session) DryRun() error {
 	defer s.interruption.listen()()
 	s.store.Set(object.DataStopped, 1)
-	s.attached.Store(notAttached)
+	s.announcement.begin()
 	probes, err := s.attachAll()
 	s.interruption.enter(detaching)
 	closing := s.detacher.detach()
 	if err == nil {
-		s.announce(probes)
-		s.tellAttached()
+		s.announcement.announce(probes)
+		s.announcement.tell()
 	}
 	s.interruption.enter(leaving)
 	s.detacher.await(closing)
@@ -230,13 +229,13 @@ func (s *Session) DryRun() error {
 func (s *Session) begin() error {
 	s.clauses.run(object.AtBegin)
 	if s.store.Load(object.DataStopped) != 0 {
-		s.announce(s.attachments.probes())
+		s.announcement.announce(s.attachments.probes())
 		return nil
 	}
 	probes, err := s.attachAll()
 	switch {
 	case err != nil && s.interruption.asked():
-		s.attached.Store(int64(probes))
+		s.announcement.set(probes)
 		s.notices.notice("Interrupted before everything was attached")
 	case err != nil:
 		return err
@@ -244,7 +243,7 @@ func (s *Session) begin() error {
 		if err := s.followed.enter(); err != nil {
 			return err
 		}
-		s.announce(probes)
+		s.announcement.announce(probes)
 	}
 	return nil
 }
@@ -360,7 +359,7 @@ func (s *Session) askForMaps() {
 
 // answer prints what other goroutines have asked for.
 func (s *Session) answer() {
-	s.tellAttached()
+	s.announcement.tell()
 	if len(s.asked) > 0 {
 		<-s.asked
 		s.printer.printTables()
