@@ -2,8 +2,9 @@ package lang
 
 import "github.com/ponytrace/ponytrace/lang/diag"
 
-// Substitution copies trees, as a compiler does that expands a macro or inlines a function. A copy shares no
-// node with the tree it is made of, so a table that has the nodes as its keys holds every expansion by itself.
+// Substitution copies trees, as a compiler does that expands a macro or inlines a
+// function. A copy shares no node with the tree it is made of, so a table that has the
+// nodes as its keys holds every expansion by itself.
 //
 // In the copy of a macro's body the parameters are replaced by what was passed:
 //
@@ -11,20 +12,23 @@ import "github.com/ponytrace/ponytrace/lang/diag"
 //	count_up($pid, @seen, arg0 + 1)                      Maps       m: @seen
 //	                                                     Names      n: arg0 + 1
 //
-// The expansion is hygienic: all other variables of the body, here $t, get the name that Rename gives them,
-// while the arguments keep theirs. With a name that no script can write, neither captures the other's.
-// An argument is copied anew for each use, and is evaluated as often as the body uses it.
+// The expansion is hygienic: all other variables of the body, here $t, get the name that
+// Rename gives them, while the arguments keep theirs. With a name that no script can
+// write, neither captures the other's. An argument is copied anew for each use, and is
+// evaluated as often as the body uses it.
 //
 // The zero Substitution copies a tree as it is, but for Left.
 type Substitution struct {
 	Variables map[string]*Variable // by the parameter's name, without $
-	Maps      map[string]*Map      // by the parameter's name, without @; the keys of the body's map stay
+	Maps      map[string]*Map      // by the parameter's name, without @; the body's keys stay
 	Names     map[string]Expr
-	Rename    func(name string) string // of the variables that are no parameters; nil keeps their names
+	// Rename gives the variables that are no parameters a name; nil keeps theirs.
+	Rename func(name string) string
 	// At is the place of every node of the copy but the arguments; zero keeps the places.
 	At diag.Span
-	// Left is how many nodes may be copied. Expansions of expansions grow without bound, so copying stops when
-	// Left gets negative: the copy is incomplete then, and must not be used.
+	// Left is how many nodes may be copied. Expansions of expansions grow without bound,
+	// so copying stops when Left gets negative: the copy is incomplete then, and must not
+	// be used.
 	Left int
 }
 
@@ -45,9 +49,15 @@ func (s *Substitution) Statement(statement Statement) Statement {
 	case *Block:
 		return s.Block(n)
 	case *Let:
-		return &Let{Variable: s.variable(n.Variable), Type: s.typeName(n.Type), Value: s.Expr(n.Value), Span: s.place(n.Span)}
+		return &Let{
+			Variable: s.variable(n.Variable), Type: s.typeName(n.Type), Value: s.Expr(n.Value),
+			Span: s.place(n.Span),
+		}
 	case *Assign:
-		return &Assign{Target: s.Expr(n.Target), Op: n.Op, OpSpan: s.place(n.OpSpan), Value: s.Expr(n.Value), Span: s.place(n.Span)}
+		return &Assign{
+			Target: s.Expr(n.Target), Op: n.Op, OpSpan: s.place(n.OpSpan), Value: s.Expr(n.Value),
+			Span: s.place(n.Span),
+		}
 	case *Discard:
 		return &Discard{Value: s.Expr(n.Value), Span: s.place(n.Span)}
 	case *ExprStatement:
@@ -70,8 +80,9 @@ func (s *Substitution) Statement(statement Statement) Statement {
 	return statement
 }
 
-// Expr copies an expression; nil stays nil. A variable or map in the place of a parameter stands where the
-// parameter stood, for messages about the body; an expression stands where it was passed.
+// Expr copies an expression; nil stays nil. A variable or map in the place of a parameter
+// stands where the parameter stood, for messages about the body; an expression stands
+// where it was passed.
 func (s *Substitution) Expr(x Expr) Expr {
 	if x == nil || s.stopped() {
 		return x
@@ -98,15 +109,27 @@ func (s *Substitution) Expr(x Expr) Expr {
 	case *IncDec:
 		return &IncDec{X: s.Expr(n.X), Op: n.Op, Prefix: n.Prefix, Span: s.place(n.Span)}
 	case *Binary:
-		return &Binary{Op: n.Op, OpSpan: s.place(n.OpSpan), X: s.Expr(n.X), Y: s.Expr(n.Y), Span: s.place(n.Span)}
+		return &Binary{
+			Op: n.Op, OpSpan: s.place(n.OpSpan), X: s.Expr(n.X), Y: s.Expr(n.Y),
+			Span: s.place(n.Span),
+		}
 	case *Ternary:
-		return &Ternary{Cond: s.Expr(n.Cond), X: s.Expr(n.X), Y: s.Expr(n.Y), If: n.If, Span: s.place(n.Span)}
+		return &Ternary{
+			Cond: s.Expr(n.Cond), X: s.Expr(n.X), Y: s.Expr(n.Y), If: n.If,
+			Span: s.place(n.Span),
+		}
 	case *BlockExpr:
 		return s.BlockExpr(n)
 	case *Call:
-		return &Call{Name: n.Name, NameSpan: s.place(n.NameSpan), Args: each(n.Args, s.Expr), Span: s.place(n.Span)}
+		return &Call{
+			Name: n.Name, NameSpan: s.place(n.NameSpan), Args: each(n.Args, s.Expr),
+			Span: s.place(n.Span),
+		}
 	case *Field:
-		return &Field{X: s.Expr(n.X), Name: n.Name, NameSpan: s.place(n.NameSpan), Arrow: n.Arrow, Span: s.place(n.Span)}
+		return &Field{
+			X: s.Expr(n.X), Name: n.Name, NameSpan: s.place(n.NameSpan), Arrow: n.Arrow,
+			Span: s.place(n.Span),
+		}
 	case *Index:
 		return &Index{X: s.Expr(n.X), I: s.Expr(n.I), Span: s.place(n.Span)}
 	case *Cast:
@@ -125,7 +148,10 @@ func (s *Substitution) Expr(x Expr) Expr {
 
 // BlockExpr copies a block with a value, such as the body of a macro.
 func (s *Substitution) BlockExpr(b *BlockExpr) *BlockExpr {
-	return &BlockExpr{Statements: each(b.Statements, s.Statement), Value: s.Expr(b.Value), Span: s.place(b.Span)}
+	return &BlockExpr{
+		Statements: each(b.Statements, s.Statement), Value: s.Expr(b.Value),
+		Span: s.place(b.Span),
+	}
 }
 
 // stopped counts a node and tells whether it is one too many.
@@ -160,14 +186,18 @@ func (s *Substitution) ifStatement(n *If) *If {
 }
 
 func (s *Substitution) forStatement(n *For) *For {
-	loop := &For{Variable: s.variable(n.Variable), Low: s.Expr(n.Low), High: s.Expr(n.High), Body: s.Block(n.Body), Span: s.place(n.Span)}
+	loop := &For{
+		Variable: s.variable(n.Variable), Low: s.Expr(n.Low), High: s.Expr(n.High), Body: s.Block(n.Body),
+		Span: s.place(n.Span),
+	}
 	if n.Map != nil {
 		loop.Map = s.mapAccess(n.Map)
 	}
 	return loop
 }
 
-// name copies an argument as it is: it belongs to the caller, and knows nothing of the body's names.
+// name copies an argument as it is: it belongs to the caller, and knows nothing of the
+// body's names.
 func (s *Substitution) name(n *Name) Expr {
 	argument, found := s.Names[n.Name]
 	if !found {

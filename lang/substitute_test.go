@@ -95,6 +95,36 @@ func checkFresh(t *testing.T, original, copied *Block) {
 	}
 }
 
+// TestSubstitutePlace copies every script of the goldens to one place.
+func TestSubstitutePlace(t *testing.T) {
+	place := diag.Span{Source: diag.NewSource("call", "f(1)"), Start: 0, End: 4}
+	argument := parseValue(t, "pid + 1")
+	for _, path := range testkit.Glob(t, "testdata/ast/*.txtar") {
+		text := scripts(t, path)
+		script, _ := Parse(diag.NewSource(path, text[len(text)-1]))
+		for _, clause := range script.Clauses {
+			copied := (&Substitution{Left: 10000, At: place}).Block(clause.Body)
+			checkPlace(t, copied, place)
+		}
+	}
+	s := &Substitution{Left: 100, At: place, Names: map[string]Expr{"x": argument}}
+	sum := s.Expr(parseValue(t, "x * 2")).(*Binary)
+	if sum.Span != place || sum.Y.Range() != place || sum.X.Range() != argument.Range() {
+		t.Errorf("the copy stands at %v, its argument at %v", sum.Span, sum.X.Range())
+	}
+}
+
+func checkPlace(t *testing.T, copied *Block, place diag.Span) {
+	t.Helper()
+	Walk(copied, func(node any) bool {
+		ranged, ok := node.(interface{ Range() diag.Span })
+		if ok && ranged.Range() != place {
+			t.Errorf("%T stands at %v", node, ranged.Range())
+		}
+		return true
+	})
+}
+
 // TestSubstituteLimit grows a tree by squaring: the limit must end it, long before memory does.
 func TestSubstituteLimit(t *testing.T) {
 	s := &Substitution{Left: 100_000}
