@@ -30,7 +30,8 @@ func fixture(t testing.TB, path string) *File {
 
 // The record that the compiler's tests use is what the files answer.
 func TestRecord(t *testing.T) {
-	testkit.Lines(t, "../../compiler/target/frozen/binaries.txt", func(t *testing.T, line string) string {
+	const record = "../../compiler/target/frozen/binaries.txt"
+	testkit.Lines(t, record, func(t *testing.T, line string) string {
 		words := strings.Split(line, " ")
 		live, what := fixture(t, words[1]), words[2]
 		text, answer, err := askRecorded(t, live, words[0], what)
@@ -44,7 +45,8 @@ func TestRecord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, same, err := askRecorded(t, record, words[0], what); err != nil || !reflect.DeepEqual(answer, same) {
+		_, same, err := askRecorded(t, record, words[0], what)
+		if err != nil || !reflect.DeepEqual(answer, same) {
 			t.Errorf("the record has\n%v, %v, the file\n%v", same, err, answer)
 		}
 		return text
@@ -52,13 +54,16 @@ func TestRecord(t *testing.T) {
 }
 
 // askRecorded asks one of the three questions, and writes the answer as the record has it.
-func askRecorded(t *testing.T, b target.Binary, question, what string) (text string, answer any, err error) {
+func askRecorded(t *testing.T, b target.Binary, question, what string) (
+	text string, answer any, err error,
+) {
 	var out strings.Builder
 	switch question {
 	case "functions":
 		list, err := b.Functions(what)
 		for _, f := range list {
-			fmt.Fprintf(&out, "%#x %#x %#x%s\t%s\n", f.Address, f.Offset, f.Size, map[bool]string{true: " indirect"}[f.Indirect], f.Name)
+			indirect := map[bool]string{true: " indirect"}[f.Indirect]
+			fmt.Fprintf(&out, "%#x %#x %#x%s\t%s\n", f.Address, f.Offset, f.Size, indirect, f.Name)
 		}
 		return out.String(), list, err
 	case "arguments":
@@ -78,7 +83,8 @@ func askRecorded(t *testing.T, b target.Binary, question, what string) (text str
 	}
 	list, err := b.Frames(offset)
 	for _, f := range list {
-		fmt.Fprintf(&out, "%#x %d %s\t%s\t%s\n", f.Offset, f.Line, map[bool]string{true: "inlined", false: "code"}[f.Inlined], f.Function, f.File)
+		kind := map[bool]string{true: "inlined", false: "code"}[f.Inlined]
+		fmt.Fprintf(&out, "%#x %d %s\t%s\t%s\n", f.Offset, f.Line, kind, f.Function, f.File)
 	}
 	return out.String(), list, err
 }

@@ -12,7 +12,8 @@ import (
 )
 
 func TestBuildID(t *testing.T) {
-	program, debug, none := fixture(t, "demo-stripped"), fixture(t, "demo.debug"), fixture(t, "demo-sum")
+	program, none := fixture(t, "demo-stripped"), fixture(t, "demo-sum")
+	debug := fixture(t, "demo.debug")
 	if id := program.buildID(); len(id) != 40 || id != debug.buildID() {
 		t.Errorf("%q and %q", id, debug.buildID())
 	}
@@ -24,8 +25,11 @@ func TestBuildID(t *testing.T) {
 // A link is the name of a file and nothing else.
 func TestDebugLink(t *testing.T) {
 	for text, want := range map[string]string{
-		"a.debug\x00\x01\x02\x03\x04": "a.debug", "abc\x00\x01\x02\x03\x04": "abc", "ab\x00": "", "../a\x00\x00\x00\x00\x01\x02\x03\x04": "",
-		"..\x00\x00\x01\x02\x03\x04": "", "/\x00\x00\x00\x01\x02\x03\x04": "", "\x00\x00\x00\x00\x01\x02\x03\x04": "", "": "",
+		"a.debug\x00\x01\x02\x03\x04": "a.debug",
+		"abc\x00\x01\x02\x03\x04":     "abc", "ab\x00": "",
+		"../a\x00\x00\x00\x00\x01\x02\x03\x04": "",
+		"..\x00\x00\x01\x02\x03\x04":           "",
+		"/\x00\x00\x00\x01\x02\x03\x04":        "", "\x00\x00\x00\x00\x01\x02\x03\x04": "", "": "",
 	} {
 		f, err := New(bytes.NewReader(madeUp(part{".gnu_debuglink", []byte(text)})))
 		if err != nil {
@@ -42,7 +46,8 @@ func TestDebugPaths(t *testing.T) {
 	f := &File{path: "/bin/program"}
 	got := f.debugPaths("abcdef", "a.debug")
 	want := []string{
-		"/usr/lib/debug/.build-id/ab/cdef.debug", "/bin/a.debug", "/bin/.debug/a.debug", "/usr/lib/debug/bin/a.debug",
+		"/usr/lib/debug/.build-id/ab/cdef.debug",
+		"/bin/a.debug", "/bin/.debug/a.debug", "/usr/lib/debug/bin/a.debug",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

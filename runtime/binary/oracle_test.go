@@ -77,8 +77,13 @@ func compareFunction(t *testing.T, data *dwarf.Data, e *dwarf.Entry, info *debug
 	children := data.Reader()
 	children.Seek(e.Offset)
 	children.Next()
-	for child, err := children.Next(); e.Children && err == nil && child.Tag != 0; child, err = children.Next() {
-		if result, _ := child.Val(dwarf.AttrVarParam).(bool); child.Tag == dwarf.TagFormalParameter && !result {
+	for e.Children {
+		child, err := children.Next()
+		if err != nil || child.Tag == 0 {
+			break
+		}
+		result, _ := child.Val(dwarf.AttrVarParam).(bool) // of Go
+		if child.Tag == dwarf.TagFormalParameter && !result {
 			want = append(want, nameOf(t, data, child))
 		}
 		if child.Children {
@@ -122,7 +127,8 @@ func compareLines(t *testing.T, data *dwarf.Data, unit *dwarf.Entry, info *debug
 		}
 		*info.pages.steps = maxSteps
 		file, line, ok := lines.find(row.Address)
-		if count++; !ok || line != row.Line || !strings.HasSuffix(file, filepath.Clean(row.File.Name)) {
+		same := line == row.Line && strings.HasSuffix(file, filepath.Clean(row.File.Name))
+		if count++; !ok || !same {
 			t.Errorf("%#x: %s:%d, %v, want %s:%d", row.Address, file, line, ok, row.File.Name, row.Line)
 		}
 	}
