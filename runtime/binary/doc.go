@@ -104,9 +104,10 @@
 //
 // # Cost
 //
-// In a library of 31 MB (libpython 3.13 with DWARF 5) the first question for the arguments
-// of a function takes 20,000 steps and some 10 ms, most of it for .symtab; memory is 2 MB of
-// pages. For a Go program of 2 MB without .debug_aranges it takes a million steps, 40 ms.
+// In a library of 31 MB (libpython 3.13 with DWARF 5) it takes 1.5 ms to find a function by
+// name and 3 ms to find its arguments, and 1.5 MB are allocated; in a Go program of 2.4 MB
+// 0.5 ms and up to 20 ms, for its debug sections are compressed, with 1.8 MB. A question
+// takes some 20,000 steps.
 //
 // # Sources
 //
