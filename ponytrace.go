@@ -112,8 +112,8 @@ type (
 	Kernel = detect.Kernel
 	// Buffering says when what the script prints is written.
 	Buffering = runtime.Buffering
-	// Inspected is what the kernel makes of a program: the verifier's log, and machine code
-	// with the lines of the script that it comes from.
+	// Inspected is what the kernel makes of a program: the verifier's log, and machine
+	// code with the lines of the script that it comes from.
 	Inspected   = runtime.Inspected
 	MachineCode = runtime.MachineCode
 	MachineLine = runtime.MachineLine
@@ -123,8 +123,8 @@ type (
 	Notice = report.Notice
 	// Loss is something that the results lack. Package runtime/report lists the kinds.
 	Loss = report.Loss
-	// Stages are what the stages of the compiler make of a script: tokens, tree, types, IR and
-	// instructions, with the places that they come from.
+	// Stages are what the stages of the compiler make of a script: tokens, tree, types,
+	// IR and instructions, with the places that they come from.
 	Stages = stage.Stages
 )
 
@@ -167,8 +167,8 @@ func Format(source *Source) (string, error) {
 	return text, errorsOf(diagnostics)
 }
 
-// StageNames are the names that Stages.Print takes, in the order of the stages; "all" stands for
-// all of them.
+// StageNames are the names that Stages.Print takes, in the order of the stages; "all"
+// stands for all of them.
 func StageNames() []string { return slices.Clone(stage.Names) }
 
 // Formats are the names that RunOptions.Format takes, the default first.
@@ -331,8 +331,8 @@ func (p *Program) Probes() (list []Probe) {
 	return list
 }
 
-// Inspect loads the program, asks the kernel about it, and unloads it. Nothing is attached.
-// Where the kernel refuses it, the list has what the verifier said.
+// Inspect loads the program, asks the kernel about it, and unloads it. Nothing is
+// attached. Where the kernel refuses it, the list has what the verifier said.
 func (p *Program) Inspect() ([]Inspected, error) { return runtime.Inspect(p.object, p.machine) }
 
 // RunOptions say how a program runs.

@@ -238,8 +238,8 @@ func TestMissingArguments(t *testing.T) {
 	}
 }
 
-// registerFiring is a machine whose probe fires with the given registers, by their offsets
-// in struct pt_regs, and words on the stack.
+// registerFiring is a machine whose probe fires with the given registers, by their
+// offsets in struct pt_regs, and words on the stack.
 func registerFiring(t *testing.T, arch string, registers map[int]uint64, stack ...uint64) firing {
 	s := firing{machine: madeUp(t, arch), attach: "kprobe", context: make([]byte, 512)}
 	for offset, value := range registers {

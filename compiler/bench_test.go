@@ -11,7 +11,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// BenchmarkOneLiner parses and compiles; the kernel's types are read once, as they would be for the first script.
+// BenchmarkOneLiner parses and compiles; the kernel's types are read once, as they would
+// be for the first script.
 func BenchmarkOneLiner(b *testing.B) {
 	machine := frozen.Target("6.12")
 	for b.Loop() {
@@ -25,7 +26,8 @@ func BenchmarkOneLiner(b *testing.B) {
 	}
 }
 
-// BenchmarkLines compiles scripts of many lines: the time of a line must not depend on how many there are.
+// BenchmarkLines compiles scripts of many lines: the time of a line must not depend on
+// how many there are.
 func BenchmarkLines(b *testing.B) {
 	for _, lines := range []int{10, 100, 1000, 5000} {
 		b.Run(fmt.Sprint(lines), func(b *testing.B) { compileLines(b, manyClauses(lines), lines) })

@@ -1,8 +1,8 @@
 // Package compiler turns a parsed script into programs and maps that a kernel can load.
 //
-// Compile is a function of the script, the target and the options: the same input gives the same
-// bytes on every machine. It asks the machine nothing; the Target holds all that it may know of one, and package
-// runtime/detect makes the live Target.
+// Compile is a function of the script, the target and the options: the same input gives
+// the same bytes on every machine. It asks the machine nothing; the Target holds all that
+// it may know of one, and package runtime/detect makes the live Target.
 //
 // The passes, in order:
 //
@@ -12,8 +12,8 @@
 //	opt     IR to better IR                               compiler/internal/opt
 //	bpf     IR to eBPF instructions                       compiler/internal/bpf
 //
-// What the user did wrong is returned as lang.Diagnostics; what we did wrong panics with an *ir.Error,
-// which is recovered here and names the line of the script.
+// What the user did wrong is returned as lang.Diagnostics; what we did wrong panics with
+// an *ir.Error, which is recovered here and names the line of the script.
 package compiler
 
 import (
@@ -137,8 +137,9 @@ type compiled struct {
 	err     error
 }
 
-// compilePrograms lowers one program after the other, because that adds to the unit, while others are on their way from IR to
-// code. The error is that of the first program that has one.
+// compilePrograms lowers one program after the other, because that adds to the unit,
+// while others are on their way from IR to code. The error is that of the first program
+// that has one.
 func compilePrograms(count int, programOf func(number int) *program) ([]compiled, error) {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -237,7 +238,8 @@ func (c *program) written() (n int) {
 	return n
 }
 
-// programName fits the kernel's 15 characters: the number keeps it unique, the rest tells people.
+// programName fits the kernel's 15 characters: the number keeps it unique, the rest tells
+// people.
 func programName(site *builtin.Site, number int) string {
 	text := site.Points[0].Probe
 	text = text[strings.LastIndexByte(text, ':')+1:]
@@ -323,14 +325,15 @@ func hash(m *object.MapSpec, machine *target.Target) *ebpf.MapSpec {
 	return spec
 }
 
-// mapName is what tools such as bpftool show: letters, digits and underscores, at most 15.
+// mapName is what tools such as bpftool show: letters, digits and underscores, at most
+// 15.
 func mapName(name string) string {
 	name = "at_" + name
 	return name[:min(len(name), 15)]
 }
 
-// exitPages hold an exit() of each of a thousand CPUs, after which no clause runs any more. The kernel takes half a
-// millisecond for the usual 4 MiB.
+// exitPages hold an exit() of each of a thousand CPUs, after which no clause runs any
+// more. The kernel takes half a millisecond for the usual 4 MiB.
 const exitPages = 16
 
 func ringPages(set int, sent []*object.Event) int {

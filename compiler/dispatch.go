@@ -9,8 +9,9 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-// addDispatchers adds the programs that find those of a system call. A program whose calls another one of the same
-// tracepoint traces, too, is a second dispatcher's: a program that was called does not return.
+// addDispatchers adds the programs that find those of a system call. A program whose
+// calls another one of the same tracepoint traces, too, is a second dispatcher's: a
+// program that was called does not return.
 func addDispatchers(out *object.Object, machine *target.Target) {
 	for _, program := range out.Programs {
 		if program.Dispatched {
@@ -62,8 +63,8 @@ func overlap(d *object.Dispatcher, program *object.ProgramSpec) bool {
 	return false
 }
 
-// dispatch loads the number into r3 and calls the program that the array has for it; the kernel compares the lower 32 bits
-// with the array's length.
+// dispatch loads the number into r3 and calls the program that the array has for it; the
+// kernel compares the lower 32 bits with the array's length.
 func dispatch(d *object.Dispatcher, machine *target.Target) asm.Instructions {
 	number := asm.Instructions{asm.LoadMem(asm.R3, asm.R1, 8, asm.DWord)}
 	offset := machine.Registers().SyscallNumber

@@ -17,7 +17,8 @@ import (
 
 var errorComment = regexp.MustCompile(`// ERROR "(.*)"`)
 
-// TestErrors compares the messages with the ERROR "regexp" on their lines, and how they are shown with a golden.
+// TestErrors compares the messages with the ERROR "regexp" on their lines, and how they
+// are shown with a golden.
 func TestErrors(t *testing.T) {
 	paths, err := filepath.Glob("testdata/errors/*.pt")
 	if err != nil || len(paths) == 0 {
@@ -116,7 +117,8 @@ func TestErrorsOfOptions(t *testing.T) {
 	}
 }
 
-// TestOverrideWithoutHelper: the machine's own kernel says what its version does not tell.
+// TestOverrideWithoutHelper: the machine's own kernel says what its version does not
+// tell.
 func TestOverrideWithoutHelper(t *testing.T) {
 	machine := frozen.Target("6.12")
 	machine.Sources.Helper = func(asm.BuiltinFunc) (has, known bool) { return false, true }

@@ -22,7 +22,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// TestGolden compares what scripts compile to, and what one event of each of their programs costs.
+// TestGolden compares what scripts compile to, and what one event of each of their
+// programs costs.
 //
 // A golden's `script` is given; so is its `input`, lines that prepare the usual path:
 //
@@ -30,7 +31,8 @@ import (
 //	context OFFSET VALUE  a 64-bit word of the context; all others point at kernelText
 //	memory OFFSET VALUE   a 64-bit word of kernel memory, OFFSET bytes after kernelText
 //
-// All programs run in the order of the script, twice; the second time is counted, when their keys exist.
+// All programs run in the order of the script, twice; the second time is counted, when
+// their keys exist.
 func TestGolden(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(paths) == 0 {
@@ -160,7 +162,8 @@ func (s *scene) play(t *testing.T, built *object.Object) (costs []string) {
 	return costs
 }
 
-// stray runs the programs off the usual path: an empty context, a full ring buffer, full maps.
+// stray runs the programs off the usual path: an empty context, a full ring buffer, full
+// maps.
 func (s *scene) stray(t *testing.T, built *object.Object) {
 	t.Helper()
 	e := s.environment(built)

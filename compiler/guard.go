@@ -6,8 +6,9 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
-// lowered returns what lowers the program of a number. Where the programs of the run may need a guard against one
-// another, all are lowered before the first is compiled, because what each of them does decides on the others.
+// lowered returns what lowers the program of a number. Where the programs of the run may
+// need a guard against one another, all are lowered before the first is compiled, because
+// what each of them does decides on the others.
 func lowered(unit *lower.Unit, options Options) (programOf func(number int) *program, guarded bool) {
 	lower := func(number int) *program { return lowerProgram(unit, unit.Info.Programs[number], number, options) }
 	if !guard.Possible(mechanisms(unit), &unit.Target.Features) {

@@ -14,7 +14,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// partner makes any script one of two programs that take the same locks, one of them outside of the kernel's guard.
+// partner makes any script one of two programs that take the same locks, one of them
+// outside of the kernel's guard.
 const partner = ` tracepoint:sched:sched_switch { @partner[tid] = 1; printf("p\n"); }`
 
 // guarded are clauses of which every way out must clear the word.
@@ -33,8 +34,9 @@ var guarded = []string{
 	`interval:s:1 { printf("x\n"); @a[2] = 3; if (@a[2] == 3) { exit(); } print(@a); }`,
 }
 
-// Whatever way a program takes, the word is clear when it ends, and where the word was set before, it does nothing but count
-// what it left out. What the runtime runs puts the word back.
+// Whatever way a program takes, the word is clear when it ends, and where the word was
+// set before, it does nothing but count what it left out. What the runtime runs puts the
+// word back.
 func TestGuard(t *testing.T) {
 	for _, kernel := range []string{"5.10", "6.1", "6.12", "7.x"} {
 		for _, script := range guarded {

@@ -18,9 +18,9 @@ import (
 // hostileSize is the length of a hostile script in the golden.
 const hostileSize = 80_000
 
-// TestHostile compiles the scripts of testdata/hostile.txt, and holds their messages and that the memory allocated, which
-// stands for the work, grows with the script and no faster: twice as much for a script of twice the length, up to a
-// megabyte in a soak.
+// TestHostile compiles the scripts of testdata/hostile.txt, and holds their messages and
+// that the memory allocated, which stands for the work, grows with the script and no
+// faster: twice as much for a script of twice the length, up to a megabyte in a soak.
 func TestHostile(t *testing.T) {
 	testkit.Long(t)
 	longest := testkit.Choose(0, 2*hostileSize, 16*hostileSize)
@@ -37,7 +37,8 @@ func TestHostile(t *testing.T) {
 	})
 }
 
-// fixedWork is what compiling takes whatever the script, with tables that double when they are full.
+// fixedWork is what compiling takes whatever the script, with tables that double when
+// they are full.
 const fixedWork = 4 << 20
 
 var repeated = regexp.MustCompile(`«(?:(\d+)×)?([^»]*)»`)
@@ -73,14 +74,16 @@ func numbered(text string, times int) string {
 	return b.String()
 }
 
-// refusal is what a script is refused with, and how many bytes compiling it has allocated.
+// refusal is what a script is refused with, and how many bytes compiling it has
+// allocated.
 func refusal(script string) (said string, work uint64) {
 	before := allocated()
 	_, err := compileText(script, frozen.Target("6.12"), compiler.Options{})
 	return messagesOf(err), allocated() - before
 }
 
-// messagesOf lists the messages of an error, each with its place, or says that there is none.
+// messagesOf lists the messages of an error, each with its place, or says that there is
+// none.
 func messagesOf(err error) string {
 	const most = 5
 	var diagnostics diag.Diagnostics

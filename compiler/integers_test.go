@@ -13,9 +13,9 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// TestIntegers applies every operator to values at the edges of every pair of types, each type on the left named in
-// three ways, and in a soak in every way, and holds the emulator and the evaluator against a machine of unlimited
-// numbers.
+// TestIntegers applies every operator to values at the edges of every pair of types, each
+// type on the left named in three ways, and in a soak in every way, and holds the
+// emulator and the evaluator against a machine of unlimited numbers.
 func TestIntegers(t *testing.T) {
 	step := testkit.Choose(len(oracle.IntegerTypes), 5, 1)
 	for i, naming := range oracle.Namings {
@@ -43,7 +43,8 @@ func TestIntegers(t *testing.T) {
 	}
 }
 
-// prints compares what a script prints with the lines. The evaluator has no addresses of variables.
+// prints compares what a script prints with the lines. The evaluator has no addresses of
+// variables.
 func prints(t *testing.T, name, script string, lines []string) {
 	t.Helper()
 	want := make([]string, len(lines))

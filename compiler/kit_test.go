@@ -19,7 +19,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// said are the messages that compileText has returned so far: TestMessagesAreShown looks for every one that there is.
+// said are the messages that compileText has returned so far: TestMessagesAreShown looks
+// for every one that there is.
 var said struct {
 	sync.Mutex
 	messages map[string]bool
@@ -63,8 +64,9 @@ var emulatedValues = map[asm.BuiltinFunc]uint64{
 	asm.FnGetNumaNodeId: 1, asm.FnGetCurrentCgroupId: 77,
 }
 
-// emulator is what the programs of an object run in, with its maps: an empty context, values of helpers that never
-// change, memory at kernelText. Tests change it where they need something else.
+// emulator is what the programs of an object run in, with its maps: an empty context,
+// values of helpers that never change, memory at kernelText. Tests change it where they
+// need something else.
 func emulator(o *object.Object) *emu.Environment {
 	machine := &emu.Environment{
 		Context: make([]byte, contextSize),

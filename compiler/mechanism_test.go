@@ -105,7 +105,8 @@ func TestNamedMechanisms(t *testing.T) {
 		{"f:vfs_read { @++ } fr:vfs_read { @r++ }", "fentry fexit"},
 		{"fentry:vfs_rea* { @++ }", "fentry fentry fentry"},
 		{"fentry:vmlinux:vfs_read { @++ }", "fentry"},
-		// Their clauses share no program with those of kprobes, whose name they do not have.
+		// Their clauses share no program with those of kprobes, whose name they do not
+		// have.
 		{"kprobe:vfs_read { @ = probe } fentry:vfs_read { @b = probe } fentry:vfs_read { @c = probe }", "fentry fentry"},
 		{"rt:sched_switch { @[((struct task_struct *)arg2)->pid] = count() }", "typed raw tracepoint"},
 		{"rt:sched_switch { @[arg2->pid, arg0] = count() }", "typed raw tracepoint"},
@@ -156,7 +157,8 @@ func contended() *target.Target {
 	return machine
 }
 
-// What a probe type chooses is among the mechanisms that it declares, the plainer ones of those included.
+// What a probe type chooses is among the mechanisms that it declares, the plainer ones of
+// those included.
 func TestProbeTypesDeclareTheirMechanisms(t *testing.T) {
 	chosen := map[object.Mechanism]bool{}
 	for _, kernel := range []string{"5.10", "6.1", "6.12", "7.x", "6.12-arm64"} {

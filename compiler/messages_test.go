@@ -23,7 +23,8 @@ var unshown = map[string]string{
 	"this block has no value":         "a net: the parser refuses such a block",
 }
 
-// largest are patterns of scripts (testdata/hostile.txt) that reach the limits of a clause.
+// largest are patterns of scripts (testdata/hostile.txt) that reach the limits of a
+// clause.
 var largest = []string{
 	"«12×#define A{i} (A{i+1} + A{i+1})⏎»#define A12 pid⏎BEGIN { «@ = A0; »}",
 	"«20×macro a{i}(x) { a{i+1}(x) + a{i+1}(x) } »macro a20(x) { x } BEGIN { @ = a0(1) }",
@@ -32,8 +33,8 @@ var largest = []string{
 
 var verb = regexp.MustCompile(`%[-+# 0-9.\[\]]*[a-zA-Z%]`)
 
-// TestMessagesAreShown holds that every message to the user answers a script of the tests that show messages, which run
-// first.
+// TestMessagesAreShown holds that every message to the user answers a script of the tests
+// that show messages, which run first.
 func TestMessagesAreShown(t *testing.T) {
 	testkit.Long(t)
 	for name, show := range showing {

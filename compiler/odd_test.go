@@ -19,7 +19,8 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/events"
 )
 
-// loads asks the machine's kernel whether it takes the programs that depend on no function of its own.
+// loads asks the machine's kernel whether it takes the programs that depend on no
+// function of its own.
 func loads(t *testing.T, o *object.Object) {
 	t.Helper()
 	collection := &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{}}
@@ -42,8 +43,8 @@ func loads(t *testing.T, o *object.Object) {
 	loaded.Close()
 }
 
-// TestOdd compiles scripts that nobody should write, with the parameters of the oracle, and holds the messages of those
-// that are refused and what those that run leave behind.
+// TestOdd compiles scripts that nobody should write, with the parameters of the oracle,
+// and holds the messages of those that are refused and what those that run leave behind.
 func TestOdd(t *testing.T) {
 	testkit.Lines(t, "testdata/odd.txt", func(t *testing.T, script string) string {
 		o, err := compileWith(script, oracle.Args...)

@@ -8,8 +8,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler"
 )
 
-// TestClausesAtOnce compares a script whose clauses are compiled at the same time with the same one clause after the
-// other, as it is on one processor.
+// TestClausesAtOnce compares a script whose clauses are compiled at the same time with
+// the same one clause after the other, as it is on one processor.
 func TestClausesAtOnce(t *testing.T) {
 	text := manyClauses(300)
 	atOnce := mustCompile(t, text, compiler.Options{Separate: true})

@@ -85,7 +85,8 @@ func TestKfuncExist(t *testing.T) {
 	}
 }
 
-// TestLargeParameters: a positional parameter has the type of the literal that it could be.
+// TestLargeParameters: a positional parameter has the type of the literal that it could
+// be.
 func TestLargeParameters(t *testing.T) {
 	for _, c := range []struct {
 		script, arg string
@@ -154,7 +155,8 @@ func TestProbeParameters(t *testing.T) {
 	}
 }
 
-// TestHostileProbeParameters: a parameter names probes and nothing else. What it holds is no script.
+// TestHostileProbeParameters: a parameter names probes and nothing else. What it holds is
+// no script.
 func TestHostileProbeParameters(t *testing.T) {
 	const noProbe = "HINT: a parameter names probes, such as kprobe:vfs_read,kretprobe:vfs_read; predicates and actions are the script's"
 	long := strings.Repeat("x", 5000)

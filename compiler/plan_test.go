@@ -9,7 +9,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
-// plans are scripts with the programs that they become: by which mechanism, how many clauses, at what.
+// plans are scripts with the programs that they become: by which mechanism, how many
+// clauses, at what.
 var plans = []struct{ script, want string }{
 	{`kprobe:vfs_read { @a++ } kprobe:vfs_write { @b++ } kprobe:vfs_read { @c++ }`, `
 		fentry 2 vfs_read

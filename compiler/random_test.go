@@ -15,7 +15,8 @@ import (
 	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
-// features asks the compiler what it has: all but what needs bpf_for_each_map_elem (Linux 5.13) where that is missing.
+// features asks the compiler what it has: all but what needs bpf_for_each_map_elem (Linux
+// 5.13) where that is missing.
 func features(t testing.TB, machine *target.Target) random.Features {
 	allowed, refused := random.Allowed(func(script string) error { return judge(script, machine, nil) })
 	for name, err := range refused {
@@ -39,9 +40,10 @@ func number(t testing.TB, name string, otherwise int) int {
 	return n
 }
 
-// TestRandomScripts compiles PROGRAMS random scripts, from the one of the number SEED on, for the four kernels in turn,
-// and compares what they do in the emulator, and on the machine's own kernel, with their evaluation. It goes on until
-// FINDINGS of them failed, and says now and then how far it is. internal/soak.sh runs one of it on each processor.
+// TestRandomScripts compiles PROGRAMS random scripts, from the one of the number SEED on,
+// for the four kernels in turn, and compares what they do in the emulator, and on the
+// machine's own kernel, with their evaluation. It goes on until FINDINGS of them failed,
+// and says now and then how far it is. internal/soak.sh runs one of it on each processor.
 func TestRandomScripts(t *testing.T) {
 	programs, first, findings := number(t, "PROGRAMS", testkit.Choose(20, 150, 1000)), number(t, "SEED", 0), number(t, "FINDINGS", 3)
 	kernel := ownKernel(t)
@@ -81,8 +83,9 @@ func TestRandomScripts(t *testing.T) {
 	}
 }
 
-// TestNamesChangeNothing gives names to values of random scripts: variables, maps, parts of tuples and records, macros,
-// casts to the same type. What a script does must not change.
+// TestNamesChangeNothing gives names to values of random scripts: variables, maps, parts
+// of tuples and records, macros, casts to the same type. What a script does must not
+// change.
 func TestNamesChangeNothing(t *testing.T) {
 	machine := frozen.Target("6.12")
 	known := features(t, machine)
@@ -107,7 +110,8 @@ func TestNamesChangeNothing(t *testing.T) {
 	t.Logf("%d scripts compared", compared)
 }
 
-// behaviour is what a script leaves behind in the emulator, but for the maps that are only names.
+// behaviour is what a script leaves behind in the emulator, but for the maps that are
+// only names.
 func behaviour(script string, machine *target.Target) (*eval.Result, error) {
 	o, err := compileFor(script, machine, compiler.Options{})
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// In the kernel memory of emulate: a path name, and from pointers on an array of pointers to it and into it.
+// In the kernel memory of emulate: a path name, and from pointers on an array of pointers
+// to it and into it.
 const (
 	pathText = "/etc/hosts"
 	pointers = kernelText + 64
@@ -26,8 +27,8 @@ func emulatedMemory() []byte {
 	return memory
 }
 
-// records are what statements send: the action and format of the event, then its fields, texts up to their end and other
-// memory in hexadecimal.
+// records are what statements send: the action and format of the event, then its fields,
+// texts up to their end and other memory in hexadecimal.
 var records = []struct{ script, want string }{
 	{`warnf("%d\n", 1 + 1)`, `Warn "%d\n" 2`},
 	{`errorf("%s", comm)`, `Fail "%s" pony`},

@@ -10,8 +10,9 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 )
 
-// countsBytes are conditions that hold in kprobe:vfs_read, whose first argument is a struct file, wherever the value of an
-// argument goes. Every register holds the address of kernelText.
+// countsBytes are conditions that hold in kprobe:vfs_read, whose first argument is a
+// struct file, wherever the value of an argument goes. Every register holds the address
+// of kernelText.
 var countsBytes = []string{
 	"@r = arg0 + 8 == 8 + (uint64)arg0 && arg0 - 8 == (uint64)arg0 - 8 && 8 + arg0 == (uint64)arg0 + 8",
 	"@r = *(uint64 *)(arg0 + 72) == *(uint64 *)((uint64)arg0 + 72) && *(uint64 *)(arg0 + 72) != 0",
@@ -91,7 +92,8 @@ func holds(kernel, attach, script string) string {
 	return "it does not hold"
 }
 
-// TestBytesOfArgumentsAreExplained holds the messages where bytes and elements could be confused.
+// TestBytesOfArgumentsAreExplained holds the messages where bytes and elements could be
+// confused.
 func TestBytesOfArgumentsAreExplained(t *testing.T) {
 	_, err := compileWith("kprobe:vfs_read { @ = (arg0 + 8)->f_flags }")
 	want := "arg0 + 8 is an address some bytes further"

@@ -6,8 +6,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 )
 
-// selfAssigned are scripts whose maps and variables have no other evidence of their type than
-// assignments from themselves, and what @r, or the map named, holds afterwards.
+// selfAssigned are scripts whose maps and variables have no other evidence of their type
+// than assignments from themselves, and what @r, or the map named, holds afterwards.
 var selfAssigned = []struct{ script, want string }{
 	{`@r = @r + 1; @r = @r + 1`, "2"},
 	{`@r = 5 > @r ? 5 : @r`, "5"},
@@ -47,7 +47,8 @@ func TestSelfAssigned(t *testing.T) {
 	}
 }
 
-// TestSelfAssignedInAnyOrder puts what tells the type of a map into each of three clauses.
+// TestSelfAssignedInAnyOrder puts what tells the type of a map into each of three
+// clauses.
 func TestSelfAssignedInAnyOrder(t *testing.T) {
 	for _, script := range []string{
 		"BEGIN { @a = @b } BEGIN { @b = @c } BEGIN { @c = @a + 1 }",

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// semantics holds expressions against what C makes of them with 64-bit integers. A division by zero is 0.
-// Where the text is more than an expression, it assigns to @r itself.
+// semantics holds expressions against what C makes of them with 64-bit integers. A
+// division by zero is 0. Where the text is more than an expression, it assigns to @r
+// itself.
 var semantics = []struct {
 	script string
 	want   int64
@@ -365,7 +366,8 @@ func evaluateScript(t *testing.T, text string, want int64) {
 	}
 }
 
-// costly are loops that a verifier which walks every round must be kept from walking too long.
+// costly are loops that a verifier which walks every round must be kept from walking too
+// long.
 var costly = map[string]string{
 	"macro in a loop":     "macro work($x) { " + strings.Repeat("$x = $x * 3 + 1; if ($x & 4) { @z += $x } ", 60) + "} BEGIN { for ($i : 0..600) { $y = $i; work($y) } }",
 	"function in a loop":  "fn work($n : int64) : int64 { $x = $n; " + strings.Repeat("$x = $x * 3 + 1; if ($x & 4) { @z += $x } ", 60) + "return $x } BEGIN { for ($i : 0..1000000) { @r += work($i) + work($i + 1) } }",
@@ -373,7 +375,8 @@ var costly = map[string]string{
 	"one after the other": "BEGIN { " + strings.Repeat("for ($i : 0..1000000) { @m += $i * $i; if ($i & 8) { @n += $i } } ", 20) + "}",
 }
 
-// TestCostlyLoops wants the kernel to take them as they are compiled for one without bpf_loop.
+// TestCostlyLoops wants the kernel to take them as they are compiled for one without
+// bpf_loop.
 func TestCostlyLoops(t *testing.T) {
 	for name, script := range costly {
 		t.Run(name, func(t *testing.T) {

@@ -25,8 +25,9 @@ const (
 // kernels are those that every script of the documents must compile for.
 var kernels = []string{"5.10", "6.1", "6.12", "7.x"}
 
-// A fence is a script in a document. One that is marked `ponytrace error` begins with a comment that
-// says what the message must contain. One that is marked `ponytrace since 5.13` must say so on older kernels.
+// A fence is a script in a document. One that is marked `ponytrace error` begins with a
+// comment that says what the message must contain. One that is marked `ponytrace since
+// 5.13` must say so on older kernels.
 type fence struct {
 	file   string
 	line   int
@@ -62,7 +63,8 @@ func fences(t *testing.T, file string) (found []fence) {
 	return found
 }
 
-// check compiles a script for a kernel and holds the outcome against what the document says.
+// check compiles a script for a kernel and holds the outcome against what the document
+// says.
 func (f fence) check(t *testing.T, kernel string) {
 	err := compileError(f.script, kernel, compiler.Options{Unsafe: !f.fails})
 	if !f.fails {
@@ -123,7 +125,8 @@ func TestTableExamples(t *testing.T) {
 	}
 }
 
-// wrongFor says what is wrong with the outcome of a script that needs a kernel as new as since; empty: nothing.
+// wrongFor says what is wrong with the outcome of a script that needs a kernel as new as
+// since; empty: nothing.
 func wrongFor(kernel, since string, err error) string {
 	switch older := olderThan(kernel, since); {
 	case older && (err == nil || !strings.Contains(err.Error(), "needs Linux "+since)):

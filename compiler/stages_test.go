@@ -22,8 +22,8 @@ func stagesOf(t *testing.T, script string) *stage.Stages {
 	return stages
 }
 
-// TestStagesLead follows each instruction of all goldens back: to an operation, to a span of the script. It also
-// holds that asking for the stages changes nothing.
+// TestStagesLead follows each instruction of all goldens back: to an operation, to a span
+// of the script. It also holds that asking for the stages changes nothing.
 func TestStagesLead(t *testing.T) {
 	paths, _ := filepath.Glob("testdata/*.txtar")
 	for _, path := range paths {
@@ -48,8 +48,8 @@ func TestStagesLead(t *testing.T) {
 	}
 }
 
-// leads: what an instruction was selected for is among the operations after the passes, or one that code generation
-// added; each has a place in the script.
+// leads: what an instruction was selected for is among the operations after the passes,
+// or one that code generation added; each has a place in the script.
 func leads(t *testing.T, path string, program *stage.Program) {
 	t.Helper()
 	known := map[string]bool{}
@@ -140,8 +140,8 @@ func TestPassesAreNamed(t *testing.T) {
 	}
 }
 
-// TestPlaces: a register and a slot of the stack are named for what they hold, from the instruction that writes it to
-// the last that reads it.
+// TestPlaces: a register and a slot of the stack are named for what they hold, from the
+// instruction that writes it to the last that reads it.
 func TestPlaces(t *testing.T) {
 	program := stagesOf(t, "kprobe:vfs_read { $x = arg2; @[pid] = $x }").Programs[0]
 	var held []string

@@ -18,7 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// longAddress is where a text of exactly longSize bytes lies; longOther, where one that differs in the last of them.
+// longAddress is where a text of exactly longSize bytes lies; longOther, where one that
+// differs in the last of them.
 const (
 	longAddress = 0x20_0000_0000
 	longOther   = longAddress + 128<<10
@@ -86,7 +87,8 @@ func TestLongStrings(t *testing.T) {
 	}
 }
 
-// TestLongSearchIsRefused: where the verifier would have to walk every step of a search, there are limits.
+// TestLongSearchIsRefused: where the verifier would have to walk every step of a search,
+// there are limits.
 func TestLongSearchIsRefused(t *testing.T) {
 	const script = "config = { max_strlen = 65536 } BEGIN { @ = strcontains(str(1), \"ab\") }"
 	if err := compileError(script, "6.1", compiler.Options{}); err != nil {
@@ -99,7 +101,8 @@ func TestLongSearchIsRefused(t *testing.T) {
 	}
 }
 
-// stringSteps are at most how many instructions the verifier walks (BPF_COMPLEXITY_LIMIT_INSNS is a million).
+// stringSteps are at most how many instructions the verifier walks
+// (BPF_COMPLEXITY_LIMIT_INSNS is a million).
 var stringSteps = []struct {
 	script string
 	most   int

@@ -17,24 +17,28 @@ type Script struct {
 	Comments   []*Comment
 }
 
-// Import is `import "file.pt"`. Parse only records it: whoever reads files merges what is imported (Merge).
+// Import is `import "file.pt"`. Parse only records it: whoever reads files merges what is
+// imported (Merge).
 type Import struct {
 	Path     string
 	PathSpan diag.Span
 	Span     diag.Span
 }
 
-// Directive is a line of the preprocessor's that begins with `#`: #include, #pragma, #define NAME [text], #undef,
+// Directive is a line of the preprocessor's that begins with `#`: #include, #pragma,
+// #define NAME [text], #undef,
 // #ifdef, #ifndef, #if, #elif, #else or #endif. Parse has decided the conditions already, and what
-// stands in a branch not taken is in no other node. The compiler has to look at #define and #undef only: a name
-// stands for the text of the last #define before the place of its use, up to an #undef. #include means nothing.
+// stands in a branch not taken is in no other node. The compiler has to look at #define
+// and #undef only: a name stands for the text of the last #define before the place of its
+// use, up to an #undef. #include means nothing.
 type Directive struct {
 	Keyword  string // "define", "ifdef", ...
 	Name     string // of define, undef, ifdef and ifndef
 	NameSpan diag.Span
 	// Text is what follows the name in a #define, empty when nothing does.
 	Text diag.Span
-	// Value is Text as an expression, Type as a type; nil where it reads as neither. A bare word is both.
+	// Value is Text as an expression, Type as a type; nil where it reads as neither. A
+	// bare word is both.
 	Value Expr
 	Type  *TypeName
 	// Skipped is the whole lines of the branch that this line opens when it is not taken.
@@ -44,8 +48,8 @@ type Directive struct {
 	unreadable bool
 }
 
-// TypeDefinition is `struct name { ... }`, union, enum, or `typedef type name`. One of several names of a
-// declaration, `typedef int a, *b`, is a definition of its own.
+// TypeDefinition is `struct name { ... }`, union, enum, or `typedef type name`. One of
+// several names of a declaration, `typedef int a, *b`, is a definition of its own.
 type TypeDefinition struct {
 	Tag      string // "struct", "union", "enum" or "typedef"
 	Name     string // empty for an enum or the type of a member or typedef that has none
@@ -54,8 +58,9 @@ type TypeDefinition struct {
 	Body     diag.Span // of `{ ... }`; zero without
 	Members  []*MemberDefinition
 	Values   []*EnumeratorDefinition
-	// Type is what a typedef's name stands for, or nil when Definition is set: the body in `typedef struct { ... } name`.
-	// Definitions with one body share it, and it defines its own name too. Pointers and Dimensions are as those of a member.
+	// Type is what a typedef's name stands for, or nil when Definition is set: the body
+	// in `typedef struct { ... } name`. Definitions with one body share it, and it
+	// defines its own name too. Pointers and Dimensions are as those of a member.
 	Type       *TypeName
 	Definition *TypeDefinition
 	Pointers   int
@@ -67,10 +72,12 @@ type TypeDefinition struct {
 	Declaration *Declaration
 }
 
-// MemberDefinition is one member of a struct or union. A pointer to a function or to an array is one to void.
+// MemberDefinition is one member of a struct or union. A pointer to a function or to an
+// array is one to void.
 type MemberDefinition struct {
-	// Name is empty for an anonymous struct or union, whose members count as those of the outer one, and for a bitfield
-	// that is only there for its bits. When Definition has a name and Name is empty, it only defines a type.
+	// Name is empty for an anonymous struct or union, whose members count as those of the
+	// outer one, and for a bitfield that is only there for its bits. When Definition has
+	// a name and Name is empty, it only defines a type.
 	Name       string
 	NameSpan   diag.Span
 	Type       *TypeName       // without pointers and array; nil when Definition is set
@@ -85,16 +92,18 @@ type MemberDefinition struct {
 	Declaration *Declaration
 }
 
-// Declaration is one of C's, `const struct a *const x, *y;`, as it is written for one of its names: what a formatter
-// needs and the meaning does not depend on.
+// Declaration is one of C's, `const struct a *const x, *y;`, as it is written for one of
+// its names: what a formatter needs and the meaning does not depend on.
 type Declaration struct {
-	// Specifiers are the words before the names, `const struct a`, without a body and without attributes.
+	// Specifiers are the words before the names, `const struct a`, without a body and
+	// without attributes.
 	Specifiers string
 	Pointers   string // the stars before the name with their qualifiers: `*const `
-	// Function is a name with what surrounds it where that is a pointer to a function or to an array,
-	// `(*f)(int)`; empty otherwise.
+	// Function is a name with what surrounds it where that is a pointer to a function or
+	// to an array, `(*f)(int)`; empty otherwise.
 	Function string
-	// Whole is the declaration with all of its names and the semicolon: the same for each of them.
+	// Whole is the declaration with all of its names and the semicolon: the same for each
+	// of them.
 	Whole diag.Span
 }
 
@@ -131,8 +140,8 @@ type Param struct {
 	Span     diag.Span
 }
 
-// Macro is `macro name($variable, @map, expression) { ... }`. The last statement of the body, when it is an
-// expression without a semicolon, is the macro's value.
+// Macro is `macro name($variable, @map, expression) { ... }`. The last statement of the
+// body, when it is an expression without a semicolon, is the macro's value.
 type Macro struct {
 	Name     string
 	NameSpan diag.Span
@@ -170,8 +179,8 @@ type Probe struct {
 	Span  diag.Span
 }
 
-// ProbePart is a piece of text, a positional parameter, or a parenthesised constant expression.
-// Text may hold the wildcards `*`, `?` and `[...]`.
+// ProbePart is a piece of text, a positional parameter, or a parenthesised constant
+// expression. Text may hold the wildcards `*`, `?` and `[...]`.
 type ProbePart struct {
 	Text   string
 	Expr   Expr        // when not nil, Text is empty
@@ -179,20 +188,23 @@ type ProbePart struct {
 	Span   diag.Span
 }
 
-// Block is a list of statements. Angle tells `< ... >` from `{ ... }`; both mean the same.
+// Block is a list of statements. Angle tells `< ... >` from `{ ... }`; both mean the
+// same.
 type Block struct {
 	Statements []Statement
 	Angle      bool
 	Span       diag.Span
 }
 
-// Statement is *Let, *Assign, *Discard, *ExprStatement, *If, *While, *For, *Unroll, *Break, *Continue, *Return or *Block.
+// Statement is *Let, *Assign, *Discard, *ExprStatement, *If, *While, *For, *Unroll,
+// *Break, *Continue, *Return or *Block.
 type Statement interface {
 	Range() diag.Span
 	statement()
 }
 
-// Let is `let $x`, `let $x = e`, `let $x : type` or `let $x : type = e`. It declares $x in the innermost block.
+// Let is `let $x`, `let $x = e`, `let $x : type` or `let $x : type = e`. It declares $x
+// in the innermost block.
 type Let struct {
 	Variable *Variable
 	Type     *TypeName // nil without
@@ -213,8 +225,8 @@ type While struct {
 	Span diag.Span
 }
 
-// For is `for ($i : low..high) block`, from low up to but not including high, or `for ($kv : @map) block`.
-// The parentheses may be left out.
+// For is `for ($i : low..high) block`, from low up to but not including high, or `for
+// ($kv : @map) block`. The parentheses may be left out.
 type For struct {
 	Variable  *Variable
 	Low, High Expr // nil over a map
@@ -271,15 +283,15 @@ type Expr interface {
 	expr()
 }
 
-// Decimal is a number with a fraction, 99.9, which can only be an argument. Nothing computes with
-// it.
+// Decimal is a number with a fraction, 99.9, which can only be an argument. Nothing
+// computes with it.
 type Decimal struct {
 	Text string // digits, a point, digits
 	Span diag.Span
 }
 
-// Integer is a decimal, hexadecimal, octal, binary or scientific literal (1e6) with optional `_`
-// and an optional unit: time units (ns us ms s m h d) yield nanoseconds.
+// Integer is a decimal, hexadecimal, octal, binary or scientific literal (1e6) with
+// optional `_` and an optional unit: time units (ns us ms s m h d) yield nanoseconds.
 // Unsigned is set by a `u` suffix.
 type Integer struct {
 	Value    uint64
@@ -346,9 +358,9 @@ type Binary struct {
 	Span   diag.Span
 }
 
-// Ternary is `cond ? x : y`. X is nil for `cond ?: y`, which yields cond itself when it is not zero.
-// Written as `if cond { x } else { y }` where a value is wanted, If is set, X is a *BlockExpr, and Y another
-// or a *Ternary with If.
+// Ternary is `cond ? x : y`. X is nil for `cond ?: y`, which yields cond itself when it
+// is not zero. Written as `if cond { x } else { y }` where a value is wanted, If is set,
+// X is a *BlockExpr, and Y another or a *Ternary with If.
 type Ternary struct {
 	Cond, X, Y Expr
 	If         bool
@@ -411,7 +423,8 @@ type RecordField struct {
 	Value    Expr
 }
 
-// TypeExpr is a type as an argument: sizeof(struct file). A bare word is a *Name, even when it may be a type.
+// TypeExpr is a type as an argument: sizeof(struct file). A bare word is a *Name, even
+// when it may be a type.
 type TypeExpr struct {
 	Type *TypeName
 	Span diag.Span
@@ -423,7 +436,8 @@ type Paren struct {
 	Span diag.Span
 }
 
-// TypeName is a written type: `uint64`, `struct request *`, `char[16]`, `string[64]`, `typeof(x) *`.
+// TypeName is a written type: `uint64`, `struct request *`, `char[16]`, `string[64]`,
+// `typeof(x) *`.
 type TypeName struct {
 	Tag      string // "struct", "union", "enum" or empty
 	Name     string

@@ -9,7 +9,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// valueRule is a block or an if where a value is wanted. No section is one: expressions enter the grammar by it again.
+// valueRule is a block or an if where a value is wanted. No section is one: expressions
+// enter the grammar by it again.
 type valueRule struct {
 	Block *blockRule `parser:"  @@"`
 	If    *ifRule    `parser:"| @@"`
@@ -41,7 +42,8 @@ func (p *parser) blockOrIf() Expr {
 	return x
 }
 
-// valueOf reads a statement as the value of the block that it ends, and is nil where it has none.
+// valueOf reads a statement as the value of the block that it ends, and is nil where it
+// has none.
 func (p *parser) valueOf(statement Statement) Expr {
 	switch s := statement.(type) {
 	case *ExprStatement:
@@ -97,7 +99,8 @@ func (p *parser) ifValue(s *If) Expr {
 	}
 }
 
-// ended tells whether the script has a semicolon behind the statement, which must be a block's last.
+// ended tells whether the script has a semicolon behind the statement, which must be a
+// block's last.
 func (p *parser) ended(s Statement) bool {
 	return p.after(s.Range().End).Value == ";"
 }

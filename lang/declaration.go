@@ -16,7 +16,8 @@ func (s *scanner) atDeclaration() bool {
 	return declarationWords[word] != 0 && s.at(len(word)) != ':'
 }
 
-// declaration scans the head and the block of a function or macro, and a map's up to its semicolon.
+// declaration scans the head and the block of a function or macro, and a map's up to its
+// semicolon.
 func (s *scanner) declaration() {
 	start, word := s.pos, s.wordHere()
 	s.brackets = append(s.brackets, bracket{kind: '#', at: start})
@@ -113,7 +114,8 @@ func (p *parser) function(script *Script) {
 	script.Functions = append(script.Functions, f)
 }
 
-// macro adds `macro name($v, @m, e) { ...; value }`. One without parameters may lack the parentheses.
+// macro adds `macro name($v, @m, e) { ...; value }`. One without parameters may lack the
+// parentheses.
 func (p *parser) macro(script *Script) {
 	keyword := p.lex.Next()
 	m := &Macro{}

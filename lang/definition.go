@@ -16,7 +16,8 @@ func (s *scanner) atDefinition() bool {
 	return slices.Contains(definitionWords, s.wordHere()) && s.at(len(s.wordHere())) != ':'
 }
 
-// definition scans up to the semicolon, or up to the body's end when no semicolon follows it.
+// definition scans up to the semicolon, or up to the body's end when no semicolon follows
+// it.
 func (s *scanner) definition() {
 	first := len(s.tokens)
 	start, word := s.pos, s.wordHere()
@@ -43,7 +44,8 @@ func (s *scanner) endless(start int, word string) {
 	s.fail(start, start+len(word), fmt.Sprintf("this %s is never ended", word), "missing ;")
 }
 
-// definitionEnds takes the semicolon of a definition, which only a typedef and what has no body need.
+// definitionEnds takes the semicolon of a definition, which only a typedef and what has
+// no body need.
 func (s *scanner) definitionEnds(first int, word string) bool {
 	if len(s.brackets) > 1 {
 		return false
@@ -63,7 +65,8 @@ func (s *scanner) atAttribute() bool {
 	return attributeWords[s.wordHere()] != "" || attributeWords[last.Value] != "" && s.peek() == '('
 }
 
-// atNextSection tells whether a clause begins here, so that a definition that is not ended takes nothing with it.
+// atNextSection tells whether a clause begins here, so that a definition that is not
+// ended takes nothing with it.
 func (s *scanner) atNextSection() bool {
 	return beginsLine(s.text, s.pos) && looksLikeProbe(s.text, s.pos, wordEnd(s.text, s.pos))
 }
@@ -83,7 +86,8 @@ var combining = map[string]bool{
 	"__signed__": true, "float": true, "double": true, "_Bool": true, "__int128": true,
 }
 
-// declaration is one of C's: the words before the names, and one of the names with what surrounds it.
+// declaration is one of C's: the words before the names, and one of the names with what
+// surrounds it.
 type declaration struct {
 	written    Declaration
 	typeName   *TypeName
@@ -175,7 +179,8 @@ func (p *parser) body(definition *TypeDefinition) {
 	}
 }
 
-// enumerators are `NAME, NAME = value`; the scanner ends them with a semicolon of no width.
+// enumerators are `NAME, NAME = value`; the scanner ends them with a semicolon of no
+// width.
 func (p *parser) enumerators(definition *TypeDefinition) {
 	for p.lex.Peek().Type == wordToken {
 		name := p.lex.Next()
@@ -290,7 +295,8 @@ func (p *parser) tagSpecifier(d *declaration) []string {
 	return []string{definition.Tag, definition.Name}
 }
 
-// declarator is a name with its stars, dimensions and bits. The first begins with the type.
+// declarator is a name with its stars, dimensions and bits. The first begins with the
+// type.
 func (p *parser) declarator(base declaration, first bool) declaration {
 	d := base
 	if !first {
@@ -337,7 +343,8 @@ func (p *parser) pointers(d *declaration) {
 	}
 }
 
-// functionPointer takes `(*name)(...)` and `(*name)[n]`, pointers to what has no size of interest here.
+// functionPointer takes `(*name)(...)` and `(*name)[n]`, pointers to what has no size of
+// interest here.
 func (p *parser) functionPointer(d *declaration) {
 	open := p.lex.Next()
 	if d.definition != nil {
@@ -367,7 +374,8 @@ func (p *parser) functionPointer(d *declaration) {
 	d.definition, d.pointers = nil, inner.pointers
 }
 
-// skipGroup takes a bracket with everything up to its counterpart, which the scanner has made sure of.
+// skipGroup takes a bracket with everything up to its counterpart, which the scanner has
+// made sure of.
 func (p *parser) skipGroup() diag.Span {
 	for depth := 0; ; {
 		token := p.lex.Next()
@@ -383,7 +391,8 @@ func (p *parser) skipGroup() diag.Span {
 	}
 }
 
-// written joins the tokens between two offsets as they stand in the script, without what stands between them.
+// written joins the tokens between two offsets as they stand in the script, without what
+// stands between them.
 func (p *parser) written(start, end int) string {
 	var b strings.Builder
 	last := start
@@ -477,7 +486,8 @@ func (p *parser) attribute(packed *bool, aligned *Expr) {
 	}
 }
 
-// alignment is `(bytes)`. Without, it would be the largest of the machine, of which no kernel structure makes use.
+// alignment is `(bytes)`. Without, it would be the largest of the machine, of which no
+// kernel structure makes use.
 func (p *parser) alignment(keyword *lexer.Token, aligned *Expr) diag.Span {
 	if !p.at("(") {
 		p.fail(p.tokenSpan(keyword), fmt.Sprintf("expected the bytes after %s", keyword.Value), "write aligned(8)")

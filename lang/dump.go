@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Dump shows the tree: a line for each clause and statement, expressions as s-expressions.
+// Dump shows the tree: a line for each clause and statement, expressions as
+// s-expressions.
 func Dump(script *Script) string {
 	d := &dumper{}
 	for _, setting := range script.Settings {
@@ -367,8 +368,8 @@ func fieldOperator(x *Field) string {
 	return "."
 }
 
-// String is the type as C writes it: `struct request *`, `char[16]`. An expression in typeof() is as
-// in a dump.
+// String is the type as C writes it: `struct request *`, `char[16]`. An expression in
+// typeof() is as in a dump.
 func (t *TypeName) String() string {
 	var b strings.Builder
 	if t.Tag != "" {

@@ -115,7 +115,8 @@ func wantsOperand(token *lexer.Token) bool {
 	return false
 }
 
-// quote puts text into the marks that messages use for the script's words, shortened when long.
+// quote puts text into the marks that messages use for the script's words, shortened when
+// long.
 func quote(text string) string {
 	const most = 40
 	if line, _, cut := strings.Cut(text, "\n"); cut {

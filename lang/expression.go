@@ -262,7 +262,8 @@ func (p *parser) parenthesis() Expr {
 	return p.parenOrTuple(open)
 }
 
-// parenOrTuple lets a comma stand behind the last element; one element is a tuple only with it.
+// parenOrTuple lets a comma stand behind the last element; one element is a tuple only
+// with it.
 func (p *parser) parenOrTuple(open *lexer.Token) Expr {
 	elems := []Expr{p.expression()}
 	comma := false

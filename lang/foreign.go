@@ -6,9 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// Outside of strings and comments a script is ASCII, but for names within probes. Word processors, web pages and chats put
-// other characters in its place that look the same, or that are not seen at all. Wherever one stands, the message names it by
-// its number, because a message about what seems to be missing there ("this probe has no block") cannot be understood.
+// Outside of strings and comments a script is ASCII, but for names within probes. Word
+// processors, web pages and chats put other characters in its place that look the same,
+// or that are not seen at all. Wherever one stands, the message names it by its number,
+// because a message about what seems to be missing there ("this probe has no block")
+// cannot be understood.
 
 // lookalikes are characters that stand in place of ASCII ones.
 var lookalikes = map[rune]string{
@@ -39,12 +41,14 @@ func emptySpace(r rune) bool {
 	return r == '\u180e' || r >= utf8.RuneSelf && unicode.IsSpace(r)
 }
 
-// unseen reports characters without any width: joiners, marks of direction and of variants.
+// unseen reports characters without any width: joiners, marks of direction and of
+// variants.
 func unseen(r rune) bool {
 	return unicode.Is(unicode.Cf, r) || r == '\u034f' || unicode.Is(unicode.Variation_Selector, r)
 }
 
-// disguised reports a character that a reader takes for another, or for nothing, where it stands in the name of a probe.
+// disguised reports a character that a reader takes for another, or for nothing, where it
+// stands in the name of a probe.
 func disguised(r rune, size int) bool {
 	switch {
 	case r < utf8.RuneSelf:
@@ -55,7 +59,8 @@ func disguised(r rune, size int) bool {
 	return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
 }
 
-// atForeign tells whether a character stands there that is no part of any script outside of strings.
+// atForeign tells whether a character stands there that is no part of any script outside
+// of strings.
 func (s *scanner) atForeign(pos int) bool {
 	if pos >= len(s.text) {
 		return false
@@ -110,8 +115,8 @@ func plainHint(r rune) string {
 	return ""
 }
 
-// unseenInLine reports the first blank or invisible character in the rest of a directive's line, outside of its strings and
-// comments.
+// unseenInLine reports the first blank or invisible character in the rest of a
+// directive's line, outside of its strings and comments.
 func (s *scanner) unseenInLine(d *Directive, pos int) bool {
 	for pos < d.Span.End {
 		end := commentEnd(s.text, pos)

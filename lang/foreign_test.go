@@ -7,7 +7,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// places are all in which a character may stand outside of strings and comments; ¤ is that character.
+// places are all in which a character may stand outside of strings and comments; ¤ is
+// that character.
 var places = []string{
 	"¤BEGIN { }", "BEGIN¤{ }", "BEGIN¤ { }", "BEGIN ¤{ }", "BEGIN¤, END { }", "BEGIN,¤END { }", "BEGIN { }¤", "BEGIN { }¤END { }", "END¤/1/ { }",
 	"kprobe¤:f { }", "kprobe:¤f { }", "kprobe:f¤{ }", "kprobe:f¤/1/ { }", "kprobe:f /1/¤{ }", "kprobe:f /1¤/ { }", "kprobe:f¤, kprobe:g { }",
@@ -26,7 +27,8 @@ var places = []string{
 	"#ifndef X¤\n#endif\nBEGIN { }", "#if¤1\n#endif\nBEGIN { }", "#if 1 ¤&& 1\n#endif\nBEGIN { }", "#if 1\n#elif¤1\n#endif\nBEGIN { }", "#if 1\n#else¤\n#endif\nBEGIN { }", "#if 1\n#endif¤\nBEGIN { }",
 }
 
-// TestUnseen: a character that is not seen is named by its number, wherever it stands, and before anything else.
+// TestUnseen: a character that is not seen is named by its number, wherever it stands,
+// and before anything else.
 func TestUnseen(t *testing.T) {
 	const blank, remove = "write a plain space", "it cannot be seen: remove it"
 	for character, want := range map[string][2]string{
@@ -54,7 +56,8 @@ func TestUnseen(t *testing.T) {
 	}
 }
 
-// TestLookalikes: what looks like a character of the language is named, with the one that was meant.
+// TestLookalikes: what looks like a character of the language is named, with the one that
+// was meant.
 func TestLookalikes(t *testing.T) {
 	for script, want := range map[string]string{
 		"BEGIN { print(“hi”) }":                "unexpected character “ (U+201C): write \"",
@@ -91,7 +94,8 @@ func TestLookalikes(t *testing.T) {
 	}
 }
 
-// TestForeignText: strings, comments, quoted names and letters in paths are the script's own.
+// TestForeignText: strings, comments, quoted names and letters in paths are the script's
+// own.
 func TestForeignText(t *testing.T) {
 	for _, script := range []string{
 		"\ufeffBEGIN { exit() }", "BEGIN { print(\"a\u00a0b\u200b“\") }", "BEGIN { } // a\u00a0b\u200b", "/* \u00a0 */ BEGIN { }", "kprobe:\"a\u00a0b\" { }",
@@ -103,7 +107,8 @@ func TestForeignText(t *testing.T) {
 	}
 }
 
-// TestUnclosedDirectives: a line of quotes and comments that are never closed is looked at once, not once for each of them.
+// TestUnclosedDirectives: a line of quotes and comments that are never closed is looked
+// at once, not once for each of them.
 func TestUnclosedDirectives(t *testing.T) {
 	for _, piece := range []string{`\"`, "/*", `"`, "/", "\u00a0"} {
 		Parse(diag.NewSource("a.pt", "#define X "+strings.Repeat(piece, 1<<18)+"\nBEGIN { }"))

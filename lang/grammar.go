@@ -6,8 +6,9 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// The rules of the grammar: participle fills them, and their methods turn them into the tree.
-// Expressions and simple statements are parsed by functions (expression.go, statement.go).
+// The rules of the grammar: participle fills them, and their methods turn them into the
+// tree. Expressions and simple statements are parsed by functions (expression.go,
+// statement.go).
 type (
 	sectionRule struct {
 		Config *configRule `parser:"  @@"`
@@ -71,7 +72,8 @@ type (
 		Else []*elseRule `parser:"@@*"`
 	}
 
-	// elseRule is a list's element and not nested, so that a long chain needs no deep stack.
+	// elseRule is a list's element and not nested, so that a long chain needs no deep
+	// stack.
 	elseRule struct {
 		Else lexer.Token  `parser:"@Else"`
 		If   *lexer.Token `parser:"( @If"`
@@ -80,7 +82,8 @@ type (
 	}
 )
 
-// Interfaces of their own let participle tell apart the places where an expression can stand.
+// Interfaces of their own let participle tell apart the places where an expression can
+// stand.
 type (
 	settingValue interface{ Expr }
 	predicate    interface{ Expr }
@@ -89,8 +92,8 @@ type (
 	loopHead     interface{ loop(*Block) Statement }
 )
 
-// newGrammar builds the rules over p's functions. With a lookahead of 0 a branch that took one
-// token is final: the grammar is LL(1), and an error stays where it was found.
+// newGrammar builds the rules over p's functions. With a lookahead of 0 a branch that
+// took one token is final: the grammar is LL(1), and an error stays where it was found.
 func newGrammar(p *parser) *participle.Parser[sectionRule] {
 	return participle.MustBuild[sectionRule](
 		participle.Lexer(definition{}),

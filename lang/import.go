@@ -64,11 +64,13 @@ type Imported struct {
 	Names  []string // of the entries of a folder, in any order
 }
 
-// Merge adds to a script what it imports, and what that imports: the lists of an imported script stand before those
-// of the importer, in the order of the imports, and each file counts once. A path is looked up in the folder of
-// the file that imports it, and then as it is. A folder stands for its scripts (.pt, .bt) and headers (.h), by name; folders
-// in it are not looked into. A header holds definitions of types. The function read returns a file's text or a folder's
-// entries; its error must wrap [fs.ErrNotExist] when there is neither. Every node keeps the [Source] that it is from.
+// Merge adds to a script what it imports, and what that imports: the lists of an imported
+// script stand before those of the importer, in the order of the imports, and each file
+// counts once. A path is looked up in the folder of the file that imports it, and then as
+// it is. A folder stands for its scripts (.pt, .bt) and headers (.h), by name; folders in
+// it are not looked into. A header holds definitions of types. The function read returns
+// a file's text or a folder's entries; its error must wrap [fs.ErrNotExist] when there is
+// neither. Every node keeps the [Source] that it is from.
 //
 // The script is unchanged when the Diagnostics have errors.
 func Merge(script *Script, read func(path string) (Imported, error)) diag.Diagnostics {

@@ -65,7 +65,8 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// The scripts and headers of a folder are imported by name, what lies deeper is not, and none twice.
+// The scripts and headers of a folder are imported by name, what lies deeper is not, and
+// none twice.
 func TestMergeFolder(t *testing.T) {
 	script, diagnostics := merge(t, map[string]string{
 		"dir/main.pt":         "import \"lib/b.pt\" import \"lib\"\nEND { }",

@@ -39,7 +39,8 @@ func testTree(t *testing.T, path string) {
 
 var errorComment = regexp.MustCompile("ERROR [\"`](.*)[\"`]")
 
-// TestErrors compares the messages with the ERROR "regexp" on their lines, and their rendering with the golden.
+// TestErrors compares the messages with the ERROR "regexp" on their lines, and their
+// rendering with the golden.
 func TestErrors(t *testing.T) {
 	for _, path := range testkit.Glob(t, "testdata/errors/*.pt") {
 		t.Run(filepath.Base(path), func(t *testing.T) { testErrors(t, path) })

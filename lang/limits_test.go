@@ -9,7 +9,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// TestLimits feeds what is too deep, too long or too much: each must be refused with a reason.
+// TestLimits feeds what is too deep, too long or too much: each must be refused with a
+// reason.
 func TestLimits(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"parentheses", "BEGIN { @ = " + strings.Repeat("(", 300) + "1" + strings.Repeat(")", 300) + " }", "more than 200 brackets"},
@@ -104,7 +105,8 @@ func seed(f *testing.F) {
 	}
 }
 
-// FuzzParse demands that nothing panics, that each span lies within the script and that an error is explained.
+// FuzzParse demands that nothing panics, that each span lies within the script and that
+// an error is explained.
 func FuzzParse(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, text string) {

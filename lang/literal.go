@@ -26,7 +26,8 @@ func (p *parser) integer(token *lexer.Token) Expr {
 	return &Integer{Value: value, Unsigned: unsigned, Span: p.tokenSpan(token)}
 }
 
-// decimal takes 99.9 where it is the whole of an argument; nil where something else stands there.
+// decimal takes 99.9 where it is the whole of an argument; nil where something else
+// stands there.
 func (p *parser) decimal() Expr {
 	start := p.lex.MakeCheckpoint()
 	whole, point, fraction := p.lex.Next(), p.lex.Next(), p.lex.Next()
@@ -89,7 +90,8 @@ func nearestUnit(suffix string) string {
 	return "units of time are ns, us, ms, s, m, h and d"
 }
 
-// splitInteger separates the digits, in the base that the prefix says, from what follows them.
+// splitInteger separates the digits, in the base that the prefix says, from what follows
+// them.
 func splitInteger(text string) (digits string, base int, rest string) {
 	base, set := 10, "0123456789_"
 	switch {

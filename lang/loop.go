@@ -4,7 +4,8 @@ import "github.com/alecthomas/participle/v2/lexer"
 
 const forHint = "write for ($i : 0..10) { ... } or for ($kv : @map) { ... }"
 
-// loopHead is what stands before the block of a loop: `while cond`, `for ($i : a..b)`, `unroll (n)`.
+// loopHead is what stands before the block of a loop: `while cond`, `for ($i : a..b)`,
+// `unroll (n)`.
 func (p *parser) loopHead() loopHead {
 	switch token := p.lex.Peek(); token.Type {
 	case whileToken:

@@ -11,8 +11,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// Parse returns the settings and clauses of source that are well formed, and a message for each
-// clause that is not. The Diagnostics are nil when there is nothing to say.
+// Parse returns the settings and clauses of source that are well formed, and a message
+// for each clause that is not. The Diagnostics are nil when there is nothing to say.
 func Parse(source *diag.Source) (*Script, diag.Diagnostics) {
 	script := &Script{Source: source}
 	if len(source.Text) > maxSize {
@@ -116,7 +116,8 @@ func (p *parser) addClause(script *Script, rule *clauseRule) {
 }
 
 // catch is the one door for panics: the parser's own failures, and those of participle,
-// which reports some errors so. Anything else is our bug, and must not cost the user the session.
+// which reports some errors so. Anything else is our bug, and must not cost the user the
+// session.
 func catch(err *error) {
 	switch cause := recover().(type) {
 	case nil:
@@ -129,8 +130,9 @@ func catch(err *error) {
 	}
 }
 
-// entry makes a function of the parser one that participle calls. It matches nothing, and lets
-// participle try what else may stand here, when the function returns nil before taking a token.
+// entry makes a function of the parser one that participle calls. It matches nothing, and
+// lets participle try what else may stand here, when the function returns nil before
+// taking a token.
 func entry[T any](p *parser, parse func() T) func(*lexer.PeekingLexer) (T, error) {
 	return func(lex *lexer.PeekingLexer) (node T, err error) {
 		defer catch(&err)
@@ -142,8 +144,8 @@ func entry[T any](p *parser, parse func() T) func(*lexer.PeekingLexer) (T, error
 	}
 }
 
-// diagnose prefers the parser's own failure: participle tries other alternatives after one that
-// failed at its first token, and then knows only that none matched.
+// diagnose prefers the parser's own failure: participle tries other alternatives after
+// one that failed at its first token, and then knows only that none matched.
 func (p *parser) diagnose(err error) diag.Diagnostic {
 	var syntax *syntaxError
 	if errors.As(err, &syntax) {

@@ -10,8 +10,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// predefined are the names that hold without a #define. Scripts ask for the first to leave out their own
-// copies of kernel structures.
+// predefined are the names that hold without a #define. Scripts ask for the first to
+// leave out their own copies of kernel structures.
 var predefined = map[string]string{"BPFTRACE_HAVE_BTF": "1"}
 
 // ignored are the lines whose text means nothing here.
@@ -24,12 +24,14 @@ type conditional struct {
 	last   *Directive // the #else
 }
 
-// atDirective tells whether a line of the preprocessor's begins here; within one, none does.
+// atDirective tells whether a line of the preprocessor's begins here; within one, none
+// does.
 func (s *scanner) atDirective() bool {
 	return s.peek() == '#' && s.line == nil && beginsLine(s.text, s.pos)
 }
 
-// directive scans one line, and the text behind it when that stands in a branch not taken.
+// directive scans one line, and the text behind it when that stands in a branch not
+// taken.
 func (s *scanner) directive() {
 	start, word := s.pos, skipInline(s.text, s.pos+1)
 	s.pos = s.wholeLineEnd(start)
@@ -66,7 +68,8 @@ func (s *scanner) directive() {
 	}
 }
 
-// withoutTail cuts off the blanks at the end of a line, and the backslashes that join only blanks or nothing to it.
+// withoutTail cuts off the blanks at the end of a line, and the backslashes that join
+// only blanks or nothing to it.
 func withoutTail(line string, last bool) string {
 	for {
 		cut := strings.TrimRight(line, " \t\r")
@@ -242,8 +245,8 @@ func (s *scanner) keywordOfLine() string {
 	return s.text[word:wordEnd(s.text, word)]
 }
 
-// wholeLineEnd is the end of the line that pos stands in, behind the lines that a backslash
-// or a comment joins to it.
+// wholeLineEnd is the end of the line that pos stands in, behind the lines that a
+// backslash or a comment joins to it.
 func (s *scanner) wholeLineEnd(pos int) int {
 	unclosed := 0 // up to here no other string ends, since an earlier one did not
 	for pos < len(s.text) && s.text[pos] != '\n' {
@@ -268,8 +271,8 @@ func (s *scanner) wholeLineEnd(pos int) int {
 	return pos
 }
 
-// lastClose is the offset of the last end of a comment, so that what only looks like the beginning
-// of one, such as a path with a wildcard, is looked up once and not for each.
+// lastClose is the offset of the last end of a comment, so that what only looks like the
+// beginning of one, such as a path with a wildcard, is looked up once and not for each.
 func (s *scanner) lastClose() int {
 	if s.commentsEnd == 0 {
 		s.commentsEnd = 1 + strings.LastIndex(s.text, "*/")
@@ -291,8 +294,9 @@ func continued(text string, pos int) int {
 	return -1
 }
 
-// decide tells whether the condition of an #if or #elif holds. It is not known after a message about it,
-// and then none of the branches is taken, because what they hold would only cause more messages.
+// decide tells whether the condition of an #if or #elif holds. It is not known after a
+// message about it, and then none of the branches is taken, because what they hold would
+// only cause more messages.
 func (s *scanner) decide(d *Directive, rest *scanner) (value, known bool) {
 	rest.lineTokens()
 	c := &decision{scanner: s, line: d, tokens: rest.tokens}
@@ -434,8 +438,8 @@ func (p *parser) directives(s *scanner) []*Directive {
 	return s.directives
 }
 
-// defined reads the text of a #define as an expression and as a type. That it is neither is no error:
-// it may be meant for a condition or for nobody.
+// defined reads the text of a #define as an expression and as a type. That it is neither
+// is no error: it may be meant for a condition or for nobody.
 func (p *parser) defined(s *scanner, d *Directive) {
 	rest := s.within(d, d.Text.Start)
 	rest.lineTokens()
@@ -453,7 +457,8 @@ func (p *parser) defined(s *scanner, d *Directive) {
 	})
 }
 
-// whole returns what parse makes of p's tokens, or nothing when it does not take them all.
+// whole returns what parse makes of p's tokens, or nothing when it does not take them
+// all.
 func whole[T any](p *parser, d *Directive, parse func(*parser) T) (node T) {
 	var nothing T
 	err := p.start(d.Span.End)

@@ -170,8 +170,9 @@ func (s *scanner) word() {
 	s.take(kind, end-s.pos)
 }
 
-// startsClause tells whether the word at hand begins the next clause although brackets are still open:
-// outside of a ternary nothing else is a word and a colon where an operator or a line's end was due.
+// startsClause tells whether the word at hand begins the next clause although brackets
+// are still open: outside of a ternary nothing else is a word and a colon where an
+// operator or a line's end was due.
 func (s *scanner) startsClause(end int) bool {
 	if s.questions > 0 || s.brackets[0].kind == '#' || !looksLikeProbe(s.text, s.pos, end) {
 		return false
@@ -287,7 +288,8 @@ func (s *scanner) unwind() {
 	}
 }
 
-// closeBlock ends the last statement with a semicolon of no width when it has none of its own.
+// closeBlock ends the last statement with a semicolon of no width when it has none of its
+// own.
 func (s *scanner) closeBlock() {
 	switch last := s.tokens[len(s.tokens)-1]; last.Type {
 	case semicolonToken, blockOpenToken:
@@ -300,7 +302,8 @@ func (s *scanner) closeBlock() {
 	s.take(blockCloseToken, 1)
 }
 
-// closesPredicate looks behind a `/`: a block can follow a predicate, but `{` and `<` start no operand.
+// closesPredicate looks behind a `/`: a block can follow a predicate, but `{` and `<`
+// start no operand.
 func (s *scanner) closesPredicate() bool {
 	next := skipSpace(s.text, s.pos+1)
 	rest := s.text[next:]
@@ -338,7 +341,8 @@ func (s *scanner) operator() {
 	s.unknown()
 }
 
-// matches tells a ~ that ends =~ or !~ from the sign: `$x=~$y` assigns, and `!~$x` where a value is due has two signs.
+// matches tells a ~ that ends =~ or !~ from the sign: `$x=~$y` assigns, and `!~$x` where
+// a value is due has two signs.
 func (s *scanner) matches(op string) bool {
 	switch op {
 	case "=~":
@@ -371,7 +375,8 @@ func (s *scanner) takeOperator(op string) {
 	}
 }
 
-// space skips blanks, line ends, comments and lines of the preprocessor's, and keeps what it skips.
+// space skips blanks, line ends, comments and lines of the preprocessor's, and keeps what
+// it skips.
 func (s *scanner) space() {
 	for {
 		s.pos = skipBlanks(s.text, s.pos)
@@ -415,7 +420,8 @@ func (s *scanner) take(kind lexer.TokenType, length int) {
 	s.pos += length
 }
 
-// keep appends a token. A section that has its diagnostic is not parsed: of its tokens only the last is looked at.
+// keep appends a token. A section that has its diagnostic is not parsed: of its tokens
+// only the last is looked at.
 func (s *scanner) keep(t lexer.Token) {
 	if n := len(s.tokens); s.broken && n > s.first {
 		s.tokens[n-1] = t
@@ -452,7 +458,8 @@ func (s *scanner) span(start, end int) diag.Span {
 	return diag.Span{Source: s.source, Start: start, End: min(end, len(s.text))}
 }
 
-// fail reports the first error of a section; what follows it there is mostly its consequence.
+// fail reports the first error of a section; what follows it there is mostly its
+// consequence.
 func (s *scanner) fail(start, end int, message, hint string) {
 	if s.broken {
 		return

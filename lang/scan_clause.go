@@ -64,7 +64,8 @@ func (s *scanner) probes() bool {
 	}
 }
 
-// atProbe tells whether a probe begins here: with its type, or with a parameter that is the type or the whole.
+// atProbe tells whether a probe begins here: with its type, or with a parameter that is
+// the type or the whole.
 func (s *scanner) atProbe() bool {
 	return isProbeStart(s.peek()) || s.peek() == '$' && isDigit(s.at(1))
 }
@@ -131,7 +132,8 @@ func (s *scanner) takeText(end int) {
 }
 
 // textEnd is the end of a piece of a part: a name with wildcards, a path, or quoted text.
-// A `/` belongs to a path when the part begins like one or another part follows; else it opens the predicate.
+// A `/` belongs to a path when the part begins like one or another part follows; else it
+// opens the predicate.
 func (s *scanner) textEnd(path bool) int {
 	pos := s.pos
 	for pos < len(s.text) && !endsPart(s.text[pos]) {
@@ -168,7 +170,8 @@ func (s *scanner) textEnd(path bool) int {
 
 func endsPart(c byte) bool { return c < ' ' || strings.IndexByte(" ,:{}<>;$=", c) >= 0 }
 
-// setEnd is the end of the wildcard [...], which may hold any character but blanks, or -1.
+// setEnd is the end of the wildcard [...], which may hold any character but blanks, or
+// -1.
 func setEnd(text string, pos int) int {
 	for end := pos + 1; end < len(text) && !isBlank(text[end]); end++ {
 		if text[end] == ']' {
@@ -187,7 +190,8 @@ func colonFollows(text string, pos int) bool {
 
 func isProbeStart(c byte) bool { return isLetter(c) || c == '*' || c == '?' }
 
-// looksLikeProbe tells whether the word [pos, end) begins a clause, or a function or macro, beyond doubt.
+// looksLikeProbe tells whether the word [pos, end) begins a clause, or a function or
+// macro, beyond doubt.
 func looksLikeProbe(text string, pos, end int) bool {
 	if end+1 < len(text) && text[end] == ':' && !isBlank(text[end+1]) {
 		return end > pos
@@ -256,7 +260,8 @@ func (s *scanner) unexpectedAtTop(example string) {
 	}
 }
 
-// noBlock reports a header that no block follows, and resumes where the next clause may begin.
+// noBlock reports a header that no block follows, and resumes where the next clause may
+// begin.
 func (s *scanner) noBlock() {
 	last := s.tokens[len(s.tokens)-1]
 	end := last.Pos.Offset + len(last.Value)

@@ -59,7 +59,8 @@ func (p *parser) let(keyword *lexer.Token) Statement {
 	return s
 }
 
-// plainAssign takes the = of a declaration. The scanner joins it with the `*` that a type may end with.
+// plainAssign takes the = of a declaration. The scanner joins it with the `*` that a type
+// may end with.
 func (p *parser) plainAssign(op *lexer.Token, declared *TypeName) {
 	switch {
 	case op.Value == "=":
@@ -201,7 +202,8 @@ func (p *parser) condition() condition {
 	return nil
 }
 
-// inHead parses what stands before a block: a `{` outside of any group begins the block and no value.
+// inHead parses what stands before a block: a `{` outside of any group begins the block
+// and no value.
 func (p *parser) inHead(parse func()) {
 	outer := p.head
 	p.head = p.groups

@@ -32,7 +32,8 @@ func dumpBlock(b *Block) string {
 	return strings.Join(lines[1:], "; ")
 }
 
-// TestSubstitute expands bodies as macros are: $v is @pid's variable $seen, @m the map @counts, n is arg0 + $t.
+// TestSubstitute expands bodies as macros are: $v is @pid's variable $seen, @m the map
+// @counts, n is arg0 + $t.
 func TestSubstitute(t *testing.T) {
 	tests := []struct{ body, want string }{
 		{`$t = n; @m[$t, n] = $v`, `= $t'1 (+ arg0 $t); = @counts[$t'1, (+ arg0 $t)] $seen`},
@@ -63,7 +64,8 @@ func TestSubstitute(t *testing.T) {
 	}
 }
 
-// TestSubstituteNothing copies every script of the goldens: the copy reads the same and shares no node.
+// TestSubstituteNothing copies every script of the goldens: the copy reads the same and
+// shares no node.
 func TestSubstituteNothing(t *testing.T) {
 	for _, path := range testkit.Glob(t, "testdata/ast/*.txtar") {
 		text := scripts(t, path)
@@ -125,7 +127,8 @@ func checkPlace(t *testing.T, copied *Block, place diag.Span) {
 	})
 }
 
-// TestSubstituteLimit grows a tree by squaring: the limit must end it, long before memory does.
+// TestSubstituteLimit grows a tree by squaring: the limit must end it, long before memory
+// does.
 func TestSubstituteLimit(t *testing.T) {
 	s := &Substitution{Left: 100_000}
 	for range 64 {

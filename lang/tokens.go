@@ -16,8 +16,8 @@ type Token struct {
 	Span diag.Span
 }
 
-// Tokens returns what the scanner makes of a script, in its order. What it refuses is left out: Parse has the
-// message.
+// Tokens returns what the scanner makes of a script, in its order. What it refuses is
+// left out: Parse has the message.
 func Tokens(source *diag.Source) []Token {
 	if len(source.Text) > maxSize {
 		return nil

@@ -30,7 +30,8 @@ var tags = map[string]bool{"struct": true, "union": true, "enum": true}
 // ends as C's names of types do.
 func namesType(word string) bool { return typeWords[word] || strings.HasSuffix(word, "_t") }
 
-// castType takes `type)` when that is what stands behind a `(`; else it returns nil and takes nothing.
+// castType takes `type)` when that is what stands behind a `(`; else it returns nil and
+// takes nothing.
 func (p *parser) castType() *TypeName {
 	if p.lex.Peek().Type != wordToken {
 		return nil
@@ -50,7 +51,8 @@ func (p *parser) castType() *TypeName {
 	return nil
 }
 
-// onlyType refuses what begins with a word of types alone and goes on wrongly. So nothing long is parsed twice.
+// onlyType refuses what begins with a word of types alone and goes on wrongly. So nothing
+// long is parsed twice.
 func (p *parser) onlyType(word string, name *TypeName) {
 	if !tags[word] && word != "typeof" {
 		return
@@ -123,7 +125,8 @@ func (p *parser) incompleteType(token *lexer.Token) {
 
 const typeHint = "such as uint64, string[64] or struct file *"
 
-// typeName takes a type. It is certain when it can be no value: a tag, a type's word, or a `*` at the end.
+// typeName takes a type. It is certain when it can be no value: a tag, a type's word, or
+// a `*` at the end.
 func (p *parser) typeName() (name *TypeName, certain bool) {
 	first := p.lex.Next()
 	name = &TypeName{Name: first.Value, Array: -1, Span: p.tokenSpan(first)}
@@ -186,8 +189,8 @@ func (p *parser) arraySize(name *TypeName) bool {
 	return true
 }
 
-// startsCastOperand tells whether `(word)` is a cast: a value cannot be followed by another.
-// Operators that are both unary and binary are taken as binary: `(x) - 1`.
+// startsCastOperand tells whether `(word)` is a cast: a value cannot be followed by
+// another. Operators that are both unary and binary are taken as binary: `(x) - 1`.
 func (p *parser) startsCastOperand() bool {
 	switch token := p.lex.Peek(); token.Type {
 	case wordToken, integerToken, stringToken, variableToken, positionalToken, countToken, mapToken:

@@ -2,8 +2,8 @@ package lang
 
 import "slices"
 
-// Walk calls visit for node and everything below it, parents before children and in the order
-// of the script. Where visit returns false, Walk does not go below.
+// Walk calls visit for node and everything below it, parents before children and in the
+// order of the script. Where visit returns false, Walk does not go below.
 func Walk(node any, visit func(node any) bool) {
 	if !visit(node) {
 		return

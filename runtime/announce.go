@@ -7,7 +7,8 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
-// announcement tells to how many probes a session is attached: a record of the output, or a notice.
+// announcement tells to how many probes a session is attached: a record of the output, or
+// a notice.
 type announcement struct {
 	printer  *printer
 	pump     *pump

@@ -15,8 +15,9 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
-// waits is a part of a script as tools have them: it measures the times between two events of one process, in ten lines. The
-// first line of each clause has room for a number, so that no two are the same.
+// waits is a part of a script as tools have them: it measures the times between two
+// events of one process, in ten lines. The first line of each clause has room for a
+// number, so that no two are the same.
 const waits = `tracepoint:sched:sched_switch
 /args.prev_pid != %[1]d && !@away[tid]/ {
   @away[tid] = nsecs;
@@ -37,7 +38,8 @@ func tool(lines int) string {
 	return text.String()
 }
 
-// BenchmarkCompileAndLoad has the machine's own kernel load scripts of many lines, a fifth as many programs.
+// BenchmarkCompileAndLoad has the machine's own kernel load scripts of many lines, a
+// fifth as many programs.
 func BenchmarkCompileAndLoad(b *testing.B) {
 	if os.Geteuid() != 0 {
 		b.Skip("capability: CAP_BPF")

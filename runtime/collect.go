@@ -12,8 +12,9 @@ import (
 // fewPrograms are not worth a thread of their own.
 const fewPrograms = 8
 
-// collect makes the maps and programs of the object. It loads many programs on several threads: most of the time goes to the
-// kernel's verifier, which works on several programs at once: its lock is for unprivileged users only.
+// collect makes the maps and programs of the object. It loads many programs on several
+// threads: most of the time goes to the kernel's verifier, which works on several
+// programs at once: its lock is for unprivileged users only.
 // https://github.com/torvalds/linux/blob/v5.10/kernel/bpf/verifier.c (bpf_check)
 //
 // The verifier writes its log where level asks for it, and of what it refuses.
@@ -55,8 +56,8 @@ func divide(o *object.Object, spec *ebpf.CollectionSpec, count int) []*ebpf.Coll
 	return parts
 }
 
-// addPrograms loads the parts at the same time. The maps are those that whole has. The error is that of the first part
-// that has one.
+// addPrograms loads the parts at the same time. The maps are those that whole has. The
+// error is that of the first part that has one.
 func addPrograms(whole *ebpf.Collection, parts []*ebpf.CollectionSpec, options ebpf.CollectionOptions) error {
 	collections, errs := make([]*ebpf.Collection, len(parts)), make([]error, len(parts))
 	var running sync.WaitGroup

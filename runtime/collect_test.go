@@ -14,7 +14,8 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
-// manyPrograms is an object of more programs than one thread loads; each prints its number when the session begins.
+// manyPrograms is an object of more programs than one thread loads; each prints its
+// number when the session begins.
 func manyPrograms() (o *object.Object, want string) {
 	o = lineObject(16)
 	for i := range 10 * fewPrograms {
@@ -37,7 +38,8 @@ func TestManyPrograms(t *testing.T) {
 	}
 }
 
-// TestManyProgramsRefused wants the error to name the program that is wrong, and no file to stay open.
+// TestManyProgramsRefused wants the error to name the program that is wrong, and no file
+// to stay open.
 func TestManyProgramsRefused(t *testing.T) {
 	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
 	machine, err := detect.Detect()

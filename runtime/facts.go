@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// findRuntimeConsts finds out what the script must know of this machine and hands each number to set, with its place in
-// the kernel map "data". The error is lang.Diagnostics: it shows where the script asks for what is not there.
+// findRuntimeConsts finds out what the script must know of this machine and hands each
+// number to set, with its place in the kernel map "data". The error is lang.Diagnostics:
+// it shows where the script asks for what is not there.
 func findRuntimeConsts(facts []object.RuntimeConst, set func(offset int, value uint64)) error {
 	kernel := symbols.NewKernel()
 	var diagnostics diag.Diagnostics
@@ -45,7 +46,8 @@ func find(fact object.RuntimeConst, kernel *symbols.Kernel) (uint64, error) {
 	return 0, fmt.Errorf("this version of ponytrace cannot find out %d", fact.Kind)
 }
 
-// cgroupID is the inode number of the folder, which on 64-bit machines is the ID that the kernel gives a cgroup.
+// cgroupID is the inode number of the folder, which on 64-bit machines is the ID that the
+// kernel gives a cgroup.
 // https://elixir.bootlin.com/linux/v5.10/source/include/linux/kernfs.h (kernfs_ino)
 func cgroupID(folder string) (uint64, error) {
 	var system unix.Statfs_t
@@ -88,7 +90,8 @@ func namespace(kind object.RuntimeConstKind) (uint64, error) {
 	return uint64(unix.Major(status.Dev))<<minorBits | uint64(unix.Minor(status.Dev)), nil
 }
 
-// taiOffset reads TAI between two readings of the monotonic clock, a few times, and believes the closest pair.
+// taiOffset reads TAI between two readings of the monotonic clock, a few times, and
+// believes the closest pair.
 func taiOffset() (uint64, error) {
 	best, offset := int64(1<<62), int64(0)
 	for range 5 {

@@ -15,7 +15,8 @@ type Inspected struct {
 	Name string
 	// Log is the verifier's: each instruction that it walked, with the state before it.
 	Log string
-	// Functions are the program and those that it calls, in machine code; none where the kernel shows or makes none.
+	// Functions are the program and those that it calls, in machine code; none where the
+	// kernel shows or makes none.
 	Functions []MachineCode
 }
 
@@ -31,8 +32,9 @@ type MachineLine struct {
 	Line   string
 }
 
-// Inspect loads the programs of an object, asks the kernel about them and unloads them. None is attached. Where the
-// kernel refuses one, the list has what the verifier said of that.
+// Inspect loads the programs of an object, asks the kernel about them and unloads them.
+// None is attached. Where the kernel refuses one, the list has what the verifier said of
+// that.
 func Inspect(o *object.Object, machine *target.Target) ([]Inspected, error) {
 	if err := detect.RaiseMemoryLimit(machine.Features); err != nil {
 		return nil, err
@@ -66,7 +68,8 @@ func refusedLog(o *object.Object, err error) []Inspected {
 	return []Inspected{{Name: program.Name, Log: fmt.Sprintf("%+v", verifier)}}
 }
 
-// machineCode cuts the kernel's one piece into functions. The addresses of lines are those where the code runs.
+// machineCode cuts the kernel's one piece into functions. The addresses of lines are
+// those where the code runs.
 func machineCode(program *ebpf.Program) (list []MachineCode, err error) {
 	info, err := program.Info()
 	if err != nil {
@@ -97,8 +100,8 @@ type addressedLine struct {
 	text    string
 }
 
-// linesOf pairs the lines of a program with the addresses that the kernel gives for them, in the same order. It gives
-// none where kptr_restrict or bpf_jit_harden hides addresses.
+// linesOf pairs the lines of a program with the addresses that the kernel gives for them,
+// in the same order. It gives none where kptr_restrict or bpf_jit_harden hides addresses.
 func linesOf(info *ebpf.ProgramInfo) (list []addressedLine) {
 	addresses, _ := info.JitedLineInfos()
 	lines, err := info.LineInfos()

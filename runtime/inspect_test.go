@@ -53,7 +53,8 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// TestInspectRefused: of a program that the kernel refuses there is the log, and the error.
+// TestInspectRefused: of a program that the kernel refuses there is the log, and the
+// error.
 func TestInspectRefused(t *testing.T) {
 	list, err := inspectable(t, code(asm.Instructions{asm.LoadMem(asm.R2, asm.R3, 0, asm.DWord)}))
 	var refused *attach.RefusedError

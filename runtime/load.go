@@ -104,8 +104,8 @@ func (s *Session) newCommand() *command {
 	}
 }
 
-// filesOf is how many open files a session needs at most: a map has one more for each part that is loaded at the same time,
-// and a link of a perf event two on each CPU.
+// filesOf is how many open files a session needs at most: a map has one more for each
+// part that is loaded at the same time, and a link of a perf event two on each CPU.
 func filesOf(o *object.Object, machine *target.Target) uint64 {
 	n := detect.FewFiles + len(o.Kernel)*(2+runtime.GOMAXPROCS(0)) + 2*len(o.Programs)
 	for _, program := range o.Programs {

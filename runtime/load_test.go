@@ -16,7 +16,8 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
-// TestTooComplex loads a loop of more rounds than the verifier walks, as a program that clauses share.
+// TestTooComplex loads a loop of more rounds than the verifier walks, as a program that
+// clauses share.
 func TestTooComplex(t *testing.T) {
 	testkit.Long(t)
 	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
@@ -29,7 +30,8 @@ func TestTooComplex(t *testing.T) {
 		start := strings.Index(source.Text, word)
 		return diag.Span{Source: source, Start: start, End: start + len(word)}
 	}
-	// A long body: the verifier is slow where it comes to a jump, and counts instructions.
+	// A long body: the verifier is slow where it comes to a jump, and counts
+	// instructions.
 	const body = 400
 	code := asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Add.Imm(asm.R0, 1).WithSymbol("loop")}
 	for range body {

@@ -34,7 +34,8 @@ func newScene(t *testing.T, o *object.Object, options Options) *scene {
 	return s
 }
 
-// does lets the session act on an event whose record holds the fields, and checks what it prints.
+// does lets the session act on an event whose record holds the fields, and checks what it
+// prints.
 func (s *scene) does(t *testing.T, event *object.Event, fields []byte, out, notices string) {
 	t.Helper()
 	s.out.Reset()
@@ -206,7 +207,8 @@ func TestNormalize(t *testing.T) {
 	s.does(t, print, nil, "@a[1]: 10\n@a[3]: 20\n@a[2]: 30\n", "")
 }
 
-// Commands that wait must not keep a person who wants to end the session; those of END run all the same.
+// Commands that wait must not keep a person who wants to end the session; those of END
+// run all the same.
 func TestInterruptedCommands(t *testing.T) {
 	signals := make(chan os.Signal, 1)
 	var out, notices bytes.Buffer
@@ -228,7 +230,8 @@ func TestInterruptedCommands(t *testing.T) {
 	}
 }
 
-// Updates are lost, too, where a map has room: then it was busy or without memory, and more room does not help.
+// Updates are lost, too, where a map has room: then it was busy or without memory, and
+// more room does not help.
 func TestReportOfLostUpdates(t *testing.T) {
 	s, first, second := keyed(t)
 	first.MaxEntries, second.MaxEntries = 3, 16

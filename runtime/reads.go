@@ -54,7 +54,8 @@ func (r *readCounts) counted() bool {
 	return false
 }
 
-// failed are the places where more reads have failed by now than was told, where that is news.
+// failed are the places where more reads have failed by now than was told, where that is
+// news.
 func (r *readCounts) failed(news func(told uint64) bool) (list []report.Loss) {
 	for _, program := range r.object.Programs {
 		if len(program.Reads) == 0 {

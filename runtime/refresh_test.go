@@ -26,7 +26,8 @@ func TestSleeper(t *testing.T) {
 	}
 }
 
-// A stack of a process that has ended prints with names, if its memory map was remembered.
+// A stack of a process that has ended prints with names, if its memory map was
+// remembered.
 func TestMapRefresh(t *testing.T) {
 	key := types.NewLayout(0, types.NewUserStack("bpftrace", 2))
 	stacks := &object.MapSpec{Key: &key, Value: types.NewAggregation(builtin.Count, false), Storage: object.Hash, Kernel: "h"}

@@ -151,7 +151,8 @@ func tooComplex(program *object.ProgramSpec, verifier *ebpf.VerifierError) diag.
 
 // tooLarge explains that the memory of a program, a row for each CPU, is more than a
 // map's value can be on kernels that bound it by KMALLOC_MAX_SIZE.
-// https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/arraymap.c (array_map_alloc_check)
+// https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/arraymap.c
+// (array_map_alloc_check)
 func tooLarge(o *object.Object) error {
 	var largest *ebpf.MapSpec
 	for _, spec := range o.Kernel {

@@ -18,7 +18,8 @@ func verifier(cause error, log ...string) error {
 	return fmt.Errorf("program p0: %w", &ebpf.VerifierError{Cause: cause, Log: log})
 }
 
-// Each way to be refused leads to what may serve instead, and is told in the script's terms.
+// Each way to be refused leads to what may serve instead, and is told in the script's
+// terms.
 func TestRefusal(t *testing.T) {
 	source := diag.NewSource("-e", "kprobe:f { }")
 	for name, test := range map[string]struct {

@@ -1,9 +1,10 @@
-// Package runtime loads a compiled object into the kernel, attaches it, and turns what the kernel hands
-// back into text until the tracing ends.
+// Package runtime loads a compiled object into the kernel, attaches it, and turns what
+// the kernel hands back into text until the tracing ends.
 //
 // # A session
 //
-// Load makes one Collection of all programs and maps. Run then goes through these steps, in this order:
+// Load makes one Collection of all programs and maps. Run then goes through these steps,
+// in this order:
 //
 //	BEGIN programs run
 //	everything is attached, and said so on standard error
@@ -16,15 +17,17 @@
 //	the command of -c is ended, if it has not ended by itself
 //	what is still being detached is waited for
 //
-// One goroutine (loop) reads the ring buffer and does everything that prints, in the order of the records;
-// that a print and the clear after it are exact rests on this. The others only wait.
+// One goroutine (loop) reads the ring buffer and does everything that prints, in the
+// order of the records; that a print and the clear after it are exact rests on this. The
+// others only wait.
 //
 // # Waking up
 //
-// A wake-up for each record costs 5 us of CPU at 50,000 lines a second. So while events come, programs
-// submit without a wake-up and the loop looks every two milliseconds; when none came for a while it sets the
-// word DataWakeup so that the next record wakes it at once, looks once more, and sleeps.
-// The kernel's side of it: https://docs.kernel.org/6.12/bpf/ringbuf.html
+// A wake-up for each record costs 5 us of CPU at 50,000 lines a second. So while events
+// come, programs submit without a wake-up and the loop looks every two milliseconds; when
+// none came for a while it sets the word DataWakeup so that the next record wakes it at
+// once, looks once more, and sleeps. The kernel's side of it:
+// https://docs.kernel.org/6.12/bpf/ringbuf.html
 package runtime
 
 import (
@@ -47,8 +50,8 @@ import (
 type Options struct {
 	Stdout io.Writer // what the script prints
 	Stderr io.Writer // notices; nil for nowhere
-	// Notify gets the notices instead, each at once and from any goroutine. What warnf() and
-	// errorf() print, and commands of system(), stays with Stderr.
+	// Notify gets the notices instead, each at once and from any goroutine. What warnf()
+	// and errorf() print, and commands of system(), stays with Stderr.
 	Notify func(report.Notice)
 	Format string // the name of the output's format; "" for text
 	// Terminal is what a person watches Stdout on, if anybody does.
@@ -58,7 +61,8 @@ type Options struct {
 	Unsafe   bool     // system() runs commands
 	Command  []string // -c: started when everything is attached; its end is the session's
 	Pids     []int    // -p: the end of the last of these processes is the session's
-	// Signals are obeyed while the session runs: see signals.go. They must be caught before it starts.
+	// Signals are obeyed while the session runs: see signals.go. They must be caught
+	// before it starts.
 	Signals <-chan os.Signal
 }
 
@@ -116,8 +120,8 @@ func (s *Session) Run() (int, error) {
 	return s.Wait()
 }
 
-// Start runs BEGIN, attaches everything, and starts the command of -c. After an error the session is
-// over, and nothing is left attached.
+// Start runs BEGIN, attaches everything, and starts the command of -c. After an error the
+// session is over, and nothing is left attached.
 func (s *Session) Start() error {
 	s.store.Set(object.DataStart, monotonic())
 	s.ignore = s.interruption.listen()
@@ -132,12 +136,12 @@ func (s *Session) Start() error {
 	return err
 }
 
-// Wait returns the exit code of the script when something has ended the tracing and everything is
-// printed. It is called once, after Start.
+// Wait returns the exit code of the script when something has ended the tracing and
+// everything is printed. It is called once, after Start.
 func (s *Session) Wait() (int, error) { return s.end(s.await(), nil) }
 
-// end prints what is left, and takes everything down. After an error END does not run, and no map is
-// printed.
+// end prints what is left, and takes everything down. After an error END does not run,
+// and no map is printed.
 func (s *Session) end(code int, err error) (int, error) {
 	defer s.ignore()
 	close(s.over)
@@ -172,7 +176,8 @@ func (s *Session) end(code int, err error) (int, error) {
 	return s.result(code, err)
 }
 
-// result is what the session ends with. A reader such as head that has seen enough needs no message.
+// result is what the session ends with. A reader such as head that has seen enough needs
+// no message.
 func (s *Session) result(code int, err error) (int, error) {
 	if s.output.gone && code == 0 {
 		code = endedByReader
@@ -180,7 +185,8 @@ func (s *Session) result(code int, err error) (int, error) {
 	return code, errors.Join(err, s.tables.failure, s.output.close())
 }
 
-// trace runs BEGIN and attaches. The function that it returns waits for the end of the tracing.
+// trace runs BEGIN and attaches. The function that it returns waits for the end of the
+// tracing.
 func (s *Session) trace() (await func() int, err error) {
 	if err := errors.Join(s.command.find(), s.processes.open(s.options.Pids)); err != nil {
 		return nil, err
@@ -225,7 +231,8 @@ func (s *Session) DryRun() error {
 	return errors.Join(err, s.output.close())
 }
 
-// begin runs BEGIN, whose exit() keeps everything else from being attached, as a signal does.
+// begin runs BEGIN, whose exit() keeps everything else from being attached, as a signal
+// does.
 func (s *Session) begin() error {
 	s.clauses.run(object.AtBegin)
 	if s.store.Load(object.DataStopped) != 0 {
@@ -248,8 +255,8 @@ func (s *Session) begin() error {
 	return nil
 }
 
-// watch starts the command, or watches the processes, whose end is the session's; nil: neither was
-// asked for.
+// watch starts the command, or watches the processes, whose end is the session's; nil:
+// neither was asked for.
 func (s *Session) watch() (<-chan struct{}, error) {
 	switch {
 	case len(s.options.Command) > 0:
@@ -284,7 +291,8 @@ func (s *Session) attachAll() (probes int, err error) {
 // stopped reports whether exit() was called.
 func (s *Session) stopped() bool { return s.store.Load(object.DataStopped) != 0 }
 
-// wait returns the exit code when something ends the session. Without a ring buffer there is no loop that prints.
+// wait returns the exit code when something ends the session. Without a ring buffer there
+// is no loop that prints.
 func (s *Session) wait(finished <-chan struct{}) int {
 	asked := s.asked
 	if s.pump.reader != nil {

@@ -22,8 +22,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The objects here are made by hand, so that the session is tested without the compiler: programs are raw
-// tracepoint programs, which Program.Run starts at will.
+// The objects here are made by hand, so that the session is tested without the compiler:
+// programs are raw tracepoint programs, which Program.Run starts at will.
 
 const stride = 64
 
@@ -31,7 +31,8 @@ func mmapable(size int) *ebpf.MapSpec {
 	return &ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: uint32(size), MaxEntries: 1, Flags: 1 << 10} // BPF_F_MMAPABLE
 }
 
-// emit sends records of one number each, as compiled clauses do: the flags of submit come from DataWakeup.
+// emit sends records of one number each, as compiled clauses do: the flags of submit come
+// from DataWakeup.
 func emit(event, argument int64) asm.Instructions {
 	label := "full" + strconv.FormatInt(event, 10)
 	return asm.Instructions{
@@ -88,7 +89,8 @@ func every(period time.Duration) object.Point {
 	return object.Point{At: object.RunPoint{When: object.AtInterval, Period: period}}
 }
 
-// lineObject has a clause that prints a line and one that ends the session; neither is attached to anything.
+// lineObject has a clause that prints a line and one that ends the session; neither is
+// attached to anything.
 func lineObject(pages int) *object.Object {
 	return &object.Object{
 		Events: []*object.Event{
@@ -168,7 +170,8 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
-// Two programs of one period print in the order of the script, and the second is not run after the exit() of the first.
+// Two programs of one period print in the order of the script, and the second is not run
+// after the exit() of the first.
 func TestIntervalsOfOnePeriodFireInOrder(t *testing.T) {
 	o := lineObject(256)
 	stop := asm.Instructions{
@@ -205,7 +208,8 @@ func TestSignal(t *testing.T) {
 	}
 }
 
-// counting has a count without key, a clause that counts, and one that reports and clears each millisecond.
+// counting has a count without key, a clause that counts, and one that reports and clears
+// each millisecond.
 func counting(report object.Action) *object.Object {
 	count := &object.MapSpec{Value: types.NewAggregation(builtin.Count, false), Storage: object.CPUSlot}
 	o := lineObject(256)
@@ -223,7 +227,8 @@ func counting(report object.Action) *object.Object {
 	return o
 }
 
-// Every event is in exactly one report, however many threads count while reports are printed and cleared.
+// Every event is in exactly one report, however many threads count while reports are
+// printed and cleared.
 func TestReportsAddUp(t *testing.T) {
 	const threads, runs = 8, 50_000
 	signals := make(chan os.Signal, 1)
@@ -342,7 +347,8 @@ func (l *lineCounter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// A reader that has seen enough ends the session without a message, and with the exit code that shells give to SIGPIPE.
+// A reader that has seen enough ends the session without a message, and with the exit
+// code that shells give to SIGPIPE.
 func TestClosedPipe(t *testing.T) {
 	o := lineObject(16)
 	o.Programs = []*object.ProgramSpec{clause("tick", code(emit(0, 1)), every(time.Millisecond))}

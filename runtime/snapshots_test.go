@@ -9,7 +9,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
-// A map is read before, while and after programs count, and not once the session is closed.
+// A map is read before, while and after programs count, and not once the session is
+// closed.
 func TestSnapshot(t *testing.T) {
 	o := counting(object.PrintMap)
 	o.Programs = []*object.ProgramSpec{clause("count", code(countUp()), at(object.AtEnd)), idle()}

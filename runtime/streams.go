@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// serial is a stream that several goroutines may write to. A file is one already, and is handed to
-// commands of system() as it is.
+// serial is a stream that several goroutines may write to. A file is one already, and is
+// handed to commands of system() as it is.
 func serial(to io.Writer) io.Writer {
 	switch to := to.(type) {
 	case nil:

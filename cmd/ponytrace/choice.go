@@ -58,7 +58,8 @@ func (c *choice) Set(word string) error {
 	return errors.New(message)
 }
 
-// processNumbers is a flag for numbers of processes, joined by commas, or given several times.
+// processNumbers is a flag for numbers of processes, joined by commas, or given several
+// times.
 type processNumbers struct{ to *[]int }
 
 func (n *processNumbers) String() string { return strings.Trim(fmt.Sprint(*n.to), "[]") }

@@ -61,7 +61,8 @@ func (c *command) parse(arguments []string) error {
 	return c.run(c.flags.Args())
 }
 
-// explain words the errors of pflag, and leads from a flag that is not ours to one that is.
+// explain words the errors of pflag, and leads from a flag that is not ours to one that
+// is.
 func (c *command) explain(err error) error {
 	var unknown *pflag.NotExistError
 	var lacking *pflag.ValueRequiredError

@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// untilReady ends with 7 when the script of the command calls "ready", which runs a program
-// that READY stands for. It has another name in each test: they see each other's processes.
+// untilReady ends with 7 when the script of the command calls "ready", which runs a
+// program that READY stands for. It has another name in each test: they see each other's
+// processes.
 const untilReady = `tracepoint:sched:sched_process_exec /comm == "READY"/ { exit(7) }`
 
 const ready = `ready() { ln -s /bin/true READY; while [ $(wc -l <$pids) -lt $1 ]; do sleep 0.01; done; ./READY; }

@@ -12,7 +12,8 @@ import (
 // asksKernel: what the kernel makes of programs is known when they are loaded.
 func (t *traceCommand) asksKernel() bool { return t.Stages == "verifier" || t.Stages == "jit" }
 
-// printText prints the stages that need nothing but the text, before the machine is asked for anything.
+// printText prints the stages that need nothing but the text, before the machine is asked
+// for anything.
 func (t *traceCommand) printText(script *ponytrace.Script) (done bool) {
 	if t.Stages != "ast" && t.Stages != "tokens" {
 		return false
@@ -55,7 +56,8 @@ func printLog(log string) {
 	}
 }
 
-// printMachineCode prints bytes, not names of instructions: a disassembler for each machine would be a tenth of the binary.
+// printMachineCode prints bytes, not names of instructions: a disassembler for each
+// machine would be a tenth of the binary.
 func printMachineCode(functions []ponytrace.MachineCode) {
 	for i, f := range functions {
 		if i > 0 {

@@ -12,7 +12,8 @@ import (
 // plain takes the system call and path off a file error.
 func plain(err error) error { return errors.New(safeopen.Reason(err)) }
 
-// words splits a command as a shell does with blanks and quotes; there is no shell, so nothing else is special.
+// words splits a command as a shell does with blanks and quotes; there is no shell, so
+// nothing else is special.
 func words(command string) ([]string, error) {
 	var list []string
 	var word strings.Builder

@@ -150,8 +150,8 @@ func (t *traceCommand) takeScript(arguments []string) (err error) {
 	return err
 }
 
-// takeParameters is for -e, where no name of a script parts its parameters from ponytrace's
-// flags: up to a "--" both may stand in any order.
+// takeParameters is for -e, where no name of a script parts its parameters from
+// ponytrace's flags: up to a "--" both may stand in any order.
 func (t *traceCommand) takeParameters(arguments []string, dashed bool) error {
 	for len(arguments) > 0 && !dashed {
 		if arguments[0] == "--" {
@@ -172,8 +172,8 @@ func (t *traceCommand) takeParameters(arguments []string, dashed bool) error {
 	return nil
 }
 
-// takeFlag parses the word in front, with the next one if that is its value, and returns how
-// many they are.
+// takeFlag parses the word in front, with the next one if that is its value, and returns
+// how many they are.
 func (t *traceCommand) takeFlag(arguments []string) (int, error) {
 	err := t.flags.Parse(arguments[:1])
 	if lacking := new(pflag.ValueRequiredError); errors.As(err, &lacking) && len(arguments) > 1 {

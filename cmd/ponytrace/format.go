@@ -83,7 +83,8 @@ func (f *fmtCommand) changed(source *ponytrace.Source, text string) error {
 	return nil
 }
 
-// rewrite writes in place, so that links, owner and mode stay, and puts the old text back where that fails midway.
+// rewrite writes in place, so that links, owner and mode stay, and puts the old text back
+// where that fails midway.
 func rewrite(source *ponytrace.Source, text string) error {
 	err := os.WriteFile(source.Name, []byte(text), 0o644)
 	if err == nil {

@@ -13,8 +13,8 @@ import (
 )
 
 // info tells what this kernel and these privileges allow. It tries: each mechanism is
-// attached for a moment with a program that does nothing, each kind of map is created, each
-// entry of the language is compiled.
+// attached for a moment with a program that does nothing, each kind of map is created,
+// each entry of the language is compiled.
 type info struct{ machine *ponytrace.Target }
 
 func printInfo() error {
@@ -131,7 +131,8 @@ func (i *info) try(t trial) error {
 	return nil
 }
 
-// sameKind: a single return may be served by kretprobe_multi, where that has room for more.
+// sameKind: a single return may be served by kretprobe_multi, where that has room for
+// more.
 func sameKind(got, want string) bool {
 	return got == want || want == "kretprobe" && got == "kretprobe_multi"
 }
@@ -143,7 +144,8 @@ func (i *info) helpers() error {
 	return nil
 }
 
-// language compiles the example of each entry, and lists those that this kernel does not allow.
+// language compiles the example of each entry, and lists those that this kernel does not
+// allow.
 func (i *info) language() {
 	works, all := 0, 0
 	for _, section := range builtin.Sections() {

@@ -13,7 +13,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// listing prints attach points as they are found, with what they know when that is asked for.
+// listing prints attach points as they are found, with what they know when that is asked
+// for.
 type listing struct {
 	machine   *ponytrace.Target
 	out       *bufio.Writer

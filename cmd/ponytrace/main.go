@@ -1,8 +1,9 @@
 // Command ponytrace traces a live Linux system with one line or a script.
 //
-// This package holds flags and nothing else: what is traced, how it is compiled, loaded and
-// printed is the business of the library, the package at the root. The exit code is that of
-// the script's exit(n), 0 when it has none, and 1 for wrong usage or a script with errors.
+// This package holds flags and nothing else: what is traced, how it is compiled, loaded
+// and printed is the business of the library, the package at the root. The exit code is
+// that of the script's exit(n), 0 when it has none, and 1 for wrong usage or a script
+// with errors.
 //
 // # Whose flag is it
 //

@@ -32,8 +32,8 @@ func printManual() error {
 	return err
 }
 
-// roff escapes a text: the backslash, the hyphen that is to be copied as one, and a dot or
-// an apostrophe that would begin a request.
+// roff escapes a text: the backslash, the hyphen that is to be copied as one, and a dot
+// or an apostrophe that would begin a request.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "\u2014", `\(em`).Replace(text)
 	lines := strings.Split(text, "\n")

@@ -97,8 +97,8 @@ func mayBeClosed() bool {
 
 // ownFile ends with 1 if it was this process that opened its standard output: a process
 // gets new credentials when its program starts, and a file keeps those that it was opened
-// with.
-// https://elixir.bootlin.com/linux/v6.12/source/include/linux/fs.h (struct file), fs/exec.c (prepare_bprm_creds)
+// with. https://elixir.bootlin.com/linux/v6.12/source/include/linux/fs.h (struct file),
+// fs/exec.c (prepare_bprm_creds)
 const ownFile = `BEGIN { if (curtask->files->fdt->fd[1]->f_cred == curtask->cred) { exit(1) } else { exit(0) } }`
 
 // openedHere asks the kernel, for nobody else knows. Where it cannot be asked, standard

@@ -62,7 +62,8 @@ func unprivileged(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// poor runs ponytrace after a shell command that spoils its mounts or limits: poor COMMAND ARGUMENT...
+// poor runs ponytrace after a shell command that spoils its mounts or limits: poor
+// COMMAND ARGUMENT...
 func poor(ts *testscript.TestScript, neg bool, args []string) {
 	script := args[0] + ` && exec ponytrace "$@"`
 	err := ts.Exec("unshare", append([]string{"--mount", "sh", "-c", script, "sh"}, args[1:]...)...)

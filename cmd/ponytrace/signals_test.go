@@ -79,8 +79,8 @@ func (p *traced) awaitAttached() *traced {
 	return p
 }
 
-// end waits for the end and returns the exit code, -1 after a signal that nobody caught. Whatever holds the standard
-// streams after that was left running by mistake.
+// end waits for the end and returns the exit code, -1 after a signal that nobody caught.
+// Whatever holds the standard streams after that was left running by mistake.
 func (p *traced) end() int {
 	p.t.Helper()
 	if err := p.Wait(); errors.Is(err, exec.ErrWaitDelay) {

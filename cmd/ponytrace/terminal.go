@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal describes what a person watches the output on. An output that -o names is none, and
-// neither is a pipe.
+// terminal describes what a person watches the output on. An output that -o names is
+// none, and neither is a pipe.
 func (t *traceCommand) terminal() ponytrace.Terminal {
 	terminal := ponytrace.Terminal{Color: t.Color == "always"}
 	if t.out != os.Stdout || columns(unix.Stdout) < 0 {
@@ -20,7 +20,8 @@ func (t *traceCommand) terminal() ponytrace.Terminal {
 	return terminal
 }
 
-// columns is the width of a terminal: 0 where it does not know it, -1 where the file is none.
+// columns is the width of a terminal: 0 where it does not know it, -1 where the file is
+// none.
 func columns(fd int) int {
 	size, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
 	if err != nil {

@@ -40,7 +40,8 @@ const shown = `BEGIN { @h = hist(5); @["a\x1b[31m", "` + sixty + `"] = count() }
 
 const sixty = "000000000011111111112222222222333333333344444444445555555555"
 
-// onTerminal runs ponytrace with its streams on a terminal until it is attached, then interrupts it.
+// onTerminal runs ponytrace with its streams on a terminal until it is attached, then
+// interrupts it.
 func onTerminal(t *testing.T, columns uint16, environment string, args ...string) string {
 	t.Helper()
 	person, terminal := openTerminal(t, columns)
@@ -86,7 +87,8 @@ const fitted = `Attached 2 probes; Ctrl-C shows the result
 
 var color = regexp.MustCompile("\x1b\\[[0-9]*m")
 
-// A person who watches sees tables as wide as the terminal, in colours, and what Ctrl-C is for.
+// A person who watches sees tables as wide as the terminal, in colours, and what Ctrl-C
+// is for.
 func TestOnATerminal(t *testing.T) {
 	colored := onTerminal(t, 50, "A=B", "-e", shown)
 	if plain := color.ReplaceAllString(colored, ""); plain != fitted {
@@ -132,7 +134,8 @@ func TestHint(t *testing.T) {
 	}
 }
 
-// In a pipe, or a file that -o names, there is nothing of it; colours are there for who asks.
+// In a pipe, or a file that -o names, there is nothing of it; colours are there for who
+// asks.
 func TestNoTerminal(t *testing.T) {
 	plain := inPipe(t, "-e", shown)
 	if strings.Contains(plain, "\x1b") || !strings.Contains(plain, sixty) || strings.Contains(plain, "Ctrl-C") {

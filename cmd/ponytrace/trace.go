@@ -112,8 +112,9 @@ func (t *traceCommand) compilation() ponytrace.Options {
 	}
 }
 
-// startPercent keeps the garbage collector from its first run, at 4 MB, until tracing begins. It finds nearly nothing
-// to free then, and takes 2 ms of the 26 in which the kernel's types are read.
+// startPercent keeps the garbage collector from its first run, at 4 MB, until tracing
+// begins. It finds nearly nothing to free then, and takes 2 ms of the 26 in which the
+// kernel's types are read.
 const startPercent = 200
 
 // trace prints the stages that were asked for, or traces.

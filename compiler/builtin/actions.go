@@ -66,7 +66,8 @@ var actionFunctions = []*Function{
 	},
 }
 
-// lowerFormatted sends an event whose first argument is a format and whose others are its values.
+// lowerFormatted sends an event whose first argument is a format and whose others are its
+// values.
 func lowerFormatted(action object.Action) func(Lowering, *lang.Call) *ir.Value {
 	return func(l Lowering, call *lang.Call) *ir.Value {
 		format, _ := l.Text(call.Args[0])

@@ -6,8 +6,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// Min and Max are the records of min() and max(). Their words are the value, and 1 after the
-// first event.
+// Min and Max are the records of min() and max(). Their words are the value, and 1 after
+// the first event.
 var (
 	Min = extreme("min", func(t *types.Type, a, b uint64) bool { return t.Order(a) < t.Order(b) })
 	Max = extreme("max", func(t *types.Type, a, b uint64) bool { return t.Order(a) > t.Order(b) })

@@ -8,8 +8,9 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// Hist is the record of hist(). Each power of two is split in 1<<Bits parts. The words count
-// events: bucket 0 those below 0, i >= 1 those from HistLow(i, Bits) to below HistLow(i+1, Bits).
+// Hist is the record of hist(). Each power of two is split in 1<<Bits parts. The words
+// count events: bucket 0 those below 0, i >= 1 those from HistLow(i, Bits) to below
+// HistLow(i+1, Bits).
 var Hist = &types.Aggregation{
 	Name: "hist", Adds: true, Composite: true,
 	Words:    func(t *types.Type) int { return types.HistBucketsOf(t.Bits) },
@@ -52,8 +53,9 @@ func checkHist(c Checker, call *lang.Call) *types.Type {
 	return NewHist(t.Signed, int(bits))
 }
 
-// updateHist finds the bucket by halving: six compares, of which the usual value takes three.
-// Rejected: De Bruijn multiplication (more instructions for values below 1<<16, and a table to load).
+// updateHist finds the bucket by halving: six compares, of which the usual value takes
+// three. Rejected: De Bruijn multiplication (more instructions for values below 1<<16,
+// and a table to load).
 func updateHist(l Lowering, call *lang.Call, t *types.Type, value *ir.Value, row Place) {
 	number := l.Type(call.Args[0])
 	of := fmt.Sprintf("%d %d %t", t.Bits, number.Size, number.Signed)
@@ -96,8 +98,9 @@ func histBucket(l Lowering, number, t *types.Type, value *ir.Value) *ir.Value {
 	return b.CellGet(bucket)
 }
 
-// splitBucket makes of the bucket of a power of two, 2+p, that of the part which the bits after the highest one
-// choose: 1 + (p-bits+1)<<bits + (value >> (p-bits) & (1<<bits - 1)).
+// splitBucket makes of the bucket of a power of two, 2+p, that of the part which the bits
+// after the highest one choose: 1 + (p-bits+1)<<bits + (value >> (p-bits) & (1<<bits -
+// 1)).
 func splitBucket(b *ir.Builder, bucket *ir.Cell, value *ir.Value, bits int64) {
 	shift := b.Binary(ir.Sub, b.CellGet(bucket), b.Const(2+bits))
 	part := b.Binary(ir.And, b.Binary(ir.ShiftRight, value, shift), b.Const(1<<bits-1))
@@ -105,7 +108,8 @@ func splitBucket(b *ir.Builder, bucket *ir.Cell, value *ir.Value, bits int64) {
 	b.CellSet(bucket, b.Binary(ir.Add, b.Binary(ir.Add, first, part), b.Const(1)))
 }
 
-// halve drops the low step bits of rest when any above them is set, and counts them in bucket.
+// halve drops the low step bits of rest when any above them is set, and counts them in
+// bucket.
 func halve(b *ir.Builder, bucket, rest *ir.Cell, step int64) {
 	above, next := b.NewBlock(), b.NewBlock()
 	high := b.Binary(ir.ShiftRight, b.CellGet(rest), b.Const(step))

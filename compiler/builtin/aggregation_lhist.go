@@ -8,8 +8,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// LinearHist is the record of lhist(). The words count events: the first those below Low, word i
-// those from Low+(i-1)*Step to below Low+i*Step, the last those from High on.
+// LinearHist is the record of lhist(). The words count events: the first those below Low,
+// word i those from Low+(i-1)*Step to below Low+i*Step, the last those from High on.
 var LinearHist = &types.Aggregation{
 	Name: "lhist", Adds: true, Composite: true,
 	Words:    func(t *types.Type) int { return t.LinearBuckets() + 2 },
@@ -34,7 +34,8 @@ var linearHist = &Aggregation{
 	MinArgs: 4, MaxArgs: 4, Check: checkLinearHist, Update: updateLinearHist,
 }
 
-// maxLinearBuckets keeps a row below what one per-CPU allocation holds (PCPU_MIN_UNIT_SIZE, 32 KiB).
+// maxLinearBuckets keeps a row below what one per-CPU allocation holds
+// (PCPU_MIN_UNIT_SIZE, 32 KiB).
 const maxLinearBuckets = 1000
 
 func checkLinearHist(c Checker, call *lang.Call) *types.Type {

@@ -11,22 +11,24 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// Quantiles is the record of quantiles(). A value is the number of events, then the value at each
-// percentile of Shape, which are in millionths of a percent.
+// Quantiles is the record of quantiles(). A value is the number of events, then the value
+// at each percentile of Shape, which are in millionths of a percent.
 //
-// The value at a percentile p is that of the event whose rank is p percent of all, rounded up
-// (nearest rank). It is exact up to 127. From there on each power of two is split in 64 buckets, of
-// which the middle prints. Half a bucket is at most 1/128 of its least value, so that no percentile
-// is off by more than 0.79 percent of itself. (Rejected: 32 buckets, 1.6 percent. Logarithmic
-// buckets, as DDSketch has them, need 35 for one percent, and a multiplication and a table.)
+// The value at a percentile p is that of the event whose rank is p percent of all,
+// rounded up (nearest rank). It is exact up to 127. From there on each power of two is
+// split in 64 buckets, of which the middle prints. Half a bucket is at most 1/128 of its
+// least value, so that no percentile is off by more than 0.79 percent of itself.
+// (Rejected: 32 buckets, 1.6 percent. Logarithmic buckets, as DDSketch has them, need 35
+// for one percent, and a multiplication and a table.)
 //
-// The buckets count, so that rows of CPUs, keys and times add up and nothing is lost by it. They
-// are 3,776, and as many for what is below 0: 30 or 60 KB. A map without key has them in one row
-// per CPU, like a histogram's. For each key and CPU that is too much, and most of it stays 0: what
-// is measured lies in a few powers of two. A map with keys has rows in parts of 64 buckets, a power
-// of two each, so that a key takes half a kilobyte per CPU for each power of two that occurs.
-// (Rejected: a bucket in the key. A bucket takes 8 bytes there, its key a hundred, and a map is full
-// ten times as early. Rows that all CPUs share: 30 KB a key, and CPUs that wait for each other.)
+// The buckets count, so that rows of CPUs, keys and times add up and nothing is lost by
+// it. They are 3,776, and as many for what is below 0: 30 or 60 KB. A map without key has
+// them in one row per CPU, like a histogram's. For each key and CPU that is too much, and
+// most of it stays 0: what is measured lies in a few powers of two. A map with keys has
+// rows in parts of 64 buckets, a power of two each, so that a key takes half a kilobyte
+// per CPU for each power of two that occurs. (Rejected: a bucket in the key. A bucket
+// takes 8 bytes there, its key a hundred, and a map is full ten times as early. Rows that
+// all CPUs share: 30 KB a key, and CPUs that wait for each other.)
 var Quantiles = &types.Aggregation{
 	Name: "quantiles", Composite: true,
 	Words:     func(t *types.Type) int { return 1 + len(t.Shape) },
@@ -81,8 +83,8 @@ var bucketCounts = &types.Aggregation{
 	Subtract: types.SubtractWords,
 }
 
-// storedQuantiles: bucket i >= quantileBuckets counts values that are less than 0, by their
-// magnitudes.
+// storedQuantiles: bucket i >= quantileBuckets counts values that are less than 0, by
+// their magnitudes.
 func storedQuantiles(t *types.Type) types.Stored {
 	parts := quantileParts
 	if t.Signed {
@@ -96,7 +98,8 @@ func storedQuantiles(t *types.Type) types.Stored {
 	}
 }
 
-// NewQuantiles returns the type of quantiles(v, ...) with percentiles in millionths of a percent.
+// NewQuantiles returns the type of quantiles(v, ...) with percentiles in millionths of a
+// percent.
 func NewQuantiles(signed bool, percentiles []int64) *types.Type {
 	return types.SizedAggregation(types.Type{Record: Quantiles, Signed: signed, Shape: percentiles})
 }
@@ -183,8 +186,8 @@ func percentileTexts(t *types.Type) []string {
 	return texts
 }
 
-// quantileBucket computes the bucket of a value: that of its magnitude as hist() has it, from 0 on,
-// or after all of those if it is less than 0.
+// quantileBucket computes the bucket of a value: that of its magnitude as hist() has it,
+// from 0 on, or after all of those if it is less than 0.
 //
 // Of a map whose values are signed all values are, as with sum() and max().
 func quantileBucket(l Lowering, call *lang.Call, t *types.Type, n *ir.Value) *ir.Value {
@@ -276,6 +279,6 @@ func middle(bucket int) uint64 {
 	return low + (types.HistLow(bucket+2, quantileBits)-low-1)/2
 }
 
-// lastQuantile is that of the percentile that is written last, which is the one that people look
-// for.
+// lastQuantile is that of the percentile that is written last, which is the one that
+// people look for.
 func lastQuantile(_ *types.Type, row types.Row) uint64 { return row.Word(row.Len() - 1) }

@@ -11,8 +11,9 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// TestBucketError holds the stated bound for every bucket, at both of its ends, which are the values
-// that its middle is farthest from. Together the buckets have all values of 64 bits.
+// TestBucketError holds the stated bound for every bucket, at both of its ends, which are
+// the values that its middle is farthest from. Together the buckets have all values of 64
+// bits.
 func TestBucketError(t *testing.T) {
 	next := uint64(0)
 	for bucket := range quantileBuckets {
@@ -38,7 +39,8 @@ func TestBucketError(t *testing.T) {
 
 func distance(a, b uint64) uint64 { return max(a, b) - min(a, b) }
 
-// TestQuantiles compares with the values themselves, sorted, for values of all magnitudes and signs.
+// TestQuantiles compares with the values themselves, sorted, for values of all magnitudes
+// and signs.
 func TestQuantiles(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	percentiles := []int64{

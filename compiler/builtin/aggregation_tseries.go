@@ -9,9 +9,10 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// TimeSeries is the record of tseries(): Count intervals of Step nanoseconds. For each, its words
-// are its number since the epoch of nsecs plus 1 (0: never used), then the words of Elem, or (value,
-// nsecs of the value) when Elem is an Int. Interval n lies at place n % Count.
+// TimeSeries is the record of tseries(): Count intervals of Step nanoseconds. For each,
+// its words are its number since the epoch of nsecs plus 1 (0: never used), then the
+// words of Elem, or (value, nsecs of the value) when Elem is an Int. Interval n lies at
+// place n % Count.
 var TimeSeries = &types.Aggregation{
 	Name: "tseries", Composite: true,
 	Words:    func(t *types.Type) int { return t.Count * (1 + max(t.Elem.Words(), 2)) },
@@ -33,7 +34,8 @@ var timeSeries = &Aggregation{
 	MinArgs: 3, MaxArgs: 4, Check: checkTimeSeries, Update: updateTimeSeries,
 }
 
-// maxIntervals keeps a row below what one per-CPU allocation holds, as maxLinearBuckets does.
+// maxIntervals keeps a row below what one per-CPU allocation holds, as maxLinearBuckets
+// does.
 const maxIntervals = 1000
 
 // seriesAggregations are those that an interval can be made of.
@@ -76,8 +78,8 @@ func seriesElement(c Checker, call *lang.Call, t *types.Type) *types.Type {
 	return nil
 }
 
-// updateTimeSeries finds the place of the interval that nsecs lies in. A place that an earlier interval left is used
-// again from zero.
+// updateTimeSeries finds the place of the interval that nsecs lies in. A place that an
+// earlier interval left is used again from zero.
 func updateTimeSeries(l Lowering, call *lang.Call, t *types.Type, n *ir.Value, row Place) {
 	b := l.IR()
 	now := helper(l, asm.FnKtimeGetNs, ir.Reads)
@@ -116,8 +118,9 @@ func startInterval(l Lowering, place Place, interval *ir.Value, words int) {
 	b.Enter(current)
 }
 
-// NewTimeSeries returns the type of tseries(v, step, count) over intervals of step nanoseconds:
-// elem is an aggregation, or an integer of 64 bits for the last value of each.
+// NewTimeSeries returns the type of tseries(v, step, count) over intervals of step
+// nanoseconds: elem is an aggregation, or an integer of 64 bits for the last value of
+// each.
 func NewTimeSeries(elem *types.Type, step int64, count int) *types.Type {
 	return types.SizedAggregation(types.Type{
 		Record: TimeSeries, Signed: elem.Signed, Elem: elem, Step: step, Count: count,
@@ -130,15 +133,16 @@ func intervalOf(t *types.Type, row types.Row, place int) types.Row {
 	return row[place*width : (place+1)*width]
 }
 
-// Interval returns a place of a time series: the number of an interval since the epoch of nsecs,
-// and the bytes of its value, of type Elem. Places are in no order; used is false where no event
-// fell.
+// Interval returns a place of a time series: the number of an interval since the epoch of
+// nsecs, and the bytes of its value, of type Elem. Places are in no order; used is false
+// where no event fell.
 func Interval(t *types.Type, row types.Row, place int) (number uint64, value []byte, used bool) {
 	words := intervalOf(t, row, place)
 	return words.Word(0) - 1, words[8:], words.Word(0) != 0
 }
 
-// mergeSeries takes the later interval of each place; what belongs to the same one is merged.
+// mergeSeries takes the later interval of each place; what belongs to the same one is
+// merged.
 func mergeSeries(t *types.Type, into, from types.Row) {
 	for i := range t.Count {
 		row, other := intervalOf(t, into, i), intervalOf(t, from, i)

@@ -6,14 +6,15 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// aggregationList are all aggregations. Each has a file of its own, which holds all there is to
-// one: what the script may write, the code that updates a row, and the record of what is done
-// with rows. Only a sink that draws one in a way of its own has another file for it.
+// aggregationList are all aggregations. Each has a file of its own, which holds all there
+// is to one: what the script may write, the code that updates a row, and the record of
+// what is done with rows. Only a sink that draws one in a way of its own has another file
+// for it.
 //
-// Rows belong to one CPU, yet a probe may interrupt another on the same CPU, so words that count
-// are added to atomically: no increment is lost. min and max compare and store; an interrupt
-// between the two may win or lose the tie, which kernels before 5.12 (no compare-and-exchange in
-// BPF) cannot avoid.
+// Rows belong to one CPU, yet a probe may interrupt another on the same CPU, so words
+// that count are added to atomically: no increment is lost. min and max compare and
+// store; an interrupt between the two may win or lose the tie, which kernels before 5.12
+// (no compare-and-exchange in BPF) cannot avoid.
 var aggregationList = []*Aggregation{
 	count, sum, avg, stats, least, largest, hist, linearHist, timeSeries, quantiles,
 }
@@ -65,8 +66,8 @@ func weightOf(number func(*types.Type, types.Row) uint64) func(*types.Type, type
 	return func(t *types.Type, row types.Row) uint64 { return t.Order(number(t, row)) }
 }
 
-// addBucket increments the word that bucket selects. The verifier must know that it is in the row:
-// the check that proves it is never taken.
+// addBucket increments the word that bucket selects. The verifier must know that it is in
+// the row: the check that proves it is never taken.
 func addBucket(l Lowering, row Place, bucket *ir.Value, buckets int) {
 	b := l.IR()
 	inside, join := b.NewBlock(), b.NewBlock()

@@ -26,8 +26,8 @@ func TestAggregationRecords(t *testing.T) {
 	}
 }
 
-// TestMergeSubtract holds what every record promises: an empty row changes no other, and a row less
-// itself is empty.
+// TestMergeSubtract holds what every record promises: an empty row changes no other, and
+// a row less itself is empty.
 func TestMergeSubtract(t *testing.T) {
 	for _, kind := range []*types.Type{
 		types.NewAggregation(Count, false), types.NewAggregation(Sum, true),

@@ -13,14 +13,15 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// Arguments stands behind the type of `args`: the named arguments of the traced function, or the
-// fields of the tracepoint. It is the Origin of a struct type, so that `args.name` is an ordinary
-// field access until somebody asks where the field lies.
+// Arguments stands behind the type of `args`: the named arguments of the traced function,
+// or the fields of the tracepoint. It is the Origin of a struct type, so that `args.name`
+// is an ordinary field access until somebody asks where the field lies.
 type Arguments struct {
 	Fields []Argument
 }
 
-// Argument is one named argument. One of Load (scalars) and Into (memory) is set unless it is Missing.
+// Argument is one named argument. One of Load (scalars) and Into (memory) is set unless
+// it is Missing.
 type Argument struct {
 	Name string
 	Type *types.Type
@@ -29,9 +30,11 @@ type Argument struct {
 	// InRecord: the value lies Offset bytes into the context.
 	InRecord bool
 	Offset   int
-	// Address returns where else in the kernel's memory the value lies; nil when it lies in registers.
+	// Address returns where else in the kernel's memory the value lies; nil when it lies
+	// in registers.
 	Address func(l Lowering) *ir.Value
-	// Length returns the number of bytes at Address where only the record has it. The type is then a String or a Buffer.
+	// Length returns the number of bytes at Address where only the record has it. The
+	// type is then a String or a Buffer.
 	Length func(l Lowering) *ir.Value
 	// Missing says why a probe cannot read the argument.
 	Missing string
@@ -40,7 +43,8 @@ type Argument struct {
 // InMemory reports a value that has an address.
 func (a *Argument) InMemory() bool { return a.InRecord || a.Address != nil }
 
-// Element is the type of the elements of a value whose length only the record has; nil for all others.
+// Element is the type of the elements of a value whose length only the record has; nil
+// for all others.
 func (a *Argument) Element() *types.Type {
 	switch {
 	case a.Length == nil:
@@ -70,7 +74,8 @@ func (a *Arguments) Names() []string {
 	return names
 }
 
-// maxArguments is how many argN variables there are; how many a probe has is the target's matter.
+// maxArguments is how many argN variables there are; how many a probe has is the target's
+// matter.
 const maxArguments = 10
 
 func argumentVariables() []*Function {
@@ -173,7 +178,8 @@ func describedArgument(c Checker, name *lang.Call, i int) *types.Type {
 	return inRegister(trusted(param.Type, c.Scope().Mechanism))
 }
 
-// inRegister marks a pointer as what a register held: scripts that know no types of arguments count bytes from there.
+// inRegister marks a pointer as what a register held: scripts that know no types of
+// arguments count bytes from there.
 func inRegister(t *types.Type) *types.Type {
 	if t.Kind != types.Pointer {
 		return t
@@ -183,7 +189,8 @@ func inRegister(t *types.Type) *types.Type {
 	return &pointer
 }
 
-// oneWord reports a struct that is passed as a number is, such as kuid_t: argN is that number.
+// oneWord reports a struct that is passed as a number is, such as kuid_t: argN is that
+// number.
 func oneWord(param target.Param) bool {
 	return !param.Type.Scalar() && param.Words == 1 && !param.Indirect
 }
@@ -213,8 +220,8 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// trusted marks pointers to structs that the verifier knows by their BTF type: those that a
-// tracing program finds in its context.
+// trusted marks pointers to structs that the verifier knows by their BTF type: those that
+// a tracing program finds in its context.
 func trusted(t *types.Type, m object.Mechanism) *types.Type {
 	if !m.Typed() || t.Kind != types.Pointer || t.Elem == nil || t.Elem.Kind != types.Struct || t.User {
 		return t
@@ -235,7 +242,8 @@ func lowerArgument(l Lowering, i int) *ir.Value {
 	return argumentValue(l, scope.Function.Params[i])
 }
 
-// argumentWord loads a word of what is passed: from the context of a tracing program, a register, or the stack.
+// argumentWord loads a word of what is passed: from the context of a tracing program, a
+// register, or the stack.
 func argumentWord(l Lowering, param target.Param, n int) *ir.Value {
 	b, registers := l.IR(), l.Target().Registers()
 	switch {
@@ -252,7 +260,8 @@ func stackPointer(l Lowering) *ir.Value {
 	return b.Load(ir.ContextSpace, b.Context(), l.Target().Registers().StackPointer, 8, false)
 }
 
-// argumentAddress returns how to find an argument that lies in memory at a kprobe, nil for others.
+// argumentAddress returns how to find an argument that lies in memory at a kprobe, nil
+// for others.
 func argumentAddress(param target.Param, m object.Mechanism) func(Lowering) *ir.Value {
 	switch {
 	case m.Words() || param.Register >= 0 && !param.Indirect:

@@ -1,26 +1,31 @@
-// Package builtin is the table: every function, variable, aggregation, probe type and setting of
-// the language is one entry here, and nothing else in ponytrace knows any of them by name.
+// Package builtin is the table: every function, variable, aggregation, probe type and
+// setting of the language is one entry here, and nothing else in ponytrace knows any of
+// them by name.
 //
-// An entry says how it is written (Signature), what it means (Doc), shows one use that a test
-// compiles (Example), names the first kernel that has what it needs (Since), says what type it has
-// (a Check hook, called by sema) and how it is computed: by a body in the language itself
-// (Source), or by a hook that makes code (Lower, Into), called by lower.
-// The readers are sema, lower, `ponytrace help`, the Reference of spec.md and the generator of
-// random programs; adding a function touches one file of this package and one golden.
+// An entry says how it is written (Signature), what it means (Doc), shows one use that a
+// test compiles (Example), names the first kernel that has what it needs (Since), says
+// what type it has (a Check hook, called by sema) and how it is computed: by a body in
+// the language itself (Source), or by a hook that makes code (Lower, Into), called by
+// lower. The readers are sema, lower, `ponytrace help`, the Reference of spec.md and the
+// generator of random programs; adding a function touches one file of this package and
+// one golden.
 //
 // # Hooks
 //
-// Check sees the arguments through a Checker: their types, and their values where these are known
-// at compile time. It reports errors there and returns the type of the result. It may run several
-// times for one call, since the types of maps are found by repetition, so it keeps no state.
+// Check sees the arguments through a Checker: their types, and their values where these
+// are known at compile time. It reports errors there and returns the type of the result.
+// It may run several times for one call, since the types of maps are found by repetition,
+// so it keeps no state.
 //
-// Source is for what the language can say: leader_tid is (uint32)curtask->group_leader->pid.
-// The body is parsed when it is first used and expanded in the place of the call, so it costs
-// what the user's own macro would, and nothing where it is not used (source.go).
+// Source is for what the language can say: leader_tid is
+// (uint32)curtask->group_leader->pid. The body is parsed when it is first used and
+// expanded in the place of the call, so it costs what the user's own macro would, and
+// nothing where it is not used (source.go).
 //
-// Lower is for the rest. It appends to the IR through a Lowering. A scalar result is returned as a value. A result
-// that lives in memory (comm, str) is written where the caller wants it (Into): straight into the
-// key, the variable or the ring buffer record, never copied.
+// Lower is for the rest. It appends to the IR through a Lowering. A scalar result is
+// returned as a value. A result that lives in memory (comm, str) is written where the
+// caller wants it (Into): straight into the key, the variable or the ring buffer record,
+// never copied.
 //
 // Helper numbers and meanings are those of the kernel's uapi header:
 // https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/bpf.h
@@ -55,8 +60,9 @@ type Function struct {
 	Check func(c Checker, call *lang.Call) *types.Type
 	// Lower computes a scalar, or does what the statement says and returns nil.
 	Lower func(l Lowering, call *lang.Call) *ir.Value
-	// Into writes a result that lives in memory. One of Lower and Into is set, or both where
-	// the type decides, unless there is a Source or Literal always knows the result.
+	// Into writes a result that lives in memory. One of Lower and Into is set, or both
+	// where the type decides, unless there is a Source or Literal always knows the
+	// result.
 	Into func(l Lowering, call *lang.Call, to Place)
 	// Source is the body in the language itself, in place of Lower and Into (source.go).
 	Source string
@@ -68,17 +74,18 @@ type Function struct {
 	ParameterText bool
 	// Unsafe functions change what is traced, and want --unsafe.
 	Unsafe bool
-	// Registers is set when the clause must have the registers of the CPU (struct pt_regs) as its context, so that functions are
-	// attached to by kprobes only.
+	// Registers is set when the clause must have the registers of the CPU (struct
+	// pt_regs) as its context, so that functions are attached to by kprobes only.
 	Registers bool
-	// Tracing is set when the clause must be attached through fentry and fexit, where the verifier knows what arguments point at.
+	// Tracing is set when the clause must be attached through fentry and fexit, where the
+	// verifier knows what arguments point at.
 	Tracing bool
 	// Ends: the function may end the tracing, and nothing of the clause runs then.
 	Ends bool
 	// Bare: the parentheses may be left out, as in pid.
 	Bare bool
-	// Argument is set when the meaning depends on the traced function, so that a clause that uses
-	// the function is compiled once for each traced one.
+	// Argument is set when the meaning depends on the traced function, so that a clause
+	// that uses the function is compiled once for each traced one.
 	Argument bool
 	// ProbeName is set when the value tells attach points of one program apart.
 	ProbeName bool
@@ -101,19 +108,22 @@ type Aggregation struct {
 	Record           *types.Aggregation
 	MinArgs, MaxArgs int
 	Check            func(c Checker, call *lang.Call) *types.Type
-	// Update adds the observation n, the value of the first argument (nil where there is none), to the row at row.
+	// Update adds the observation n, the value of the first argument (nil where there is
+	// none), to the row at row.
 	Update func(l Lowering, call *lang.Call, kind *types.Type, n *ir.Value, row Place)
-	// Split is Update for rows that are stored in parts: which part the observation belongs to, and
-	// what adds it to the row of that part.
+	// Split is Update for rows that are stored in parts: which part the observation
+	// belongs to, and what adds it to the row of that part.
 	Split func(l Lowering, call *lang.Call, kind *types.Type, n *ir.Value) (part *ir.Value, update func(row Place))
-	// Read computes the one number that stands for a row in an expression; nil: it is the first word.
+	// Read computes the one number that stands for a row in an expression; nil: it is the
+	// first word.
 	Read func(b *ir.Builder, t *types.Type, row Place) *ir.Value
 }
 
 // Aggregations lists all of them.
 func Aggregations() []*Aggregation { return aggregationList }
 
-// ReadRow computes the one number that stands for the row of an aggregation in an expression.
+// ReadRow computes the one number that stands for the row of an aggregation in an
+// expression.
 func ReadRow(b *ir.Builder, t *types.Type, row Place) *ir.Value {
 	if read := aggregations[t.Record.Name].Read; read != nil {
 		return read(b, t, row)
@@ -121,7 +131,8 @@ func ReadRow(b *ir.Builder, t *types.Type, row Place) *ir.Value {
 	return loadWord(b, row, 0)
 }
 
-// Setting is a name of the config block, or of an environment variable PONYTRACE_<NAME> or BPFTRACE_<NAME>.
+// Setting is a name of the config block, or of an environment variable PONYTRACE_<NAME>
+// or BPFTRACE_<NAME>.
 type Setting struct {
 	Info
 	Default string
@@ -162,29 +173,35 @@ type Place struct {
 type Checker interface {
 	Target() *target.Target
 	Settings() *Settings
-	// Type returns the type of an expression. It is types.NoValue where an error was reported already
-	// or the type of a map is not known yet: then nothing more is to be reported.
+	// Type returns the type of an expression. It is types.NoValue where an error was
+	// reported already or the type of a map is not known yet: then nothing more is to be
+	// reported.
 	Type(e lang.Expr) *types.Type
 	// Integer and Text return the value of an expression that is known at compile time.
 	Integer(e lang.Expr) (int64, bool)
 	Text(e lang.Expr) (string, bool)
-	// Named returns the type that an argument names (struct file, uint64), or that it has.
+	// Named returns the type that an argument names (struct file, uint64), or that it
+	// has.
 	Named(e lang.Expr) *types.Type
-	// Parameter declares a named parameter of the script. given is true when the user gave it, valued when with a value.
+	// Parameter declares a named parameter of the script. given is true when the user
+	// gave it, valued when with a value.
 	Parameter(p Parameter) (text string, valued, given bool)
-	// Key returns the types of a map's key parts; false when the map was not assigned yet.
+	// Key returns the types of a map's key parts; false when the map was not assigned
+	// yet.
 	Key(m *lang.Map) ([]*types.Type, bool)
 	// CheckKey checks the key of a map reference as if the map were read there.
 	CheckKey(m *lang.Map)
 	// Empty notes that the clause removes keys of the whole map, or sets all its values.
 	Empty(m *lang.Map)
-	// WholeRows reports a map that keeps its rows in parts, whose keys no program can find, count or delete, and returns
-	// false.
+	// WholeRows reports a map that keeps its rows in parts, whose keys no program can
+	// find, count or delete, and returns false.
 	WholeRows(m *lang.Map) bool
-	// CheckPrinted checks the key of a map whose values are no numbers (types.Type.Composite), so that only the runtime reads
-	// them. It returns false for other maps.
+	// CheckPrinted checks the key of a map whose values are no numbers
+	// (types.Type.Composite), so that only the runtime reads them. It returns false for
+	// other maps.
 	CheckPrinted(m *lang.Map) bool
-	// Reached is false in the branch of an if that is known, before tracing starts, not to be taken.
+	// Reached is false in the branch of an if that is known, before tracing starts, not
+	// to be taken.
 	Reached() bool
 	// Scope is the probe that the clause is checked for.
 	Scope() *Scope
@@ -197,23 +214,26 @@ type Checker interface {
 type Scope struct {
 	Probe     *ProbeType
 	Mechanism object.Mechanism
-	// Function is the traced kernel function when there is exactly one and BTF describes it.
+	// Function is the traced kernel function when there is exactly one and BTF describes
+	// it.
 	Function *target.Function
-	// Differing is set when the clause traces several functions and takes what they have in different types as numbers.
+	// Differing is set when the clause traces several functions and takes what they have
+	// in different types as numbers.
 	Differing *Differing
 	// Tracepoint is the traced tracepoint when its fields are used.
 	Tracepoint *target.Tracepoint
-	// Typed and Exit are of programs at the raw tracepoint of all system calls: the verifier knows the types of what it
-	// gets, and it is that at the exit.
+	// Typed and Exit are of programs at the raw tracepoint of all system calls: the
+	// verifier knows the types of what it gets, and it is that at the exit.
 	Typed, Exit bool
-	// ProbeName is the index of the attach point's text; -1 when the attach cookie or the system call's number tells it.
+	// ProbeName is the index of the attach point's text; -1 when the attach cookie or the
+	// system call's number tells it.
 	ProbeName int
 	// Symbols counts the functions that the program is attached to.
 	Symbols int
 }
 
-// Lowering is what Lower hooks may ask of lower: what needs to know how expressions, memory,
-// texts and maps are held. All else is made of these and of instructions.
+// Lowering is what Lower hooks may ask of lower: what needs to know how expressions,
+// memory, texts and maps are held. All else is made of these and of instructions.
 type Lowering interface {
 	IR() *ir.Builder
 	Target() *target.Target
@@ -226,29 +246,29 @@ type Lowering interface {
 	Text(e lang.Expr) (string, bool)
 	// Value computes a scalar expression in 64 bits.
 	Value(e lang.Expr) *ir.Value
-	// Number computes a scalar as a number that the verifier does not take for a pointer, so
-	// that all arithmetic is allowed.
+	// Number computes a scalar as a number that the verifier does not take for a pointer,
+	// so that all arithmetic is allowed.
 	Number(e lang.Expr) *ir.Value
 	// Store writes the value of any expression as its type says. Strings are padded with
 	// zeroes when pad is set.
 	Store(e lang.Expr, to Place, pad bool)
-	// Address returns where a value lies that is no scalar, in the memory of the kernel, of a
-	// process or of the program.
+	// Address returns where a value lies that is no scalar, in the memory of the kernel,
+	// of a process or of the program.
 	Address(e lang.Expr) *ir.Value
-	// Held reports whether the program itself holds a value that is no scalar, and not the
-	// kernel or a process.
+	// Held reports whether the program itself holds a value that is no scalar, and not
+	// the kernel or a process.
 	Held(e lang.Expr) bool
-	// Extent returns where a value lies whose length is known only when the probe fires, and
-	// its length in bytes; ok is false for all others.
+	// Extent returns where a value lies whose length is known only when the probe fires,
+	// and its length in bytes; ok is false for all others.
 	Extent(e lang.Expr) (address, length *ir.Value, ok bool)
 
 	// Zero clears memory of the program.
 	Zero(to Place, size int)
 	// Pointer returns the address of a place as one value.
 	Pointer(p Place) *ir.Value
-	// Scratch lends a word of memory of which the verifier does not know the content: it takes
-	// ways that meet behind a store for one. Nothing is in it at first, and use must not keep
-	// it.
+	// Scratch lends a word of memory of which the verifier does not know the content: it
+	// takes ways that meet behind a store for one. Nothing is in it at first, and use
+	// must not keep it.
 	Scratch(use func(word Word))
 	// Texts are strings, arrays of bytes, and pointers to characters.
 	Texts() Texts
@@ -257,7 +277,8 @@ type Lowering interface {
 	Map(e lang.Expr) *object.MapSpec
 	// MapKey evaluates the key of a keyed map reference into frame memory.
 	MapKey(e *lang.Map) *ir.Value
-	// Lookup is the address of the value of a key in a map that is a hash, 0 where it has none.
+	// Lookup is the address of the value of a key in a map that is a hash, 0 where it has
+	// none.
 	Lookup(m *object.MapSpec, key *ir.Value) *ir.Value
 	// MapCall calls a helper with the kernel map that holds a map, and the arguments that
 	// follow.
@@ -265,14 +286,15 @@ type Lowering interface {
 
 	// Emit sends an event whose fields are the given expressions.
 	Emit(event *object.Event, fields ...lang.Expr)
-	// Send sends an event whose fields have the given types; fill writes each of them into the
-	// record.
+	// Send sends an event whose fields have the given types; fill writes each of them
+	// into the record.
 	Send(event *object.Event, fields []*types.Type, fill func(i int, to Place))
 
-	// RuntimeConst is the offset in the kernel map "data" of a number that the runtime finds
-	// out before the first program runs.
+	// RuntimeConst is the offset in the kernel map "data" of a number that the runtime
+	// finds out before the first program runs.
 	RuntimeConst(kind object.RuntimeConstKind, text string, source diag.Span) int
-	// SyscallProbe is the index of the attach point's text by the number of the system call.
+	// SyscallProbe is the index of the attach point's text by the number of the system
+	// call.
 	SyscallProbe() *ir.Value
 	// Parts is how many parts of a large clause are active where the code runs: 1 or 0.
 	Parts() int
@@ -290,7 +312,8 @@ type Word interface {
 	Set(value *ir.Value)
 }
 
-// Texts look at what no fixed number of instructions can: every byte up to the first zero.
+// Texts look at what no fixed number of instructions can: every byte up to the first
+// zero.
 type Texts interface {
 	// Length is the number of bytes of a text before its first zero.
 	Length(e lang.Expr) *ir.Value
@@ -320,7 +343,8 @@ func runtimeConst(l Lowering, kind object.RuntimeConstKind, text string, call *l
 // They reach what a script hides by a macro of its own.
 const internalPrefix = "__builtin_"
 
-// FunctionNamed, AggregationNamed, SettingNamed and ProbeNamed look an entry up; nil when there is none.
+// FunctionNamed, AggregationNamed, SettingNamed and ProbeNamed look an entry up; nil when
+// there is none.
 func FunctionNamed(name string) *Function {
 	if f := unspeakable[name]; f != nil {
 		return f

@@ -21,7 +21,8 @@ func plainHelper(id asm.BuiltinFunc, effect ir.Effect) func(Lowering, *lang.Call
 // firstArgument is the value of functions that only say how their argument prints.
 func firstArgument(l Lowering, call *lang.Call) *ir.Value { return l.Value(call.Args[0]) }
 
-// word returns an argument that is a word of its own, as curr_ns in pid(curr_ns); empty when it is absent or no word.
+// word returns an argument that is a word of its own, as curr_ns in pid(curr_ns); empty
+// when it is absent or no word.
 func word(call *lang.Call, i int) string {
 	if i >= len(call.Args) {
 		return ""
@@ -52,7 +53,8 @@ func listed(words []string) string {
 	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
-// wantNumber reports an argument that is no number; false also where its type is not known.
+// wantNumber reports an argument that is no number; false also where its type is not
+// known.
 func wantNumber(c Checker, call *lang.Call, i int) bool {
 	t := c.Type(call.Args[i])
 	if t.Kind == types.None || t.Integer() {
@@ -62,8 +64,9 @@ func wantNumber(c Checker, call *lang.Call, i int) bool {
 	return false
 }
 
-// wantSize returns a size, length or count, as far as it is known before tracing starts, and reports one that is no number
-// or below the least. A number without a sign is never below zero.
+// wantSize returns a size, length or count, as far as it is known before tracing starts,
+// and reports one that is no number or below the least. A number without a sign is never
+// below zero.
 func wantSize(c Checker, call *lang.Call, i int, least int64) (size int64, known bool) {
 	t := c.Type(call.Args[i])
 	if t.Kind != types.None && !t.Integer() {
@@ -80,7 +83,8 @@ func wantSize(c Checker, call *lang.Call, i int, least int64) (size int64, known
 	return size, known
 }
 
-// sizeWithin is a size that is only known when the probe fires, brought between least and limit: one below zero is none.
+// sizeWithin is a size that is only known when the probe fires, brought between least and
+// limit: one below zero is none.
 func sizeWithin(l Lowering, size lang.Expr, least int64, limit *ir.Value) *ir.Value {
 	b := l.IR()
 	cell, wanted := b.NewCell("size"), l.Value(size)

@@ -15,8 +15,9 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// kinds are the arguments that a call is tried with, in the order in which they are listed.
-// Names have the type that kindType gives them; the others are as they are written.
+// kinds are the arguments that a call is tried with, in the order in which they are
+// listed. Names have the type that kindType gives them; the others are as they are
+// written.
 var kinds = []string{
 	"number", "unsigned", "truth", "5", "-1", "pointer", "chars", "task", "text", `"text"`,
 	"bytes", "numbers", "buffer", "struct_", "tuple", "stack", "unknown", "@", "@keyed", "@keyed[1]",
@@ -140,8 +141,8 @@ func parseCall(t *testing.T, text string) *lang.Call {
 	return script.Clauses[0].Body.Statements[0].(*lang.ExprStatement).X.(*lang.Call)
 }
 
-// TestChecks tries each call of the golden with every kind of argument for KIND. An answer has
-// the kinds by what they lead to: a type, or a message.
+// TestChecks tries each call of the golden with every kind of argument for KIND. An
+// answer has the kinds by what they lead to: a type, or a message.
 func TestChecks(t *testing.T) {
 	machine := frozen.Target("6.12")
 	testkit.Lines(t, "testdata/checks.txt", func(t *testing.T, line string) string {
@@ -182,8 +183,8 @@ func (s *stand) outcome(text string) string {
 	return result.String()
 }
 
-// TestUnknownArguments: an error was reported already where a type is not known, and no hook
-// may add one; nor may a result come of it that needs the type.
+// TestUnknownArguments: an error was reported already where a type is not known, and no
+// hook may add one; nor may a result come of it that needs the type.
 func TestUnknownArguments(t *testing.T) {
 	machine := frozen.Target("6.12")
 	known := []string{"probe", "config"} // do not look at an argument

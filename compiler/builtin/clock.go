@@ -68,7 +68,8 @@ func checkStrftime(c Checker, call *lang.Call) *types.Type {
 	return &types.Type{Kind: types.Timestamp, Size: 8, Name: format}
 }
 
-// lowerStrftime reads the clock that prints right where another one is asked for the present moment: strftime("%H", nsecs(tai)).
+// lowerStrftime reads the clock that prints right where another one is asked for the
+// present moment: strftime("%H", nsecs(tai)).
 func lowerStrftime(l Lowering, call *lang.Call) *ir.Value {
 	if clock, direct := lang.Unparen(call.Args[1]).(*lang.Call); direct && clock.Name == "nsecs" {
 		return helper(l, asm.FnKtimeGetNs, ir.Reads)

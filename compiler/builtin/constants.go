@@ -69,7 +69,8 @@ var constantFunctions = slices.Concat([]*Function{
 	},
 }, kindFunctions())
 
-// kindFunctions tell what kind of value there is; macros, which take values of any type, ask them.
+// kindFunctions tell what kind of value there is; macros, which take values of any type,
+// ask them.
 func kindFunctions() []*Function {
 	return []*Function{
 		kindFunction("is_array", "an array", func(t *types.Type) bool { return t.Kind == types.Array }),

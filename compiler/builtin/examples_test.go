@@ -10,8 +10,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// TestExamples compiles the example of each entry for one kernel. Package compiler does so for
-// all frozen ones.
+// TestExamples compiles the example of each entry for one kernel. Package compiler does
+// so for all frozen ones.
 func TestExamples(t *testing.T) {
 	machine := frozen.Target("6.12")
 	for _, section := range builtin.Sections() {

@@ -11,9 +11,10 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// List visits the attach points of a kernel that match a pattern, which is written as in a script and may hold * ? and
-// [...] in each part; an empty one matches all. A word alone names types of probes, or where no type is like
-// it what the last part of an attach point is like.
+// List visits the attach points of a kernel that match a pattern, which is written as in
+// a script and may hold * ? and [...] in each part; an empty one matches all. A word
+// alone names types of probes, or where no type is like it what the last part of an
+// attach point is like.
 func List(t *target.Target, pattern string, visit func(probe string)) error {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return fmt.Errorf("the pattern %q has a [ that is never closed", pattern)
@@ -69,7 +70,8 @@ func fits(pattern, name string) bool {
 	return matched || pattern == ""
 }
 
-// ArgumentsAt lists what args and retval hold at an attach point, each as its type and name.
+// ArgumentsAt lists what args and retval hold at an attach point, each as its type and
+// name.
 func ArgumentsAt(t *target.Target, probe string) []string {
 	parts := strings.Split(probe, ":")
 	p := ProbeNamed(parts[0])

@@ -152,7 +152,8 @@ func countKeys(l Lowering, m *object.MapSpec) *ir.Value {
 	return l.MapCall(m, asm.FnForEachMapElem, ir.Writes, b.FuncAddress(callback.Func), b.Const(0), b.Const(0))
 }
 
-// countElements is the number of elements of an array of varying length: of a copy, those that it holds.
+// countElements is the number of elements of an array of varying length: of a copy, those
+// that it holds.
 func countElements(l Lowering, e lang.Expr, t *types.Type) *ir.Value {
 	b := l.IR()
 	_, length, _ := l.Extent(e)
@@ -165,7 +166,8 @@ func countElements(l Lowering, e lang.Expr, t *types.Type) *ir.Value {
 	return b.Binary(ir.UDiv, length, b.Const(int64(t.Elem.Size)))
 }
 
-// checkMapNumber checks the arguments of functions that take a whole map and a number known before tracing starts.
+// checkMapNumber checks the arguments of functions that take a whole map and a number
+// known before tracing starts.
 func checkMapNumber(c Checker, call *lang.Call) *types.Type {
 	checkMapArgument(c, call)
 	if _, known := c.Integer(call.Args[1]); !known {
@@ -273,7 +275,8 @@ func lowerDelete(l Lowering, call *lang.Call) *ir.Value {
 	return l.IR().Binary(ir.Equal, result, l.IR().Const(0))
 }
 
-// deleteKey removes a key from a hash and returns the helper's result, 0 when there was one.
+// deleteKey removes a key from a hash and returns the helper's result, 0 when there was
+// one.
 func deleteKey(l Lowering, m *object.MapSpec, key *ir.Value) *ir.Value {
 	m.Deleted = true
 	b := l.IR()

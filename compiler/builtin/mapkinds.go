@@ -13,9 +13,11 @@ const MaxMapKeys = 1 << 26
 type MapKind struct {
 	Info
 	Type ebpf.MapType
-	// PerCPU: every CPU has values of its own; numbers are added up when they are printed.
+	// PerCPU: every CPU has values of its own; numbers are added up when they are
+	// printed.
 	PerCPU bool
-	// Recent: a full map drops the key that was not used for the longest time, where others refuse a new one.
+	// Recent: a full map drops the key that was not used for the longest time, where
+	// others refuse a new one.
 	Recent bool
 }
 

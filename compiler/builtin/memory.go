@@ -157,9 +157,10 @@ func lowerBufferSize(l Lowering, call *lang.Call, limit *ir.Value) *ir.Value {
 	return sizeWithin(l, call.Args[1], 0, limit)
 }
 
-// readAtMost reads the smaller number of n and capacity bytes to a place of the capacity. The verifier has to see that size,
-// and it forgets what was compared once a register is spilled: a Bound is all that it is told again. What is no power of
-// two is read to a larger place first.
+// readAtMost reads the smaller number of n and capacity bytes to a place of the capacity.
+// The verifier has to see that size, and it forgets what was compared once a register is
+// spilled: a Bound is all that it is told again. What is no power of two is read to a
+// larger place first.
 func readAtMost(l Lowering, to Place, capacity int, n *ir.Value, read func(to Place, size *ir.Value)) {
 	b := l.IR()
 	if n.Op == ir.Const {
@@ -206,7 +207,8 @@ const (
 	inet6Size     = 16
 )
 
-// addressSize returns how many bytes of address an argument is; 0 when it is none. A pointer counts for what it points at.
+// addressSize returns how many bytes of address an argument is; 0 when it is none. A
+// pointer counts for what it points at.
 func addressSize(t *types.Type) int {
 	switch {
 	case t.Integer():

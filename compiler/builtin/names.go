@@ -7,7 +7,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// Numbers that stand for names: they stay numbers in the kernel, in keys and in events, and become text when they print.
+// Numbers that stand for names: they stay numbers in the kernel, in keys and in events,
+// and become text when they print.
 var nameFunctions = []*Function{
 	{
 		Info: Info{Name: "strerror", Signature: "error text strerror(int error)",

@@ -87,8 +87,8 @@ func checkUserMode(c Checker, call *lang.Call) *types.Type {
 	return types.NewInt(1, false)
 }
 
-// lowerContext copies the address through memory by a helper: what it gives is a number to the verifier, which allows no arithmetic with
-// the context.
+// lowerContext copies the address through memory by a helper: what it gives is a number
+// to the verifier, which allows no arithmetic with the context.
 func lowerContext(l Lowering, _ *lang.Call) *ir.Value {
 	b := l.IR()
 	context, number := b.SlotAddress(b.NewSlot("context", 8)), b.SlotAddress(b.NewSlot("number", 8))
@@ -97,10 +97,11 @@ func lowerContext(l Lowering, _ *lang.Call) *ir.Value {
 	return b.Load(ir.Frame, number, 0, 8, false)
 }
 
-// lowerUserMode looks at the privilege level: the low two bits of x86's cs, 3 in user mode; the low four bits of
-// arm64's pstate, 0 in user mode.
+// lowerUserMode looks at the privilege level: the low two bits of x86's cs, 3 in user
+// mode; the low four bits of arm64's pstate, 0 in user mode.
 // https://elixir.bootlin.com/linux/v6.12/source/arch/x86/include/asm/ptrace.h (user_mode)
-// https://elixir.bootlin.com/linux/v6.12/source/arch/arm64/include/asm/ptrace.h (user_mode)
+// https://elixir.bootlin.com/linux/v6.12/source/arch/arm64/include/asm/ptrace.h
+// (user_mode)
 func lowerUserMode(l Lowering, _ *lang.Call) *ir.Value {
 	b, registers := l.IR(), l.Target().Registers().Named
 	if cs, ok := registers["cs"]; ok {

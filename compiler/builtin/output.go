@@ -252,7 +252,8 @@ func checkPrintaKeys(c Checker, call *lang.Call, conversions []object.Conversion
 	}
 }
 
-// checkPrintaValues: with several maps each needs a conversion; one map may be printed again and again.
+// checkPrintaValues: with several maps each needs a conversion; one map may be printed
+// again and again.
 func checkPrintaValues(c Checker, call *lang.Call, conversions []object.Conversion) {
 	values := 0
 	for _, conversion := range conversions {

@@ -18,7 +18,8 @@ type ProbeType struct {
 	Aliases []string
 	// Numbered: argN are there, though the probe is not on a function.
 	Numbered bool
-	// Twin is the type of probes that fire when the function returns; empty for others than those at its entry.
+	// Twin is the type of probes that fire when the function returns; empty for others
+	// than those at its entry.
 	Twin string
 	// Mechanisms are those among which Expand chooses, the cheapest first.
 	Mechanisms []object.Mechanism
@@ -29,9 +30,11 @@ type ProbeType struct {
 	// Meant suggests what an attach point with too few or too many parts is to be; nil
 	// where nothing is near.
 	Meant func(t *target.Target, at At) string
-	// List visits the attach points that a kernel has and that match a pattern for each part; without patterns, all.
+	// List visits the attach points that a kernel has and that match a pattern for each
+	// part; without patterns, all.
 	List func(p *ProbeType, t *target.Target, patterns []string, visit func(probe string)) error
-	// Arguments lists what args and retval hold at an attach point, each as its type and name; nil for none.
+	// Arguments lists what args and retval hold at an attach point, each as its type and
+	// name; nil for none.
 	Arguments func(t *target.Target, parts []string) []string
 }
 
@@ -74,21 +77,25 @@ type Expansion interface {
 	UsesArguments() bool
 	// UsesProbeName: the clause reads probe or func.
 	UsesProbeName() bool
-	// Forced is what --attach asks for, Mechanism also what the clause needs; empty leaves the choice to us.
+	// Forced is what --attach asks for, Mechanism also what the clause needs; empty
+	// leaves the choice to us.
 	Forced() string
 	Mechanism() string
 	// Optional: the setting missing_probes lets the script go on without the probe.
 	Optional() bool
-	// Refused says why the cheaper mechanisms do not serve a point: this kernel refused to load or attach the program, or
-	// the script has other clauses. It is empty where they may.
+	// Refused says why the cheaper mechanisms do not serve a point: this kernel refused
+	// to load or attach the program, or the script has other clauses. It is empty where
+	// they may.
 	Refused(probe string) (why string)
-	// Missing reports an attach point that does not exist, as the setting missing_probes says.
+	// Missing reports an attach point that does not exist, as the setting missing_probes
+	// says.
 	Missing(span diag.Span, near []string, format string, args ...any)
 	// Hinting: the messages so far are few enough for suggestions.
 	Hinting() bool
 	Errorf(span diag.Span, format string, args ...any)
 	Hint(format string, args ...any)
-	// Renamed tells the user that a function is gone and that its successor is traced, or refuses that.
+	// Renamed tells the user that a function is gone and that its successor is traced, or
+	// refuses that.
 	Renamed(span diag.Span, old, successor, since string)
 	// Notice tells the user something on standard error, once.
 	Notice(format string, args ...any)
@@ -192,8 +199,8 @@ func runAt(when object.When) func(Expansion, At) []*Site {
 	}
 }
 
-// expandInterval makes a program that the runtime runs by its own timer. Rejected: a perf event
-// on one CPU, which interrupts whoever runs there and takes milliseconds to detach.
+// expandInterval makes a program that the runtime runs by its own timer. Rejected: a perf
+// event on one CPU, which interrupts whoever runs there and takes milliseconds to detach.
 func expandInterval(x Expansion, at At) []*Site {
 	period, ok := parsePeriod(x, at)
 	if !ok {

@@ -7,8 +7,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-// A kprobe is attached through fentry where that is cheapest and safe. Who names fentry or fexit wants just that, or a
-// message that says why it cannot be.
+// A kprobe is attached through fentry where that is cheapest and safe. Who names fentry
+// or fexit wants just that, or a message that says why it cannot be.
 
 var fentryProbe = &ProbeType{
 	Info: Info{Name: "fentry", Signature: "fentry:[MODULE:]FUNCTION",
@@ -51,7 +51,8 @@ func expandTracing(m mechanisms) func(Expansion, At) []*Site {
 	}
 }
 
-// tracingOnly is the site of a function; nil where it cannot be traced, which is an error unless a pattern stands for it.
+// tracingOnly is the site of a function; nil where it cannot be traced, which is an error
+// unless a pattern stands for it.
 func (f *functionSites) tracingOnly(name string) *Site {
 	function, _ := f.Target().Function(name)
 	reentry, reentered := target.Reentered(name)

@@ -26,8 +26,8 @@ var (
 
 func (m mechanisms) all() []object.Mechanism { return []object.Mechanism{m.tracing, m.multi, m.plain} }
 
-// maxTypedFunctions bounds how many programs one clause compiles to when its arguments must be typed
-// function by function; above it they are plain numbers.
+// maxTypedFunctions bounds how many programs one clause compiles to when its arguments
+// must be typed function by function; above it they are plain numbers.
 const maxTypedFunctions = 512
 
 // functionSites makes the sites of one attach point.
@@ -99,7 +99,8 @@ func (f *functionSites) split(part Part) (pattern string, ok bool) {
 	return pattern, true
 }
 
-// names resolves what is written to traceable functions, successors of renamed ones included.
+// names resolves what is written to traceable functions, successors of renamed ones
+// included.
 func (f *functionSites) names(pattern string) []string {
 	span := f.name.Span
 	switch {
@@ -217,7 +218,8 @@ func (f *functionSites) tracingSite(name string, function *target.Function) *Sit
 	return site
 }
 
-// keepsReturns chooses the link for many functions where a kretprobe would leave out returns.
+// keepsReturns chooses the link for many functions where a kretprobe would leave out
+// returns.
 func (f *functionSites) keepsReturns(name string) bool {
 	features := f.Target().Features
 	return f.plain.Fires() == object.AtReturn && features.KprobeMulti && features.ReturnStack && f.Mechanism() == "" && f.Refused(f.probe(name)) == ""
@@ -256,7 +258,8 @@ func (f *functionSites) point(m object.Mechanism, name string) object.Point {
 	}
 }
 
-// notTracing says why tracing programs are not taken; empty where they are forced, or cheapest and unable to harm the kernel.
+// notTracing says why tracing programs are not taken; empty where they are forced, or
+// cheapest and unable to harm the kernel.
 func (f *functionSites) notTracing(name string) (why string) {
 	reentry, reentered := target.Reentered(name)
 	forced := f.forcesTracing()
@@ -305,8 +308,8 @@ func (f *functionSites) refuseTracing(name, why string) {
 	f.Hint("a kprobe is safe there, because the kernel runs no other program meanwhile: leave the choice to ponytrace (--attach auto)")
 }
 
-// notServed says why tracing programs do not serve a function: it has arguments that have no words of their own in the
-// context, or returns a struct.
+// notServed says why tracing programs do not serve a function: it has arguments that have
+// no words of their own in the context, or returns a struct.
 func notServed(function *target.Function) (why string) {
 	switch {
 	case function == nil:
@@ -324,8 +327,9 @@ func notServed(function *target.Function) (why string) {
 	return ""
 }
 
-// many traces functions through one program: by one link where the kernel has kprobe_multi, else
-// one kprobe each. Without attach cookies only a program of its own knows where it is.
+// many traces functions through one program: by one link where the kernel has
+// kprobe_multi, else one kprobe each. Without attach cookies only a program of its own
+// knows where it is.
 func (f *functionSites) many(names []string) []*Site {
 	over := []object.PassedOver{{Mechanism: f.tracing, Why: f.notEach(len(names))}}
 	lacks := f.multi.Lacks(&f.Target().Features)

@@ -10,13 +10,15 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-// A raw tracepoint hands the program what the kernel's code hands the tracepoint, before perf makes a record of it:
+// A raw tracepoint hands the program what the kernel's code hands the tracepoint, before
+// perf makes a record of it:
 //
 //	trace_sched_switch(preempt, prev, next, prev_state)    the call in the kernel
 //	typedef void (*btf_trace_sched_switch)(void *, bool preempt, struct task_struct *prev, ...)
 //	args.prev->comm, arg1                                  what a clause reads
 //
-// The type is in the kernel's BTF. Without it, argN are numbers. Some of these tracepoints have no event of tracefs.
+// The type is in the kernel's BTF. Without it, argN are numbers. Some of these
+// tracepoints have no event of tracefs.
 // https://elixir.bootlin.com/linux/v6.12/source/include/trace/bpf_probe.h
 
 var rawTracepointProbe = &ProbeType{
@@ -47,7 +49,8 @@ func expandRawTracepoint(x Expansion, at At) (sites []*Site) {
 	return sites
 }
 
-// rawTracepointSite is that of one tracepoint; nil where there is none, or programs run through it.
+// rawTracepointSite is that of one tracepoint; nil where there is none, or programs run
+// through it.
 func rawTracepointSite(x Expansion, at At, name string) *Site {
 	params, typed := x.Target().RawTracepoint(name)
 	events := eventsNamed(x.Target(), name)

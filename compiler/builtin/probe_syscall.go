@@ -10,19 +10,22 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-// The tracepoints of system calls, syscalls:sys_enter_openat and 700 more, are no tracepoints of their own: the kernel
-// derives them from raw_syscalls:sys_enter and sys_exit, which fire for all calls. So do we, with a test of the number: a
-// third of the cost, and one link for all of them, where each of perf's takes up to 75 ms to close.
+// The tracepoints of system calls, syscalls:sys_enter_openat and 700 more, are no
+// tracepoints of their own: the kernel derives them from raw_syscalls:sys_enter and
+// sys_exit, which fire for all calls. So do we, with a test of the number: a third of the
+// cost, and one link for all of them, where each of perf's takes up to 75 ms to close.
 //
 //	before 7.0   a program at the raw tracepoint: the registers of the process, the number or the result
 //	from 7.0     a program at perf's tracepoint of all calls, because the kernel preempts the others and loses events.
 //	             Its record has the arguments of six words where that of one call has them
 //
-// A call of the other instruction set (int 0x80, 32 bits) fires the tracepoint of all calls only: its number means
-// another call, so programs test for it.
-// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/trace_syscalls.c (trace_get_syscall_nr)
+// A call of the other instruction set (int 0x80, 32 bits) fires the tracepoint of all
+// calls only: its number means another call, so programs test for it.
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/trace_syscalls.c
+// (trace_get_syscall_nr)
 
-// syscallPoint makes a point one of all system calls, and returns the name of their tracepoint.
+// syscallPoint makes a point one of all system calls, and returns the name of their
+// tracepoint.
 func syscallPoint(x Expansion, point *object.Point, category, name string) (all string, served bool) {
 	all, call := target.SplitSyscall(name)
 	number, known := x.Target().SyscallNumber(call)
@@ -72,7 +75,8 @@ func unless(holds bool, why string) string {
 	return why
 }
 
-// servesWithoutFormat reports whether a format could not be read, and no argument is wanted that it describes.
+// servesWithoutFormat reports whether a format could not be read, and no argument is
+// wanted that it describes.
 func servesWithoutFormat(x Expansion, err error) bool {
 	var unknown *target.UnknownTracepoint
 	return !errors.As(err, &unknown) && !x.UsesArguments() && !x.Target().Features.PreemptedTracepoint
@@ -102,7 +106,8 @@ const (
 	recordArguments = 16
 )
 
-// syscallFields are those of a system call's tracepoint. At a raw tracepoint there is no record.
+// syscallFields are those of a system call's tracepoint. At a raw tracepoint there is no
+// record.
 func syscallFields(c Checker, tracepoint *target.Tracepoint) []Argument {
 	fields := recordFields(c, tracepoint)
 	if c.Scope().Mechanism.Context() != object.CallWords {
@@ -118,8 +123,8 @@ func syscallFields(c Checker, tracepoint *target.Tracepoint) []Argument {
 	return fields
 }
 
-// rawSyscallWord is what perf's record has at an offset, from what the raw tracepoint has: the registers, and the number
-// at the entry or the result at the exit.
+// rawSyscallWord is what perf's record has at an offset, from what the raw tracepoint
+// has: the registers, and the number at the entry or the result at the exit.
 func rawSyscallWord(l Lowering, offset int) *ir.Value {
 	b, registers := l.IR(), l.Target().Registers()
 	if offset == recordNumber {
@@ -141,8 +146,8 @@ func processRegister(l Lowering, offset, size int) *ir.Value {
 	return b.ReadKernel(registers, offset, size, false)
 }
 
-// SyscallNumber is the number of the system call of a program at the tracepoint of all. At the exit, the register has
-// 32 bits of the process's choice above it.
+// SyscallNumber is the number of the system call of a program at the tracepoint of all.
+// At the exit, the register has 32 bits of the process's choice above it.
 func SyscallNumber(l Lowering) *ir.Value {
 	b, scope := l.IR(), l.Scope()
 	if scope.Mechanism.Context() == object.CallWords && scope.Exit {

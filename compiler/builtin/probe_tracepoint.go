@@ -10,7 +10,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-// syntheticCategories are events that tracefs lists and that no tracepoint of the same name stands behind.
+// syntheticCategories are events that tracefs lists and that no tracepoint of the same
+// name stands behind.
 var syntheticCategories = map[string]bool{
 	"syscalls": true, "kprobes": true, "uprobes": true, "synthetic": true, "eprobes": true, "ftrace": true,
 }
@@ -58,7 +59,8 @@ func meantTracepoint(t *target.Target, at At) string {
 	return "such as tracepoint:sched:sched_switch"
 }
 
-// tracepointSites makes the sites of tracepoints. System calls are one site unless their arguments are read.
+// tracepointSites makes the sites of tracepoints. System calls are one site unless their
+// arguments are read.
 func tracepointSites(x Expansion, at At, names []string) (sites []*Site) {
 	calls := map[string]*Site{}
 	for _, full := range names {
@@ -106,14 +108,16 @@ func tracepointSite(x Expansion, at At, point object.Point, category, name strin
 	}}
 }
 
-// typedTracepoint reports whether the types tell that there is a tracepoint whose format could not be read.
+// typedTracepoint reports whether the types tell that there is a tracepoint whose format
+// could not be read.
 func typedTracepoint(x Expansion, name string, err error) bool {
 	var unknown *target.UnknownTracepoint
 	_, typed := x.Target().RawTracepoint(name)
 	return typed && !errors.As(err, &unknown)
 }
 
-// notRaw says why the raw tracepoint, at a third of the cost, is not taken: it has no record of perf, or loses events.
+// notRaw says why the raw tracepoint, at a third of the cost, is not taken: it has no
+// record of perf, or loses events.
 func notRaw(x Expansion, probe, category, name string) (why string) {
 	switch refused := x.Refused(probe); {
 	case syntheticCategories[category]:

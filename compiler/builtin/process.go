@@ -148,7 +148,8 @@ const (
 	namespaceSize    = 8
 )
 
-// lowerTaskID takes half of what the kernel calls pid and tgid, or asks for the numbers in ponytrace's own PID namespace (Linux 5.7).
+// lowerTaskID takes half of what the kernel calls pid and tgid, or asks for the numbers
+// in ponytrace's own PID namespace (Linux 5.7).
 func lowerTaskID(half func(asm.BuiltinFunc) func(Lowering, *lang.Call) *ir.Value, offset int) func(Lowering, *lang.Call) *ir.Value {
 	initial := half(asm.FnGetCurrentPidTgid)
 	return func(l Lowering, call *lang.Call) *ir.Value {
@@ -163,7 +164,8 @@ func lowerTaskID(half func(asm.BuiltinFunc) func(Lowering, *lang.Call) *ir.Value
 	}
 }
 
-// checkTask reports an argument that is no task, or a kernel whose tasks nobody describes.
+// checkTask reports an argument that is no task, or a kernel whose tasks nobody
+// describes.
 func checkTask(c Checker, call *lang.Call) bool {
 	if _, ok := c.Target().Struct("struct", taskStruct); !ok {
 		c.Errorf(call.Span, "%s() needs the kernel's types, and this kernel does not describe them (CONFIG_DEBUG_INFO_BTF)", call.Name)
@@ -196,8 +198,8 @@ func checkTaskText(c Checker, call *lang.Call) *types.Type {
 	return types.NewString(commSize)
 }
 
-// readTaskName copies the name of a task up to its end: what follows it may be left from a
-// longer one.
+// readTaskName copies the name of a task up to its end: what follows it may be left from
+// a longer one.
 func readTaskName(l Lowering, task *ir.Value, to Place) {
 	b := l.IR()
 	described, _ := l.Target().Struct("struct", taskStruct)

@@ -22,7 +22,8 @@ import (
 // The first 8 bytes hold a pointer of the kernel's, so nothing may be read by the offset
 // 0.
 // https://elixir.bootlin.com/linux/v6.12/source/include/trace/stages/stage2_data_offsets.h,
-// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/bpf_trace.c (tp_prog_is_valid_access)
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/bpf_trace.c
+// (tp_prog_is_valid_access)
 
 func recordFields(c Checker, tracepoint *target.Tracepoint) []Argument {
 	described := tracepoint.Fields()

@@ -44,8 +44,8 @@ var limitSettings = []*Setting{
 	},
 }
 
-// Settings that bpftrace has and that have nothing to decide here. Scripts that set them go on working; the values must be
-// such as bpftrace takes.
+// Settings that bpftrace has and that have nothing to decide here. Scripts that set them
+// go on working; the values must be such as bpftrace takes.
 var idleSettings = []*Setting{
 	idle("cache_user_symbols", "PER_PID", "the symbols of a file are read once, however many processes run it", isWord("PER_PID", "PER_PROGRAM", "NONE")),
 	idle("lazy_symbolication", "true", "addresses become names when they print, never before", isBool),

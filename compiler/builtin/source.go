@@ -14,10 +14,11 @@ import (
 //	macro leader_tid(task) { (uint32)task->group_leader->pid }
 //
 // They are parsed when the first script uses the entry. Its Check looks at the arguments
-// first, in the user's terms; then the macro is expanded as one of the script would be, with
-// three differences. Each node of the body stands where the call stands, so that no message,
-// event or line of the program leads into the table. Names that are built in stay so, whatever
-// the script declares. And an error in the body is one message about the call.
+// first, in the user's terms; then the macro is expanded as one of the script would be,
+// with three differences. Each node of the body stands where the call stands, so that no
+// message, event or line of the program leads into the table. Names that are built in
+// stay so, whatever the script declares. And an error in the body is one message about
+// the call.
 
 // body holds the parsed macros of a Source.
 type body struct {

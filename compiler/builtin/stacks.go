@@ -9,8 +9,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// Stacks are kept whole where they are wanted, in a key or an event, and not in a map of stacks of the kernel, whose
-// IDs may collide and which fills up.
+// Stacks are kept whole where they are wanted, in a key or an event, and not in a map of
+// stacks of the kernel, whose IDs may collide and which fills up.
 var stackFunctions = []*Function{
 	{
 		Info: Info{Name: "kstack", Signature: "kstack kstack([bpftrace | perf | raw] [, int depth])",
@@ -39,9 +39,11 @@ var stackFunctions = []*Function{
 var stackModes = []string{"bpftrace", "perf", "raw"}
 
 const (
-	// stackDepth is how deep the kernel follows a stack by default, sysctl kernel.perf_event_max_stack.
+	// stackDepth is how deep the kernel follows a stack by default, sysctl
+	// kernel.perf_event_max_stack.
 	stackDepth = 127
-	// oldStackDepth lets the stacks of the kernel and of the process fit into one key of 512 bytes, with a name and a number.
+	// oldStackDepth lets the stacks of the kernel and of the process fit into one key of
+	// 512 bytes, with a name and a number.
 	oldStackDepth = 30
 	maxStackDepth = 1024
 	// userStack is BPF_F_USER_STACK of include/uapi/linux/bpf.h.
@@ -70,8 +72,9 @@ func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
 	return mode, depth
 }
 
-// ownFrames is how many functions stand in the kernel's stack that only run because of the probe: the program itself, and what
-// calls it. The flags of bpf_get_stack hold their number in the low 8 bits.
+// ownFrames is how many functions stand in the kernel's stack that only run because of
+// the probe: the program itself, and what calls it. The flags of bpf_get_stack hold their
+// number in the low 8 bits.
 func ownFrames(l Lowering) int64 {
 	if l.Scope().Mechanism.Framed() {
 		return 2 + int64(l.Parts())
@@ -86,9 +89,9 @@ func readStack(l Lowering, to Place, size int, flags int64) {
 	helper(l, asm.FnGetStack, ir.Writes, b.Context(), l.Pointer(to), b.Const(int64(size)), b.Const(flags))
 }
 
-// countFrames finds where a stack ends: behind its last address are zeroes. It is a tree of
-// comparisons, each at an offset that is known, and the result goes through a word, so that the
-// verifier walks what follows only once.
+// countFrames finds where a stack ends: behind its last address are zeroes. It is a tree
+// of comparisons, each at an offset that is known, and the result goes through a word, so
+// that the verifier walks what follows only once.
 func countFrames(l Lowering, e lang.Expr, t *types.Type) (count *ir.Value) {
 	b := l.IR()
 	stack := Place{Space: ir.Frame, Address: b.SlotAddress(b.NewSlot("stack", t.Size))}
@@ -106,8 +109,8 @@ func countFrames(l Lowering, e lang.Expr, t *types.Type) (count *ir.Value) {
 	return count
 }
 
-// findLastFrame calls found, in a block of its own, for every number of frames from least to
-// most.
+// findLastFrame calls found, in a block of its own, for every number of frames from least
+// to most.
 func findLastFrame(b *ir.Builder, stack Place, least, most int, found func(count int)) {
 	if least == most {
 		found(least)

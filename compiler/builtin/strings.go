@@ -80,8 +80,8 @@ func lowerStr(l Lowering, call *lang.Call, to Place) {
 	readString(l, t, address(call.Args[0]), size, limit, to)
 }
 
-// readArray reads the text in an array of bytes, which need not have an ending zero. The helper reads one byte beyond an
-// array without one, and writes the zero there.
+// readArray reads the text in an array of bytes, which need not have an ending zero. The
+// helper reads one byte beyond an array without one, and writes the zero there.
 func readArray(l Lowering, e lang.Expr, size *ir.Value, limit int, to Place) {
 	b := l.IR()
 	id := asm.FnProbeReadKernelStr
@@ -109,7 +109,8 @@ func arrayAddress(l Lowering, e lang.Expr) *ir.Value {
 	return place.Address
 }
 
-// ReadBytes reads the text in an array of bytes whose length is known only when the probe fires, at most limit bytes.
+// ReadBytes reads the text in an array of bytes whose length is known only when the probe
+// fires, at most limit bytes.
 func ReadBytes(l Lowering, e lang.Expr, limit int, to Place) {
 	readArray(l, e, l.IR().Const(int64(limit)), limit, to)
 }
@@ -119,8 +120,9 @@ func ReadString(l Lowering, t *types.Type, address *ir.Value, size int, to Place
 	readString(l, t, address, l.IR().Const(int64(size)), size, to)
 }
 
-// readString reads a text of at most size bytes, the ending zero included. One that max_strlen cuts
-// gets its next byte instead of the zero: a text without an ending zero is one that was cut.
+// readString reads a text of at most size bytes, the ending zero included. One that
+// max_strlen cuts gets its next byte instead of the zero: a text without an ending zero
+// is one that was cut.
 func readString(l Lowering, t *types.Type, address, size *ir.Value, limit int, to Place) {
 	read := func(text asm.BuiltinFunc, next func(*ir.Value, int, int, bool) *ir.Value) {
 		n := helper(l, text, ir.Writes, l.Pointer(to), size, address)
@@ -143,8 +145,8 @@ func markCut(l Lowering, read *ir.Value, limit int, to Place, next func() *ir.Va
 	b.Enter(join)
 }
 
-// atEither reads by the one or the other way: user memory is the half below the sign bit, on x86_64 and arm64
-// alike, so that one branch tells what no type says.
+// atEither reads by the one or the other way: user memory is the half below the sign bit,
+// on x86_64 and arm64 alike, so that one branch tells what no type says.
 func atEither(l Lowering, t *types.Type, address *ir.Value, readKernel, readUser func()) {
 	if t.User {
 		readUser()

@@ -89,7 +89,8 @@ func compareNames(a, b string) int {
 	return slices.Compare([]byte(a), []byte(b))
 }
 
-// Names returns every word of the table that may stand in an expression, for "did you mean".
+// Names returns every word of the table that may stand in an expression, for "did you
+// mean".
 func Names() []string {
 	names := slices.Collect(maps.Keys(functions))
 	names = slices.AppendSeq(names, maps.Keys(aggregations))

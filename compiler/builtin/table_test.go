@@ -49,8 +49,8 @@ func checkRecord(t *testing.T, e *Info) {
 	}
 }
 
-// mentionsName reports whether the example has the entry's name, or, of a probe, one of its
-// names.
+// mentionsName reports whether the example has the entry's name, or, of a probe, one of
+// its names.
 func mentionsName(e *Info) bool {
 	names := []string{e.Name}
 	if p := ProbeNamed(e.Name); p != nil && &p.Info == e {
@@ -61,8 +61,8 @@ func mentionsName(e *Info) bool {
 	})
 }
 
-// TestFunctions holds that each function is computed in one way, and that the numbers of its
-// arguments are those of its signature.
+// TestFunctions holds that each function is computed in one way, and that the numbers of
+// its arguments are those of its signature.
 func TestFunctions(t *testing.T) {
 	for name, f := range functions {
 		t.Run(name, func(t *testing.T) {
@@ -108,9 +108,9 @@ func checkCounts(t *testing.T, e Info, least, most int) {
 	}
 }
 
-// TestSources holds what each body in the language must be: a macro of the entry's name for
-// every number of arguments, which uses each of them, and names nothing that a script could
-// take from it.
+// TestSources holds what each body in the language must be: a macro of the entry's name
+// for every number of arguments, which uses each of them, and names nothing that a script
+// could take from it.
 func TestSources(t *testing.T) {
 	found := 0
 	for name, f := range functions {

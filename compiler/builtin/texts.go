@@ -7,7 +7,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// textFunctions take texts: strings, arrays of bytes, and pointers to characters, which they read as str() does.
+// textFunctions take texts: strings, arrays of bytes, and pointers to characters, which
+// they read as str() does.
 var textFunctions = []*Function{
 	{
 		Info: Info{Name: "strlen", Signature: "uint64 strlen(string text)",
@@ -128,11 +129,12 @@ func checkSearch(c Checker, call *lang.Call, result *types.Type) *types.Type {
 	return result
 }
 
-// SearchSteps is how often a search in a text of a size has to look at a word for a literal of a length.
+// SearchSteps is how often a search in a text of a size has to look at a word for a
+// literal of a length.
 func SearchSteps(size, literal int) int { return size * max(1, (literal+7)/8) }
 
-// mostSteps is how many steps of a search the verifier can walk: each is some twenty instructions, and it walks
-// a million (BPF_COMPLEXITY_LIMIT_INSNS).
+// mostSteps is how many steps of a search the verifier can walk: each is some twenty
+// instructions, and it walks a million (BPF_COMPLEXITY_LIMIT_INSNS).
 const mostSteps = 10_000
 
 // CheckSteps reports a search that only a kernel with bpf_loop can make.

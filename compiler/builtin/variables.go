@@ -97,7 +97,8 @@ func currentTaskType(c Checker, _ *lang.Call) *types.Type {
 	return pointer
 }
 
-// lowerCurrentTask prefers bpf_get_current_task_btf (5.11), whose result can be loaded through directly.
+// lowerCurrentTask prefers bpf_get_current_task_btf (5.11), whose result can be loaded
+// through directly.
 func lowerCurrentTask(l Lowering, _ *lang.Call) *ir.Value {
 	if l.Target().Features.TaskPointer {
 		return helper(l, asm.FnGetCurrentTaskBtf, ir.Invariant)
@@ -113,8 +114,8 @@ func functionNameType(c Checker, name *lang.Call) *types.Type {
 	return types.FunctionName
 }
 
-// lowerProbeName gives a constant where the program has one attach point, else what belongs to the system call, or what
-// the runtime put into the attach cookie.
+// lowerProbeName gives a constant where the program has one attach point, else what
+// belongs to the system call, or what the runtime put into the attach cookie.
 func lowerProbeName(l Lowering, _ *lang.Call) *ir.Value {
 	if n := l.Scope().ProbeName; n >= 0 {
 		return l.IR().Const(int64(n))
@@ -133,8 +134,8 @@ func checkComm(c Checker, call *lang.Call) *types.Type {
 	return checkTaskText(c, call)
 }
 
-// lowerComm asks for the name. From some kernel after 5.10 until 6.2 the helper left what follows the
-// name as it was, so that one name was several map keys.
+// lowerComm asks for the name. From some kernel after 5.10 until 6.2 the helper left what
+// follows the name as it was, so that one name was several map keys.
 // https://git.kernel.org/linus/f3f213497797
 func lowerComm(l Lowering, call *lang.Call, to Place) {
 	if len(call.Args) == 1 {

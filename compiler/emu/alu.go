@@ -6,7 +6,8 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// arithmetic executes an ALU instruction; a 32-bit one works on the low halves and clears the high one.
+// arithmetic executes an ALU instruction; a 32-bit one works on the low halves and clears
+// the high one.
 func (m *machine) arithmetic(i *asm.Instruction, narrow bool) {
 	y := uint64(i.Constant)
 	if i.OpCode.ALUOp() == asm.Swap {

@@ -1,6 +1,7 @@
-// Package emu runs eBPF programs in user space: an interpreter that needs no kernel, no privileges and no
-// Linux. It runs what package compiler makes, instruction by instruction, in an Environment that the caller
-// fills: a context, maps, memory, what helpers return.
+// Package emu runs eBPF programs in user space: an interpreter that needs no kernel, no
+// privileges and no Linux. It runs what package compiler makes, instruction by
+// instruction, in an Environment that the caller fills: a context, maps, memory, what
+// helpers return.
 //
 //	object, err := compiler.Compile(script, machine, compiler.Options{})
 //	e := &emu.Environment{Context: context, Maps: map[string]*emu.Map{}}
@@ -9,30 +10,35 @@
 //	}
 //	result, err := emu.Run(object.Programs[0].Instructions, e)
 //
-// After a run the Environment holds what the program did: the values of the maps, the ring buffer records,
-// the signals. Several programs, or several events of one, run in the same Environment one after the other.
-// A run is deterministic, and two runs in different Environments share nothing.
+// After a run the Environment holds what the program did: the values of the maps, the
+// ring buffer records, the signals. Several programs, or several events of one, run in
+// the same Environment one after the other. A run is deterministic, and two runs in
+// different Environments share nothing.
 //
-// Tests use it as the oracle beside the kernel and the evaluator of the syntax tree; the goldens count their
-// `executed` and `helpers` figures with it.
+// Tests use it as the oracle beside the kernel and the evaluator of the syntax tree; the
+// goldens count their `executed` and `helpers` figures with it.
 //
 // # The machine
 //
-// It runs asm.Instructions with their symbols and references still in place: a jump finds its target by
-// label, a wide load finds its map by name. Every object (context, stack, map value, ring buffer record)
-// is a region of its own, 4 GiB apart from the next, so that an access beyond its end cannot hit another.
-// Kernel and user memory are what the Environment holds; a direct load from elsewhere gives 0, as the kernel's
-// fault handler makes it, and probe_read gives -EFAULT.
+// It runs asm.Instructions with their symbols and references still in place: a jump finds
+// its target by label, a wide load finds its map by name. Every object (context, stack,
+// map value, ring buffer record) is a region of its own, 4 GiB apart from the next, so
+// that an access beyond its end cannot hit another. Kernel and user memory are what the
+// Environment holds; a direct load from elsewhere gives 0, as the kernel's fault handler
+// makes it, and probe_read gives -EFAULT.
 //
-// What the verifier would refuse is an error as far as it shows in a run: registers read before they are
-// written or after a call took them, stack bytes read before they are written, accesses out of bounds, a
-// record neither submitted nor discarded, instructions that Linux 5.12 does not know. It is no verifier: it
-// sees one path. Helpers that it does not know are errors, too; helpers.go has the table.
+// What the verifier would refuse is an error as far as it shows in a run: registers read
+// before they are written or after a call took them, stack bytes read before they are
+// written, accesses out of bounds, a record neither submitted nor discarded, instructions
+// that Linux 5.12 does not know. It is no verifier: it sees one path. Helpers that it
+// does not know are errors, too; helpers.go has the table.
 //
-// An executed instruction is one step of the kernel's interpreter: a wide load counts once.
+// An executed instruction is one step of the kernel's interpreter: a wide load counts
+// once.
 //
-// Sources: Documentation/bpf/standardization/instruction-set.rst and kernel/bpf/core.c of Linux v6.12
-// (https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/core.c); tests compare with the machine's own kernel.
+// Sources: Documentation/bpf/standardization/instruction-set.rst and kernel/bpf/core.c of
+// Linux v6.12 (https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/core.c); tests
+// compare with the machine's own kernel.
 package emu
 
 import (
@@ -41,15 +47,18 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// Environment is what a program runs in. A run changes Maps, Signals, Overrides and Records.
+// Environment is what a program runs in. A run changes Maps, Signals, Overrides and
+// Records.
 type Environment struct {
-	// Context is the memory that r1 points to when the program starts: registers, arguments or a record.
+	// Context is the memory that r1 points to when the program starts: registers,
+	// arguments or a record.
 	Context []byte
 	// Maps are those that the instructions refer to, by name.
 	Maps map[string]*Map
 	// Memory holds kernel and user memory by start address.
 	Memory map[uint64][]byte
-	// Values are the results of helpers that only report something: ktime_get_ns, get_current_pid_tgid ...
+	// Values are the results of helpers that only report something: ktime_get_ns,
+	// get_current_pid_tgid ...
 	Values map[asm.BuiltinFunc]uint64
 	// CPU is the number of the processor that the program runs on.
 	CPU int
@@ -57,7 +66,8 @@ type Environment struct {
 	Comm string
 	// Stack are the addresses that get_stack finds, the innermost first.
 	Stack []uint64
-	// Process is the process of the task in the PID namespace asked for, nil where it is not there.
+	// Process is the process of the task in the PID namespace asked for, nil where it is
+	// not there.
 	Process *Process
 	// Paths are what d_path finds, by the address of a struct path.
 	Paths map[uint64]string
@@ -73,7 +83,8 @@ type Environment struct {
 	Steps int
 }
 
-// Process holds the numbers of struct bpf_pidns_info: those of a thread and of its process in a PID namespace.
+// Process holds the numbers of struct bpf_pidns_info: those of a thread and of its
+// process in a PID namespace.
 type Process struct{ PID, TGID uint32 }
 
 // Result is the outcome of a run.
@@ -239,8 +250,8 @@ func (m *machine) storeRegister(i *asm.Instruction) {
 	m.store(address, size, n)
 }
 
-// atomic executes those instructions that the compiler makes. All but the addition need Linux 5.12; their
-// operation must stand in the constant, too.
+// atomic executes those instructions that the compiler makes. All but the addition need
+// Linux 5.12; their operation must stand in the constant, too.
 func (m *machine) atomic(i *asm.Instruction, address uint64, size int, n uint64) {
 	op, before := i.OpCode.AtomicOp(), m.load(address, size)
 	m.require(size == 8 && i.Constant == int64(op>>8))

@@ -11,7 +11,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// One event of a script, without a kernel: what it wrote into the ring buffer, and what it cost.
+// One event of a script, without a kernel: what it wrote into the ring buffer, and what
+// it cost.
 func ExampleRun() {
 	script, _ := lang.Parse(diag.NewSource("script", `BEGIN { printf("%d\n", pid) }`))
 	built, err := compiler.Compile(script, frozen.Target("6.12"), compiler.Options{})

@@ -17,8 +17,8 @@ type frame struct {
 	at        int
 }
 
-// invoke runs the function that starts at an instruction and returns its result. The registers of the
-// caller are left as they are.
+// invoke runs the function that starts at an instruction and returns its result. The
+// registers of the caller are left as they are.
 func (m *machine) invoke(start int, arguments ...uint64) uint64 {
 	if m.depth == maxFrames {
 		m.fail("more than %d functions at once", maxFrames)
@@ -67,7 +67,8 @@ func (m *machine) callee(address uint64) int {
 // maxLoops is BPF_MAX_LOOPS of include/linux/bpf.h.
 const maxLoops = 8 << 20
 
-// loop is bpf_loop: it calls until a call returns 1, and returns how many calls there were.
+// loop is bpf_loop: it calls until a call returns 1, and returns how many calls there
+// were.
 func loop(m *machine, a [5]uint64) uint64 {
 	count, callback := uint64(uint32(a[0])), m.callee(a[1])
 	switch {
@@ -84,7 +85,8 @@ func loop(m *machine, a [5]uint64) uint64 {
 	return count
 }
 
-// forEach is bpf_for_each_map_elem. Elements come in the order of their keys; the kernel's order is its own.
+// forEach is bpf_for_each_map_elem. Elements come in the order of their keys; the
+// kernel's order is its own.
 func forEach(m *machine, a [5]uint64) (calls uint64) {
 	known, callback := m.mapArgument(a[0]), m.callee(a[1])
 	if a[3] != 0 {

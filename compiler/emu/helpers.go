@@ -15,13 +15,15 @@ const (
 	errFault    = syscall.EFAULT
 )
 
-// helper is one kernel function for programs: how many arguments it reads and what it does.
+// helper is one kernel function for programs: how many arguments it reads and what it
+// does.
 type helper struct {
 	args int
 	run  func(m *machine, a [5]uint64) uint64
 }
 
-// helpers has those with an effect or with arguments; the rest is Environment.Values, which comes first.
+// helpers has those with an effect or with arguments; the rest is Environment.Values,
+// which comes first.
 var helpers = map[asm.BuiltinFunc]helper{
 	asm.FnMapLookupElem:      {2, lookup},
 	asm.FnMapUpdateElem:      {4, update},

@@ -56,7 +56,8 @@ func onKernel(t *testing.T, code asm.Instructions, arguments []uint64) uint32 {
 	return result
 }
 
-// generator makes programs that the verifier accepts: arithmetic on r2 to r9, forward jumps, stack accesses.
+// generator makes programs that the verifier accepts: arithmetic on r2 to r9, forward
+// jumps, stack accesses.
 type generator struct {
 	*rand.Rand
 	code asm.Instructions

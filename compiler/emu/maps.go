@@ -8,20 +8,22 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// Map is a kernel map: an array or hash, shared or per CPU. A ring buffer keeps its records in the
-// Environment.
+// Map is a kernel map: an array or hash, shared or per CPU. A ring buffer keeps its
+// records in the Environment.
 type Map struct {
-	// KeySize and ValueSize are bytes. A hash with MaxEntries keys refuses more; a test may lower it.
+	// KeySize and ValueSize are bytes. A hash with MaxEntries keys refuses more; a test
+	// may lower it.
 	KeySize, ValueSize, MaxEntries int
 
 	kind ebpf.MapType
-	// Values holds the values by key and, where they are per CPU, by CPU. An array has them all from the start,
-	// one after the other under the key "".
+	// Values holds the values by key and, where they are per CPU, by CPU. An array has
+	// them all from the start, one after the other under the key "".
 	Values map[string][][]byte
 	cpus   int
 }
 
-// NewMap returns an empty map for the specification, with a value for each of cpus where it is per CPU.
+// NewMap returns an empty map for the specification, with a value for each of cpus where
+// it is per CPU.
 func NewMap(spec *ebpf.MapSpec, cpus int) *Map {
 	m := &Map{
 		KeySize: int(spec.KeySize), ValueSize: int(spec.ValueSize), MaxEntries: int(spec.MaxEntries),

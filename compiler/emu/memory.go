@@ -31,7 +31,8 @@ func (m *machine) region(address uint64) (r *region, offset uint64) {
 	return m.regions[index], address & (1<<regionShift - 1)
 }
 
-// object returns size bytes of an object that the program owns, for writing or for reading.
+// object returns size bytes of an object that the program owns, for writing or for
+// reading.
 func (m *machine) object(address uint64, size int, writing bool) []byte {
 	r, offset := m.region(address)
 	if r == nil || offset+uint64(size) > uint64(len(r.bytes)) {

@@ -18,11 +18,13 @@ func lookupOn(m *machine, a [5]uint64) uint64 {
 	return 0
 }
 
-// skipFrames are the bits of the flags that say how many of the innermost frames to leave out: BPF_F_SKIP_FIELD_MASK.
+// skipFrames are the bits of the flags that say how many of the innermost frames to leave
+// out: BPF_F_SKIP_FIELD_MASK.
 const skipFrames = 0xff
 
-// stack writes what fits of the addresses and zeroes the rest of the memory, as the kernel does:
-// https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/stackmap.c (__bpf_get_stack)
+// stack writes what fits of the addresses and zeroes the rest of the memory, as the
+// kernel does: https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/stackmap.c
+// (__bpf_get_stack)
 func stack(m *machine, a [5]uint64) uint64 {
 	to, skip := m.object(a[1], int(a[2]), true), int(a[3]&skipFrames)
 	clear(to)
@@ -37,7 +39,8 @@ func stack(m *machine, a [5]uint64) uint64 {
 	return uint64(8 * len(frames))
 }
 
-// namespaceProcess is get_ns_current_pid_tgid. It does not look which namespace is asked for.
+// namespaceProcess is get_ns_current_pid_tgid. It does not look which namespace is asked
+// for.
 func namespaceProcess(m *machine, a [5]uint64) uint64 {
 	to := m.object(a[2], int(a[3]), true)
 	clear(to)

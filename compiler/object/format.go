@@ -7,8 +7,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// Conversion is one `%...` of a printf or printa format. The compiler checks arguments against
-// it, the runtime prints through it.
+// Conversion is one `%...` of a printf or printa format. The compiler checks arguments
+// against it, the runtime prints through it.
 type Conversion struct {
 	Text       string // as written: "%-16s"
 	Start, End int    // where it stands in the format, in bytes
@@ -23,7 +23,8 @@ type Conversion struct {
 	Value      bool   // `%@d` or `%8@d`: the value of printa's map
 }
 
-// maxFieldWidth bounds width and precision, so that no format asks for a gigabyte of blanks.
+// maxFieldWidth bounds width and precision, so that no format asks for a gigabyte of
+// blanks.
 const maxFieldWidth = 4096
 
 // ParseFormat returns the conversions of a format in order; `%%` is none. A *FormatError
@@ -113,8 +114,8 @@ func (c *Conversion) flags(format string, at int) int {
 	return at
 }
 
-// lengths passes the letters of C for the size of an argument, which every argument knows by itself, and finds the `@` behind
-// a width: `%8@d` is `%@8d`.
+// lengths passes the letters of C for the size of an argument, which every argument knows
+// by itself, and finds the `@` behind a width: `%8@d` is `%@8d`.
 func (c *Conversion) lengths(format string, at int) int {
 	for at < len(format) && strings.IndexByte("hlLjzt@", format[at]) >= 0 {
 		c.Value = c.Value || format[at] == '@'
@@ -130,8 +131,8 @@ func number(format string, at int) (n, end int) {
 	return n, at
 }
 
-// Accepts reports whether the conversion can print values of the type: %s prints all of them, %r the bytes of memory, and
-// the others the number of what has one.
+// Accepts reports whether the conversion can print values of the type: %s prints all of
+// them, %r the bytes of memory, and the others the number of what has one.
 func (c Conversion) Accepts(t *types.Type) bool {
 	switch {
 	case t.Kind == types.None || t.Aggregation():

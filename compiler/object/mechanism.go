@@ -6,9 +6,10 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-// Mechanism is the way in which a program gets its events. What is to be known of one is its record in mechanisms: no other
-// code of the compiler compares mechanisms by name. A probe type chooses among some of them (builtin.ProbeType), and
-// runtime/attach has a file for each.
+// Mechanism is the way in which a program gets its events. What is to be known of one is
+// its record in mechanisms: no other code of the compiler compares mechanisms by name. A
+// probe type chooses among some of them (builtin.ProbeType), and runtime/attach has a
+// file for each.
 type Mechanism uint8
 
 const (
@@ -22,7 +23,8 @@ const (
 	Fexit
 	RawTracepoint
 	Tracepoint
-	// RawSyscall and Syscall are tracepoints of one system call through the raw or perf tracepoint of all of them.
+	// RawSyscall and Syscall are tracepoints of one system call through the raw or perf
+	// tracepoint of all of them.
 	RawSyscall
 	Syscall
 	Profile
@@ -59,23 +61,27 @@ type record struct {
 	context Context
 	// many: one link serves many functions.
 	many bool
-	// typed: the verifier knows the types of the arguments, so that memory that they lead to is read by direct loads.
+	// typed: the verifier knows the types of the arguments, so that memory that they lead
+	// to is read by direct loads.
 	typed bool
 	// plainer may serve where the kernel refuses this one; Run where there is none.
 	plainer Mechanism
-	// lacks says what a kernel does not have of what the mechanism needs, avoid why it is not taken all the same. Both are
-	// empty where there is nothing to say, and continue "because".
+	// lacks says what a kernel does not have of what the mechanism needs, avoid why it is
+	// not taken all the same. Both are empty where there is nothing to say, and continue
+	// "because".
 	lacks, avoid func(f *target.Features) string
 	// exclusive: the kernel runs no such program inside of another (bpf_prog_active).
 	exclusive bool
-	// outermost: programs fire inside of no other, because the runtime runs them or a process that enters the kernel. They
-	// are interrupted all the same.
+	// outermost: programs fire inside of no other, because the runtime runs them or a
+	// process that enters the kernel. They are interrupted all the same.
 	outermost bool
 	// nests: the kernel may run the program inside of itself.
 	nests func(f *target.Features) bool
-	// framed: the program, and what calls it, stand in the stack that bpf_get_stack returns.
+	// framed: the program, and what calls it, stand in the stack that bpf_get_stack
+	// returns.
 	framed bool
-	// calls: one attachment at the tracepoint of all system calls serves all points of a program.
+	// calls: one attachment at the tracepoint of all system calls serves all points of a
+	// program.
 	calls bool
 	// overrides: a program may replace the function (bpf_override_return).
 	overrides bool
@@ -182,8 +188,9 @@ func (m Mechanism) String() string { return m.record().name }
 func (m Mechanism) Fires() Moment     { return m.record().fires }
 func (m Mechanism) OnFunctions() bool { return m.record().fires != AtEvent }
 
-// Context is what a program is handed, Registers whether that begins with struct pt_regs, Words whether it is a word for each
-// argument, and Typed whether the verifier knows their types.
+// Context is what a program is handed, Registers whether that begins with struct pt_regs,
+// Words whether it is a word for each argument, and Typed whether the verifier knows
+// their types.
 func (m Mechanism) Context() Context { return m.record().context }
 func (m Mechanism) Registers() bool {
 	return m.Context() == FunctionRegs || m.Context() == ClockRegs
@@ -208,8 +215,9 @@ func (m Mechanism) Overrides() bool { return m.record().overrides }
 // Framed reports whether the program stands in the kernel's stack that it reads.
 func (m Mechanism) Framed() bool { return m.record().framed }
 
-// Exclusive reports whether the kernel runs no such program inside of another, Outermost whether it fires inside of none, and
-// Nests whether the kernel may run it inside of itself.
+// Exclusive reports whether the kernel runs no such program inside of another, Outermost
+// whether it fires inside of none, and Nests whether the kernel may run it inside of
+// itself.
 func (m Mechanism) Exclusive() bool { return m.record().exclusive }
 func (m Mechanism) Outermost() bool { return m.record().outermost }
 func (m Mechanism) Nests(f *target.Features) bool {
@@ -222,7 +230,8 @@ func (m Mechanism) Plainer() (plainer Mechanism, ok bool) {
 	return plainer, plainer != Run
 }
 
-// Lacks says what a kernel lacks for the mechanism, Avoid also why it is not to be taken there; empty for nothing.
+// Lacks says what a kernel lacks for the mechanism, Avoid also why it is not to be taken
+// there; empty for nothing.
 func (m Mechanism) Lacks(f *target.Features) string { return said(m.record().lacks, f) }
 func (m Mechanism) Avoid(f *target.Features) string {
 	if lacks := m.Lacks(f); lacks != "" {

@@ -1,7 +1,7 @@
-// Package object is what the compiler produces and the runtime loads: programs, maps, the layout
-// of every event record, format strings and the table that leads from an instruction back to the
-// script. It is plain data; it holds no code, no file descriptors and nothing of the machine that
-// it will run on but what the Target told the compiler.
+// Package object is what the compiler produces and the runtime loads: programs, maps, the
+// layout of every event record, format strings and the table that leads from an
+// instruction back to the script. It is plain data; it holds no code, no file descriptors
+// and nothing of the machine that it will run on but what the Target told the compiler.
 //
 // Where a map lives:
 //
@@ -11,9 +11,10 @@
 //	Hash        a hash map, values shared by all CPUs
 //	CPUHash     a per-CPU hash map
 //
-// The kernel map "data" starts with the words of Data*: counters and switches shared by the programs
-// and the runtime. The kernel map "events" is the ring buffer. A record starts with a 64-bit word, the
-// index into Object.Events; its fields follow as the event's Layout says.
+// The kernel map "data" starts with the words of Data*: counters and switches shared by
+// the programs and the runtime. The kernel map "events" is the ring buffer. A record
+// starts with a 64-bit word, the index into Object.Events; its fields follow as the
+// event's Layout says.
 package object
 
 import (
@@ -48,12 +49,14 @@ const (
 	DataWakeup = 8
 	// DataStart is the CLOCK_MONOTONIC time in nanoseconds from which `elapsed` counts.
 	DataStart = 16
-	// DataStopped becomes 1 with the first exit(), and at the end of the tracing where Object.Stops: no program that
-	// tests it runs its body from then on.
+	// DataStopped becomes 1 with the first exit(), and at the end of the tracing where
+	// Object.Stops: no program that tests it runs its body from then on.
 	DataStopped = 24
-	// DataCut counts loops that were cut off, because they went on for longer than the kernel allows.
+	// DataCut counts loops that were cut off, because they went on for longer than the
+	// kernel allows.
 	DataCut = 32
-	// DataMissed counts events that came while another program of the run held a lock on the same CPU.
+	// DataMissed counts events that came while another program of the run held a lock on
+	// the same CPU.
 	DataMissed = 40
 	// DataHeader is where the slots of the maps begin.
 	DataHeader = 64
@@ -67,24 +70,28 @@ type Object struct {
 	Events      []*Event
 	// ProbeNames are the texts that values of kind ProbeName index.
 	ProbeNames []string
-	// Kernel holds the kernel maps to create, "data", "percpu", "events", "scratch", "zero" and "guard" included where used.
+	// Kernel holds the kernel maps to create, "data", "percpu", "events", "scratch",
+	// "zero" and "guard" included where used.
 	Kernel map[string]*ebpf.MapSpec
-	// Stride is the distance in bytes between the rows of two CPUs in the kernel map "percpu".
+	// Stride is the distance in bytes between the rows of two CPUs in the kernel map
+	// "percpu".
 	Stride        int
 	RuntimeConsts []RuntimeConst
 	// Following is nil where no processes are followed.
 	Following *Following
 	Settings  Settings
-	// Stops: every program but those of BEGIN and END tests DataStopped. It is set where detaching them takes so long
-	// that the results are printed first.
+	// Stops: every program but those of BEGIN and END tests DataStopped. It is set where
+	// detaching them takes so long that the results are printed first.
 	Stops bool
-	// Joined: clauses share a program. Where the verifier finds that too long, each may get its own.
+	// Joined: clauses share a program. Where the verifier finds that too long, each may
+	// get its own.
 	Joined  bool
 	Notices []string // one line each, for standard error: "kprobe:blk_start_request is now ..."
 }
 
-// RuntimeConst is a number that only the machine knows, so that the compiler leaves a word of the kernel map "data" for it.
-// The runtime fills that before the first program runs, or says at Source why it cannot.
+// RuntimeConst is a number that only the machine knows, so that the compiler leaves a
+// word of the kernel map "data" for it. The runtime fills that before the first program
+// runs, or says at Source why it cannot.
 type RuntimeConst struct {
 	Kind   RuntimeConstKind
 	Text   string // see the kinds
@@ -100,25 +107,27 @@ const (
 	CgroupID RuntimeConstKind = iota
 	// SymbolAddress is the address of the kernel's symbol Text.
 	SymbolAddress
-	// NamespaceDevice and NamespaceInode are those of the PID namespace that ponytrace runs in, the device as the kernel
-	// keeps it: 12 bits of major above 20 bits of minor number.
+	// NamespaceDevice and NamespaceInode are those of the PID namespace that ponytrace
+	// runs in, the device as the kernel keeps it: 12 bits of major above 20 bits of minor
+	// number.
 	NamespaceDevice
 	NamespaceInode
 	// TAIOffset is CLOCK_TAI - CLOCK_MONOTONIC in nanoseconds.
 	TAIOffset
-	// CommandID is the number of the process of -c. It is 0 at first: a program writes it.
+	// CommandID is the number of the process of -c. It is 0 at first: a program writes
+	// it.
 	CommandID
 	// HasCommand is 1 where there is a command of -c.
 	HasCommand
-	// Starting is the number of ponytrace's thread that starts the command of -c, 0 at all
-	// other times.
+	// Starting is the number of ponytrace's thread that starts the command of -c, 0 at
+	// all other times.
 	Starting
 )
 
 // Following is a set of processes that the programs and the runtime keep.
 type Following struct {
-	// Set is not among Object.Maps. Its keys are the numbers of the members, as the initial
-	// PID namespace has them, its values bools.
+	// Set is not among Object.Maps. Its keys are the numbers of the members, as the
+	// initial PID namespace has them, its values bools.
 	Set *MapSpec
 	// IDs are members from the beginning, with all that descends from them.
 	IDs []int
@@ -132,10 +141,11 @@ type ProgramSpec struct {
 	AttachTo     string // the kernel function or tracepoint for Tracing programs
 	Instructions asm.Instructions
 	Points       []Point
-	// Lines maps an instruction's index (in the verifier's numbering, in 8-byte units) to the script.
+	// Lines maps an instruction's index (in the verifier's numbering, in 8-byte units) to
+	// the script.
 	Lines []Line
-	// Reads are the places that read memory, for which a word each of the kernel map ReadsMap counts the failures; none
-	// where that is not asked for.
+	// Reads are the places that read memory, for which a word each of the kernel map
+	// ReadsMap counts the failures; none where that is not asked for.
 	Reads    []Read
 	ReadsMap string
 	// Clause is the place of the clause in the script, the first where there are several.
@@ -146,7 +156,8 @@ type ProgramSpec struct {
 	Dispatched bool
 }
 
-// Attachments are the points to attach. The system calls of a program are one, for all of them.
+// Attachments are the points to attach. The system calls of a program are one, for all of
+// them.
 func (p *ProgramSpec) Attachments() []Point {
 	switch {
 	case p.Dispatched:
@@ -157,8 +168,9 @@ func (p *ProgramSpec) Attachments() []Point {
 	return p.Points
 }
 
-// Dispatcher is a program that is attached to the tracepoint of all system calls, and calls, through the kernel map
-// Calls, the program of the one at hand. It takes the place of many programs that each test the number.
+// Dispatcher is a program that is attached to the tracepoint of all system calls, and
+// calls, through the kernel map Calls, the program of the one at hand. It takes the place
+// of many programs that each test the number.
 type Dispatcher struct {
 	ProgramSpec
 	Calls    string
@@ -202,38 +214,46 @@ type MapSpec struct {
 	Key     *types.Layout // nil when the map has no key
 	Value   *types.Type   // a plain type, or an aggregation
 	Storage Storage
-	// Stored is the type of the rows in the kernel; nil where it is Value. With Parts, it is that of
-	// one part of a row, and the kernel's key is Key and the number of the part.
+	// Stored is the type of the rows in the kernel; nil where it is Value. With Parts, it
+	// is that of one part of a row, and the kernel's key is Key and the number of the
+	// part.
 	Stored *types.Type
 	Parts  int
 	// Offset in bytes of the value in its slot (Slot, CPUSlot).
 	Offset int
-	// Present is the offset in "data" of a word that is not zero once a Slot was assigned.
+	// Present is the offset in "data" of a word that is not zero once a Slot was
+	// assigned.
 	Present int
 	// Kernel names the kernel map (Hash, CPUHash).
 	Kernel string
-	// Other names a second kernel map of the same kind, for a map that is emptied while programs use it; empty
-	// without one. Programs use Kernel while the word at Generation in "data" is 0, else Other.
+	// Other names a second kernel map of the same kind, for a map that is emptied while
+	// programs use it; empty without one. Programs use Kernel while the word at
+	// Generation in "data" is 0, else Other.
 	Other      string
 	Generation int
 	MaxEntries int
 	// Kind is that of the map's declaration, `let @a = kind(keys)`; empty without one.
 	Kind string
-	// Recent: a full map drops the key that was not used for the longest time (BPF_MAP_TYPE_LRU_HASH and its like).
+	// Recent: a full map drops the key that was not used for the longest time
+	// (BPF_MAP_TYPE_LRU_HASH and its like).
 	Recent bool
-	// Full is the offset in "data" of the count of updates that the kernel refused (Hash, CPUHash), because the map was full
-	// or for the reason at Refusal.
+	// Full is the offset in "data" of the count of updates that the kernel refused (Hash,
+	// CPUHash), because the map was full or for the reason at Refusal.
 	Full int
-	// Refusal is the offset in "data" of what bpf_map_update_elem returned at the last one: the low half is a negative errno.
+	// Refusal is the offset in "data" of what bpf_map_update_elem returned at the last
+	// one: the low half is a negative errno.
 	Refusal int
-	// Inserted is the offset in "data" of how many keys the programs have inserted less those that they have deleted, for a
-	// map of the kind Recent whose values are counted up; 0 for others.
+	// Inserted is the offset in "data" of how many keys the programs have inserted less
+	// those that they have deleted, for a map of the kind Recent whose values are counted
+	// up; 0 for others.
 	Inserted int
-	// WriteOnly says that no clause reads a value or deletes a key: only the runtime sees the map.
+	// WriteOnly says that no clause reads a value or deletes a key: only the runtime sees
+	// the map.
 	WriteOnly bool
 	// Deleted says that a clause deletes keys.
 	Deleted bool
-	// Additive says that every assignment to a plain integer is ++, --, += or -=, made atomically.
+	// Additive says that every assignment to a plain integer is ++, --, += or -=, made
+	// atomically.
 	Additive bool
 }
 
@@ -290,12 +310,13 @@ type Event struct {
 	Source       diag.Span
 	// Maps are those of printa over several maps, the first of them Map.
 	Maps []*MapSpec
-	// Printed says that the clause prints Map before it clears it, each time; Cleared that a clear() in the same clause may
-	// follow what is printed.
+	// Printed says that the clause prints Map before it clears it, each time; Cleared
+	// that a clear() in the same clause may follow what is printed.
 	Printed, Cleared bool
 }
 
-// Settings are the values of the `config` block and its environment variables that the runtime needs.
+// Settings are the values of the `config` block and its environment variables that the
+// runtime needs.
 type Settings struct {
 	HistStyle       string // "bpftrace", "dtrace", "bcc", "bcc-trimmed"
 	HistUnit        string // the heading of the label column where the style has one ("kbytes")

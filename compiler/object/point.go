@@ -17,14 +17,15 @@ type Point struct {
 	// Only: no other mechanism may serve, because the probe type names this one.
 	Only     bool
 	Optional bool // where the function cannot be traced, the others still are
-	// Index into Object.ProbeNames; given to the program as its attach cookie where At has several functions.
+	// Index into Object.ProbeNames; given to the program as its attach cookie where At
+	// has several functions.
 	ProbeName int
 }
 
 // Place is what a program is attached to.
 type Place interface {
-	// Events name what fires there, one for each function, whichever mechanism brings it. What the runtime runs by itself
-	// has none: it is run in the order of the script.
+	// Events name what fires there, one for each function, whichever mechanism brings it.
+	// What the runtime runs by itself has none: it is run in the order of the script.
 	Events() []string
 }
 
@@ -75,7 +76,8 @@ func (p SyscallPoint) Events() []string    { return []string{"syscalls:" + p.Nam
 func (p ClockPoint) Events() []string      { return []string{p.Period.String()} }
 func (p RunPoint) Events() []string        { return nil }
 
-// Functions are the kernel functions that a point is attached to; none for those of other kinds.
+// Functions are the kernel functions that a point is attached to; none for those of other
+// kinds.
 func (p *Point) Functions() []string {
 	at, _ := p.At.(FunctionPoint)
 	return at.Functions
@@ -92,7 +94,8 @@ func (p Point) On(functions ...string) Point {
 // Probes is as how many probes the point counts.
 func (p *Point) Probes() int { return max(len(p.Functions()), 1) }
 
-// Replaceable reports whether a plainer mechanism may serve where the kernel refuses this one.
+// Replaceable reports whether a plainer mechanism may serve where the kernel refuses this
+// one.
 func (p *Point) Replaceable() bool {
 	_, ok := p.Mechanism.Plainer()
 	return ok && !p.Only && p.Probes() == 1

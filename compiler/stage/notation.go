@@ -7,8 +7,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-// Disassemble writes instructions as the kernel does, with their offsets and the targets of their jumps. It
-// fills in Offset, Opcode, Text, Target and Symbol.
+// Disassemble writes instructions as the kernel does, with their offsets and the targets
+// of their jumps. It fills in Offset, Opcode, Text, Target and Symbol.
 func Disassemble(code asm.Instructions) []Instruction {
 	list := make([]Instruction, len(code))
 	labels, offset := map[string]int{}, 0
@@ -103,7 +103,8 @@ func (n *notation) pointer(base asm.Register) string {
 	return fmt.Sprintf("(%s *)(r%d %+d)", widths[n.OpCode.Size()], base, n.Offset)
 }
 
-// atomic is an atomic instruction: one that brings what was there before has the form of a call.
+// atomic is an atomic instruction: one that brings what was there before has the form of
+// a call.
 func (n *notation) atomic() string {
 	bits := ""
 	if n.OpCode.Size() == asm.DWord {
@@ -121,7 +122,8 @@ func (n *notation) atomic() string {
 	return fmt.Sprintf("lock *%s += r%d", at, n.Src)
 }
 
-// wide is the operand of a load of 64 bits. Maps have no numbers yet, so their names stand for them.
+// wide is the operand of a load of 64 bits. Maps have no numbers yet, so their names
+// stand for them.
 func (n *notation) wide() string {
 	switch n.Src {
 	case asm.PseudoMapFD:

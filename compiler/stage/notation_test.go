@@ -20,8 +20,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// TestNotation has each form of instruction that the compiler emits, and what kernel/bpf/disasm.c makes of it but for
-// the differences that the package comment names.
+// TestNotation has each form of instruction that the compiler emits, and what
+// kernel/bpf/disasm.c makes of it but for the differences that the package comment names.
 func TestNotation(t *testing.T) {
 	narrow := asm.Mov.Reg32(asm.R2, asm.R3)
 	tests := []struct {
@@ -58,7 +58,8 @@ func TestNotation(t *testing.T) {
 	}
 }
 
-// TestTargets: a load of 64 bits counts as two, so that a jump's distance leads to the number of its target.
+// TestTargets: a load of 64 bits counts as two, so that a jump's distance leads to the
+// number of its target.
 func TestTargets(t *testing.T) {
 	code := stage.Disassemble(asm.Instructions{
 		asm.JEq.Imm(asm.R1, -3, "end"),
@@ -81,8 +82,9 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestKernelNotation compares what the compiler prints with the verifier's own trace of the same program, number by
-// number: helpers by name, jumps, calls of functions, atomic instructions.
+// TestKernelNotation compares what the compiler prints with the verifier's own trace of
+// the same program, number by number: helpers by name, jumps, calls of functions, atomic
+// instructions.
 func TestKernelNotation(t *testing.T) {
 	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
 	for _, script := range []string{
@@ -127,7 +129,8 @@ var (
 	address = regexp.MustCompile(`^(\(18\) r\d = ).*`)
 )
 
-// agree compares the instructions that the verifier walked. It knows the addresses of maps and functions.
+// agree compares the instructions that the verifier walked. It knows the addresses of
+// maps and functions.
 func agree(t *testing.T, code []stage.Instruction, trace string) {
 	t.Helper()
 	ours := map[string]string{}

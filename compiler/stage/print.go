@@ -131,8 +131,8 @@ func (f *Function) print(text *strings.Builder, operation func(*strings.Builder,
 	}
 }
 
-// printFunctions writes beside each operation the part of the script that it belongs to, where that is another than
-// that of the one before, and why it is there.
+// printFunctions writes beside each operation the part of the script that it belongs to,
+// where that is another than that of the one before, and why it is there.
 func printFunctions(w io.Writer, functions []*Function) {
 	for _, f := range functions {
 		var text strings.Builder
@@ -176,8 +176,8 @@ func explain(span diag.Span, last *diag.Span, why string) string {
 	return text + ": " + why
 }
 
-// Listing is the code without what explains it, as the kernel's verifier and bpftool write it, with the lines of the
-// script.
+// Listing is the code without what explains it, as the kernel's verifier and bpftool
+// write it, with the lines of the script.
 func (p *Program) Listing() string {
 	var text strings.Builder
 	p.list(&text, func(*Instruction) string { return "" })
@@ -214,8 +214,8 @@ func sourceLine(span diag.Span) diag.Span {
 	return diag.Span{Source: span.Source, Start: start, End: end}
 }
 
-// printCode writes beside each instruction the operation that it comes from, and why it is there; then what the
-// registers and the stack hold.
+// printCode writes beside each instruction the operation that it comes from, and why it
+// is there; then what the registers and the stack hold.
 func printCode(w io.Writer, p *Program) {
 	p.list(w, func(i *Instruction) string {
 		if i.Operation == 0 {

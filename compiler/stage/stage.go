@@ -1,6 +1,6 @@
-// Package stage holds what the stages of the compiler make, as values: what a script is at each step from its
-// text to its instructions, and why. They are what `-d` prints, and what an explainer, a stepper or a lesson is
-// written over.
+// Package stage holds what the stages of the compiler make, as values: what a script is
+// at each step from its text to its instructions, and why. They are what `-d` prints, and
+// what an explainer, a stepper or a lesson is written over.
 //
 //	stages := &stage.Stages{}
 //	object, err := compiler.Compile(script, machine, compiler.Options{Stages: stages})
@@ -9,7 +9,8 @@
 //
 // # The chain
 //
-// Each stage refers to the one before it, so that every instruction leads back to the text:
+// Each stage refers to the one before it, so that every instruction leads back to the
+// text:
 //
 //	Tokens            words of the text                          Span
 //	Script            the syntax tree                            Range() of each node
@@ -19,22 +20,26 @@
 //	Program.Code      instructions                               Function and Operation, Span, Reason
 //	Program.Places    registers and stack                        Holds, From, To
 //
-// Two operations of a function with the same ID are the same operation at two stages. An operation's Span is
-// the part of the script that it computes, its Reason why the compiler needs it where the script does not
-// contain it: "null check of the lookup", "bound for the verifier". Where the Reason is empty, the operation is
-// what is written at its Span. Pass names the pass that added it, Changed those that changed it, and
+// Two operations of a function with the same ID are the same operation at two stages. An
+// operation's Span is the part of the script that it computes, its Reason why the
+// compiler needs it where the script does not contain it: "null check of the lookup",
+// "bound for the verifier". Where the Reason is empty, the operation is what is written
+// at its Span. Pass names the pass that added it, Changed those that changed it, and
 // Removed, in Program.IR, the one that found it unnecessary.
 //
-// Several programs come of a clause whose probes differ in their arguments, and several clauses of one probe
-// share a program, so that programs rather than clauses come with types.
+// Several programs come of a clause whose probes differ in their arguments, and several
+// clauses of one probe share a program, so that programs rather than clauses come with
+// types.
 //
 // # The notation of instructions
 //
-// Disassemble writes instructions as the kernel's verifier and bpftool do (kernel/bpf/disasm.c,
-// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/disasm.c), and counts them in units of 8 bytes, as they
-// do: a load of 64 bits takes two. A jump's distance counts from the next instruction.
-// Text differs from theirs where that helps to read it: `goto +5` for `goto pc+5`, numbers of comparisons in decimal, and
-// maps by name, as they have neither number nor address before they are loaded.
+// Disassemble writes instructions as the kernel's verifier and bpftool do
+// (kernel/bpf/disasm.c,
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/disasm.c), and counts them in
+// units of 8 bytes, as they do: a load of 64 bits takes two. A jump's distance counts
+// from the next instruction. Text differs from theirs where that helps to read it: `goto
+// +5` for `goto pc+5`, numbers of comparisons in decimal, and maps by name, as they have
+// neither number nor address before they are loaded.
 package stage
 
 import (
@@ -46,7 +51,8 @@ import (
 type Stages struct {
 	Tokens []lang.Token
 	Script *lang.Script
-	// Programs are in the order of the object. Those that only call others, of a system call, come last.
+	// Programs are in the order of the object. Those that only call others, of a system
+	// call, come last.
 	Programs []*Program
 }
 
@@ -54,8 +60,8 @@ type Stages struct {
 type Program struct {
 	Name   string
 	Probes []string // that it serves
-	// Types are those of the expressions, in the order of the script. Maps are there as expressions; what they
-	// hold is their type.
+	// Types are those of the expressions, in the order of the script. Maps are there as
+	// expressions; what they hold is their type.
 	Types []Typed
 	// IR is the program and the functions that it calls, before and after the passes.
 	IR, Optimized []*Function
@@ -103,10 +109,12 @@ type Instruction struct {
 	Target   int    // the offset that it jumps to, calls or takes the address of; -1 for none
 	Symbol   string // the function that starts with it, or a label, which has a dot in its name
 	Function string // that it belongs to
-	// Operation is the ID of what it was selected for, in Function after the passes; 0 for none.
+	// Operation is the ID of what it was selected for, in Function after the passes; 0
+	// for none.
 	Operation int
 	Span      diag.Span
-	// Reason is why it is there, where that is not the operation itself: "spill", "argument of the call".
+	// Reason is why it is there, where that is not the operation itself: "spill",
+	// "argument of the call".
 	Reason string
 }
 
@@ -114,12 +122,15 @@ type Instruction struct {
 type Place struct {
 	Function string
 	Register int // -1 where it is memory
-	// Offset and Size are bytes: from the end of the frame, which r10 points to, or from the start of the scratch row.
+	// Offset and Size are bytes: from the end of the frame, which r10 points to, or from
+	// the start of the scratch row.
 	Offset, Size int
 	Scratch      bool // the memory is in the scratch map, not in the frame
-	// Holds are the operations ("v5"), variables ("c1 rest") or slots ("s0 key") that have it.
+	// Holds are the operations ("v5"), variables ("c1 rest") or slots ("s0 key") that
+	// have it.
 	Holds []string
-	// From is the offset of the instruction that writes it first, To of the last that needs it. A value is not
-	// needed all the time in between where From and To of another Place lie there, too.
+	// From is the offset of the instruction that writes it first, To of the last that
+	// needs it. A value is not needed all the time in between where From and To of
+	// another Place lie there, too.
 	From, To int
 }

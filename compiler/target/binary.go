@@ -26,8 +26,8 @@ type BinaryFunction struct {
 	Indirect bool   // it runs once, to choose the function that is then called
 }
 
-// BinaryArgument is an argument of a function. Where it is at entry follows from its place
-// in the list, kind and size by the calling convention.
+// BinaryArgument is an argument of a function. Where it is at entry follows from its
+// place in the list, kind and size by the calling convention.
 type BinaryArgument struct {
 	Name string
 	Type string // as the source has it

@@ -5,13 +5,15 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// maxFields limits the members of a completed struct, those of the structs in it included. A task_struct has some 700.
+// maxFields limits the members of a completed struct, those of the structs in it
+// included. A task_struct has some 700.
 const maxFields = 1 << 13
 
-// Complete returns a struct, or an array of structs, with Fields, and so the structs in it, as printing needs
-// them. Members of anonymous structs and unions stand among the others, at their place in the whole.
-// Pointers are not followed. What is nested too deeply or lies beyond the 8192nd member has no Fields. All other
-// types come back as they are.
+// Complete returns a struct, or an array of structs, with Fields, and so the structs in
+// it, as printing needs them. Members of anonymous structs and unions stand among the
+// others, at their place in the whole. Pointers are not followed. What is nested too
+// deeply or lies beyond the 8192nd member has no Fields. All other types come back as
+// they are.
 func (t *Target) Complete(of *types.Type) *types.Type {
 	if of == nil || of.Kind != types.Struct {
 		return (&completer{t, maxFields}).complete(of, 0)

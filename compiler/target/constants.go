@@ -13,18 +13,21 @@ import (
 
 //go:generate go run ../../internal/genconstants -out constants.txt
 
-// interfaceTable holds the constants of the system call interface; internal/genconstants says where they come from
-// and which they are. Title lines separate what all architectures have from what one of them has.
+// interfaceTable holds the constants of the system call interface; internal/genconstants
+// says where they come from and which they are. Title lines separate what all
+// architectures have from what one of them has.
 //
 //go:embed constants.txt
 var interfaceTable string
 
-// kernelTable holds what the kernel's headers define with #define, so that BTF does not have it, and what
-// interfaceTable lacks: name and value, in C's notation. The internal ones among them are those that scripts use and
-// that have not changed from 5.10 to 7.3. Paths are those of https://elixir.bootlin.com/linux/v6.12/source
+// kernelTable holds what the kernel's headers define with #define, so that BTF does not
+// have it, and what interfaceTable lacks: name and value, in C's notation. The internal
+// ones among them are those that scripts use and that have not changed from 5.10 to 7.3.
+// Paths are those of https://elixir.bootlin.com/linux/v6.12/source
 //
-// Rejected: enums, although some of the constants of both tables are enums in BTF too (SOCK_STREAM): their values are
-// part of the system call interface, and here they cost no BTF.
+// Rejected: enums, although some of the constants of both tables are enums in BTF too
+// (SOCK_STREAM): their values are part of the system call interface, and here they cost
+// no BTF.
 const kernelTable = `
 # Sockets: include/linux/net.h, include/uapi/asm-generic/socket.h
 SOMAXCONN 4096
@@ -112,7 +115,8 @@ const armTable = `
 O_LARGEFILE 0400000
 `
 
-// changedConstants are those whose value depends on the version, the newest first: include/linux/sched.h
+// changedConstants are those whose value depends on the version, the newest first:
+// include/linux/sched.h
 var changedConstants = []struct {
 	name  string
 	since Version
@@ -124,13 +128,14 @@ var changedConstants = []struct {
 	{"TASK_STATE_MAX", Version{6, 1, 0}, 0x10000}, {"TASK_STATE_MAX", Version{5, 15, 0}, 0x2000}, {"TASK_STATE_MAX", Version{}, 0x1000},
 }
 
-// bitEnums are the families of flags whose bits the kernel keeps as enums: REQ_SYNC is 1 << __REQ_SYNC.
+// bitEnums are the families of flags whose bits the kernel keeps as enums: REQ_SYNC is 1
+// << __REQ_SYNC.
 var bitEnums = []struct{ flag, bit, end string }{
 	{"REQ_", "__REQ_", ""}, {"RQF_", "__RQF_", ""}, {"__GFP_", "___GFP_", "_BIT"},
 }
 
-// Constant returns the value of a named constant: one of the script's enums, of the tables, or of an enum of the
-// kernel. Of the last kind, a new name costs up to 3 ms.
+// Constant returns the value of a named constant: one of the script's enums, of the
+// tables, or of an enum of the kernel. Of the last kind, a new name costs up to 3 ms.
 func (t *Target) Constant(name string) (value int64, typ *types.Type, ok bool) {
 	if own, ok := t.script.constant(name); ok {
 		return own.value, convert(own.of), true
@@ -198,8 +203,8 @@ func (t *Target) tables() (common, own string) {
 	return common, x86
 }
 
-// lookUp finds the value behind a name. To search 50 KB of text takes microseconds; to make a map of it, half a
-// millisecond of every run that names a constant.
+// lookUp finds the value behind a name. To search 50 KB of text takes microseconds; to
+// make a map of it, half a millisecond of every run that names a constant.
 func lookUp(table, name string) (int64, bool) {
 	for {
 		before, after, found := strings.Cut(table, name+" ")
@@ -245,8 +250,8 @@ func (t *Target) changedConstant(name string) (int64, bool) {
 
 const nameStarts = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
-// NearestConstant returns at most 3 names of the script and the tables like the given one. Those of BTF are not
-// searched: there are 100,000, and most look alike.
+// NearestConstant returns at most 3 names of the script and the tables like the given
+// one. Those of BTF are not searched: there are 100,000, and most look alike.
 func (t *Target) NearestConstant(name string) []string {
 	names := strings.Fields(interfaceTable + kernelTable)
 	if t.script != nil {

@@ -26,9 +26,10 @@ import (
 // wherever they were passed. The kernel takes structs for words of registers there, so it
 // does not serve packed ones on x86_64.
 //
-// x86_64: https://gitlab.com/x86-psABIs/x86-64-ABI (section 3.2.3),
-// arm64: https://github.com/ARM-software/abi-aa/blob/2024Q3/aapcs64/aapcs64.rst (sections 6.8.2 and 6.9),
-// tracing: https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/btf.c (btf_distill_func_proto),
+// x86_64: https://gitlab.com/x86-psABIs/x86-64-ABI (section 3.2.3), arm64:
+// https://github.com/ARM-software/abi-aa/blob/2024Q3/aapcs64/aapcs64.rst (sections 6.8.2
+// and 6.9), tracing: https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/btf.c
+// (btf_distill_func_proto),
 // https://elixir.bootlin.com/linux/v6.12/source/arch/x86/net/bpf_jit_comp.c (save_args)
 const (
 	wordSize      = 8

@@ -5,7 +5,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// maxDepth limits chains of typedefs, pointers and arrays; C code needs five, malformed BTF has cycles.
+// maxDepth limits chains of typedefs, pointers and arrays; C code needs five, malformed
+// BTF has cycles.
 const maxDepth = 32
 
 // convert describes a BTF type; nil stands for void and for what no value can have.
@@ -86,7 +87,8 @@ func bareType(from btf.Type, depth int) *types.Type {
 	return nil
 }
 
-// nameOf returns the tag, or else the typedef through which an untagged struct or enum is known (kuid_t).
+// nameOf returns the tag, or else the typedef through which an untagged struct or enum is
+// known (kuid_t).
 func nameOf(bare, from btf.Type) string {
 	for range maxDepth {
 		d, ok := from.(*btf.Typedef)
@@ -141,7 +143,8 @@ func enum(t *btf.Enum, name string) *types.Type {
 	return &types.Type{Kind: types.Enum, Name: name, Size: int(t.Size), Signed: t.Signed, Values: values}
 }
 
-// opaque describes a value that nothing but its size is known of: floats, 128-bit integers.
+// opaque describes a value that nothing but its size is known of: floats, 128-bit
+// integers.
 func opaque(name string, size int) *types.Type {
 	return &types.Type{Kind: types.Struct, Name: name, Size: size}
 }
@@ -164,7 +167,8 @@ func array(t *btf.Array, depth int) *types.Type {
 	return &types.Type{Kind: types.Array, Elem: elem, Count: int(t.Nelems), Size: elem.Size * int(t.Nelems)}
 }
 
-// isChar tells text from arrays of small numbers: only the type spelt char counts, not u8 or unsigned char.
+// isChar tells text from arrays of small numbers: only the type spelt char counts, not u8
+// or unsigned char.
 func isChar(t btf.Type) bool {
 	bare, _ := strip(t)
 	i, ok := bare.(*btf.Int)

@@ -8,7 +8,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// Struct finds a type by name. The tag is "struct", "union", "enum", or empty for a typedef or a C integer type.
+// Struct finds a type by name. The tag is "struct", "union", "enum", or empty for a
+// typedef or a C integer type.
 func (t *Target) Struct(tag, name string) (*types.Type, bool) {
 	found := t.find(tag, name)
 	if _, void := found.(*btf.Void); void {
@@ -18,7 +19,8 @@ func (t *Target) Struct(tag, name string) (*types.Type, bool) {
 	return converted, converted != nil
 }
 
-// find returns the type that a name stands for, or nil: the script's, one of C, or the kernel's.
+// find returns the type that a name stands for, or nil: the script's, one of C, or the
+// kernel's.
 func (t *Target) find(tag, name string) (found btf.Type) {
 	if tag == "" && t.script.named("typedef", name) == nil {
 		if known := cType(name); known != nil {
@@ -72,7 +74,8 @@ func described(name string, builtin *types.Type) btf.Type {
 	return &btf.Int{Name: name, Size: uint32(builtin.Size)}
 }
 
-// eachNamed calls visit for the types of the name, those of the script first, until it returns false.
+// eachNamed calls visit for the types of the name, those of the script first, until it
+// returns false.
 func (t *Target) eachNamed(name string, visit func(btf.Type) bool) {
 	for _, candidate := range append(t.script.all(name), t.kernelTypes(name)...) {
 		if !visit(candidate) {
@@ -81,7 +84,8 @@ func (t *Target) eachNamed(name string, visit func(btf.Type) bool) {
 	}
 }
 
-// kernelTypes returns the types of vmlinux with the name, or else those of the first module that has one.
+// kernelTypes returns the types of vmlinux with the name, or else those of the first
+// module that has one.
 func (t *Target) kernelTypes(name string) (candidates []btf.Type) {
 	spec := t.spec()
 	if spec == nil || name == "" {
@@ -119,7 +123,8 @@ var (
 	uint16Type = types.NewInt(2, false)
 )
 
-// cTypes are the names that need no BTF: C's own in their shortest spelling, and those of fixed size.
+// cTypes are the names that need no BTF: C's own in their shortest spelling, and those of
+// fixed size.
 var cTypes = map[string]*types.Type{
 	"void": types.NoValue, "bool": types.Boolean, "_Bool": types.Boolean,
 
@@ -160,7 +165,8 @@ var kernelTypedefs = sync.OnceValue(func() map[string]*types.Type {
 	}
 })
 
-// canonical reduces "long unsigned int", "unsigned", "signed long long" and the like to the names of cTypes.
+// canonical reduces "long unsigned int", "unsigned", "signed long long" and the like to
+// the names of cTypes.
 func canonical(name string) string {
 	words := strings.Fields(name)
 	count := map[string]int{}

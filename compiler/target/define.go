@@ -10,15 +10,18 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// The types that a script defines become BTF types like the kernel's own, so that members are found, placed and
-// printed by the same code. They may be used before they are defined, as long as none contains itself.
+// The types that a script defines become BTF types like the kernel's own, so that members
+// are found, placed and printed by the same code. They may be used before they are
+// defined, as long as none contains itself.
 
-// maxTypeSize limits a defined type, in bytes: nothing that a program could look at is larger.
+// maxTypeSize limits a defined type, in bytes: nothing that a program could look at is
+// larger.
 const maxTypeSize = 1 << 24
 
-// Define returns a Target that also knows the types that a script defines, which hide the kernel's of the same
-// names. The receiver stays as it is. The function constant gives the value of an expression, on a Target
-// that knows the enums defined so far; report takes what is wrong with the definitions.
+// Define returns a Target that also knows the types that a script defines, which hide the
+// kernel's of the same names. The receiver stays as it is. The function constant gives
+// the value of an expression, on a Target that knows the enums defined so far; report
+// takes what is wrong with the definitions.
 func (t *Target) Define(definitions []*lang.TypeDefinition, constant func(on *Target, e lang.Expr) (int64, bool),
 	report func(span diag.Span, message, hint string)) *Target {
 	if len(definitions) == 0 {
@@ -91,7 +94,8 @@ func (d *definitions) constant(name string) (enumerator, bool) {
 	return found, ok
 }
 
-// definer fills definitions. Every type is made empty first, so that pointers to it can be made at once.
+// definer fills definitions. Every type is made empty first, so that pointers to it can
+// be made at once.
 type definer struct {
 	on       *Target
 	script   *definitions
@@ -135,7 +139,8 @@ func newShell(definition *lang.TypeDefinition) btf.Type {
 	return &btf.Struct{Name: definition.Name}
 }
 
-// register enters a name. A second definition is taken when it is written as the first, as headers do.
+// register enters a name. A second definition is taken when it is written as the first,
+// as headers do.
 func (d *definer) register(definition *lang.TypeDefinition, shell btf.Type) bool {
 	first := d.script.named(definition.Tag, definition.Name)
 	if first == nil {
@@ -183,8 +188,8 @@ func (d *definer) complete(t btf.Type) {
 	}
 }
 
-// whole completes a type that is to be contained in another. It fails on types that contain themselves, and on
-// those that only a declaration is known of.
+// whole completes a type that is to be contained in another. It fails on types that
+// contain themselves, and on those that only a declaration is known of.
 func (d *definer) whole(t btf.Type, span diag.Span) bool {
 	for range maxDepth {
 		if d.open[t] {
@@ -238,8 +243,8 @@ func (d *definer) alignment(aligned lang.Expr) (int, bool) {
 	return int(n), true
 }
 
-// enum gives the values, and chooses the size as gcc does: that of an int unless a value needs more, or,
-// when packed, the least that holds them all.
+// enum gives the values, and chooses the size as gcc does: that of an int unless a value
+// needs more, or, when packed, the least that holds them all.
 func (d *definer) enum(t *btf.Enum, definition *lang.TypeDefinition) {
 	next, least, most := int64(0), int64(0), int64(0)
 	for _, v := range definition.Values {
@@ -357,7 +362,8 @@ func (d *definer) size(t btf.Type) int {
 	return size
 }
 
-// named finds the BTF type that a written type names; unknown structs behind a pointer are declared.
+// named finds the BTF type that a written type names; unknown structs behind a pointer
+// are declared.
 func (d *definer) named(name *lang.TypeName) btf.Type {
 	if name == nil {
 		return nil

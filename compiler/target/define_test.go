@@ -100,7 +100,8 @@ func TestDefine(t *testing.T) {
 	}
 }
 
-// TestDefineWritten lays out what a script says, with sizes and places as gcc 14 has them on x86_64.
+// TestDefineWritten lays out what a script says, with sizes and places as gcc 14 has them
+// on x86_64.
 func TestDefineWritten(t *testing.T) {
 	script, diagnostics := lang.Parse(diag.NewSource("script", `struct later;
 struct later { char c; int x __attribute__((aligned(16))); short y, *z; };
@@ -228,7 +229,8 @@ func fieldsOf(of *types.Type) string {
 	return "{" + strings.Join(parts, " ") + "}"
 }
 
-// TestCompleteIsBounded builds structs that each hold two of the one before: a million members in twenty lines.
+// TestCompleteIsBounded builds structs that each hold two of the one before: a million
+// members in twenty lines.
 func TestCompleteIsBounded(t *testing.T) {
 	last := &btf.Struct{Name: "s0", Size: 4, Members: []btf.Member{{Name: "x", Type: intBTF}}}
 	for i := range 20 {

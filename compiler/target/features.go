@@ -6,58 +6,75 @@ import (
 	"strings"
 )
 
-// Features are the abilities of a kernel that change what the compiler emits. A field is true when the
-// ability is there; the first version of Linux with it is named, but a version alone proves nothing:
-// kernels are configured without, and distributions port back. Of a single helper, Target.Helper knows more.
+// Features are the abilities of a kernel that change what the compiler emits. A field is
+// true when the ability is there; the first version of Linux with it is named, but a
+// version alone proves nothing: kernels are configured without, and distributions port
+// back. Of a single helper, Target.Helper knows more.
 type Features struct {
-	// Kprobe: probes on kernel functions by breakpoint or ftrace (CONFIG_KPROBES and CONFIG_KPROBE_EVENTS).
+	// Kprobe: probes on kernel functions by breakpoint or ftrace (CONFIG_KPROBES and
+	// CONFIG_KPROBE_EVENTS).
 	Kprobe bool
 	// KprobeMulti: one link for many functions, since 5.18 (CONFIG_FPROBE).
 	// https://elixir.bootlin.com/linux/v5.18/source/kernel/trace/fprobe.c
 	KprobeMulti bool
-	// ReturnStack: kprobe_multi keeps the calls that have not returned on a stack of each thread, so that none is too many,
-	// since 6.14; a kretprobe has room for two a CPU or ten, and leaves out those beyond.
+	// ReturnStack: kprobe_multi keeps the calls that have not returned on a stack of each
+	// thread, so that none is too many, since 6.14; a kretprobe has room for two a CPU or
+	// ten, and leaves out those beyond.
 	// https://elixir.bootlin.com/linux/v6.14/source/kernel/trace/fprobe.c (fprobe_return)
 	ReturnStack bool
-	// Fentry: tracing programs at function entry and exit, since 5.5 (CONFIG_DEBUG_INFO_BTF and CONFIG_DYNAMIC_FTRACE).
+	// Fentry: tracing programs at function entry and exit, since 5.5
+	// (CONFIG_DEBUG_INFO_BTF and CONFIG_DYNAMIC_FTRACE).
 	// https://elixir.bootlin.com/linux/v5.5/source/kernel/bpf/trampoline.c
 	Fentry bool
 	// TracingGuard: the kernel runs no tracing program inside of itself, since 5.12.
-	// https://elixir.bootlin.com/linux/v5.12/source/kernel/bpf/trampoline.c (__bpf_prog_enter)
+	// https://elixir.bootlin.com/linux/v5.12/source/kernel/bpf/trampoline.c
+	// (__bpf_prog_enter)
 	TracingGuard bool
-	// PreemptedTracing: a tracing program may be preempted, and then the events of other threads on that CPU are left out.
+	// PreemptedTracing: a tracing program may be preempted, and then the events of other
+	// threads on that CPU are left out.
 	PreemptedTracing bool
-	// RawTracepointGuard: the same of raw tracepoint programs, since 6.2; before, some stable kernels have it.
-	// https://elixir.bootlin.com/linux/v6.2/source/kernel/trace/bpf_trace.c (__bpf_trace_run)
+	// RawTracepointGuard: the same of raw tracepoint programs, since 6.2; before, some
+	// stable kernels have it.
+	// https://elixir.bootlin.com/linux/v6.2/source/kernel/trace/bpf_trace.c
+	// (__bpf_trace_run)
 	RawTracepointGuard bool
-	// StructArguments: tracing programs on functions that take small structs by value, since 6.1.
-	// https://elixir.bootlin.com/linux/v6.1/source/kernel/bpf/btf.c (btf_distill_func_proto)
+	// StructArguments: tracing programs on functions that take small structs by value,
+	// since 6.1. https://elixir.bootlin.com/linux/v6.1/source/kernel/bpf/btf.c
+	// (btf_distill_func_proto)
 	StructArguments bool
 	// RawTracepoint: programs at tracepoints without perf's record, since 4.17.
-	// https://elixir.bootlin.com/linux/v4.17/source/kernel/bpf/syscall.c (bpf_raw_tracepoint_open)
+	// https://elixir.bootlin.com/linux/v4.17/source/kernel/bpf/syscall.c
+	// (bpf_raw_tracepoint_open)
 	RawTracepoint bool
-	// PreemptedTracepoint: a program at a raw tracepoint may be preempted, and then the events of other threads on that CPU are
-	// left out until it goes on, since 7.0. Perf tracepoints disable preemption.
+	// PreemptedTracepoint: a program at a raw tracepoint may be preempted, and then the
+	// events of other threads on that CPU are left out until it goes on, since 7.0. Perf
+	// tracepoints disable preemption.
 	PreemptedTracepoint bool
-	// TypedTracepoint: raw tracepoints whose arguments the verifier knows by type, since 5.5.
-	// https://elixir.bootlin.com/linux/v5.5/source/kernel/bpf/verifier.c (check_attach_btf_id)
+	// TypedTracepoint: raw tracepoints whose arguments the verifier knows by type, since
+	// 5.5. https://elixir.bootlin.com/linux/v5.5/source/kernel/bpf/verifier.c
+	// (check_attach_btf_id)
 	TypedTracepoint bool
 	// Tracefs: tracepoint formats can be read.
 	Tracefs bool
 	// PerfLink: perf events are attached through a link, since 5.15.
-	// https://elixir.bootlin.com/linux/v5.15/source/kernel/bpf/syscall.c (bpf_perf_link_attach)
+	// https://elixir.bootlin.com/linux/v5.15/source/kernel/bpf/syscall.c
+	// (bpf_perf_link_attach)
 	PerfLink bool
 	// AttachCookie: bpf_get_attach_cookie, since 5.15.
-	// https://elixir.bootlin.com/linux/v5.15/source/kernel/trace/bpf_trace.c (bpf_get_attach_cookie_proto_trace)
+	// https://elixir.bootlin.com/linux/v5.15/source/kernel/trace/bpf_trace.c
+	// (bpf_get_attach_cookie_proto_trace)
 	AttachCookie bool
-	// TracingCookie: bpf_get_attach_cookie in fentry, fexit and tp_btf programs, since 5.19.
-	// https://elixir.bootlin.com/linux/v5.19/source/kernel/trace/bpf_trace.c (bpf_get_attach_cookie_proto_tracing)
+	// TracingCookie: bpf_get_attach_cookie in fentry, fexit and tp_btf programs, since
+	// 5.19. https://elixir.bootlin.com/linux/v5.19/source/kernel/trace/bpf_trace.c
+	// (bpf_get_attach_cookie_proto_tracing)
 	TracingCookie bool
 	// FunctionAddress: bpf_get_func_ip in kprobe and tracing programs, since 5.15.
-	// https://elixir.bootlin.com/linux/v5.15/source/kernel/trace/bpf_trace.c (bpf_get_func_ip_proto_kprobe)
+	// https://elixir.bootlin.com/linux/v5.15/source/kernel/trace/bpf_trace.c
+	// (bpf_get_func_ip_proto_kprobe)
 	FunctionAddress bool
 	// TaskPointer: bpf_get_current_task_btf, since 5.11.
-	// https://elixir.bootlin.com/linux/v5.11/source/kernel/trace/bpf_trace.c (bpf_get_current_task_btf)
+	// https://elixir.bootlin.com/linux/v5.11/source/kernel/trace/bpf_trace.c
+	// (bpf_get_current_task_btf)
 	TaskPointer bool
 	// RdonlyCast: the kfunc bpf_rdonly_cast, since 6.2.
 	// https://elixir.bootlin.com/linux/v6.2/source/kernel/bpf/helpers.c (bpf_rdonly_cast)
@@ -66,30 +83,37 @@ type Features struct {
 	// https://elixir.bootlin.com/linux/v5.8/source/kernel/bpf/ringbuf.c
 	RingBuffer bool
 	// BootTime: bpf_ktime_get_boot_ns, since 5.8.
-	// https://elixir.bootlin.com/linux/v5.8/source/kernel/bpf/helpers.c (bpf_ktime_get_boot_ns)
+	// https://elixir.bootlin.com/linux/v5.8/source/kernel/bpf/helpers.c
+	// (bpf_ktime_get_boot_ns)
 	BootTime bool
 	// BoundedLoops: the verifier accepts loops that it can unroll, since 5.3.
-	// https://elixir.bootlin.com/linux/v5.3/source/kernel/bpf/verifier.c (states_maybe_looping)
+	// https://elixir.bootlin.com/linux/v5.3/source/kernel/bpf/verifier.c
+	// (states_maybe_looping)
 	BoundedLoops bool
-	// FetchingAtomics: atomic instructions that return what was there before (xchg, cmpxchg, fetch and add), and
-	// atomic and, or, xor, since 5.12 on x86_64 and 5.18 on arm64.
-	// https://elixir.bootlin.com/linux/v5.12/source/include/uapi/linux/bpf.h (BPF_FETCH),
-	// https://elixir.bootlin.com/linux/v5.18/source/arch/arm64/net/bpf_jit_comp.c (emit_lse_atomic)
+	// FetchingAtomics: atomic instructions that return what was there before (xchg,
+	// cmpxchg, fetch and add), and atomic and, or, xor, since 5.12 on x86_64 and 5.18 on
+	// arm64. https://elixir.bootlin.com/linux/v5.12/source/include/uapi/linux/bpf.h
+	// (BPF_FETCH),
+	// https://elixir.bootlin.com/linux/v5.18/source/arch/arm64/net/bpf_jit_comp.c
+	// (emit_lse_atomic)
 	FetchingAtomics bool
 	// Loop: the helper bpf_loop, since 5.17.
 	// https://elixir.bootlin.com/linux/v5.17/source/kernel/bpf/bpf_iter.c (bpf_loop)
 	Loop bool
 	// Iterators: open-coded iterators (bpf_iter_num_new), since 6.4.
-	// https://elixir.bootlin.com/linux/v6.4/source/kernel/bpf/bpf_iter.c (bpf_iter_num_new)
+	// https://elixir.bootlin.com/linux/v6.4/source/kernel/bpf/bpf_iter.c
+	// (bpf_iter_num_new)
 	Iterators bool
 	// ForEachMapElement: bpf_for_each_map_elem, since 5.13.
-	// https://elixir.bootlin.com/linux/v5.13/source/kernel/bpf/bpf_iter.c (bpf_for_each_map_elem)
+	// https://elixir.bootlin.com/linux/v5.13/source/kernel/bpf/bpf_iter.c
+	// (bpf_for_each_map_elem)
 	ForEachMapElement bool
 	// TaskStorage: task local storage in tracing programs, since 5.11.
 	// https://elixir.bootlin.com/linux/v5.11/source/kernel/bpf/bpf_task_storage.c
 	TaskStorage bool
-	// MemoryCgroup: map memory is charged to the memory cgroup and not to RLIMIT_MEMLOCK, since 5.11.
-	// https://elixir.bootlin.com/linux/v5.11/source/kernel/bpf/syscall.c (bpf_map_save_memcg)
+	// MemoryCgroup: map memory is charged to the memory cgroup and not to RLIMIT_MEMLOCK,
+	// since 5.11. https://elixir.bootlin.com/linux/v5.11/source/kernel/bpf/syscall.c
+	// (bpf_map_save_memcg)
 	MemoryCgroup bool
 	// FineCapabilities: CAP_BPF and CAP_PERFMON in place of CAP_SYS_ADMIN, since 5.8.
 	// https://elixir.bootlin.com/linux/v5.8/source/include/uapi/linux/capability.h
@@ -99,8 +123,8 @@ type Features struct {
 	LongJump bool
 }
 
-// ByVersion returns the features that every kernel of the version has on an architecture, whatever its configuration,
-// provided that BPF itself is there.
+// ByVersion returns the features that every kernel of the version has on an architecture,
+// whatever its configuration, provided that BPF itself is there.
 func ByVersion(arch string, v Version) Features {
 	return Features{
 		FetchingAtomics:     v.AtLeast(5, 12) && arch != "arm64" || v.AtLeast(5, 18),
@@ -129,7 +153,8 @@ func ByVersion(arch string, v Version) Features {
 // Typed reports whether the kernel describes its types (BTF).
 func (t *Target) Typed() bool { return t.Features.TypedTracepoint }
 
-// WithTypes adds the features that need the kernel's description of its types besides the version.
+// WithTypes adds the features that need the kernel's description of its types besides the
+// version.
 func (f Features) WithTypes(v Version) Features {
 	f.TypedTracepoint = v.AtLeast(5, 5)
 	f.TaskPointer = v.AtLeast(5, 11)

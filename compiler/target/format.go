@@ -91,12 +91,13 @@ func splitDeclaration(text string) (spelled, name string) {
 	return strings.TrimSpace(text[:i]) + brackets, text[i:]
 }
 
-// qualifiers say nothing of how a value is stored. https://elixir.bootlin.com/linux/v6.12/source/include/linux/compiler_types.h
+// qualifiers say nothing of how a value is stored.
+// https://elixir.bootlin.com/linux/v6.12/source/include/linux/compiler_types.h
 var qualifiers = []string{"const", "volatile", "restrict", "__restrict", "__user", "__kernel", "__iomem", "__percpu", "__rcu",
 	"__force", "__nocast", "__seg_gs", "__seg_fs"}
 
-// withoutQualifiers removes qualifiers wherever they stand: "const char *const *" becomes "char
-// * *".
+// withoutQualifiers removes qualifiers wherever they stand: "const char *const *" becomes
+// "char * *".
 func withoutQualifiers(spelled string) string {
 	words := strings.Fields(strings.ReplaceAll(spelled, "*", " * "))
 	return strings.Join(slices.DeleteFunc(words, func(word string) bool { return slices.Contains(qualifiers, word) }), " ")

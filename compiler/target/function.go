@@ -14,15 +14,18 @@ type Function struct {
 	Module string // empty for vmlinux
 	Params []Param
 	Return *types.Type // nil for void
-	// ReturnsMemory: the result is a struct too large for registers, which the caller has set memory aside for.
+	// ReturnsMemory: the result is a struct too large for registers, which the caller has
+	// set memory aside for.
 	ReturnsMemory bool
-	// Slots is how many words of arguments the context of a tracing program has, before that of the result.
+	// Slots is how many words of arguments the context of a tracing program has, before
+	// that of the result.
 	Slots    int
 	Variadic bool
 }
 
-// Function returns the prototype of a kernel function that probes can attach to or not. Functions whose
-// name ends in .isra.0 and the like have none: the optimiser changed their arguments.
+// Function returns the prototype of a kernel function that probes can attach to or not.
+// Functions whose name ends in .isra.0 and the like have none: the optimiser changed
+// their arguments.
 func (t *Target) Function(name string) (*Function, bool) {
 	module, proto := t.prototypeOf(name)
 	if proto == nil {
@@ -41,7 +44,8 @@ func (t *Target) prototypeOf(name string) (module string, proto *btf.FuncProto) 
 	return t.moduleFunction(name)
 }
 
-// moduleFunction prefers the module that the list names to one that has a function of the same name.
+// moduleFunction prefers the module that the list names to one that has a function of the
+// same name.
 func (t *Target) moduleFunction(name string) (module string, proto *btf.FuncProto) {
 	if module = t.functionList().modules[name]; module != "" && t.spec() != nil {
 		return module, prototype(t.moduleSpec(module), name)
@@ -53,7 +57,8 @@ func (t *Target) moduleFunction(name string) (module string, proto *btf.FuncProt
 	return module, proto
 }
 
-// prototype finds the one prototype of the function; two that share a name would leave the choice to chance.
+// prototype finds the one prototype of the function; two that share a name would leave
+// the choice to chance.
 func prototype(spec *btf.Spec, name string) *btf.FuncProto {
 	if spec == nil {
 		return nil
@@ -115,10 +120,11 @@ func newFunctionList(lines []string) functionList {
 	return list
 }
 
-// Traceable reports whether a probe can attach to the function. The kernel takes 30 ms and more to list what
-// it can trace, so for one name its types answer where they can: what they describe is taken to be
-// traceable, which is wrong for a few thousand functions that only attaching finds out (inlined, notrace,
-// freed after boot). For functions of the tables of renames it matters, and there the list decides.
+// Traceable reports whether a probe can attach to the function. The kernel takes 30 ms
+// and more to list what it can trace, so for one name its types answer where they can:
+// what they describe is taken to be traceable, which is wrong for a few thousand
+// functions that only attaching finds out (inlined, notrace, freed after boot). For
+// functions of the tables of renames it matters, and there the list decides.
 func (t *Target) Traceable(name string) bool {
 	t = t.kernel()
 	if t.listed.Load() {
@@ -133,8 +139,9 @@ func (t *Target) Traceable(name string) bool {
 	return !moved(name) && (t.inList(name) || t.aliased(name))
 }
 
-// aliased reports a second name of an address, such as __x64_sys_getppid, whose address BTF and the kernel's
-// list know as __do_sys_getppid only. Kprobes take it, since they resolve names by the symbol table.
+// aliased reports a second name of an address, such as __x64_sys_getppid, whose address
+// BTF and the kernel's list know as __do_sys_getppid only. Kprobes take it, since they
+// resolve names by the symbol table.
 func (t *Target) aliased(name string) bool {
 	if t.Sources.Symbol == nil || moved(name) {
 		return false
@@ -147,7 +154,8 @@ func (t *Target) inList(name string) bool {
 	return found
 }
 
-// MatchFunctions lists the traceable functions that match a pattern of *, ? and [...], sorted.
+// MatchFunctions lists the traceable functions that match a pattern of *, ? and [...],
+// sorted.
 func (t *Target) MatchFunctions(pattern string) ([]string, error) {
 	return match(t.functionList().names, pattern)
 }

@@ -11,9 +11,11 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// helpersSince says which version of Linux brought the helpers that tracing programs use and that 5.4 lacks; all others are
-// taken to be everywhere. Checked against enum bpf_func_id of 5.10, 6.1, 6.12 and 7.3; descriptions:
-// https://elixir.bootlin.com/linux/v6.12/source/include/uapi/linux/bpf.h (___BPF_FUNC_MAPPER)
+// helpersSince says which version of Linux brought the helpers that tracing programs use
+// and that 5.4 lacks; all others are taken to be everywhere. Checked against enum
+// bpf_func_id of 5.10, 6.1, 6.12 and 7.3; descriptions:
+// https://elixir.bootlin.com/linux/v6.12/source/include/uapi/linux/bpf.h
+// (___BPF_FUNC_MAPPER)
 var helpersSince = map[asm.BuiltinFunc]Version{
 	asm.FnProbeReadUser:              {5, 5, 0},
 	asm.FnProbeReadKernel:            {5, 5, 0},
@@ -52,8 +54,8 @@ var helpersSince = map[asm.BuiltinFunc]Version{
 	asm.FnKtimeGetTaiNs:              {6, 1, 0},
 }
 
-// Helper reports whether programs of the kernel can call a helper. The source is asked once for each; where it cannot
-// tell, the version does.
+// Helper reports whether programs of the kernel can call a helper. The source is asked
+// once for each; where it cannot tell, the version does.
 func (t *Target) Helper(helper asm.BuiltinFunc) bool {
 	t = t.kernel()
 	return t.helpers.get(helper, func() bool { return t.hasHelper(helper) })
@@ -69,12 +71,13 @@ func (t *Target) hasHelper(helper asm.BuiltinFunc) bool {
 	return t.Version.AtLeast(since.Major, since.Minor)
 }
 
-// HelperSince returns the version of Linux that brought a helper; it is zero for those that every kernel has that
-// ponytrace runs on.
+// HelperSince returns the version of Linux that brought a helper; it is zero for those
+// that every kernel has that ponytrace runs on.
 func HelperSince(helper asm.BuiltinFunc) Version { return helpersSince[helper] }
 
-// Kfunc returns the number by which a program calls a kernel function that is made to be called (a kfunc), such as
-// bpf_rdonly_cast or bpf_strstr; false when the kernel has none of the name.
+// Kfunc returns the number by which a program calls a kernel function that is made to be
+// called (a kfunc), such as bpf_rdonly_cast or bpf_strstr; false when the kernel has none
+// of the name.
 func (t *Target) Kfunc(name string) (btf.TypeID, bool) {
 	spec := t.spec()
 	if spec == nil {
@@ -88,9 +91,10 @@ func (t *Target) Kfunc(name string) (btf.TypeID, bool) {
 	return id, err == nil
 }
 
-// TakesPath reports whether bpf_d_path may be called from a tracing program on the function: the kernel has a list of
-// those that hold no lock which the helper takes.
-// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/bpf_trace.c (btf_allowlist_d_path)
+// TakesPath reports whether bpf_d_path may be called from a tracing program on the
+// function: the kernel has a list of those that hold no lock which the helper takes.
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/bpf_trace.c
+// (btf_allowlist_d_path)
 func TakesPath(function string) bool { return pathFunctions[function] }
 
 // PathFunctions lists the functions for which TakesPath is true.
@@ -102,7 +106,8 @@ var pathFunctions = map[string]bool{
 	"vfs_getattr": true, "filp_close": true,
 }
 
-// LackingHelpers names those that the language uses and this kernel lacks, with the version that brought each.
+// LackingHelpers names those that the language uses and this kernel lacks, with the
+// version that brought each.
 func (t *Target) LackingHelpers() (names []string) {
 	for _, helper := range slices.Sorted(maps.Keys(helpersSince)) {
 		if !t.Helper(helper) {

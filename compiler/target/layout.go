@@ -5,7 +5,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// Structs and unions of scripts are laid out as gcc does it for Linux on x86_64 and arm64:
+// Structs and unions of scripts are laid out as gcc does it for Linux on x86_64 and
+// arm64:
 //
 //   - a member lies at a multiple of its alignment, in a packed struct at the next byte;
 //   - a bitfield follows the bits before it, but begins a new unit where it would otherwise lie across two
@@ -14,9 +15,10 @@ import (
 //   - a struct is aligned as its most aligned member, and its size is a multiple of that. Bitfields without a
 //     name count for this on arm64 but not on x86_64.
 //
-// https://gcc.gnu.org/git/?p=gcc.git;a=blob;f=gcc/stor-layout.cc;hb=refs/tags/releases/gcc-14.2.0 (place_field,
-// update_alignment_for_field), https://gitlab.com/x86-psABIs/x86-64-ABI (section 3.1.2),
-// https://github.com/ARM-software/abi-aa/blob/2024Q3/aapcs64/aapcs64.rst (section 8.1.8)
+// https://gcc.gnu.org/git/?p=gcc.git;a=blob;f=gcc/stor-layout.cc;hb=refs/tags/releases/gcc-14.2.0
+// (place_field, update_alignment_for_field), https://gitlab.com/x86-psABIs/x86-64-ABI
+// (section 3.1.2), https://github.com/ARM-software/abi-aa/blob/2024Q3/aapcs64/aapcs64.rst
+// (section 8.1.8)
 
 // layout places members; positions are in bits.
 type layout struct {
@@ -49,7 +51,8 @@ func (d *definer) layOut(definition *lang.TypeDefinition, union bool) *layout {
 	return l
 }
 
-// declaresMember is false for what only defines a type: `struct tag { ... };` or `enum { A, B };` between members.
+// declaresMember is false for what only defines a type: `struct tag { ... };` or `enum {
+// A, B };` between members.
 func (d *definer) declaresMember(m *lang.MemberDefinition) bool {
 	if m.Definition != nil && m.Name == "" && (m.Definition.Name != "" || m.Definition.Tag == "enum") {
 		d.complete(d.shells[m.Definition])
@@ -77,7 +80,8 @@ func (d *definer) place(l *layout, m *lang.MemberDefinition, last bool) {
 	}
 }
 
-// alignOfMember is that of its type unless attributes say otherwise; aligned never lowers it.
+// alignOfMember is that of its type unless attributes say otherwise; aligned never lowers
+// it.
 func (d *definer) alignOfMember(m *lang.MemberDefinition, t btf.Type, packed bool) int {
 	align := d.alignOf(t, 0)
 	if packed || m.Packed {
@@ -206,8 +210,8 @@ func (d *definer) alignOf(t btf.Type, depth int) int {
 	return 1
 }
 
-// alignOfKernels infers what BTF does not say: a struct is aligned as its members, unless their places or its
-// size show that it is packed.
+// alignOfKernels infers what BTF does not say: a struct is aligned as its members, unless
+// their places or its size show that it is packed.
 func (d *definer) alignOfKernels(t btf.Type, members []btf.Member, size uint32, depth int) int {
 	d.script.aligns[t] = 1 // malformed BTF may contain itself
 	most := 1

@@ -18,7 +18,8 @@ import (
 
 var withCompiler = flag.String("cc", "", `write the goldens of layouts anew, with this compiler: "gcc" or "aarch64-linux-gnu-gcc"`)
 
-// TestLayout compares with what gcc 12 made of testdata/layout.h. The goldens are not ours but the compiler's:
+// TestLayout compares with what gcc 12 made of testdata/layout.h. The goldens are not
+// ours but the compiler's:
 //
 //	go test ./compiler/target -run Layout/x86_64 -cc gcc
 //	go test ./compiler/target -run Layout/arm64 -cc aarch64-linux-gnu-gcc
@@ -63,7 +64,8 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// laidOut writes each struct, union and enum as a line: its size and the bits that its members take.
+// laidOut writes each struct, union and enum as a line: its size and the bits that its
+// members take.
 func laidOut(own *Target) map[string]string {
 	all := map[string]string{}
 	if own.script == nil {
@@ -155,7 +157,8 @@ func debugFields(of *dwarf.StructType, base int64) (text string) {
 	return text
 }
 
-// FuzzDefine defines what the parser takes: whatever sizes, cycles and kinds, there is an answer.
+// FuzzDefine defines what the parser takes: whatever sizes, cycles and kinds, there is an
+// answer.
 func FuzzDefine(f *testing.F) {
 	text, err := os.ReadFile(filepath.Join("testdata", "layout.h"))
 	if err != nil {

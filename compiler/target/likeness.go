@@ -8,9 +8,10 @@ import (
 // alike is the least likeness worth offering.
 const alike = 0.6
 
-// likeness compares names with a wanted one. Two mistakes are common: letters typed wrongly, for which
-// edit distance stands, and a name remembered from another kernel (blk_start_request for
-// blk_mq_start_request), for which the share of equal words stands.
+// likeness compares names with a wanted one. Two mistakes are common: letters typed
+// wrongly, for which edit distance stands, and a name remembered from another kernel
+// (blk_start_request for blk_mq_start_request), for which the share of equal words
+// stands.
 type likeness struct {
 	wanted  string
 	words   []string
@@ -107,7 +108,8 @@ func (l *likeness) distance(name string) int {
 	return previous[len(l.wanted)]
 }
 
-// letters counts how often each letter is in a name: names whose counts differ much are far apart.
+// letters counts how often each letter is in a name: names whose counts differ much are
+// far apart.
 type letters [32]int8
 
 func countLetters(name string) (counts letters) {

@@ -10,8 +10,9 @@ type Member struct {
 	Name   string
 	Type   *types.Type
 	Offset int // bytes from the start of the struct
-	// BitSize is 0 unless the member is a bitfield. The unit to load is Type.Size bytes at Offset; the
-	// field is its BitSize bits from BitOffset on, counted from the least significant.
+	// BitSize is 0 unless the member is a bitfield. The unit to load is Type.Size bytes
+	// at Offset; the field is its BitSize bits from BitOffset on, counted from the least
+	// significant.
 	BitOffset, BitSize int
 }
 
@@ -32,7 +33,8 @@ func (t *Target) MemberNames(of *types.Type) []string {
 	return appendNames(nil, t.members(of), 0)
 }
 
-// members returns those of a struct; a declaration without a body is looked up by its name.
+// members returns those of a struct; a declaration without a body is looked up by its
+// name.
 func (t *Target) members(of *types.Type) []btf.Member {
 	if of == nil || of.Kind != types.Struct {
 		return nil
@@ -46,8 +48,9 @@ func (t *Target) members(of *types.Type) []btf.Member {
 	return t.definition(of)
 }
 
-// Whole returns a pointer to the definition of the struct that is only named behind it, as it is in formats of tracepoints
-// and in declarations without a body; any other type as it is.
+// Whole returns a pointer to the definition of the struct that is only named behind it,
+// as it is in formats of tracepoints and in declarations without a body; any other type
+// as it is.
 func (t *Target) Whole(of *types.Type) *types.Type {
 	if of.Kind != types.Pointer || of.Elem == nil || of.Elem.Kind != types.Struct || of.Elem.Size > 0 || of.Elem.Name == "" {
 		return of
@@ -114,8 +117,9 @@ func appendNames(names []string, members []btf.Member, depth int) []string {
 	return names
 }
 
-// place turns bits into a unit to load: the aligned one of the declared type that holds them whole. In packed structs there may be
-// none; then the bits are counted from the byte that has the first.
+// place turns bits into a unit to load: the aligned one of the declared type that holds
+// them whole. In packed structs there may be none; then the bits are counted from the
+// byte that has the first.
 func place(m btf.Member) (Member, bool) {
 	converted := convert(m.Type)
 	if converted == nil {

@@ -6,8 +6,9 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// The types and functions of kernel modules are looked up where vmlinux has none of the name: to open the description of
-// every loaded module takes milliseconds, and most scripts never ask for one.
+// The types and functions of kernel modules are looked up where vmlinux has none of the
+// name: to open the description of every loaded module takes milliseconds, and most
+// scripts never ask for one.
 
 // Modules lists the loaded kernel modules that describe types of their own, sorted.
 func (t *Target) Modules() []string {
@@ -53,8 +54,8 @@ func (t *Target) moduleWith(wanted func(*btf.Spec) bool) (module string, spec *b
 	return "", nil
 }
 
-// Module returns the module that a traceable function is part of: "vmlinux" for those of the kernel itself, nothing
-// when there is no such function.
+// Module returns the module that a traceable function is part of: "vmlinux" for those of
+// the kernel itself, nothing when there is no such function.
 func (t *Target) Module(function string) string {
 	if module := t.functionList().modules[function]; module != "" {
 		return module
@@ -74,7 +75,8 @@ func (t *Target) Module(function string) string {
 
 const vmlinux = "vmlinux"
 
-// MatchFunctionsIn lists the traceable functions of a module, or of vmlinux, that match a pattern, sorted.
+// MatchFunctionsIn lists the traceable functions of a module, or of vmlinux, that match a
+// pattern, sorted.
 func (t *Target) MatchFunctionsIn(module, pattern string) ([]string, error) {
 	names, err := t.MatchFunctions(pattern)
 	modules := t.functionList().modules

@@ -8,11 +8,13 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// UnknownType is the error for a name that neither the script nor the kernel has a type for.
+// UnknownType is the error for a name that neither the script nor the kernel has a type
+// for.
 type UnknownType struct {
 	Name    string   // with its tag, as in "struct request"
 	Nearest []string // names without their tags
-	// Tag is what to write before the name: set when there is a struct, union or enum of it.
+	// Tag is what to write before the name: set when there is a struct, union or enum of
+	// it.
 	Tag string
 }
 
@@ -26,18 +28,19 @@ func (e *UnknownType) Hint() string {
 	return suggestion(e.Nearest)
 }
 
-// scriptTypes are the names of the language's own types, beyond those of C. What follows "string" and "buffer" in
-// brackets is their size.
+// scriptTypes are the names of the language's own types, beyond those of C. What follows
+// "string" and "buffer" in brackets is their size.
 var scriptTypes = map[string]*types.Type{
 	"timestamp": {Kind: types.Timestamp, Size: 8}, "strerror_t": types.ErrorNumber, "username_t": types.UserID,
 	"cgroup_path_t": {Kind: types.CgroupPath, Size: 8}, "ksym_t": types.Symbol, "usym_t": types.UserAddress,
 	"inet": types.IPAddress, "macaddr_t": types.MAC,
 }
 
-// Named returns the type that is written, of the script, of C or of the kernel: `uint64`, `struct request *`,
-// `uint8[4]` (an array), `char[16]` and `string[64]` (strings), `void **`. A string or buffer without a size has Size 0,
-// an array without one Count 0. The error is an *UnknownType when there is none of the name. A
-// type that is written as typeof(e) is not for here.
+// Named returns the type that is written, of the script, of C or of the kernel: `uint64`,
+// `struct request *`, `uint8[4]` (an array), `char[16]` and `string[64]` (strings), `void
+// **`. A string or buffer without a size has Size 0, an array without one Count 0. The
+// error is an *UnknownType when there is none of the name. A type that is written as
+// typeof(e) is not for here.
 func (t *Target) Named(name *lang.TypeName) (*types.Type, error) {
 	if name.Tag == "" && name.Pointers == 0 && t.script.named("typedef", name.Name) == nil {
 		if own := scriptType(name); own != nil {

@@ -27,7 +27,8 @@ func match(names []string, pattern string) ([]string, error) {
 	return found, nil
 }
 
-// joinStars makes one star of several. A star in brackets, or behind a backslash, stands for itself.
+// joinStars makes one star of several. A star in brackets, or behind a backslash, stands
+// for itself.
 func joinStars(pattern string) string {
 	var joined strings.Builder
 	for i := 0; i < len(pattern); i++ {
@@ -54,7 +55,8 @@ func prefixLength(pattern string) int {
 // Nearest returns at most 3 traceable functions with names like the given one.
 func (t *Target) Nearest(name string) []string { return nearest(t.functionList().names, name) }
 
-// NearestType returns at most 3 names of structs, unions, enums and typedefs like the given one.
+// NearestType returns at most 3 names of structs, unions, enums and typedefs like the
+// given one.
 func (t *Target) NearestType(name string) []string {
 	return nearest(append(t.script.names(), t.typeNames()...), name)
 }

@@ -25,7 +25,8 @@ const (
 	kindEnum64   = 19
 )
 
-// rawBTF is a view of BTF bytes for the questions that an index by type name cannot answer.
+// rawBTF is a view of BTF bytes for the questions that an index by type name cannot
+// answer.
 type rawBTF struct {
 	types, strings []byte
 	order          binary.ByteOrder
@@ -116,7 +117,8 @@ func extra(kind uint32) int {
 	return 0
 }
 
-// perItem returns the bytes of each member, value, parameter or variable of a type of the kind.
+// perItem returns the bytes of each member, value, parameter or variable of a type of the
+// kind.
 func perItem(kind uint32) int {
 	switch kind {
 	case kindStruct, kindUnion, kindDatasec, kindEnum64:
@@ -147,8 +149,8 @@ func (r *rawBTF) hasFunction(name string) bool {
 	return r.functions.get(name, func() bool { return r.describes(name) })
 }
 
-// describes looks for the bytes with which the type of a function begins, ten times faster than a walk; nothing else has
-// the number of a kind where they have it.
+// describes looks for the bytes with which the type of a function begins, ten times
+// faster than a walk; nothing else has the number of a kind where they have it.
 func (r *rawBTF) describes(name string) bool {
 	offset, ok := r.offset(name)
 	for linkage := uint32(0); ok && linkage <= 2; linkage++ {
@@ -186,8 +188,8 @@ func (r *rawBTF) namesOf(kinds ...uint32) []string {
 	return names
 }
 
-// FunctionNames lists the functions that raw BTF describes, in its order: what to offer where the kernel
-// shows no list of traceable functions.
+// FunctionNames lists the functions that raw BTF describes, in its order: what to offer
+// where the kernel shows no list of traceable functions.
 func FunctionNames(data []byte) ([]string, error) {
 	raw, err := newRawBTF(data)
 	if err != nil {

@@ -2,15 +2,16 @@ package target
 
 import "strings"
 
-// Registers says where struct pt_regs, the context of a kprobe, keeps what a function was given. All are
-// byte offsets of 8-byte words.
+// Registers says where struct pt_regs, the context of a kprobe, keeps what a function was
+// given. All are byte offsets of 8-byte words.
 type Registers struct {
 	Args               []int // by the calling convention of kernel functions
 	Return             int
 	ReturnHigh         int // the second word of a struct
 	InstructionPointer int
 	StackPointer       int
-	// SyscallNumber, and SyscallArgs by the calling convention of system calls, which differs in places.
+	// SyscallNumber, and SyscallArgs by the calling convention of system calls, which
+	// differs in places.
 	SyscallNumber int
 	SyscallArgs   []int
 	// Named holds all of them by the names that the kernel's sources give them.

@@ -8,10 +8,11 @@ import (
 // Rename is a function that left the kernel, with the one that does its work now.
 type Rename struct {
 	Old, New string
-	// Since is the first version without Old, or "" when a compiler's choice and not a version decides.
+	// Since is the first version without Old, or "" when a compiler's choice and not a
+	// version decides.
 	Since string
-	// Arguments maps the arguments of Old to those of New that mean the same. What is missing has no
-	// counterpart.
+	// Arguments maps the arguments of Old to those of New that mean the same. What is
+	// missing has no counterpart.
 	Arguments map[int]int
 	// Return tells that the returned value means the same.
 	Return bool
@@ -32,11 +33,13 @@ const (
 	commit = "https://git.kernel.org/torvalds/c/"
 )
 
-// renames is ordered: of several successors of a function the first that the kernel has is taken. A successor
-// must see every call that the old function saw, and no others but those that users would count too.
+// renames is ordered: of several successors of a function the first that the kernel has
+// is taken. A successor must see every call that the old function saw, and no others but
+// those that users would count too.
 //
-// Rejected: blk_account_io_start -> blk_mq_start_request, which fires when a request is issued and not when
-// it is queued; see tracepointFor. do_nanosleep -> hrtimer_nanosleep, because both are still there.
+// Rejected: blk_account_io_start -> blk_mq_start_request, which fires when a request is
+// issued and not when it is queued; see tracepointFor. do_nanosleep -> hrtimer_nanosleep,
+// because both are still there.
 var renames = []Rename{
 	{"blk_start_request", "blk_mq_start_request", "5.0", first(1), true, elixir + "v4.20/source/block/blk-core.c"},
 	{"blk_complete_request", "blk_mq_complete_request", "5.0", first(1), false, elixir + "v4.20/source/block/blk-softirq.c"},
@@ -77,7 +80,8 @@ var renames = []Rename{
 	{"tcp_drop", "tcp_drop_reason", "5.18", first(2), true, elixir + "v5.17/source/net/ipv4/tcp_input.c"},
 }
 
-// tracepointFor names, for functions without a successor, the tracepoints that fire where they were called.
+// tracepointFor names, for functions without a successor, the tracepoints that fire where
+// they were called.
 var tracepointFor = map[string][]string{
 	"blk_account_io_start":      {"block:block_io_start", "block:block_bio_queue"},
 	"__blk_account_io_start":    {"block:block_io_start", "block:block_bio_queue"},
@@ -90,8 +94,8 @@ var tracepointFor = map[string][]string{
 	"do_execve":                 {"sched:sched_process_exec"},
 }
 
-// Successor returns the function that took over from a name, when the name cannot be traced here and the
-// other can.
+// Successor returns the function that took over from a name, when the name cannot be
+// traced here and the other can.
 func (t *Target) Successor(name string) (Rename, bool) {
 	if t.Traceable(name) {
 		return Rename{}, false
@@ -107,7 +111,8 @@ func (t *Target) Successor(name string) (Rename, bool) {
 	return t.optimised(name)
 }
 
-// systemCall leads from sys_read and SyS_read to the entry that takes its arguments in a struct pt_regs.
+// systemCall leads from sys_read and SyS_read to the entry that takes its arguments in a
+// struct pt_regs.
 func (t *Target) systemCall(name string) (Rename, bool) {
 	call, ok := strings.CutPrefix(name, "sys_")
 	if !ok {
@@ -124,8 +129,9 @@ func (t *Target) systemCall(name string) (Rename, bool) {
 	return Rename{Old: name, New: entry, Since: "4.17", Return: true, Source: source}, true
 }
 
-// optimised finds the copy that the compiler made of a function in its place (GCC: -fipa-sra, -fipa-cp). It
-// may have dropped or changed arguments, so none is known. A .part of a function sees only some calls.
+// optimised finds the copy that the compiler made of a function in its place (GCC:
+// -fipa-sra, -fipa-cp). It may have dropped or changed arguments, so none is known. A
+// .part of a function sees only some calls.
 func (t *Target) optimised(name string) (Rename, bool) {
 	names := t.functionList().names
 	start, _ := slices.BinarySearch(names, name+".")
@@ -141,8 +147,8 @@ func (t *Target) optimised(name string) (Rename, bool) {
 	return Rename{}, false
 }
 
-// TracepointFor returns the tracepoint, as "category:name", to use in place of a function that has no
-// successor here.
+// TracepointFor returns the tracepoint, as "category:name", to use in place of a function
+// that has no successor here.
 func (t *Target) TracepointFor(function string) (string, bool) {
 	for _, name := range tracepointFor[function] {
 		if _, found := slices.BinarySearch(t.tracepoints(), name); found {
@@ -152,7 +158,8 @@ func (t *Target) TracepointFor(function string) (string, bool) {
 	return "", false
 }
 
-// moved reports whether the tables know the function: it was then part of vmlinux, and may be there inlined.
+// moved reports whether the tables know the function: it was then part of vmlinux, and
+// may be there inlined.
 func moved(function string) bool {
 	isOld := func(r Rename) bool { return r.Old == function }
 	return tracepointFor[function] != nil || slices.ContainsFunc(renames, isOld)

@@ -4,7 +4,8 @@ import "strings"
 
 //go:generate go run ../../internal/syscallnames
 
-// syscallNames are those of an architecture by their numbers. They are arrays, which need no work at the start.
+// syscallNames are those of an architecture by their numbers. They are arrays, which need
+// no work at the start.
 func syscallNames(arch string) []string {
 	switch arch {
 	case "x86_64":
@@ -24,7 +25,8 @@ func SyscallName(arch string, number int64) string {
 	return names[number]
 }
 
-// The tracepoints of a system call have the name of the function that serves it, which is not always that of its number.
+// The tracepoints of a system call have the name of the function that serves it, which is
+// not always that of its number.
 // https://elixir.bootlin.com/linux/v6.12/source/arch/x86/entry/syscalls/syscall_64.tbl,
 // https://elixir.bootlin.com/linux/v6.12/source/include/uapi/asm-generic/unistd.h
 var syscallFunctions = map[string]map[string]string{
@@ -38,7 +40,8 @@ var syscallFunctions = map[string]map[string]string{
 	},
 }
 
-// SyscallNumber returns the number of the system call whose tracepoints end in a name, sys_enter_NAME and sys_exit_NAME.
+// SyscallNumber returns the number of the system call whose tracepoints end in a name,
+// sys_enter_NAME and sys_exit_NAME.
 func (t *Target) SyscallNumber(name string) (int, bool) {
 	if other, renamed := syscallFunctions[t.Arch][name]; renamed {
 		name = other
@@ -67,8 +70,8 @@ const (
 	SyscallExit  = "sys_exit"
 )
 
-// SplitSyscall parts the name of a system call's tracepoint, sys_enter_openat or sys_exit_openat, into that of the
-// tracepoint of all system calls and its own.
+// SplitSyscall parts the name of a system call's tracepoint, sys_enter_openat or
+// sys_exit_openat, into that of the tracepoint of all system calls and its own.
 func SplitSyscall(name string) (all, call string) {
 	for _, all := range []string{SyscallEnter, SyscallExit} {
 		if call, found := strings.CutPrefix(name, all+"_"); found {
@@ -84,11 +87,14 @@ type Flag struct {
 	Mask         int64
 }
 
-// CompatCall is what is set, at an offset from struct task_struct, while a thread is in a system call of the other
-// instruction set, 32 bits wide, in which numbers mean other calls. The struct thread_info stands at the front.
+// CompatCall is what is set, at an offset from struct task_struct, while a thread is in a
+// system call of the other instruction set, 32 bits wide, in which numbers mean other
+// calls. The struct thread_info stands at the front.
 //
-// https://elixir.bootlin.com/linux/v6.12/source/arch/x86/include/asm/thread_info.h (status, TS_COMPAT),
-// https://elixir.bootlin.com/linux/v6.12/source/arch/arm64/include/asm/thread_info.h (flags, TIF_32BIT)
+// https://elixir.bootlin.com/linux/v6.12/source/arch/x86/include/asm/thread_info.h
+// (status, TS_COMPAT),
+// https://elixir.bootlin.com/linux/v6.12/source/arch/arm64/include/asm/thread_info.h
+// (flags, TIF_32BIT)
 func (t *Target) CompatCall() Flag {
 	switch {
 	case t.Arch == "arm64":

@@ -1,13 +1,15 @@
-// Package target holds all that the compiler may know of a machine: its architecture, its kernel's
-// version and abilities, the kernel's functions, types, constants and tracepoints.
+// Package target holds all that the compiler may know of a machine: its architecture, its
+// kernel's version and abilities, the kernel's functions, types, constants and
+// tracepoints.
 //
 // # Model
 //
-// A Target is a few plain facts (Arch, Version, Features, ...) and a set of Sources: functions that
-// fetch what is large. The compiler never opens a file; it asks the Target, the Target asks a source,
-// once, and only when a script needs the answer. runtime/detect builds a Target whose sources are the
-// running kernel; package target/frozen builds one from files kept in this repository. Both go through
-// the same code here, which is why a golden made on one machine holds on every other.
+// A Target is a few plain facts (Arch, Version, Features, ...) and a set of Sources:
+// functions that fetch what is large. The compiler never opens a file; it asks the
+// Target, the Target asks a source, once, and only when a script needs the answer.
+// runtime/detect builds a Target whose sources are the running kernel; package
+// target/frozen builds one from files kept in this repository. Both go through the same
+// code here, which is why a golden made on one machine holds on every other.
 //
 // What there is to ask:
 //
@@ -35,12 +37,14 @@
 //
 // # Cost
 //
-// Kernel BTF has 126,000 types (6.18). Indexing it takes 15-20 ms, walking all of it as Go values a
-// quarter of a second and 47 MB, so nothing here iterates over types: names are looked up in the index of
-// cilium/ebpf, enum constants and functions by scanning the raw bytes (0.5 to 3 ms).
+// Kernel BTF has 126,000 types (6.18). Indexing it takes 15-20 ms, walking all of it as
+// Go values a quarter of a second and 47 MB, so nothing here iterates over types: names
+// are looked up in the index of cilium/ebpf, enum constants and functions by scanning the
+// raw bytes (0.5 to 3 ms).
 //
-// Rejected: a reader of our own for all of BTF. It would open faster, but loading a tracing program makes
-// cilium/ebpf index the same bytes anyway, and two readers would be two places to be wrong in.
+// Rejected: a reader of our own for all of BTF. It would open faster, but loading a
+// tracing program makes cilium/ebpf index the same bytes anyway, and two readers would be
+// two places to be wrong in.
 //
 // # Sources
 //
@@ -75,7 +79,8 @@ func (v Version) String() string {
 	return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch)
 }
 
-// ParseVersion reads the version at the start of a release such as 6.12.117+deb13-cloud-amd64.
+// ParseVersion reads the version at the start of a release such as
+// 6.12.117+deb13-cloud-amd64.
 func ParseVersion(release string) (Version, error) {
 	var v Version
 	n, _ := fmt.Sscanf(release, "%d.%d.%d", &v.Major, &v.Minor, &v.Patch)
@@ -114,12 +119,14 @@ type Target struct {
 	problem error
 	fields  map[btf.Type][]types.Field // of completed structs
 
-	// Of a Target that Define made: the one that knows the kernel, and the types of the script.
+	// Of a Target that Define made: the one that knows the kernel, and the types of the
+	// script.
 	base   *Target
 	script *definitions
 }
 
-// kernel returns the Target that asks the sources: all that were made of it share its answers.
+// kernel returns the Target that asks the sources: all that were made of it share its
+// answers.
 func (t *Target) kernel() *Target {
 	if t.base != nil {
 		return t.base
@@ -137,15 +144,18 @@ type Sources struct {
 	ModuleBTF func(module string) (*btf.Spec, error)
 	// RawBTF returns the same description of vmlinux as bytes; they are only read.
 	RawBTF func() ([]byte, error)
-	// Helper reports whether tracing programs can call a helper; known is false when it cannot tell.
+	// Helper reports whether tracing programs can call a helper; known is false when it
+	// cannot tell.
 	Helper func(helper asm.BuiltinFunc) (has, known bool)
-	// Functions lists the functions that probes can attach to, as "name" or "name [module]", in any order.
+	// Functions lists the functions that probes can attach to, as "name" or "name
+	// [module]", in any order.
 	Functions func() ([]string, error)
 	// Symbol reports whether the kernel's symbol table has a function of the name.
 	Symbol func(name string) bool
 	// Tracepoints lists "category:name", in any order.
 	Tracepoints func() ([]string, error)
-	// Format returns the text of a tracepoint's format file; its error satisfies fs.ErrNotExist when there is no such tracepoint.
+	// Format returns the text of a tracepoint's format file; its error satisfies
+	// fs.ErrNotExist when there is no such tracepoint.
 	Format func(category, name string) ([]byte, error)
 	// Binary opens a program or library.
 	Binary func(path string) (Binary, error)

@@ -126,7 +126,8 @@ func TestMember(t *testing.T) {
 	}
 }
 
-// The places are those of gcc 12 for x86_64, and of AAPCS64 for arm64: Register/Words, +Stack, * where the address is passed, and the slot of fentry.
+// The places are those of gcc 12 for x86_64, and of AAPCS64 for arm64: Register/Words,
+// +Stack, * where the address is passed, and the slot of fentry.
 func TestParameters(t *testing.T) {
 	named := func(name string, size uint32, members ...btf.Member) *btf.Struct {
 		return &btf.Struct{Name: name, Size: size, Members: members}
@@ -311,7 +312,8 @@ fd int32 136 false false
 	}
 }
 
-// TestFormatTypes has declarations of the system calls and tracepoints of Linux 5.10 to 7.x, without the kernel's types and with them.
+// TestFormatTypes has declarations of the system calls and tracepoints of Linux 5.10 to
+// 7.x, without the kernel's types and with them.
 func TestFormatTypes(t *testing.T) {
 	none := &Target{}
 	described := build(t, "x86_64", &btf.Typedef{Name: "off_t", Type: longBTF}, &btf.Typedef{Name: "made_t", Type: intBTF},
@@ -442,8 +444,8 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// TestRenames checks what the tables can be held to: an old name has no successor of its own name, every
-// entry has a source, and no argument maps to nowhere.
+// TestRenames checks what the tables can be held to: an old name has no successor of its
+// own name, every entry has a source, and no argument maps to nowhere.
 func TestRenames(t *testing.T) {
 	for _, r := range renames {
 		if r.Old == r.New || r.Since == "" || !strings.HasPrefix(r.Source, "https://") {
@@ -457,8 +459,8 @@ func TestRenames(t *testing.T) {
 	}
 }
 
-// TestConstantTable checks what a table of hand-typed and generated lines can be held to: every entry is a name and a
-// value, and no name stands in both tables.
+// TestConstantTable checks what a table of hand-typed and generated lines can be held to:
+// every entry is a name and a value, and no name stands in both tables.
 func TestConstantTable(t *testing.T) {
 	seen := map[string]bool{}
 	for line := range strings.Lines(interfaceTable + kernelTable + "\n") {
@@ -537,7 +539,8 @@ func TestModules(t *testing.T) {
 	}
 }
 
-// TestAskedOnce: a script of a thousand clauses names the same attach points again and again.
+// TestAskedOnce: a script of a thousand clauses names the same attach points again and
+// again.
 func TestAskedOnce(t *testing.T) {
 	asked := map[string]int{}
 	target := &Target{Sources: Sources{

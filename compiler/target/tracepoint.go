@@ -11,8 +11,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// Tracepoint is an event with the record that perf hands to a program: its fields lie at offsets from the
-// start of the program's context.
+// Tracepoint is an event with the record that perf hands to a program: its fields lie at
+// offsets from the start of the program's context.
 type Tracepoint struct {
 	Category, Name string
 	ID             int
@@ -22,8 +22,9 @@ type Tracepoint struct {
 	fields   memo[[]TracepointField]
 }
 
-// Fields lists the parts of the record without the common ones (common_pid, ...), which builtins serve. The
-// kernel's types are opened only where a field has one that is not C's.
+// Fields lists the parts of the record without the common ones (common_pid, ...), which
+// builtins serve. The kernel's types are opened only where a field has one that is not
+// C's.
 func (p *Tracepoint) Fields() []TracepointField {
 	return p.fields.get(func() []TracepointField {
 		fields := make([]TracepointField, len(p.declared))
@@ -39,10 +40,12 @@ type TracepointField struct {
 	Name   string
 	Type   *types.Type
 	Offset int
-	// DataLocation marks a field whose 4 bytes at Offset say where the value is: its length in the upper,
-	// its place in the lower 16 bits. Type is then a String or Array without a size.
+	// DataLocation marks a field whose 4 bytes at Offset say where the value is: its
+	// length in the upper, its place in the lower 16 bits. Type is then a String or Array
+	// without a size.
 	DataLocation bool
-	// Relative: the place counts from the end of the 4 bytes and not from the start of the record.
+	// Relative: the place counts from the end of the 4 bytes and not from the start of
+	// the record.
 	Relative bool
 }
 
@@ -62,8 +65,8 @@ type foundTracepoint struct {
 	err error
 }
 
-// Tracepoint describes an event, which is not to be changed. The error is an *UnknownTracepoint when there is none of
-// the name.
+// Tracepoint describes an event, which is not to be changed. The error is an
+// *UnknownTracepoint when there is none of the name.
 func (t *Target) Tracepoint(category, name string) (*Tracepoint, error) {
 	t = t.kernel()
 	found := t.formats.get([2]string{category, name}, func() foundTracepoint {
@@ -102,7 +105,8 @@ func (t *Target) tracepoints() []string {
 	})
 }
 
-// MatchTracepoints lists, as "category:name", the tracepoints that match two patterns of *, ? and [...].
+// MatchTracepoints lists, as "category:name", the tracepoints that match two patterns of
+// *, ? and [...].
 func (t *Target) MatchTracepoints(category, pattern string) ([]string, error) {
 	return match(t.tracepoints(), category+":"+pattern)
 }
@@ -112,7 +116,8 @@ func (t *Target) NearestTracepoint(category, name string) []string {
 	return nearest(t.tracepoints(), category+":"+name)
 }
 
-// RawTracepoint returns the arguments of a tracepoint as raw_tp and tp_btf programs get them.
+// RawTracepoint returns the arguments of a tracepoint as raw_tp and tp_btf programs get
+// them.
 func (t *Target) RawTracepoint(name string) ([]Param, bool) {
 	definition, ok := t.find("typedef", "btf_trace_"+name).(*btf.Typedef)
 	if !ok {
@@ -137,9 +142,11 @@ func (t *Target) RawTracepoint(name string) ([]Param, bool) {
 	return params, true
 }
 
-// argumentNames are the names of a raw tracepoint's parameters. The type has none, but the functions have that the kernel
-// makes for each tracepoint: the one that calls the subscribers, since 5.10, and the one that runs BPF programs.
-// https://elixir.bootlin.com/linux/v5.10/source/include/linux/tracepoint.h (DEFINE_TRACE_FN)
+// argumentNames are the names of a raw tracepoint's parameters. The type has none, but
+// the functions have that the kernel makes for each tracepoint: the one that calls the
+// subscribers, since 5.10, and the one that runs BPF programs.
+// https://elixir.bootlin.com/linux/v5.10/source/include/linux/tracepoint.h
+// (DEFINE_TRACE_FN)
 func (t *Target) argumentNames(tracepoint string, proto *btf.FuncProto) []string {
 	names := make([]string, len(proto.Params))
 	for _, prefix := range []string{"__traceiter_", "__bpf_trace_"} {

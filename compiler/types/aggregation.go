@@ -2,25 +2,28 @@ package types
 
 import "encoding/binary"
 
-// Aggregation is count() or one of its family: what its row holds, and what package events and
-// the sinks do with rows. The records are in package builtin, a file each, beside the code that
-// updates a row. A type points at its record, so that nobody compares kinds.
+// Aggregation is count() or one of its family: what its row holds, and what package
+// events and the sinks do with rows. The records are in package builtin, a file each,
+// beside the code that updates a row. A type points at its record, so that nobody
+// compares kinds.
 //
-// A row is Words words of 64 bits. Every CPU has a row of its own, all zero before the first
-// event. Functions that are nil have the meaning that their comment gives.
+// A row is Words words of 64 bits. Every CPU has a row of its own, all zero before the
+// first event. Functions that are nil have the meaning that their comment gives.
 type Aggregation struct {
 	Name  string
 	Words func(t *Type) int
 	// Merge folds a row of another CPU, or of an earlier time, into one.
 	Merge func(t *Type, into, from Row)
-	// Subtract takes from a row what it was when it was shown. It leaves zeroes where no event came
-	// since then.
+	// Subtract takes from a row what it was when it was shown. It leaves zeroes where no
+	// event came since then.
 	Subtract func(t *Type, row, shown Row)
-	// Adds: an event only adds to words, so that Subtract is exact and may be done in place.
+	// Adds: an event only adds to words, so that Subtract is exact and may be done in
+	// place.
 	Adds bool
 	// Flagged: the second word only tells that the first was set, and is stored after it.
 	Flagged bool
-	// Restarted reports whether the row was dropped and begun anew since it was shown; nil: AnyLess.
+	// Restarted reports whether the row was dropped and begun anew since it was shown;
+	// nil: AnyLess.
 	Restarted func(t *Type, row, shown Row) bool
 	// Empty reports a row without event; nil: all words are 0.
 	Empty func(row Row) bool
@@ -30,8 +33,8 @@ type Aggregation struct {
 	Composite bool
 	// Weight orders rows, unsigned; nil: they are ordered by their keys.
 	Weight func(t *Type, row Row) uint64
-	// Stored describes the rows that the kernel keeps, where values are summaries of them; nil: they
-	// are the values.
+	// Stored describes the rows that the kernel keeps, where values are summaries of
+	// them; nil: they are the values.
 	Stored func(t *Type) Stored
 	// Summarize makes a value of a whole stored row.
 	Summarize func(t *Type, into, stored Row)
@@ -39,20 +42,21 @@ type Aggregation struct {
 	Draws Drawing
 	// Text is how a script would write the type; nil: Name.
 	Text func(t *Type) string
-	// Parameters are those by which two types of the record may differ; nil: there are none.
+	// Parameters are those by which two types of the record may differ; nil: there are
+	// none.
 	Parameters func(t *Type) []Parameter
 }
 
-// Stored is the rows of which values are summaries. A whole row may be too large for each key and
-// CPU. A map with keys then has the row in parts: the number of a part, of 64 bits, is last in the
-// kernel's key, and a part that no event fell in takes no memory.
+// Stored is the rows of which values are summaries. A whole row may be too large for each
+// key and CPU. A map with keys then has the row in parts: the number of a part, of 64
+// bits, is last in the kernel's key, and a part that no event fell in takes no memory.
 type Stored struct {
 	Row, Part *Type
 	Parts     int
 }
 
-// Drawing is a way to print rows. Each sink has a table from drawings to what draws them; what it
-// has none for prints as its number.
+// Drawing is a way to print rows. Each sink has a table from drawings to what draws them;
+// what it has none for prints as its number.
 type Drawing string
 
 // Drawings of the records. DrawNumber is the default.
@@ -116,15 +120,16 @@ func SubtractWords(_ *Type, row, shown Row) {
 	}
 }
 
-// SubtractSame is the Subtract of rows that events replace: one that is as it was shown goes.
+// SubtractSame is the Subtract of rows that events replace: one that is as it was shown
+// goes.
 func SubtractSame(_ *Type, row, shown Row) {
 	if string(row) == string(shown) {
 		clear(row)
 	}
 }
 
-// NearerZero is the Restarted of totals, which may go down: one that is nearer to 0 is taken for
-// new.
+// NearerZero is the Restarted of totals, which may go down: one that is nearer to 0 is
+// taken for new.
 func NearerZero(_ *Type, row, shown Row) bool {
 	return magnitude(int64(row.Word(0))) < magnitude(int64(shown.Word(0)))
 }
@@ -144,7 +149,8 @@ func AnyLess(_ *Type, row, shown Row) bool {
 // Aggregation reports whether the type is that of count() and its family.
 func (t *Type) Aggregation() bool { return t.Kind == Aggregated }
 
-// Composite reports whether the type is that of an aggregation for which no single number stands.
+// Composite reports whether the type is that of an aggregation for which no single number
+// stands.
 func (t *Type) Composite() bool { return t.Aggregation() && t.Record.Composite }
 
 // Draws returns how values of an aggregation print; DrawNumber for other types.
@@ -183,14 +189,14 @@ func SizedAggregation(t Type) *Type {
 	return &t
 }
 
-// HistBucketsOf returns the number of buckets where each power of two is split in 1<<bits parts:
-// one below zero, 1<<bits for the values below that, then 1<<bits for each power of two up to
-// 1<<63.
+// HistBucketsOf returns the number of buckets where each power of two is split in 1<<bits
+// parts: one below zero, 1<<bits for the values below that, then 1<<bits for each power
+// of two up to 1<<63.
 func HistBucketsOf(bits int) int { return (65-bits)<<bits + 1 }
 
-// HistLow returns the smallest value of bucket i >= 1. Values below 1<<bits have a bucket each;
-// from there on each power of two has 1<<bits buckets. With 0 bits the buckets begin at 0, 1, 2,
-// 4, 8, ...
+// HistLow returns the smallest value of bucket i >= 1. Values below 1<<bits have a bucket
+// each; from there on each power of two has 1<<bits buckets. With 0 bits the buckets
+// begin at 0, 1, 2, 4, 8, ...
 func HistLow(i, bits int) uint64 {
 	i--
 	parts := 1 << bits

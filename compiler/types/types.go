@@ -1,12 +1,13 @@
-// Package types says what values are: their kind, size, alignment and where the parts of a
-// record or key lie. It is shared by the compiler, which stores values, and the runtime, which
-// reads them back: both go through the same Layout, so there is no second description to keep
-// in step.
+// Package types says what values are: their kind, size, alignment and where the parts of
+// a record or key lie. It is shared by the compiler, which stores values, and the
+// runtime, which reads them back: both go through the same Layout, so there is no second
+// description to keep in step.
 //
-// Values that fit a register (integers, booleans, enums, pointers, symbols) are computed in 64
-// bits and stored in Size bytes, little or big end first as the machine does. Strings, buffers,
-// structs, arrays and tuples live in memory and are handled by address. An aggregation
-// (count, hist, ...) is a row of 64-bit words; its record says what is done with them.
+// Values that fit a register (integers, booleans, enums, pointers, symbols) are computed
+// in 64 bits and stored in Size bytes, little or big end first as the machine does.
+// Strings, buffers, structs, arrays and tuples live in memory and are handled by address.
+// An aggregation (count, hist, ...) is a row of 64-bit words; its record says what is
+// done with them.
 //
 // How a value prints follows from its Kind alone; package render holds the code.
 package types
@@ -59,12 +60,13 @@ type Type struct {
 	Union  bool   // Struct that is a union
 	Values []EnumValue
 	Fields []Field // Tuple, Record; Struct where it is complete
-	// Trusted marks a Pointer that the verifier knows by its BTF type: it may be loaded through directly.
+	// Trusted marks a Pointer that the verifier knows by its BTF type: it may be loaded
+	// through directly.
 	Trusted bool
 	// User marks a Pointer into user memory, or the number that argN + n makes of one.
 	User bool
-	// Exact is what an Int of 64 bits in a map, tuple or key was before it was extended to these; nil where it
-	// had 64 bits.
+	// Exact is what an Int of 64 bits in a map, tuple or key was before it was extended
+	// to these; nil where it had 64 bits.
 	Exact *Type
 	// Alias is the name that the script or the kernel has for an Int, Bool, Enum or
 	// Pointer: pid_t, unsigned int. It is for people to read and makes no other type of
@@ -74,9 +76,11 @@ type Type struct {
 	Const bool
 	// Register marks a Pointer that argN or retval gave: its arithmetic counts bytes.
 	Register bool
-	// Origin is the target's own description of a Struct (a BTF type); nobody else looks inside.
+	// Origin is the target's own description of a Struct (a BTF type); nobody else looks
+	// inside.
 	Origin any
-	// Record is that of an aggregation. What the numbers mean that one was made with, it says.
+	// Record is that of an aggregation. What the numbers mean that one was made with, it
+	// says.
 	Record          *Aggregation
 	Low, High, Step int64
 	Bits            int
@@ -95,19 +99,21 @@ type Field struct {
 	Name   string // empty in a key or tuple
 	Type   *Type
 	Offset int // bytes from the start
-	// BitSize is 0 unless the field is a bitfield: its BitSize bits from BitOffset on, counted from the least
-	// significant, of the Type.Size bytes at Offset.
+	// BitSize is 0 unless the field is a bitfield: its BitSize bits from BitOffset on,
+	// counted from the least significant, of the Type.Size bytes at Offset.
 	BitOffset, BitSize int
 }
 
-// Layout is where the parts of a key, tuple or event lie. Fields are aligned to their natural
-// alignment, at most 8; Size is a multiple of 8, and whoever stores zeroes the gaps of a key.
+// Layout is where the parts of a key, tuple or event lie. Fields are aligned to their
+// natural alignment, at most 8; Size is a multiple of 8, and whoever stores zeroes the
+// gaps of a key.
 type Layout struct {
 	Size   int
 	Fields []Field
 }
 
-// NewLayout lays the types out one after the other, starting after a header of the given size in bytes.
+// NewLayout lays the types out one after the other, starting after a header of the given
+// size in bytes.
 func NewLayout(header int, parts ...*Type) Layout {
 	layout := Layout{}
 	offset := header
@@ -175,8 +181,9 @@ func NewArray(elem *Type, count int) *Type {
 	return &Type{Kind: Array, Elem: elem, Count: count, Size: elem.Size * count}
 }
 
-// NewVector returns an array whose length only its value has, in bytes: up to count elements of type elem. A length above
-// that is the original's, the rest of which was left out.
+// NewVector returns an array whose length only its value has, in bytes: up to count
+// elements of type elem. A length above that is the original's, the rest of which was
+// left out.
 func NewVector(elem *Type, count int) *Type {
 	return &Type{Kind: Buffer, Elem: elem, Size: BufferHeader + elem.Size*count}
 }
@@ -200,7 +207,8 @@ func NewRecord(names []string, parts []*Type) *Type {
 	return t
 }
 
-// NewKernelStack returns a stack of at most depth addresses, printed in the mode "bpftrace", "perf" or "raw".
+// NewKernelStack returns a stack of at most depth addresses, printed in the mode
+// "bpftrace", "perf" or "raw".
 func NewKernelStack(mode string, depth int) *Type {
 	return &Type{Kind: KernelStack, Size: 8 * depth, Count: depth, Name: mode}
 }
@@ -285,7 +293,8 @@ func (t *Type) ByteArray() bool {
 	return (t.Kind == Array || t.Kind == Buffer) && t.Elem != nil && t.Elem.Kind == Int && t.Elem.Size == 1
 }
 
-// Texts reports whether values of both types are compared as texts: strings, and a string and an array of bytes.
+// Texts reports whether values of both types are compared as texts: strings, and a string
+// and an array of bytes.
 func Texts(x, y *Type) bool {
 	if x.Kind != String {
 		x, y = y, x

@@ -12,7 +12,8 @@ import (
 
 const rounds = 21
 
-// scripts are traced on every machine that allows tracing at all. The budgets are in milliseconds and megabytes.
+// scripts are traced on every machine that allows tracing at all. The budgets are in
+// milliseconds and megabytes.
 var scripts = []struct {
 	name, text    string
 	start, memory float64
@@ -34,7 +35,8 @@ const (
 	memoryBudget = 60
 )
 
-// typesMemory is the budget of peak memory with kernel types, which Linux lets us map since 6.18.
+// typesMemory is the budget of peak memory with kernel types, which Linux lets us map
+// since 6.18.
 func typesMemory() float64 {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -115,7 +117,8 @@ func lifetime(name, program string, which int) error {
 	return nil
 }
 
-// report prints a measurement, and whether its median is within the budget. Only ponytrace has budgets.
+// report prints a measurement, and whether its median is within the budget. Only
+// ponytrace has budgets.
 func report(name, what string, s sample, budget float64) {
 	verdict := ""
 	if name == "ponytrace" && budget != none {

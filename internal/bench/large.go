@@ -19,8 +19,9 @@ const (
 // largeBudgets are in milliseconds, by the number of statements.
 var largeBudgets = map[int]float64{1000: 100, 5000: 500}
 
-// large measures how long a clause of many statements takes from the start to the end of the
-// program, which compiles it and loads it into the kernel. Its time by statement must not depend on how many there are.
+// large measures how long a clause of many statements takes from the start to the end of
+// the program, which compiles it and loads it into the kernel. Its time by statement must
+// not depend on how many there are.
 func large(ponytrace string) error {
 	folder, err := os.MkdirTemp("", "ponytrace-bench")
 	if err != nil {

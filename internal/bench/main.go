@@ -3,11 +3,12 @@
 //	bench host PONYTRACE      start, end, memory, size and output on this machine; bpftrace beside it when it is installed
 //	bench events PONYTRACE    what an event costs; in a guest under -icount nanoseconds are executed instructions
 //
-// Every number is the median of its runs, with the lowest and the highest in brackets, and the budget beside it: those of
-// the README. Nothing here fails, for a machine that has other work to do is slower.
+// Every number is the median of its runs, with the lowest and the highest in brackets,
+// and the budget beside it: those of the README. Nothing here fails, for a machine that
+// has other work to do is slower.
 //
-// A start ends with the notice that all is attached. Versions of bpftrace before 0.24 print theirs before they attach, so
-// their starts are longer than shown.
+// A start ends with the notice that all is attached. Versions of bpftrace before 0.24
+// print theirs before they attach, so their starts are longer than shown.
 package main
 
 import (

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The load is a system call of this process that Go's runtime never makes; $1 and $2 are the process and the call.
+// The load is a system call of this process that Go's runtime never makes; $1 and $2 are
+// the process and the call.
 const (
 	printCalls = `tracepoint:raw_syscalls:sys_enter /pid == $1 && args.id == $2/ { printf("%d %s %d\n", pid, comm, nsecs) }`
 	keepCalls  = `config = { max_map_keys = 2000000 } tracepoint:raw_syscalls:sys_enter /pid == $1 && args.id == $2/ { @[@n++] = 1 }`
@@ -70,7 +71,8 @@ func (o *outputRun) trace(script string, load func()) (outcome, error) {
 	return result, os.Remove(o.file)
 }
 
-// paced finds the CPU time for a line: that of a run that prints, less that of one that only waits as long.
+// paced finds the CPU time for a line: that of a run that prints, less that of one that
+// only waits as long.
 func (o *outputRun) paced() error {
 	var each sample
 	for range outputRounds {

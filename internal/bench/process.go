@@ -19,7 +19,8 @@ type tracer struct {
 	drained  chan struct{}
 }
 
-// attaching is how long a tracer may take that prints its notice before it attaches. A signal would be lost on it meanwhile.
+// attaching is how long a tracer may take that prints its notice before it attaches. A
+// signal would be lost on it meanwhile.
 const attaching = 300 * time.Millisecond
 
 // start runs a tracer until it says that it has attached.
@@ -58,7 +59,8 @@ func start(program string, args ...string) (*tracer, error) {
 	return t, nil
 }
 
-// stop ends the tracer, and returns how long that took and how much memory it had at most, in bytes.
+// stop ends the tracer, and returns how long that took and how much memory it had at
+// most, in bytes.
 func (t *tracer) stop() (gone time.Duration, memory float64, err error) {
 	peak := t.peak()
 	began := time.Now()
@@ -71,8 +73,9 @@ func (t *tracer) stop() (gone time.Duration, memory float64, err error) {
 	return gone, <-peak, err
 }
 
-// peak polls the most memory that the process ever had, in bytes, until it is gone. The maximum in its resource usage
-// is no use: a child begins with that of its parent, and we are larger than what we measure.
+// peak polls the most memory that the process ever had, in bytes, until it is gone. The
+// maximum in its resource usage is no use: a child begins with that of its parent, and we
+// are larger than what we measure.
 func (t *tracer) peak() chan float64 {
 	result := make(chan float64, 1)
 	most, running := t.memory()

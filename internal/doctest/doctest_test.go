@@ -35,7 +35,8 @@ var (
 	link      = regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
 )
 
-// TestDependencies holds docs/dependencies.md against go.mod and the modules that the code imports.
+// TestDependencies holds docs/dependencies.md against go.mod and the modules that the
+// code imports.
 func TestDependencies(t *testing.T) {
 	var modules []string
 	for _, match := range required.FindAllStringSubmatch(read(t, "go.mod"), -1) {
@@ -97,7 +98,8 @@ func imports(t *testing.T) (paths []string) {
 	return paths
 }
 
-// TestExamples compiles every example for every frozen kernel and looks for it in the list.
+// TestExamples compiles every example for every frozen kernel and looks for it in the
+// list.
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root, "examples", "*.pt"))
 	if err != nil || len(files) == 0 {

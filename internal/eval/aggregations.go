@@ -14,10 +14,11 @@ import (
 type aggregation struct {
 	// shape is the type of a call that has more arguments than the number.
 	shape func(constant func(lang.Expr) int64, arguments []lang.Expr, isSigned bool) *types.Type
-	// observe updates the words of a row; the record in package builtin says what they are.
+	// observe updates the words of a row; the record in package builtin says what they
+	// are.
 	observe func(words []uint64, t *types.Type, n Value)
-	// summarize computes the words from all values that were observed; it is there in the place of
-	// observe.
+	// summarize computes the words from all values that were observed; it is there in the
+	// place of observe.
 	summarize func(words []uint64, t *types.Type, seen []uint64)
 	// summary is the number that a row stands for in an expression; nil: the first word.
 	summary func(words []uint64, t *types.Type) uint64
@@ -88,8 +89,8 @@ func quantilesShape(
 	return builtin.NewQuantiles(isSigned, percentiles)
 }
 
-// quantiles sorts what was observed. The value at a percentile is the first that so many percent
-// are not greater than, with no more than its seven highest bits.
+// quantiles sorts what was observed. The value at a percentile is the first that so many
+// percent are not greater than, with no more than its seven highest bits.
 func quantiles(words []uint64, t *types.Type, seen []uint64) {
 	slices.SortFunc(seen, func(a, b uint64) int {
 		if ordered("<", a, b, t.Signed) {
@@ -137,8 +138,8 @@ func summary(v Value) uint64 {
 	return v.Words[0]
 }
 
-// powerBucket is 0 below zero. Values below 1<<bits have a bucket each, and so has each of 1<<bits equal parts of
-// every power of two from there on.
+// powerBucket is 0 below zero. Values below 1<<bits have a bucket each, and so has each
+// of 1<<bits equal parts of every power of two from there on.
 func powerBucket(n Value, bits int) int {
 	if n.Type.Signed && int64(n.Number) < 0 {
 		return 0

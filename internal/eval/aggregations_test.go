@@ -6,7 +6,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 )
 
-// TestAggregationsAgree: each aggregation is evaluated, but for the one that depends on the time.
+// TestAggregationsAgree: each aggregation is evaluated, but for the one that depends on
+// the time.
 func TestAggregationsAgree(t *testing.T) {
 	for _, a := range builtin.Aggregations() {
 		if _, known := aggregations[a.Name]; known == (a.Record == builtin.TimeSeries) {

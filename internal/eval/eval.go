@@ -1,23 +1,25 @@
-// Package eval computes what a script does by walking its syntax tree with Go values: the oracle that tests
-// hold the compiler, the emulator and real kernels against.
+// Package eval computes what a script does by walking its syntax tree with Go values: the
+// oracle that tests hold the compiler, the emulator and real kernels against.
 //
-// It knows the language from spec.md, and where that is silent from C and bpftrace's manual. It shares no code with
-// the compiler's own computation: of package types it takes the description of results only, of the table
-// (compiler/builtin) nothing but the signatures.
+// It knows the language from spec.md, and where that is silent from C and bpftrace's
+// manual. It shares no code with the compiler's own computation: of package types it
+// takes the description of results only, of the table (compiler/builtin) nothing but the
+// signatures.
 //
 // # How it works
 //
-// Macros and `#define`s are expanded first, by copying the tree, so that every node is evaluated in one scope
-// only. Then the types of maps and variables are found by repetition, because whether a comparison or division is
-// signed depends on all assignments. The clauses run in the order of the script, each once.
+// Macros and `#define`s are expanded first, by copying the tree, so that every node is
+// evaluated in one scope only. Then the types of maps and variables are found by
+// repetition, because whether a comparison or division is signed depends on all
+// assignments. The clauses run in the order of the script, each once.
 //
-// Scripts must be ones that the compiler accepts: what is wrong in them is not diagnosed. Run returns an
-// error for what it does not know, and for a script that runs too long.
+// Scripts must be ones that the compiler accepts: what is wrong in them is not diagnosed.
+// Run returns an error for what it does not know, and for a script that runs too long.
 //
 // # Results
 //
-// Everything is compared as text, in one notation for all types (Value.String): it shows signedness and
-// contents, not sizes, which are the compiler's business.
+// Everything is compared as text, in one notation for all types (Value.String): it shows
+// signedness and contents, not sizes, which are the compiler's business.
 package eval
 
 import (
@@ -39,8 +41,8 @@ type Environment struct {
 
 // Result is what a script left behind.
 type Result struct {
-	// Maps holds the entries of each map that has any: the text of the value by the text of the key, which is
-	// empty where the map has none.
+	// Maps holds the entries of each map that has any: the text of the value by the text
+	// of the key, which is empty where the map has none.
 	Maps map[string]map[string]string
 	// Events are the records sent, such as `printf "%d\n" 5`.
 	Events []string
@@ -118,7 +120,8 @@ func newProgram(script *lang.Script, environment *Environment) *program {
 	return p
 }
 
-// follow notes which functions are called: what stands in others counts for nothing, not for the types of maps either.
+// follow notes which functions are called: what stands in others counts for nothing, not
+// for the types of maps either.
 func (p *program) follow(from any) {
 	lang.Walk(from, func(node any) bool {
 		if call, ok := node.(*lang.Call); ok && p.functions[call.Name] != nil && !p.called[p.functions[call.Name]] {

@@ -9,8 +9,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// rules computes the builtins. What has none here has no value that can be foretold: it reads a clock,
-// the kernel or a file.
+// rules computes the builtins. What has none here has no value that can be foretold: it
+// reads a clock, the kernel or a file.
 var rules map[string]func(p *program, e lang.Expr, arguments []lang.Expr) Value
 
 // resultTypes are those that no signature tells.
@@ -133,7 +133,8 @@ func (p *program) aboutMap(e lang.Expr, arguments []lang.Expr) Value {
 	return nothing
 }
 
-// keyArgument is the key in f(@m[key]) and f(@m, key), where a key of several parts may be a tuple.
+// keyArgument is the key in f(@m[key]) and f(@m, key), where a key of several parts may
+// be a tuple.
 func (p *program) keyArgument(arguments []lang.Expr) (*mapping, string) {
 	e := lang.Unparen(arguments[0]).(*lang.Map)
 	m, keys := p.mapNamed(e.Name), e.Keys
@@ -183,8 +184,9 @@ func (p *program) stringSize() int {
 	return defaultStringSize
 }
 
-// str reads up to the first zero; str(p, n) at most n bytes, with one for the ending zero. What max_strlen cuts keeps a
-// byte in the place of the zero. A positional parameter is text, whatever it looks like.
+// str reads up to the first zero; str(p, n) at most n bytes, with one for the ending
+// zero. What max_strlen cuts keeps a byte in the place of the zero. A positional
+// parameter is text, whatever it looks like.
 func (p *program) str(_ lang.Expr, arguments []lang.Expr) Value {
 	if parameter, ok := lang.Unparen(arguments[0]).(*lang.Positional); ok && len(arguments) == 1 {
 		if parameter.Index > len(p.environment.Args) {
@@ -357,7 +359,8 @@ func (p *program) swapBytes(e lang.Expr, arguments []lang.Expr) Value {
 	return number(p.typeOf(e), bits.ReverseBytes64(x.Number)>>(64-8*x.Type.Size))
 }
 
-// matches holds a text against a pattern with * ? [sets] and backslashes, one byte after the other.
+// matches holds a text against a pattern with * ? [sets] and backslashes, one byte after
+// the other.
 func matches(text, pattern string) bool {
 	if pattern == "" {
 		return text == ""

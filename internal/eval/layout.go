@@ -8,7 +8,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// plain are C's and the language's own number types on the 64-bit machines that Linux traces.
+// plain are C's and the language's own number types on the 64-bit machines that Linux
+// traces.
 var plain = map[string]*types.Type{
 	"void": types.NoValue, "bool": types.Boolean, "_Bool": types.Boolean,
 	"char": types.NewInt(1, true), "signed char": types.NewInt(1, true), "unsigned char": types.NewInt(1, false),

@@ -9,7 +9,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// expand returns a copy of the script without macros and defined names. Every node of it is there once.
+// expand returns a copy of the script without macros and defined names. Every node of it
+// is there once.
 func expand(script *lang.Script) *lang.Script {
 	e := &expander{macros: map[string]*lang.Macro{}, directives: script.Directives}
 	for _, m := range script.Macros {
@@ -28,7 +29,8 @@ type expander struct {
 	expansions int
 }
 
-// defined is what the last #define before its use makes of a name; nil where there is none or an #undef came later.
+// defined is what the last #define before its use makes of a name; nil where there is
+// none or an #undef came later.
 func (e *expander) defined(n *lang.Name) (value lang.Expr) {
 	for _, d := range e.directives {
 		if d.Name == n.Name && d.Span.Start < n.Span.Start && (d.Keyword == "define" || d.Keyword == "undef") {
@@ -38,8 +40,8 @@ func (e *expander) defined(n *lang.Name) (value lang.Expr) {
 	return value
 }
 
-// copier copies syntax, putting arguments for the parameters of one macro. The variables that the macro's body
-// makes for itself get a suffix, so that they meet no others.
+// copier copies syntax, putting arguments for the parameters of one macro. The variables
+// that the macro's body makes for itself get a suffix, so that they meet no others.
 type copier struct {
 	*expander
 	arguments map[string]lang.Expr // by name, with its $ or @

@@ -31,7 +31,8 @@ func (p *program) mapNamed(name string) *mapping {
 	return m
 }
 
-// lookAtKeys finds the types of a key. One tuple and several parts are two ways to write the same key.
+// lookAtKeys finds the types of a key. One tuple and several parts are two ways to write
+// the same key.
 func (p *program) lookAtKeys(m *mapping, keys []lang.Expr) {
 	var parts []*types.Type
 	for _, key := range keys {
@@ -138,7 +139,8 @@ func (m *mapping) sorted() (list []*entry) {
 	return list
 }
 
-// aggregate adds an observation to the row of an aggregation. As in an assignment, the number is evaluated before the key.
+// aggregate adds an observation to the row of an aggregation. As in an assignment, the
+// number is evaluated before the key.
 func (p *program) aggregate(target *lang.Map, call *lang.Call) {
 	m := p.mapNamed(target.Name)
 	var n Value

@@ -5,8 +5,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// promoted is C's integer promotion (C11 6.3.1.1), which ~ goes by: what is smaller than an int becomes one. Anything that
-// is no number counts as an address.
+// promoted is C's integer promotion (C11 6.3.1.1), which ~ goes by: what is smaller than
+// an int becomes one. Anything that is no number counts as an address.
 func promoted(t *types.Type) *types.Type {
 	switch {
 	case t.Kind != types.Int && t.Kind != types.Enum && t.Kind != types.Bool:
@@ -17,8 +17,8 @@ func promoted(t *types.Type) *types.Type {
 	return t
 }
 
-// operand is the type that + - * / % & | ^ << >> and comparisons take a value as. Each has 64 bits. An int64 holds what
-// fewer bits hold.
+// operand is the type that + - * / % & | ^ << >> and comparisons take a value as. Each
+// has 64 bits. An int64 holds what fewer bits hold.
 func operand(t *types.Type) *types.Type {
 	switch {
 	case t.Aggregation():
@@ -32,7 +32,8 @@ func operand(t *types.Type) *types.Type {
 	return types.Uint64
 }
 
-// signed tells whether an operation on two types is signed: of an int64 and a uint64 C computes in uint64 (C11 6.3.1.8).
+// signed tells whether an operation on two types is signed: of an int64 and a uint64 C
+// computes in uint64 (C11 6.3.1.8).
 func signed(x, y *types.Type) bool { return operand(x).Signed && operand(y).Signed }
 
 // arithmetic computes x op y in 64 bits.

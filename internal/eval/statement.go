@@ -170,7 +170,8 @@ func (p *program) increment(e *lang.IncDec) Value {
 	return before
 }
 
-// loop evaluates the bounds once. Over a map the order is not defined, nor whether what the body changes shows.
+// loop evaluates the bounds once. Over a map the order is not defined, nor whether what
+// the body changes shows.
 func (p *program) loop(s *lang.For) {
 	v := p.uses[s.Variable]
 	if s.Map != nil {

@@ -72,8 +72,8 @@ func (p *program) find(e lang.Expr) *types.Type {
 	return nil
 }
 
-// presumed is the type of an operand. When nothing else is known of a map that is assigned from itself, an operand of unknown
-// type is a number.
+// presumed is the type of an operand. When nothing else is known of a map that is
+// assigned from itself, an operand of unknown type is a number.
 func (p *program) presumed(e lang.Expr) *types.Type {
 	t := p.typeOf(e)
 	if t == nil && p.guessing {
@@ -153,7 +153,8 @@ func (p *program) unaryType(e *lang.Unary) *types.Type {
 	return nil
 }
 
-// negated: the negative of what an int holds is an int, as in C, and that of a uint32 an int64.
+// negated: the negative of what an int holds is an int, as in C, and that of a uint32 an
+// int64.
 func negated(e lang.Expr, t *types.Type) *types.Type {
 	switch written, isLiteral := lang.Unparen(e).(*lang.Integer); {
 	case isLiteral && !written.Unsigned && written.Value == 1<<63:
@@ -374,7 +375,8 @@ func (p *program) recordType(e *lang.Record) *types.Type {
 	return types.NewRecord(names, parts)
 }
 
-// resultType reads the type of a builtin from its signature: the first word of a function's, all of a variable's.
+// resultType reads the type of a builtin from its signature: the first word of a
+// function's, all of a variable's.
 func (p *program) resultType(name string, span diag.Span, arguments []lang.Expr) *types.Type {
 	f := builtin.FunctionNamed(name)
 	if f == nil {

@@ -155,7 +155,8 @@ func encode(v Value) []byte {
 	return v.Raw
 }
 
-// String writes a value so that two are written alike exactly when a user cannot tell them apart.
+// String writes a value so that two are written alike exactly when a user cannot tell
+// them apart.
 func (v Value) String() string {
 	switch t := v.Type; {
 	case t == nil || t.Kind == types.None:

@@ -72,7 +72,8 @@ func rebuilt(t *types.Type, part func(i int) *types.Type) *types.Type {
 	return types.NewTuple(parts...)
 }
 
-// widest is the type that holds the values of both; nil stands for a type that is not known yet.
+// widest is the type that holds the values of both; nil stands for a type that is not
+// known yet.
 func widest(a, b *types.Type) *types.Type {
 	switch {
 	case a == nil:
@@ -104,8 +105,8 @@ func partType(t, other *types.Type, i int) *types.Type {
 	return t.Fields[i].Type
 }
 
-// smallest is the first of the integer types, from the smallest on, that has all values of both; uint64 where an int64 and a
-// uint64 meet.
+// smallest is the first of the integer types, from the smallest on, that has all values
+// of both; uint64 where an int64 and a uint64 meet.
 func smallest(a, b *types.Type) *types.Type {
 	for _, size := range []int{1, 2, 4, 8} {
 		for _, t := range []*types.Type{types.NewInt(size, false), types.NewInt(size, true)} {
@@ -130,8 +131,9 @@ func counter(low, high *types.Type) *types.Type {
 	return types.NewInt(8, operand(low).Signed || operand(high).Signed)
 }
 
-// findTypes looks at the whole script until no type changes. Maps that are assigned from themselves may have none then:
-// what operators say of them is taken next, and at last they hold numbers.
+// findTypes looks at the whole script until no type changes. Maps that are assigned from
+// themselves may have none then: what operators say of them is taken next, and at last
+// they hold numbers.
 func (p *program) findTypes() {
 	p.repeat()
 	if p.guessing = p.lacksTypes(); !p.guessing {
@@ -274,7 +276,8 @@ func (p *program) lookAtAssign(s *lang.Assign) {
 	}
 }
 
-// updated is the type of what an assignment gives its target: of `x op= y` that of x op y.
+// updated is the type of what an assignment gives its target: of `x op= y` that of x op
+// y.
 func (p *program) updated(s *lang.Assign, x, y *types.Type) *types.Type {
 	if s.Op == "=" {
 		return y

@@ -1,9 +1,11 @@
-// Command genconstants writes the table of constants that package target keeps of Linux's system call interface. They
-// come from golang.org/x/sys/unix, whose values are those of the kernel's own headers (its mkerrors.sh compiles
-// include/uapi for each architecture), so nothing is typed by hand.
+// Command genconstants writes the table of constants that package target keeps of Linux's
+// system call interface. They come from golang.org/x/sys/unix, whose values are those of
+// the kernel's own headers (its mkerrors.sh compiles include/uapi for each architecture),
+// so nothing is typed by hand.
 //
-// The output is a text of "NAME value" lines in three sorted parts, each after a line with its title: "common" is what
-// x86_64 and arm64 have alike, "x86_64" and "arm64" what one of them has otherwise or alone. Values are decimal.
+// The output is a text of "NAME value" lines in three sorted parts, each after a line
+// with its title: "common" is what x86_64 and arm64 have alike, "x86_64" and "arm64" what
+// one of them has otherwise or alone. Values are decimal.
 package main
 
 import (
@@ -83,9 +85,10 @@ func constants(arch string) (map[string]string, error) {
 	return values, nil
 }
 
-// wanted are the families of constants that arguments of system calls and fields of packets are compared to. The
-// large interfaces of netlink and of devices (NL80211, ETHTOOL, ...) are left out, and what kernels describe as enums.
-// O_LARGEFILE is 0 for user programs of 64 bits, which is not what the kernel sees.
+// wanted are the families of constants that arguments of system calls and fields of
+// packets are compared to. The large interfaces of netlink and of devices (NL80211,
+// ETHTOOL, ...) are left out, and what kernels describe as enums. O_LARGEFILE is 0 for
+// user programs of 64 bits, which is not what the kernel sees.
 var (
 	wanted = regexp.MustCompile(`^(E[A-Z0-9]+|(SIG|POLL|EPOLL|W)[A-Z0-9]+|[A-Z0-9_]+_MAGIC|TC[SG]ET\w+|FIO\w+|SIOC\w+|` +
 		`(AF|PF|SOCK|SOL|SO|SCM|MSG|SHUT|IPPROTO|IP|IPV6|TCP|UDP|ETH|IFF|ARPHRD|NETLINK|NLM|NLMSG|RTM|` +

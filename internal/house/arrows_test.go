@@ -18,9 +18,9 @@ const (
 // library is the package at the root.
 const library = "."
 
-// arrows tells for each part of the house what it may import. The command traces through the library
-// alone; the rest of what it uses is the table that help prints, messages, files, and what --info asks
-// the machine.
+// arrows tells for each part of the house what it may import. The command traces through
+// the library alone; the rest of what it uses is the table that help prints, messages,
+// files, and what --info asks the machine.
 var arrows = map[string][]string{
 	"lang":     {"lang"},
 	"compiler": {"compiler", "lang"},
@@ -30,8 +30,8 @@ var arrows = map[string][]string{
 	"internal": {library, "internal", "lang", "compiler", "runtime"},
 }
 
-// testArrows: tests may look further than the code. Those of the runtime compile scripts, those of the compiler
-// ask the kernel.
+// testArrows: tests may look further than the code. Those of the runtime compile scripts,
+// those of the compiler ask the kernel.
 var testArrows = []string{library, "lang", "compiler", "runtime", "internal"}
 
 func TestArrows(t *testing.T) {

@@ -1,10 +1,11 @@
-// Command notice writes the file NOTICE: whose code is in the binary, and under which licences.
+// Command notice writes the file NOTICE: whose code is in the binary, and under which
+// licences.
 //
 //	go generate ./internal/notice
 //
-// The modules are those of the packages that the go command links for the architectures of a release, so what only
-// tests and tools need is not among them. Modules under the same words stand together. The standard library of Go has
-// those of golang.org/x/sys.
+// The modules are those of the packages that the go command links for the architectures
+// of a release, so what only tests and tools need is not among them. Modules under the
+// same words stand together. The standard library of Go has those of golang.org/x/sys.
 package main
 
 import (

@@ -13,8 +13,8 @@ var files embed.FS
 // Script is a line of the corpus.
 type Script struct{ File, Text string }
 
-// Corpus returns the scripts of the corpus. A line is the body of a BEGIN clause, or a whole script where it has
-// a clause of its own; "# " begins a comment.
+// Corpus returns the scripts of the corpus. A line is the body of a BEGIN clause, or a
+// whole script where it has a clause of its own; "# " begins a comment.
 func Corpus() []Script {
 	names, err := fs.Glob(files, "corpus/*.txt")
 	if err != nil {

@@ -136,11 +136,13 @@ func unary(t IntegerType, x *big.Int) string {
 		t.Size, negated.Size, inverted.Size)
 }
 
-// Naming is a way to write x op y of two values that $a and $b hold in 64 bits: statements that come first, and the
-// expression. In both, X and Y are the types, and OP the operator.
+// Naming is a way to write x op y of two values that $a and $b hold in 64 bits:
+// statements that come first, and the expression. In both, X and Y are the types, and OP
+// the operator.
 type Naming struct{ Name, First, Expression string }
 
-// Namings are the ways that must not differ in what they yield. Prelude declares what they call.
+// Namings are the ways that must not differ in what they yield. Prelude declares what
+// they call.
 var Namings = []Naming{
 	{"cast", "", "(X)$a OP (Y)$b"},
 	{"variable", "$x = (X)$a; $y = (Y)$b;", "$x OP $y"},
@@ -177,15 +179,17 @@ func (n Naming) fill(text string, x, y IntegerType, op string) string {
 	return strings.NewReplacer("X", x.Name, "Y", y.Name, "OP", op).Replace(text)
 }
 
-// IntegerScript applies every operator to the values at the edges of type x and of each type: BEGIN clauses that print a
-// tuple of the results for each pair. The lines are what a machine of unlimited numbers makes of the table in spec.md.
+// IntegerScript applies every operator to the values at the edges of type x and of each
+// type: BEGIN clauses that print a tuple of the results for each pair. The lines are what
+// a machine of unlimited numbers makes of the table in spec.md.
 func IntegerScript(x IntegerType, naming Naming) (script string, lines []string) {
 	script, lines = integerClauses(x, naming, everyPair)
 	return Prelude() + script, lines
 }
 
-// IntegerScripts is one script for all types, each of which is named in another way on the left. It has some pairs of values
-// only, because verifiers without bpf_loop walk every round.
+// IntegerScripts is one script for all types, each of which is named in another way on
+// the left. It has some pairs of values only, because verifiers without bpf_loop walk
+// every round.
 func IntegerScripts() (script string, lines []string) {
 	script = Prelude()
 	for i, x := range IntegerTypes {
@@ -232,7 +236,8 @@ func integerClauses(x IntegerType, naming Naming, pairs func(x, y IntegerType) [
 	return b.String(), lines
 }
 
-// chosen is an expression for the value with a number that is known only when the program runs.
+// chosen is an expression for the value with a number that is known only when the program
+// runs.
 func chosen(index string, values []*big.Int) string {
 	text := written(values[len(values)-1])
 	for i := len(values) - 2; i >= 0; i-- {
@@ -257,8 +262,8 @@ func results(x IntegerType, n *big.Int, y IntegerType, m *big.Int) string {
 	return "(" + strings.Join(list, ", ") + ")"
 }
 
-// UpdateScript computes x op y by `z = x; z op= y`, in a variable, a map and an entry of a map, and prints how
-// many of these differ from `x op y`.
+// UpdateScript computes x op y by `z = x; z op= y`, in a variable, a map and an entry of
+// a map, and prints how many of these differ from `x op y`.
 func UpdateScript(x IntegerType) (script string, lines []string) {
 	var b strings.Builder
 	b.WriteString(Prelude())
@@ -277,7 +282,8 @@ func UpdateScript(x IntegerType) (script string, lines []string) {
 	return b.String(), lines
 }
 
-// UnaryScript does the same for the operators before a value, and prints the sizes of what they make.
+// UnaryScript does the same for the operators before a value, and prints the sizes of
+// what they make.
 func UnaryScript(x IntegerType, naming Naming) (script string, lines []string) {
 	value, _, _ := strings.Cut(naming.fill(naming.Expression, x, x, " OP "), " OP ")
 	script = fmt.Sprintf("%sBEGIN { for ($i : 0..%d) { $a = %s; $b = $a; %s\nprint((-(%s), ~(%[5]s), !(%[5]s), sizeof(%[5]s), sizeof(-(%[5]s)), sizeof(~(%[5]s)))); } }\n",

@@ -24,7 +24,8 @@ import (
 // comm is the name of the thread that runs the programs.
 const comm = "pony"
 
-// Kernel runs objects on the machine's own kernel. It keeps its thread, under another name, until it is closed.
+// Kernel runs objects on the machine's own kernel. It keeps its thread, under another
+// name, until it is closed.
 type Kernel struct {
 	Environment *eval.Environment
 	machine     *target.Target
@@ -57,8 +58,8 @@ func NewKernel(machine *target.Target) (*Kernel, error) {
 	return k, k.introduce()
 }
 
-// introduce asks the kernel for the numbers of this thread: in a container they are others than those that
-// getpid gives.
+// introduce asks the kernel for the numbers of this thread: in a container they are
+// others than those that getpid gives.
 func (k *Kernel) introduce() error {
 	const script = "BEGIN { @pid = pid; @tid = tid; @uid = uid; @gid = gid }"
 	parsed, diagnostics := lang.Parse(diag.NewSource("introduction", script))
@@ -91,10 +92,12 @@ func (k *Kernel) Close() {
 	runtime.UnlockOSThread()
 }
 
-// attempts is how often Run starts again when the kernel had no memory ready for a new key of a map.
+// attempts is how often Run starts again when the kernel had no memory ready for a new
+// key of a map.
 const attempts = 5
 
-// Run loads an object, runs its programs once each in their order, and tells what they left behind.
+// Run loads an object, runs its programs once each in their order, and tells what they
+// left behind.
 func (k *Kernel) Run(o *object.Object) (result *eval.Result, err error) {
 	for range attempts {
 		var refused bool

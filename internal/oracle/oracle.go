@@ -1,8 +1,10 @@
-// Package oracle holds what compiled scripts do against what package eval says they should.
+// Package oracle holds what compiled scripts do against what package eval says they
+// should.
 //
-// Both sides are an eval.Result: the maps and events that a script leaves behind, as text. Observe makes one of
-// tables and ring buffer records, wherever these come from: the emulator or a kernel. Kernel loads an object and runs
-// its BEGIN, END and interval clauses by Program.Run, which calls a raw tracepoint program without any event.
+// Both sides are an eval.Result: the maps and events that a script leaves behind, as
+// text. Observe makes one of tables and ring buffer records, wherever these come from:
+// the emulator or a kernel. Kernel loads an object and runs its BEGIN, END and interval
+// clauses by Program.Run, which calls a raw tracepoint program without any event.
 //
 // Corpus are scripts written by hand, a construct each; package random writes others.
 package oracle
@@ -170,11 +172,12 @@ func Runs(program *object.ProgramSpec, stopped bool) bool {
 	return !stopped || point.Once()
 }
 
-// ErrLong is a script whose evaluation, or whose loops on a kernel without bpf_loop, are too long to compare. The
-// kernel's programs count what they cut off (object.DataCut).
+// ErrLong is a script whose evaluation, or whose loops on a kernel without bpf_loop, are
+// too long to compare. The kernel's programs count what they cut off (object.DataCut).
 var ErrLong = errors.New("the script runs too long")
 
-// TooLarge reports whether the verifier gave up: it walks a million instructions, each path and each call anew.
+// TooLarge reports whether the verifier gave up: it walks a million instructions, each
+// path and each call anew.
 func TooLarge(err error) bool { return strings.Contains(err.Error(), "BPF program is too large") }
 
 // TooLong reports such a script.
@@ -182,7 +185,8 @@ func TooLong(err error) bool {
 	return errors.Is(err, ErrLong) || err != nil && strings.Contains(err.Error(), ErrLong.Error())
 }
 
-// Class tells failures apart while a script is made smaller: it may not become one that is refused.
+// Class tells failures apart while a script is made smaller: it may not become one that
+// is refused.
 func Class(err error) string {
 	var diagnostics diag.Diagnostics
 	switch {

@@ -12,8 +12,8 @@ import (
 // patience bounds how long Minimise tries.
 const patience = 10 * time.Second
 
-// Minimise makes a script smaller as long as it still fails: statements, clauses and functions go, expressions give
-// way to what is inside them.
+// Minimise makes a script smaller as long as it still fails: statements, clauses and
+// functions go, expressions give way to what is inside them.
 func Minimise(script string, fails func(script string) bool) string {
 	end := time.Now().Add(patience)
 	for {
@@ -31,7 +31,8 @@ type cut struct {
 	with string
 }
 
-// step tries the cuts from the largest to the smallest and returns the first result that fails.
+// step tries the cuts from the largest to the smallest and returns the first result that
+// fails.
 func step(script string, fails func(string) bool) (string, bool) {
 	for _, c := range cuts(script) {
 		text := script[:c.span.Start] + c.with + script[c.span.End:]

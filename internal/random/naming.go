@@ -13,7 +13,8 @@ import (
 // NamePrefix begins the names of the maps that Named adds to a script.
 const NamePrefix = "named"
 
-// namings give a value a name; %[1]s is the expression, %[2]d a number that no other one has.
+// namings give a value a name; %[1]s is the expression, %[2]d a number that no other one
+// has.
 var namings = []string{
 	"({ $named%[2]d = %[1]s; $named%[2]d })",
 	"({ let $named%[2]d = %[1]s; $named%[2]d })",
@@ -28,7 +29,8 @@ var namings = []string{
 	"namedMacro(%[1]s)",
 }
 
-// Named gives names to n values of a script, each in some way. None may change what the script does.
+// Named gives names to n values of a script, each in some way. None may change what the
+// script does.
 func Named(seed uint64, script string, n int) string {
 	random := rand.New(rand.NewPCG(seed, 1))
 	for i := range n {

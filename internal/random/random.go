@@ -1,15 +1,19 @@
-// Package random writes well-typed scripts at random, for tests that compile and run them.
+// Package random writes well-typed scripts at random, for tests that compile and run
+// them.
 //
-// A script is a function of its seed and the features allowed. It uses what package eval can evaluate: every operator and
-// statement, variables and maps of numbers, booleans, texts, tuples and records, functions and macros of its own, and those
-// builtins of the table (compiler/builtin) whose signatures take such values and whose results can be foretold; a builtin that is added
-// to the table with such a signature, and to eval, is used here from then on.
+// A script is a function of its seed and the features allowed. It uses what package eval
+// can evaluate: every operator and statement, variables and maps of numbers, booleans,
+// texts, tuples and records, functions and macros of its own, and those builtins of the
+// table (compiler/builtin) whose signatures take such values and whose results can be
+// foretold; a builtin that is added to the table with such a signature, and to eval, is
+// used here from then on.
 //
 // # What keeps scripts right
 //
-// Each variable and map has one shape from its first line to its end. Divisors are never a constant zero. Loops count
-// themselves down, and a body has no more than a few rounds. A loop over a map, whose order is not defined, only adds
-// up. What the compiler refuses of these scripts is a mistake in it or here.
+// Each variable and map has one shape from its first line to its end. Divisors are never
+// a constant zero. Loops count themselves down, and a body has no more than a few rounds.
+// A loop over a map, whose order is not defined, only adds up. What the compiler refuses
+// of these scripts is a mistake in it or here.
 //
 // Minimise makes a script that fails as small as it can.
 package random
@@ -22,7 +26,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 )
 
-// Features are the constructs that a script may use, by name. Probe has a script for each.
+// Features are the constructs that a script may use, by name. Probe has a script for
+// each.
 type Features map[string]bool
 
 // Probe are the smallest scripts with each feature, which a compiler that has it takes.
@@ -50,7 +55,8 @@ var Probe = map[string]string{
 	"struct":    `struct s { int x; }; BEGIN { $p = (struct s *)uptr(0x700000000040); @a = $p->x }`,
 }
 
-// Allowed are the features whose probes the judge takes. Why it does not take the others is returned, too.
+// Allowed are the features whose probes the judge takes. Why it does not take the others
+// is returned, too.
 func Allowed(judge func(script string) error) (allowed Features, refused map[string]error) {
 	allowed, refused = Features{}, map[string]error{}
 	for name, script := range Probe {
@@ -257,8 +263,8 @@ func (g *generator) predicate() string {
 	return " /(" + condition + ")/"
 }
 
-// quietly writes expressions that change nothing: those of a predicate, and the arguments of a printf, which are
-// evaluated in no order that a script may count on.
+// quietly writes expressions that change nothing: those of a predicate, and the arguments
+// of a printf, which are evaluated in no order that a script may count on.
 func (g *generator) quietly(write func()) {
 	before := g.quiet
 	g.quiet = true

@@ -2,7 +2,8 @@ package random
 
 import "strings"
 
-// shape is what the values of a variable or map have in common: which of them can be assigned to each other.
+// shape is what the values of a variable or map have in common: which of them can be
+// assigned to each other.
 type shape struct {
 	kind  string // "number", "bool", "text", "tuple", "record", "struct"; of an aggregation its name
 	parts []shape

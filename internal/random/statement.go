@@ -259,7 +259,8 @@ func (g *generator) leave() bool {
 	return true
 }
 
-// report has something done to a map when the event is read, which the programs do not see.
+// report has something done to a map when the event is read, which the programs do not
+// see.
 func (g *generator) report() bool {
 	if g.inside == "macro" || !g.chance(25) {
 		return false
@@ -383,8 +384,8 @@ func (g *generator) function() {
 	g.fns = append(g.fns, f)
 }
 
-// macros writes the script's own. An expression that is passed by name is used in one place only, since it may
-// change something.
+// macros writes the script's own. An expression that is passed by name is used in one
+// place only, since it may change something.
 func (g *generator) macros() {
 	for range g.IntN(3) {
 		if g.has("macro") {

@@ -1,5 +1,5 @@
-// Command syscallnames writes the table of package target that names system calls. It comes from
-// golang.org/x/sys, which makes its constants from the kernel's own tables:
+// Command syscallnames writes the table of package target that names system calls. It
+// comes from golang.org/x/sys, which makes its constants from the kernel's own tables:
 //
 //	go generate ./compiler/target
 package main

@@ -10,9 +10,10 @@
 //	make soak    SOAK=1: the same code with more of it, other seeds each time
 //
 // A slice asserts the same as the whole. What a random test does is decided by its seeds:
-// [Seeds] gives the first ones outside of a soak, so that such a run is repeatable, and in
-// a soak those that no earlier one had. The next seed of each test is noted in a file under
-// .build/soak when the test has passed, so a slice that failed is repeated by the next one.
+// [Seeds] gives the first ones outside of a soak, so that such a run is repeatable, and
+// in a soak those that no earlier one had. The next seed of each test is noted in a file
+// under .build/soak when the test has passed, so a slice that failed is repeated by the
+// next one.
 //
 // # Skips
 //

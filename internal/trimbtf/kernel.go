@@ -47,7 +47,8 @@ func readKernel(dir, events string) (*kernel, error) {
 	return k, k.readEvents(filepath.Join(events, "events"))
 }
 
-// readTypes falls back on an uncompressed kernel image, which holds the types among all else.
+// readTypes falls back on an uncompressed kernel image, which holds the types among all
+// else.
 func readTypes(dir string) ([]byte, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, "vmlinux.btf"))
 	if !os.IsNotExist(err) {
@@ -149,7 +150,8 @@ func (k *kernel) trim(r *roots) (map[string][]byte, error) {
 	return files, nil
 }
 
-// formats joins the kept formats: one text compresses to a fifth of what they take one by one.
+// formats joins the kept formats: one text compresses to a fifth of what they take one by
+// one.
 func (k *kernel) formats(r *roots, t *trimmer) []byte {
 	var kept []string
 	for e, format := range k.events {

@@ -1,6 +1,7 @@
-// Command trimbtf makes the frozen targets of compiler/target/frozen from what real kernels say about
-// themselves (ponyvm extract). It keeps what a list of roots names and what hangs on it by value; all else
-// that a kept type points at is reduced to its name. From 5 MB of BTF some 100 KB are left.
+// Command trimbtf makes the frozen targets of compiler/target/frozen from what real
+// kernels say about themselves (ponyvm extract). It keeps what a list of roots names and
+// what hangs on it by value; all else that a kept type points at is reduced to its name.
+// From 5 MB of BTF some 100 KB are left.
 //
 // A frozen target is one zip file:
 //
@@ -10,13 +11,14 @@
 //	functions                   the kept lines of available_filter_functions
 //	formats                     the kept formats, each after a line "-- CATEGORY:NAME --"
 //
-// Zip, and not one file for each of these, because a thousand small files would be read, compressed and
-// listed by every tool that touches the repository. Equal input gives equal bytes: entries are sorted
-// and carry no time.
+// Zip, and not one file for each of these, because a thousand small files would be read,
+// compressed and listed by every tool that touches the repository. Equal input gives
+// equal bytes: entries are sorted and carry no time.
 //
-// For arm64 there is no running kernel to ask: the types come out of the kernel image of a package (Image), the functions are
-// those of the types, and the formats are borrowed from x86_64 (-events), which they equal for the tracepoints
-// kept: both are little endian with 8-byte longs.
+// For arm64 there is no running kernel to ask: the types come out of the kernel image of
+// a package (Image), the functions are those of the types, and the formats are borrowed
+// from x86_64 (-events), which they equal for the tracepoints kept: both are little
+// endian with 8-byte longs.
 package main
 
 import (

@@ -8,8 +8,8 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// trimmer copies types, leaving out what the roots do not keep. Every type has one copy, so the copies have
-// the same cycles and the same shared parts as the originals.
+// trimmer copies types, leaving out what the roots do not keep. Every type has one copy,
+// so the copies have the same cycles and the same shared parts as the originals.
 type trimmer struct {
 	spec   *btf.Spec
 	roots  *roots
@@ -74,7 +74,8 @@ func (t *trimmer) marshal(order binary.ByteOrder) ([]byte, error) {
 	return builder.Marshal(nil, &btf.MarshalOptions{Order: order})
 }
 
-// copy returns the copy of a type; it is entered before its parts are copied, which ends every cycle.
+// copy returns the copy of a type; it is entered before its parts are copied, which ends
+// every cycle.
 func (t *trimmer) copy(typ btf.Type) btf.Type {
 	if known, ok := t.copies[typ]; ok {
 		return known
@@ -138,7 +139,8 @@ func (t *trimmer) params(from []btf.FuncParam) []btf.FuncParam {
 	return to
 }
 
-// members copies those that are kept; a kept member inside an anonymous struct keeps the struct.
+// members copies those that are kept; a kept member inside an anonymous struct keeps the
+// struct.
 func (t *trimmer) members(from []btf.Member, kept members) []btf.Member {
 	var to []btf.Member
 	for _, m := range from {
@@ -182,7 +184,8 @@ func membersOf(typ btf.Type) []btf.Member {
 	return nil
 }
 
-// target copies what a pointer points at: a struct that the roots do not name becomes its name.
+// target copies what a pointer points at: a struct that the roots do not name becomes its
+// name.
 func (t *trimmer) target(typ btf.Type) btf.Type {
 	switch from := typ.(type) {
 	case *btf.Const:

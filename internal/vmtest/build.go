@@ -40,7 +40,8 @@ func ModuleRoot() (string, error) {
 	}
 }
 
-// FindKernel gives the kernel of that name, or the one that KERNEL and KERNEL_MODULES name.
+// FindKernel gives the kernel of that name, or the one that KERNEL and KERNEL_MODULES
+// name.
 func FindKernel(name string) (kernel.Kernel, error) {
 	if image := os.Getenv("KERNEL"); image != "" {
 		return kernel.Custom(image, os.Getenv("KERNEL_MODULES")), nil
@@ -55,7 +56,8 @@ func FindKernel(name string) (kernel.Kernel, error) {
 // Programs are the static binaries that every machine has.
 type Programs struct{ Init, Workload []byte }
 
-// Tools builds them, once in a process. Go's own cache makes that quick when nothing changed.
+// Tools builds them, once in a process. Go's own cache makes that quick when nothing
+// changed.
 var Tools = sync.OnceValues(func() (p Programs, err error) {
 	if p.Init, err = Build("build", "internal/vmtest/init"); err != nil {
 		return p, err
@@ -64,7 +66,8 @@ var Tools = sync.OnceValues(func() (p Programs, err error) {
 	return p, err
 })
 
-// Build makes a static binary with `go build` or `go test -c` of a package of this module and gives its bytes.
+// Build makes a static binary with `go build` or `go test -c` of a package of this module
+// and gives its bytes.
 func Build(verb, pkg string, flags ...string) ([]byte, error) {
 	cache, err := CacheDir()
 	if err != nil {

@@ -14,8 +14,9 @@ import (
 	"github.com/ponytrace/ponytrace/internal/vmtest/wire"
 )
 
-// The modules every machine loads, and their parameters. null_blk completes each request where it is
-// submitted, without a timer or another CPU: what is issued is done when the system call returns.
+// The modules every machine loads, and their parameters. null_blk completes each request
+// where it is submitted, without a timer or another CPU: what is issued is done when the
+// system call returns.
 var modules = []string{"virtio_pci", "virtio_console", "virtio_blk", "null_blk"}
 
 var moduleParams = map[string]string{

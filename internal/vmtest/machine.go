@@ -14,7 +14,8 @@ import (
 	"github.com/ponytrace/ponytrace/internal/vmtest/wire"
 )
 
-// Machine describes one run: what boots, what is inside, what it does and where its words go.
+// Machine describes one run: what boots, what is inside, what it does and where its words
+// go.
 type Machine struct {
 	Kernel   kernel.Kernel
 	Commands []wire.Command
@@ -43,8 +44,8 @@ type File struct {
 	Mode    os.FileMode // for Content
 }
 
-// Fetched is a file or folder of the guest copied to a place on the host after the last command. Guest may be
-// a pattern; then Host is the place of its longest fixed folder.
+// Fetched is a file or folder of the guest copied to a place on the host after the last
+// command. Guest may be a pattern; then Host is the place of its longest fixed folder.
 type Fetched struct{ Guest, Host string }
 
 func (f Fetched) fixed() string {
@@ -74,7 +75,8 @@ func (r Result) ExitCode() int {
 	return 0
 }
 
-// Start boots the machine, runs its commands and waits for the end. A machine that dies while booting is started once more.
+// Start boots the machine, runs its commands and waits for the end. A machine that dies
+// while booting is started once more.
 func (m Machine) Start(ctx context.Context) (Result, error) {
 	m = m.withDefaults()
 	image, err := m.initramfs()

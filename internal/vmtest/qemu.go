@@ -95,8 +95,8 @@ func startQEMU(ctx context.Context, m Machine, image []byte, console io.Writer) 
 	return q, nil
 }
 
-// run starts the command on a thread that lives until it ends: the kernel would take the end of the thread
-// for that of the parent.
+// run starts the command on a thread that lives until it ends: the kernel would take the
+// end of the thread for that of the parent.
 func (q *qemu) run(cmd *exec.Cmd) error {
 	started := make(chan error)
 	go func() {

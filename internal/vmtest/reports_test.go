@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// reports are the inputs that people sent, each with the test that runs it or its kind: a file of guest/testdata/reports
-// without its number, or a function.
+// reports are the inputs that people sent, each with the test that runs it or its kind: a
+// file of guest/testdata/reports without its number, or a function.
 var reports = map[string][]string{
 	"01-self-assign":                 {"TestSelfAssignedMaps"},
 	"02-argn-byte-offset":            {"TestArgumentsCountBytes", "TestReturnValueCountsBytes"},
@@ -35,7 +35,8 @@ var reports = map[string][]string{
 
 var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 
-// TestEveryReportHasATest: none is forgotten, and a test that is renamed is found missing here.
+// TestEveryReportHasATest: none is forgotten, and a test that is renamed is found missing
+// here.
 func TestEveryReportHasATest(t *testing.T) {
 	functions := map[string]bool{}
 	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {

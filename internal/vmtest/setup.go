@@ -18,8 +18,9 @@ const (
 // ErrNotRoot is for work that only root can do.
 var ErrNotRoot = errors.New("installing QEMU needs root")
 
-// InstallQEMU installs a QEMU that can be trusted, from Debian's packages, unless there is one. Debian 12 has its
-// own only in an older version, so there the backports are added to apt's sources.
+// InstallQEMU installs a QEMU that can be trusted, from Debian's packages, unless there
+// is one. Debian 12 has its own only in an older version, so there the backports are
+// added to apt's sources.
 func InstallQEMU(log io.Writer) error {
 	if CheckQEMU() == nil {
 		return nil
@@ -38,7 +39,8 @@ func InstallQEMU(log io.Writer) error {
 		}
 		install = append(install, "-t", codename+"-backports")
 	}
-	// A third party's archive that cannot be reached is no reason to stop: the installation will tell.
+	// A third party's archive that cannot be reached is no reason to stop: the
+	// installation will tell.
 	if err := aptGet(log, "update"); err != nil {
 		fmt.Fprintln(log, err)
 	}

@@ -10,7 +10,8 @@ type Diagnostic struct {
 	Span    Span
 	Message string // no trailing full stop
 	Hint    string // a suggestion ("did you mean ..."), or empty
-	// Related points at a second place, such as the earlier assignment that a type conflicts with.
+	// Related points at a second place, such as the earlier assignment that a type
+	// conflicts with.
 	Related []Related
 	Warning bool
 }
@@ -21,11 +22,12 @@ type Related struct {
 	Message string
 }
 
-// Diagnostics is a list of messages in the order of the script; as an error it prints them all.
+// Diagnostics is a list of messages in the order of the script; as an error it prints
+// them all.
 type Diagnostics []Diagnostic
 
-// Sorted returns the messages in the order of their places, each once; nil for none. Those of several scripts stand
-// together by script.
+// Sorted returns the messages in the order of their places, each once; nil for none.
+// Those of several scripts stand together by script.
 func (d Diagnostics) Sorted() Diagnostics {
 	sorted := slices.Clone(d)
 	first := map[*Source]int{}

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// Nearest returns the candidates that differ least from word, at most the given number, the best first.
-// A candidate counts as near when up to a third of the word's letters differ, one at least and
-// three at most; case differences count as none, and two swapped letters as one.
+// Nearest returns the candidates that differ least from word, at most the given number,
+// the best first. A candidate counts as near when up to a third of the word's letters
+// differ, one at least and three at most; case differences count as none, and two swapped
+// letters as one.
 func Nearest(word string, candidates iter.Seq[string], most int) []string {
 	type match struct {
 		name     string
@@ -41,7 +42,8 @@ func Nearest(word string, candidates iter.Seq[string], most int) []string {
 
 func lengthGap(a, b string) int { return max(len(a)-len(b), len(b)-len(a)) }
 
-// distance is Damerau and Levenshtein's (with adjacent transpositions), or more than limit.
+// distance is Damerau and Levenshtein's (with adjacent transpositions), or more than
+// limit.
 func distance(a, b string, limit int) int {
 	if lengthGap(a, b) > limit {
 		return limit + 1

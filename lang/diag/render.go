@@ -20,14 +20,16 @@ func (d Diagnostics) Error() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// Render writes each message with the line of the script that it is about. A failing w loses text.
+// Render writes each message with the line of the script that it is about. A failing w
+// loses text.
 func (d Diagnostics) Render(w io.Writer) {
 	for _, one := range d {
 		one.Render(w)
 	}
 }
 
-// Render writes the message, the line with the place underlined, the hint and the related places.
+// Render writes the message, the line with the place underlined, the hint and the related
+// places.
 func (d Diagnostic) Render(w io.Writer) {
 	fmt.Fprintln(w, d.String())
 	d.Span.excerpt(w)
@@ -49,8 +51,8 @@ func (d Diagnostic) String() string {
 	return d.Span.prefix() + kind + printable(d.Message)
 }
 
-// String is the place as bpftrace writes it: `file:line:first-last`, with columns in bytes from 1
-// and last behind the end. Of several lines it is the first.
+// String is the place as bpftrace writes it: `file:line:first-last`, with columns in
+// bytes from 1 and last behind the end. Of several lines it is the first.
 func (s Span) String() string {
 	if s.Source == nil {
 		return ""
@@ -100,7 +102,8 @@ func window(text string, start, end int) (string, int, int) {
 	return cut, start, end
 }
 
-// runeStart goes back to where the rune at pos begins, and nowhere in bytes that are no UTF-8.
+// runeStart goes back to where the rune at pos begins, and nowhere in bytes that are no
+// UTF-8.
 func runeStart(text string, pos int) int {
 	for start := pos; start < len(text) && start >= 0 && start > pos-utf8.UTFMax; start-- {
 		if utf8.RuneStart(text[start]) {
@@ -110,8 +113,8 @@ func runeStart(text string, pos int) int {
 	return pos
 }
 
-// printable replaces what could command the terminal: control characters, except tabs, and
-// characters that reorder or hide text.
+// printable replaces what could command the terminal: control characters, except tabs,
+// and characters that reorder or hide text.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

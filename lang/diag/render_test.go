@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestRender shows what the error goldens do not: other widths, long lines, several lines, related places.
+// TestRender shows what the error goldens do not: other widths, long lines, several
+// lines, related places.
 func TestRender(t *testing.T) {
 	tests := []struct {
 		name, text, mark string

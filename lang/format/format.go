@@ -88,7 +88,8 @@ func (t *trivium) continues() bool {
 // item is what stands at the top of a script.
 type item struct {
 	span diag.Span
-	// header is the offset behind what stands before its braces, or behind an item without any.
+	// header is the offset behind what stands before its braces, or behind an item
+	// without any.
 	header int
 	bodies []diag.Span // of its braces: directives may stand inside
 	// inline is the item on one line; lines writes it over several, and is nil for what

@@ -1,10 +1,12 @@
 // Package attach connects loaded programs with what fires them, one file a mechanism.
 //
-// Every function here returns Links. A Link keeps its program attached as long as it is referenced and not closed;
-// nothing is pinned, so the kernel detaches by itself when the process dies, however it dies.
+// Every function here returns Links. A Link keeps its program attached as long as it is
+// referenced and not closed; nothing is pinned, so the kernel detaches by itself when the
+// process dies, however it dies.
 //
-// Perf events are opened here and not by cilium/ebpf where that needs a mounted tracefs: the number of a
-// tracepoint comes from the Target, which can read tracefs without a mount.
+// Perf events are opened here and not by cilium/ebpf where that needs a mounted tracefs:
+// the number of a tracepoint comes from the Target, which can read tracefs without a
+// mount.
 //
 // Sources: perf_event_open(2), bpf(2), https://docs.kernel.org/6.12/trace/kprobes.html
 package attach
@@ -28,7 +30,8 @@ type Link interface {
 	Close() error
 }
 
-// Attach attaches a program to one of its points. What the runtime runs by itself has no links.
+// Attach attaches a program to one of its points. What the runtime runs by itself has no
+// links.
 func Attach(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error) {
 	if point.Mechanism.ByRuntime() {
 		return nil, nil
@@ -59,7 +62,8 @@ func refused(point *object.Point, why string) *RefusedError {
 // attacher attaches programs by one mechanism.
 type attacher func(machine *target.Target, program *ebpf.Program, point *object.Point) ([]Link, error)
 
-// attachers has a line for each mechanism. Of those that are not here, the runtime runs the programs itself.
+// attachers has a line for each mechanism. Of those that are not here, the runtime runs
+// the programs itself.
 var attachers = map[object.Mechanism]attacher{
 	object.Kprobe:          at(attachKprobe),
 	object.Kretprobe:       at(attachKretprobe),
@@ -101,8 +105,9 @@ func attach(machine *target.Target, program *ebpf.Program, point *object.Point) 
 	return attacher(machine, program, point)
 }
 
-// untraceable reports whether the function is at fault: it is not there, there are several, or it is excluded. Some
-// tracepoints are closed to perf, which answers as it does to a process without privilege.
+// untraceable reports whether the function is at fault: it is not there, there are
+// several, or it is excluded. Some tracepoints are closed to perf, which answers as it
+// does to a process without privilege.
 func untraceable(err error, m object.Mechanism) bool {
 	if !byKprobes(m) {
 		return m.Context() == object.Record && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL))
@@ -160,7 +165,8 @@ type Closing struct {
 // Left is how many links are not closed yet.
 func (c *Closing) Left() int { return int(c.left.Load()) }
 
-// Close closes links in parallel: the kernel waits for a grace period at each, up to 75 ms. It returns at once.
+// Close closes links in parallel: the kernel waits for a grace period at each, up to 75
+// ms. It returns at once.
 func Close(links []Link) *Closing {
 	c := &Closing{Done: make(chan struct{})}
 	c.left.Store(int64(len(links)))
@@ -191,7 +197,8 @@ func closeAll(links []Link) {
 	}
 }
 
-// Missed returns how many events a link says that it could not deliver; kernels before 6.7 do not say.
+// Missed returns how many events a link says that it could not deliver; kernels before
+// 6.7 do not say.
 func Missed(l Link) uint64 {
 	described, ok := l.(interface{ Info() (*link.Info, error) })
 	if !ok {

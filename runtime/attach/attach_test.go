@@ -21,8 +21,9 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
-// The table of mechanisms, the attachers and the probe types agree: what a probe type may choose, and what may stand in for
-// that, is attached, unless its record says that the runtime runs it; and nothing is attached that none chooses.
+// The table of mechanisms, the attachers and the probe types agree: what a probe type may
+// choose, and what may stand in for that, is attached, unless its record says that the
+// runtime runs it; and nothing is attached that none chooses.
 func TestAgreement(t *testing.T) {
 	chosen := map[object.Mechanism]bool{}
 	for _, p := range builtin.ProbeTypes() {
@@ -161,7 +162,8 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// live are mechanisms with a program and a point that every kernel which has them can attach.
+// live are mechanisms with a program and a point that every kernel which has them can
+// attach.
 var live = []struct {
 	point   object.Point
 	spec    ebpf.ProgramSpec

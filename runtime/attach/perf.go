@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attachPerf opens a perf event on a CPU for all processes, and hangs the program on it: through a
-// link since 5.15, before that by an ioctl whose effect ends when the event is closed.
+// attachPerf opens a perf event on a CPU for all processes, and hangs the program on it:
+// through a link since 5.15, before that by an ioctl whose effect ends when the event is
+// closed.
 func attachPerf(r request, attributes *unix.PerfEventAttr, cpu int) (Link, error) {
 	attributes.Size = unix.PERF_ATTR_SIZE_VER5
 	fd, err := unix.PerfEventOpen(attributes, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)

@@ -6,7 +6,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
-// attachRawSyscall attaches a program that the verifier has checked with or without the types of the arguments.
+// attachRawSyscall attaches a program that the verifier has checked with or without the
+// types of the arguments.
 func attachRawSyscall(r request, at object.SyscallPoint) ([]Link, error) {
 	if r.program.Type() == ebpf.Tracing {
 		return one(link.AttachTracing(link.TracingOptions{Program: r.program}))

@@ -5,9 +5,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attachTracepoint opens the tracepoint as a perf event. One event serves all CPUs: the program hangs on the tracepoint,
-// the event only names it. Of the end of irq_work, which samples would bring about, the kernel gives no samples.
-// https://elixir.bootlin.com/linux/v6.12/source/arch/x86/include/asm/trace/irq_vectors.h (TRACE_EVENT_PERF_PERM)
+// attachTracepoint opens the tracepoint as a perf event. One event serves all CPUs: the
+// program hangs on the tracepoint, the event only names it. Of the end of irq_work, which
+// samples would bring about, the kernel gives no samples.
+// https://elixir.bootlin.com/linux/v6.12/source/arch/x86/include/asm/trace/irq_vectors.h
+// (TRACE_EVENT_PERF_PERM)
 func attachTracepoint(r request, at object.TracepointPoint) ([]Link, error) {
 	tracepoint, err := r.machine.Tracepoint(at.Category, at.Name)
 	if err != nil {

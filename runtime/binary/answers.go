@@ -83,9 +83,9 @@ func cloned(name string) bool {
 	return slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(name, mark) })
 }
 
-// Frames returns the functions that a byte of the file belongs to, the innermost first: by
-// Go's table, by the debug information, or by the symbols alone. Damaged tables are passed
-// over. The address of a call is needed: what a stack has is the one behind it.
+// Frames returns the functions that a byte of the file belongs to, the innermost first:
+// by Go's table, by the debug information, or by the symbols alone. Damaged tables are
+// passed over. The address of a call is needed: what a stack has is the one behind it.
 func (f *File) Frames(offset uint64) ([]target.Frame, error) {
 	return ask(f, func() ([]target.Frame, error) {
 		address, ok := f.address(offset)

@@ -53,7 +53,8 @@ func TestRecord(t *testing.T) {
 	})
 }
 
-// askRecorded asks one of the three questions, and writes the answer as the record has it.
+// askRecorded asks one of the three questions, and writes the answer as the record has
+// it.
 func askRecorded(t *testing.T, b target.Binary, question, what string) (
 	text string, answer any, err error,
 ) {

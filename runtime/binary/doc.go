@@ -28,17 +28,17 @@
 //
 // Three kinds of numbers must not be confused. An offset is a place in the file: a probe
 // attaches there, and what /proc/PID/maps gives for an address. An address is where the
-// linker put the byte; the program headers lead from one to the other. Where a process has
-// it is known to runtime/symbols alone.
+// linker put the byte; the program headers lead from one to the other. Where a process
+// has it is known to runtime/symbols alone.
 //
-// Debug information may be in a file of its own, which belongs to the program if it has the
-// same build ID or, where that has none, the sum of the link:
+// Debug information may be in a file of its own, which belongs to the program if it has
+// the same build ID or, where that has none, the sum of the link:
 //
 //	/usr/lib/debug/.build-id/AB/CDEF.debug
 //	FOLDER/NAME, FOLDER/.debug/NAME, /usr/lib/debug/FOLDER/NAME
 //
-// Programs of x86_64 and arm64 and of the 32-bit machines that run there are read, the latter
-// for their symbols only. Others, and big-endian ones, are refused by name.
+// Programs of x86_64 and arm64 and of the 32-bit machines that run there are read, the
+// latter for their symbols only. Others, and big-endian ones, are refused by name.
 //
 // # Go's table
 //
@@ -59,8 +59,9 @@
 //	32  unit; (36 line of the function); 3 bytes; how many other tables, a byte
 //	then the further tables of values (2: inlined calls), the other tables (3: those calls)
 //
-// A table of values is pairs of differences, of a value and of an address. An inlined call
-// has 16 bytes: 4 of no use here, the name, where in the outer function it was called, a line.
+// A table of values is pairs of differences, of a value and of an address. An inlined
+// call has 16 bytes: 4 of no use here, the name, where in the outer function it was
+// called, a line.
 //
 // # Everything is hostile
 //
@@ -80,34 +81,34 @@
 // # Rejected
 //
 // Mapping files into memory. When their owner cuts them off, reading is a SIGBUS, which
-// debug.SetPanicOnFault turns into a panic; but when the pages come from a server (FUSE, NFS)
-// that does not answer, the thread waits in the fault. Go does not know that it waits, so no
-// garbage collection ends, and everything stands still; any user may mount such a file. In a
-// trial with a FUSE server that never answers a collection did not end before the server was
-// killed, and took 4 ms while another thread waited in pread. Besides, a mapping keeps the
-// file system busy.
+// debug.SetPanicOnFault turns into a panic; but when the pages come from a server (FUSE,
+// NFS) that does not answer, the thread waits in the fault. Go does not know that it
+// waits, so no garbage collection ends, and everything stands still; any user may mount
+// such a file. In a trial with a FUSE server that never answers a collection did not end
+// before the server was killed, and took 4 ms while another thread waited in pread.
+// Besides, a mapping keeps the file system busy.
 //
 // Package debug/dwarf. It wants whole sections, trusts what they claim, and cannot be
 // stopped: a line table of 60 bytes that claims 2^42 files ends the process with "out of
 // memory", which nothing can recover (LineReader.readHeader); each unit may name another
-// place in the abbreviations, all of which are then parsed and kept (parseAbbrev); units are
-// counted and allocated before any is read. It is the oracle of a test here. For the same
-// reasons debug/gosym, which allocates what a header claims. Package debug/elf is
+// place in the abbreviations, all of which are then parsed and kept (parseAbbrev); units
+// are counted and allocated before any is read. It is the oracle of a test here. For the
+// same reasons debug/gosym, which allocates what a header claims. Package debug/elf is
 // used, behind a reader that bounds the headers.
 //
 // Symbols in .gnu_debugdata (MiniDebugInfo, an ELF file packed with xz, for Fedora): the
 // smallest reader of xz in Go adds 0.22 MB to a file that is over its budget of 8 MB.
 //
 // Not read: .dwo and .dwp files, dwz's common files, types that are referred to by
-// signature (-fdebug-types-section), location lists. Where an argument is at the entry of a
-// function follows from the calling convention.
+// signature (-fdebug-types-section), location lists. Where an argument is at the entry of
+// a function follows from the calling convention.
 //
 // # Cost
 //
-// In a library of 31 MB (libpython 3.13 with DWARF 5) it takes 1.5 ms to find a function by
-// name and 3 ms to find its arguments, and 1.5 MB are allocated; in a Go program of 2.4 MB
-// 0.5 ms and up to 20 ms, for its debug sections are compressed, with 1.8 MB. A question
-// takes some 20,000 steps.
+// In a library of 31 MB (libpython 3.13 with DWARF 5) it takes 1.5 ms to find a function
+// by name and 3 ms to find its arguments, and 1.5 MB are allocated; in a Go program of
+// 2.4 MB 0.5 ms and up to 20 ms, for its debug sections are compressed, with 1.8 MB. A
+// question takes some 20,000 steps.
 //
 // # Sources
 //

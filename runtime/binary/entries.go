@@ -107,7 +107,8 @@ type unit struct {
 	place      int // bytes of an offset: 4, or 8 in units of more than 4 GiB
 	abbrev     uint64
 	root       entry
-	// Where the parts of the unit are in .debug_str_offsets, .debug_addr, .debug_rnglists.
+	// Where the parts of the unit are in .debug_str_offsets, .debug_addr,
+	// .debug_rnglists.
 	strBase, addrBase, rangesBase uint64
 	low                           uint64
 }
@@ -129,8 +130,8 @@ func (d *debugInfo) unitAt(at uint64) (*unit, error) {
 	return u, nil
 }
 
-// header reads: the length, the version, since version 5 the kind of unit, the bytes of an
-// address (before version 5 last), and the place of the abbreviations.
+// header reads: the length, the version, since version 5 the kind of unit, the bytes of
+// an address (before version 5 last), and the place of the abbreviations.
 func (d *debugInfo) header(at uint64) (*unit, error) {
 	c := d.info.from(at)
 	u := &unit{debugInfo: d, start: at, place: 4}
@@ -160,7 +161,8 @@ func (d *debugInfo) header(at uint64) (*unit, error) {
 	return u, d.pages.step(1)
 }
 
-// unitExtra is what follows in the header of a unit of types (2, 6) and of a split one (4, 5).
+// unitExtra is what follows in the header of a unit of types (2, 6) and of a split one
+// (4, 5).
 func unitExtra(kind uint8, place int) uint64 {
 	switch kind {
 	case 2, 6:
@@ -389,8 +391,8 @@ func (u *unit) addressAt(index uint64) (uint64, bool) {
 	return n, c.err == nil
 }
 
-// refer returns the entry that an attribute refers to, and its unit. Those of other files and
-// of types by their signature are not found.
+// refer returns the entry that an attribute refers to, and its unit. Those of other files
+// and of types by their signature are not found.
 func (u *unit) refer(e *entry, name dwarf.Attr) (*unit, entry, bool) {
 	a, ok := e.get(name)
 	if !ok {

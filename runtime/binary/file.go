@@ -34,8 +34,8 @@ var (
 )
 
 // File is an ELF file. What is not yet read of it is read when a question needs it, so
-// that it stays open until Close. Its questions (answers.go) may be asked at the same time;
-// they are answered one after the other.
+// that it stays open until Close. Its questions (answers.go) may be asked at the same
+// time; they are answered one after the other.
 type File struct {
 	mutex    sync.Mutex
 	slow     bool // a question is still waiting
@@ -52,7 +52,8 @@ type File struct {
 	table    *Table
 }
 
-// segment maps a part of the file to where in memory it goes, before it is moved anywhere.
+// segment maps a part of the file to where in memory it goes, before it is moved
+// anywhere.
 type segment struct{ offset, size, address uint64 }
 
 // Open opens the file of a path that others may control.
@@ -111,7 +112,8 @@ func (f *File) Close() error {
 	return f.shut()
 }
 
-// machines are those that ponytrace runs on, and those of 32 bits whose programs run there.
+// machines are those that ponytrace runs on, and those of 32 bits whose programs run
+// there.
 var machines = []elf.Machine{elf.EM_X86_64, elf.EM_AARCH64, elf.EM_386, elf.EM_ARM}
 
 func traced(headers *elf.File) error {
@@ -125,8 +127,8 @@ func traced(headers *elf.File) error {
 	return nil
 }
 
-// boundedReader fails when more is read than may be: debug/elf keeps the names of sections,
-// and allocates as it reads.
+// boundedReader fails when more is read than may be: debug/elf keeps the names of
+// sections, and allocates as it reads.
 type boundedReader struct {
 	from io.ReaderAt
 	left int

@@ -37,7 +37,8 @@ const (
 )
 
 // Table reads the functions of .symtab and .dynsym, or else of Go's table, if there is
-// room for so many bytes. What it allocates is bounded by that, whatever the headers hold.
+// room for so many bytes. What it allocates is bounded by that, whatever the headers
+// hold.
 func (f *File) Table(room int) (*Table, error) {
 	t := &Table{room: room}
 	for _, s := range f.loads {
@@ -125,8 +126,8 @@ type symbol struct {
 	section       uint16
 }
 
-// symbols visits the functions of a table: entries of 24 bytes in files of 64 bits, of 16 in
-// those of 32. The table is not kept.
+// symbols visits the functions of a table: entries of 24 bytes in files of 64 bits, of 16
+// in those of 32. The table is not kept.
 func symbols(file *elf.File, table *elf.Section, visit func(symbol) error) error {
 	buffer := make([]byte, elf.Sym64Size)
 	if file.Class == elf.ELFCLASS32 {
@@ -246,8 +247,8 @@ const maxNamed = 1 << 10
 
 type functions = []target.BinaryFunction
 
-// find returns the functions of a name, each address once. Those of static functions and of
-// versions of a library's function are several.
+// find returns the functions of a name, each address once. Those of static functions and
+// of versions of a library's function are several.
 func (f *File) find(name string) (found functions, err error) {
 	for _, table := range f.symbolTables() {
 		names, err := f.open(f.elf.Sections[table.Link])

@@ -35,8 +35,9 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// smallELF is a file of 64 bits with one segment and the functions of a symbol table: main (global), _start (no size), __main
-// (local, at the place of main), and what is no function.
+// smallELF is a file of 64 bits with one segment and the functions of a symbol table:
+// main (global), _start (no size), __main (local, at the place of main), and what is no
+// function.
 func smallELF() []byte {
 	names := "\x00main\x00_start\x00__main\x00data\x00"
 	var symbols bytes.Buffer

@@ -9,7 +9,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-// The magic numbers of Go's table, and the offsets of its header; see the package comment.
+// The magic numbers of Go's table, and the offsets of its header; see the package
+// comment.
 const (
 	goMagic118 = 0xfffffff0
 	goMagic120 = 0xfffffff1

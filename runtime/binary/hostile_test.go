@@ -65,8 +65,9 @@ func unitWithEntries(entries ...byte) []byte {
 	return append(append(unit, 5, 0, 1, 8, 0, 0, 0, 0), entries...)
 }
 
-// The shapes of entries: 1 a unit from 0x1000 on with a line table at 0, 2 a function there, 3
-// an argument with a type, 4 a function that is an instance of another entry, 5 a pointer.
+// The shapes of entries: 1 a unit from 0x1000 on with a line table at 0, 2 a function
+// there, 3 an argument with a type, 4 a function that is an instance of another entry, 5
+// a pointer.
 var shapes = []byte{
 	1, 0x11, 1, 0x11, 0x01, 0x12, 0x0b, 0x10, 0x17, 0, 0,
 	2, 0x2e, 1, 0x11, 0x01, 0x12, 0x0b, 0, 0,
@@ -103,7 +104,8 @@ func hostile() map[string][]byte {
 	instance := append([]byte{4}, aFunction[1:]...)
 	return map[string][]byte{
 		"files": program(lineTable(append([]byte{0, 0, 0}, huge...)...), function(0, 0)),
-		// At 36: the argument's type is the argument, a pointer to itself, a function of itself.
+		// At 36: the argument's type is the argument, a pointer to itself, a function of
+		// itself.
 		"type of itself":     program(noLines, function(3, 36, 0, 0, 0, 0, 0)),
 		"pointer to itself":  program(noLines, function(3, 41, 0, 0, 0, 5, 41, 0, 0, 0, 0, 0)),
 		"instance of itself": program(noLines, append(instance, 26, 0, 0, 0, 0, 0)),
@@ -157,8 +159,8 @@ func askAll(f *File) (errs []error) {
 // each of the inlined calls and references that it follows.
 const maxVain = 1000
 
-// What is wrong costs little memory, however large it claims to be, and no more steps than one
-// question may.
+// What is wrong costs little memory, however large it claims to be, and no more steps
+// than one question may.
 func TestHostile(t *testing.T) {
 	for name, text := range hostile() {
 		t.Run(name, func(t *testing.T) {
@@ -232,8 +234,8 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// Programs with a few bytes changed, which lie in headers and debug information more often than
-// in code: the fixtures have little else.
+// Programs with a few bytes changed, which lie in headers and debug information more
+// often than in code: the fixtures have little else.
 func TestDamaged(t *testing.T) {
 	all := fixtures(t)
 	for seed := range testkit.Seeds(t, 30, 3000) {
@@ -257,7 +259,8 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// A file that its owner cuts off while it is read has what was read, and an error for the rest.
+// A file that its owner cuts off while it is read has what was read, and an error for the
+// rest.
 func TestTruncated(t *testing.T) {
 	text, err := os.ReadFile("testdata/demo")
 	if err != nil {

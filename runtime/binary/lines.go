@@ -26,8 +26,8 @@ const (
 	maxFormats = 16
 )
 
-// lines is the line table of a unit: a program that, when it runs, makes rows of an address,
-// a file and a line. Rows are looked at as they come, and none is kept.
+// lines is the line table of a unit: a program that, when it runs, makes rows of an
+// address, a file and a line. Rows are looked at as they come, and none is kept.
 //
 //	header   length, version, lengths of addresses, length of the rest of the header,
 //	         smallest instruction, base and range of lines, how many operands opcodes have
@@ -209,7 +209,8 @@ func (l *lines) nameOf(index uint64) (name, folder string) {
 // visitor takes an entry of a list, and reports whether it wants the next.
 type visitor func(i uint64, text string, folder uint64) bool
 
-// list reads a list of version 5 up to where visit returns false, and returns where it began.
+// list reads a list of version 5 up to where visit returns false, and returns where it
+// began.
 func (l *lines) list(c *cursor, visit visitor) (start uint64) {
 	start = c.at
 	var formats []attribute
@@ -233,7 +234,8 @@ func (l *lines) list(c *cursor, visit visitor) (start uint64) {
 	return start
 }
 
-// content returns the path of an entry. A text that lies in the list itself is in .debug_line.
+// content returns the path of an entry. A text that lies in the list itself is in
+// .debug_line.
 func (l *lines) content(e *entry) string {
 	if a, ok := e.get(contentPath); ok && a.form == formString {
 		c := l.line.from(a.n)
@@ -242,8 +244,8 @@ func (l *lines) content(e *entry) string {
 	return l.text(e, contentPath)
 }
 
-// oldName reads the lists of versions before 5. Files count from 1, folders too: folder 0 is
-// that of the compilation.
+// oldName reads the lists of versions before 5. Files count from 1, folders too: folder 0
+// is that of the compilation.
 func (l *lines) oldName(index uint64) (name, folder string) {
 	c, folders := l.line.from(l.folders), uint64(0)
 	for c.err == nil && c.text() != "" && l.pages.step(1) == nil {

@@ -42,8 +42,8 @@ func (f *File) notes(visit func(note) bool) {
 	}
 }
 
-// readNote reads the lengths of owner and text, the kind, the owner with its zero, the text.
-// Both are padded to words of 4 bytes.
+// readNote reads the lengths of owner and text, the kind, the owner with its zero, the
+// text. Both are padded to words of 4 bytes.
 func readNote(c *cursor) (n note, ok bool) {
 	owner, text := uint64(c.u32()), uint64(c.u32())
 	n.kind = c.u32()

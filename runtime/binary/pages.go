@@ -10,8 +10,8 @@ const (
 	// pageSize is how much is read at once, and keptPages how many of them stay.
 	pageSize  = 64 << 10
 	keptPages = 32
-	// maxSteps bounds what one question costs: entries, attributes, rows and pages that are
-	// read. A step takes 10 to 100 ns, a page counts as pageSteps.
+	// maxSteps bounds what one question costs: entries, attributes, rows and pages that
+	// are read. A step takes 10 to 100 ns, a page counts as pageSteps.
 	maxSteps  = 20_000_000
 	pageSteps = 500
 	stepBytes = 64 // of a text
@@ -78,7 +78,8 @@ type section struct {
 	text   []byte
 }
 
-// chunk returns what is in memory of a section, or comes with one page, from an offset on.
+// chunk returns what is in memory of a section, or comes with one page, from an offset
+// on.
 func (s *section) chunk(at uint64) ([]byte, error) {
 	if at >= s.size {
 		return nil, errEnds
@@ -110,8 +111,8 @@ func (s *section) from(at uint64) cursor {
 	return cursor{of: s, at: at}
 }
 
-// cursor reads numbers and texts one after the other. After an error it returns zeroes and
-// empty texts, so that loops must ask for err.
+// cursor reads numbers and texts one after the other. After an error it returns zeroes
+// and empty texts, so that loops must ask for err.
 type cursor struct {
 	of   *section
 	at   uint64 // where rest begins
@@ -194,7 +195,8 @@ func (c *cursor) sleb() (n int64) {
 	return 0
 }
 
-// skip goes on behind so many bytes, which may lie beyond the end: the next read then fails.
+// skip goes on behind so many bytes, which may lie beyond the end: the next read then
+// fails.
 func (c *cursor) skip(bytes uint64) {
 	if c.err != nil {
 		return

@@ -33,8 +33,8 @@ func (d *debugInfo) unitWith(address uint64) (*unit, error) {
 }
 
 // listed looks an address up in .debug_aranges. Each set has a header: length, version 2,
-// place of the unit, bytes of an address and of a segment; then, at a multiple of the size
-// of a pair, pairs of start and length, up to one of zeroes.
+// place of the unit, bytes of an address and of a segment; then, at a multiple of the
+// size of a pair, pairs of start and length, up to one of zeroes.
 func (d *debugInfo) listed(address uint64) (unit uint64, ok bool) {
 	if d.aranges == nil {
 		return 0, false
@@ -64,7 +64,8 @@ func (d *debugInfo) listed(address uint64) (unit uint64, ok bool) {
 	return 0, false
 }
 
-// covers reports whether the code of an entry has an address. One without any code has not.
+// covers reports whether the code of an entry has an address. One without any code has
+// not.
 func (u *unit) covers(e *entry, address uint64) bool {
 	if low, ok := u.addressOf(e, dwarf.AttrLowpc); ok {
 		if high, ok := u.addressOf(e, dwarf.AttrHighpc); ok {
@@ -89,8 +90,9 @@ func (u *unit) covers(e *entry, address uint64) bool {
 	return u.inRangeList(at, address)
 }
 
-// inRanges reads a list of .debug_ranges: pairs of start and end, from the unit's own start
-// unless a pair with the largest address has set another; the end is a pair of zeroes.
+// inRanges reads a list of .debug_ranges: pairs of start and end, from the unit's own
+// start unless a pair with the largest address has set another; the end is a pair of
+// zeroes.
 func (u *unit) inRanges(at, address uint64) bool {
 	c, base := u.ranges.from(at), u.low
 	largest := ^uint64(0) >> (64 - 8*u.address)
@@ -152,7 +154,8 @@ type chain struct {
 	entries []entry
 }
 
-// chain walks the entries of the unit. Depth is counted, so that a hostile tree costs no stack.
+// chain walks the entries of the unit. Depth is counted, so that a hostile tree costs no
+// stack.
 func (u *unit) chain(address uint64) (found chain, err error) {
 	found.unit = u
 	c := u.info.from(u.entries)
@@ -187,8 +190,8 @@ func (u *unit) chain(address uint64) (found chain, err error) {
 	return found, nil
 }
 
-// skipChildren goes on behind the children of an entry that has no address of interest, if
-// the entry has a reference to the next one.
+// skipChildren goes on behind the children of an entry that has no address of interest,
+// if the entry has a reference to the next one.
 func (u *unit) skipChildren(c *cursor, e *entry, inside bool) bool {
 	sibling, ok := e.get(dwarf.AttrSibling)
 	if !ok || inside || e.tag == dwarf.TagNamespace || e.tag == dwarf.TagLexDwarfBlock {
@@ -231,8 +234,8 @@ func (u *unit) origin(e *entry) (*unit, entry, bool) {
 	return u.refer(e, dwarf.AttrSpecification)
 }
 
-// frames returns the functions at an address, the innermost first. Each line is that of the
-// address or of the call that was inlined there.
+// frames returns the functions at an address, the innermost first. Each line is that of
+// the address or of the call that was inlined there.
 func (d *debugInfo) frames(address uint64) (frames []target.Frame, err error) {
 	u, err := d.unitWith(address)
 	if err != nil || u == nil {

@@ -16,16 +16,18 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
-// Kernel is what a file with types does not say of a kernel, or not surely. Empty fields are found out.
+// Kernel is what a file with types does not say of a kernel, or not surely. Empty fields
+// are found out.
 type Kernel struct {
 	Version string // such as 6.1
 	Arch    string // x86_64 or arm64
 }
 
-// Described makes the Target of a kernel that need not run here, from a file with its types: raw BTF, as in
-// /sys/kernel/btf/vmlinux, or a vmlinux with a section of them. Its abilities are those of its version in the
-// configuration that distributions use. The version is taken from the banner of a vmlinux, else from the file's name,
-// else from the running kernel; the architecture from the types.
+// Described makes the Target of a kernel that need not run here, from a file with its
+// types: raw BTF, as in /sys/kernel/btf/vmlinux, or a vmlinux with a section of them. Its
+// abilities are those of its version in the configuration that distributions use. The
+// version is taken from the banner of a vmlinux, else from the file's name, else from the
+// running kernel; the architecture from the types.
 func Described(path string, kernel Kernel) (*target.Target, error) {
 	file, err := readDescription(path)
 	if err != nil {
@@ -71,7 +73,8 @@ func describedSources(types []byte, spec *btf.Spec) target.Sources {
 	}
 }
 
-// describedArch looks at the registers of an interrupted task, which no two architectures share.
+// describedArch looks at the registers of an interrupted task, which no two architectures
+// share.
 func describedArch(spec *btf.Spec, wanted string) (string, error) {
 	switch wanted {
 	case "x86_64", "arm64":

@@ -122,8 +122,8 @@ func TestDescribedErrors(t *testing.T) {
 	}
 }
 
-// TestRecords compares what the running kernel's types tell of its tracepoints with its tracefs; outside of a soak, of
-// some of them.
+// TestRecords compares what the running kernel's types tell of its tracepoints with its
+// tracefs; outside of a soak, of some of them.
 func TestRecords(t *testing.T) {
 	if Privilege(must(t)) != nil || !exists(kernelTypes) {
 		testkit.Lack(t, "CAP_SYS_ADMIN and CONFIG_DEBUG_INFO_BTF")
@@ -205,7 +205,8 @@ func FuzzDescribed(f *testing.F) {
 	})
 }
 
-// seedTypes is the description that fuzzing starts from: a function, a struct, an enum and two tracepoints.
+// seedTypes is the description that fuzzing starts from: a function, a struct, an enum
+// and two tracepoints.
 func seedTypes(t testing.TB) []byte {
 	number := &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
 	long := &btf.Int{Name: "long unsigned int", Size: 8}

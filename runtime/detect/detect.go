@@ -1,10 +1,12 @@
-// Package detect makes the Target of the running kernel, and says what the process lacks to trace it.
+// Package detect makes the Target of the running kernel, and says what the process lacks
+// to trace it.
 //
 // # Model
 //
-// Detect looks only at what is cheap: uname, a few files of sysfs, two requests to bpf(2) that are refused
-// in microseconds. What is dear (types, lists of functions and tracepoints, formats) becomes the Target's
-// sources, which read when first asked. A script without kernel types so costs some 0.2 ms here.
+// Detect looks only at what is cheap: uname, a few files of sysfs, two requests to bpf(2)
+// that are refused in microseconds. What is dear (types, lists of functions and
+// tracepoints, formats) becomes the Target's sources, which read when first asked. A
+// script without kernel types so costs some 0.2 ms here.
 //
 // # How each thing is found
 //
@@ -36,8 +38,9 @@
 //
 // Described makes the Target of a kernel that does not run here.
 //
-// Rejected: reading /proc/config.gz or /boot/config: neither is there on every machine, and the second may
-// belong to another kernel. Mounting tracefs for good: a tracer should not change the machine.
+// Rejected: reading /proc/config.gz or /boot/config: neither is there on every machine,
+// and the second may belong to another kernel. Mounting tracefs for good: a tracer should
+// not change the machine.
 package detect
 
 import (
@@ -54,8 +57,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Types is the index of kernel types. There is one in the process: the Target and the loader
-// (ebpf.CollectionOptions.Cache) must share it, for each costs 20 ms and several megabytes.
+// Types is the index of kernel types. There is one in the process: the Target and the
+// loader (ebpf.CollectionOptions.Cache) must share it, for each costs 20 ms and several
+// megabytes.
 var Types = btf.NewCache()
 
 // Detect describes the running kernel.
@@ -116,9 +120,10 @@ func abilities(t *target.Target) target.Features {
 	return f
 }
 
-// trampolines reports whether the architecture can call BPF from the entry of a function: x86_64 since 5.5,
-// arm64 since 6.4, which brought ftrace direct calls to it.
-// https://elixir.bootlin.com/linux/v6.4/source/arch/arm64/Kconfig (HAVE_DYNAMIC_FTRACE_WITH_DIRECT_CALLS)
+// trampolines reports whether the architecture can call BPF from the entry of a function:
+// x86_64 since 5.5, arm64 since 6.4, which brought ftrace direct calls to it.
+// https://elixir.bootlin.com/linux/v6.4/source/arch/arm64/Kconfig
+// (HAVE_DYNAMIC_FTRACE_WITH_DIRECT_CALLS)
 func trampolines(t *target.Target) bool {
 	if t.Arch == "arm64" {
 		return t.Version.AtLeast(6, 4)
@@ -126,11 +131,13 @@ func trampolines(t *target.Target) bool {
 	return t.Version.AtLeast(5, 5)
 }
 
-// preemptible reports whether the kernel is sure to preempt itself. A tracing
-// program is then preempted too, and the kernel leaves out the events of all other threads of that CPU until
-// it goes on: of a call that 8 threads hammered on 2 CPUs of 7.3, 3 to 37 % were missed. Kprobes are not preempted.
-// The modes none and voluntary are gone since 7.0; before, PREEMPT_DYNAMIC does not tell which mode is chosen.
-// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/trampoline.c (__bpf_prog_enter_recur)
+// preemptible reports whether the kernel is sure to preempt itself. A tracing program is
+// then preempted too, and the kernel leaves out the events of all other threads of that
+// CPU until it goes on: of a call that 8 threads hammered on 2 CPUs of 7.3, 3 to 37 %
+// were missed. Kprobes are not preempted. The modes none and voluntary are gone since
+// 7.0; before, PREEMPT_DYNAMIC does not tell which mode is chosen.
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/trampoline.c
+// (__bpf_prog_enter_recur)
 func preemptible(t *target.Target) bool {
 	var name unix.Utsname
 	if t.Version.AtLeast(7, 0) || unix.Uname(&name) != nil {

@@ -25,8 +25,8 @@ func (e *MissingPrivilege) Error() string {
 	return "tracing needs " + strings.Join(e.Capabilities, " and ") + ", which this process does not have: run as root (sudo)"
 }
 
-// Privilege returns what keeps this process from tracing, as a *MissingPrivilege, or nil. It answers
-// without trying, so that the message comes before anything is attached.
+// Privilege returns what keeps this process from tracing, as a *MissingPrivilege, or nil.
+// It answers without trying, so that the message comes before anything is attached.
 func Privilege(t *target.Target) error {
 	effective, err := capabilities()
 	if err != nil {
@@ -44,9 +44,11 @@ func Privilege(t *target.Target) error {
 	return nil
 }
 
-// RaiseMemoryLimit lifts RLIMIT_MEMLOCK, to which maps are charged on kernels before 5.11, where the process may.
+// RaiseMemoryLimit lifts RLIMIT_MEMLOCK, to which maps are charged on kernels before
+// 5.11, where the process may.
 //
-// Rejected: the package rlimit of cilium/ebpf, which makes a map at every start to find out what the version tells.
+// Rejected: the package rlimit of cilium/ebpf, which makes a map at every start to find
+// out what the version tells.
 func RaiseMemoryLimit(f target.Features) error {
 	effective, err := capabilities()
 	if f.MemoryCgroup || err != nil || !effective.has(unix.CAP_SYS_RESOURCE) {
@@ -72,7 +74,8 @@ func capabilities() (capabilitySet, error) {
 
 func (c capabilitySet) has(capability int) bool { return c>>capability&1 == 1 }
 
-// lacking lists what loading and attaching needs beyond the set. CAP_SYS_ADMIN stands for all.
+// lacking lists what loading and attaching needs beyond the set. CAP_SYS_ADMIN stands for
+// all.
 func (c capabilitySet) lacking(f target.Features) []string {
 	switch {
 	case c.has(unix.CAP_SYS_ADMIN):
@@ -95,8 +98,9 @@ func lockedDown() bool {
 	return err == nil && bytes.Contains(state, []byte("[confidentiality]"))
 }
 
-// AddressesHidden reports whether the kernel shows this process zeroes in place of its addresses, so that
-// kernel stacks and symbols cannot be resolved (sysctl kernel.kptr_restrict).
+// AddressesHidden reports whether the kernel shows this process zeroes in place of its
+// addresses, so that kernel stacks and symbols cannot be resolved (sysctl
+// kernel.kptr_restrict).
 func AddressesHidden() bool {
 	file, err := os.Open("/proc/kallsyms")
 	if err != nil {
@@ -121,7 +125,8 @@ func allZero(symbols []byte) bool {
 
 // InitialProcesses reports whether this process is in the initial PID namespace, as the
 // kernel numbers processes for programs.
-// https://elixir.bootlin.com/linux/v6.12/source/include/linux/proc_ns.h (PROC_PID_INIT_INO)
+// https://elixir.bootlin.com/linux/v6.12/source/include/linux/proc_ns.h
+// (PROC_PID_INIT_INO)
 func InitialProcesses() bool {
 	const initial = 0xEFFFFFFC
 	var status unix.Stat_t

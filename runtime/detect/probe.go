@@ -9,9 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// programAttributes and linkAttributes are the parts of union bpf_attr (include/uapi/linux/bpf.h) that the
-// two probes need. cilium/ebpf loads programs too, but for a tracing program it first indexes all kernel
-// types (20 ms), and it cannot send a link request that is wrong on purpose.
+// programAttributes and linkAttributes are the parts of union bpf_attr
+// (include/uapi/linux/bpf.h) that the two probes need. cilium/ebpf loads programs too,
+// but for a tracing program it first indexes all kernel types (20 ms), and it cannot send
+// a link request that is wrong on purpose.
 type programAttributes struct {
 	kind, count       uint32
 	instructions      unsafe.Pointer
@@ -66,9 +67,10 @@ func loadProgram(kind, attach, attachTo uint32) (int, error) {
 	return fd, err
 }
 
-// fentryRefused asks for a tracing program on a type that is no function. A kernel with tracing programs says
-// that the request makes no sense; one that does not allow them at all says so first. Before 5.11 EPERM proves nothing:
-// it is also the answer while the memory of programs that were just closed still counts.
+// fentryRefused asks for a tracing program on a type that is no function. A kernel with
+// tracing programs says that the request makes no sense; one that does not allow them at
+// all says so first. Before 5.11 EPERM proves nothing: it is also the answer while the
+// memory of programs that were just closed still counts.
 // https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/syscall.c (__bpf_prog_charge)
 func fentryRefused(t *target.Target) bool {
 	if !t.Version.AtLeast(5, 11) {
@@ -81,8 +83,8 @@ func fentryRefused(t *target.Target) bool {
 	return errors.Is(err, unix.EPERM)
 }
 
-// kprobeMulti asks for a link that is wrong in its flags: EINVAL comes from code that exists only with
-// CONFIG_FPROBE, and EOPNOTSUPP from what stands in its place.
+// kprobeMulti asks for a link that is wrong in its flags: EINVAL comes from code that
+// exists only with CONFIG_FPROBE, and EOPNOTSUPP from what stands in its place.
 func kprobeMulti() bool {
 	program, err := loadProgram(kprobeProgram, multiAttach, 0)
 	if err != nil {

@@ -10,10 +10,12 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// records tells from types alone what tracefs says of tracepoints. A tracepoint NAME has the type btf_trace_NAME, a
-// function without a name for its parameters, and its record is struct trace_event_raw_CLASS, where the class has
-// often the tracepoint's name. Else it is the class whose function trace_event_raw_event_CLASS takes the same
-// parameters; of several, the one with whose name the tracepoint's begins. Categories are in no type: any is taken.
+// records tells from types alone what tracefs says of tracepoints. A tracepoint NAME has
+// the type btf_trace_NAME, a function without a name for its parameters, and its record
+// is struct trace_event_raw_CLASS, where the class has often the tracepoint's name. Else
+// it is the class whose function trace_event_raw_event_CLASS takes the same parameters;
+// of several, the one with whose name the tracepoint's begins. Categories are in no type:
+// any is taken.
 // https://elixir.bootlin.com/linux/v6.12/source/include/trace/stages/stage1_struct_define.h,
 // https://elixir.bootlin.com/linux/v6.12/source/include/trace/bpf_probe.h
 type records struct {
@@ -27,7 +29,8 @@ const (
 	classPrefix  = "trace_event_raw_event_"
 )
 
-// format writes a tracepoint's format file. What system calls take is in no type, because macros say it.
+// format writes a tracepoint's format file. What system calls take is in no type, because
+// macros say it.
 func (r *records) format(category, name string) ([]byte, error) {
 	if category == "syscalls" {
 		return r.systemCall(name)
@@ -47,7 +50,8 @@ func (r *records) format(category, name string) ([]byte, error) {
 }
 
 // exitFormat is the same for all system calls.
-// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/trace_syscalls.c (syscall_exit_fields_array)
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/trace_syscalls.c
+// (syscall_exit_fields_array)
 const exitFormat = "format:\n\tfield:int __syscall_nr;\toffset:8;\tsize:4;\tsigned:1;\n\tfield:long ret;\toffset:16;\tsize:8;\tsigned:1;\n"
 
 func (r *records) systemCall(name string) ([]byte, error) {
@@ -72,7 +76,8 @@ func runningFormat(category, name string) ([]byte, error) {
 	return text, err
 }
 
-// tracepoints lists those of the running kernel that the other has too: only tracefs tells categories.
+// tracepoints lists those of the running kernel that the other has too: only tracefs
+// tells categories.
 func (r *records) tracepoints() ([]string, error) {
 	names, err := tracepoints()
 	if err != nil {
@@ -136,7 +141,8 @@ func (r *records) class(name, params string) string {
 	return likeliest(name, classes)
 }
 
-// likeliest is the class with the longest name that, without the usual endings, the tracepoint's begins with.
+// likeliest is the class with the longest name that, without the usual endings, the
+// tracepoint's begins with.
 func likeliest(name string, classes []string) (best string) {
 	longest := 0
 	for _, class := range classes {
@@ -151,7 +157,8 @@ func likeliest(name string, classes []string) (best string) {
 	return best
 }
 
-// formatOf writes the lines of a format file but for the number, which only a running kernel has.
+// formatOf writes the lines of a format file but for the number, which only a running
+// kernel has.
 func formatOf(name string, record *btf.Struct) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "name: %s\nID: 0\nformat:\n", name)
@@ -168,7 +175,8 @@ func formatOf(name string, record *btf.Struct) []byte {
 	return []byte(b.String())
 }
 
-// declare spells a member as the format file does. Of what lies elsewhere the types say only where: most are texts.
+// declare spells a member as the format file does. Of what lies elsewhere the types say
+// only where: most are texts.
 func declare(m btf.Member) string {
 	for _, prefix := range []string{"__data_loc", "__rel_loc"} {
 		if name, found := strings.CutPrefix(m.Name, prefix+"_"); found {
@@ -195,8 +203,8 @@ func signed(t btf.Type) int {
 	return 0
 }
 
-// spell writes a type as C does, without qualifiers but a const behind a pointer. Pointers to
-// what has no name are void pointers.
+// spell writes a type as C does, without qualifiers but a const behind a pointer.
+// Pointers to what has no name are void pointers.
 func spell(t btf.Type) string {
 	stars, constant := "", ""
 	for range 32 {

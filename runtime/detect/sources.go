@@ -90,8 +90,8 @@ func rawTypes() ([]byte, error) {
 	return readLimited(file, typesLimit)
 }
 
-// helper loads a program that calls the helper, which takes 0.1 ms. Helpers that only fentry, fexit and typed
-// tracepoints may call cannot be probed so.
+// helper loads a program that calls the helper, which takes 0.1 ms. Helpers that only
+// fentry, fexit and typed tracepoints may call cannot be probed so.
 func helper(f asm.BuiltinFunc) (has, known bool) {
 	if onlyTracing[f] {
 		return false, false
@@ -100,7 +100,8 @@ func helper(f asm.BuiltinFunc) (has, known bool) {
 	return err == nil, err == nil || errors.Is(err, ebpf.ErrNotSupported)
 }
 
-// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/bpf_trace.c (tracing_prog_func_proto)
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/trace/bpf_trace.c
+// (tracing_prog_func_proto)
 var onlyTracing = map[asm.BuiltinFunc]bool{
 	asm.FnDPath: true, asm.FnGetFuncArg: true, asm.FnGetFuncRet: true, asm.FnGetFuncArgCnt: true,
 }
@@ -121,7 +122,8 @@ func traceable() ([]string, error) {
 	return strings.Split(strings.TrimSpace(string(text)), "\n"), err
 }
 
-// textSymbols lists the functions of /proc/kallsyms, without the pieces that a compiler or linker made.
+// textSymbols lists the functions of /proc/kallsyms, without the pieces that a compiler
+// or linker made.
 func textSymbols() ([]string, error) {
 	text, err := readFile("/proc/kallsyms", symbolsLimit)
 	var names []string
@@ -225,8 +227,8 @@ func readFile(path string, limit int) ([]byte, error) {
 
 var errTooLarge = errors.New("file is larger than any kernel writes it")
 
-// readLimited doubles its buffer: files in /proc say nothing of their size, and each read of a kernel list
-// returns one page at most.
+// readLimited doubles its buffer: files in /proc say nothing of their size, and each read
+// of a kernel list returns one page at most.
 func readLimited(from io.Reader, limit int) ([]byte, error) {
 	var data []byte
 	for {

@@ -12,8 +12,9 @@ import (
 
 const traceFolder = "/sys/kernel/tracing"
 
-// TraceFolder returns a path under which tracefs can be read: the usual one when it is mounted there, or
-// one through a file descriptor of this process. The path stays good until the process ends.
+// TraceFolder returns a path under which tracefs can be read: the usual one when it is
+// mounted there, or one through a file descriptor of this process. The path stays good
+// until the process ends.
 var TraceFolder = sync.OnceValues(func() (string, error) {
 	for _, path := range []string{traceFolder, "/sys/kernel/debug/tracing"} {
 		if isTracefs(path) {
@@ -31,7 +32,8 @@ var TraceFolder = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// NoTracefs is the error when tracefs cannot be reached; tracepoints then have no formats.
+// NoTracefs is the error when tracefs cannot be reached; tracepoints then have no
+// formats.
 type NoTracefs struct{ Err error }
 
 func (e *NoTracefs) Error() string {
@@ -51,7 +53,8 @@ func isTracefs(path string) bool {
 	return unix.Statfs(path, &info) == nil && uint32(info.Type) == unix.TRACEFS_MAGIC
 }
 
-// mountDetached mounts tracefs where no path leads; the mount goes when its descriptor closes.
+// mountDetached mounts tracefs where no path leads; the mount goes when its descriptor
+// closes.
 func mountDetached() (int, error) {
 	context, err := unix.Fsopen("tracefs", unix.FSOPEN_CLOEXEC)
 	if err != nil {

@@ -55,8 +55,8 @@ func (m *Map) began(row, before []byte) bool {
 	return types.AnyLess(m.object.Value, row, before)
 }
 
-// rows is the aggregation that rows are of, plainTotal for numbers that are only added to, and nil
-// for other values.
+// rows is the aggregation that rows are of, plainTotal for numbers that are only added
+// to, and nil for other values.
 func (m *Map) rows() *types.Type {
 	switch {
 	case m.object.Value.Aggregation():

@@ -42,8 +42,9 @@ func (h *hash) evicts() bool {
 
 func (h *hash) rowBytes() int { return h.stride * h.cpus }
 
-// batch is the buffer of a batch operation. The library counts elements by the length of typed
-// slices, so keys and values are slices of byte arrays whose size is known only now.
+// batch is the buffer of a batch operation. The library counts elements by the length of
+// typed slices, so keys and values are slices of byte arrays whose size is known only
+// now.
 type batch struct {
 	keys, values       any
 	rawKeys, rawValues []byte

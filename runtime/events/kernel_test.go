@@ -94,7 +94,8 @@ func hashObject(storage object.Storage, value *types.Type, entries int) (*object
 // inUse is where "data" says which of the maps "h" and "i" programs use.
 const inUse = 8
 
-// addToRow adds 1 to the first word of this CPU's row, as compiled programs do: without an atomic operation.
+// addToRow adds 1 to the first word of this CPU's row, as compiled programs do: without
+// an atomic operation.
 func addToRow(rows *ebpf.Map) asm.Instructions {
 	return asm.Instructions{
 		asm.FnGetSmpProcessorId.Call(),
@@ -110,7 +111,8 @@ func addToRow(rows *ebpf.Map) asm.Instructions {
 	}
 }
 
-// addToKey adds 1 to the count of key (random & mask), in the map that the word of "data" tells, as compiled programs do.
+// addToKey adds 1 to the count of key (random & mask), in the map that the word of "data"
+// tells, as compiled programs do.
 func addToKey(kernel map[string]*ebpf.Map, mask int32) asm.Instructions {
 	code := asm.Instructions{
 		asm.FnGetPrandomU32.Call(),
@@ -149,7 +151,8 @@ func addTo(h *ebpf.Map, name string) asm.Instructions {
 		asm.Return())
 }
 
-// report prints and clears until the threads are done, and once more; it returns what all reports say together.
+// report prints and clears until the threads are done, and once more; it returns what all
+// reports say together.
 func report(t *testing.T, m *Map, group *sync.WaitGroup) (total uint64, reports int) {
 	t.Helper()
 	done := make(chan struct{})
@@ -443,7 +446,8 @@ func TestDropped(t *testing.T) {
 	}
 }
 
-// A maximum that is printed and cleared belongs to one report: a smaller one that comes after it was read is in the next.
+// A maximum that is printed and cleared belongs to one report: a smaller one that comes
+// after it was read is in the next.
 func TestReadToClear(t *testing.T) {
 	o, m := hashObject(object.CPUHash, types.NewAggregation(builtin.Max, false), 64)
 	m.WriteOnly = true

@@ -88,8 +88,8 @@ func (m *Map) read() (*Table, error) {
 	return t, err
 }
 
-// Peek copies the map for somebody who is not going to clear it. Between a print and the clear
-// after it, it leaves alone what that clear is going to hide.
+// Peek copies the map for somebody who is not going to clear it. Between a print and the
+// clear after it, it leaves alone what that clear is going to hide.
 func (m *Map) Peek() (*Table, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()

@@ -63,7 +63,8 @@ func TestZeroOfASharedAggregation(t *testing.T) {
 	}
 }
 
-// However many threads count while reports are printed and cleared, each event is in one of them.
+// However many threads count while reports are printed and cleared, each event is in one
+// of them.
 func TestReportsLoseNothingFromASharedCount(t *testing.T) {
 	n := testkit.Choose(1000, 10_000, 40_000)
 	m := &object.MapSpec{Value: types.NewAggregation(builtin.Count, false), Storage: object.Slot, Offset: 8}
@@ -157,7 +158,8 @@ func TestPerCPUValues(t *testing.T) {
 	}
 }
 
-// What the kernel evicts takes nothing along: a key that comes back after a clear counts from 1.
+// What the kernel evicts takes nothing along: a key that comes back after a clear counts
+// from 1.
 func TestEvictedKeys(t *testing.T) {
 	o, m := countsOf(ebpf.LRUCPUHash)
 	m.WriteOnly = true
@@ -178,7 +180,8 @@ func TestEvictedKeys(t *testing.T) {
 	}
 }
 
-// Keys that are removed are gone, and count from 1 when they come back; the others stay, for programs that read the map, too.
+// Keys that are removed are gone, and count from 1 when they come back; the others stay,
+// for programs that read the map, too.
 func TestKeep(t *testing.T) {
 	for _, writeOnly := range []bool{false, true} {
 		o, m := hashObject(object.CPUHash, types.NewAggregation(builtin.Count, false), 64)

@@ -10,8 +10,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// memory is the mmapped value of an array map. Words are read and written atomically: programs
-// do the same on other CPUs at the same time.
+// memory is the mmapped value of an array map. Words are read and written atomically:
+// programs do the same on other CPUs at the same time.
 type memory []byte
 
 func (m memory) word(offset int) *uint64 { return (*uint64)(unsafe.Pointer(&m[offset])) }
@@ -65,7 +65,8 @@ func (s *slot) read(t *Table) error {
 
 func (s *slot) lookup(_ []byte, t *Table) error { return s.read(t) }
 
-// zero resets the value and keeps the map; of one that is counted up, what came after it was printed stays.
+// zero resets the value and keeps the map; of one that is counted up, what came after it
+// was printed stays.
 func (s *slot) zero(printed *Table) error {
 	if printed == nil || !adds(s.object) {
 		s.data.clear(s.object.Offset, s.object.Value.Size)
@@ -77,7 +78,8 @@ func (s *slot) zero(printed *Table) error {
 	return nil
 }
 
-// clear resets the value; of one that is counted up, what came after it was printed stays.
+// clear resets the value; of one that is counted up, what came after it was printed
+// stays.
 func (s *slot) clear(printed *Table) error {
 	present := s.data.word(s.object.Present)
 	if printed != nil && adds(s.object) {
@@ -129,7 +131,8 @@ func (s *cpuSlot) zero(printed *Table) error {
 	return s.clear(printed)
 }
 
-// clear resets the rows. One that has a flag keeps it where it changed since it was printed.
+// clear resets the rows. One that has a flag keeps it where it changed since it was
+// printed.
 func (s *cpuSlot) clear(printed *Table) error {
 	s.each(func(offset int) {
 		if s.object.Value.Record.Flagged {
@@ -166,8 +169,9 @@ func (s *cpuSlot) unseen(printed *Table, value uint64) bool {
 	return !bytes.Equal(merged, shown)
 }
 
-// sharedSlot is an aggregation without key whose only row lies in the kernel map "data", because the script reads it. What
-// the script reads must be 0 after a clear, so nothing is carried here: the printed words are taken off in place.
+// sharedSlot is an aggregation without key whose only row lies in the kernel map "data",
+// because the script reads it. What the script reads must be 0 after a clear, so nothing
+// is carried here: the printed words are taken off in place.
 type sharedSlot struct{ cpuSlot }
 
 func newSharedSlot(m *object.MapSpec, data memory) *sharedSlot {
@@ -193,8 +197,8 @@ func (s *sharedSlot) clear(printed *Table) error {
 	return nil
 }
 
-// subtract takes off words one by one. A flag remains if the total moved; programs store it after
-// the total.
+// subtract takes off words one by one. A flag remains if the total moved; programs store
+// it after the total.
 func (s *sharedSlot) subtract(shown Value) {
 	if s.object.Value.Record.Flagged {
 		set := s.rows.word(s.object.Offset + 8)

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Store holds the memory of a running object: its maps and the words shared with its programs.
+// Store holds the memory of a running object: its maps and the words shared with its
+// programs.
 type Store struct {
 	maps map[*object.MapSpec]*Map
 	data memory
@@ -102,8 +103,8 @@ func (s *Store) Set(offset int, value uint64) {
 	}
 }
 
-// AwaitPrograms returns when all programs that run now are over, so that none is left that has read a
-// word before it was set.
+// AwaitPrograms returns when all programs that run now are over, so that none is left
+// that has read a word before it was set.
 func (s *Store) AwaitPrograms() { s.grace.wait() }
 
 // Close unmaps the memory.

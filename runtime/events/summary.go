@@ -7,11 +7,13 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// Values of some aggregations are summaries of what the kernel keeps (object.MapSpec.Stored). A Map
-// handles the kernel's rows alone, so that what it promises about them holds, and makes tables of
-// summaries for those who ask, and of these the rows again.
+// Values of some aggregations are summaries of what the kernel keeps
+// (object.MapSpec.Stored). A Map handles the kernel's rows alone, so that what it
+// promises about them holds, and makes tables of summaries for those who ask, and of
+// these the rows again.
 
-// Summarize makes a table of the values of a map from one of the rows that the kernel keeps.
+// Summarize makes a table of the values of a map from one of the rows that the kernel
+// keeps.
 func Summarize(m *object.MapSpec, stored *Table) *Table {
 	if m.Stored == nil {
 		return stored
@@ -31,8 +33,8 @@ func Summarize(m *object.MapSpec, stored *Table) *Table {
 	return shown
 }
 
-// eachKey visits the keys of a table of summaries with the rows that are theirs, in the order of the
-// first ones.
+// eachKey visits the keys of a table of summaries with the rows that are theirs, in the
+// order of the first ones.
 func (t *Table) eachKey(visit func(key []byte, rows []int)) {
 	places := map[string]int{}
 	var all [][]int

@@ -11,8 +11,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// Table is a copy of a map at one moment. Row i has its key at Keys[i*KeySize:] and its merged value
-// at Values[i*ValueSize:]; a map without key has one row or none.
+// Table is a copy of a map at one moment. Row i has its key at Keys[i*KeySize:] and its
+// merged value at Values[i*ValueSize:]; a map without key has one row or none.
 type Table struct {
 	Map       *object.MapSpec
 	KeySize   int
@@ -69,8 +69,8 @@ func (t *Table) clone() *Table {
 	return c
 }
 
-// reserve makes room for so many rows at once: growing by steps would touch the memory twice. What is
-// never filled is never resident.
+// reserve makes room for so many rows at once: growing by steps would touch the memory
+// twice. What is never filled is never resident.
 func (t *Table) reserve(rows int) {
 	rows = min(rows, 1<<22)
 	t.Keys = slices.Grow(t.Keys, max(0, rows*t.KeySize-len(t.Keys)))
@@ -105,7 +105,8 @@ func (t *Table) keep(wanted func(row int) bool) {
 	t.Keys, t.Values, t.rows, t.index = t.Keys[:kept*t.KeySize], t.Values[:kept*t.ValueSize], kept, nil
 }
 
-// Split parts a sorted table: kept has its last rows, as many as top says, or the first ones where top is negative.
+// Split parts a sorted table: kept has its last rows, as many as top says, or the first
+// ones where top is negative.
 func (t *Table) Split(top int64) (kept, dropped *Table) {
 	kept, dropped = NewTable(t.Map), NewTable(t.Map)
 	kept.Divisor = t.Divisor
@@ -120,8 +121,8 @@ func (t *Table) Split(top int64) (kept, dropped *Table) {
 	return kept, dropped
 }
 
-// Align makes tables of maps with equal keys have the same rows: where a key is missing, its value is made of zeroes. Rows
-// are then told by the order of the first table.
+// Align makes tables of maps with equal keys have the same rows: where a key is missing,
+// its value is made of zeroes. Rows are then told by the order of the first table.
 func Align(tables []*Table) []*Table {
 	if len(tables) == 1 {
 		return tables
@@ -183,12 +184,12 @@ func (t *Table) KeyPart(row, part int) Value {
 	return Decode(field.Type, t.rawKey(row)[field.Offset:])
 }
 
-// Sort orders the rows as they print: numbers ascending, aggregations by their weights, all else by
-// key. Equal values follow their keys.
+// Sort orders the rows as they print: numbers ascending, aggregations by their weights,
+// all else by key. Equal values follow their keys.
 func (t *Table) Sort() { t.sort(weigher(t.Map.Value)) }
 
-// SortLargest orders the rows as Sort does, but the largest first, where values have an order: it
-// reports whether they do. Equal values follow their keys here, too.
+// SortLargest orders the rows as Sort does, but the largest first, where values have an
+// order: it reports whether they do. Equal values follow their keys here, too.
 func (t *Table) SortLargest() bool {
 	weigh := weigher(t.Map.Value)
 	if weigh == nil {
@@ -218,16 +219,16 @@ func (t *Table) sort(weigh func(Value) uint64) {
 	}
 }
 
-// place is a row with what decides most comparisons: the order of its value, and 32 bits in the
-// order of its key.
+// place is a row with what decides most comparisons: the order of its value, and 32 bits
+// in the order of its key.
 type place struct {
 	weight uint64
 	prefix uint32
 	row    uint32
 }
 
-// prefixes returns the function that gives a row's prefix. The keys' range is stretched over the 32
-// bits, so that small numbers and times both differ there.
+// prefixes returns the function that gives a row's prefix. The keys' range is stretched
+// over the 32 bits, so that small numbers and times both differ there.
 func (t *Table) prefixes() func(row int) uint32 {
 	low, high := uint64(math.MaxUint64), uint64(0)
 	for row := range t.rows {
@@ -253,7 +254,8 @@ func (t *Table) compare(a, b place) int {
 	return 0
 }
 
-// weigher returns the function by whose result values of the type are ordered, nil when keys decide.
+// weigher returns the function by whose result values of the type are ordered, nil when
+// keys decide.
 func weigher(t *types.Type) func(Value) uint64 {
 	switch {
 	case t.Kind == types.Int || t.Kind == types.Enum:
@@ -264,7 +266,8 @@ func weigher(t *types.Type) func(Value) uint64 {
 	return nil
 }
 
-// prefix orders rows by the first part of their key, as far as eight bytes tell, by unsigned comparison.
+// prefix orders rows by the first part of their key, as far as eight bytes tell, by
+// unsigned comparison.
 func (t *Table) prefix(row int) uint64 {
 	if t.KeyParts() == 0 {
 		return 0

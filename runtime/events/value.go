@@ -1,43 +1,47 @@
-// Package events turns what the kernel hands over into values: the records of the ring buffer and
-// the rows of maps.
+// Package events turns what the kernel hands over into values: the records of the ring
+// buffer and the rows of maps.
 //
 // # Values
 //
-// A Value is a view: a type and the bytes that hold it. Nothing is decoded before a renderer asks
-// for it, so a line of printf and a map of a million keys cost no allocation per value. The bytes
-// are laid out by the same types.Layout through which the compiler stored them; there is no second
-// description to keep in step. (Rejected: a tree of Go values, which costs an allocation a leaf.)
+// A Value is a view: a type and the bytes that hold it. Nothing is decoded before a
+// renderer asks for it, so a line of printf and a map of a million keys cost no
+// allocation per value. The bytes are laid out by the same types.Layout through which the
+// compiler stored them; there is no second description to keep in step. (Rejected: a tree
+// of Go values, which costs an allocation a leaf.)
 //
 // # Maps
 //
-// A Table is a copy of one map at one moment: keys and merged values in flat memory. Aggregations
-// are kept in one row per CPU by the kernel; Merge makes one row of them.
+// A Table is a copy of one map at one moment: keys and merged values in flat memory.
+// Aggregations are kept in one row per CPU by the kernel; Merge makes one row of them.
 //
 // # Generations: print, clear and no lost event
 //
-// A script that prints a map and clears it each second wants every event in exactly one of the
-// reports, and room for new keys after each. Programs go on counting on other CPUs while we read. A key
-// that was read and is then deleted takes along what was added in between, and a program that has just
-// looked it up adds to memory that may already belong to another key. So nothing is deleted that a program
-// may use. A map that is emptied while programs run is two kernel maps:
+// A script that prints a map and clears it each second wants every event in exactly one
+// of the reports, and room for new keys after each. Programs go on counting on other CPUs
+// while we read. A key that was read and is then deleted takes along what was added in
+// between, and a program that has just looked it up adds to memory that may already
+// belong to another key. So nothing is deleted that a program may use. A map that is
+// emptied while programs run is two kernel maps:
 //
 //	                 word in "data": 0                      1
 //	programs      ---- count in ---->  @    |  @'  <---- count in ----
 //	                                        |  @   is read, emptied and waits for its turn
 //
-// Clear keeps the rows as they were printed ("shown") and sets the word: from then on programs find an empty
-// map. Those that had read the word before may still count in the old one. After a grace period of
-// RCU, some 5 to 30 ms, none does; then its rows are taken out, what was printed is subtracted, and
-// the rest, if any, is carried to the next report. In between reports are made of both maps, so that nobody waits.
-// A clear that comes before the grace period is over hides what was printed, and turns when it is. Words
-// wrap; the arithmetic is exact. One thing is forgotten: whether a sum that did not change since it was
-// printed had events of value 0.
+// Clear keeps the rows as they were printed ("shown") and sets the word: from then on
+// programs find an empty map. Those that had read the word before may still count in the
+// old one. After a grace period of RCU, some 5 to 30 ms, none does; then its rows are
+// taken out, what was printed is subtracted, and the rest, if any, is carried to the next
+// report. In between reports are made of both maps, so that nobody waits. A clear that
+// comes before the grace period is over hides what was printed, and turns when it is.
+// Words wrap; the arithmetic is exact. One thing is forgotten: whether a sum that did not
+// change since it was printed had events of value 0.
 //
-// An event costs four instructions more than in a map that is never cleared. (Rejected: one
-// kernel map with the generation in its keys, where a full map could refuse the new generation for the old
-// one's keys. An array of maps, whose lookup costs more. Deleting keys after a second without an event, when
-// no program can still be preempted between lookup and update: what is cleared makes no room meanwhile. A
-// program that subtracts atomically: the keys stay.)
+// An event costs four instructions more than in a map that is never cleared. (Rejected:
+// one kernel map with the generation in its keys, where a full map could refuse the new
+// generation for the old one's keys. An array of maps, whose lookup costs more. Deleting
+// keys after a second without an event, when no program can still be preempted between
+// lookup and update: what is cleared makes no room meanwhile. A program that subtracts
+// atomically: the keys stay.)
 //
 // The rules per storage:
 //
@@ -102,7 +106,8 @@ func (v Value) Uint() uint64 {
 // Int returns a scalar as a signed number.
 func (v Value) Int() int64 { return int64(v.Uint()) }
 
-// Text returns the bytes of a String before its ending zero; truncated tells that there was none.
+// Text returns the bytes of a String before its ending zero; truncated tells that there
+// was none.
 func (v Value) Text() (text []byte, truncated bool) {
 	if end := bytes.IndexByte(v.Raw, 0); end >= 0 {
 		return v.Raw[:end], false
@@ -119,7 +124,8 @@ func (v Value) Buffer() []byte {
 // Cut reports a Buffer that holds less than the original did.
 func (v Value) Cut() bool { return int64(binary.NativeEndian.Uint32(v.Raw)) > int64(len(v.Raw)-4) }
 
-// Bytes returns the content of a Buffer, the text of a String, and the memory of anything else.
+// Bytes returns the content of a Buffer, the text of a String, and the memory of anything
+// else.
 func (v Value) Bytes() []byte {
 	switch v.Type.Kind {
 	case types.Buffer:
@@ -180,7 +186,8 @@ func integer(n uint64, size int) []byte {
 
 var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
 
-// Address returns the address of a UserSymbol, or that of frame i of a stack, the innermost first; 0 stands behind the last.
+// Address returns the address of a UserSymbol, or that of frame i of a stack, the
+// innermost first; 0 stands behind the last.
 func (v Value) Address(i int) uint64 {
 	if v.Type.Kind == types.UserStack {
 		i++
@@ -209,8 +216,8 @@ func (v Value) Words() int { return len(v.Raw) / 8 }
 // Word returns a word of an aggregation's row; its record says what each holds.
 func (v Value) Word(i int) uint64 { return types.Row(v.Raw).Word(i) }
 
-// Number is the one number that stands for a value: an aggregation's result, else the value itself.
-// It is 0 where there is none.
+// Number is the one number that stands for a value: an aggregation's result, else the
+// value itself. It is 0 where there is none.
 func (v Value) Number() uint64 {
 	switch {
 	case v.Type.Aggregation() && v.Type.Record.Number != nil:

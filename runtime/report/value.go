@@ -9,7 +9,8 @@ import (
 type Value struct {
 	events.Value
 	divisor int64 // of its numbers, at least 1
-	// last is the interval in which all time series of its table end, if later than its own.
+	// last is the interval in which all time series of its table end, if later than its
+	// own.
 	last uint64
 }
 

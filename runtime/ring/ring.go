@@ -2,31 +2,35 @@
 //
 // # Model
 //
-// The kernel writes records into a ring of a power of two of bytes. Two positions, which only grow, say what is in
-// it: the producer's, up to which space was given out, and the consumer's, up to which it was read. A record
-// is a header of eight bytes and its data, filled up to a multiple of eight; it is in use by a program as
-// long as its header is marked busy, and counts for nothing when it is marked discarded.
+// The kernel writes records into a ring of a power of two of bytes. Two positions, which
+// only grow, say what is in it: the producer's, up to which space was given out, and the
+// consumer's, up to which it was read. A record is a header of eight bytes and its data,
+// filled up to a multiple of eight; it is in use by a program as long as its header is
+// marked busy, and counts for nothing when it is marked discarded.
 //
 //	file offset  0            1 page        2 pages              + size               + size
 //	             | consumer's | producer's  | data               | the same data once more |
 //	             | page, rw   | page, r     |      [ window ]    |                         |
 //
-// As the data can be mapped at two places in a row, a record that goes over the end of the ring is in one piece.
+// As the data can be mapped at two places in a row, a record that goes over the end of
+// the ring is in one piece.
 //
 // # The window
 //
-// The kernel enters every page of such a mapping at once, and counts each as resident memory of this
-// process: 8 MB for a ring of 4 MB, and a millisecond of the start. So only a window is mapped, which moves on when a
-// record is not whole inside it. At four million records of 40 bytes a second it moves 600 times, for 1 % of a CPU.
+// The kernel enters every page of such a mapping at once, and counts each as resident
+// memory of this process: 8 MB for a ring of 4 MB, and a millisecond of the start. So
+// only a window is mapped, which moves on when a record is not whole inside it. At four
+// million records of 40 bytes a second it moves 600 times, for 1 % of a CPU.
 //
 // # Waiting
 //
-// A ring is a file that polls, so that waiting is left to the runtime of Go: no thread is blocked meanwhile. The kernel
-// wakes the reader for a record only when the reader has seen all those before it, and only if the program
-// did not ask it to be silent. So Next looks once more when its time is over.
+// A ring is a file that polls, so that waiting is left to the runtime of Go: no thread is
+// blocked meanwhile. The kernel wakes the reader for a record only when the reader has
+// seen all those before it, and only if the program did not ask it to be silent. So Next
+// looks once more when its time is over.
 //
-// Rejected: the reader of cilium/ebpf. It maps the data twice, copies each record, blocks a thread, and spins as
-// long as a record is busy.
+// Rejected: the reader of cilium/ebpf. It maps the data twice, copies each record, blocks
+// a thread, and spins as long as a record is busy.
 //
 // The kernel's side: https://docs.kernel.org/6.12/bpf/ringbuf.html,
 // https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/ringbuf.c
@@ -45,7 +49,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrFlushed is what Next returns when it has read all that was in the ring at the time of a Flush.
+// ErrFlushed is what Next returns when it has read all that was in the ring at the time
+// of a Flush.
 var ErrFlushed = errors.New("the ring buffer is flushed")
 
 const (
@@ -55,13 +60,14 @@ const (
 
 	// windowSize is how much of the data is mapped, unless a record is larger.
 	windowSize = 256 << 10
-	// spins is how often a busy record is looked at before the reader sleeps: programs hold one for less than
-	// a microsecond, unless they are preempted.
+	// spins is how often a busy record is looked at before the reader sleeps: programs
+	// hold one for less than a microsecond, unless they are preempted.
 	spins = 1000
 	pause = 20 * time.Microsecond
 )
 
-// Reader reads one ring. Next and SetDeadline are for one goroutine; Flush, Wake and Stop are for all.
+// Reader reads one ring. Next and SetDeadline are for one goroutine; Flush, Wake and Stop
+// are for all.
 type Reader struct {
 	file               *os.File
 	conn               syscall.RawConn
@@ -92,7 +98,8 @@ func Open(m *ebpf.Map) (*Reader, error) {
 	return r, nil
 }
 
-// open makes a file of its own of a map: one that does not block, so that the runtime polls it.
+// open makes a file of its own of a map: one that does not block, so that the runtime
+// polls it.
 func (r *Reader) open(fd int) error {
 	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
@@ -127,8 +134,9 @@ func (r *Reader) mmap(offset int64, length, protection int) (mapped []byte, err 
 func (r *Reader) read() *atomic.Uint64    { return (*atomic.Uint64)(unsafe.Pointer(&r.consumer[0])) }
 func (r *Reader) written() *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(&r.producer[0])) }
 
-// Next waits for the next record. It is good until the next call, for its place in the ring is given back then. The
-// error is ErrFlushed, os.ErrDeadlineExceeded or, after Stop, os.ErrClosed; in the last case alone no record can follow.
+// Next waits for the next record. It is good until the next call, for its place in the
+// ring is given back then. The error is ErrFlushed, os.ErrDeadlineExceeded or, after
+// Stop, os.ErrClosed; in the last case alone no record can follow.
 func (r *Reader) Next() ([]byte, error) {
 	r.read().Store(r.next)
 	var late error

@@ -46,8 +46,8 @@ func (s *sender) reader() *Reader {
 	return r
 }
 
-// program sends one record of a size, which begins and ends with the program's argument, or discards it. It returns 1 when
-// the ring is full.
+// program sends one record of a size, which begins and ends with the program's argument,
+// or discards it. It returns 1 when the ring is full.
 func (s *sender) program(size int, end asm.BuiltinFunc, flags int64) *ebpf.Program {
 	s.t.Helper()
 	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{

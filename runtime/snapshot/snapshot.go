@@ -236,7 +236,8 @@ func address(raw []byte) netip.Addr {
 	return netip.Addr{}
 }
 
-// drawings are what aggregations become for which no single number stands, by how they draw.
+// drawings are what aggregations become for which no single number stands, by how they
+// draw.
 var drawings = map[types.Drawing]func(c converter, v report.Value) any{
 	types.DrawAverage: stats,
 	types.DrawStats:   stats,

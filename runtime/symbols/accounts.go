@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Accounts names user IDs by a file such as /etc/passwd, which it reads when first asked. (Rejected: os/user, whose
-// version without cgo reads the file again for each ID.)
+// Accounts names user IDs by a file such as /etc/passwd, which it reads when first asked.
+// (Rejected: os/user, whose version without cgo reads the file again for each ID.)
 type Accounts struct {
 	open  func() (io.ReadCloser, error)
 	once  sync.Once

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// BenchmarkFirstLookup reads the memory map of this process and the functions of its file.
+// BenchmarkFirstLookup reads the memory map of this process and the functions of its
+// file.
 func BenchmarkFirstLookup(b *testing.B) {
 	address := uint64(here())
 	b.ReportAllocs()

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cgroups finds the paths of control groups by their IDs, which are the inode numbers of their folders. It is not safe for
-// concurrent use.
+// Cgroups finds the paths of control groups by their IDs, which are the inode numbers of
+// their folders. It is not safe for concurrent use.
 type Cgroups struct {
 	hierarchies []hierarchy
 	paths       map[cgroupKey]string
@@ -38,8 +38,9 @@ const (
 	maxCgroupFolders = 100_000
 )
 
-// Lookup returns the paths of a group in the hierarchies whose names match a pattern ("*" stands for any text; the empty pattern
-// matches all), as "unified:/system.slice,cpu:/"; nothing when it is in none of them.
+// Lookup returns the paths of a group in the hierarchies whose names match a pattern ("*"
+// stands for any text; the empty pattern matches all), as "unified:/system.slice,cpu:/";
+// nothing when it is in none of them.
 func (c *Cgroups) Lookup(id uint64, pattern string) string {
 	if pattern == "" {
 		pattern = "*"
@@ -97,7 +98,8 @@ func mountedHierarchies(mounts string) []hierarchy {
 	return append(first, others...)
 }
 
-// find returns the path of a group below the mount point: asked of the kernel by handle, or else looked for.
+// find returns the path of a group below the mount point: asked of the kernel by handle,
+// or else looked for.
 func (h hierarchy) find(id uint64) (string, bool) {
 	full, err := h.byHandle(id)
 	switch {
@@ -109,12 +111,12 @@ func (h hierarchy) find(id uint64) (string, bool) {
 	return h.walk(id)
 }
 
-// kernfsHandle is FILEID_KERNFS, the type of a file handle that is the 64-bit ID of a node
-// (https://elixir.bootlin.com/linux/v6.12/source/include/linux/exportfs.h).
+// kernfsHandle is FILEID_KERNFS, the type of a file handle that is the 64-bit ID of a
+// node (https://elixir.bootlin.com/linux/v6.12/source/include/linux/exportfs.h).
 const kernfsHandle = 0xfe
 
-// byHandle fails with ESTALE when there is no such group, and otherwise when the question cannot be asked: it needs
-// CAP_DAC_READ_SEARCH.
+// byHandle fails with ESTALE when there is no such group, and otherwise when the question
+// cannot be asked: it needs CAP_DAC_READ_SEARCH.
 func (h hierarchy) byHandle(id uint64) (string, error) {
 	mount, err := unix.Open(h.mount, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -16,8 +16,9 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
-// jit names the code that a process makes while it runs: runtimes such as those of Java and JavaScript can be told to list it in
-// /tmp/perf-PID.map, with the process ID that they see themselves
+// jit names the code that a process makes while it runs: runtimes such as those of Java
+// and JavaScript can be told to list it in /tmp/perf-PID.map, with the process ID that
+// they see themselves
 // (https://elixir.bootlin.com/linux/v6.12/source/tools/perf/Documentation/jit-interface.txt).
 type jit struct {
 	entries []jitEntry
@@ -45,7 +46,8 @@ func jitPath(pid int) string {
 	return fmt.Sprintf("/proc/%d/root/tmp/perf-%d.map", pid, innerPid(pid))
 }
 
-// innerPid returns the process ID in the innermost namespace: the last number of "NSpid:  4711  1".
+// innerPid returns the process ID in the innermost namespace: the last number of "NSpid:
+// 4711  1".
 func innerPid(pid int) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -65,7 +67,8 @@ func innerPid(pid int) int {
 // stale reports whether the list may have grown since it was read.
 func (j *jit) stale() bool { return time.Since(j.read) >= freshness }
 
-// refresh reads the list anew when it has grown, as long as the process is there and as far as there is room.
+// refresh reads the list anew when it has grown, as long as the process is there and as
+// far as there is room.
 func (j jit) refresh(pid, room int) jit {
 	fresh, err := safeopen.Within(safeopen.Patience, func() (jit, error) {
 		file, err := safeopen.Open(jitPath(pid))
@@ -88,7 +91,8 @@ func (j jit) refresh(pid, room int) jit {
 	return fresh
 }
 
-// parseJIT reads lines such as "7f2a1000 40 LazyCompile:*loop app.js:3". The later one of two for the same place counts.
+// parseJIT reads lines such as "7f2a1000 40 LazyCompile:*loop app.js:3". The later one of
+// two for the same place counts.
 func parseJIT(from io.Reader, room int) (made jit) {
 	lines := bufio.NewReaderSize(from, 64<<10)
 	for {

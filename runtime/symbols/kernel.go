@@ -1,39 +1,49 @@
-// Package symbols turns numbers into names: addresses of the kernel and of processes, users, control groups, system calls,
-// errors and signals.
+// Package symbols turns numbers into names: addresses of the kernel and of processes,
+// users, control groups, system calls, errors and signals.
 //
 // # Kernel
 //
-// /proc/kallsyms has 120,000 to 250,000 lines and takes the kernel 50 to 100 ms to write, so it is read once, when
-// the first address is to be printed, and kept compactly: one text of all names and a sorted table of 16
-// bytes a symbol, 7 MB for 250,000. A script that prints no kernel address pays nothing.
+// /proc/kallsyms has 120,000 to 250,000 lines and takes the kernel 50 to 100 ms to write,
+// so it is read once, when the first address is to be printed, and kept compactly: one
+// text of all names and a sorted table of 16 bytes a symbol, 7 MB for 250,000. A script
+// that prints no kernel address pays nothing.
 //
-// Of several names at one address the first that the kernel lists is taken, as the kernel does itself. Of several
-// addresses with one name (static functions) Address returns the lowest.
+// Of several names at one address the first that the kernel lists is taken, as the kernel
+// does itself. Of several addresses with one name (static functions) Address returns the
+// lowest.
 //
-// The file is not trusted: lines that make no sense are left out, long ones and too many are refused.
+// The file is not trusted: lines that make no sense are left out, long ones and too many
+// are refused.
 //
-// When the kernel hides addresses (sysctl kernel.kptr_restrict, no CAP_SYSLOG) the file is full of zeroes.
-// That is an error here and not a table in which everything is at zero.
+// When the kernel hides addresses (sysctl kernel.kptr_restrict, no CAP_SYSLOG) the file
+// is full of zeroes. That is an error here and not a table in which everything is at
+// zero.
 //
-// Rejected: reading the file for each batch of addresses, which needs no memory but 50 ms for every table
-// printed at an interval; and System.map, which does not know where the kernel was moved to (KASLR) nor modules.
+// Rejected: reading the file for each batch of addresses, which needs no memory but 50 ms
+// for every table printed at an interval; and System.map, which does not know where the
+// kernel was moved to (KASLR) nor modules.
 //
 // # Processes
 //
-// /proc/PID/maps lists which file lies where in a process; package runtime/binary reads which function lies where in the file.
-// Functions are kept by device and inode, so that a library is read once however many processes have it. A memory map is
-// read again after a second, since programs load libraries and become other programs. That of a process which has ended stays as
-// it was; of one that was never asked about before it ended, nothing is known, and its addresses print as numbers.
+// /proc/PID/maps lists which file lies where in a process; package runtime/binary reads
+// which function lies where in the file. Functions are kept by device and inode, so that
+// a library is read once however many processes have it. A memory map is read again after
+// a second, since programs load libraries and become other programs. That of a process
+// which has ended stays as it was; of one that was never asked about before it ended,
+// nothing is known, and its addresses print as numbers.
 //
-// Files are opened as the process sees them (/proc/PID/map_files, /proc/PID/root), for processes in containers. All of it is
-// hostile: paths lead to regular files or are not opened, reading takes a bounded time, and a file that makes no sense has no
-// functions. All that is known of processes shares one budget (max_symbol_bytes), of which the mappings and the made code of one
-// process get a quarter. What finds no room stays without names; now and then what can be read again is forgotten for it.
+// Files are opened as the process sees them (/proc/PID/map_files, /proc/PID/root), for
+// processes in containers. All of it is hostile: paths lead to regular files or are not
+// opened, reading takes a bounded time, and a file that makes no sense has no functions.
+// All that is known of processes shares one budget (max_symbol_bytes), of which the
+// mappings and the made code of one process get a quarter. What finds no room stays
+// without names; now and then what can be read again is forgotten for it.
 //
-// Names of C++ and Rust are decoded; those of Go need no decoding. Code that a runtime made is looked up in the list that
-// it may keep for perf (/tmp/perf-PID.map).
+// Names of C++ and Rust are decoded; those of Go need no decoding. Code that a runtime
+// made is looked up in the list that it may keep for perf (/tmp/perf-PID.map).
 //
-// Sources: https://elixir.bootlin.com/linux/v6.12/source/kernel/kallsyms.c (s_show, get_symbol_pos), proc_pid_maps(5)
+// Sources: https://elixir.bootlin.com/linux/v6.12/source/kernel/kallsyms.c (s_show,
+// get_symbol_pos), proc_pid_maps(5)
 package symbols
 
 import (
@@ -105,7 +115,8 @@ func (k *Kernel) load() {
 	})
 }
 
-// The largest table that is taken, and the farthest that an address may lie behind a symbol.
+// The largest table that is taken, and the farthest that an address may lie behind a
+// symbol.
 const (
 	maxSymbols = 4 << 20
 	maxNames   = 128 << 20
@@ -148,7 +159,8 @@ type builder struct {
 	hidden  int // symbols at address zero
 }
 
-// add takes a line such as "ffffffffc0a01000 t ext4_sync_file\t[ext4]". It refuses only when there are too many.
+// add takes a line such as "ffffffffc0a01000 t ext4_sync_file\t[ext4]". It refuses only
+// when there are too many.
 func (b *builder) add(line []byte) bool {
 	digits, rest, _ := bytes.Cut(line, []byte{' '})
 	_, rest, _ = bytes.Cut(rest, []byte{' '})

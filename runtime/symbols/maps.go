@@ -50,8 +50,9 @@ func readMappings(pid, room int) (mappings, error) {
 	})
 }
 
-// parseMappings reads lines such as "7f5a3000-7f5b9000 r-xp 00026000 08:01 1835 /usr/lib/libc.so.6". Lines that make no
-// sense are left out. A path or device that follows itself is kept once.
+// parseMappings reads lines such as "7f5a3000-7f5b9000 r-xp 00026000 08:01 1835
+// /usr/lib/libc.so.6". Lines that make no sense are left out. A path or device that
+// follows itself is kept once.
 func parseMappings(from io.Reader, room int) (all mappings) {
 	lines := bufio.NewReaderSize(from, 64<<10)
 	var last mapping

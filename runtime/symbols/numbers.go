@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Error returns the text of an error number as strerror(3) does; that of -n is that of n, since the kernel returns errors so.
+// Error returns the text of an error number as strerror(3) does; that of -n is that of n,
+// since the kernel returns errors so.
 func Error(number int64) string {
 	if number < 0 {
 		number = -number
@@ -32,8 +33,9 @@ const (
 	lastRealTime  = 64
 )
 
-// Signal returns the name of a signal as kill(1) writes it, SIGKILL or SIGRTMIN+3, and "N/A" for a number that is
-// none. Rejected: strsignal(3), "Killed", which nobody can pass on to another program.
+// Signal returns the name of a signal as kill(1) writes it, SIGKILL or SIGRTMIN+3, and
+// "N/A" for a number that is none. Rejected: strsignal(3), "Killed", which nobody can
+// pass on to another program.
 func Signal(number int64) string {
 	switch {
 	case number <= 0 || number > lastRealTime:

@@ -24,7 +24,8 @@ type User struct {
 	decoded   decoded
 }
 
-// process is what is known of the memory of a process. It stays known when the process has gone.
+// process is what is known of the memory of a process. It stays known when the process
+// has gone.
 type process struct {
 	mappings mappings
 	read     time.Time
@@ -33,15 +34,16 @@ type process struct {
 
 func (p *process) bytesUsed() int { return p.mappings.bytes + p.made.bytesUsed() }
 
-// The caches are emptied when they are larger; and a process may have loaded a library or another program after so long.
+// The caches are emptied when they are larger; and a process may have loaded a library or
+// another program after so long.
 const (
 	maxProcesses = 4096
 	maxImages    = 4096
 	freshness    = time.Second
 )
 
-// NewUser returns a resolver that knows nothing yet, and may know so many bytes. With demangle, names of C++ and Rust become
-// those of their source.
+// NewUser returns a resolver that knows nothing yet, and may know so many bytes. With
+// demangle, names of C++ and Rust become those of their source.
 func NewUser(demangle bool, bytes int) *User {
 	return &User{
 		processes: map[int]*process{}, images: map[fileID]*binary.Table{},
@@ -56,8 +58,8 @@ func (u *User) Refused() bool {
 	return u.budget.refused
 }
 
-// Lookup returns the function that an address of a process lies in; Module is the file as the process sees it, "[unknown]"
-// where there is none.
+// Lookup returns the function that an address of a process lies in; Module is the file as
+// the process sees it, "[unknown]" where there is none.
 func (u *User) Lookup(pid int, address uint64) (Symbol, bool) {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
@@ -97,7 +99,8 @@ func (u *User) refreshMade(pid int, p *process) {
 	u.budget.refused = u.budget.refused || p.made.cut
 }
 
-// Remember reads the memory map of a process now, for the time when it will have gone; but not if that was done less than age ago.
+// Remember reads the memory map of a process now, for the time when it will have gone;
+// but not if that was done less than age ago.
 func (u *User) Remember(pid int, age time.Duration) {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
@@ -167,8 +170,8 @@ func (u *User) forgetProcesses() {
 	clear(u.processes)
 }
 
-// forgetImages makes room by forgetting what can be read again: the functions of files, and the lists of code that processes
-// made. It does so now and then only.
+// forgetImages makes room by forgetting what can be read again: the functions of files,
+// and the lists of code that processes made. It does so now and then only.
 func (u *User) forgetImages() bool {
 	if !u.budget.mayEmpty() {
 		return false
@@ -224,7 +227,8 @@ func (u *User) load(pid int, m mapping) *binary.Table {
 	return i
 }
 
-// loadPatience is for how long a file's functions may be read. The largest programs take a part of a second.
+// loadPatience is for how long a file's functions may be read. The largest programs take
+// a part of a second.
 const loadPatience = 5 * time.Second
 
 func (u *User) readMapped(pid int, m mapping) (*binary.Table, error) {
@@ -250,8 +254,9 @@ func readTable(from io.ReaderAt, room int) (*binary.Table, error) {
 	return file.Table(room)
 }
 
-// openMapped opens the file of a mapping: through map_files, which finds it even when it was deleted or replaced; or by its
-// path in the process's own tree, and then in ours, if that is still the same file.
+// openMapped opens the file of a mapping: through map_files, which finds it even when it
+// was deleted or replaced; or by its path in the process's own tree, and then in ours, if
+// that is still the same file.
 func openMapped(pid int, m mapping) (*safeopen.File, error) {
 	if file, err := safeopen.Open(fmt.Sprintf("/proc/%d/map_files/%x-%x", pid, m.start, m.end)); err == nil {
 		return file, nil

@@ -74,7 +74,8 @@ func TestVDSO(t *testing.T) {
 	}
 }
 
-// A program that has ended keeps the map that was read while it ran, even when its file is gone.
+// A program that has ended keeps the map that was read while it ran, even when its file
+// is gone.
 func TestEndedProcess(t *testing.T) {
 	sleep, err := exec.LookPath("sleep")
 	if err != nil {

@@ -1,18 +1,21 @@
-// Package timezone finds the local time zone as C programs do, from the environment variable TZ:
+// Package timezone finds the local time zone as C programs do, from the environment
+// variable TZ:
 //
 //	unset                         /etc/localtime, UTC without one
 //	Europe/Berlin                 a file below /usr/share/zoneinfo (or $TZDIR)
 //	/path/of/a/file               that file
 //	CET-1CEST,M3.5.0,M10.5.0/3    a rule of POSIX: hours west of UTC, and when summer time begins and ends
 //
-// A colon before any of them says nothing. A name is looked for as a file first. Package time reads TZ by itself,
-// but takes rules for UTC in silence, and opens whatever the variable names.
+// A colon before any of them says nothing. A name is looked for as a file first. Package
+// time reads TZ by itself, but takes rules for UTC in silence, and opens whatever the
+// variable names.
 //
-// We are root, and TZ may be anybody's: only regular files of at most maxFileSize are read, and a name cannot
-// leave its folder.
+// We are root, and TZ may be anybody's: only regular files of at most maxFileSize are
+// read, and a name cannot leave its folder.
 //
-// POSIX: https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap08.html#tag_08_03;
-// the form of the files: https://www.rfc-editor.org/rfc/rfc8536
+// POSIX:
+// https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap08.html#tag_08_03; the
+// form of the files: https://www.rfc-editor.org/rfc/rfc8536
 package timezone
 
 import (
@@ -34,7 +37,8 @@ const maxFileSize = 64 << 10
 // maxShown bounds what is quoted of TZ.
 const maxShown = 80
 
-// patience is how long a file may take: that of a file system of somebody's own may wait for ever.
+// patience is how long a file may take: that of a file system of somebody's own may wait
+// for ever.
 const patience = 5 * time.Second
 
 const localFile = "/etc/localtime"
@@ -54,7 +58,8 @@ func Local() (*time.Location, error) {
 	return find(name, folders)
 }
 
-// zoneOr returns UTC in the place of a zone that does not exist, which is no error for /etc/localtime.
+// zoneOr returns UTC in the place of a zone that does not exist, which is no error for
+// /etc/localtime.
 func zoneOr(zone *time.Location, err error) (*time.Location, error) {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -117,7 +122,8 @@ func inside(name string) bool {
 
 var errContent = errors.New("it holds something else")
 
-// readFile reads a time zone. A file of /proc, which says that it has no bytes, is not even read: it could block.
+// readFile reads a time zone. A file of /proc, which says that it has no bytes, is not
+// even read: it could block.
 func readFile(name string) (*time.Location, error) {
 	return safeopen.Within(patience, func() (*time.Location, error) { return parseFile(name) })
 }
@@ -168,7 +174,8 @@ const (
 	rule       = `^` + abbrevName + fromUTC + `(?:` + abbrevName + `(?:` + fromUTC + `)?(?:` + yearDay + yearDay + `)?)?$`
 )
 
-// malformed is the abbreviation of the zone that package time falls back to when it cannot read a rule.
+// malformed is the abbreviation of the zone that package time falls back to when it
+// cannot read a rule.
 const malformed = "?"
 
 // parseRule reads a rule of POSIX.
@@ -184,9 +191,9 @@ func parseRule(text string) (*time.Location, bool) {
 	return zone, name != malformed
 }
 
-// ruleFile is a file of a time zone whose only content is a rule, for times after the last of its transitions, of
-// which it has none. A header is the word TZif, the version, 15 bytes and six counts; the first header and the data
-// behind it are for old readers.
+// ruleFile is a file of a time zone whose only content is a rule, for times after the
+// last of its transitions, of which it has none. A header is the word TZif, the version,
+// 15 bytes and six counts; the first header and the data behind it are for old readers.
 //
 //	"TZif" '2' ... 0 0 0 0 1 1   type 0: UTC offset, is it summer, abbreviation "\x00"
 //	"TZif" '2' ... 0 0 0 0 1 2   type 0: ... "?\x00"

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestZones holds the zones against those of the C library: testdata/zones.txt says with which commands it was made.
+// TestZones holds the zones against those of the C library: testdata/zones.txt says with
+// which commands it was made.
 func TestZones(t *testing.T) {
 	table, err := os.ReadFile("testdata/zones.txt")
 	if err != nil {
@@ -51,7 +52,8 @@ func absolute(t *testing.T, value string) string {
 	return before + path
 }
 
-// TestMalformed: what is neither a file nor a rule is UTC, with one message that says why.
+// TestMalformed: what is neither a file nor a rule is UTC, with one message that says
+// why.
 func TestMalformed(t *testing.T) {
 	folder := t.TempDir()
 	write := func(name string, text string) string {

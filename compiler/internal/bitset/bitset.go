@@ -18,7 +18,8 @@ func (s Set) Add(i int) { s[i/64] |= 1 << (i % 64) }
 // Remove makes i no member.
 func (s Set) Remove(i int) { s[i/64] &^= 1 << (i % 64) }
 
-// Absorb adds the members of other that are not in except, which may be nil, and reports whether s grew.
+// Absorb adds the members of other that are not in except, which may be nil, and reports
+// whether s grew.
 func (s Set) Absorb(other, except Set) (grew bool) {
 	for i := range s {
 		added := other[i] &^ s[i]
@@ -40,7 +41,8 @@ func (s Set) Each(visit func(i int)) {
 	}
 }
 
-// Either calls visit with every member of one, and with those that both a and b have, in ascending order.
+// Either calls visit with every member of one, and with those that both a and b have, in
+// ascending order.
 func Either(one, a, b Set, visit func(i int)) {
 	for n := range one {
 		for word := one[n] | a[n]&b[n]; word != 0; word &= word - 1 {

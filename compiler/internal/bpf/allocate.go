@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// preference is the order in which registers are tried where no move asks for one: those of arguments
-// late, because calls want them, the saved ones last.
+// preference is the order in which registers are tried where no move asks for one: those
+// of arguments late, because calls want them, the saved ones last.
 var preference = [...]register{0, 5, 4, 3, 2, 1, 6, 7, 8, 9}
 
-// allocate gives every virtual register a machine register. What finds none is spilled, and the
-// allocation starts again with the loads and stores in the code.
+// allocate gives every virtual register a machine register. What finds none is spilled,
+// and the allocation starts again with the loads and stores in the code.
 func (f *function) allocate() {
 	for {
 		a := newAllocator(f)
@@ -52,8 +52,8 @@ const (
 	coldWeight = 1
 )
 
-// weigh counts uses and notes moves, backwards so that the wish for an argument's register
-// travels up a chain of moves.
+// weigh counts uses and notes moves, backwards so that the wish for an argument's
+// register travels up a chain of moves.
 func (a *allocator) weigh(b *block) {
 	weight := float64(hotWeight)
 	if b.cold {
@@ -126,8 +126,8 @@ func (a *allocator) give(v *virtual, r register) {
 	a.taken[r].add(v)
 }
 
-// copyHints says how many moves each register would save, where the other end of the move has it, and might save, where
-// the other end can still get it.
+// copyHints says how many moves each register would save, where the other end of the move
+// has it, and might save, where the other end can still get it.
 func (a *allocator) copyHints(v *virtual) (votes [framePointer + 1]float64) {
 	for _, p := range v.partners {
 		if !p.name.virtual() {
@@ -192,7 +192,8 @@ func (a *allocator) costOf(r register, v *virtual) (cost float64) {
 	return cost
 }
 
-// cost is the harm of spilling: uses per length, so that long, rarely used ranges go first.
+// cost is the harm of spilling: uses per length, so that long, rarely used ranges go
+// first.
 func (v *virtual) cost() float64 {
 	if v.temporary {
 		return math.Inf(1)

@@ -10,8 +10,8 @@ var atomicOps = map[ir.Op]asm.AtomicOp{
 	ir.FetchAdd: asm.FetchAdd, ir.Exchange: asm.Xchg, ir.CompareExchange: asm.CmpXchg,
 }
 
-// fetch selects an atomic operation that brings what was there before: in the register of its operand, or, where it
-// compares, in r0, in which it finds what to compare with.
+// fetch selects an atomic operation that brings what was there before: in the register of
+// its operand, or, where it compares, in r0, in which it finds what to compare with.
 func (s *selector) fetch(v *ir.Value) {
 	if !s.options.FetchAtomics {
 		s.addAndRead(v)
@@ -31,8 +31,8 @@ func (s *selector) fetch(v *ir.Value) {
 	s.move(s.define(v), t)
 }
 
-// atomic emits an atomic instruction. The kernel finds the operation in the constant, which package asm leaves
-// alone for those that fetch.
+// atomic emits an atomic instruction. The kernel finds the operation in the constant,
+// which package asm leaves alone for those that fetch.
 func (s *selector) atomic(op ir.Op, base, value register, offset int, at *slot) {
 	operation := atomicOps[op]
 	s.emit(instruction{
@@ -40,7 +40,8 @@ func (s *selector) atomic(op ir.Op, base, value register, offset int, at *slot) 
 	})
 }
 
-// addAndRead is the nearest that Linux before 5.12 has to FetchAdd: others may add in between.
+// addAndRead is the nearest that Linux before 5.12 has to FetchAdd: others may add in
+// between.
 func (s *selector) addAndRead(v *ir.Value) {
 	if v.Op != ir.FetchAdd {
 		s.ir.Fail(v.Span, "%s needs Linux 5.12", v.Op)
@@ -59,5 +60,6 @@ func (i *instruction) fetches() bool {
 // compares reports whether the instruction is an atomic one that uses r0.
 func (i *instruction) compares() bool { return i.fetches() && i.op.AtomicOp() == asm.CmpXchg }
 
-// writesSrc reports whether the result of an atomic instruction comes in the register of its operand.
+// writesSrc reports whether the result of an atomic instruction comes in the register of
+// its operand.
 func (i *instruction) writesSrc() bool { return i.fetches() && !i.compares() }

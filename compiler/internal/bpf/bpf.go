@@ -3,15 +3,16 @@
 //
 // # The machine
 //
-// eBPF has eleven 64-bit registers. r0 holds results, r1 to r5 pass arguments and are lost in a
-// call, r6 to r9 survive it, r10 points behind the frame of 512 bytes. Instructions have two
-// addresses (dst op= src), immediates are 32 bits and sign-extended, offsets are 16 bits. The
-// program starts with its context in r1.
+// eBPF has eleven 64-bit registers. r0 holds results, r1 to r5 pass arguments and are
+// lost in a call, r6 to r9 survive it, r10 points behind the frame of 512 bytes.
+// Instructions have two addresses (dst op= src), immediates are 32 bits and
+// sign-extended, offsets are 16 bits. The program starts with its context in r1.
 //
-// Before the code runs, the kernel's verifier walks it. What it wants shapes this package: no
-// block that cannot be reached, no register or stack byte read before it is written, every access
-// of memory provably within its object. Only instructions of Linux 5.10 are used: no signed
-// division, no sign-extending moves or loads, no 32-bit jump offsets; fetching atomics where the options say.
+// Before the code runs, the kernel's verifier walks it. What it wants shapes this
+// package: no block that cannot be reached, no register or stack byte read before it is
+// written, every access of memory provably within its object. Only instructions of Linux
+// 5.10 are used: no signed division, no sign-extending moves or loads, no 32-bit jump
+// offsets; fetching atomics where the options say.
 //
 // # The passes
 //
@@ -23,26 +24,29 @@
 //	emit      jumps, labels, counts of failed reads (reads.go)
 //	link      the program and its callbacks in one, line information
 //
-// Virtual registers may be written more than once (cells are), so liveness comes from dataflow
-// over the blocks, not from single assignment; loops need no further thought.
+// Virtual registers may be written more than once (cells are), so liveness comes from
+// dataflow over the blocks, not from single assignment; loops need no further thought.
 //
-// Constants, frame addresses, maps and global addresses never stay in a register over a call: one
-// instruction makes them again, which costs no more than moving them. What must survive a call and finds
-// r6 to r9 taken goes to the frame in full width, so that the verifier keeps its pointer types. Linux
-// 5.10 forgets the bounds of a spilled number: the reload of a Bound value masks it again.
+// Constants, frame addresses, maps and global addresses never stay in a register over a
+// call: one instruction makes them again, which costs no more than moving them. What must
+// survive a call and finds r6 to r9 taken goes to the frame in full width, so that the
+// verifier keeps its pointer types. Linux 5.10 forgets the bounds of a spilled number:
+// the reload of a Bound value masks it again.
 //
-// A slot goes to the scratch map instead of the frame when it is large, when the frame is full, or
-// when its address gets a variable added to it (refused for the stack before Linux 5.12). The scratch map
-// is an array of one element that holds one row for each CPU.
+// A slot goes to the scratch map instead of the frame when it is large, when the frame is
+// full, or when its address gets a variable added to it (refused for the stack before
+// Linux 5.12). The scratch map is an array of one element that holds one row for each
+// CPU.
 //
-// All functions that are active at once share the 512 bytes and the scratch row. Those that are called are
-// compiled first and their callers take what remains.
+// All functions that are active at once share the 512 bytes and the scratch row. Those
+// that are called are compiled first and their callers take what remains.
 //
-// Sources: Documentation/bpf/standardization/instruction-set.rst and kernel/bpf/verifier.c of
-// Linux v5.10 and v6.12 (https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/verifier.c); linear
-// scan with lifetime holes after Wimmer and Mössenböck, "Optimized Interval Splitting in a Linear
-// Scan Register Allocator" (VEE 2005), without the splitting: programs are short, and a value that is
-// spilled is reloaded by one instruction.
+// Sources: Documentation/bpf/standardization/instruction-set.rst and
+// kernel/bpf/verifier.c of Linux v5.10 and v6.12
+// (https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/verifier.c); linear scan with
+// lifetime holes after Wimmer and Mössenböck, "Optimized Interval Splitting in a Linear
+// Scan Register Allocator" (VEE 2005), without the splitting: programs are short, and a
+// value that is spilled is reloaded by one instruction.
 package bpf
 
 import (
@@ -55,13 +59,16 @@ import (
 
 // Options says what the code may rely on.
 type Options struct {
-	// CPUs is the number of possible CPUs rounded up to a power of two: the rows of the scratch map.
+	// CPUs is the number of possible CPUs rounded up to a power of two: the rows of the
+	// scratch map.
 	CPUs int
 	// ScratchMap names the array map that takes what the frame cannot hold.
 	ScratchMap string
-	// ReadsMap names the array map that counts reads that fail; empty where they are not counted.
+	// ReadsMap names the array map that counts reads that fail; empty where they are not
+	// counted.
 	ReadsMap string
-	// FetchAtomics: atomic instructions that bring what was there before, since Linux 5.12.
+	// FetchAtomics: atomic instructions that bring what was there before, since Linux
+	// 5.12.
 	FetchAtomics bool
 	// Trace asks for Result.Origins and Result.Places.
 	Trace bool
@@ -79,8 +86,9 @@ type Result struct {
 	Places       []Place
 }
 
-// Generate compiles the program f, which Check accepts, and may change it. An error is lang.Diagnostics where a limit of
-// the kernel does not allow for the program, else a mistake of the compiler: an *ir.Error.
+// Generate compiles the program f, which Check accepts, and may change it. An error is
+// lang.Diagnostics where a limit of the kernel does not allow for the program, else a
+// mistake of the compiler: an *ir.Error.
 func Generate(f *ir.Func, options Options) (result *Result, err error) {
 	defer ir.Catch(&err)
 	for _, tight := range []bool{false, true} {

@@ -9,15 +9,18 @@ import (
 )
 
 const (
-	// reach is how far a jump leads, in units of 8 bytes: its offset has 16 bits. Linux 6.6 has a jump of 32 bits (gotol), but
-	// only an unconditional one; islands serve all kernels.
+	// reach is how far a jump leads, in units of 8 bytes: its offset has 16 bits. Linux
+	// 6.6 has a jump of 32 bits (gotol), but only an unconditional one; islands serve all
+	// kernels.
 	reach = math.MaxInt16
-	// spacing is how much code lies between two islands. What remains of reach is for the islands themselves.
+	// spacing is how much code lies between two islands. What remains of reach is for the
+	// islands themselves.
 	spacing = 20_000
 )
 
-// bridge leads jumps that are too long over islands: a jump goes to the next island on its way, where a jump
-// of its own for the target leads on. Code that comes to an island from above jumps over it.
+// bridge leads jumps that are too long over islands: a jump goes to the next island on
+// its way, where a jump of its own for the target leads on. Code that comes to an island
+// from above jumps over it.
 func (e *emitter) bridge() {
 	b := &bridger{emitter: e, offsets: e.offsetsOf()}
 	if b.offsets[len(e.code)] <= reach {
@@ -36,7 +39,8 @@ func (e *emitter) bridge() {
 	}
 }
 
-// offsetsOf returns where each instruction starts, and where the code ends, in units of 8 bytes.
+// offsetsOf returns where each instruction starts, and where the code ends, in units of 8
+// bytes.
 func (e *emitter) offsetsOf() []int {
 	offsets := make([]int, len(e.code)+1)
 	for i := range e.code {
@@ -51,7 +55,8 @@ type bridger struct {
 	islands []*island
 }
 
-// island is a place before an instruction, and the targets that jumps lead on to from there.
+// island is a place before an instruction, and the targets that jumps lead on to from
+// there.
 type island struct {
 	index   int // into the code without islands
 	targets []int
@@ -69,8 +74,8 @@ func (b *bridger) cut() {
 	}
 }
 
-// firstIsland returns the first island on the way from an instruction to a target, nil where that is near. An island's own jumps
-// start at its place.
+// firstIsland returns the first island on the way from an instruction to a target, nil
+// where that is near. An island's own jumps start at its place.
 func (b *bridger) firstIsland(from, to int) *island {
 	if distance := b.offsets[to] - b.offsets[from]; distance > -spacing && distance < spacing {
 		return nil

@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// coalesce makes one register of both ends of a move where neither is written while the other is
-// needed: until then they hold the same. Variables and the values read from them and put into them meet here.
+// coalesce makes one register of both ends of a move where neither is written while the
+// other is needed: until then they hold the same. Variables and the values read from them
+// and put into them meet here.
 func (f *function) coalesce() {
 	f.findRanges()
 	c := &coalescer{function: f, writes: make([][]write, len(f.virtuals))}
@@ -22,7 +23,8 @@ func (f *function) coalesce() {
 	c.rename()
 }
 
-// write is a place where a virtual register gets a value; copied from another when it is a move.
+// write is a place where a virtual register gets a value; copied from another when it is
+// a move.
 type write struct {
 	position int
 	from     register
@@ -80,8 +82,8 @@ func (c *coalescer) join(x, y register) {
 	c.writes[x-firstVirtual], a.ranges = nil, nil
 }
 
-// merge returns the writes of both. It may change both: the longer one, which may belong to a variable of a long script,
-// takes the other in.
+// merge returns the writes of both. It may change both: the longer one, which may belong
+// to a variable of a long script, takes the other in.
 func merge(writes, other []write) []write {
 	if len(other) > len(writes) {
 		writes, other = other, writes
@@ -100,7 +102,8 @@ func merge(writes, other []write) []write {
 	return writes
 }
 
-// interferes reports whether x gets another value while y is needed. It looks up the fewer in the more.
+// interferes reports whether x gets another value while y is needed. It looks up the
+// fewer in the more.
 func (c *coalescer) interferes(x, y register) bool {
 	needed, writes := c.lookup(y).ranges, c.writes[x-firstVirtual]
 	changes := func(w write) bool {

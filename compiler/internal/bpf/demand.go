@@ -14,7 +14,8 @@ type demand struct {
 	uses    int
 }
 
-// demands tells which values need a register. The others fold into their users or are unused.
+// demands tells which values need a register. The others fold into their users or are
+// unused.
 type demands struct {
 	of         []demand             // by the value's ID
 	parameters [ir.MaxCallArgs]bool // the needed arguments of the function: a program's context is its only one
@@ -76,8 +77,8 @@ func (d *demands) isLastUse(v *ir.Value, user *ir.Value, index int) bool {
 	return known.needed && !known.outside && v.Block == user.Block && known.last == index
 }
 
-// copies reports whether a store wants nothing but what a read of memory that may fault brings, so that the helper can
-// write to the place of the store at once.
+// copies reports whether a store wants nothing but what a read of memory that may fault
+// brings, so that the helper can write to the place of the store at once.
 func (d *demands) copies(store *ir.Value) bool {
 	read := store.Args[1]
 	return (read.Op == ir.ReadKernel || read.Op == ir.ReadUser) &&
@@ -92,7 +93,8 @@ type material struct {
 	number int64  // the constant, or bytes from the start of the slot or map
 }
 
-// rematerializable recognises constants and addresses of slots, maps and global data, constants added included.
+// rematerializable recognises constants and addresses of slots, maps and global data,
+// constants added included.
 func rematerializable(v *ir.Value) (m material, ok bool) {
 	switch v.Op {
 	case ir.Const, ir.SlotAddress, ir.MapPointer, ir.DataAddress:
@@ -132,7 +134,8 @@ func (d *demands) operands(v *ir.Value, to []*ir.Value) []*ir.Value {
 	return v.Args
 }
 
-// address splits the address of a memory access into a base and the sum of the constants added to it.
+// address splits the address of a memory access into a base and the sum of the constants
+// added to it.
 func address(v *ir.Value) (base *ir.Value, offset int) {
 	base, offset = v.Args[0], v.Offset
 	for base.Op == ir.Add {

@@ -6,9 +6,10 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
-// signedDivision computes x / y or x % y on magnitudes and puts the sign back, without a jump. With
-// m = x >> 63 (all ones for a negative x), (x ^ m) - m is the magnitude of x, and the same step gives a
-// magnitude its sign. Division by zero keeps the machine's meaning: x/0 = 0, x%0 = x.
+// signedDivision computes x / y or x % y on magnitudes and puts the sign back, without a
+// jump. With m = x >> 63 (all ones for a negative x), (x ^ m) - m is the magnitude of x,
+// and the same step gives a magnitude its sign. Division by zero keeps the machine's
+// meaning: x/0 = 0, x%0 = x.
 //
 // The signed instructions came with Linux 6.6.
 func (s *selector) signedDivision(v *ir.Value) {
@@ -25,8 +26,8 @@ func (s *selector) signedDivision(v *ir.Value) {
 	s.withSign(t, sign)
 }
 
-// divideMagnitude divides t by the magnitude of v's divisor and makes sign, so far that of the dividend, the
-// sign of a quotient. A remainder keeps it.
+// divideMagnitude divides t by the magnitude of v's divisor and makes sign, so far that
+// of the dividend, the sign of a quotient. A remainder keeps it.
 func (s *selector) divideMagnitude(op asm.ALUOp, t register, v *ir.Value, sign register) {
 	if y, ok := v.Args[1].Constant(); ok && y != 0 && fits32(y) && fits32(-y) {
 		s.immediate(op, t, max(y, -y))

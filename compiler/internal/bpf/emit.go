@@ -50,7 +50,8 @@ func (f *function) emit() *emitter {
 	return e
 }
 
-// assignRegisters puts the machine's registers in and drops the moves that have become empty.
+// assignRegisters puts the machine's registers in and drops the moves that have become
+// empty.
 func (f *function) assignRegisters() {
 	assign := func(r *register) {
 		if r.virtual() {
@@ -128,7 +129,8 @@ func (i *instruction) addsNothing() bool {
 	return i.slot != nil && i.op == asm.Add.Op(asm.ImmSource) && i.constant+int64(i.slot.offset) == 0
 }
 
-// branch emits the conditional jump that lets one arm fall through where the order allows.
+// branch emits the conditional jump that lets one arm fall through where the order
+// allows.
 func (e *emitter) branch(b, following *block) {
 	last := b.instructions[len(b.instructions)-1]
 	taken, other := b.next[0], b.next[1]
@@ -184,7 +186,8 @@ func (e *emitter) encode(i *instruction) asm.Instruction {
 	return code
 }
 
-// label names the function and the targets of jumps. Blocks that start at the same instruction share a label.
+// label names the function and the targets of jumps. Blocks that start at the same
+// instruction share a label.
 func (e *emitter) label() {
 	e.code[0] = e.code[0].WithSymbol(e.ir.Name)
 	for _, j := range e.jumps {

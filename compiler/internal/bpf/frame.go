@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// largeSlot is the size in bytes from which a slot goes to the scratch map at once: two of them
-	// would fill the frame.
+	// largeSlot is the size in bytes from which a slot goes to the scratch map at once:
+	// two of them would fill the frame.
 	largeSlot = 256
 )
 
@@ -26,18 +26,22 @@ type slot struct {
 	ranges  ranges
 }
 
-// frame lays out the slots of one function. Slots that are never alive together share their bytes.
+// frame lays out the slots of one function. Slots that are never alive together share
+// their bytes.
 type frame struct {
 	f    *ir.Func
 	base int // where its slots start in the scratch row
-	// far: a slot of the scratch row may lie where the 16 bits of an instruction's offset do not reach.
+	// far: a slot of the scratch row may lie where the 16 bits of an instruction's offset
+	// do not reach.
 	far     bool
 	slots   []*slot             // by the ID of the slot of the representation
 	buffers map[*ir.Value]*slot // where ReadKernel and ReadUser copy to
 	all     []*slot
-	// touches lists for each value, by its ID, the slots whose memory its instructions may use.
+	// touches lists for each value, by its ID, the slots whose memory its instructions
+	// may use.
 	touches [][]*slot
-	// scratchAt is the value before which the code computes the address of the scratch row.
+	// scratchAt is the value before which the code computes the address of the scratch
+	// row.
 	scratchAt *ir.Value
 	stack     int
 	scratch   int // the end of its slots in the scratch row; 0 when it has none there
@@ -60,7 +64,8 @@ func newFrame(f *ir.Func, base int, scratch scratchSlots) *frame {
 	return fr
 }
 
-// reaches is how far the scratch row goes at most: were no two of its slots to share their bytes.
+// reaches is how far the scratch row goes at most: were no two of its slots to share
+// their bytes.
 func (fr *frame) reaches() int {
 	end := fr.base
 	for _, s := range fr.all {
@@ -90,8 +95,8 @@ func (fr *frame) buffer(v *ir.Value) *slot {
 	return known
 }
 
-// placeScratch finds the place that comes before every address of a scratch slot: in the closest common
-// dominator, at the first such address or else at the end.
+// placeScratch finds the place that comes before every address of a scratch slot: in the
+// closest common dominator, at the first such address or else at the end.
 func (fr *frame) placeScratch() {
 	fr.scratchAt = nil
 	if !slices.ContainsFunc(fr.all, func(s *slot) bool { return s.scratch }) {
@@ -140,8 +145,8 @@ func (fr *frame) layout(f *function) {
 	}
 }
 
-// place colours the slots of the frame or of the scratch map, the largest first, each at the lowest
-// offset that no slot alive at the same time covers.
+// place colours the slots of the frame or of the scratch map, the largest first, each at
+// the lowest offset that no slot alive at the same time covers.
 func (fr *frame) place(scratch bool) (size int) {
 	var order []*slot
 	for _, s := range fr.all {
@@ -159,7 +164,8 @@ func (fr *frame) place(scratch bool) (size int) {
 	return size
 }
 
-// place is where slots of one size lie, one after the other, and when one of them is alive.
+// place is where slots of one size lie, one after the other, and when one of them is
+// alive.
 type place struct {
 	offset, size int
 	ranges       ranges
@@ -177,7 +183,8 @@ func take(places []*place, s *slot) []*place {
 	return slices.Insert(places, at, &place{s.offset, s.size, slices.Clone(s.ranges)})
 }
 
-// lowest returns the first offset at which s meets nothing that is alive at the same time.
+// lowest returns the first offset at which s meets nothing that is alive at the same
+// time.
 func lowest(s *slot, places []*place) (offset int) {
 	for _, other := range places {
 		if other.offset < offset+s.size && offset < other.offset+other.size && other.ranges.overlaps(s.ranges) {

@@ -71,7 +71,8 @@ func cost(t *testing.T, code *Result) string {
 		code.Static, run.Executed, run.Helpers, code.Stack, code.ScratchSize)
 }
 
-// TestLongJumpsOnKernel has a loop whose body is longer than a jump can be, with jumps from all over it to its start and its end.
+// TestLongJumpsOnKernel has a loop whose body is longer than a jump can be, with jumps
+// from all over it to its start and its end.
 func TestLongJumpsOnKernel(t *testing.T) {
 	testkit.Long(t)
 	b := ir.NewBuilder("long", count().Span)
@@ -151,7 +152,8 @@ func TestFullFrame(t *testing.T) {
 	}
 }
 
-// TestManyNumbersOnKernel keeps more numbers than the frame holds, in variables and out of them.
+// TestManyNumbersOnKernel keeps more numbers than the frame holds, in variables and out
+// of them.
 func TestManyNumbersOnKernel(t *testing.T) {
 	b := ir.NewBuilder("many", count().Span)
 	var cells []*ir.Cell
@@ -187,7 +189,8 @@ func TestManyNumbersOnKernel(t *testing.T) {
 	}
 }
 
-// BenchmarkGenerate compiles a clause of a thousand statements; the time per statement must not depend on how many.
+// BenchmarkGenerate compiles a clause of a thousand statements; the time per statement
+// must not depend on how many.
 func BenchmarkGenerate(b *testing.B) {
 	for _, statements := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprint(statements), func(b *testing.B) {

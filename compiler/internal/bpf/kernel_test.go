@@ -20,7 +20,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// open gives the code to the machine's kernel as a raw tracepoint program, the type that can be run at will.
+// open gives the code to the machine's kernel as a raw tracepoint program, the type that
+// can be run at will.
 func open(t *testing.T, code *Result) (*ebpf.Collection, error) {
 	t.Helper()
 	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
@@ -87,8 +88,9 @@ func TestRandomOnKernel(t *testing.T) {
 	}
 }
 
-// TestCallbacksOnKernel is TestCallbacks with the real verifier and the real machine. On a kernel without bpf_loop, for which no callback
-// is ever generated, it is TestGolden that holds the refusal.
+// TestCallbacksOnKernel is TestCallbacks with the real verifier and the real machine. On
+// a kernel without bpf_loop, for which no callback is ever generated, it is TestGolden
+// that holds the refusal.
 func TestCallbacksOnKernel(t *testing.T) {
 	if release := kernelRelease(t); slices.Compare(release[:], since[asm.FnLoop]) < 0 {
 		return
@@ -118,8 +120,9 @@ func hasHelpers(t *testing.T, code *Result) bool {
 	})
 }
 
-// wantRefused holds that a kernel that is too old for the code calls it invalid: were it to load, since would be wrong. Before 5.13 the
-// address of a callback is refused before the verifier comes to the helper.
+// wantRefused holds that a kernel that is too old for the code calls it invalid: were it
+// to load, since would be wrong. Before 5.13 the address of a callback is refused before
+// the verifier comes to the helper.
 func wantRefused(t *testing.T, code *Result) {
 	t.Helper()
 	collection, err := open(t, code)

@@ -37,8 +37,8 @@ func findUsers(f *ir.Func) *users {
 	return u
 }
 
-// trace follows the address of a slot through arithmetic and cells, and notes every value that may
-// use its memory.
+// trace follows the address of a slot through arithmetic and cells, and notes every value
+// that may use its memory.
 func (u *users) trace(s *ir.Slot, fr *frame) {
 	memory := fr.slots[s.ID]
 	work := slices.Clone(u.addresses[s.ID])
@@ -77,8 +77,9 @@ func (u *users) derived(address, user *ir.Value, s *slot) []*ir.Value {
 	return nil
 }
 
-// findLifetimes computes where each slot's memory may be in use: at every position that a use
-// leads to and that leads to a use. Whether a use writes the whole slot is not known, so none ends a lifetime.
+// findLifetimes computes where each slot's memory may be in use: at every position that a
+// use leads to and that leads to a use. Whether a use writes the whole slot is not known,
+// so none ends a lifetime.
 func (fr *frame) findLifetimes(f *function) {
 	f.number()
 	l := &lifetimes{before: f.leading(), uses: make([][]use, len(fr.all)), ahead: make([]int, len(f.blocks)), behind: make([]int, len(f.blocks))}
@@ -106,8 +107,8 @@ type lifetimes struct {
 	before [][]*block // those that lead to each block
 	uses   [][]use    // of each slot
 	loops  []region   // ascending, apart
-	// The mark of the last slot whose uses lead to the start of each block, and of the last slot for which the end of each block
-	// leads to uses.
+	// The mark of the last slot whose uses lead to the start of each block, and of the
+	// last slot for which the end of each block leads to uses.
 	behind, ahead []int
 }
 
@@ -157,7 +158,8 @@ func (l *lifetimes) findLoops(blocks []*block) {
 	l.loops = joined
 }
 
-// within returns the region that no way from a use to a use leaves: it has all of each loop that it meets.
+// within returns the region that no way from a use to a use leaves: it has all of each
+// loop that it meets.
 func (l *lifetimes) within(uses []use) region {
 	r := region{uses[0].block.place, uses[0].block.place}
 	for _, u := range uses {
@@ -234,8 +236,9 @@ func (l *lifetimes) markForward(blocks []*block, r region, mark int) {
 	}
 }
 
-// markBackward marks the blocks of the region from whose end a way leads to the blocks, and returns those among them, without the
-// users themselves, to whose start one leads from them too.
+// markBackward marks the blocks of the region from whose end a way leads to the blocks,
+// and returns those among them, without the users themselves, to whose start one leads
+// from them too.
 func (l *lifetimes) markBackward(uses []use, blocks []*block, r region, mark int) (between []*block) {
 	work := slices.Clone(blocks)
 	for len(work) > 0 {

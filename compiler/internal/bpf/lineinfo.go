@@ -19,9 +19,10 @@ const (
 // line may name the attach points of thousands.
 const maxText = 1 << 10
 
-// lineTable builds the BTF line information of a function. Package btf has no constructor for a
-// Line, but it reads the kernel's own format: a blob of BTF with nothing but strings, and records
-// that point into it. https://github.com/cilium/ebpf/blob/v0.22.0/btf/ext_info.go
+// lineTable builds the BTF line information of a function. Package btf has no constructor
+// for a Line, but it reads the kernel's own format: a blob of BTF with nothing but
+// strings, and records that point into it.
+// https://github.com/cilium/ebpf/blob/v0.22.0/btf/ext_info.go
 type lineTable struct {
 	strings bytes.Buffer
 	places  map[string]uint32
@@ -41,8 +42,9 @@ type lineRecord struct {
 	Instruction, File, Text, LineColumn uint32
 }
 
-// attachLines gives an instruction its script line wherever the place changes. An instruction that belongs
-// to no script gets none, but the first of each function must have one: the kernel wants it.
+// attachLines gives an instruction its script line wherever the place changes. An
+// instruction that belongs to no script gets none, but the first of each function must
+// have one: the kernel wants it.
 func (l *linker) attachLines() {
 	table := &lineTable{places: map[string]uint32{}, lines: map[line]uint32{}}
 	table.intern("")
@@ -119,7 +121,8 @@ func (l *linker) load(t *lineTable) btf.LineOffsets {
 	return lines
 }
 
-// blob is a BTF section without types: the header of include/uapi/linux/btf.h and the strings.
+// blob is a BTF section without types: the header of include/uapi/linux/btf.h and the
+// strings.
 func (t *lineTable) blob() []byte {
 	const headerSize = 24
 	blob := binary.NativeEndian.AppendUint16(nil, 0xeb9f)

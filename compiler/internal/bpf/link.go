@@ -11,8 +11,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// linker joins the functions of a program: the program itself first, each before those that it calls, so that
-// all calls lead forward.
+// linker joins the functions of a program: the program itself first, each before those
+// that it calls, so that all calls lead forward.
 type linker struct {
 	main    *ir.Func
 	code    asm.Instructions
@@ -35,10 +35,12 @@ func (l *linker) add(e *emitter) {
 	}
 }
 
-// maxProgram is BPF_COMPLEXITY_LIMIT_INSNS of include/linux/bpf.h, the most that the kernel takes of a program.
+// maxProgram is BPF_COMPLEXITY_LIMIT_INSNS of include/linux/bpf.h, the most that the
+// kernel takes of a program.
 const maxProgram = 1_000_000
 
-// checkSize refuses a program that is too long and names the statement that most of it comes from.
+// checkSize refuses a program that is too long and names the statement that most of it
+// comes from.
 func (l *linker) checkSize() {
 	if l.size <= maxProgram {
 		return

@@ -2,8 +2,8 @@ package bpf
 
 import "slices"
 
-// ranges are the positions at which a register or slot holds something that is still needed:
-// half-open, ascending, not touching.
+// ranges are the positions at which a register or slot holds something that is still
+// needed: half-open, ascending, not touching.
 type ranges [][2]int
 
 func (r ranges) overlaps(other ranges) bool {
@@ -72,7 +72,8 @@ func (r ranges) start() int { return r[0][0] }
 
 func (r ranges) end() int { return r[len(r)-1][1] }
 
-// prepend adds an earlier range; ranges are found backwards, so the list is reversed until the end.
+// prepend adds an earlier range; ranges are found backwards, so the list is reversed
+// until the end.
 func (r ranges) prepend(start, end int) ranges {
 	if last := len(r) - 1; last >= 0 && r[last][0] <= end {
 		r[last][0] = min(start, r[last][0])
@@ -92,15 +93,17 @@ func (f *function) leading() [][]*block {
 	return before
 }
 
-// liveness has the virtual registers that hold something needed where each block starts and where it ends, by the block's
-// index. They are found backwards from each read to the writes, so that a register costs nothing in blocks where it is not alive.
+// liveness has the virtual registers that hold something needed where each block starts
+// and where it ends, by the block's index. They are found backwards from each read to the
+// writes, so that a register costs nothing in blocks where it is not alive.
 type liveness struct {
 	before  [][]*block
 	in, out [][]register
 	writes  []register // the last register looked at that each block writes
 }
 
-// access is the blocks that write a register, and those that read it before they write it.
+// access is the blocks that write a register, and those that read it before they write
+// it.
 type access struct {
 	name          register
 	reads, writes []*block
@@ -115,8 +118,8 @@ func (f *function) liveness() *liveness {
 	return l
 }
 
-// accesses returns those of the virtual registers that a block reads before it writes them: all others are alive only within
-// a block.
+// accesses returns those of the virtual registers that a block reads before it writes
+// them: all others are alive only within a block.
 func (f *function) accesses() []access {
 	var found []access
 	indices := make([]int32, len(f.virtuals)) // into found, from 1 on
@@ -202,7 +205,8 @@ func (l *liveness) find(a access) {
 // liveIn reports whether the register holds something needed where b starts.
 func (l *liveness) liveIn(b *block, r register) bool { return slices.Contains(l.in[b.index], r) }
 
-// findRanges computes where each virtual register, and each machine register by itself, is occupied.
+// findRanges computes where each virtual register, and each machine register by itself,
+// is occupied.
 func (f *function) findRanges() (fixed [framePointer + 1]ranges) {
 	f.number()
 	live := f.liveness()

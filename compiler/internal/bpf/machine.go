@@ -7,7 +7,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// register is one of the machine's (r0 to r10) or, from firstVirtual on, one still to be allocated.
+// register is one of the machine's (r0 to r10) or, from firstVirtual on, one still to be
+// allocated.
 type register int32
 
 const (
@@ -113,8 +114,8 @@ func (i *instruction) writes(visit func(register)) {
 	}
 }
 
-// block is a straight run of instructions. With two successors its last instruction is a branch:
-// taken, it goes to the first.
+// block is a straight run of instructions. With two successors its last instruction is a
+// branch: taken, it goes to the first.
 type block struct {
 	instructions []instruction
 	next         []*block
@@ -125,7 +126,8 @@ type block struct {
 	start        int // position of the first instruction in the order of the function; once emitted, its index
 }
 
-// positions are two to an instruction: it reads at the even one and writes at the odd one.
+// positions are two to an instruction: it reads at the even one and writes at the odd
+// one.
 func (b *block) position(i int) int { return 2 * (b.start + i) }
 
 func (b *block) end() int { return b.position(len(b.instructions)) }

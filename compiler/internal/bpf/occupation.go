@@ -11,8 +11,9 @@ type occupation struct {
 	by         *virtual
 }
 
-// occupations are those of one machine register. No two overlap. The scan goes by where registers start, so that what it adds
-// comes near the end of the hot code's occupations or near the end of the cold code's.
+// occupations are those of one machine register. No two overlap. The scan goes by where
+// registers start, so that what it adds comes near the end of the hot code's occupations
+// or near the end of the cold code's.
 type occupations struct {
 	border    int // where the cold blocks start
 	hot, cold []occupation
@@ -28,7 +29,8 @@ func (f *function) coldStart() int {
 	return last(f.blocks).end()
 }
 
-// halves calls visit with the ranges and the side of the border where their occupations are.
+// halves calls visit with the ranges and the side of the border where their occupations
+// are.
 func (o *occupations) halves(r ranges, visit func(side *[]occupation, start, end int) (done bool)) {
 	for _, span := range r {
 		if span[0] < o.border && visit(&o.hot, span[0], min(span[1], o.border)) {
@@ -40,7 +42,8 @@ func (o *occupations) halves(r ranges, visit func(side *[]occupation, start, end
 	}
 }
 
-// firstEndingAfter returns the index of the first occupation that ends behind the position.
+// firstEndingAfter returns the index of the first occupation that ends behind the
+// position.
 func firstEndingAfter(side []occupation, position int) int {
 	if len(side) == 0 || last(side).end <= position {
 		return len(side)
@@ -58,7 +61,8 @@ func (o *occupations) overlap(r ranges) (found bool) {
 	return found
 }
 
-// overlapping returns the virtual registers that are held at a position of r, in the order in which they start.
+// overlapping returns the virtual registers that are held at a position of r, in the
+// order in which they start.
 func (o *occupations) overlapping(r ranges) (found []*virtual) {
 	o.halves(r, func(side *[]occupation, start, end int) bool {
 		for at := firstEndingAfter(*side, start); at < len(*side) && (*side)[at].start < end; at++ {

@@ -107,8 +107,9 @@ func (s *selector) hold(m material) register {
 	return name
 }
 
-// base returns where a memory access finds its object. Slots need no register of their own, unless they may lie further
-// than the 16 bits of an offset reach; two places of the same global data share one.
+// base returns where a memory access finds its object. Slots need no register of their
+// own, unless they may lie further than the 16 bits of an offset reach; two places of the
+// same global data share one.
 func (s *selector) base(v *ir.Value) (base register, offset int, at *slot) {
 	root, offset := address(v)
 	m, ok := rematerializable(root)

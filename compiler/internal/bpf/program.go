@@ -9,10 +9,12 @@ import (
 )
 
 const (
-	// stackSize is MAX_BPF_STACK of include/linux/filter.h: for all functions that are active at once.
+	// stackSize is MAX_BPF_STACK of include/linux/filter.h: for all functions that are
+	// active at once.
 	stackSize = 512
-	// stackUnit is what the kernel rounds the stack of each function up to, where there are several:
-	// check_max_stack_depth of kernel/bpf/verifier.c. With a JIT, Linux 6.8 and later rounds to 16.
+	// stackUnit is what the kernel rounds the stack of each function up to, where there
+	// are several: check_max_stack_depth of kernel/bpf/verifier.c. With a JIT, Linux 6.8
+	// and later rounds to 16.
 	stackUnit = 32
 )
 
@@ -27,10 +29,12 @@ type program struct {
 	reads     []object.Read // places whose failures are counted
 }
 
-// need is what a function and those that it calls take of the stack, as the kernel counts, and of the scratch row.
+// need is what a function and those that it calls take of the stack, as the kernel
+// counts, and of the scratch row.
 type need struct{ stack, scratch int }
 
-// compile generates the code of f, up to what only the whole program tells. Those that f calls are compiled.
+// compile generates the code of f, up to what only the whole program tells. Those that f
+// calls are compiled.
 func (p *program) compile(f *ir.Func) {
 	below := p.below(f)
 	scratch := scratchSlots{}
@@ -42,7 +46,8 @@ func (p *program) compile(f *ir.Func) {
 	p.needs[f] = need{below.stack + own, max(below.scratch, frame.scratch)}
 }
 
-// attempt returns nil where the frame is too small. What shall go to the scratch map is then noted.
+// attempt returns nil where the frame is too small. What shall go to the scratch map is
+// then noted.
 func (p *program) attempt(f *ir.Func, below need, scratch scratchSlots) *frame {
 	frame := newFrame(f, below.scratch, scratch)
 	function := p.selectInstructions(f, findDemands(f), frame)
@@ -77,8 +82,9 @@ func (p *program) below(f *ir.Func) (below need) {
 	return below
 }
 
-// share divides what those below leave of the stack between a function and those above it. A function whose numbers and
-// buffers have all left for the scratch map may take more.
+// share divides what those below leave of the stack between a function and those above
+// it. A function whose numbers and buffers have all left for the scratch map may take
+// more.
 func share(below, above int) int { return (stackSize - below) / (above + 1) / stackUnit * stackUnit }
 
 func (p *program) link(f *ir.Func) *Result {

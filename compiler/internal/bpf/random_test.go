@@ -112,7 +112,8 @@ func optimised(t *testing.T, f *ir.Func) *ir.Func {
 	return f
 }
 
-// TestRandom compares the code of random programs, with and without the passes, with their direct evaluation.
+// TestRandom compares the code of random programs, with and without the passes, with
+// their direct evaluation.
 func TestRandom(t *testing.T) { compareRandom(t, irtest.Random) }
 
 // TestCallbacks is TestRandom for programs with loops and callbacks that helpers run.

@@ -61,7 +61,8 @@ func (p *program) selectInstructions(f *ir.Func, d *demands, frame *frame) *func
 	return s.function
 }
 
-// coldBlocks adds to the blocks that are marked cold those to which only cold ones lead. The result goes by the block's ID.
+// coldBlocks adds to the blocks that are marked cold those to which only cold ones lead.
+// The result goes by the block's ID.
 func coldBlocks(f *ir.Func, order []*ir.Block) (isCold []bool) {
 	isCold, preds := make([]bool, f.BlockIDs()), f.Predecessors()
 	for i, b := range order {
@@ -228,8 +229,8 @@ func (s *selector) arithmetic(v, x, y *ir.Value) {
 	}
 }
 
-// fitsImmediate reports whether the constant can be the right operand itself. The verifier refuses a literal
-// zero divisor and shift counts beyond 63.
+// fitsImmediate reports whether the constant can be the right operand itself. The
+// verifier refuses a literal zero divisor and shift counts beyond 63.
 func (s *selector) fitsImmediate(op ir.Op, constant int64) bool {
 	switch op {
 	case ir.UDiv, ir.UMod:
@@ -270,8 +271,8 @@ func (s *selector) signExtend(t register, size int) {
 	s.immediate(asm.ArSh, t, int64(64-8*size))
 }
 
-// bound masks its operand unless the verifier sees the limit anyway. What the mask goes over is not yet the
-// result: a reload of that would mask twice.
+// bound masks its operand unless the verifier sees the limit anyway. What the mask goes
+// over is not yet the result: a reload of that would mask twice.
 func (s *selector) bound(v *ir.Value) {
 	if !fits32(v.Int) {
 		s.ir.Fail(v.Span, "a bound of %d", v.Int)
@@ -286,7 +287,8 @@ func (s *selector) bound(v *ir.Value) {
 	s.move(t, masked)
 }
 
-// seenWithin reports whether the instructions of v themselves show the verifier that it is in [0, limit].
+// seenWithin reports whether the instructions of v themselves show the verifier that it
+// is in [0, limit].
 func seenWithin(v *ir.Value, limit int64) bool {
 	switch v.Op {
 	case ir.Load:

@@ -6,8 +6,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
-// spill moves virtual registers to slots of their own and puts a load before each use and a
-// store after each write. The short registers in between are never spilled again.
+// spill moves virtual registers to slots of their own and puts a load before each use and
+// a store after each write. The short registers in between are never spilled again.
 func (f *function) spill(victims []*virtual) {
 	for _, v := range victims {
 		v.spilled, v.lost = f.frame.spillSlot(), v.weight

@@ -7,12 +7,13 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
-// spillToMap moves at least excess bytes of the frame to the scratch map, where it can: the largest slots, and where no
-// slot is left, numbers that the allocator spilled, which become slots of the intermediate representation. It reports whether
-// anything moved: then the code has to be selected again.
+// spillToMap moves at least excess bytes of the frame to the scratch map, where it can:
+// the largest slots, and where no slot is left, numbers that the allocator spilled, which
+// become slots of the intermediate representation. It reports whether anything moved:
+// then the code has to be selected again.
 //
-// Pointers stay, since the verifier forgets the type of a pointer in a map; so does what a loop computes, since the verifier
-// must see a counter to know that the loop ends.
+// Pointers stay, since the verifier forgets the type of a pointer in a map; so does what
+// a loop computes, since the verifier must see a counter to know that the loop ends.
 func (f *function) spillToMap(excess int, scratch scratchSlots) bool {
 	moved := 0
 	for _, s := range f.frame.leaving() {
@@ -153,7 +154,8 @@ func (d *demotion) clear(first *ir.Value) {
 	}
 }
 
-// near is how many values apart a definition and a use in the same block may be to share a register.
+// near is how many values apart a definition and a use in the same block may be to share
+// a register.
 const near = 8
 
 func (d *demotion) value(v *ir.Value) {

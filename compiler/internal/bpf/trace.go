@@ -24,7 +24,8 @@ func (o origin) added(reason ir.Reason) origin {
 	return o
 }
 
-// notePositions keeps the positions that ranges mean: instructions that turn out to be empty will be dropped.
+// notePositions keeps the positions that ranges mean: instructions that turn out to be
+// empty will be dropped.
 func (f *function) notePositions() {
 	f.number()
 	for _, b := range f.blocks {
@@ -42,7 +43,8 @@ type Origin struct {
 	Span   diag.Span // the statement
 }
 
-// Place is a machine register, or memory of the stack or the scratch row, and what it holds.
+// Place is a machine register, or memory of the stack or the scratch row, and what it
+// holds.
 type Place struct {
 	Func         *ir.Func
 	Register     int // -1 for memory
@@ -51,7 +53,8 @@ type Place struct {
 	Values       []*ir.Value
 	Cells        []*ir.Cell
 	Slot         *ir.Slot
-	// From and To are the offsets, in units of 8 bytes, of the first and last instruction that has to do with it.
+	// From and To are the offsets, in units of 8 bytes, of the first and last instruction
+	// that has to do with it.
 	From, To int
 }
 
@@ -114,7 +117,8 @@ func (t *tracer) places() (list []Place) {
 	return list
 }
 
-// names finds the values and variables that each virtual register holds, and the values that are read by way of memory.
+// names finds the values and variables that each virtual register holds, and the values
+// that are read by way of memory.
 func (t *tracer) names() {
 	t.values, t.variables = map[register][]*ir.Value{}, map[register][]*ir.Cell{}
 	for _, block := range t.ir.Blocks {

@@ -11,14 +11,15 @@
 //     tracepoint:sched:sched_process_free   a number that is free again is removed
 //
 // A new process is a member before it runs for the first time, so that none of its events
-// is missed. Rejected: to walk up the parents of the current task, which needs no map, but
-// loses those whose parent has ended.
+// is missed. Rejected: to walk up the parents of the current task, which needs no map,
+// but loses those whose parent has ended.
 //
 // # The command of -c
 //
-// Its number is known only when it runs. So ponytrace writes the number of its thread that
-// starts the command into a word of the kernel map "data" (object.Starting): who is born of
-// that thread meanwhile is the command. Of the whole process threads are born as well.
+// Its number is known only when it runs. So ponytrace writes the number of its thread
+// that starts the command into a word of the kernel map "data" (object.Starting): who is
+// born of that thread meanwhile is the command. Of the whole process threads are born as
+// well.
 package follow
 
 import (

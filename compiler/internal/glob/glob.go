@@ -1,9 +1,11 @@
 // Package glob reads the patterns of =~ and !~.
 //
-// A pattern stands for the whole text: `*` for any bytes, `?` for one, `[a-c_]` for one of a set, `[!a-c]` for one
-// outside of it; a backslash takes the meaning from what follows. Stars cut a pattern into segments of a fixed length. The
-// first and the last one stand where the text begins and ends, and each other one where it is found first behind
-// the one before: if a text matches at all, it matches like that, so that nobody has to go back and try again.
+// A pattern stands for the whole text: `*` for any bytes, `?` for one, `[a-c_]` for one
+// of a set, `[!a-c]` for one outside of it; a backslash takes the meaning from what
+// follows. Stars cut a pattern into segments of a fixed length. The first and the last
+// one stand where the text begins and ends, and each other one where it is found first
+// behind the one before: if a text matches at all, it matches like that, so that nobody
+// has to go back and try again.
 //
 // Rejected: path.Match, whose `*` stops at every slash.
 package glob
@@ -103,7 +105,8 @@ func escaped(text string) (c byte, rest string, err error) {
 	return text[1], text[2:], nil
 }
 
-// parseSet reads a set behind its bracket. A bracket that comes first is one of the set's bytes.
+// parseSet reads a set behind its bracket. A bracket that comes first is one of the set's
+// bytes.
 func parseSet(text string) (set Element, rest string, err error) {
 	if text != "" && (text[0] == '!' || text[0] == '^') {
 		set.Not = true

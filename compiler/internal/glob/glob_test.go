@@ -56,7 +56,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// FuzzMatches compares with path.Match where both mean the same: without slashes, and in ASCII.
+// FuzzMatches compares with path.Match where both mean the same: without slashes, and in
+// ASCII.
 func FuzzMatches(f *testing.F) {
 	for _, c := range cases {
 		f.Add(c.pattern, c.text)

@@ -1,35 +1,44 @@
-// Package guard keeps the programs of a run from deadlocking on the locks of their own maps.
+// Package guard keeps the programs of a run from deadlocking on the locks of their own
+// maps.
 //
 // # The problem
 //
-// A helper takes a lock (of a hash's bucket, of the ring buffer) with interrupts off. A probe that fires before it is released
-// runs another program, whose helper waits for the same lock, on the same CPU: for ever. The kernel's own guard,
-// bpf_prog_active, is common to kprobes and perf events only. A tracing program is kept from running inside
-// of itself since 5.12, a raw tracepoint program since 6.2; what the runtime runs itself is not kept from anything.
+// A helper takes a lock (of a hash's bucket, of the ring buffer) with interrupts off. A
+// probe that fires before it is released runs another program, whose helper waits for the
+// same lock, on the same CPU: for ever. The kernel's own guard, bpf_prog_active, is
+// common to kprobes and perf events only. A tracing program is kept from running inside
+// of itself since 5.12, a raw tracepoint program since 6.2; what the runtime runs itself
+// is not kept from anything.
 //
 // # The guard
 //
-// A word for each CPU, in the kernel map "guard". A program that may take a lock tests it and sets it, and
-// clears it on every way out; where it was set already, the event is counted in object.DataMissed, and nothing else is done.
+// A word for each CPU, in the kernel map "guard". A program that may take a lock tests it
+// and sets it, and clears it on every way out; where it was set already, the event is
+// counted in object.DataMissed, and nothing else is done.
 //
-// The word is set behind the predicate, where it costs least: the guarded region starts as late as possible, at a
-// place outside of loops that dominates all that the program does to its maps, so that an event is done
-// wholly or not at all. It ends at every return, and on every edge that leads out of it.
+// The word is set behind the predicate, where it costs least: the guarded region starts
+// as late as possible, at a place outside of loops that dominates all that the program
+// does to its maps, so that an event is done wholly or not at all. It ends at every
+// return, and on every edge that leads out of it.
 //
 // # Why this is right
 //
-// On one CPU, programs nest: who interrupts ends before the interrupted goes on. So the word needs no order between CPUs.
-// A tracing program of a preemptible kernel does not nest: another task may run in between. Then test and set must be one
-// instruction, Exchange, or both tasks could find 0, the first to end would clear the word, and the other would go on
-// unguarded. Where the kernel has no Exchange (before 5.12) it runs programs with preemption off.
+// On one CPU, programs nest: who interrupts ends before the interrupted goes on. So the
+// word needs no order between CPUs. A tracing program of a preemptible kernel does not
+// nest: another task may run in between. Then test and set must be one instruction,
+// Exchange, or both tasks could find 0, the first to end would clear the word, and the
+// other would go on unguarded. Where the kernel has no Exchange (before 5.12) it runs
+// programs with preemption off.
 //
-// A program that the runtime runs itself must not be left out, as it is an interval or the end. It runs with
-// preemption off in a system call and so never inside of another program's lock. It sets the word, and puts back what it found.
+// A program that the runtime runs itself must not be left out, as it is an interval or
+// the end. It runs with preemption off in a system call and so never inside of another
+// program's lock. It sets the word, and puts back what it found.
 //
-// https://elixir.bootlin.com/linux/v6.12/source/net/bpf/test_run.c (bpf_prog_test_run_raw_tp)
+// https://elixir.bootlin.com/linux/v6.12/source/net/bpf/test_run.c
+// (bpf_prog_test_run_raw_tp)
 //
-// Rejected: a guard around each helper call. It leaves the time between two of them unguarded, and a
-// program then does half of what an event asks for.
+// Rejected: a guard around each helper call. It leaves the time between two of them
+// unguarded, and a program then does half of what an event asks for.
 package guard
 
 import (
@@ -54,7 +63,8 @@ type Words struct {
 	Atomic bool // the kernel has Exchange
 }
 
-// stride is the logarithm of the distance between two words: each has a cache line of its own.
+// stride is the logarithm of the distance between two words: each has a cache line of its
+// own.
 const stride = 6
 
 // Size is that of the kernel map's only value.
@@ -102,7 +112,8 @@ func (i *inserter) start() (start *ir.Block, at int) {
 	return start, at
 }
 
-// firstVisible returns the index of the first value that changes more than the program's frame; -1 for none.
+// firstVisible returns the index of the first value that changes more than the program's
+// frame; -1 for none.
 func firstVisible(block *ir.Block) int {
 	for i, v := range block.Values {
 		if visible(v) {

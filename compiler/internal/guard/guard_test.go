@@ -12,8 +12,9 @@ import (
 	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
-// TestRegion follows every edge of random programs, loops and functions included: the word is set wherever the program changes
-// what others see, two ways that meet agree, and no program ends with it. It holds before and after the passes.
+// TestRegion follows every edge of random programs, loops and functions included: the
+// word is set wherever the program changes what others see, two ways that meet agree, and
+// no program ends with it. It holds before and after the passes.
 func TestRegion(t *testing.T) {
 	guarded, inserted := 0, 0
 	for seed := range testkit.Seeds(t, 100, 20_000) {

@@ -13,13 +13,15 @@ type Locks uint8
 const (
 	// RingBuffer is the lock of the kernel map "events".
 	RingBuffer Locks = 1 << iota
-	// Hashes are the locks of buckets, of free lists and LRU lists, and of the kernel's memory.
+	// Hashes are the locks of buckets, of free lists and LRU lists, and of the kernel's
+	// memory.
 	Hashes
 	// Tasks are the locks of what is traced: signals, paths.
 	Tasks
 )
 
-// locksOf are the helpers that take locks; all others that do more than read are taken to hold every one.
+// locksOf are the helpers that take locks; all others that do more than read are taken to
+// hold every one.
 var locksOf = map[asm.BuiltinFunc]Locks{
 	asm.FnRingbufReserve: RingBuffer, asm.FnRingbufSubmit: RingBuffer, asm.FnRingbufDiscard: RingBuffer, asm.FnRingbufOutput: RingBuffer,
 	asm.FnMapUpdateElem: Hashes, asm.FnMapDeleteElem: Hashes, asm.FnMapLookupElem: 0, asm.FnForEachMapElem: 0, asm.FnLoop: 0,
@@ -98,8 +100,9 @@ func Choose(programs []Program, features *target.Features) []Guard {
 	return guards
 }
 
-// deadlock reports whether one program may wait for a lock that another holds: they take the same, and the kernel does not
-// keep them apart. Those that never nest run one after the other.
+// deadlock reports whether one program may wait for a lock that another holds: they take
+// the same, and the kernel does not keep them apart. Those that never nest run one after
+// the other.
 func deadlock(programs []Program) bool {
 	kinds := twoOfEach(programs)
 	for i, p := range kinds {
@@ -125,8 +128,9 @@ func twoOfEach(programs []Program) (kinds []Program) {
 	return kinds
 }
 
-// foreignOnly reports whether the programs that hold locks outside of the kernel's guard are those that never nest: nothing fires inside of
-// any other, so only they set the word.
+// foreignOnly reports whether the programs that hold locks outside of the kernel's guard
+// are those that never nest: nothing fires inside of any other, so only they set the
+// word.
 func foreignOnly(programs []Program) bool {
 	for _, p := range programs {
 		if p.Locks != 0 && !p.Mechanism.Exclusive() && !p.Mechanism.Outermost() {

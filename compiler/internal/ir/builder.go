@@ -28,8 +28,8 @@ func NewBuilder(name string, span diag.Span) *Builder {
 	return b
 }
 
-// NewCallback starts another function of the same program, with an empty entry block. The name needs to
-// tell people what it is for; a number makes it unique.
+// NewCallback starts another function of the same program, with an empty entry block. The
+// name needs to tell people what it is for; a number makes it unique.
 func (b *Builder) NewCallback(name string) *Builder {
 	program := b.Func.Root()
 	callback := NewBuilder(fmt.Sprintf("%s_%s%d", program.Name, name, len(program.Callbacks)+1), b.Span)
@@ -55,7 +55,8 @@ func (b *Builder) NewColdBlock() *Block {
 // Enter makes block the one that values are appended to.
 func (b *Builder) Enter(block *Block) { b.block = block }
 
-// Ended reports whether the current block has its terminator, so that what follows cannot be reached.
+// Ended reports whether the current block has its terminator, so that what follows cannot
+// be reached.
 func (b *Builder) Ended() bool {
 	n := len(b.block.Values)
 	return n > 0 && b.block.Values[n-1].Op.Terminator()
@@ -86,7 +87,8 @@ func (b *Builder) Append(v Value) *Value {
 // Const returns a constant.
 func (b *Builder) Const(n int64) *Value { return b.Append(Value{Op: Const, Int: n}) }
 
-// Context returns the address of the program's context: in a callback what UseContext said.
+// Context returns the address of the program's context: in a callback what UseContext
+// said.
 func (b *Builder) Context() *Value {
 	if b.context != nil {
 		return b.context
@@ -94,7 +96,8 @@ func (b *Builder) Context() *Value {
 	return b.Append(Value{Op: Context})
 }
 
-// UseContext says where a callback has the program's context, which it was handed through memory.
+// UseContext says where a callback has the program's context, which it was handed through
+// memory.
 func (b *Builder) UseContext(context *Value) { b.context = context }
 
 // Binary returns `x op y`.
@@ -117,7 +120,8 @@ func (b *Builder) Extend(x *Value, size int, signed bool) *Value {
 	return b.Append(Value{Op: op, Args: []*Value{x}, Size: size})
 }
 
-// ByteSwap returns the low size bytes of x (2, 4 or 8) in the opposite order, zero-extended.
+// ByteSwap returns the low size bytes of x (2, 4 or 8) in the opposite order,
+// zero-extended.
 func (b *Builder) ByteSwap(x *Value, size int) *Value {
 	return b.Append(Value{Op: ByteSwap, Args: []*Value{x}, Size: size})
 }
@@ -174,7 +178,8 @@ func (b *Builder) Exchange(space Space, address *Value, offset int, value *Value
 	return b.Append(Value{Op: Exchange, Args: []*Value{address, value}, Space: space, Offset: offset, Size: 8})
 }
 
-// CompareExchange sets the 8 bytes at address+offset to value if they were expected, and returns what they were.
+// CompareExchange sets the 8 bytes at address+offset to value if they were expected, and
+// returns what they were.
 func (b *Builder) CompareExchange(space Space, address *Value, offset int, expected, value *Value) *Value {
 	return b.Append(Value{Op: CompareExchange, Args: []*Value{address, expected, value}, Space: space, Offset: offset, Size: 8})
 }

@@ -2,7 +2,8 @@ package ir
 
 import "slices"
 
-// Check returns the first broken invariant of the package comment, in the program f or a callback, as an *Error.
+// Check returns the first broken invariant of the package comment, in the program f or a
+// callback, as an *Error.
 func Check(f *Func) (err error) {
 	defer Catch(&err)
 	names := map[string]bool{}

@@ -7,8 +7,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// Error is a mistake of the compiler, never of the user: a broken invariant. It is thrown by Fail
-// and caught at the door of each package behind the IR.
+// Error is a mistake of the compiler, never of the user: a broken invariant. It is thrown
+// by Fail and caught at the door of each package behind the IR.
 type Error struct {
 	Span diag.Span // the clause or expression being compiled
 	Func string
@@ -32,7 +32,8 @@ func (f *Func) Fail(span diag.Span, format string, args ...any) {
 	panic(&Error{Span: span, Func: f.Name, Text: fmt.Sprintf(format, args...)})
 }
 
-// Blame, deferred, makes of any other panic an Error at the span, with the stack for whoever reads the report.
+// Blame, deferred, makes of any other panic an Error at the span, with the stack for
+// whoever reads the report.
 func Blame(span diag.Span, name string) {
 	switch thrown := recover().(type) {
 	case nil:

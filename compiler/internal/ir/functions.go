@@ -28,15 +28,16 @@ func (f *Func) Callees() []*Func {
 
 // Calls is the call graph of a program.
 type Calls struct {
-	// Order holds the functions that may run, each behind all that it calls: the program comes last.
+	// Order holds the functions that may run, each behind all that it calls: the program
+	// comes last.
 	Order   []*Func
 	Callees map[*Func][]*Func
 	// Above is the number of functions that may be active when one is called.
 	Above map[*Func]int
 }
 
-// Calls walks the program and what it calls. It fails on recursion and on more than MaxFrames functions at once, which the
-// verifier refuses.
+// Calls walks the program and what it calls. It fails on recursion and on more than
+// MaxFrames functions at once, which the verifier refuses.
 func (f *Func) Calls() *Calls {
 	c := &Calls{Callees: map[*Func][]*Func{}, Above: map[*Func]int{}}
 	c.visit(f, map[*Func]bool{})

@@ -45,8 +45,9 @@ type Predecessors [][]*Block
 // Of returns the blocks that lead to b.
 func (p Predecessors) Of(b *Block) []*Block { return p[b.ID] }
 
-// ReversePostorder returns the reachable blocks, each before its successors but for the back
-// edges of loops. The first arm of an If comes right after it where nothing stands against it.
+// ReversePostorder returns the reachable blocks, each before its successors but for the
+// back edges of loops. The first arm of an If comes right after it where nothing stands
+// against it.
 func (f *Func) ReversePostorder() []*Block {
 	order := make([]*Block, 0, len(f.Blocks))
 	seen := make([]bool, f.BlockIDs())
@@ -86,7 +87,8 @@ type Dominators struct {
 	Order  []*Block // the reachable blocks in reverse postorder
 	number []int    // where in Order each block stands, by its ID; -1 where it cannot be reached
 	parent []int
-	// The place of each block of Order where the tree is walked in depth, and that of the first block behind those below it.
+	// The place of each block of Order where the tree is walked in depth, and that of the
+	// first block behind those below it.
 	enter, leave []int
 }
 
@@ -195,7 +197,8 @@ func (d *Dominators) Reachable(block *Block) bool {
 	return d.number[block.ID] >= 0
 }
 
-// Replace makes every use of a value a use of the one that with has for its ID, if any. Chains are followed.
+// Replace makes every use of a value a use of the one that with has for its ID, if any.
+// Chains are followed.
 func (f *Func) Replace(with []*Value) {
 	for _, block := range f.Blocks {
 		for _, value := range block.Values {

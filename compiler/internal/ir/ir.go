@@ -1,12 +1,13 @@
-// Package ir is the compiler's intermediate representation: what a clause computes, before
-// anybody thinks of registers or of the 512 bytes of stack.
+// Package ir is the compiler's intermediate representation: what a clause computes,
+// before anybody thinks of registers or of the 512 bytes of stack.
 //
 // # The machine
 //
-// A Func is a list of Blocks; the first is the entry. A Block holds Values in order and ends in one
-// terminator. A Value is computed once, is 64 bits wide and is named by its address; a use must be
-// dominated by the definition. There are no phi nodes: what is assigned more than once (a `$x`, the
-// result of `&&` or `?:`) is a Cell, read with CellGet and written with CellSet.
+// A Func is a list of Blocks; the first is the entry. A Block holds Values in order and
+// ends in one terminator. A Value is computed once, is 64 bits wide and is named by its
+// address; a use must be dominated by the definition. There are no phi nodes: what is
+// assigned more than once (a `$x`, the result of `&&` or `?:`) is a Cell, read with
+// CellGet and written with CellSet.
 //
 // Memory has spaces, because the verifier tracks each differently:
 //
@@ -20,20 +21,23 @@
 // Everything else is read by ReadKernel and ReadUser, which never fault and give 0 where
 // the memory cannot be read.
 //
-// A program may have Callbacks: functions that a helper calls (bpf_loop, bpf_for_each_map_elem: their address is a
-// FuncAddress among the operands of the Call) or that Invoke calls. Each has slots and cells of its own. What a
-// callback needs of its caller, the caller stores into a slot whose address it passes on. The verifier keeps the
-// types of pointers that lie in the frame, so `Load Frame (Parameter n)+8` may read a context, map value or frame
-// address back and use it as what it is.
+// A program may have Callbacks: functions that a helper calls (bpf_loop,
+// bpf_for_each_map_elem: their address is a FuncAddress among the operands of the Call)
+// or that Invoke calls. Each has slots and cells of its own. What a callback needs of its
+// caller, the caller stores into a slot whose address it passes on. The verifier keeps
+// the types of pointers that lie in the frame, so `Load Frame (Parameter n)+8` may read a
+// context, map value or frame address back and use it as what it is.
 //
 // # Invariants, held by Check
 //
-// Every block ends in exactly one terminator; every use is dominated by its definition; operands
-// have the number that the op table says; a Bound survives every pass; calls have at most five
-// arguments; nothing jumps to the entry; functions do not recurse, and their calls go at most MaxFrames deep; a
-// block or callback that cannot be reached does not exist after opt (the verifier refuses it).
+// Every block ends in exactly one terminator; every use is dominated by its definition;
+// operands have the number that the op table says; a Bound survives every pass; calls
+// have at most five arguments; nothing jumps to the entry; functions do not recurse, and
+// their calls go at most MaxFrames deep; a block or callback that cannot be reached does
+// not exist after opt (the verifier refuses it).
 //
-// Source: the op table below; helper numbers are those of include/uapi/linux/bpf.h (v6.12).
+// Source: the op table below; helper numbers are those of include/uapi/linux/bpf.h
+// (v6.12).
 package ir
 
 import (
@@ -119,7 +123,8 @@ const (
 	Reads
 	// Pure: depends on its arguments only; may be joined and dropped.
 	Pure
-	// Invariant: the same result all through one run of the program (pid, comm, cpu); may be joined and dropped.
+	// Invariant: the same result all through one run of the program (pid, comm, cpu); may
+	// be joined and dropped.
 	Invariant
 )
 
@@ -160,7 +165,8 @@ type Cell struct {
 	Name string
 }
 
-// Block is a straight run of values. Cold blocks (lookup misses, full buffers) are placed out of line.
+// Block is a straight run of values. Cold blocks (lookup misses, full buffers) are placed
+// out of line.
 type Block struct {
 	ID     int
 	Values []*Value // the last one is the terminator
@@ -168,7 +174,8 @@ type Block struct {
 	Func   *Func
 }
 
-// MaxFrames is how many functions may be active at once: MAX_CALL_FRAMES of include/linux/bpf_verifier.h.
+// MaxFrames is how many functions may be active at once: MAX_CALL_FRAMES of
+// include/linux/bpf_verifier.h.
 const MaxFrames = 8
 
 // Func is a program or one of its callbacks.
@@ -189,7 +196,8 @@ type Func struct {
 	Cells       []*Cell
 	values      int
 	room        []Value // for the next ones
-	// Pass is the pass that runs, of package opt, which new values take for their own; 0 for lowering.
+	// Pass is the pass that runs, of package opt, which new values take for their own; 0
+	// for lowering.
 	Pass uint8
 	// Span is the place of the clause.
 	Span diag.Span

@@ -1,6 +1,7 @@
 package ir
 
-// Loops returns, by their IDs, the blocks from which a path leads back to themselves; nil where there are none.
+// Loops returns, by their IDs, the blocks from which a path leads back to themselves; nil
+// where there are none.
 //
 // Source: Tarjan, "Depth-First Search and Linear Graph Algorithms" (1972).
 func (f *Func) Loops() []bool {
@@ -17,7 +18,8 @@ func (f *Func) Loops() []bool {
 	return l.found
 }
 
-// loopFinder finds the strongly connected components. It recurses as deep as the graph, for which Go's stack grows.
+// loopFinder finds the strongly connected components. It recurses as deep as the graph,
+// for which Go's stack grows.
 type loopFinder struct {
 	count          int
 	number, lowest []int

@@ -13,8 +13,8 @@ type Info struct {
 	Effect Effect // a Call has its own
 	// Commutes: the operands may be exchanged.
 	Commutes bool
-	// Compute is the operation on constants; nil where it is not a function of its operands alone.
-	// A unary operation ignores y.
+	// Compute is the operation on constants; nil where it is not a function of its
+	// operands alone. A unary operation ignores y.
 	Compute func(x, y uint64) uint64
 }
 
@@ -24,8 +24,8 @@ const Variadic = -1
 // MaxCallArgs is the number of registers that pass arguments to a helper or function.
 const MaxCallArgs = 5
 
-// Ops describes every operation. The arithmetic is the machine's own: 64 bits, shift counts taken
-// modulo 64, x/0 = 0, x%0 = x.
+// Ops describes every operation. The arithmetic is the machine's own: 64 bits, shift
+// counts taken modulo 64, x/0 = 0, x%0 = x.
 var Ops = [...]Info{
 	Invalid:         {Name: "invalid", Effect: Writes},
 	Const:           {Name: "const", Result: true, Effect: Pure},
@@ -94,8 +94,8 @@ func (o Op) Comparison() bool { return o >= Equal && o <= SignedLessEqual }
 // Atomic reports whether the op changes 8 bytes of memory as one.
 func (o Op) Atomic() bool { return o >= AtomicAdd && o <= CompareExchange }
 
-// ValueEffect returns the effect of v: that of its op, or the call's own. What a callback does is
-// not looked at: a call that has one Writes.
+// ValueEffect returns the effect of v: that of its op, or the call's own. What a callback
+// does is not looked at: a call that has one Writes.
 func (v *Value) ValueEffect() Effect {
 	if v.Op != Call {
 		return Ops[v.Op].Effect

@@ -6,7 +6,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// Why tells where a value comes from within its statement: for people only, no pass decides by it.
+// Why tells where a value comes from within its statement: for people only, no pass
+// decides by it.
 type Why struct {
 	Reason Reason
 	// The expression, without a source where there is none but the statement.
@@ -127,7 +128,8 @@ func In(e diag.Span) Why {
 	return Why{source: e.Source, start: int32(e.Start), end: int32(e.End)}
 }
 
-// Expression returns the part of the script that v computes: an expression, or a statement.
+// Expression returns the part of the script that v computes: an expression, or a
+// statement.
 func (v *Value) Expression() diag.Span {
 	if v.Why.source == nil {
 		return v.Span

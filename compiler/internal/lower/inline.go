@@ -23,7 +23,8 @@ func (f *function) callValue(e *lang.Call) *ir.Value {
 	return builtin.FunctionNamed(e.Name).Lower(hooks{f}, e)
 }
 
-// storeCall writes the result of a function or macro of the script; it reports whether e calls one.
+// storeCall writes the result of a function or macro of the script; it reports whether e
+// calls one.
 func (f *function) storeCall(e *lang.Call, to builtin.Place, t *types.Type, pad bool) bool {
 	if body := f.instance.Expansions[e]; body != nil {
 		f.store(body, to, t, pad)
@@ -57,7 +58,8 @@ func isLoop(node any) bool {
 	return false
 }
 
-// inline runs the copy of a function. A scalar result is in the destination's cell afterwards, any other at place.
+// inline runs the copy of a function. A scalar result is in the destination's cell
+// afterwards, any other at place.
 func (f *function) inline(e *lang.Call, inline *sema.Inline, place func() builtin.Place) *destination {
 	for i, v := range inline.Params {
 		f.assignVariable(v, e.Args[i])

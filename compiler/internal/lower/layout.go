@@ -23,12 +23,14 @@ const preallocated = 64 << 20
 // CPURows is the number of rows of the kernel map "percpu".
 func CPURows(machine *target.Target) int { return 1 << bits.Len(uint(max(machine.CPUs, 1)-1)) }
 
-// Preallocates reports whether hash maps must allocate their elements up front: before 6.1 an
-// allocation inside a probe could deadlock (since then https://elixir.bootlin.com/linux/v6.1/source/kernel/bpf/memalloc.c).
+// Preallocates reports whether hash maps must allocate their elements up front: before
+// 6.1 an allocation inside a probe could deadlock (since then
+// https://elixir.bootlin.com/linux/v6.1/source/kernel/bpf/memalloc.c).
 func Preallocates(machine *target.Target) bool { return !machine.Version.AtLeast(6, 1) }
 
-// Reserved reports whether the script asked for the memory of a per-CPU hash, and gets it before tracing starts. Memory
-// of all CPUs is what a probe finds least of: a few hundred histograms, until the kernel's worker has made more.
+// Reserved reports whether the script asked for the memory of a per-CPU hash, and gets it
+// before tracing starts. Memory of all CPUs is what a probe finds least of: a few hundred
+// histograms, until the kernel's worker has made more.
 func Reserved(m *object.MapSpec, machine *target.Target) bool {
 	return m.Kind != "" && m.Storage == object.CPUHash && m.MaxEntries <= fitting(m, machine)
 }
@@ -82,11 +84,13 @@ func (l *Layout) place(m *sema.Map, info *sema.Info, machine *target.Target) *ob
 	return placed
 }
 
-// maxRows bounds the value of the kernel map "percpu": KMALLOC_MAX_SIZE of kernels that bound an array's.
+// maxRows bounds the value of the kernel map "percpu": KMALLOC_MAX_SIZE of kernels that
+// bound an array's.
 const maxRows = 4 << 20
 
-// stored notes what the kernel keeps of an aggregation whose values are summaries, and reports
-// whether it keeps it in parts. Without a key that is so only where whole rows would be too much.
+// stored notes what the kernel keeps of an aggregation whose values are summaries, and
+// reports whether it keeps it in parts. Without a key that is so only where whole rows
+// would be too much.
 func (l *Layout) stored(placed *object.MapSpec, m *sema.Map, machine *target.Target) bool {
 	if !m.Value.Aggregation() || m.Value.Record.Stored == nil {
 		return false
@@ -101,8 +105,8 @@ func (l *Layout) stored(placed *object.MapSpec, m *sema.Map, machine *target.Tar
 	return true
 }
 
-// perCPU reports whether every CPU has values of its own. An aggregation that the script computes with is shared: a
-// program sees only the values of its own CPU.
+// perCPU reports whether every CPU has values of its own. An aggregation that the script
+// computes with is shared: a program sees only the values of its own CPU.
 func perCPU(m *sema.Map) bool {
 	if m.Kind != nil && m.Kind.PerCPU {
 		return !m.Computed

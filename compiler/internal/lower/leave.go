@@ -7,14 +7,16 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// destination is where `return` and exit() lead: behind the inlined body of a function, or out of the clause.
+// destination is where `return` and exit() lead: behind the inlined body of a function,
+// or out of the clause.
 type destination struct {
 	number int64      // from 1, as stored into the word `leaving`
 	of     *ir.Func   // the function of the program in which it lies
 	block  *ir.Block  // nil: the end of the clause
 	result types.Type // of the inlined function
 	cell   *ir.Cell   // holds a scalar result
-	// place is where any other result lies, as the function of the program that the code runs in reaches it.
+	// place is where any other result lies, as the function of the program that the code
+	// runs in reaches it.
 	place func() builtin.Place
 	// carried is where a scalar result waits while callbacks are left.
 	carried int
@@ -23,14 +25,16 @@ type destination struct {
 // innermost is what break and continue do in the loop at hand.
 type innermost struct{ end, again func() }
 
-// newDestination makes the place behind an inlined function, or of the clause where result is nil.
+// newDestination makes the place behind an inlined function, or of the clause where
+// result is nil.
 func (f *function) newDestination(block *ir.Block) *destination {
 	f.destinations++
 	return &destination{number: int64(f.destinations), of: f.b.Func, block: block}
 }
 
-// leave goes to a destination. From inside of a callback it says so in a word that all functions of the program reach,
-// and ends the callback; whoever started the loop looks at the word (arrive).
+// leave goes to a destination. From inside of a callback it says so in a word that all
+// functions of the program reach, and ends the callback; whoever started the loop looks
+// at the word (arrive).
 func (f *function) leave(to *destination) {
 	switch {
 	case to.of != f.b.Func:
@@ -63,7 +67,8 @@ func (f *function) dispatchEscapes(escapes []*destination) {
 	}
 }
 
-// leavingWord is the shared word that holds the number of the destination; 0 while nothing is left.
+// leavingWord is the shared word that holds the number of the destination; 0 while
+// nothing is left.
 func (f *function) leavingWord() int {
 	if f.leaving == 0 {
 		f.leaving = f.share(8)

@@ -15,9 +15,10 @@ import (
 // https://elixir.bootlin.com/linux/v6.12/source/include/linux/bpf.h
 const maxRounds = 1 << 23
 
-// boundedWork is how many instructions the rounds of one nest of loops may cost the verifier where it has to walk
-// them all: of the million that it walks (BPF_COMPLEXITY_LIMIT_INSNS) some are for the rest of the clause, and each
-// branch is walked on both sides.
+// boundedWork is how many instructions the rounds of one nest of loops may cost the
+// verifier where it has to walk them all: of the million that it walks
+// (BPF_COMPLEXITY_LIMIT_INSNS) some are for the rest of the clause, and each branch is
+// walked on both sides.
 const (
 	boundedWork = 50_000
 	maxWork     = 3 * boundedWork // of all nests of a clause together
@@ -67,8 +68,8 @@ func (f *function) forLoop(s *lang.For) {
 	})
 }
 
-// fewRounds reports whether the verifier can well walk every round of a loop, so that it needs no callback: a
-// jump costs less than a call. It returns how many rounds there are.
+// fewRounds reports whether the verifier can well walk every round of a loop, so that it
+// needs no callback: a jump costs less than a call. It returns how many rounds there are.
 func (f *function) fewRounds(s *lang.For, low, high *ir.Value) (int64, bool) {
 	x, xok := low.Constant()
 	y, yok := high.Constant()
@@ -79,7 +80,8 @@ func (f *function) fewRounds(s *lang.For, low, high *ir.Value) (int64, bool) {
 	return n, n <= maxFew && n*int64(f.nodes(s.Body)) <= maxFew
 }
 
-// nodes is how many a body has, those of the macros, functions and definitions that it leads to included.
+// nodes is how many a body has, those of the macros, functions and definitions that it
+// leads to included.
 func (f *function) nodes(body any) (n int) {
 	f.mentions(body, func(any) bool {
 		n++
@@ -88,8 +90,8 @@ func (f *function) nodes(body any) (n int) {
 	return n
 }
 
-// aggregates reports whether a body updates an aggregation. A histogram's bucket is one of many, and the verifier would
-// walk the rounds that follow for each of them.
+// aggregates reports whether a body updates an aggregation. A histogram's bucket is one
+// of many, and the verifier would walk the rounds that follow for each of them.
 func aggregates(body *lang.Block) (found bool) {
 	lang.Walk(body, func(node any) bool {
 		call, ok := node.(*lang.Call)
@@ -141,7 +143,8 @@ func (f *function) distance(s *lang.For, low, high *ir.Value) *ir.Value {
 		func() *ir.Value { return f.b.Const(0) })
 }
 
-// between is how many numbers there are from low on and below high; the largest int64 where there are more.
+// between is how many numbers there are from low on and below high; the largest int64
+// where there are more.
 func between(low, high int64, signed bool) int64 {
 	switch n := high - low; {
 	case signed && low >= high, !signed && uint64(low) >= uint64(high):
@@ -180,10 +183,12 @@ func (f *function) repeat(rounds *ir.Value, body func(round *ir.Value)) {
 	}
 }
 
-// repeatByHelper makes a callback of the body. More rounds than the helper accepts are cut off, and that is counted.
+// repeatByHelper makes a callback of the body. More rounds than the helper accepts are
+// cut off, and that is counted.
 //
-// No rounds are none of the helper's: of a call with 0 the verifier never walks the callback, drops it as dead code,
-// and then does not find what it put in line to call it ("verifier bug: No program to jit", Linux 6.18).
+// No rounds are none of the helper's: of a call with 0 the verifier never walks the
+// callback, drops it as dead code, and then does not find what it put in line to call it
+// ("verifier bug: No program to jit", Linux 6.18).
 func (f *function) repeatByHelper(rounds *ir.Value, body func(round *ir.Value)) {
 	before := f.b.Because(ir.LoopRound)
 	defer func() { f.b.Why = before }()
@@ -230,9 +235,11 @@ const (
 	capturedSize    = 16
 )
 
-// callback makes a function of body and passes it to start, with the address of what it captures: the context, and
-// the shared row where it uses that. The verifier remembers what kinds of pointers lie there. A callback gets that address as its parameter number captured, and parameter number first goes to body. What
-// it returns is 0 to go on and 1 to end the loop.
+// callback makes a function of body and passes it to start, with the address of what it
+// captures: the context, and the shared row where it uses that. The verifier remembers
+// what kinds of pointers lie there. A callback gets that address as its parameter number
+// captured, and parameter number first goes to body. What it returns is 0 to go on and 1
+// to end the loop.
 func (f *function) callback(name string, captured, first int, start func(callback, captured *ir.Value), body func(*ir.Value)) {
 	outer := *f
 	slot := f.b.NewSlot("captured", capturedSize)
@@ -268,7 +275,8 @@ func (f *function) callback(name string, captured, first int, start func(callbac
 	f.dispatchEscapes(escapes)
 }
 
-// enterFunction goes on in another function of the program, which has cells and slots of its own.
+// enterFunction goes on in another function of the program, which has cells and slots of
+// its own.
 func (f *function) enterFunction(b *ir.Builder) {
 	b.Span, b.Blind = f.b.Span, f.b.Blind
 	f.b = b
@@ -283,8 +291,9 @@ func (f *function) leaveFunction(outer *function) {
 	f.row, f.usesRow, f.rowOfCPU = outer.row, outer.usesRow, outer.rowOfCPU
 }
 
-// repeatBounded makes a loop of jumps for kernels without bpf_loop, whose verifier walks every round. How many
-// it can walk is known only when the body is; what goes beyond is cut off, and counted.
+// repeatBounded makes a loop of jumps for kernels without bpf_loop, whose verifier walks
+// every round. How many it can walk is known only when the body is; what goes beyond is
+// cut off, and counted.
 func (f *function) repeatBounded(rounds *ir.Value, body func(round *ir.Value)) {
 	outer, outermost := f.loop, f.nest == nil
 	if outermost {
@@ -333,8 +342,9 @@ func (f *function) cutOff(rounds *ir.Value, counter *ir.Cell, end *ir.Block) {
 	f.b.Jump(end)
 }
 
-// nest is a bounded loop and those inside of it. Those whose rounds are known, and few enough, run them all. The
-// others get the same limit, so that the product of all keeps to what the nest may cost.
+// nest is a bounded loop and those inside of it. Those whose rounds are known, and few
+// enough, run them all. The others get the same limit, so that the product of all keeps
+// to what the nest may cost.
 type nest struct {
 	before         int // values of the function before the outermost loop
 	size           int // values of the outermost loop
@@ -343,7 +353,8 @@ type nest struct {
 	limits         []*ir.Value
 }
 
-// leastBody is about how many instructions the verifier walks in a round of the smallest body.
+// leastBody is about how many instructions the verifier walks in a round of the smallest
+// body.
 const leastBody = 20
 
 // enter returns the rounds of a loop where they are known and few enough, else 0.
@@ -377,7 +388,8 @@ func (n *nest) limit(b *ir.Builder, entered int) *ir.Value {
 	return limit
 }
 
-// limitLoops shares out what the verifier walks among the bounded loops of a clause, now that all are known.
+// limitLoops shares out what the verifier walks among the bounded loops of a clause, now
+// that all are known.
 func (f *function) limitLoops() {
 	work := min(boundedWork, maxWork/max(len(f.nests), 1))
 	for _, n := range f.nests {
@@ -391,8 +403,9 @@ func (f *function) limitLoops() {
 	}
 }
 
-// forMap runs the body for each key of a map, by bpf_for_each_map_elem. A body that changes the map, or may, gets copies:
-// the memory of a removed key is that of the next new one.
+// forMap runs the body for each key of a map, by bpf_for_each_map_elem. A body that
+// changes the map, or may, gets copies: the memory of a removed key is that of the next
+// new one.
 func (f *function) forMap(s *lang.For) {
 	before := f.b.Because(ir.LoopRound)
 	defer func() { f.b.Why = before }()

@@ -1,32 +1,36 @@
-// Package lower turns checked clauses into IR, calling the hooks of the table for everything that
-// has a name.
+// Package lower turns checked clauses into IR, calling the hooks of the table for
+// everything that has a name.
 //
 // # How values are held
 //
-// A scalar is one IR value, extended to 64 bits by its declared type. Everything else is memory and is
-// computed into the place where it is wanted: the key of a map, a variable's slot, the ring buffer
-// record. A struct is never copied: a member access computes an address (a reference) and loads only the leaf.
+// A scalar is one IR value, extended to 64 bits by its declared type. Everything else is
+// memory and is computed into the place where it is wanted: the key of a map, a
+// variable's slot, the ring buffer record. A struct is never copied: a member access
+// computes an address (a reference) and loads only the leaf.
 //
 // # How kernel memory is read
 //
-// Through a pointer that the verifier knows by its BTF type (types.Type.Trusted) by a direct load; through
-// any other by bpf_probe_read_kernel or _user. Arithmetic on a trusted pointer is refused by the verifier, so
-// a cast to a number launders it first (launder).
+// Through a pointer that the verifier knows by its BTF type (types.Type.Trusted) by a
+// direct load; through any other by bpf_probe_read_kernel or _user. Arithmetic on a
+// trusted pointer is refused by the verifier, so a cast to a number launders it first
+// (launder).
 //
 // # Loops, functions and macros
 //
-// The body of a loop is a callback, where the kernel has bpf_loop; before, jumps with a counter that the verifier can
-// follow (loops.go). Variables that cross a loop's border, and what a loop must remember, lie in a row of a
-// per-CPU map (shared.go). Functions and macros are copied to their calls (inline.go); large functions become functions
-// of the program (subprogram.go). `return` and exit() find their way out of callbacks through a word of the shared
-// row (leave.go).
+// The body of a loop is a callback, where the kernel has bpf_loop; before, jumps with a
+// counter that the verifier can follow (loops.go). Variables that cross a loop's border,
+// and what a loop must remember, lie in a row of a per-CPU map (shared.go). Functions and
+// macros are copied to their calls (inline.go); large functions become functions of the
+// program (subprogram.go). `return` and exit() find their way out of callbacks through a
+// word of the shared row (leave.go).
 //
 // # How maps are updated
 //
-// A map without a key is a slot at a fixed address. A keyed map is looked up and updated in place; only a miss,
-// which is out of line, calls bpf_map_update_elem with BPF_NOEXIST and looks again, so that two CPUs
-// that insert the same key at once lose nothing. What cannot be inserted is counted. A map that clauses empty is two
-// kernel maps, and a word of "data" tells which of them is in use; package runtime/events says why.
+// A map without a key is a slot at a fixed address. A keyed map is looked up and updated
+// in place; only a miss, which is out of line, calls bpf_map_update_elem with BPF_NOEXIST
+// and looks again, so that two CPUs that insert the same key at once lose nothing. What
+// cannot be inserted is counted. A map that clauses empty is two kernel maps, and a word
+// of "data" tells which of them is in use; package runtime/events says why.
 package lower
 
 import (
@@ -53,14 +57,16 @@ type Unit struct {
 	RuntimeConsts []object.RuntimeConst
 	// Zeroes is how many bytes of zeroes the programs copy from the kernel map "zero".
 	Zeroes int
-	// Checked: memory of the kernel is read by helpers, which tell of failures, and never by direct loads.
+	// Checked: memory of the kernel is read by helpers, which tell of failures, and never
+	// by direct loads.
 	Checked bool
 	// Stops: every program tests DataStopped, as object.Object.Stops says.
 	Stops bool
 }
 
-// quickLinks is how many links are detached before the results are printed. One takes up to 75 ms, in the kernel
-// one after the other. With more of them, each event costs the three instructions that test DataStopped.
+// quickLinks is how many links are detached before the results are printed. One takes up
+// to 75 ms, in the kernel one after the other. With more of them, each event costs the
+// three instructions that test DataStopped.
 const quickLinks = 4
 
 // NewUnit lays the maps out.
@@ -85,9 +91,9 @@ func links(info *sema.Info) int {
 	return n + len(calls)
 }
 
-// function is a program that is being lowered. The instance is the current clause, lowered after
-// those before it. The builder, the cells, the slots and the loop are those of the function of
-// the program that is being made: the clauses, or a callback of one.
+// function is a program that is being lowered. The instance is the current clause,
+// lowered after those before it. The builder, the cells, the slots and the loop are those
+// of the function of the program that is being made: the clauses, or a callback of one.
 type function struct {
 	unit      *Unit
 	instance  *sema.Instance
@@ -120,18 +126,20 @@ type function struct {
 	printed      map[*object.MapSpec]*object.Event // on every way to the place at hand, since the clause began
 }
 
-// Code is a program as IR, and the kernel map that it shares with its callbacks: its name, and the bytes of a
-// row, 0 where it has none.
+// Code is a program as IR, and the kernel map that it shares with its callbacks: its
+// name, and the bytes of a row, 0 where it has none.
 type Code struct {
 	*ir.Func
 	Shared     string
 	SharedSize int
-	// Syscalls is the content of a kernel map of the name, which tells the program which probe a system call is; nil for none.
+	// Syscalls is the content of a kernel map of the name, which tells the program which
+	// probe a system call is; nil for none.
 	Syscalls []byte
 	Table    string
 }
 
-// Program lowers the clauses of a program, the number of which names what belongs to it alone.
+// Program lowers the clauses of a program, the number of which names what belongs to it
+// alone.
 func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 	f := &function{
 		unit:         u,
@@ -160,7 +168,8 @@ func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 	return code
 }
 
-// clause lowers an instance. The predicate and `return` lead to the next one, exit() to the end of the program.
+// clause lowers an instance. The predicate and `return` lead to the next one, exit() to
+// the end of the program.
 func (f *function) clause(instance *sema.Instance, last bool) {
 	f.instance, f.constants = instance, f.unit.Info.Constants.For(instance)
 	f.subprograms, f.printed = map[*lang.Function]*subprogram{}, map[*object.MapSpec]*object.Event{}
@@ -183,7 +192,8 @@ func (f *function) clause(instance *sema.Instance, last bool) {
 	}
 }
 
-// guard continues in a new block where decide jumps to body, and leaves for a destination where it jumps to done.
+// guard continues in a new block where decide jumps to body, and leaves for a destination
+// where it jumps to done.
 func (f *function) guard(to *destination, decide func(body, done *ir.Block)) {
 	body, done := f.b.NewBlock(), f.b.NewBlock()
 	decide(body, done)
@@ -194,7 +204,8 @@ func (f *function) guard(to *destination, decide func(body, done *ir.Block)) {
 	f.b.Enter(body)
 }
 
-// stopped leaves the program once the tracing has ended, if the clause ends it or is detached late.
+// stopped leaves the program once the tracing has ended, if the clause ends it or is
+// detached late.
 func (f *function) stopped() {
 	point := f.instance.Site.Points[0]
 	if !f.instance.Ends && !f.unit.Stops || point.Once() {
@@ -227,7 +238,8 @@ func (h hooks) Text(e lang.Expr) (string, bool)   { return h.constants.Text(e) }
 // Number is the value of a scalar, a trusted pointer laundered.
 func (h hooks) Number(e lang.Expr) *ir.Value { return h.plainValue(e) }
 
-// Address returns where a value lies; the verifier still knows what is reached from a pointer that it trusts.
+// Address returns where a value lies; the verifier still knows what is reached from a
+// pointer that it trusts.
 func (h hooks) Address(e lang.Expr) *ir.Value {
 	e = h.resolved(e)
 	if !h.instance.Foreign(e) {
@@ -289,7 +301,8 @@ func (f *function) data(offset int) *ir.Value {
 	return f.b.Load(ir.MapValue, f.b.DataAddress(object.DataMap, offset), 0, 8, false)
 }
 
-// RuntimeConst reserves a word of the kernel map "data", the same word for the same number.
+// RuntimeConst reserves a word of the kernel map "data", the same word for the same
+// number.
 func (f *function) RuntimeConst(kind object.RuntimeConstKind, text string, source diag.Span) int {
 	for _, known := range f.unit.RuntimeConsts {
 		if known.Kind == kind && known.Text == text {
@@ -307,8 +320,8 @@ func (f *function) count(offset int) {
 	f.b.AtomicAdd(ir.MapValue, f.b.DataAddress(object.DataMap, offset), 0, f.b.Const(1))
 }
 
-// Emit sends an event: reserve, fill in place, submit. Scalars are computed before the reservation,
-// which keeps the record reserved for a short time only.
+// Emit sends an event: reserve, fill in place, submit. Scalars are computed before the
+// reservation, which keeps the record reserved for a short time only.
 func (f *function) Emit(event *object.Event, fields ...lang.Expr) {
 	parts := f.fieldTypes(event, fields)
 	values := make([]*ir.Value, len(fields))
@@ -355,7 +368,8 @@ func (f *function) Send(event *object.Event, fields []*types.Type, fill func(i i
 	f.b.Why = before
 }
 
-// noteMaps remembers what an event prints, so that a clear() that follows leaves what was not printed.
+// noteMaps remembers what an event prints, so that a clear() that follows leaves what was
+// not printed.
 func (f *function) noteMaps(event *object.Event) {
 	switch event.Action {
 	case object.PrintMap, object.Printa:

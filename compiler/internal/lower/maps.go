@@ -65,13 +65,14 @@ func (f *function) Lookup(m *object.MapSpec, key *ir.Value) *ir.Value {
 	return f.MapCall(m, asm.FnMapLookupElem, ir.Reads, key)
 }
 
-// MapCall calls a helper with the kernel map that holds the map, and the arguments that follow.
+// MapCall calls a helper with the kernel map that holds the map, and the arguments that
+// follow.
 func (f *function) MapCall(m *object.MapSpec, helper asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value {
 	return f.mapCall(m, f.generation(m), helper, effect, args...)
 }
 
-// generation tells which kernel map of the two the programs use; nil for a map that has one. Calls that
-// belong together share it, since the runtime may change it between them.
+// generation tells which kernel map of the two the programs use; nil for a map that has
+// one. Calls that belong together share it, since the runtime may change it between them.
 func (f *function) generation(m *object.MapSpec) *ir.Value {
 	if m.Other == "" {
 		return nil
@@ -81,8 +82,8 @@ func (f *function) generation(m *object.MapSpec) *ir.Value {
 	return f.data(m.Generation)
 }
 
-// mapCall has a call for each of the kernel maps. Of one call with either map the verifier would not know
-// which it is, and so not put the lookup in line.
+// mapCall has a call for each of the kernel maps. Of one call with either map the
+// verifier would not know which it is, and so not put the lookup in line.
 func (f *function) mapCall(m *object.MapSpec, generation *ir.Value, helper asm.BuiltinFunc, effect ir.Effect, args ...*ir.Value) *ir.Value {
 	call := func(kernel string) *ir.Value {
 		return f.b.Call(helper, effect, append([]*ir.Value{f.b.MapPointer(kernel)}, args...)...)
@@ -100,7 +101,8 @@ func slotOf(f *function, m *object.MapSpec) builtin.Place {
 	return builtin.Place{Space: ir.MapValue, Address: f.b.DataAddress(object.DataMap, m.Offset)}
 }
 
-// withRow runs change on the row of an aggregation, or on the value of a keyed map; a new key is inserted first.
+// withRow runs change on the row of an aggregation, or on the value of a keyed map; a new
+// key is inserted first.
 func (f *function) withRow(e *lang.Map, change func(builtin.Place)) {
 	m := (hooks{f}).Map(e)
 	update := func(row builtin.Place) {
@@ -170,7 +172,8 @@ func (f *function) findOrInsert(m *object.MapSpec, key *ir.Value, use func(row *
 	f.b.Enter(join)
 }
 
-// countInserted counts a new key of a map from which the kernel drops keys, so that the runtime knows how many it has dropped.
+// countInserted counts a new key of a map from which the kernel drops keys, so that the
+// runtime knows how many it has dropped.
 func (f *function) countInserted(m *object.MapSpec, result *ir.Value) {
 	if m.Inserted == 0 {
 		return
@@ -193,7 +196,8 @@ func (f *function) findRow(m *object.MapSpec, generation, key *ir.Value, row *ir
 	f.b.Why = before
 }
 
-// nullCheck goes to found where a lookup found something. The verifier allows for no access before.
+// nullCheck goes to found where a lookup found something. The verifier allows for no
+// access before.
 func (f *function) nullCheck(row *ir.Value, found, missing *ir.Block) {
 	before := f.b.Because(ir.NullCheck)
 	f.b.If(ir.NotEqual, row, f.b.Const(0), found, missing)
@@ -275,7 +279,8 @@ func (f *function) assignMap(e *lang.Map, value lang.Expr) {
 func (f *function) insert(m *object.MapSpec, key, value *ir.Value) {
 	full, join := f.b.NewColdBlock(), f.b.NewBlock()
 	result := f.MapCall(m, asm.FnMapUpdateElem, ir.Writes, key, value, f.b.Const(0))
-	// Not "less than 0": before Linux 6.4 the helper returned an int, whose upper half is zero in the register.
+	// Not "less than 0": before Linux 6.4 the helper returned an int, whose upper half is
+	// zero in the register.
 	before := f.b.Because(ir.MapRefused)
 	f.b.If(ir.NotEqual, result, f.b.Const(0), full, join)
 	f.b.Enter(full)
@@ -310,8 +315,8 @@ func (f *function) updateMap(e *lang.Map, op lang.Operator, operand *ir.Value, t
 	f.withRow(e, update)
 }
 
-// stepMap is `@x++` and its like. Where the kernel has atomic instructions that bring the old value, every step of many
-// CPUs at once has a value of its own.
+// stepMap is `@x++` and its like. Where the kernel has atomic instructions that bring the
+// old value, every step of many CPUs at once has a value of its own.
 func (f *function) stepMap(e *lang.Map, step int64, prefix bool) *ir.Value {
 	cell := f.b.NewCell("old")
 	f.b.CellSet(cell, f.b.Const(0))

@@ -66,7 +66,8 @@ func (f *function) matchPattern(e lang.Expr, pattern *glob.Pattern, then, otherw
 	f.matchEnds(t, pattern, then, otherwise)
 }
 
-// matchEnds matches the first and the last segment, then in what is left between them the others.
+// matchEnds matches the first and the last segment, then in what is left between them the
+// others.
 func (f *function) matchEnds(t text, pattern *glob.Pattern, then, otherwise *ir.Block) {
 	last := len(pattern.Segments) - 1
 	first, ending := pattern.Segments[0], pattern.Segments[last]

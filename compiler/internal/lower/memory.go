@@ -67,7 +67,8 @@ func (f *function) member(e *lang.Field) reference {
 	return r
 }
 
-// argument returns the named argument that a field access means; nil where it means a member.
+// argument returns the named argument that a field access means; nil where it means a
+// member.
 func (f *function) argument(e lang.Expr) *builtin.Argument {
 	field, ok := f.resolved(e).(*lang.Field)
 	if !ok {
@@ -87,8 +88,8 @@ func (f *function) argumentReference(argument *builtin.Argument) reference {
 	return reference{base: base, t: argument.Type}
 }
 
-// varyingElement is an element of a value whose length only the record has. One beyond it lies at the address 0, where
-// nothing can be read, so that its value is 0.
+// varyingElement is an element of a value whose length only the record has. One beyond it
+// lies at the address 0, where nothing can be read, so that its value is 0.
 func (f *function) varyingElement(e *lang.Index, argument *builtin.Argument) reference {
 	t := f.typeOf(e)
 	index, size := f.value(e.I), f.b.Const(int64(t.Size))
@@ -150,8 +151,8 @@ func (f *function) load(r reference) *ir.Value {
 	return f.b.ReadKernel(r.base, r.offset, r.t.Size, r.t.Signed)
 }
 
-// bitfield loads the unit that holds the bits and shifts them out. The unit is never loaded directly: the
-// verifier checks direct loads against the member that starts there.
+// bitfield loads the unit that holds the bits and shifts them out. The unit is never
+// loaded directly: the verifier checks direct loads against the member that starts there.
 func (f *function) bitfield(r reference) *ir.Value {
 	read := f.b.ReadKernel
 	if r.user {
@@ -162,8 +163,9 @@ func (f *function) bitfield(r reference) *ir.Value {
 	})
 }
 
-// bits shifts a bitfield out of its unit. In a packed struct it may reach beyond that, or the unit beyond the struct: then the bytes
-// that have its bits are read in pieces, and no others.
+// bits shifts a bitfield out of its unit. In a packed struct it may reach beyond that, or
+// the unit beyond the struct: then the bytes that have its bits are read in pieces, and
+// no others.
 func (f *function) bits(t *types.Type, offset, size, room int, read func(at, size int) *ir.Value) *ir.Value {
 	if offset+size <= 8*t.Size && t.Size <= room {
 		return f.extend(f.b.Binary(ir.ShiftLeft, read(0, t.Size), f.b.Const(int64(64-offset-size))), size, t.Signed)
@@ -192,7 +194,8 @@ func (f *function) extend(upper *ir.Value, size int, signed bool) *ir.Value {
 
 func smallerPowerOfTwo(n int) int { return 1 << (bits.Len(uint(n)) - 1) }
 
-// inlineWords is up to how many words memory is zeroed and copied in line; above, a helper does it.
+// inlineWords is up to how many words memory is zeroed and copied in line; above, a
+// helper does it.
 const inlineWords = 16
 
 func (f *function) zero(to builtin.Place, size int) {
@@ -216,7 +219,8 @@ func (f *function) eachWord(to builtin.Place, size int, value func(offset, width
 	}
 }
 
-// copy moves bytes in line where few do it. A helper copies what is long, or aligned differently at both ends.
+// copy moves bytes in line where few do it. A helper copies what is long, or aligned
+// differently at both ends.
 func (f *function) copy(to, from builtin.Place, size int) {
 	if size > inlineWords*8 || size >= 8 && (to.Offset^from.Offset)&7 != 0 {
 		f.b.Call(asm.FnProbeReadKernel, ir.Writes, f.Pointer(to), f.b.Const(int64(size)), f.Pointer(from))
@@ -233,7 +237,8 @@ func (f *function) copy(to, from builtin.Place, size int) {
 	}
 }
 
-// store writes the value of e as type t. With pad, the bytes that the value leaves open are zeroed.
+// store writes the value of e as type t. With pad, the bytes that the value leaves open
+// are zeroed.
 func (f *function) store(e lang.Expr, to builtin.Place, t *types.Type, pad bool) {
 	e = f.resolved(e)
 	switch {
@@ -249,7 +254,8 @@ func (f *function) store(e lang.Expr, to builtin.Place, t *types.Type, pad bool)
 	}
 }
 
-// tuple reports whether values of the type are parts, which may be stored one by one as wider types.
+// tuple reports whether values of the type are parts, which may be stored one by one as
+// wider types.
 func tuple(t *types.Type) bool { return t.Kind == types.Tuple || t.Kind == types.Record }
 
 // resolved looks through parentheses and what stands for others: names that are defined,
@@ -265,8 +271,8 @@ func (f *function) resolved(e lang.Expr) lang.Expr {
 	return e
 }
 
-// replace stores a new value where an old one lies. A value made of parts of the old one, such as ($t.1, $t.0), is made
-// elsewhere first.
+// replace stores a new value where an old one lies. A value made of parts of the old one,
+// such as ($t.1, $t.0), is made elsewhere first.
 func (f *function) replace(e lang.Expr, to builtin.Place, t *types.Type, readsOld bool) {
 	if t.Scalar() || !readsOld {
 		f.store(e, to, t, true)
@@ -289,7 +295,8 @@ func (f *function) mentions(e any, is func(node any) bool) (found bool) {
 	return found
 }
 
-// calleeBody is the body or value that a call or a name of the script's own stands for, or nil.
+// calleeBody is the body or value that a call or a name of the script's own stands for,
+// or nil.
 func (f *function) calleeBody(node any) any {
 	switch node := node.(type) {
 	case *lang.Call:
@@ -317,7 +324,8 @@ func (f *function) mentionsMap(e any, name string) bool {
 	})
 }
 
-// mayRead reports whether e reads a variable, by its name or, where it has one, by its address.
+// mayRead reports whether e reads a variable, by its name or, where it has one, by its
+// address.
 func (f *function) mayRead(e any, v *sema.Variable) bool {
 	return f.mentions(e, func(node any) bool {
 		if mention, ok := node.(*lang.Variable); ok && f.instance.Variables[mention] == v {
@@ -413,7 +421,8 @@ func (f *function) loadField(from builtin.Place, field types.Field) *ir.Value {
 	return f.extend(f.b.Binary(ir.ShiftLeft, pieces, f.b.Const(int64(64-8*t.Size))), 8*t.Size, t.Signed)
 }
 
-// loadPieces loads a number that need not be aligned, which the verifier demands of the stack.
+// loadPieces loads a number that need not be aligned, which the verifier demands of the
+// stack.
 func (f *function) loadPieces(from builtin.Place, offset, size int) *ir.Value {
 	all := f.b.Const(0)
 	for at := 0; at < size; {
@@ -474,8 +483,8 @@ func (f *function) storeMemory(e lang.Expr, to builtin.Place, t *types.Type, pad
 	f.storeComputed(e, to, t, pad)
 }
 
-// storeComputed writes what a hook or a read brings. What takes values in memory may take the one that is overwritten, so
-// that nothing is zeroed before.
+// storeComputed writes what a hook or a read brings. What takes values in memory may take
+// the one that is overwritten, so that nothing is zeroed before.
 func (f *function) storeComputed(e lang.Expr, to builtin.Place, t *types.Type, pad bool) {
 	size := f.typeOf(e).Size
 	switch {

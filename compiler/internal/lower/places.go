@@ -10,8 +10,9 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// located finds where a value lies already in memory of the program: a variable, a map without a key, a part of
-// one. It is false for what has to be computed, looked up or read from elsewhere first.
+// located finds where a value lies already in memory of the program: a variable, a map
+// without a key, a part of one. It is false for what has to be computed, looked up or
+// read from elsewhere first.
 func (f *function) located(e lang.Expr) (builtin.Place, bool) {
 	switch e := f.resolved(e).(type) {
 	case *lang.Variable:
@@ -72,8 +73,8 @@ func header(t *types.Type) int {
 	return 0
 }
 
-// partOfValue reports whether e is a member, field or element of a value that the program holds, and not of
-// the memory that a pointer leads to.
+// partOfValue reports whether e is a member, field or element of a value that the program
+// holds, and not of the memory that a pointer leads to.
 func (f *function) partOfValue(e lang.Expr) bool {
 	switch e := e.(type) {
 	case *lang.Field:
@@ -94,7 +95,8 @@ func (f *function) partOf(e *lang.Field) types.Field {
 	return types.Field{Type: f.typeOf(e), Offset: member.Offset, BitOffset: member.BitOffset, BitSize: member.BitSize}
 }
 
-// materialize returns where the value of e lies, after computing it into the frame if need be.
+// materialize returns where the value of e lies, after computing it into the frame if
+// need be.
 func (f *function) materialize(e lang.Expr) builtin.Place {
 	e = f.resolved(e)
 	if place, ok := f.located(e); ok {
@@ -136,7 +138,8 @@ func (f *function) iteratorPart(pair iterator, e *lang.Field) *ir.Value {
 	return f.number(pair.value, pair.m.Value)
 }
 
-// number is the one number that stands for a value in a map: an aggregation's result, else the value itself.
+// number is the one number that stands for a value in a map: an aggregation's result,
+// else the value itself.
 func (f *function) number(row builtin.Place, t *types.Type) *ir.Value {
 	if !t.Aggregation() {
 		return f.loadField(row, types.Field{Type: t})
@@ -179,8 +182,8 @@ func elements(t *types.Type) int {
 	return t.Size - header(t)
 }
 
-// elementCopy copies an element whose number is known only when the probe fires: the verifier allows no address
-// in the frame that varies, but a helper may read there.
+// elementCopy copies an element whose number is known only when the probe fires: the
+// verifier allows no address in the frame that varies, but a helper may read there.
 func (f *function) elementCopy(e *lang.Index) builtin.Place {
 	t := f.typeOf(e)
 	whole := f.materialize(e.X)
@@ -198,7 +201,8 @@ func (f *function) elementCopy(e *lang.Index) builtin.Place {
 	return place
 }
 
-// storeCast writes what a cast makes of a value: the same bytes under another type, cut or padded.
+// storeCast writes what a cast makes of a value: the same bytes under another type, cut
+// or padded.
 func (f *function) storeCast(e *lang.Cast, to builtin.Place, t *types.Type, pad bool) {
 	from := f.typeOf(e.X)
 	if !from.Scalar() {

@@ -5,14 +5,15 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
-// inlineRounds is up to how many looks a scan is a loop of jumps where the kernel has bpf_loop, too: such a loop is
-// faster, and costs the verifier little.
+// inlineRounds is up to how many looks a scan is a loop of jumps where the kernel has
+// bpf_loop, too: such a loop is faster, and costs the verifier little.
 const inlineRounds = 256
 
 // longRound is how many words a round looks at where a callback is called for each.
 const longRound = 8
 
-// byHelper reports whether a scan that looks at so many places calls a callback for each round.
+// byHelper reports whether a scan that looks at so many places calls a callback for each
+// round.
 func (f *function) byHelper(looks int) bool { return looks > inlineRounds && f.callbacks() }
 
 // scanWords is scan for the words of a text: look gets the number of each.
@@ -29,12 +30,13 @@ func (f *function) scanWords(all int, look func(number *ir.Value, found func(*ir
 	})
 }
 
-// scan runs look in rounds from 0 until it calls found, which ends the scan, and returns what found was given;
-// none, where it never was. A round looks at some places.
+// scan runs look in rounds from 0 until it calls found, which ends the scan, and returns
+// what found was given; none, where it never was. A round looks at some places.
 //
-// The number of rounds is a constant. Without bpf_loop, and for few rounds, it is a loop of jumps that the verifier
-// walks to its end. What was found goes through memory, so that the verifier sees the same state behind all
-// exits of the loop and walks what follows only once.
+// The number of rounds is a constant. Without bpf_loop, and for few rounds, it is a loop
+// of jumps that the verifier walks to its end. What was found goes through memory, so
+// that the verifier sees the same state behind all exits of the loop and walks what
+// follows only once.
 func (f *function) scan(rounds, places int, none *ir.Value, look func(round *ir.Value, found func(*ir.Value))) *ir.Value {
 	word := f.allocate(8)
 	defer f.release(word)

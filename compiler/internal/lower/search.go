@@ -26,8 +26,8 @@ func (f *function) newSearch(t text, end, from *ir.Value) search {
 	return s
 }
 
-// find is the first place where the segment matches, or -1. Segments that a word holds are tried at a word of places
-// in each round.
+// find is the first place where the segment matches, or -1. Segments that a word holds
+// are tried at a word of places in each round.
 func (f *function) find(s search, segment glob.Segment) *ir.Value {
 	step := 1
 	if len(segment) <= wordSize {
@@ -175,7 +175,8 @@ func (f texts) Join(list []lang.Expr, to builtin.Place, size int) {
 	f.copyText(to, f.sharedPlace(t.offset), size)
 }
 
-// copyText copies a text up to its first zero. Of one that is longer it copies size bytes, and no zero.
+// copyText copies a text up to its first zero. Of one that is longer it copies size
+// bytes, and no zero.
 func (f *function) copyText(to, from builtin.Place, size int) {
 	copied := f.b.Call(asm.FnProbeReadKernelStr, ir.Writes, f.Pointer(to), f.b.Const(int64(size)), f.Pointer(from))
 	f.when(ir.Equal, copied, f.b.Const(int64(size)), func() {

@@ -12,12 +12,13 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
-// sharedMemory is what a program and its callbacks both reach: a row for each CPU of a kernel map of the program's own.
-// Variables that cross the border of a loop live here, and what else a loop has to remember. The verifier knows
-// nothing of the contents, so it sees the second round of a loop as it saw the first, and is done with it.
+// sharedMemory is what a program and its callbacks both reach: a row for each CPU of a
+// kernel map of the program's own. Variables that cross the border of a loop live here,
+// and what else a loop has to remember. The verifier knows nothing of the contents, so it
+// sees the second round of a loop as it saw the first, and is done with it.
 //
-// Rejected: the frame of the caller, which callbacks reach too. The verifier tracks every word of it, so a loop that
-// counts looks new to it in each round.
+// Rejected: the frame of the caller, which callbacks reach too. The verifier tracks every
+// word of it, so a loop that counts looks new to it in each round.
 type sharedMemory struct {
 	name   string
 	size   int         // bytes of a row in use; the first word is never used, so that no offset is 0

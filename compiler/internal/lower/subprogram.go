@@ -7,18 +7,21 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// A function of the script that is large and called more than once becomes a function of the program, which the calls
-// share. All others are copied to where they are called: the verifier walks a function once for each call anyway, and a
-// copy knows more of its arguments.
+// A function of the script that is large and called more than once becomes a function of
+// the program, which the calls share. All others are copied to where they are called: the
+// verifier walks a function once for each call anyway, and a copy knows more of its
+// arguments.
 
 const (
-	// largeBody is from how many nodes on a body is worth a function of its own: some hundred instructions.
+	// largeBody is from how many nodes on a body is worth a function of its own: some
+	// hundred instructions.
 	largeBody = 60
 	// maxInvokeParams leaves a register for the context.
 	maxInvokeParams = ir.MaxCallArgs - 1
 )
 
-// textFrames is how many functions of the program a search in a long text has active at once.
+// textFrames is how many functions of the program a search in a long text has active at
+// once.
 const textFrames = 2
 
 // subprogram is a function of the program, and where exit() inside of it leads.
@@ -27,8 +30,9 @@ type subprogram struct {
 	escapes []*destination
 }
 
-// invokes reports whether a call is one of a subprogram. Where the verifier walks every round of a loop, the loop's limit
-// counts what is copied into it, and a function that is shared would not be counted.
+// invokes reports whether a call is one of a subprogram. Where the verifier walks every
+// round of a loop, the loop's limit counts what is copied into it, and a function that is
+// shared would not be counted.
 func (f *function) invokes(inline *sema.Inline) bool {
 	switch {
 	case f.b.Blind, len(inline.Params) > maxInvokeParams,
@@ -61,8 +65,9 @@ func nodes(body *lang.Block) (n int) {
 	return n
 }
 
-// deepest is how many functions may be active at once in what a body does, itself left out: each loop may be one, each
-// function that it calls, and those that go through a map or a text.
+// deepest is how many functions may be active at once in what a body does, itself left
+// out: each loop may be one, each function that it calls, and those that go through a map
+// or a text.
 func (f *function) deepest(body any) int {
 	deep := textFrames
 	lang.Walk(body, func(node any) bool {

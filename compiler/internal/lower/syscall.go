@@ -11,8 +11,9 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 )
 
-// syscallTable is what a program at the tracepoint of all system calls knows of them: by number, 4 bytes, 1 more than the
-// index of the probe's name, 0 where the call is not traced. The size is a power of two.
+// syscallTable is what a program at the tracepoint of all system calls knows of them: by
+// number, 4 bytes, 1 more than the index of the probe's name, 0 where the call is not
+// traced. The size is a power of two.
 type syscallTable struct {
 	name   string
 	probes map[int]int
@@ -22,7 +23,8 @@ type syscallTable struct {
 
 const tableEntry = 4
 
-// content is in the byte order of the machine, which is little endian on all that ponytrace runs on.
+// content is in the byte order of the machine, which is little endian on all that
+// ponytrace runs on.
 func (t *syscallTable) content() []byte {
 	content := make([]byte, t.size*tableEntry)
 	for number, probe := range t.probes {
@@ -31,8 +33,9 @@ func (t *syscallTable) content() []byte {
 	return content
 }
 
-// systemCall leaves the program, before anything else, in system calls that its clauses do not trace: others, which
-// a dispatcher has sorted out where there is one, and those of the other instruction set.
+// systemCall leaves the program, before anything else, in system calls that its clauses
+// do not trace: others, which a dispatcher has sorted out where there is one, and those
+// of the other instruction set.
 func (f *function) systemCall(program *sema.Program, number int) {
 	if !program.Site.Scope.Mechanism.AllCalls() {
 		return

@@ -10,20 +10,23 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// text is a copy of a text in the memory that a program and its callbacks share, where code may look at any byte: at most
-// size bytes, then a zero. What lies behind the first zero is left over from others.
+// text is a copy of a text in the memory that a program and its callbacks share, where
+// code may look at any byte: at most size bytes, then a zero. What lies behind the first
+// zero is left over from others.
 type text struct {
 	extent
 	size     int
 	capacity int // a power of two, at least size: places in the text are kept below it
 }
 
-// wordSize is how many bytes are looked at at once. A text may be loaded by words from any place.
+// wordSize is how many bytes are looked at at once. A text may be loaded by words from
+// any place.
 const wordSize = 8
 
 func powerOfTwo(size int) int { return max(wordSize, 1<<bits.Len(uint(size-1))) }
 
-// textOf copies a text. Places go up to capacity; extra bytes may be loaded or written from there on.
+// textOf copies a text. Places go up to capacity; extra bytes may be loaded or written
+// from there on.
 func (f *function) textOf(e lang.Expr, capacity, extra int) text {
 	t := text{extent: f.allocate(capacity + extra + wordSize), size: f.textSize(e), capacity: capacity}
 	f.storeText(e, f.sharedPlace(t.offset))
@@ -56,8 +59,8 @@ func (f *function) storeText(e lang.Expr, to builtin.Place) {
 	}
 }
 
-// uneven reports a text that may end before others of its type, with nothing written behind its end: reading on there is
-// what the verifier refuses.
+// uneven reports a text that may end before others of its type, with nothing written
+// behind its end: reading on there is what the verifier refuses.
 func (f *function) uneven(e lang.Expr) bool {
 	switch e := f.resolved(e).(type) {
 	case *lang.Ternary, *lang.BlockExpr:
@@ -110,7 +113,8 @@ const (
 	everyTop  = -0x7f7f7f7f7f7f7f80 // the highest bit of each byte
 )
 
-// zeroBytes is 0 where a word has no zero byte; else its lowest bit is the highest of the first zero byte.
+// zeroBytes is 0 where a word has no zero byte; else its lowest bit is the highest of the
+// first zero byte.
 func (f *function) zeroBytes(word *ir.Value) *ir.Value {
 	below := f.b.Binary(ir.Sub, word, f.b.Const(everyByte))
 	return f.b.Binary(ir.And, f.b.Binary(ir.And, below, f.b.Unary(ir.Not, word)), f.b.Const(everyTop))
@@ -159,11 +163,11 @@ func (f *function) length(t text) *ir.Value {
 		func() *ir.Value { return f.b.Const(int64(t.size)) })
 }
 
-// difference jumps to same where two texts of the same capacity are equal. Else it returns two numbers that compare as the
-// texts do, or are equal.
+// difference jumps to same where two texts of the same capacity are equal. Else it
+// returns two numbers that compare as the texts do, or are equal.
 //
-// The first word decides that has a difference or the end of a; of it the bytes up to there, which as numbers
-// compare as the last of them does.
+// The first word decides that has a difference or the end of a; of it the bytes up to
+// there, which as numbers compare as the last of them does.
 func (f *function) difference(a, b text, same *ir.Block) (x, y *ir.Value) {
 	all := int64(words(max(a.size, b.size)))
 	n := f.scanWords(int(all), func(round *ir.Value, found func(*ir.Value)) {
@@ -180,7 +184,8 @@ func (f *function) difference(a, b text, same *ir.Block) (x, y *ir.Value) {
 	return f.b.Binary(ir.And, x, mask), f.b.Binary(ir.And, y, mask)
 }
 
-// compareTexts jumps to then where `a op b` holds byte by byte; op is Equal, Less or LessEqual.
+// compareTexts jumps to then where `a op b` holds byte by byte; op is Equal, Less or
+// LessEqual.
 func (f *function) compareTexts(a, b text, op ir.Op, then, otherwise *ir.Block) {
 	same := then
 	if op == ir.Less {
@@ -251,7 +256,8 @@ func (f *function) compareLiteral(e lang.Expr, literal string, then, otherwise *
 	f.comparePrefix(e, literal, then, otherwise)
 }
 
-// comparePrefix compares the first bytes of a text with those of a literal, in the largest pieces that fit.
+// comparePrefix compares the first bytes of a text with those of a literal, in the
+// largest pieces that fit.
 func (f *function) comparePrefix(e lang.Expr, literal string, then, otherwise *ir.Block) {
 	if len(literal) > f.textSize(e) {
 		f.effect(e)
@@ -275,7 +281,8 @@ type piece struct {
 	value        int64
 }
 
-// pieces cuts a text into words of 8, 4, 2 and 1 bytes, each aligned. All targets are little endian.
+// pieces cuts a text into words of 8, 4, 2 and 1 bytes, each aligned. All targets are
+// little endian.
 func pieces(text string) []piece {
 	var list []piece
 	for offset := 0; offset < len(text); {

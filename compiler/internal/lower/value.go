@@ -184,7 +184,8 @@ func (f *function) movePointer(op lang.Operator, base *ir.Value, t *types.Type, 
 	return f.b.Binary(plainOps[op], base, f.b.Binary(ir.Mul, distance, f.b.Const(int64(elementSize(t)))))
 }
 
-// elementSize is what a pointer moves by: a byte where nothing is known of what it points at, and from a register.
+// elementSize is what a pointer moves by: a byte where nothing is known of what it points
+// at, and from a register.
 func elementSize(t *types.Type) int {
 	if !t.Register && t.Elem != nil && t.Elem.Size > 0 {
 		return t.Elem.Size
@@ -207,8 +208,9 @@ func (f *function) plainValue(e lang.Expr) *ir.Value {
 	return f.launder(value)
 }
 
-// tracked reports whether the verifier may know a value as a pointer. A part of a tuple may have been one when it was
-// stored in the frame; a variable of a type that is not Trusted was given a number.
+// tracked reports whether the verifier may know a value as a pointer. A part of a tuple
+// may have been one when it was stored in the frame; a variable of a type that is not
+// Trusted was given a number.
 func (f *function) tracked(e lang.Expr) bool {
 	e = f.resolved(e)
 	t := f.typeOf(e)
@@ -227,7 +229,8 @@ func (f *function) tracked(e lang.Expr) bool {
 	return t.Trusted
 }
 
-// launder copies a pointer through memory by a helper, after which the verifier takes it for a number.
+// launder copies a pointer through memory by a helper, after which the verifier takes it
+// for a number.
 func (f *function) launder(value *ir.Value) *ir.Value {
 	from, to := f.b.NewSlot("pointer", 8), f.b.NewSlot("number", 8)
 	f.b.Store(ir.Frame, f.b.SlotAddress(from), 0, 8, value)
@@ -292,7 +295,8 @@ func (f *function) assign(s *lang.Assign) {
 	}
 }
 
-// aggregate evaluates the number before the key and the row, as an assignment does: a number that ends the clause leaves no row.
+// aggregate evaluates the number before the key and the row, as an assignment does: a
+// number that ends the clause leaves no row.
 func (f *function) aggregate(target *lang.Map, call *lang.Call, a *builtin.Aggregation) {
 	var n *ir.Value
 	if len(call.Args) > 0 {

@@ -22,7 +22,8 @@ func (s *folder) comparison(v *ir.Value) *ir.Value {
 	return nil
 }
 
-// branch makes an If compare what the comparison before it compared, or jump where the answer is known.
+// branch makes an If compare what the comparison before it compared, or jump where the
+// answer is known.
 func (s *folder) branch(v *ir.Value) {
 	if known, answer := decide(v.Compare, v.Args[0], v.Args[1]); known {
 		to := v.Then
@@ -44,7 +45,8 @@ func (s *folder) branch(v *ir.Value) {
 	s.zeroRight(v)
 }
 
-// zeroRight gives `x < 1` and `0 < x`, which simpler made comparisons of equality, their zero.
+// zeroRight gives `x < 1` and `0 < x`, which simpler made comparisons of equality, their
+// zero.
 func (s *folder) zeroRight(v *ir.Value) {
 	op := v.Op
 	if op == ir.If {
@@ -60,7 +62,8 @@ func (s *folder) zeroRight(v *ir.Value) {
 	}
 }
 
-// unshifted asks `x < 1<<k` instead of `x>>k == 0`: the shift is needed, if at all, on one way only.
+// unshifted asks `x < 1<<k` instead of `x>>k == 0`: the shift is needed, if at all, on
+// one way only.
 func (s *folder) unshifted(op ir.Op, x, y *ir.Value) (ir.Op, *ir.Value, *ir.Value) {
 	if !isZero(y) || x.Op != ir.ShiftRight || op != ir.Equal && op != ir.NotEqual {
 		return op, x, y
@@ -108,7 +111,8 @@ func negated(op ir.Op, x, y *ir.Value) (ir.Op, *ir.Value, *ir.Value) {
 	return ir.SignedLess, y, x
 }
 
-// decide knows comparisons of constants, of a value with itself, and of a narrow value with a wide constant.
+// decide knows comparisons of constants, of a value with itself, and of a narrow value
+// with a wide constant.
 func decide(op ir.Op, x, y *ir.Value) (known bool, answer int64) {
 	a, aConstant := x.Constant()
 	b, bConstant := y.Constant()
@@ -129,7 +133,8 @@ func decide(op ir.Op, x, y *ir.Value) (known bool, answer int64) {
 	return false, 0
 }
 
-// beyond answers for a constant on the right that is larger, as an unsigned number, than the left side can be.
+// beyond answers for a constant on the right that is larger, as an unsigned number, than
+// the left side can be.
 func beyond(op ir.Op) (known bool, answer int64) {
 	switch op {
 	case ir.Equal:

@@ -2,8 +2,9 @@ package opt
 
 import "github.com/ponytrace/ponytrace/compiler/internal/ir"
 
-// dead drops values that nobody uses, assignments that no read sees, and stores to slots that are
-// never read. An atomic addition whose result nobody uses becomes the cheaper one that brings none.
+// dead drops values that nobody uses, assignments that no read sees, and stores to slots
+// that are never read. An atomic addition whose result nobody uses becomes the cheaper
+// one that brings none.
 func dead(f *ir.Func) {
 	deadSets(f)
 	kept, used := make([]bool, f.Size()+1), make([]bool, f.Size()+1) // by ID
@@ -69,7 +70,8 @@ func readSlots(f *ir.Func) []bool {
 	return read
 }
 
-// deadSets drops the assignments of cells that are set again, or never read, on every path.
+// deadSets drops the assignments of cells that are set again, or never read, on every
+// path.
 func deadSets(f *ir.Func) {
 	if len(f.Cells) == 0 {
 		return

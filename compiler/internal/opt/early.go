@@ -2,9 +2,9 @@ package opt
 
 import "github.com/ponytrace/ponytrace/compiler/internal/ir"
 
-// early loads the only part of the context that a function needs right at its start, when a call
-// comes before its place: the loaded value survives the call as the context would have to, and the move that saves
-// the context is not needed.
+// early loads the only part of the context that a function needs right at its start, when
+// a call comes before its place: the loaded value survives the call as the context would
+// have to, and the move that saves the context is not needed.
 func early(f *ir.Func) {
 	load := onlyContextLoad(f)
 	if load == nil || !callBefore(load, f.Dominators()) {
@@ -18,7 +18,8 @@ func early(f *ir.Func) {
 	f.Blocks[0].Values = append([]*ir.Value{context, load}, f.Blocks[0].Values...)
 }
 
-// onlyContextLoad returns the load that is the only use of the context, nil where there are others or none.
+// onlyContextLoad returns the load that is the only use of the context, nil where there
+// are others or none.
 func onlyContextLoad(f *ir.Func) (load *ir.Value) {
 	for _, b := range f.Blocks {
 		for _, v := range b.Values {

@@ -8,8 +8,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
-// fold simplifies each value by its operands alone: constants, identities, cheaper operations,
-// extensions that change nothing, branches that are decided.
+// fold simplifies each value by its operands alone: constants, identities, cheaper
+// operations, extensions that change nothing, branches that are decided.
 func fold(f *ir.Func) {
 	s := &folder{f: f, with: make([]*ir.Value, f.Size()+1)}
 	for _, b := range f.ReversePostorder() {
@@ -63,7 +63,8 @@ func (s *folder) become(op ir.Op, args ...*ir.Value) *ir.Value {
 	return nil
 }
 
-// simplify returns the value that takes the place of v; nil where v stays, perhaps changed.
+// simplify returns the value that takes the place of v; nil where v stays, perhaps
+// changed.
 func (s *folder) simplify(v *ir.Value) *ir.Value {
 	if n, ok := compute(v, constantOf); ok {
 		return s.constant(int64(n))
@@ -94,8 +95,9 @@ func (s *folder) simplify(v *ir.Value) *ir.Value {
 	return nil
 }
 
-// emptyLoop drops a bpf_loop without rounds. The verifier of Linux 6.7 and later never looks at its callback, takes that for
-// dead code, and then refuses the whole program (EFAULT) because the call still names it.
+// emptyLoop drops a bpf_loop without rounds. The verifier of Linux 6.7 and later never
+// looks at its callback, takes that for dead code, and then refuses the whole program
+// (EFAULT) because the call still names it.
 func (s *folder) emptyLoop(v *ir.Value) *ir.Value {
 	if v.Helper == asm.FnLoop && isZero(v.Args[0]) {
 		return v.Args[0]
@@ -108,7 +110,8 @@ func constantOf(v *ir.Value) (uint64, bool) {
 	return uint64(n), ok
 }
 
-// binary puts a constant to the right and looks at it; to subtract it is to add its negative.
+// binary puts a constant to the right and looks at it; to subtract it is to add its
+// negative.
 func (s *folder) binary(v *ir.Value) *ir.Value {
 	x, y := v.Args[0], v.Args[1]
 	if ir.Ops[v.Op].Commutes && x.Op == ir.Const {
@@ -213,8 +216,9 @@ func (s *folder) itself(v, x *ir.Value) *ir.Value {
 	return nil
 }
 
-// signedDivision treats a dividend that is never negative as unsigned, and shifts for powers of two: a
-// negative dividend is first raised by the divisor less one, so that the result is cut towards zero.
+// signedDivision treats a dividend that is never negative as unsigned, and shifts for
+// powers of two: a negative dividend is first raised by the divisor less one, so that the
+// result is cut towards zero.
 func (s *folder) signedDivision(v *ir.Value) *ir.Value {
 	x := v.Args[0]
 	n, ok := v.Args[1].Constant()

@@ -6,9 +6,11 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
-// number joins values that are the same: a value is replaced by an equal one that dominates it. Reads of memory that
-// this function may write are joined where no way from one to the other leads past a write, and a load of what was
-// just stored is the value stored. Two lookups of keys of 8 bytes join where the keys are the same number, wherever they lie.
+// number joins values that are the same: a value is replaced by an equal one that
+// dominates it. Reads of memory that this function may write are joined where no way from
+// one to the other leads past a write, and a load of what was just stored is the value
+// stored. Two lookups of keys of 8 bytes join where the keys are the same number,
+// wherever they lie.
 func number(f *ir.Func) {
 	dominators := f.Dominators()
 	n := &numbering{
@@ -52,8 +54,8 @@ type expression struct {
 	name   string
 }
 
-// walk numbers a block and those below it in the dominator tree. It recurses as deep as the
-// tree, for which Go's stack grows.
+// walk numbers a block and those below it in the dominator tree. It recurses as deep as
+// the tree, for which Go's stack grows.
 func (n *numbering) walk(b *ir.Block) {
 	var added []expression
 	n.now = n.states[b.ID]
@@ -97,7 +99,8 @@ func (n *numbering) contents(address *ir.Value, offset, size int, space ir.Space
 	}
 }
 
-// lookedUp returns the number that a lookup takes for its key, nil where that is not known.
+// lookedUp returns the number that a lookup takes for its key, nil where that is not
+// known.
 func (n *numbering) lookedUp(v *ir.Value) *ir.Value {
 	if v.Op != ir.Call || v.Helper != asm.FnMapLookupElem || v.Effect != ir.Reads {
 		return nil

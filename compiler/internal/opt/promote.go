@@ -34,7 +34,8 @@ func readsCells(f *ir.Func) bool {
 	})
 }
 
-// holding is the value that each cell holds, without those where it depends on the path, ascending by the cells' IDs.
+// holding is the value that each cell holds, without those where it depends on the path,
+// ascending by the cells' IDs.
 type holding []cellValue
 
 type cellValue struct {
@@ -63,7 +64,8 @@ func (h *holding) set(cell *ir.Cell, v *ir.Value) {
 	}
 }
 
-// step passes one value. A value that is computed anew, in a loop, is no longer what the cell got.
+// step passes one value. A value that is computed anew, in a loop, is no longer what the
+// cell got.
 func (h *holding) step(v *ir.Value, inLoop bool) {
 	if inLoop {
 		*h = slices.DeleteFunc(*h, func(held cellValue) bool { return held.value == v })
@@ -76,8 +78,9 @@ func (h *holding) step(v *ir.Value, inLoop bool) {
 	}
 }
 
-// holdings has for each block, by its ID, what the cells hold where it ends. Cells that are not wanted where a block starts are
-// forgotten there, so that the work does not grow with the number of all cells.
+// holdings has for each block, by its ID, what the cells hold where it ends. Cells that
+// are not wanted where a block starts are forgotten there, so that the work does not grow
+// with the number of all cells.
 type holdings struct {
 	order  []*ir.Block
 	preds  ir.Predecessors
@@ -87,8 +90,8 @@ type holdings struct {
 	seen   []bool
 }
 
-// findHoldings starts with no assumption about blocks not yet seen and takes back what turns out to
-// differ between paths.
+// findHoldings starts with no assumption about blocks not yet seen and takes back what
+// turns out to differ between paths.
 func findHoldings(f *ir.Func) *holdings {
 	order, preds := f.ReversePostorder(), f.Predecessors()
 	h := &holdings{

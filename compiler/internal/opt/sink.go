@@ -2,8 +2,9 @@ package opt
 
 import "github.com/ponytrace/ponytrace/compiler/internal/ir"
 
-// sink moves a value into the only arm of a branch that uses it, so that the other arm, often the
-// usual one, does not pay. An arm to which another way leads takes nothing: it may be in a loop.
+// sink moves a value into the only arm of a branch that uses it, so that the other arm,
+// often the usual one, does not pay. An arm to which another way leads takes nothing: it
+// may be in a loop.
 func sink(f *ir.Func) {
 	s := &sinker{f: f, dominators: f.Dominators(), preds: f.Predecessors(), uses: usingBlocks(f), moved: make([]bool, f.Size()+1)}
 	for _, b := range s.dominators.Order {

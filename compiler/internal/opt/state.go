@@ -2,8 +2,8 @@ package opt
 
 import "github.com/ponytrace/ponytrace/compiler/internal/ir"
 
-// state numbers what memory holds. The same number at two places means the same contents: every write has a number of its
-// own, as has every block where different contents meet.
+// state numbers what memory holds. The same number at two places means the same contents:
+// every write has a number of its own, as has every block where different contents meet.
 type state struct {
 	spaces [ir.Kernel + 1]int // under NoSpace all memory
 	maps   int                // which keys the maps have: only calls change it
@@ -27,7 +27,8 @@ func (s *state) reset(number int) {
 	}
 }
 
-// findStates returns the state where each block starts, by its ID. What a loop leads back to has new contents.
+// findStates returns the state where each block starts, by its ID. What a loop leads back
+// to has new contents.
 func findStates(f *ir.Func, order []*ir.Block) []state {
 	starts, ends, seen := make([]state, f.BlockIDs()), make([]state, f.BlockIDs()), make([]bool, f.BlockIDs())
 	preds := f.Predecessors()
@@ -42,7 +43,8 @@ func findStates(f *ir.Func, order []*ir.Block) []state {
 	return starts
 }
 
-// meet returns the state that all the blocks end with, with a new number where they differ.
+// meet returns the state that all the blocks end with, with a new number where they
+// differ.
 func meet(blocks []*ir.Block, ends []state, seen []bool, fresh int) (s state) {
 	for i, b := range blocks {
 		end := ends[b.ID]

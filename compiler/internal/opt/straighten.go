@@ -6,8 +6,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 )
 
-// straighten leads jumps past blocks that only jump, drops the blocks that nothing reaches, and joins a block
-// to the only one that leads to it.
+// straighten leads jumps past blocks that only jump, drops the blocks that nothing
+// reaches, and joins a block to the only one that leads to it.
 func straighten(f *ir.Func) {
 	for _, b := range f.Blocks {
 		shorten(f, b.Terminator())
@@ -64,8 +64,8 @@ func joins(f *ir.Func, b *ir.Block, preds ir.Predecessors) bool {
 	return last.Op == ir.Jump && last.Then != b && last.Then != f.Blocks[0] && len(preds.Of(last.Then)) == 1
 }
 
-// join moves the values of next behind those of b. What is left of next only jumps to itself and goes with the
-// blocks that nothing reaches.
+// join moves the values of next behind those of b. What is left of next only jumps to
+// itself and goes with the blocks that nothing reaches.
 func join(b, next *ir.Block) {
 	b.Values = append(b.Values[:len(b.Values)-1], next.Values...)
 	for _, v := range next.Values {

@@ -2,8 +2,8 @@ package opt
 
 import "github.com/ponytrace/ponytrace/compiler/internal/ir"
 
-// thread leads a jump past a block that only asks what the way there has already decided: `a && b`
-// sets a cell to 0 or 1 and a later block compares it with 0.
+// thread leads a jump past a block that only asks what the way there has already decided:
+// `a && b` sets a cell to 0 or 1 and a later block compares it with 0.
 func thread(f *ir.Func) {
 	if !readsCells(f) {
 		return
@@ -53,7 +53,8 @@ func asks(b *ir.Block, outside []bool) bool {
 	return true
 }
 
-// decided evaluates b for cells that hold known constants and returns where it leads, nil where that is open.
+// decided evaluates b for cells that hold known constants and returns where it leads, nil
+// where that is open.
 func decided(b *ir.Block, held holding) *ir.Block {
 	known := map[*ir.Value]uint64{}
 	number := func(v *ir.Value) (n uint64, ok bool) {

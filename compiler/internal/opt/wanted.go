@@ -2,8 +2,9 @@ package opt
 
 import "github.com/ponytrace/ponytrace/compiler/internal/ir"
 
-// wanted has for each block, by its ID, the cells that are read after its start before they are set: their IDs, ascending. They
-// are found backwards from each read to the sets, so that a cell costs nothing where it is not wanted.
+// wanted has for each block, by its ID, the cells that are read after its start before
+// they are set: their IDs, ascending. They are found backwards from each read to the
+// sets, so that a cell costs nothing where it is not wanted.
 type wanted struct {
 	at [][]int
 	// marks tell by their number of what a cell was seen last.

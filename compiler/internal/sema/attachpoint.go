@@ -10,14 +10,16 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// An attach point may be written by parameters of the script: in a part of it (kprobe:$1, tracepoint:$1 with a category and
-// a name), or as a whole ($1), which may be a list with commas.
+// An attach point may be written by parameters of the script: in a part of it (kprobe:$1,
+// tracepoint:$1 with a category and a name), or as a whole ($1), which may be a list with
+// commas.
 //
 //	$1         kprobe:vfs_read,tracepoint:sched:sched_switch    two attach points
 //	$1:vfs_*   kprobe,kretprobe                                 two attach points
 //
-// Rejected: to paste the parameter into the script, as a predicate, actions and further clauses would then come with it.
-// It is split at its commas and colons, and the pieces are only ever compared with names.
+// Rejected: to paste the parameter into the script, as a predicate, actions and further
+// clauses would then come with it. It is split at its commas and colons, and the pieces
+// are only ever compared with names.
 
 // sites are the programs of a probe.
 func (x expansion) sites(probe *lang.Probe) (sites []*builtin.Site) {
@@ -68,7 +70,8 @@ func (x expansion) unknownProbe(parts []builtin.Part, span diag.Span) {
 	}
 }
 
-// written returns the parts of the attach points that a probe stands for, their type first; none after an error.
+// written returns the parts of the attach points that a probe stands for, their type
+// first; none after an error.
 func (x expansion) written(probe *lang.Probe) [][]builtin.Part {
 	var rest []builtin.Part
 	for _, part := range probe.Parts[1:] {
@@ -140,7 +143,8 @@ func (x expansion) absent(parameter *lang.Positional) bool {
 	return true
 }
 
-// notInProbe reports a character that no attach point holds. Blanks stand around those of a list.
+// notInProbe reports a character that no attach point holds. Blanks stand around those of
+// a list.
 func notInProbe(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_:,*?[]!^-.+/~@ \t\n", r)
 }

@@ -40,7 +40,8 @@ func (c *checker) cast(e *lang.Cast) *types.Type {
 	return to
 }
 
-// decay is the type of an array that a cast makes a pointer of: to its first element, as in C.
+// decay is the type of an array that a cast makes a pointer of: to its first element, as
+// in C.
 func (c *checker) decay(e *lang.Cast, from, to *types.Type) *types.Type {
 	address := c.addressOf(&lang.Unary{Op: "&", X: e.X, Span: e.Span}, from)
 	if address == nil {
@@ -51,7 +52,8 @@ func (c *checker) decay(e *lang.Cast, from, to *types.Type) *types.Type {
 	return &pointer
 }
 
-// warnUnscaled warns of `(struct x *)(arg0 + 1)`: the cast shows that whole structs were meant.
+// warnUnscaled warns of `(struct x *)(arg0 + 1)`: the cast shows that whole structs were
+// meant.
 func (c *checker) warnUnscaled(e *lang.Cast, to *types.Type) {
 	sum, ok := lang.Unparen(e.X).(*lang.Binary)
 	if !ok || to.Kind != types.Pointer || to.Elem == nil || to.Elem.Size == 0 {

@@ -15,7 +15,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// Constants evaluates expressions of literals, positional parameters and the kernel's constants.
+// Constants evaluates expressions of literals, positional parameters and the kernel's
+// constants.
 type Constants struct {
 	args    []string
 	target  *target.Target
@@ -25,7 +26,8 @@ type Constants struct {
 	use     diag.Span               // of the first of them
 	// hidden reports a call of a name of the table that means the script's own.
 	hidden func(name string, args int) bool
-	// literal returns the literal that a call, or a word for one, stands for, or nil; typed the type of a call.
+	// literal returns the literal that a call, or a word for one, stands for, or nil;
+	// typed the type of a call.
 	literal func(lang.Expr) lang.Expr
 	typed   func(*lang.Call) *types.Type
 }
@@ -43,8 +45,8 @@ func (c *Constants) define(directives []*lang.Directive) {
 	}
 }
 
-// definition returns the #define that holds for a name where it is used: the last one before, unless it was undone.
-// What an imported file defines holds everywhere.
+// definition returns the #define that holds for a name where it is used: the last one
+// before, unless it was undone. What an imported file defines holds everywhere.
 func (c *Constants) definition(name string, use diag.Span) *lang.Directive {
 	if c.depth > 0 {
 		use = c.use
@@ -70,8 +72,8 @@ func (c *Constants) defined(name *lang.Name) (lang.Expr, bool) {
 	return d.Value, true
 }
 
-// follow evaluates what a name is defined as, unless that leads in a circle. Names in the text of a #define mean what
-// they do where it is used, as in C.
+// follow evaluates what a name is defined as, unless that leads in a circle. Names in the
+// text of a #define mean what they do where it is used, as in C.
 func (c *Constants) follow(name *lang.Name, evaluate func(lang.Expr)) {
 	value, defined := c.defined(name)
 	if !defined || c.depth == maxDefines {
@@ -132,8 +134,8 @@ func (c *Constants) definedText(name *lang.Name) (text string, ok bool) {
 	return text, ok
 }
 
-// soleParameter recognises a function whose only argument is a positional parameter: the one place
-// where the parameter is text even when it looks like a number.
+// soleParameter recognises a function whose only argument is a positional parameter: the
+// one place where the parameter is text even when it looks like a number.
 func (c *Constants) soleParameter(call *lang.Call) (*lang.Positional, bool) {
 	f := builtin.FunctionNamed(call.Name)
 	if f == nil || !f.ParameterText || len(call.Args) != 1 || c.hidden(call.Name, 1) {
@@ -143,7 +145,8 @@ func (c *Constants) soleParameter(call *lang.Call) (*lang.Positional, bool) {
 	return p, ok
 }
 
-// rest is the text of str($1 + n): a parameter that is no number, without its first n bytes.
+// rest is the text of str($1 + n): a parameter that is no number, without its first n
+// bytes.
 func (c *Constants) rest(call *lang.Call) (string, bool) {
 	f := builtin.FunctionNamed(call.Name)
 	if f == nil || !f.ParameterText || len(call.Args) != 1 || c.hidden(call.Name, 1) {
@@ -152,7 +155,8 @@ func (c *Constants) rest(call *lang.Call) (string, bool) {
 	return c.parameterSuffix(call.Args[0])
 }
 
-// parameterSuffix is what follows some bytes of a parameter that is no number: $1 + n, n + $1, and sums of these.
+// parameterSuffix is what follows some bytes of a parameter that is no number: $1 + n, n
+// + $1, and sums of these.
 func (c *Constants) parameterSuffix(e lang.Expr) (string, bool) {
 	switch e := lang.Unparen(e).(type) {
 	case *lang.Positional:
@@ -301,7 +305,8 @@ func boolean(b bool) int64 {
 	return 0
 }
 
-// ternary wants to know both outcomes: whether the choice is signed depends on the one not taken, too.
+// ternary wants to know both outcomes: whether the choice is signed depends on the one
+// not taken, too.
 func (c *Constants) ternary(e *lang.Ternary) (int64, bool) {
 	cond, known := c.Integer(e.Cond)
 	x, y := cond, int64(0)
@@ -366,7 +371,8 @@ func (c *Constants) texts(e *lang.Binary) (int64, bool) {
 	return compared(e.Op, cmp.Compare(x, y))
 }
 
-// compared is the value of a comparison whose sides are in the order that cmp.Compare returned.
+// compared is the value of a comparison whose sides are in the order that cmp.Compare
+// returned.
 func compared(op lang.Operator, order int) (int64, bool) {
 	switch op {
 	case "==":
@@ -392,7 +398,8 @@ func shiftRight(x, y int64, signed bool) int64 {
 	return int64(uint64(x) >> (uint64(y) & 63))
 }
 
-// divide is x / y or x % y as the machine computes them; nothing is known of a division by zero.
+// divide is x / y or x % y as the machine computes them; nothing is known of a division
+// by zero.
 func divide(op lang.Operator, x, y int64, unsigned bool) (int64, bool) {
 	switch {
 	case y == 0:
@@ -407,7 +414,8 @@ func divide(op lang.Operator, x, y int64, unsigned bool) (int64, bool) {
 	return x % y, true
 }
 
-// typeOf is the type of an expression that Integer knows the value of, as the checker would find it.
+// typeOf is the type of an expression that Integer knows the value of, as the checker
+// would find it.
 func (c *Constants) typeOf(e lang.Expr) *types.Type {
 	switch e := lang.Unparen(e).(type) {
 	case *lang.Integer:
@@ -432,7 +440,8 @@ func (c *Constants) typeOf(e lang.Expr) *types.Type {
 	return types.Int32
 }
 
-// parameterType is the type of a positional parameter that is a number: that of a literal, where a literal can say it.
+// parameterType is the type of a positional parameter that is a number: that of a
+// literal, where a literal can say it.
 func (c *Constants) parameterType(index int) *types.Type {
 	n, _ := c.parameter(index)
 	switch text := c.argument(index); {

@@ -32,7 +32,8 @@ func (c *checker) declare(script *lang.Script) {
 	}
 }
 
-// constantOn evaluates an expression of a type's definition, where only what was defined before is known.
+// constantOn evaluates an expression of a type's definition, where only what was defined
+// before is known.
 func (c *checker) constantOn(on *target.Target, e lang.Expr) (int64, bool) {
 	constants := *c.Constants
 	constants.target = on
@@ -146,14 +147,16 @@ func (c *checker) declareMap(d *lang.MapDeclaration) {
 	m.Size = int(n)
 }
 
-// noValue reports an expression that a value is wanted of, where nothing was reported yet.
+// noValue reports an expression that a value is wanted of, where nothing was reported
+// yet.
 func (c *checker) noValue(e lang.Expr) {
 	if len(c.diagnostics)+len(c.untyped) == 0 && !c.changed {
 		c.Errorf(e.Range(), "%s has no value", e.Range().Text())
 	}
 }
 
-// computed is the type in which an expression sees the value of a map: of an aggregation the one number that stands for it.
+// computed is the type in which an expression sees the value of a map: of an aggregation
+// the one number that stands for it.
 func (c *checker) computed(e *lang.Map, m *Map) (*types.Type, bool) {
 	if !m.Value.Aggregation() {
 		return m.Value, true

@@ -2,8 +2,9 @@ package sema
 
 import "github.com/ponytrace/ponytrace/lang"
 
-// A #define is written out at each of its uses. Thirty that each mention the one before twice would stand for a thousand
-// million nodes, so what each stands for is counted first.
+// A #define is written out at each of its uses. Thirty that each mention the one before
+// twice would stand for a thousand million nodes, so what each stands for is counted
+// first.
 
 // define enters the #defines of a script; it reports one that stands for too much.
 func (c *checker) define(script *lang.Script) bool {
@@ -17,7 +18,8 @@ func (c *checker) define(script *lang.Script) bool {
 	return true
 }
 
-// size is how many nodes a #define stands for, those that it leads to included; maxCopied+1 where there are more.
+// size is how many nodes a #define stands for, those that it leads to included;
+// maxCopied+1 where there are more.
 func (c *Constants) size(d *lang.Directive) int {
 	if size, known := c.sizes[d]; known || d.Value == nil {
 		return size
@@ -43,7 +45,8 @@ func (c *Constants) largest(name string) (size int) {
 	return size
 }
 
-// writeOut counts a use of a #define; it reports, once, a clause that they make too large.
+// writeOut counts a use of a #define; it reports, once, a clause that they make too
+// large.
 func (c *checker) writeOut(e *lang.Name) bool {
 	if c.instance.written > maxCopied {
 		return false

@@ -56,8 +56,8 @@ func settingText(e lang.Expr) string {
 	return e.Range().Text()
 }
 
-// wrongParameters reports whether a script with a usage text was given parameters that it does not take:
-// too many, or ones that are no positive numbers where a number is wanted.
+// wrongParameters reports whether a script with a usage text was given parameters that it
+// does not take: too many, or ones that are no positive numbers where a number is wanted.
 func (c *checker) wrongParameters(script *lang.Script) bool {
 	if c.Settings.Usage == "" {
 		return false
@@ -105,7 +105,8 @@ func (c *checker) usesOf(clause *lang.Clause) (use clauseUse, nodes int) {
 	return use, nodes
 }
 
-// reach visits a clause or body and the functions, macros and definitions that it leads to, each once.
+// reach visits a clause or body and the functions, macros and definitions that it leads
+// to, each once.
 func (c *checker) reach(from any, visit func(node any)) {
 	seen := map[any]bool{}
 	var walk func(node any)
@@ -191,10 +192,12 @@ func (x expansion) Mechanism() string {
 	return x.options.Mechanism
 }
 
-// Optional reports whether the script goes on without an attach point that does not exist.
+// Optional reports whether the script goes on without an attach point that does not
+// exist.
 func (x expansion) Optional() bool { return x.checker.Settings.MissingProbes != "error" }
 
-// Missing reports an attach point that does not exist, as the setting missing_probes says.
+// Missing reports an attach point that does not exist, as the setting missing_probes
+// says.
 func (x expansion) Missing(span diag.Span, near []string, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	switch x.checker.Settings.MissingProbes {
@@ -253,7 +256,8 @@ func (c *checker) place(script *lang.Script) []*placed {
 	return list
 }
 
-// limitProbes holds what the script expanded to against the settings. A message shows the clause that was too much.
+// limitProbes holds what the script expanded to against the settings. A message shows the
+// clause that was too much.
 func (c *checker) limitProbes() {
 	points := 0
 	for i, program := range c.Programs {

@@ -13,8 +13,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// expression returns the type of e, checking it once. NoValue means that an error was reported
-// or that a map's type is not known yet.
+// expression returns the type of e, checking it once. NoValue means that an error was
+// reported or that a map's type is not known yet.
 func (c *checker) expression(e lang.Expr) *types.Type {
 	if t, done := c.instance.Types[e]; done {
 		return t
@@ -212,18 +212,18 @@ func (c *checker) positional(e *lang.Positional) *types.Type {
 	return types.NewString(len(text) + 1)
 }
 
-// negated keeps -1 an int. What may be the smallest int, or an unsigned number, has a negative of 64 bits.
-// addressOf is the type of `&x`: of a $variable, or of what lies in the memory of the kernel or a process.
-// Foreign reports whether a value lies in the memory of the kernel or of a process: behind a pointer.
-// comptime demands a value that is known before tracing starts.
-// stepped is the type of what ++ or -- changed.
+// negated keeps -1 an int. What may be the smallest int, or an unsigned number, has a
+// negative of 64 bits. addressOf is the type of `&x`: of a $variable, or of what lies in
+// the memory of the kernel or a process. Foreign reports whether a value lies in the
+// memory of the kernel or of a process: behind a pointer. comptime demands a value that
+// is known before tracing starts. stepped is the type of what ++ or -- changed.
 // comparable reports whether two values of the types are equal when their bytes are.
-// probeNames reports whether the comparison is one of indices: of two names, or of one with a text known here.
-// moved is the type of a pointer some elements further, which the verifier does not know by its type any more.
-// zero reports a divisor that is known to be zero.
-// promoted is C's integer promotion: what is smaller than an int becomes one.
-// Signed reports whether an operation on both types is signed, by C's usual arithmetic conversions.
-// condition checks an expression that decides.
+// probeNames reports whether the comparison is one of indices: of two names, or of one
+// with a text known here. moved is the type of a pointer some elements further, which the
+// verifier does not know by its type any more. zero reports a divisor that is known to be
+// zero. promoted is C's integer promotion: what is smaller than an int becomes one.
+// Signed reports whether an operation on both types is signed, by C's usual arithmetic
+// conversions. condition checks an expression that decides.
 func (c *checker) condition(e lang.Expr) { c.truth(e, c.expression(e)) }
 
 func (c *checker) truth(e lang.Expr, t *types.Type) {
@@ -397,8 +397,8 @@ func (c *checker) call(e *lang.Call) *types.Type {
 	return nil
 }
 
-// nearestFunction hints at functions that look alike. They are looked up once: a macro may be copied a hundred thousand
-// times before its errors are found.
+// nearestFunction hints at functions that look alike. They are looked up once: a macro
+// may be copied a hundred thousand times before its errors are found.
 func (c *checker) nearestFunction(name string) {
 	near, known := c.alike[name]
 	if !known {
@@ -432,7 +432,8 @@ func (c *checker) literally(e *lang.Call, literal lang.Expr, t *types.Type) *typ
 	return t
 }
 
-// resultType is the type of a call. That of one with an argument that is not known may be in the signature.
+// resultType is the type of a call. That of one with an argument that is not known may be
+// in the signature.
 func (c *checker) resultType(f *builtin.Function, e *lang.Call) *types.Type {
 	t := f.Check(hooks{c}, e)
 	if t != nil && t.Kind != types.None || c.stage == proved || f.Void() {
@@ -467,11 +468,12 @@ func (c *checker) arity(e *lang.Call, low, high int, signature string) bool {
 	return false
 }
 
-// inherit gives what is reached through a pointer or inside a struct the trust of the whole.
-// Part returns the field of a tuple or record that a name or number means.
-// castType resolves the type of a cast; `[]` takes its length from the value.
-// castable: numbers and pointers become each other; integers and arrays of the same size do, for that is what
-// they look like in memory; a text is cut, padded or read as an array of bytes.
-// namedType resolves a written type, or reports why it cannot. A string without a size has that of the setting.
-// definedType resolves a name that a #define gives to a type, with the pointers and the array of its use.
-// wrapped adds the pointers and the array of a written type.
+// inherit gives what is reached through a pointer or inside a struct the trust of the
+// whole. Part returns the field of a tuple or record that a name or number means.
+// castType resolves the type of a cast; `[]` takes its length from the value. castable:
+// numbers and pointers become each other; integers and arrays of the same size do, for
+// that is what they look like in memory; a text is cut, padded or read as an array of
+// bytes. namedType resolves a written type, or reports why it cannot. A string without a
+// size has that of the setting. definedType resolves a name that a #define gives to a
+// type, with the pointers and the array of its use. wrapped adds the pointers and the
+// array of a written type.

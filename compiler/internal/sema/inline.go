@@ -10,8 +10,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// maxCopied bounds how many nodes of functions and macros are copied into a clause, those that they call
-// included: two calls in each of twenty would be a million copies.
+// maxCopied bounds how many nodes of functions and macros are copied into a clause, those
+// that they call included: two calls in each of twenty would be a million copies.
 const maxCopied = 100_000
 
 // Inline is a function copied to a call.
@@ -39,7 +39,8 @@ func (c *checker) copied(span diag.Span, name string) bool {
 	return true
 }
 
-// callsItself tells a function or macro whose body leads back to it from one that is only used in its own argument.
+// callsItself tells a function or macro whose body leads back to it from one that is only
+// used in its own argument.
 func (c *checker) callsItself(name string) (found bool) {
 	c.reach(c.bodyOf(name), func(node any) {
 		switch node := node.(type) {
@@ -110,8 +111,8 @@ func (c *checker) checkInline(e *lang.Call, inline *Inline, args []*types.Type) 
 	instance.called, instance.loops = called, loops
 }
 
-// parameterOf declares a parameter of the copy. Its node is the argument's call and place, not the declaration's,
-// which all copies share.
+// parameterOf declares a parameter of the copy. Its node is the argument's call and
+// place, not the declaration's, which all copies share.
 func (c *checker) parameterOf(e *lang.Call, p *lang.Param, inline *Inline, arg *types.Type, i int) *Variable {
 	v := &Variable{Name: p.Variable.Name, Span: p.Variable.Span, Type: types.NoValue}
 	if i < cap(inline.Params) && inline.Params[:cap(inline.Params)][i] != nil {
@@ -209,9 +210,9 @@ func (c *checker) expansionOf(e *lang.Call, m *lang.Macro, place diag.Span) *lan
 	return body
 }
 
-// callSource checks the call of an entry of the table that is written in the language, after
-// the entry has checked the arguments. Its type of the result is the one checked, until that
-// of the body is known.
+// callSource checks the call of an entry of the table that is written in the language,
+// after the entry has checked the arguments. Its type of the result is the one checked,
+// until that of the body is known.
 func (c *checker) callSource(
 	e *lang.Call, f *builtin.Function, m *lang.Macro, checked *types.Type, statement bool,
 ) *types.Type {
@@ -253,9 +254,9 @@ func (c *checker) blameCall(e *lang.Call, before int, reason string) {
 	c.Errorf(e.Span, "%s() cannot be computed here: %s", e.Name, reason)
 }
 
-// expandMacro copies the body with the arguments put in, or reports why they do not fit. The macro's own variables get
-// names that no script can write, so that they meet none of the caller's. All nodes but the arguments get the place, if
-// one is given.
+// expandMacro copies the body with the arguments put in, or reports why they do not fit.
+// The macro's own variables get names that no script can write, so that they meet none of
+// the caller's. All nodes but the arguments get the place, if one is given.
 func (c *checker) expandMacro(e *lang.Call, m *lang.Macro, place diag.Span) *lang.BlockExpr {
 	if len(e.Args) != len(m.Params) {
 		c.report(diag.Diagnostic{Span: e.Span, Message: takes(m.Name, len(m.Params), len(e.Args)),

@@ -11,7 +11,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// outside is the instance in which expressions are checked that stand in no clause, as in a probe.
+// outside is the instance in which expressions are checked that stand in no clause, as in
+// a probe.
 func outside() *Instance {
 	probe := &builtin.ProbeType{Info: builtin.Info{Name: "constant"}}
 	instance := &Instance{Clause: &lang.Clause{}, Site: &builtin.Site{Scope: builtin.Scope{Probe: probe}}}
@@ -63,7 +64,8 @@ func (h hooks) Named(e lang.Expr) *types.Type {
 	return t
 }
 
-// typeArgument reports whether an argument names a type, and returns that unless it was refused.
+// typeArgument reports whether an argument names a type, and returns that unless it was
+// refused.
 func (c *checker) typeArgument(e lang.Expr) (*types.Type, bool) {
 	switch e := e.(type) {
 	case *lang.TypeExpr:
@@ -104,7 +106,8 @@ func (c *checker) typeWord(name *lang.Name) (*types.Type, bool) {
 	return t, err == nil && t != nil
 }
 
-// Parameter declares a named parameter of the script and returns what the user gave for it.
+// Parameter declares a named parameter of the script and returns what the user gave for
+// it.
 func (c *checker) Parameter(p builtin.Parameter) (text string, valued, given bool) {
 	i := slices.IndexFunc(c.parameters, func(known builtin.Parameter) bool { return known.Name == p.Name })
 	switch {
@@ -124,7 +127,8 @@ func (c *checker) Parameter(p builtin.Parameter) (text string, valued, given boo
 	return "", false, false
 }
 
-// wantsHelp reports whether the user asked for the script's parameters, and the script has no other use for --help.
+// wantsHelp reports whether the user asked for the script's parameters, and the script
+// has no other use for --help.
 func (c *checker) wantsHelp() bool {
 	return slices.Contains(c.options.Named, "help") && !slices.Contains(c.parameterNames(), "help")
 }
@@ -155,7 +159,8 @@ func (c *checker) unknownParameters() {
 	}
 }
 
-// help describes the script: by its leading comment or its usage text, and its parameters.
+// help describes the script: by its leading comment or its usage text, and its
+// parameters.
 func (c *checker) help(script *lang.Script) string {
 	var parts []string
 	if text := lang.LeadingComment(script); text != "" {

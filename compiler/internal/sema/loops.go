@@ -6,8 +6,9 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// maxDepth is how deep loops may nest: each may be a function of its own, and of those eight can be active at once
-// (MAX_CALL_FRAMES of include/linux/bpf_verifier.h), the program and two for a search in a long text among them.
+// maxDepth is how deep loops may nest: each may be a function of its own, and of those
+// eight can be active at once (MAX_CALL_FRAMES of include/linux/bpf_verifier.h), the
+// program and two for a search in a long text among them.
 const maxDepth = 5
 
 // loop checks what a loop repeats, one level deeper than what is around it.
@@ -47,8 +48,8 @@ func (c *checker) bound(e lang.Expr) (unsigned bool) {
 	return t.Size == 8 && !t.Signed
 }
 
-// signedRange reports whether a range counts with a sign: not where both ends are uint64, or one is known to be beyond
-// int64.
+// signedRange reports whether a range counts with a sign: not where both ends are uint64,
+// or one is known to be beyond int64.
 func (c *checker) signedRange(s *lang.For, low, high bool) bool {
 	x, xKnown := c.Integer(s.Low)
 	y, yKnown := c.Integer(s.High)
@@ -81,7 +82,8 @@ func (c *checker) forMap(s *lang.For) {
 	})
 }
 
-// pair is the type of what a loop over a map gives: (key, value), where a key of several parts is a tuple.
+// pair is the type of what a loop over a map gives: (key, value), where a key of several
+// parts is a tuple.
 func (c *checker) pair(s *lang.For, m *Map) (*types.Type, bool) {
 	switch {
 	case len(m.Key) == 0:
@@ -124,7 +126,8 @@ func (c *checker) unroll(s *lang.Unroll) {
 	c.instance.loops--
 }
 
-// repeated checks the body of an unroll, and bounds how much all of them write out: one in another multiplies.
+// repeated checks the body of an unroll, and bounds how much all of them write out: one
+// in another multiplies.
 func (c *checker) repeated(s *lang.Unroll, n int64) {
 	outer := c.instance.repeats
 	c.instance.repeats *= int(n)

@@ -36,7 +36,8 @@ func (c *checker) readMap(e *lang.Map) *types.Type {
 	return exact(t)
 }
 
-// unassigned notes a read of a map whose type is not known: reportUntyped tells whether that is an error.
+// unassigned notes a read of a map whose type is not known: reportUntyped tells whether
+// that is an error.
 func (c *checker) unassigned(e *lang.Map) {
 	if !c.missing[e.Name] {
 		c.untyped = append(c.untyped, e)
@@ -53,8 +54,8 @@ func (c *checker) mapNames() []string {
 	return names
 }
 
-// keyTypes returns the types of the key parts as stored; false when one is not known. A tuple is a key of several
-// parts, however it is written: @[1, 2] is @[(1, 2)].
+// keyTypes returns the types of the key parts as stored; false when one is not known. A
+// tuple is a key of several parts, however it is written: @[1, 2] is @[(1, 2)].
 func (c *checker) keyTypes(e *lang.Map) ([]*types.Type, bool) {
 	var parts []*types.Type
 	known := true
@@ -125,7 +126,8 @@ func (c *checker) conflict(span, first diag.Span, message, hint string) {
 		Related: []diag.Related{{Span: first, Message: "first assigned here"}}})
 }
 
-// wrongKey reports a key with too few or too many parts. `@t[1]` may be meant as a part of a tuple.
+// wrongKey reports a key with too few or too many parts. `@t[1]` may be meant as a part
+// of a tuple.
 func (c *checker) wrongKey(m *Map, e *lang.Map, parts int) {
 	d := diag.Diagnostic{Span: e.Span, Related: []diag.Related{{Span: m.KeySpan, Message: "first assigned here"}}}
 	d.Message = fmt.Sprintf("the key of @%s has %s, not %d", m.Name, parted(len(m.Key)), parts)
@@ -187,7 +189,8 @@ func (c *checker) Key(e *lang.Map) ([]*types.Type, bool) {
 	return m.Key, true
 }
 
-// Empty notes that the clause removes keys of the whole map. In END no other clause runs any more.
+// Empty notes that the clause removes keys of the whole map. In END no other clause runs
+// any more.
 func (c *checker) Empty(e *lang.Map) {
 	point := c.instance.Site.Points[0]
 	if m := c.maps[e.Name]; m != nil && !point.Runs(object.AtEnd) {
@@ -195,8 +198,8 @@ func (c *checker) Empty(e *lang.Map) {
 	}
 }
 
-// CheckPrinted checks a map reference whose value is read by the runtime, where the map's values are no numbers; else it
-// returns false.
+// CheckPrinted checks a map reference whose value is read by the runtime, where the map's
+// values are no numbers; else it returns false.
 func (c *checker) CheckPrinted(e *lang.Map) bool {
 	m := c.maps[e.Name]
 	if m == nil || m.Value == nil || !m.Value.Composite() {
@@ -225,7 +228,8 @@ func (c *checker) CheckKey(e *lang.Map) {
 	}
 }
 
-// widenKey is widen for a part of a key, where a pointer and a number are one number: @start[0], @start[arg0].
+// widenKey is widen for a part of a key, where a pointer and a number are one number:
+// @start[0], @start[arg0].
 func (c *checker) widenKey(a, b *types.Type) (*types.Type, bool) {
 	if a.Kind == types.Pointer && b.Integer() || b.Kind == types.Pointer && a.Integer() {
 		return types.Uint64, true

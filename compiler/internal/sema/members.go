@@ -24,7 +24,8 @@ func (i *Instance) Foreign(e lang.Expr) bool {
 	return false
 }
 
-// Argument returns the argument of the probe that a field access means; nil where it means a member.
+// Argument returns the argument of the probe that a field access means; nil where it
+// means a member.
 func (i *Instance) Argument(e *lang.Field) *builtin.Argument {
 	arguments, ok := originOf(i.Types[e.X]).(*builtin.Arguments)
 	if !ok {
@@ -34,7 +35,8 @@ func (i *Instance) Argument(e *lang.Field) *builtin.Argument {
 	return argument
 }
 
-// varying returns the argument that an expression means if only the record has its length.
+// varying returns the argument that an expression means if only the record has its
+// length.
 func (c *checker) varying(e lang.Expr) *builtin.Argument {
 	if field, ok := lang.Unparen(e).(*lang.Field); ok {
 		if argument := c.instance.Argument(field); argument != nil && argument.Length != nil {

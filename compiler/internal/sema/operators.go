@@ -34,7 +34,8 @@ func (c *checker) unary(e *lang.Unary) *types.Type {
 	return inverted(t)
 }
 
-// negated is the type of -x: the signed one from int32 on that has the values of x, or uint64.
+// negated is the type of -x: the signed one from int32 on that has the values of x, or
+// uint64.
 func negated(e lang.Expr, t *types.Type) *types.Type {
 	integer, literal := lang.Unparen(e).(*lang.Integer)
 	switch {
@@ -48,7 +49,8 @@ func negated(e lang.Expr, t *types.Type) *types.Type {
 	return types.Int32
 }
 
-// dereference is the type of `*p`. A number of 64 bits is the address of another, as in bpftrace: *kaddr("avenrun").
+// dereference is the type of `*p`. A number of 64 bits is the address of another, as in
+// bpftrace: *kaddr("avenrun").
 func (c *checker) dereference(e *lang.Unary, t *types.Type) *types.Type {
 	if t.Kind == types.Int && t.Size == 8 {
 		return types.Uint64
@@ -91,7 +93,8 @@ func (c *checker) addressOf(e *lang.Unary, t *types.Type) *types.Type {
 	return nil
 }
 
-// inUserMemory reports what the last pointer on the way to it finds in the memory of a process.
+// inUserMemory reports what the last pointer on the way to it finds in the memory of a
+// process.
 func (c *checker) inUserMemory(e lang.Expr) bool {
 	var whole lang.Expr
 	switch e := lang.Unparen(e).(type) {
@@ -284,7 +287,8 @@ func (c *checker) arithmetic(e *lang.Binary, x, y *types.Type) *types.Type {
 	return arithmeticType(e.Op, x, y)
 }
 
-// asNumber is what an operator makes of argN and retval, and of what they were assigned to.
+// asNumber is what an operator makes of argN and retval, and of what they were assigned
+// to.
 func asNumber(t *types.Type) *types.Type {
 	if !t.Register {
 		return t
@@ -326,7 +330,8 @@ func (c *checker) arithmeticHint(e *lang.Binary, x, y *types.Type) {
 	}
 }
 
-// arithmeticType is the type of x op y: 64 bits, unsigned where one side is a uint64. A shift goes by what is shifted.
+// arithmeticType is the type of x op y: 64 bits, unsigned where one side is a uint64. A
+// shift goes by what is shifted.
 func arithmeticType(op lang.Operator, x, y *types.Type) *types.Type {
 	if op == "<<" || op == ">>" {
 		y = x
@@ -334,15 +339,18 @@ func arithmeticType(op lang.Operator, x, y *types.Type) *types.Type {
 	return types.NewInt(8, Signed(x, y))
 }
 
-// Signed reports whether an operation on both types is signed: every integer of fewer than 64 bits is an int64 to it.
+// Signed reports whether an operation on both types is signed: every integer of fewer
+// than 64 bits is an int64 to it.
 func Signed(x, y *types.Type) bool { return !beyondSigned(x) && !beyondSigned(y) }
 
-// beyondSigned reports whether values of the type may be larger than an int64: those of uint64, and addresses.
+// beyondSigned reports whether values of the type may be larger than an int64: those of
+// uint64, and addresses.
 func beyondSigned(t *types.Type) bool {
 	return t.Kind != types.None && (!t.Integer() || t.Size == 8 && !t.Signed)
 }
 
-// inverted is the type of ~x: C's, where what is smaller than an int becomes one (C11 6.3.1.1).
+// inverted is the type of ~x: C's, where what is smaller than an int becomes one (C11
+// 6.3.1.1).
 func inverted(t *types.Type) *types.Type {
 	if t.Size < 4 || t.Kind == types.Bool {
 		return types.Int32

@@ -13,17 +13,20 @@ import (
 
 // Program is a program with the clauses that it runs, in the order of the script.
 //
-// The kernel runs the programs of an attach point in an order of its own: those of a kprobe or of fentry in the opposite
-// order of their attachment. So the clauses of one attach point are joined to one program, which is attached once:
+// The kernel runs the programs of an attach point in an order of its own: those of a
+// kprobe or of fentry in the opposite order of their attachment. So the clauses of one
+// attach point are joined to one program, which is attached once:
 //
 //	kprobe:vfs_* { A }  kprobe:vfs_read { B }      p0: A        at every function but vfs_read
 //	                                               p1: A, B     at vfs_read
 //
-// A clause that shares only some of its attach points is checked and compiled for each program that runs it.
+// A clause that shares only some of its attach points is checked and compiled for each
+// program that runs it.
 type Program struct {
 	Site      *builtin.Site
 	Instances []*Instance
-	// Dispatched: programs of other system calls share its tracepoint, so another program tests the number.
+	// Dispatched: programs of other system calls share its tracepoint, so another program
+	// tests the number.
 	Dispatched bool
 	arguments  bool // a clause reads what depends on the attach point
 }
@@ -47,11 +50,13 @@ type placed struct {
 	alone  bool // it has its programs for itself
 }
 
-// maxJoined is up to how many nodes of the syntax tree clauses are joined. Jumps reach 32767 instructions, and
-// the verifier walks a million. Where it gives up earlier, the clauses are compiled again as Options.Separate.
+// maxJoined is up to how many nodes of the syntax tree clauses are joined. Jumps reach
+// 32767 instructions, and the verifier walks a million. Where it gives up earlier, the
+// clauses are compiled again as Options.Separate.
 const maxJoined = 4000
 
-// arrival is an event with the context that programs are handed at it, and the clause where that is alone.
+// arrival is an event with the context that programs are handed at it, and the clause
+// where that is alone.
 type arrival struct {
 	event   string
 	context object.Context
@@ -72,9 +77,10 @@ func (p *placed) each(visit func(a arrival, point *object.Point, symbol int)) {
 	}
 }
 
-// plainer finds the events that clauses ask for in different contexts, and refuses the cheaper one, so that they can be
-// joined; where a probe fires in what programs run through, those of all events. A clause that needs a tracing
-// program keeps it, and so a program of its own.
+// plainer finds the events that clauses ask for in different contexts, and refuses the
+// cheaper one, so that they can be joined; where a probe fires in what programs run
+// through, those of all events. A clause that needs a tracing program keeps it, and so a
+// program of its own.
 func (c *checker) plainer(list []*placed) bool {
 	first, disagreed := map[string]object.Context{}, map[string]bool{}
 	for _, p := range list {
@@ -100,7 +106,8 @@ func (c *checker) plainer(list []*placed) bool {
 	return len(c.plain) > 0
 }
 
-// besideLocks reports a probe that its type allows no safe mechanism for, because of another one.
+// besideLocks reports a probe that its type allows no safe mechanism for, because of
+// another one.
 func (c *checker) besideLocks(p *placed, point *object.Point) {
 	c.Errorf(p.clause.Probes[0].Span, "%s is not safe beside a probe that fires in what programs run through: the kernel could hang", point.Probe)
 	c.Hint("trace it by a kprobe or tracepoint, or in another run")
@@ -113,15 +120,17 @@ func whyPlainer(unsafe bool) string {
 	return "another clause needs the plainer one at the same place"
 }
 
-// hasPlainer reports a mechanism with another one that serves as well and hands programs something else.
+// hasPlainer reports a mechanism with another one that serves as well and hands programs
+// something else.
 func hasPlainer(point *object.Point) bool {
 	plainer, ok := point.Mechanism.Plainer()
 	return ok && !point.Only && plainer.Context() != point.Mechanism.Context()
 }
 
-// tracesLocks reports whether a probe fires in what programs run through. Such a program may interrupt one of another
-// run that holds a lock, and wait for a lock of this run, whose holder waits for the other: unless the kernel keeps all
-// programs of this run apart (target.Reentered).
+// tracesLocks reports whether a probe fires in what programs run through. Such a program
+// may interrupt one of another run that holds a lock, and wait for a lock of this run,
+// whose holder waits for the other: unless the kernel keeps all programs of this run
+// apart (target.Reentered).
 func tracesLocks(list []*placed) bool {
 	return slices.ContainsFunc(list, func(p *placed) bool { return slices.ContainsFunc(p.site.Points, reentered) })
 }
@@ -150,7 +159,8 @@ func (c *checker) separate(list []*placed) {
 	}
 }
 
-// joint is what becomes a program: clauses, and the attach points at which just these fire.
+// joint is what becomes a program: clauses, and the attach points at which just these
+// fire.
 type joint struct {
 	members []*placed
 	points  []object.Point
@@ -171,8 +181,9 @@ func (c *checker) plan(list []*placed) {
 	c.shareSyscalls()
 }
 
-// shareSyscalls lets the programs of system calls that have the same tracepoint be called by one that finds the
-// number. Those at raw tracepoints are typed where one of them reads the registers of the process.
+// shareSyscalls lets the programs of system calls that have the same tracepoint be called
+// by one that finds the number. Those at raw tracepoints are typed where one of them
+// reads the registers of the process.
 func (c *checker) shareSyscalls() {
 	sharers := map[string][]*Program{}
 	for _, program := range c.Programs {
@@ -196,7 +207,8 @@ func (c *checker) shareSyscalls() {
 	}
 }
 
-// typed makes a program one to which the verifier knows the types of a raw tracepoint's arguments.
+// typed makes a program one to which the verifier knows the types of a raw tracepoint's
+// arguments.
 func (p *Program) typed(tracepoint string) {
 	p.Site.Type, p.Site.Attach, p.Site.AttachTo = ebpf.Tracing, ebpf.AttachTraceRawTp, tracepoint
 	for _, instance := range p.Instances {
@@ -279,8 +291,8 @@ func (c *checker) restrict(instance *Instance) {
 	}
 }
 
-// site is that of the member that is attached in the plainest way: where one needs a kprobe, the functions that others
-// reach through one link for many get kprobes, too.
+// site is that of the member that is attached in the plainest way: where one needs a
+// kprobe, the functions that others reach through one link for many get kprobes, too.
 func (j *joint) site() *builtin.Site {
 	site := *j.members[0].site
 	for _, member := range j.members {

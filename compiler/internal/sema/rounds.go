@@ -66,7 +66,8 @@ func (c *checker) tooManyRounds() {
 	c.Hint("let assignments stand before what reads them")
 }
 
-// reportUntyped reports what is read and never assigned. What is assigned a wrong value was reported already.
+// reportUntyped reports what is read and never assigned. What is assigned a wrong value
+// was reported already.
 func (c *checker) reportUntyped() {
 	for _, e := range c.untyped {
 		switch e := e.(type) {
@@ -84,7 +85,8 @@ func (c *checker) reportUntyped() {
 	}
 }
 
-// opened reports whether something is assigned to a variable in some instance of its clause.
+// opened reports whether something is assigned to a variable in some instance of its
+// clause.
 func (c *checker) opened(e *lang.Variable) bool {
 	for _, instance := range c.Instances {
 		if v := instance.Variables[e]; v != nil && v.open {
@@ -146,7 +148,8 @@ func partial(t *types.Type) bool {
 	return tuple(t) && slices.ContainsFunc(t.Fields, func(field types.Field) bool { return partial(field.Type) })
 }
 
-// guessed is the type of an operand: of one that is not known that of a number, where the operator alone is evidence.
+// guessed is the type of an operand: of one that is not known that of a number, where the
+// operator alone is evidence.
 func (c *checker) guessed(t *types.Type) *types.Type {
 	if t.Kind == types.None && c.stage != proved {
 		return types.Int64

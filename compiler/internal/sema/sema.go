@@ -1,32 +1,36 @@
-// Package sema finds out what a script means: which attach points its clauses serve, what type
-// every expression has, which maps there are and what they hold.
+// Package sema finds out what a script means: which attach points its clauses serve, what
+// type every expression has, which maps there are and what they hold.
 //
 // # The model
 //
-// A clause is checked once for every Site that its probes expand to, because the type of arg0
-// depends on the function. What sema learns of a clause at a site is an Instance: side tables from syntax nodes to
-// types and variables, as go/types does it; the syntax tree is never changed.
+// A clause is checked once for every Site that its probes expand to, because the type of
+// arg0 depends on the function. What sema learns of a clause at a site is an Instance:
+// side tables from syntax nodes to types and variables, as go/types does it; the syntax
+// tree is never changed.
 //
-// The type of a map is that of its assignments, wherever these stand: a clause may read what a later one
-// assigns. So all instances are checked again until no map and no variable changes its type, and only
-// the messages of the last round are given. A type can only widen (longer strings, unsigned instead of
-// signed), so the rounds end.
+// The type of a map is that of its assignments, wherever these stand: a clause may read
+// what a later one assigns. So all instances are checked again until no map and no
+// variable changes its type, and only the messages of the last round are given. A type
+// can only widen (longer strings, unsigned instead of signed), so the rounds end.
 //
-// Integers are computed in 64 bits: to an operator each is an int64, or a uint64 if it has that type (spec.md has the
-// table). What a variable, map, tuple or key is given keeps its type, so that a name changes nothing. In memory it
-// is extended to 8 bytes (types.Type.Exact).
+// Integers are computed in 64 bits: to an operator each is an int64, or a uint64 if it
+// has that type (spec.md has the table). What a variable, map, tuple or key is given
+// keeps its type, so that a name changes nothing. In memory it is extended to 8 bytes
+// (types.Type.Exact).
 //
 // # Functions and macros
 //
-// Both are copied to where they are called (lang.Expand), and the copy is checked there like what was written: a
-// function in a scope of its own, with its parameters as variables of the declared types; a macro in the scope of
-// the call, with its own variables renamed. A copy is made once for each call and kept through the rounds, so that
-// what is known of its nodes is.
+// Both are copied to where they are called (lang.Expand), and the copy is checked there
+// like what was written: a function in a scope of its own, with its parameters as
+// variables of the declared types; a macro in the scope of the call, with its own
+// variables renamed. A copy is made once for each call and kept through the rounds, so
+// that what is known of its nodes is.
 //
 // # Loops
 //
-// The body of a loop may become a function of its own for the kernel to call. A variable that is mentioned at
-// another depth of loops than it was declared at is Shared: it lives in memory that both reach.
+// The body of a loop may become a function of its own for the kernel to call. A variable
+// that is mentioned at another depth of loops than it was declared at is Shared: it lives
+// in memory that both reach.
 package sema
 
 import (
@@ -83,7 +87,8 @@ type Instance struct {
 	Variables map[*lang.Variable]*Variable // every mention of a variable
 	Bare      map[*lang.Name]*lang.Call    // the calls that bare words stand for
 	literals  map[*lang.Call]lang.Expr     // what calls stand for that are known before tracing starts
-	// Expansions holds the copy of a macro's body behind each call of one, Inlines that of a function's.
+	// Expansions holds the copy of a macro's body behind each call of one, Inlines that
+	// of a function's.
 	Expansions map[*lang.Call]*lang.BlockExpr
 	Inlines    map[*lang.Call]*Inline
 	// Ends: the clause may end the tracing.
@@ -153,9 +158,11 @@ type Map struct {
 	Read bool
 	// Replaced: a clause assigns with something else than ++, --, += or -=.
 	Replaced bool
-	// Emptied: a clause that runs while others do removes keys of the whole map, or sets its values to 0.
+	// Emptied: a clause that runs while others do removes keys of the whole map, or sets
+	// its values to 0.
 	Emptied bool
-	// Computed: an expression computes with the value of an aggregation, or a loop goes over the map.
+	// Computed: an expression computes with the value of an aggregation, or a loop goes
+	// over the map.
 	Computed bool
 	// Kind and Size are those of a `let @a = kind(size)`; nil and 0 without.
 	Kind *builtin.MapKind
@@ -175,7 +182,8 @@ func (e *UsageError) Error() string { return e.Text }
 const (
 	// maxRounds ends the search for types; each round widens at least one.
 	maxRounds = 100
-	// fewRounds is after how many a text that still grows takes itself for a part, as in $s = str_concat($s, "x").
+	// fewRounds is after how many a text that still grows takes itself for a part, as in
+	// $s = str_concat($s, "x").
 	fewRounds = 8
 )
 
@@ -375,7 +383,8 @@ func (c *checker) Hint(format string, args ...any) {
 	}
 }
 
-// maxHints is behind how many messages nobody reads suggestions any more, which cost more than the messages.
+// maxHints is behind how many messages nobody reads suggestions any more, which cost more
+// than the messages.
 const maxHints = 100
 
 // Hinting reports whether suggestions are still read.
@@ -409,7 +418,8 @@ func (c *checker) Scope() *builtin.Scope             { return &c.instance.Site.S
 func (c *checker) Integer(e lang.Expr) (int64, bool) { return c.Constants.Integer(e) }
 func (c *checker) Text(e lang.Expr) (string, bool)   { return c.Constants.Text(e) }
 
-// hooks is the checker as the table's hooks see it; Settings and Target are methods there and fields here.
+// hooks is the checker as the table's hooks see it; Settings and Target are methods there
+// and fields here.
 type hooks struct{ *checker }
 
 func (h hooks) Target() *target.Target       { return h.target }

@@ -30,9 +30,9 @@ func meaningOf(t *testing.T, text, kernel string, options Options) (*Info, error
 	return Check(options.Added.Script, frozen.Target(kernel), options)
 }
 
-// TestMeanings compares what sema makes of scripts: which programs there are and where they attach, the type of each
-// expression in them, variables, maps, notices. A golden's `script` is given; its `options`, a word and a value a
-// line, are
+// TestMeanings compares what sema makes of scripts: which programs there are and where
+// they attach, the type of each expression in them, variables, maps, notices. A golden's
+// `script` is given; its `options`, a word and a value a line, are
 //
 //	kernel NAME     the frozen target, 6.12 where it does not say
 //	attach NAME     --attach
@@ -179,7 +179,8 @@ func describeMap(text *strings.Builder, m *Map) {
 	text.WriteByte('\n')
 }
 
-// TestRefusals has the messages of scripts that mean nothing, with the places that they name.
+// TestRefusals has the messages of scripts that mean nothing, with the places that they
+// name.
 func TestRefusals(t *testing.T) {
 	testkit.Lines(t, "testdata/errors.txt", func(t *testing.T, line string) string {
 		_, err := meaningOf(t, line, "6.12", Options{})
@@ -200,7 +201,8 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// TestCheckRepeats: the same script means the same each time, whatever the order of Go's maps.
+// TestCheckRepeats: the same script means the same each time, whatever the order of Go's
+// maps.
 func TestCheckRepeats(t *testing.T) {
 	const script = `kprobe:vfs_* { @[probe, comm] = hist(arg2); $x = arg2; @b = $x } kprobe:vfs_read { @b = -1; @c = max(@b) }`
 	first, err := meaningOf(t, script, "6.12", Options{})

@@ -146,8 +146,8 @@ func (c *checker) assign(s *lang.Assign) {
 // operator is that of `x op= y`.
 func operator(s *lang.Assign) lang.Operator { return s.Op[:len(s.Op)-1] }
 
-// declareUnknown keeps one error from causing a second: a variable whose value is wrong is declared all
-// the same, and the key of a map counts.
+// declareUnknown keeps one error from causing a second: a variable whose value is wrong
+// is declared all the same, and the key of a map counts.
 func (c *checker) declareUnknown(target lang.Expr) {
 	switch target := target.(type) {
 	case *lang.Map:
@@ -185,7 +185,8 @@ func (c *checker) aggregate(s *lang.Assign, call *lang.Call, a *builtin.Aggregat
 	}
 }
 
-// assignTarget gives a variable or map a value of type t; update means that the old value is read.
+// assignTarget gives a variable or map a value of type t; update means that the old value
+// is read.
 func (c *checker) assignTarget(target lang.Expr, t *types.Type, span diag.Span, update bool) {
 	switch target := target.(type) {
 	case *lang.Map:
@@ -244,7 +245,8 @@ func (c *checker) assignVariable(e *lang.Variable, t *types.Type, span diag.Span
 	}
 }
 
-// declareVariable returns the variable of an earlier round, whose type may be wider by now.
+// declareVariable returns the variable of an earlier round, whose type may be wider by
+// now.
 func (c *checker) declareVariable(e *lang.Variable) *Variable {
 	v := c.instance.declared[e]
 	if v == nil {

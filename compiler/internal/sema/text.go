@@ -10,7 +10,8 @@ import (
 // maxPattern bounds the code that a pattern becomes.
 const maxPattern = 1024
 
-// match checks =~ and !~: a text on the left, a pattern that is known before tracing starts on the right.
+// match checks =~ and !~: a text on the left, a pattern that is known before tracing
+// starts on the right.
 func (c *checker) match(e *lang.Binary, x, y *types.Type) *types.Type {
 	if x.Kind != types.String && x.Kind != types.ProbeName {
 		c.Errorf(e.X.Range(), "%s matches a text, not %s", e.Op, x)

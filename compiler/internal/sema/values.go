@@ -5,8 +5,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang"
 )
 
-// maxValueSize bounds what a variable, map or tuple holds, in bytes: what one ring buffer record and one scratch row can
-// take many times over.
+// maxValueSize bounds what a variable, map or tuple holds, in bytes: what one ring buffer
+// record and one scratch row can take many times over.
 const maxValueSize = 64 << 10
 
 // storable reports a value that no variable, map or tuple holds.
@@ -25,11 +25,12 @@ func (c *checker) storable(e lang.Expr, t *types.Type) bool {
 	return false
 }
 
-// complete gives a struct, and what holds structs, the members that user space needs to print it.
+// complete gives a struct, and what holds structs, the members that user space needs to
+// print it.
 func (c *checker) complete(t *types.Type) *types.Type { return c.target.Complete(t) }
 
-// keep is the type of a variable: a number keeps its own, and one that is assigned once may stay a pointer that the
-// verifier trusts.
+// keep is the type of a variable: a number keeps its own, and one that is assigned once
+// may stay a pointer that the verifier trusts.
 func (c *checker) keep(t *types.Type, once bool) *types.Type {
 	if t.Kind == types.Int || t.Kind == types.Pointer && t.Trusted && once {
 		return t
@@ -37,7 +38,8 @@ func (c *checker) keep(t *types.Type, once bool) *types.Type {
 	return c.stored(t)
 }
 
-// stored is the type in which a value is kept in a map or tuple: integers take 8 bytes, and know what they were.
+// stored is the type in which a value is kept in a map or tuple: integers take 8 bytes,
+// and know what they were.
 func (c *checker) stored(t *types.Type) *types.Type {
 	switch t.Kind {
 	case types.Int:
@@ -72,7 +74,8 @@ func exact(t *types.Type) *types.Type {
 	return t
 }
 
-// common is the smallest type of integers that holds all values of both, and uint64 where none does.
+// common is the smallest type of integers that holds all values of both, and uint64 where
+// none does.
 func common(a, b *types.Type) *types.Type {
 	signed := a.Signed || b.Signed
 	size := max(room(a, signed), room(b, signed))
@@ -90,7 +93,8 @@ func room(t *types.Type, signed bool) int {
 	return t.Size
 }
 
-// own is the type of a copy: what the verifier or the address space says of the original does not hold for it.
+// own is the type of a copy: what the verifier or the address space says of the original
+// does not hold for it.
 func own(t *types.Type) *types.Type {
 	if !t.Trusted && !t.User && !t.Register {
 		return t
@@ -100,8 +104,8 @@ func own(t *types.Type) *types.Type {
 	return &copied
 }
 
-// inSpaceOf is a declared type for a value. The declaration does not tell whose memory a pointer leads to, so the value
-// does.
+// inSpaceOf is a declared type for a value. The declaration does not tell whose memory a
+// pointer leads to, so the value does.
 func inSpaceOf(declared, value *types.Type) *types.Type {
 	if declared.Kind != types.Pointer || value.Kind != types.Pointer || declared.User || !value.User {
 		return declared
@@ -161,8 +165,8 @@ func widenIntegers(a, b *types.Type) *types.Type {
 	return wider
 }
 
-// widenPointers: what may be the value of a register is counted in bytes. Registers that point at different
-// things are numbers.
+// widenPointers: what may be the value of a register is counted in bytes. Registers that
+// point at different things are numbers.
 func widenPointers(a, b *types.Type) *types.Type {
 	if a.Register && b.Register && !a.Elem.Equal(b.Elem) {
 		return types.Uint64
@@ -186,8 +190,8 @@ func same(a, b *types.Type) bool {
 	return true
 }
 
-// widen is the type of a variable or map that is given another value. A text that grows in every round gets at once all
-// that it can have.
+// widen is the type of a variable or map that is given another value. A text that grows
+// in every round gets at once all that it can have.
 func (c *checker) widen(a, b *types.Type) (*types.Type, bool) {
 	wider, ok := widen(a, b)
 	if ok && c.round >= fewRounds && !wider.Equal(a) {
@@ -223,7 +227,8 @@ func larger(a, b *types.Type) *types.Type {
 	return b
 }
 
-// tuple reports whether values of the type are parts that lie as its Fields say, and may be widened one by one.
+// tuple reports whether values of the type are parts that lie as its Fields say, and may
+// be widened one by one.
 func tuple(t *types.Type) bool { return t.Kind == types.Tuple || t.Kind == types.Record }
 
 // Counterpart returns the part of a tuple that becomes part i of another, or the field of
@@ -260,7 +265,8 @@ func assembled(kind types.Kind, names []string, parts []*types.Type) *types.Type
 	return types.NewTuple(parts...)
 }
 
-// convertible reports whether an assignment makes a value of type `to` from one of type `from`, as C's does.
+// convertible reports whether an assignment makes a value of type `to` from one of type
+// `from`, as C's does.
 func convertible(from, to *types.Type) bool {
 	switch {
 	case to.Integer() && from.Integer():

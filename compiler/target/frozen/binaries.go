@@ -11,8 +11,9 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-// binaryAnswers is a record of what runtime/binary answers about the programs of its tests.
-// Lines are questions; the indented ones below are the answer, or "error" and its text:
+// binaryAnswers is a record of what runtime/binary answers about the programs of its
+// tests. Lines are questions; the indented ones below are the answer, or "error" and its
+// text:
 //
 //	functions PATH NAME    address, offset and size in hexadecimal, "indirect"; name
 //	arguments PATH NAME    size, kind; name; type

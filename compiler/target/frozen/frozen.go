@@ -1,8 +1,9 @@
-// Package frozen holds targets that never change, for tests: what the compiler asks of a kernel, taken from
-// real ones and kept in files of 100 KB. A golden that was made for frozen.Target("6.12") is true on every
-// machine.
+// Package frozen holds targets that never change, for tests: what the compiler asks of a
+// kernel, taken from real ones and kept in files of 100 KB. A golden that was made for
+// frozen.Target("6.12") is true on every machine.
 //
-// The names are those of the test kernels (Debian's cloud kernels of four suites), and one for arm64:
+// The names are those of the test kernels (Debian's cloud kernels of four suites), and
+// one for arm64:
 //
 //	5.10        no kprobe_multi, no attach cookies, no bpf_loop
 //	6.1         no kprobe_multi: Debian's 6.1 is configured without fprobe
@@ -10,12 +11,12 @@
 //	7.x         the newest at the time of freezing
 //	6.12-arm64  other registers, other system call names; its formats are those of x86_64
 //
-// Only what roots.txt lists is in them. A type that is absent here may well be in a real kernel, so a test
-// that needs one more adds a line there and runs go generate; that needs the kernels' own descriptions
-// (go run ./internal/vmtest/cmd/ponyvm extract).
+// Only what roots.txt lists is in them. A type that is absent here may well be in a real
+// kernel, so a test that needs one more adds a line there and runs go generate; that
+// needs the kernels' own descriptions (go run ./internal/vmtest/cmd/ponyvm extract).
 //
-// Rejected: whole BTF, 5 MB a kernel; and C headers compiled to BTF by hand, which would be our idea of a
-// kernel and not the kernel.
+// Rejected: whole BTF, 5 MB a kernel; and C headers compiled to BTF by hand, which would
+// be our idea of a kernel and not the kernel.
 package frozen
 
 import (
@@ -48,7 +49,8 @@ var names = []string{"5.10", "6.1", "6.12", "7.x", "6.12-arm64"}
 // Names lists the frozen targets.
 func Names() []string { return slices.Clone(names) }
 
-// Target returns a new target of the name, one of Names. Any other is a mistake in the test, and panics.
+// Target returns a new target of the name, one of Names. Any other is a mistake in the
+// test, and panics.
 func Target(name string) *target.Target {
 	archive, err := open(name)
 	if err != nil {
@@ -147,7 +149,8 @@ func (a archive) sources() target.Sources {
 	}
 }
 
-// modules are those whose types are kept; unlike the kernel's own, their descriptions are complete in themselves.
+// modules are those whose types are kept; unlike the kernel's own, their descriptions are
+// complete in themselves.
 func (a archive) modules() (names []string) {
 	for _, file := range a.File {
 		if name, ok := strings.CutSuffix(file.Name, ".btf"); ok && name != "vmlinux" {

@@ -10,7 +10,8 @@ import (
 
 const dumped = `kprobe:vfs_read /pid > 1/ { @[comm] = hist(arg2) }`
 
-// TestVerifierLog: -d verifier prints the kernel's trace, whose numbers and instructions are those of -d asm.
+// TestVerifierLog: -d verifier prints the kernel's trace, whose numbers and instructions
+// are those of -d asm.
 func TestVerifierLog(t *testing.T) {
 	instruction := regexp.MustCompile(`(?m)^ *(\d+): (\(85\) call bpf_\w+#\d+)`)
 	ours := map[string]string{}

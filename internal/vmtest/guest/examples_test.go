@@ -167,7 +167,8 @@ func inRows(row *regexp.Regexp, text string) (total int) {
 
 var longest = regexp.MustCompile(`(?m)^@longest_us\[(.*)\]: (\d+)$`)
 
-// TestRunqlat: of more threads than CPUs some wait; the longest wait of all threads lies in the last bucket.
+// TestRunqlat: of more threads than CPUs some wait; the longest wait of all threads lies
+// in the last bucket.
 func TestRunqlat(t *testing.T) {
 	out := MustRun(t, "ponytrace", "-q", "-c", "workload --comm crowd syscalls --n 60000 --threads 6", "examples/runqlat.pt")
 	var most uint64

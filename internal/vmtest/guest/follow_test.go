@@ -50,8 +50,8 @@ func TestProcesses(t *testing.T) {
 }
 
 // TestChildren: the descendants of a process, orphans too, from their birth on: 1 + 2 + 4
-// processes make 100 calls each. Without --children only the first is seen. 10 processes end:
-// package os, which tries pidfds once, starts one more in each of the three parents.
+// processes make 100 calls each. Without --children only the first is seen. 10 processes
+// end: package os, which tries pidfds once, starts one more in each of the three parents.
 func TestChildren(t *testing.T) {
 	stranger := func() { MustRun(t, "workload", "syscalls", "--name", "dup", "--n", "50") }
 	for _, c := range []struct {
@@ -71,8 +71,8 @@ tracepoint:syscalls:sys_enter_exit_group { @exits = count() }`, "--unsafe")
 	equal(t, "-c", withoutLoad(out).Stdout, strings.Replace(dupCounts(700), "@return", "@exits: 10\n@return", 1))
 }
 
-// TestOrphans: those whose parent has ended are followed, too. The command ends long before
-// them, so another process ends the tracing.
+// TestOrphans: those whose parent has ended are followed, too. The command ends long
+// before them, so another process ends the tracing.
 func TestOrphans(t *testing.T) {
 	root, open := gated(t, "--n", "100", "--orphans")
 	tracing := Start(t, "ponytrace", "--children", "-p", fmt.Sprintf("%d,%d", root.Pid(), os.Getpid()), "-e",

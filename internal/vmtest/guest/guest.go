@@ -1,11 +1,15 @@
-// Package guest is for tests that run inside a test machine: on a real kernel, as root, with nobody else there.
+// Package guest is for tests that run inside a test machine: on a real kernel, as root,
+// with nobody else there.
 //
-// The tests are in this folder under the build tag "guest"; `go test ./internal/vmtest` on the host builds and runs
-// them on every kernel (package guesttest). They run programs ([Run], [Start]) and make loads of known
-// size ([Workload]). The machine has the workload program, what the suite adds, two disks that nobody else uses (/dev/nullb0
-// for requests up to 127 KB, /dev/vda up to 1 MB), no tracefs mounted, and no other process but init.
+// The tests are in this folder under the build tag "guest"; `go test ./internal/vmtest`
+// on the host builds and runs them on every kernel (package guesttest). They run programs
+// ([Run], [Start]) and make loads of known size ([Workload]). The machine has the
+// workload program, what the suite adds, two disks that nobody else uses (/dev/nullb0 for
+// requests up to 127 KB, /dev/vda up to 1 MB), no tracefs mounted, and no other process
+// but init.
 //
-// A helper that fails ends the test with what the program had said, so tests check results only.
+// A helper that fails ends the test with what the program had said, so tests check
+// results only.
 package guest
 
 import (
@@ -23,7 +27,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Output is what a program left behind. Code is 128 plus the signal's number if one killed it.
+// Output is what a program left behind. Code is 128 plus the signal's number if one
+// killed it.
 type Output struct {
 	Stdout, Stderr string
 	Code           int
@@ -47,7 +52,8 @@ func MustRun(t testing.TB, name string, args ...string) Output {
 	return out
 }
 
-// Process is a program that was started and may still run. It is killed when the test ends.
+// Process is a program that was started and may still run. It is killed when the test
+// ends.
 type Process struct {
 	t              testing.TB
 	cmd            *exec.Cmd
@@ -134,7 +140,8 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// Did is the workload's own account of what it did; each load fills the fields that concern it.
+// Did is the workload's own account of what it did; each load fills the fields that
+// concern it.
 type Did struct {
 	Load    string
 	Pid     int
@@ -164,7 +171,8 @@ func Workload(t testing.TB, args ...string) (did Did) {
 	return did
 }
 
-// DiskStat is how many requests a disk has completed and of how many bytes, since the machine started.
+// DiskStat is how many requests a disk has completed and of how many bytes, since the
+// machine started.
 type DiskStat struct{ Reads, ReadBytes, Writes, WrittenBytes int }
 
 // Disk reads the statistics of a disk such as nullb0.

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// hammered calls are made by eight threads on two CPUs, which threads of the class FIFO interrupt.
+// hammered calls are made by eight threads on two CPUs, which threads of the class FIFO
+// interrupt.
 const (
 	hammered  = 40000
 	hammering = "syscalls --name getpgid --n 40000 --threads 8 --noise"
@@ -66,8 +67,8 @@ func TestLossesOfForcedMechanismsAreCounted(t *testing.T) {
 	}
 }
 
-// More calls of a function are under way than a kretprobe has room for: those beyond are left out where there is nothing
-// else (5.10), which kernels from 6.7 on tell.
+// More calls of a function are under way than a kretprobe has room for: those beyond are
+// left out where there is nothing else (5.10), which kernels from 6.7 on tell.
 func TestReturnsOfManyThreads(t *testing.T) {
 	const calls = 400
 	out := trace(t, `kretprobe:__x64_sys_ppoll /comm == "pony"/ { @ = count(); }`, "--comm pony syscalls --name ppoll --n 400 --threads 40")

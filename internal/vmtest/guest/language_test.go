@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// languageCase is a script and the exact text that it prints. Lacking, where it is not empty, is what the message says
-// on a kernel before Since.
+// languageCase is a script and the exact text that it prints. Lacking, where it is not
+// empty, is what the message says on a kernel before Since.
 type languageCase struct {
 	name, script, want string
 	since              [2]int
@@ -243,7 +243,8 @@ end
 `},
 }
 
-// TestLanguage runs the language's constructs together, as scripts have them, on every kernel.
+// TestLanguage runs the language's constructs together, as scripts have them, on every
+// kernel.
 func TestLanguage(t *testing.T) {
 	for _, c := range languageCases {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {

@@ -23,7 +23,8 @@ func TestTracefsIsNotMounted(t *testing.T) {
 	}
 }
 
-// The disks must do what the workload says and no more, or no test of block I/O could be exact.
+// The disks must do what the workload says and no more, or no test of block I/O could be
+// exact.
 func TestDisksCountWhatTheWorkloadDid(t *testing.T) {
 	for _, test := range []struct {
 		disk  string

@@ -63,7 +63,8 @@ func TestKeys(t *testing.T) {
 `, two.Pid, one.Pid))
 }
 
-// Many threads on all CPUs at one probe: no increment may be lost, whatever kind of map it goes to.
+// Many threads on all CPUs at one probe: no increment may be lost, whatever kind of map
+// it goes to.
 func TestNoIncrementIsLost(t *testing.T) {
 	out := trace(t, `kprobe:__x64_sys_getpgid {
 		@x++; @y += 3; @z[0]++; @key[comm]++;

@@ -27,9 +27,10 @@ func judging(t *testing.T) *oracle.Kernel {
 	return kernel
 }
 
-// TestCorpus runs scripts of the oracle's corpus and compares what each leaves behind with its evaluation: half of them on
-// two of the four kernels, the others on the other two; all on each with GUEST_CORPUS=all. The machine's own kernel runs
-// all of them (compiler.TestCorpus).
+// TestCorpus runs scripts of the oracle's corpus and compares what each leaves behind
+// with its evaluation: half of them on two of the four kernels, the others on the other
+// two; all on each with GUEST_CORPUS=all. The machine's own kernel runs all of them
+// (compiler.TestCorpus).
 func TestCorpus(t *testing.T) {
 	kernel := judging(t)
 	for i, script := range oracle.Corpus() {
@@ -53,8 +54,9 @@ func half(t *testing.T) int {
 	return 0
 }
 
-// TestRandomScripts does the same with scripts written at random, other ones on each kernel: GUEST_SCRIPTS of them, from
-// the one of the number GUEST_SEED on. The machine's own kernel runs more (compiler.TestRandomScripts), and faster.
+// TestRandomScripts does the same with scripts written at random, other ones on each
+// kernel: GUEST_SCRIPTS of them, from the one of the number GUEST_SEED on. The machine's
+// own kernel runs more (compiler.TestRandomScripts), and faster.
 func TestRandomScripts(t *testing.T) {
 	randomScripts := uint64(asked(t, "GUEST_SCRIPTS", 12))
 	kernel := judging(t)
@@ -74,7 +76,8 @@ func TestRandomScripts(t *testing.T) {
 	for seed := first; seed < first+randomScripts && failures < 3; seed++ {
 		script := random.Script(seed, allowed)
 		if !AtLeast(t, 5, 17) && seed%100 != 0 {
-			// Without bpf_loop the verifier walks every round, which takes it seconds in a virtual machine.
+			// Without bpf_loop the verifier walks every round, which takes it seconds in
+			// a virtual machine.
 			script = random.Script(seed, straight)
 		}
 		switch err := kernel.Judge(script); {

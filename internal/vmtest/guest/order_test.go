@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Clauses of one probe run in their order, whichever mechanisms they would take alone: each prints a letter.
+// Clauses of one probe run in their order, whichever mechanisms they would take alone:
+// each prints a letter.
 func TestClausesOfOneProbeRunInOrder(t *testing.T) {
 	for _, script := range []string{
 		`kprobe:__x64_sys_dup { printf("a"); } kprobe:__x64_sys_dup { printf("b"); } kprobe:__x64_sys_dup { printf("c\n"); }`,

@@ -19,7 +19,8 @@ func TestEveryLineIsPrinted(t *testing.T) {
 	equal(t, "losses", out.Stderr, "Attached 1 probe")
 }
 
-// Lines that find no room are lost, but counted: with those printed they are as many as the events.
+// Lines that find no room are lost, but counted: with those printed they are as many as
+// the events.
 func TestLostLinesAreCounted(t *testing.T) {
 	const n = 40000
 	out := trace(t, `config = { perf_rb_pages = 1 }

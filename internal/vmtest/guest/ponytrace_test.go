@@ -10,15 +10,16 @@ import (
 	"testing"
 )
 
-// trace runs a script under a load and gives what the script printed, without what the load said. The rest are flags, and
-// then the script's parameters.
+// trace runs a script under a load and gives what the script printed, without what the
+// load said. The rest are flags, and then the script's parameters.
 func trace(t *testing.T, script, load string, rest ...string) Output {
 	t.Helper()
 	args := append([]string{"-e", script, "-c", "workload " + load}, rest...)
 	return withoutLoad(MustRun(t, "ponytrace", args...))
 }
 
-// withoutLoad takes away the workload's report and the lines that are there only to part it from the maps.
+// withoutLoad takes away the workload's report and the lines that are there only to part
+// it from the maps.
 func withoutLoad(out Output) Output {
 	var kept []string
 	for line := range strings.Lines(out.Stdout) {
@@ -30,7 +31,8 @@ func withoutLoad(out Output) Output {
 	return out
 }
 
-// asked is the number in a variable of the environment, by which a run can ask for more than usual.
+// asked is the number in a variable of the environment, by which a run can ask for more
+// than usual.
 func asked(t *testing.T, variable string, usual int) int {
 	t.Helper()
 	text := os.Getenv(variable)
@@ -88,7 +90,8 @@ func TestBlockHistogramOfAnotherDisk(t *testing.T) {
 	equal(t, out.Stdout, buckets(out.Stdout), "3 0 0 50 0 0 0 0 7 0 3")
 }
 
-// tracing starts a script and returns when everything is attached; until [ended], tests may run loads.
+// tracing starts a script and returns when everything is attached; until [ended], tests
+// may run loads.
 func tracing(t *testing.T, script string, flags ...string) *Process {
 	t.Helper()
 	p := Start(t, "ponytrace", append(flags, "-e", script)...)

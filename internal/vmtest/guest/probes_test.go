@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// Whichever way a probe is attached, it fires as often and sees the same. The mechanism is what -v says.
+// Whichever way a probe is attached, it fires as often and sees the same. The mechanism
+// is what -v says.
 func TestFunctionProbes(t *testing.T) {
 	const script = `
 		kprobe:__x64_sys_dup { @entry[func] = count(); @fd[arg0->di & 0xffffffff] = count(); }
@@ -24,7 +25,8 @@ Attached 3 probes`
 	// Kprobes come last: 5.10 was seen to refuse fentry right after them.
 	for _, attach := range []string{"auto", "fentry", "kprobe"} {
 		by := []any{"fentry", "fexit"}
-		// Where the kernel preempts itself, tracing programs miss events. Before 5.12 they may run inside of themselves.
+		// Where the kernel preempts itself, tracing programs miss events. Before 5.12
+		// they may run inside of themselves.
 		if attach == "kprobe" || attach == "auto" && (AtLeast(t, 7, 0) || !AtLeast(t, 5, 12)) {
 			by = []any{"kprobe", "kretprobe"}
 		}
@@ -144,8 +146,9 @@ func TestTracepoints(t *testing.T) {
 
 var missing = regexp.MustCompile(`WARNING: (\d+) events were missed`)
 
-// missed is how many events the kernel left out, as ponytrace says. From 7.0 on it preempts programs at system calls and
-// reads of maps, and leaves out what other threads do on that CPU meanwhile.
+// missed is how many events the kernel left out, as ponytrace says. From 7.0 on it
+// preempts programs at system calls and reads of maps, and leaves out what other threads
+// do on that CPU meanwhile.
 func missed(t *testing.T, out Output) (n int) {
 	t.Helper()
 	if warning := missing.FindStringSubmatch(out.Stderr); warning != nil {
@@ -167,7 +170,8 @@ func TestMissedCallsAreCounted(t *testing.T) {
 	}
 }
 
-// What is printed and cleared every 100 ms adds up to what happened: nothing is lost or counted twice.
+// What is printed and cleared every 100 ms adds up to what happened: nothing is lost or
+// counted twice.
 func TestIntervalsAddUp(t *testing.T) {
 	out := trace(t, `
 		kprobe:__x64_sys_getpgid { @ = count(); @k[comm, cpu] = count(); }
@@ -189,8 +193,9 @@ func TestIntervalsAddUp(t *testing.T) {
 	}
 }
 
-// A profile is a sample. It never has more than frequency times CPUs times seconds; how many fewer depends on the host,
-// whose load makes the guest's clock jump over ticks. But a CPU that spins is always caught.
+// A profile is a sample. It never has more than frequency times CPUs times seconds; how
+// many fewer depends on the host, whose load makes the guest's clock jump over ticks. But
+// a CPU that spins is always caught.
 func TestProfile(t *testing.T) {
 	out := trace(t, `profile:hz:100 { @all++; @cpus[cpu]++; }
 		profile:hz:50 /comm == "pony"/ { @pony++; }

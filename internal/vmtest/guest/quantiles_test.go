@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The sizes are known, and so are the buckets that they lie in: 4096 to 4159, 32768 to 33279, 65536 to 66559, and
-// below 0 as many.
+// The sizes are known, and so are the buckets that they lie in: 4096 to 4159, 32768 to
+// 33279, 65536 to 66559, and below 0 as many.
 func TestQuantiles(t *testing.T) {
 	out := trace(t, `kprobe:blk_mq_start_request {
 		$len = (int64)arg0->__data_len;
@@ -30,7 +30,8 @@ func TestQuantiles(t *testing.T) {
 `)
 }
 
-// The counts of what is printed and cleared every 100 ms add up to what happened, on all CPUs and with keys in parts.
+// The counts of what is printed and cleared every 100 ms add up to what happened, on all
+// CPUs and with keys in parts.
 func TestQuantilesAddUp(t *testing.T) {
 	out := trace(t, `
 		kprobe:__x64_sys_getpgid { @ = quantiles(nsecs); @k[comm, cpu] = quantiles(elapsed % 100000, 50); }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestFailedReads: -k counts, by their place, the reads that fail, those through pointers too
-// that would be loaded directly, and no others.
+// TestFailedReads: -k counts, by their place, the reads that fail, those through pointers
+// too that would be loaded directly, and no others.
 func TestFailedReads(t *testing.T) {
 	out := trace(t, `tracepoint:syscalls:sys_enter_dup {
 	@kernel = *(uint64 *)kptr(8);

@@ -119,8 +119,9 @@ func TestDroppedKeys(t *testing.T) {
 		if message != nil {
 			dropped, _ = strconv.Atoi(message[1])
 		}
-		// The kernel may give a dropped key's memory to another while a program counts in it, so that the other
-		// begins at 0 again and is not shown: seen once in some dozens of runs, on 6.1, and among the README's limits.
+		// The kernel may give a dropped key's memory to another while a program counts in
+		// it, so that the other begins at 0 again and is not shown: seen once in some
+		// dozens of runs, on 6.1, and among the README's limits.
 		if lost := made - printed - dropped; dropped == 0 || lost < 0 || lost > 1 {
 			t.Errorf("@%s: %d keys were printed and %d dropped of %d\n%s", kind, printed, dropped, made, out.Stderr)
 		}

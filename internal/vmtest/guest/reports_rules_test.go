@@ -11,7 +11,8 @@ import (
 	"github.com/ponytrace/ponytrace/internal/oracle"
 )
 
-// TestSelfAssignedMaps counts calls by maps whose only assignments mention the map itself.
+// TestSelfAssignedMaps counts calls by maps whose only assignments mention the map
+// itself.
 func TestSelfAssignedMaps(t *testing.T) {
 	out := MustRun(t, "ponytrace", "-c", "workload syscalls --name dup --n 1000", "-e", `
 		tracepoint:syscalls:sys_enter_dup /comm == "workload"/ {
@@ -29,7 +30,8 @@ func TestSelfAssignedMaps(t *testing.T) {
 `)
 }
 
-// registerRules are conditions that hold in kprobe:vfs_read. A # is another number in each.
+// registerRules are conditions that hold in kprobe:vfs_read. A # is another number in
+// each.
 var registerRules = []string{
 	`arg0 + 8 == 8 + (uint64)arg0 && arg0 - 8 == (uint64)arg0 - 8 && arg0 - arg1 == -(arg1 - arg0)`,
 	`*(uint64 *)(arg0 + offsetof(struct file, f_inode)) == (uint64)arg0->f_inode && arg0->f_inode != 0`,
@@ -50,7 +52,8 @@ var registerRules = []string{
 	`arg1 + 1 - arg1 == 1`,
 }
 
-// TestArgumentsCountBytes evaluates them in the kernel by a kprobe and by fentry, whose verifier knows the types.
+// TestArgumentsCountBytes evaluates them in the kernel by a kprobe and by fentry, whose
+// verifier knows the types.
 func TestArgumentsCountBytes(t *testing.T) {
 	var body, want strings.Builder
 	for i, rule := range registerRules {
@@ -82,8 +85,8 @@ func TestReturnValueCountsBytes(t *testing.T) {
 `)
 }
 
-// TestIntegers applies every operator to every pair of types, each type on the left named in another way; with
-// GUEST_NAMINGS in every way.
+// TestIntegers applies every operator to every pair of types, each type on the left named
+// in another way; with GUEST_NAMINGS in every way.
 func TestIntegers(t *testing.T) {
 	if AtLeast(t, 5, 11) && !AtLeast(t, 7, 0) && os.Getenv("GUEST_NAMINGS") == "" {
 		return // the oldest and the newest kernel tell

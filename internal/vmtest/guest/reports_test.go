@@ -14,8 +14,9 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// Each file of testdata/reports is what somebody ran, or a neighbour of it, with what it has to do. Its comment says what was
-// wrong. The files in it, each of them optional but args:
+// Each file of testdata/reports is what somebody ran, or a neighbour of it, with what it
+// has to do. Its comment says what was wrong. The files in it, each of them optional but
+// args:
 //
 //	args      arguments of ponytrace, one a line
 //	env       NAME=value, one a line

@@ -13,8 +13,8 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-// crashers took kernels down when kprobe: was served by fentry wherever that loaded, because a program then fired inside
-// of the helpers and locks of another, or of itself.
+// crashers took kernels down when kprobe: was served by fentry wherever that loaded,
+// because a program then fired inside of the helpers and locks of another, or of itself.
 var crashers = []string{
 	`kprobe:bpf_* { @[arg0] = count(); @b = curtask->pid }`,
 	`kprobe:copy_from_kernel_nofault { @[arg0] = count(); @b = curtask->pid }`,
@@ -29,8 +29,9 @@ var crashers = []string{
 	`config = { missing_probes = "ignore" } kprobe:migrate_disable, kprobe:__rcu_read_lock { @[func] = count() } BEGIN { }`,
 }
 
-// Each of them now runs until the command ends, while a clause beside it counts every call of the command. Without kprobe_multi,
-// the hundreds of functions of the first take minutes to attach.
+// Each of them now runs until the command ends, while a clause beside it counts every
+// call of the command. Without kprobe_multi, the hundreds of functions of the first take
+// minutes to attach.
 func TestCrashersSurvive(t *testing.T) {
 	for _, script := range crashers {
 		if !AtLeast(t, 6, 12) && os.Getenv("GUEST_SWEEP") == "" {
@@ -43,11 +44,12 @@ func TestCrashersSurvive(t *testing.T) {
 // calls is how often the command makes the system call that exact counts.
 const calls = 400
 
-// exact is in a map without keys, in a hash, and in the ring buffer. No program of the run can leave it out: a
-// system call is not entered inside of one.
+// exact is in a map without keys, in a hash, and in the ring buffer. No program of the
+// run can leave it out: a system call is not entered inside of one.
 const exact = ` kprobe:__x64_sys_getpgid { @calls = count(); @keyed[tid] = count(); printf("call\n"); }`
 
-// survives runs a script beside the clause exact, and holds that its sums add up: what is not there was reported.
+// survives runs a script beside the clause exact, and holds that its sums add up: what is
+// not there was reported.
 func survives(t *testing.T, script string) {
 	t.Helper()
 	load := fmt.Sprintf("workload syscalls --name getpgid --n %d --threads 2", calls)
@@ -71,8 +73,9 @@ func survives(t *testing.T, script string) {
 	t.Logf("%d lines; %s", strings.Count(out.Stdout, "\n"), strings.ReplaceAll(out.Stderr, "\n", "; "))
 }
 
-// counted is how many calls the clause exact counted. From 7.0 on a task can be preempted in the bpf system call, with
-// bpf_prog_active raised, and what other threads do on that CPU meanwhile is left out and reported.
+// counted is how many calls the clause exact counted. From 7.0 on a task can be preempted
+// in the bpf system call, with bpf_prog_active raised, and what other threads do on that
+// CPU meanwhile is left out and reported.
 func counted(t *testing.T, out Output) (n int) {
 	t.Helper()
 	if match := regexp.MustCompile(`@calls: (\d+)\n`).FindStringSubmatch(out.Stdout); match != nil {
@@ -93,7 +96,8 @@ func reported(text, pattern string) (n int) {
 	return n
 }
 
-// reentered are functions that helpers, maps, the ring buffer, locks, RCU, scheduling and entry code use. A kernel has most of them.
+// reentered are functions that helpers, maps, the ring buffer, locks, RCU, scheduling and
+// entry code use. A kernel has most of them.
 var reentered = map[string]string{
 	"locks":  "_raw_spin_lock _raw_spin_unlock _raw_spin_lock_irqsave _raw_spin_unlock_irqrestore",
 	"rcu":    "__rcu_read_lock __rcu_read_unlock migrate_enable call_rcu __call_rcu_common",
@@ -102,7 +106,8 @@ var reentered = map[string]string{
 	"sched":  "__schedule try_to_wake_up update_curr __wake_up irq_work_run",
 }
 
-// Programs with maps of every kind, stacks and lines fire in all functions of a group, and beside them an exact one.
+// Programs with maps of every kind, stacks and lines fire in all functions of a group,
+// and beside them an exact one.
 func TestProbesInsideOfPrograms(t *testing.T) {
 	for name, functions := range reentered {
 		for _, probe := range []string{"kprobe", "kretprobe"} {
@@ -114,8 +119,8 @@ func TestProbesInsideOfPrograms(t *testing.T) {
 	}
 }
 
-// busy is a script that does much at each of the functions. Its stacks are addresses: to read the kernel's symbols takes
-// a virtual machine longer than all else.
+// busy is a script that does much at each of the functions. Its stacks are addresses: to
+// read the kernel's symbols takes a virtual machine longer than all else.
 func busy(probe string, functions ...string) string {
 	points := probe + ":" + strings.Join(functions, ", "+probe+":")
 	return `config = { missing_probes = "ignore"; stack_mode = "raw" } let @recent = lruhash(256); ` + points + ` {
@@ -132,8 +137,9 @@ func TestTracepointsInsideOfPrograms(t *testing.T) {
 	}
 }
 
-// TestSweep goes through the functions that programs run through, a few at a time, each beside an exact clause. All of them
-// take hours: one batch is usual, and GUEST_SWEEP=3/50 takes every 50th, from the third on.
+// TestSweep goes through the functions that programs run through, a few at a time, each
+// beside an exact clause. All of them take hours: one batch is usual, and
+// GUEST_SWEEP=3/50 takes every 50th, from the third on.
 func TestSweep(t *testing.T) {
 	functions := reenteredFunctions(t)
 	const size = 8
@@ -177,7 +183,8 @@ func beside(t *testing.T) string {
 // -v tells the mechanism, and the reason where it is not the cheapest.
 func TestMechanismIsSafe(t *testing.T) {
 	out := MustRun(t, "ponytrace", "-v", "-e", `kprobe:_raw_spin_lock { @ = count() } kprobe:vfs_read { @b = count() }`, "-c", "workload sleep --ms 1")
-	// What the lock's probe misses where a program runs depends on what else the machine does.
+	// What the lock's probe misses where a program runs depends on what else the machine
+	// does.
 	notices, _, _ := strings.Cut(out.Stderr, "WARNING: ")
 	equal(t, "both by kprobes", notices, `
 kprobe:_raw_spin_lock: attached by kprobe, because maps hold locks in it

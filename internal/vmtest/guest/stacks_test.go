@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// However a probe is attached, the kernel's stack begins with the function that it is on, and the process's in its own code.
+// However a probe is attached, the kernel's stack begins with the function that it is on,
+// and the process's in its own code.
 func TestStacks(t *testing.T) {
 	const script = `
 		kprobe:__x64_sys_dup { printf("<%s>", kstack(1)); @deep[kstack, ustack(3)] = count(); }

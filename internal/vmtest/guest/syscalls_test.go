@@ -13,8 +13,9 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 )
 
-// The numbers of system calls that the compiler knows are those under which the kernel traces the calls, which its
-// memory tells: struct syscall_metadata begins with a pointer to the name and the number.
+// The numbers of system calls that the compiler knows are those under which the kernel
+// traces the calls, which its memory tells: struct syscall_metadata begins with a pointer
+// to the name and the number.
 func TestSyscallNumbers(t *testing.T) {
 	machine, err := detect.Detect()
 	if err != nil {
@@ -47,7 +48,8 @@ func TestSyscallNumbers(t *testing.T) {
 	}
 }
 
-// kernelMemory reads /proc/kcore, in which the kernel shows its memory as that of a program that crashed.
+// kernelMemory reads /proc/kcore, in which the kernel shows its memory as that of a
+// program that crashed.
 type kernelMemory struct{ *elf.File }
 
 func openMemory(t *testing.T) kernelMemory {
@@ -85,8 +87,9 @@ func TestCompatibleCallsAreOthers(t *testing.T) {
 	equal(t, "calls", out.Stdout, "@number: 500")
 }
 
-// The argument registers of system calls are those of functions but for one: the sixth and fourth arguments are right,
-// at the entry, and the result at the exit. One program serves each.
+// The argument registers of system calls are those of functions but for one: the sixth
+// and fourth arguments are right, at the entry, and the result at the exit. One program
+// serves each.
 func TestSyscallArguments(t *testing.T) {
 	for _, attach := range []string{"auto", "tracepoint"} {
 		out := trace(t, `
@@ -109,7 +112,8 @@ func TestSyscallArguments(t *testing.T) {
 	}
 }
 
-// All system calls at once, each under its name, are attached through two programs, and detached without a word.
+// All system calls at once, each under its name, are attached through two programs, and
+// detached without a word.
 func TestAllSyscalls(t *testing.T) {
 	out := trace(t, `tracepoint:syscalls:sys_* /comm == "pony"/ { @[probe] = count(); }
 		tracepoint:syscalls:sys_enter_getppid, tracepoint:syscalls:sys_exit_getppid /comm == "pony"/ { @again[probe] = count(); }`,

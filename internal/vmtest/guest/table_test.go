@@ -11,8 +11,9 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 )
 
-// Every function and variable of the table gets past the kernel's verifier in the program of its example. They are
-// loaded by this process: to start ponytrace two hundred times takes minutes in a virtual machine.
+// Every function and variable of the table gets past the kernel's verifier in the program
+// of its example. They are loaded by this process: to start ponytrace two hundred times
+// takes minutes in a virtual machine.
 func TestTableLoads(t *testing.T) {
 	machine, err := ponytrace.Detect()
 	if err != nil {
@@ -59,7 +60,8 @@ func load(script string, machine *ponytrace.Target) error {
 	return nil
 }
 
-// lacking: what the example needs is not in this machine or kernel, and ponytrace says so.
+// lacking: what the example needs is not in this machine or kernel, and ponytrace says
+// so.
 func lacking(message string) bool {
 	for _, known := range []string{
 		`there is no folder "/sys/fs/cgroup/system.slice"`,

@@ -1,17 +1,21 @@
-// Package guesttest turns the tests of a package, run on a real kernel, into tests of the host.
+// Package guesttest turns the tests of a package, run on a real kernel, into tests of the
+// host.
 //
-// A guest package has its tests under the build tag "guest", so that the host does not run them by accident. [Suite.Run]
-// builds them into one static binary, boots every kernel once, runs the binary there and gives each guest
-// test a subtest of the host's with the same name, output and result, as soon as it has ended. The guest says
-// what happened in the form that the go command itself understands (-test.v=test2json); test2json, which is part
-// of Go, reads it.
+// A guest package has its tests under the build tag "guest", so that the host does not
+// run them by accident. [Suite.Run] builds them into one static binary, boots every
+// kernel once, runs the binary there and gives each guest test a subtest of the host's
+// with the same name, output and result, as soon as it has ended. The guest says what
+// happened in the form that the go command itself understands (-test.v=test2json);
+// test2json, which is part of Go, reads it.
 //
-// KERNELS chooses the kernels (KERNELS=6.12,5.10), KERNEL a kernel of your own, GUEST_RUN the tests; other variables GUEST_*
-// reach the guest. Two machines run at a time, as
-// -parallel says. Without QEMU a developer's run skips and says so; in CI (CI=true) that is a failure.
+// KERNELS chooses the kernels (KERNELS=6.12,5.10), KERNEL a kernel of your own, GUEST_RUN
+// the tests; other variables GUEST_* reach the guest. Two machines run at a time, as
+// -parallel says. Without QEMU a developer's run skips and says so; in CI (CI=true) that
+// is a failure.
 //
-// The go command must not take an old result for a new one: the sources of the guest's programs are no part of the
-// host's test binary. So a run walks over the module's folders, which the go command notes as inputs of the test.
+// The go command must not take an old result for a new one: the sources of the guest's
+// programs are no part of the host's test binary. So a run walks over the module's
+// folders, which the go command notes as inputs of the test.
 package guesttest
 
 import (
@@ -33,7 +37,8 @@ import (
 	"github.com/ponytrace/ponytrace/internal/vmtest/wire"
 )
 
-// Suite is one guest package and what its tests need beside them. All paths are from the module's root.
+// Suite is one guest package and what its tests need beside them. All paths are from the
+// module's root.
 type Suite struct {
 	Package  string        // such as internal/vmtest/guest; its testdata comes along
 	Tests    string        // a pattern of those that need a kernel; all without it
@@ -134,7 +139,8 @@ func (s Suite) on(t *testing.T, name string, files []vmtest.File) {
 		result.Release, result.Boot.Seconds(), result.Run.Seconds(), results.slowest())
 }
 
-// command runs the tests that GUEST_RUN or the suite selects, and stops them early enough to say where they hung.
+// command runs the tests that GUEST_RUN or the suite selects, and stops them early enough
+// to say where they hung.
 func (s Suite) command(limit time.Duration) []string {
 	args := []string{"/tmp/guest.test", "-test.v=test2json", fmt.Sprintf("-test.timeout=%s", limit-time.Minute)}
 	if pattern := cmp.Or(os.Getenv("GUEST_RUN"), s.Tests); pattern != "" {

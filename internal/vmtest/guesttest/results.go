@@ -75,8 +75,8 @@ func (n *node) text() string {
 	return strings.TrimRight(kept.String(), "\n")
 }
 
-// timed is a test of the top level and the seconds that it took in the guest: the host's own
-// clock measures the replay only.
+// timed is a test of the top level and the seconds that it took in the guest: the host's
+// own clock measures the replay only.
 type timed struct {
 	name string
 	took float64

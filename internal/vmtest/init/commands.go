@@ -37,7 +37,8 @@ func runOne(index int, command wire.Command, out *wire.Writer) {
 	out.SendJSON(wire.Exit, status)
 }
 
-// exitStatus follows the shell: 127 for a command that could not be started, 128 and the signal for one killed.
+// exitStatus follows the shell: 127 for a command that could not be started, 128 and the
+// signal for one killed.
 func exitStatus(state *os.ProcessState) wire.ExitStatus {
 	if state == nil {
 		return wire.ExitStatus{Code: 127}

@@ -1,12 +1,14 @@
-// Command init is the first process of a test machine. It is the whole user space there: it mounts what
-// programs expect, loads the modules that the host chose, runs the commands of the job one after another and
-// hands everything they say to the host in frames (package wire).
+// Command init is the first process of a test machine. It is the whole user space there:
+// it mounts what programs expect, loads the modules that the host chose, runs the
+// commands of the job one after another and hands everything they say to the host in
+// frames (package wire).
 //
-// There is no shell, no library and no udev. Three things differ from a usual system on purpose: tracefs and
-// debugfs are not mounted unless the job asks (a new machine has them unmounted, and ponytrace must work there);
-// the commands' output goes through pipes that init reads, so init itself makes a read and a write for every
-// piece of output, which an unfiltered probe on those paths sees; and nobody logs in, so the machine is silent
-// unless the job makes a noise. That silence is what makes exact counts possible.
+// There is no shell, no library and no udev. Three things differ from a usual system on
+// purpose: tracefs and debugfs are not mounted unless the job asks (a new machine has
+// them unmounted, and ponytrace must work there); the commands' output goes through pipes
+// that init reads, so init itself makes a read and a write for every piece of output,
+// which an unfiltered probe on those paths sees; and nobody logs in, so the machine is
+// silent unless the job makes a noise. That silence is what makes exact counts possible.
 //
 // When all is said the host kills the machine. Should it not, init powers off by itself.
 package main

@@ -86,8 +86,8 @@ func loopbackUp() error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request)
 }
 
-// openPort looks for the port by name, as its number depends on the kernel, and waits, as the host's side of
-// the handshake may come after the driver is loaded.
+// openPort looks for the port by name, as its number depends on the kernel, and waits, as
+// the host's side of the handshake may come after the driver is loaded.
 func openPort() (*os.File, error) {
 	for range 500 {
 		if device := findPort(); device != "" {

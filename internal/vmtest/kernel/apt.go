@@ -12,13 +12,15 @@ import (
 	"strings"
 )
 
-// Archive is a Debian archive as the machine's apt is set up with it. SignedBy is the field's text, or empty.
+// Archive is a Debian archive as the machine's apt is set up with it. SignedBy is the
+// field's text, or empty.
 type Archive struct {
 	URI      string
 	SignedBy string
 }
 
-// ErrNoArchive means that the machine's apt knows no Debian archive to take packages from.
+// ErrNoArchive means that the machine's apt knows no Debian archive to take packages
+// from.
 var ErrNoArchive = errors.New("this machine's apt has no Debian archive set up (looked in /etc/apt/sources.list and sources.list.d)")
 
 // Source is a deb822 stanza that asks the archive for one suite.
@@ -30,8 +32,9 @@ func (a Archive) Source(suite string) string {
 	return text
 }
 
-// Archives reads apt's settings under etc (usually /etc/apt) and gives the archive of the running release
-// and that of its security updates, which is the zero Archive when there is none.
+// Archives reads apt's settings under etc (usually /etc/apt) and gives the archive of the
+// running release and that of its security updates, which is the zero Archive when there
+// is none.
 func Archives(etc, codename string) (main, security Archive, err error) {
 	lists, _ := filepath.Glob(filepath.Join(etc, "sources.list.d", "*"))
 	for _, path := range append([]string{filepath.Join(etc, "sources.list")}, lists...) {
@@ -105,7 +108,8 @@ func deb822(text string) (entries []entry) {
 	return entries
 }
 
-// stanzaFields keeps the continuation lines of a field as they are: a key may be given in full.
+// stanzaFields keeps the continuation lines of a field as they are: a key may be given in
+// full.
 func stanzaFields(stanza string) map[string]string {
 	fields, last := map[string]string{}, ""
 	for line := range strings.Lines(stanza) {
@@ -154,7 +158,8 @@ func newApt(dir, sources string) (apt, error) {
 	return a, os.WriteFile(filepath.Join(dir, "sources", "kernel.sources"), []byte(sources), 0o644)
 }
 
-// run gives apt's output. The download sandbox is off: its user may not be able to enter the cache folder.
+// run gives apt's output. The download sandbox is off: its user may not be able to enter
+// the cache folder.
 func (a apt) run(in, tool string, args ...string) (string, error) {
 	options := []string{
 		"-q", "-o", "Dir::Etc::sourcelist=/dev/null",

@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// source says where Debian keeps a kernel: the suite, and the beginning of its packages' names.
+// source says where Debian keeps a kernel: the suite, and the beginning of its packages'
+// names.
 type source struct{ suite, version string }
 
 var sources = map[string]source{
@@ -46,8 +47,9 @@ func (s source) fetch(into string) error {
 	return os.RemoveAll(work)
 }
 
-// apt asks the archive and its security updates: old releases keep getting kernels only in the latter.
-// A suite that one of the two lacks is no error as long as the package turns up.
+// apt asks the archive and its security updates: old releases keep getting kernels only
+// in the latter. A suite that one of the two lacks is no error as long as the package
+// turns up.
 func (s source) apt(dir string) (apt, error) {
 	codename, err := Codename()
 	if err != nil {
@@ -74,7 +76,8 @@ func (s source) apt(dir string) (apt, error) {
 
 var part = regexp.MustCompile(`\blinux-(?:base|binary|modules)-\d\S*`)
 
-// packages are the newest image and, where the image only ties them together, those with the kernel and the modules.
+// packages are the newest image and, where the image only ties them together, those with
+// the kernel and the modules.
 func (s source) packages(tool apt) ([]string, error) {
 	names, err := tool.run("", "apt-cache", "pkgnames", "linux-image-"+s.version)
 	if err != nil {
@@ -126,7 +129,8 @@ func unpack(tool apt, packages []string, tree string) error {
 	return nil
 }
 
-// arrange moves what is needed out of the packages' tree, whose form changed over the releases.
+// arrange moves what is needed out of the packages' tree, whose form changed over the
+// releases.
 func arrange(tree, into string) error {
 	if err := os.MkdirAll(into, 0o755); err != nil {
 		return err

@@ -1,19 +1,23 @@
 // Package kernel gets the kernels that test machines boot.
 //
-// The four kernels are Debian's own, one per suite: 5.10 is the oldest that ponytrace serves, 6.1 and 6.12
-// are the long-term ones people run, 7.x is the newest. The cloud flavour is taken: it is half the size and has
-// everything a test machine needs, as modules or built in.
+// The four kernels are Debian's own, one per suite: 5.10 is the oldest that ponytrace
+// serves, 6.1 and 6.12 are the long-term ones people run, 7.x is the newest. The cloud
+// flavour is taken: it is half the size and has everything a test machine needs, as
+// modules or built in.
 //
-// Nothing is installed. For each kernel a sources file of its own and a state folder of its own make apt see just
-// the suite concerned; apt checks the signatures as always; `apt-get download` and `dpkg -x` do the rest.
-// Which server to ask is not written down here: it is whatever the machine's own apt is set up with, so
-// a mirror, a proxy or an apt cache on the local network is used without being told.
+// Nothing is installed. For each kernel a sources file of its own and a state folder of
+// its own make apt see just the suite concerned; apt checks the signatures as always;
+// `apt-get download` and `dpkg -x` do the rest. Which server to ask is not written down
+// here: it is whatever the machine's own apt is set up with, so a mirror, a proxy or an
+// apt cache on the local network is used without being told.
 //
-// A kernel's folder in the cache appears by one rename when it is whole. A lock file beside it keeps two processes
-// from fetching the same thing, so any number of them may call [Get] at once.
+// A kernel's folder in the cache appears by one rename when it is whole. A lock file
+// beside it keeps two processes from fetching the same thing, so any number of them may
+// call [Get] at once.
 //
-// The packages are as they come from the archive, so no depmod has run and there is no modules.dep. Each module
-// says itself, in its .modinfo section, what it is called and needs; [Kernel.Load] reads that.
+// The packages are as they come from the archive, so no depmod has run and there is no
+// modules.dep. Each module says itself, in its .modinfo section, what it is called and
+// needs; [Kernel.Load] reads that.
 package kernel
 
 import (

@@ -21,15 +21,16 @@ type Module struct {
 	ELF  []byte
 }
 
-// MissingModuleError names a module that is needed and neither in the folder nor built in.
+// MissingModuleError names a module that is needed and neither in the folder nor built
+// in.
 type MissingModuleError struct{ Kernel, Module string }
 
 func (e *MissingModuleError) Error() string {
 	return fmt.Sprintf("kernel %s has no module %s", e.Kernel, e.Module)
 }
 
-// Load gives the named modules and all that they depend on, in the order to load them. Those built into the kernel
-// are left out.
+// Load gives the named modules and all that they depend on, in the order to load them.
+// Those built into the kernel are left out.
 func (k Kernel) Load(names ...string) ([]Module, error) {
 	if k.Modules == "" {
 		return nil, nil

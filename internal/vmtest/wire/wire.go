@@ -1,15 +1,16 @@
 // Package wire is what the two ends of a test machine say to each other.
 //
-// Before the machine starts, the host puts a [Job] at [JobPath] in the initramfs: the modules to load, the
-// commands to run, the files wanted back. The init process reads it and from then on only the guest
-// speaks, through a virtio serial port named [PortName], in frames: one byte of kind, four bytes of length
-// (big endian), the payload. The port delivers in order and without loss, so there are no checksums and no
-// acknowledgements.
+// Before the machine starts, the host puts a [Job] at [JobPath] in the initramfs: the
+// modules to load, the commands to run, the files wanted back. The init process reads it
+// and from then on only the guest speaks, through a virtio serial port named [PortName],
+// in frames: one byte of kind, four bytes of length (big endian), the payload. The port
+// delivers in order and without loss, so there are no checksums and no acknowledgements.
 //
-// The order of frames is the protocol. [Ready] is the first and ends the part of a machine's life in which its
-// death may be forgiven: before it no command has run. [Stdout] and [Stderr] follow as the commands write.
-// Each command ends with one [Exit]. Then come the files, each a [FileStart] and its [FileData], and [Done]
-// last. A stream that ends without Done belongs to a machine that died.
+// The order of frames is the protocol. [Ready] is the first and ends the part of a
+// machine's life in which its death may be forgiven: before it no command has run.
+// [Stdout] and [Stderr] follow as the commands write. Each command ends with one [Exit].
+// Then come the files, each a [FileStart] and its [FileData], and [Done] last. A stream
+// that ends without Done belongs to a machine that died.
 //
 // [Note] may come anywhere: a sentence of the init for whoever reads the console.
 package wire
@@ -64,7 +65,8 @@ type Command struct {
 	Background bool
 }
 
-// ExitStatus tells how the command with that index ended. Signal is empty unless a signal killed it.
+// ExitStatus tells how the command with that index ended. Signal is empty unless a signal
+// killed it.
 type ExitStatus struct {
 	Command int
 	Code    int

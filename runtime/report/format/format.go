@@ -47,7 +47,8 @@
 // allocation; see BenchmarkPrintf. (Rejected: fmt, which boxes every argument and differs
 // from C in its flags.)
 //
-// Sources: bpftrace's output, DTrace's quantize, the tools of 2015, printf of C23 (7.23.6.1).
+// Sources: bpftrace's output, DTrace's quantize, the tools of 2015, printf of C23
+// (7.23.6.1).
 //
 //	https://github.com/bpftrace/bpftrace/tree/v0.24.0/src/output
 //	https://github.com/oracle/dtrace-utils/blob/1781f153002410b55e2689f088be247fdde4032e/libdtrace/dt_consume.c

@@ -54,7 +54,8 @@ func seconds(t *testing.T, text string) time.Time {
 	return time.Unix(n, 0)
 }
 
-// TestTimeDays is about the ends of years and of Februaries, when weeks belong to another year than their days.
+// TestTimeDays is about the ends of years and of Februaries, when weeks belong to another
+// year than their days.
 func TestTimeDays(t *testing.T) {
 	for _, want := range table(t, "strftime-days.txt", 431) {
 		first, _, _ := strings.Cut(want, " ")
@@ -63,8 +64,9 @@ func TestTimeDays(t *testing.T) {
 	}
 }
 
-// TestTimeAllDays: the sum is that of `date -u -f FILE '+%F %U %V %W %G %g %j %u %w %C' | sha256sum`, where the file has a
-// line @SECONDS for the first second of each day from 1970 to 2261.
+// TestTimeAllDays: the sum is that of `date -u -f FILE '+%F %U %V %W %G %g %j %u %w %C' |
+// sha256sum`, where the file has a line @SECONDS for the first second of each day from
+// 1970 to 2261.
 func TestTimeAllDays(t *testing.T) {
 	sum, days := sha256.New(), 0
 	end := time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -87,7 +89,8 @@ func TestTimeFlags(t *testing.T) {
 	}
 }
 
-// TestTimeOwn: conversions that only ponytrace and bpftrace have, and what must not harm anybody.
+// TestTimeOwn: conversions that only ponytrace and bpftrace have, and what must not harm
+// anybody.
 func TestTimeOwn(t *testing.T) {
 	moment := time.Date(2015, 5, 4, 23, 3, 7, 12345678, time.FixedZone("\x1b[31m", 0))
 	for format, want := range map[string]string{

@@ -7,7 +7,8 @@ import (
 
 func init() { drawings[builtin.DrawQuantiles] = drawing{"quantiles", (*sink).appendQuantiles} }
 
-// appendQuantiles appends the members that text has: {"count": 100, "p50": 12, "p99.9": 20345}.
+// appendQuantiles appends the members that text has: {"count": 100, "p50": 12, "p99.9":
+// 20345}.
 func (s *sink) appendQuantiles(b []byte, v report.Value) []byte {
 	count, quantiles := v.Quantiles()
 	b = appendNumber(append(b, `{"count": `...), count, false)

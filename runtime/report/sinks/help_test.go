@@ -35,7 +35,8 @@ var testNames = report.Names{
 
 var testSettings = object.Settings{StringTrailer: ".."}
 
-// encode stores a Go value as the type says: an integer, text, or the parts of a tuple or aggregation.
+// encode stores a Go value as the type says: an integer, text, or the parts of a tuple or
+// aggregation.
 func encode(t *types.Type, value any) []byte {
 	raw := make([]byte, t.Size)
 	switch value := value.(type) {

@@ -151,7 +151,8 @@ func TestQuantize(t *testing.T) {
 			"           >= 10 |                                         0        \n")
 }
 
-// The labels of hist(v, bits) as bpftrace writes them: the suffix is that of the bucket's width, not of its bounds.
+// The labels of hist(v, bits) as bpftrace writes them: the suffix is that of the bucket's
+// width, not of its bounds.
 func TestSplitHist(t *testing.T) {
 	labels := func(bits int, values ...uint64) (list []string) {
 		kind := builtin.NewHist(false, bits)

@@ -28,7 +28,8 @@ func everything() *types.Type {
 	return types.NewRecord(names, parts)
 }
 
-// Whatever bytes a record holds, it prints without a character that steers the terminal, and as JSON that is JSON.
+// Whatever bytes a record holds, it prints without a character that steers the terminal,
+// and as JSON that is JSON.
 func FuzzHostileRecord(f *testing.F) {
 	kind := everything()
 	f.Add([]byte("\x1b[2J\x00\xff\xff"))

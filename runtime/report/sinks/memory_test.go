@@ -15,7 +15,8 @@ func bitfield(name string, t *types.Type, offset, bitOffset, bits int) types.Fie
 	return types.Field{Name: name, Type: t, Offset: offset, BitOffset: bitOffset, BitSize: bits}
 }
 
-// Structs with all that C has: bitfields, members without a name, unions, arrays of arrays.
+// Structs with all that C has: bitfields, members without a name, unions, arrays of
+// arrays.
 func TestMemory(t *testing.T) {
 	byteArray := &types.Type{Kind: types.Array, Count: 3, Size: 3, Elem: types.NewInt(1, false)}
 	matrix := &types.Type{Kind: types.Array, Count: 2, Size: 6, Elem: byteArray}

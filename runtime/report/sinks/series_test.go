@@ -89,7 +89,8 @@ hh:mm:ss.ms  |___________________________________________________|
 		`"two": [{"interval_start":"2026-11-25T17:00:00.300000000","value":4},{"interval_start":"2026-11-25T17:00:00.400000000","value":4}]}}}`)
 }
 
-// TestSeriesOfOneKey: the series of one key ends with its own last interval, whatever was printed before.
+// TestSeriesOfOneKey: the series of one key ends with its own last interval, whatever was
+// printed before.
 func TestSeriesOfOneKey(t *testing.T) {
 	short := newSeries(10)
 	before := newTable("a", short, types.NewString(8))
@@ -132,7 +133,8 @@ func TestSeriesOfAggregations(t *testing.T) {
 	}
 }
 
-// A row with nonsense in it, as a torn read may give, prints something and no more lines than the series has.
+// A row with nonsense in it, as a torn read may give, prints something and no more lines
+// than the series has.
 func FuzzSeries(f *testing.F) {
 	kind := newSeries(3)
 	f.Add(encode(kind, seriesRow(kind, 1, 2, 3)))

@@ -30,8 +30,8 @@ func wide(columns int) report.Terminal {
 
 const long = "/usr/lib/x86_64-linux-gnu/a-very-long-name-of-a-library-that-fills-more-than-a-line.so.6"
 
-// tables prints maps of all shapes: plain numbers, long keys of several parts, stacks, histograms
-// and charts.
+// tables prints maps of all shapes: plain numbers, long keys of several parts, stacks,
+// histograms and charts.
 func tables(p *printer) {
 	keyed := newTable("name", count(), types.NewString(16), types.NewString(128), types.Int64)
 	add(keyed, 1, "bash", long, 5)
@@ -121,8 +121,8 @@ func TestNoTerminal(t *testing.T) {
 
 var color = regexp.MustCompile("\x1b\\[[0-9]*m")
 
-// Colours are all that steers the terminal, whatever the traced system sends; text is the same
-// without them. They change nothing in the columns.
+// Colours are all that steers the terminal, whatever the traced system sends; text is the
+// same without them. They change nothing in the columns.
 func TestColor(t *testing.T) {
 	hostile := func(p *printer) {
 		tables(p)

@@ -15,7 +15,8 @@ import (
 // World is what a function runs in.
 type World struct {
 	Context []byte
-	// Data are the values of array maps of one element, Hash those of hash maps with keys and values of 8 bytes.
+	// Data are the values of array maps of one element, Hash those of hash maps with keys
+	// and values of 8 bytes.
 	Data map[string][]byte
 	Hash map[string]map[string][]byte
 	// Memory holds kernel and user memory by start address.
@@ -197,7 +198,8 @@ func number(bytes []byte) uint64 {
 	return binary.LittleEndian.Uint64(whole[:])
 }
 
-// call knows the helpers of hash maps and those that call back; others have a fixed result.
+// call knows the helpers of hash maps and those that call back; others have a fixed
+// result.
 func (e *evaluation) call(v *ir.Value) uint64 {
 	result, fixed := e.Values[v.Helper]
 	switch {

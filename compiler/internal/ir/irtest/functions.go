@@ -46,7 +46,8 @@ func (r *random) invoke(address *ir.Value) {
 	r.known = append(r.known, r.Invoke(callee, r.pick(), address))
 }
 
-// callback makes a function whose first argument is a number, and another that of what is passed.
+// callback makes a function whose first argument is a number, and another that of what is
+// passed.
 func (r *random) callback(passed int) *ir.Func {
 	c := r.within("call", passed)
 	number := c.Bound(c.body(4+c.IntN(12)), 1)

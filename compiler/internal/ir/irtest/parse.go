@@ -1,6 +1,6 @@
-// Package irtest serves the tests of the packages around the intermediate representation: it reads
-// the printed form back, makes random functions from a seed, and evaluates a function directly, with nothing
-// of the compiler's back end in between.
+// Package irtest serves the tests of the packages around the intermediate representation:
+// it reads the printed form back, makes random functions from a seed, and evaluates a
+// function directly, with nothing of the compiler's back end in between.
 package irtest
 
 import (
@@ -15,7 +15,8 @@ import (
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
-// Parse reads what Func.String prints. Values are numbered anew, in the order of the text.
+// Parse reads what Func.String prints. Values are numbered anew, in the order of the
+// text.
 func Parse(text string) (f *ir.Func, err error) {
 	p := &parser{sections: map[string]*section{}}
 	defer func() {

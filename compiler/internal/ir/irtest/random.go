@@ -18,10 +18,12 @@ const (
 	ContextSize = 96
 )
 
-// Random returns a program made from the seed, in some cases with functions that it calls. The verifier accepts it, and it ends: loops count.
+// Random returns a program made from the seed, in some cases with functions that it
+// calls. The verifier accepts it, and it ends: loops count.
 func Random(seed uint64) *ir.Func { return random{}.program(seed) }
 
-// RandomCallbacks is Random with atomic exchanges and with helpers that call back, which need Linux 5.17.
+// RandomCallbacks is Random with atomic exchanges and with helpers that call back, which
+// need Linux 5.17.
 func RandomCallbacks(seed uint64) *ir.Func { return random{callsBack: true}.program(seed) }
 
 func (r random) program(seed uint64) *ir.Func {
@@ -57,7 +59,8 @@ type random struct {
 	*rand.Rand
 	*ir.Builder
 	callsBack bool
-	// isolated functions see no memory but their own: they run in an order that only the kernel knows.
+	// isolated functions see no memory but their own: they run in an order that only the
+	// kernel knows.
 	isolated bool
 	frames   int         // functions active above this one
 	context  *ir.Value   // its address
@@ -236,8 +239,8 @@ func (r *random) conditional(depth int) {
 	r.Enter(after)
 }
 
-// loop runs its body up to three times, and ends early or begins its next round early where numbers meet by chance. It asks
-// before the round or behind it.
+// loop runs its body up to three times, and ends early or begins its next round early
+// where numbers meet by chance. It asks before the round or behind it.
 func (r *random) loop(depth int) {
 	counter := r.NewCell("i")
 	head, body, latch, after := r.NewBlock(), r.NewBlock(), r.NewBlock(), r.NewBlock()

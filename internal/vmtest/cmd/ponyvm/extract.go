@@ -10,7 +10,8 @@ import (
 	"github.com/ponytrace/ponytrace/internal/vmtest/kernel"
 )
 
-// extractCmd copies what a kernel says about itself into the cache, as raw material for frozen targets.
+// extractCmd copies what a kernel says about itself into the cache, as raw material for
+// frozen targets.
 type extractCmd struct {
 	Kernels []string `arg:"" optional:"" help:"Which ones; all without arguments."`
 }

@@ -6,9 +6,10 @@
 //	ponyvm extract          copy BTF, symbols and tracepoint formats out of the kernels
 //	ponyvm soak             boot each kernel again and again
 //
-// The guest has no shell. Its /bin holds the files given with -f and the workload program; its working folder is
-// /tmp. Standard output, standard error and the exit code are those of the command. A command after --then
-// starts when the one before has ended, one after --with at the same time.
+// The guest has no shell. Its /bin holds the files given with -f and the workload
+// program; its working folder is /tmp. Standard output, standard error and the exit code
+// are those of the command. A command after --then starts when the one before has ended,
+// one after --with at the same time.
 package main
 
 import (
@@ -103,7 +104,8 @@ func main() {
 	os.Exit(ownFailure)
 }
 
-// whenParentDies stops the machine when `go run` or a script was killed without telling its children.
+// whenParentDies stops the machine when `go run` or a script was killed without telling
+// its children.
 func whenParentDies(stop func()) {
 	for parent := os.Getppid(); os.Getppid() == parent; time.Sleep(time.Second) {
 	}

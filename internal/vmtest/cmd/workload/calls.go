@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// calls are the system calls on offer: quick, without effect, and never made by Go's runtime.
+// calls are the system calls on offer: quick, without effect, and never made by Go's
+// runtime.
 var calls = map[string]func(){
 	"getppid":     func() { unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0) },
 	"getuid":      func() { unix.RawSyscall(unix.SYS_GETUID, 0, 0, 0) },
@@ -26,11 +27,13 @@ var calls = map[string]func(){
 	"openat":      func() { unix.Open(probePath, unix.O_RDONLY, 0) },
 	// ppoll waits for 20 ms.
 	"ppoll": func() { unix.Ppoll(nil, &unix.Timespec{Nsec: 20e6}, nil) },
-	// getppid32 is getppid for programs of 32 bits, whose number is that of semget for others.
+	// getppid32 is getppid for programs of 32 bits, whose number is that of semget for
+	// others.
 	"getppid32": func() { compatCall(64) },
 }
 
-// probePath does not exist, so that openat fails and leaves no descriptor; as a name it is easy to match.
+// probePath does not exist, so that openat fails and leaves no descriptor; as a name it
+// is easy to match.
 const probePath = "/ponytrace-workload"
 
 type syscalls struct {
@@ -112,8 +115,9 @@ func (r *read) Run() error {
 	return report(map[string]any{"load": "read", "file": r.File, "n": r.N, "size": r.Size, "bytes": total})
 }
 
-// rename gives every thread of this process the name; new ones inherit it. All is opened before anything is written,
-// so that under the new name this process opens nothing but what its load does.
+// rename gives every thread of this process the name; new ones inherit it. All is opened
+// before anything is written, so that under the new name this process opens nothing but
+// what its load does.
 func rename(comm string) error {
 	threads, err := filepath.Glob("/proc/self/task/*/comm")
 	if err != nil {

@@ -1,19 +1,24 @@
 // Command workload makes loads of exactly known size, for tests that demand exact counts.
 //
-// Each subcommand does what its flags say and nothing else of the kind, then prints one line of JSON saying what it
-// did. Three things make that harder than it sounds, and shape the program:
+// Each subcommand does what its flags say and nothing else of the kind, then prints one
+// line of JSON saying what it did. Three things make that harder than it sounds, and
+// shape the program:
 //
-// Go's runtime makes system calls of its own: futex, nanosleep, epoll, madvise, mmap, clone, rt_sig*, sched_yield,
-// tgkill, and while starting openat, read, fstat, prctl, sched_getaffinity. A load therefore uses calls from
-// [calls], which the runtime never makes, by raw numbers. Those that the runtime does make are refused.
+// Go's runtime makes system calls of its own: futex, nanosleep, epoll, madvise, mmap,
+// clone, rt_sig*, sched_yield, tgkill, and while starting openat, read, fstat, prctl,
+// sched_getaffinity. A load therefore uses calls from [calls], which the runtime never
+// makes, by raw numbers. Those that the runtime does make are refused.
 //
-// A disk request of one size arrives at the driver as one request of that size only if nobody splits or merges
-// it. So a block load is synchronous direct I/O, one at a time from one thread, from a page-aligned buffer,
-// and each size is checked against the queue's limits first: max_sectors_kb, and max_segments of one page each,
-// as the pages of a buffer may lie anywhere. A size that would be split is an error here, not a surprise there.
+// A disk request of one size arrives at the driver as one request of that size only if
+// nobody splits or merges it. So a block load is synchronous direct I/O, one at a time
+// from one thread, from a page-aligned buffer, and each size is checked against the
+// queue's limits first: max_sectors_kb, and max_segments of one page each, as the pages
+// of a buffer may lie anywhere. A size that would be split is an error here, not a
+// surprise there.
 //
-// Other processes make noise. --comm renames the whole process before the load starts, every thread of it, so
-// that a predicate on comm isolates it; the JSON tells the process id for predicates on pid.
+// Other processes make noise. --comm renames the whole process before the load starts,
+// every thread of it, so that a predicate on comm isolates it; the JSON tells the process
+// id for predicates on pid.
 package main
 
 import (
