@@ -176,8 +176,7 @@ func ExampleProgram_Notices() {
 		return
 	}
 	fmt.Println(program.Notices()[0])
-	// Output: blk_start_request is gone since Linux 5.0: tracing its successor
-	// blk_mq_start_request
+	// Output: blk_start_request is gone since Linux 5.0: tracing its successor blk_mq_start_request
 }
 
 // A pattern is one probe with many names.

@@ -265,7 +265,7 @@ func (h hooks) Extent(e lang.Expr) (address, length *ir.Value, ok bool) {
 }
 
 // Texts are the function itself, where texts are looked at (search.go).
-func (h hooks) Texts() builtin.Texts { return texts{h.function} }
+func (h hooks) Texts() builtin.Texts { return texts(h) }
 
 // Scratch lends a word of the memory that is shared with callbacks.
 func (h hooks) Scratch(use func(word builtin.Word)) {

@@ -61,7 +61,7 @@ const longestSegment = 64
 
 // Find is the place where the second text begins in the first, or -1.
 func (f texts) Find(hay, needle lang.Expr) *ir.Value {
-	literal, known := (hooks{f.function}).Text(needle)
+	literal, known := hooks(f).Text(needle)
 	if known && len(literal) == 0 {
 		f.effect(hay)
 		return f.b.Const(0)
