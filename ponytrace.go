@@ -365,6 +365,7 @@ type Session struct {
 	program *Program
 	live    *runtime.Session // nil when there is nothing in the kernel
 	started bool
+	again   bool // BEGIN has run before the kernel refused to attach
 	ended   bool // and this is what Wait returns:
 	code    int
 	err     error
@@ -418,7 +419,7 @@ func (s *Session) runtimeOptions() runtime.Options {
 	return runtime.Options{
 		Stdout: orNowhere(o.Stdout), Stderr: o.Stderr, Format: o.Format, Terminal: o.Terminal, Buffer: o.Buffer,
 		Quiet: o.Quiet, Notify: o.Notify, Signals: o.Signals,
-		Unsafe: compiled.Unsafe, Command: compiled.Command, Pids: compiled.Processes,
+		Unsafe: compiled.Unsafe, Command: compiled.Command, Pids: compiled.Processes, Again: s.again,
 	}
 }
 
@@ -508,6 +509,7 @@ func (s *Session) replace(live *runtime.Session, err error) error {
 	if err := s.tryInstead(err); err != nil {
 		return err
 	}
+	s.again = true
 	return s.load()
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"os/exec"
+	"sync/atomic"
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -28,6 +29,24 @@ type printer struct {
 	notices        *notices
 	exit           exit
 	values         []events.Value // of the record at hand
+	repeats        atomic.Bool    // what is asked for was printed before
+}
+
+// repeat runs what has run before: its records change maps, and print nothing.
+func (p *printer) repeat(run func(), drain func()) {
+	p.repeats.Store(true)
+	run()
+	drain()
+	p.repeats.Store(false)
+}
+
+// changesMaps tells what a record asks for from what it prints.
+func changesMaps(a object.Action) bool {
+	switch a {
+	case object.Clear, object.Zero, object.Trunc, object.Normalize, object.Exit:
+		return true
+	}
+	return false
 }
 
 // flush ends the session when nobody reads any more.
@@ -50,7 +69,9 @@ func (p *printer) handle(record []byte) {
 	if len(record) < event.Layout.Size {
 		return
 	}
-	p.act(event, record)
+	if changesMaps(event.Action) || !p.repeats.Load() {
+		p.act(event, record)
+	}
 }
 
 func (p *printer) act(event *object.Event, record []byte) {

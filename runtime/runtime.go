@@ -61,6 +61,8 @@ type Options struct {
 	Unsafe   bool     // system() runs commands
 	Command  []string // -c: started when everything is attached; its end is the session's
 	Pids     []int    // -p: the end of the last of these processes is the session's
+	// Again: a session of the same script has run BEGIN, and then the kernel refused to attach it.
+	Again bool
 	// Signals are obeyed while the session runs: see signals.go. They must be caught
 	// before it starts.
 	Signals <-chan os.Signal
@@ -234,7 +236,7 @@ func (s *Session) DryRun() error {
 // begin runs BEGIN, whose exit() keeps everything else from being attached, as a signal
 // does.
 func (s *Session) begin() error {
-	s.clauses.run(object.AtBegin)
+	s.runBegin()
 	if s.store.Load(object.DataStopped) != 0 {
 		s.announcement.announce(s.attachments.probes())
 		return nil
@@ -253,6 +255,17 @@ func (s *Session) begin() error {
 		s.announcement.announce(probes)
 	}
 	return nil
+}
+
+// runBegin prints what BEGIN prints, unless a session before has: a format of records keeps
+// that back until everything is attached.
+func (s *Session) runBegin() {
+	run := func() { s.clauses.run(object.AtBegin) }
+	if s.options.Again && !s.printer.records {
+		s.printer.repeat(run, s.pump.drain)
+	} else {
+		run()
+	}
 }
 
 // watch starts the command, or watches the processes, whose end is the session's; nil:

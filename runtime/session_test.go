@@ -157,6 +157,24 @@ func TestBeginAndEnd(t *testing.T) {
 	}
 }
 
+// What BEGIN prints is printed once where the kernel refused the first try. JSON keeps it back
+// until everything is attached.
+func TestBeginAgain(t *testing.T) {
+	for format, want := range map[string]int{"text": 0, "json": 1} {
+		o := lineObject(16)
+		o.Programs = []*object.ProgramSpec{
+			clause("begin", code(emit(0, 1)), at(object.AtBegin)),
+			clause("end", code(emit(0, 2)), at(object.AtEnd)),
+		}
+		var out bytes.Buffer
+		exit, err := open(t, o, Options{Stdout: &out, Stderr: io.Discard, Format: format, Again: true}).Run()
+		begun, ended := strings.Count(out.String(), "event 1"), strings.Count(out.String(), "event 2")
+		if err != nil || exit != 0 || begun != want || ended != 1 {
+			t.Errorf("%s: exit code %d, %v\n%s", format, exit, err, out.String())
+		}
+	}
+}
+
 func TestExitCode(t *testing.T) {
 	o := lineObject(16)
 	o.Programs = []*object.ProgramSpec{clause("tick", code(emit(0, 7), emit(1, 3)), every(5*time.Millisecond))}
