@@ -180,9 +180,21 @@ func (c *checker) aggregate(s *lang.Assign, call *lang.Call, a *builtin.Aggregat
 	}
 	t := a.Check(hooks{c}, call)
 	c.instance.Types[call] = t
-	if t.Kind != types.None {
+	if t.Kind != types.None && c.keepsParts(m, t) {
 		c.assignMap(m, t, s.Value.Range())
 	}
+}
+
+// keepsParts reports a map that drops keys, for rows that are kept in parts: the parts of
+// one row would not go together.
+func (c *checker) keepsParts(e *lang.Map, t *types.Type) bool {
+	m := c.mapNamed(e.Name)
+	if m.Kind == nil || !m.Kind.Recent || t.Record.Stored == nil {
+		return true
+	}
+	c.Errorf(e.Span, "@%s drops keys, but %s() keeps the values of each key in parts, of which it would drop some", e.Name, t.Record.Name)
+	c.Hint("let @%s = percpuhash(%d) drops none", e.Name, m.Size)
+	return false
 }
 
 // assignTarget gives a variable or map a value of type t; update means that the old value
