@@ -71,6 +71,7 @@ package ponytrace
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -171,6 +172,9 @@ func Format(source *Source) (string, error) {
 // stands for all of them.
 func StageNames() []string { return slices.Clone(stage.Names) }
 
+// Ways are what Options.Attach takes.
+func Ways() []string { return []string{"kprobe", "fentry", "tracepoint"} }
+
 // Formats are the names that RunOptions.Format takes, the default first.
 func Formats() []string { return report.Formats() }
 
@@ -224,7 +228,7 @@ type Options struct {
 	Named []string // parameters for getopt(), as name=value or name
 	// Environment is asked for the variables that hold settings; nil for none.
 	Environment func(name string) string
-	// Attach forces a mechanism: "kprobe", "fentry" or "tracepoint"; "" for the cheapest.
+	// Attach forces a mechanism, one of Ways; "" for the cheapest.
 	Attach string
 	// Only matches the names of the probes to attach, besides BEGIN and END; nil for all.
 	Only       *regexp.Regexp
@@ -254,6 +258,9 @@ type Program struct {
 // Compile compiles a script for a machine. The same arguments always make the same
 // program.
 func Compile(script *Script, machine *Target, options Options) (*Program, error) {
+	if ways := Ways(); options.Attach != "" && !slices.Contains(ways, options.Attach) {
+		return nil, fmt.Errorf("there is no way to attach %q: there are %s", options.Attach, strings.Join(ways, ", "))
+	}
 	return (&Program{script: script, machine: machine, options: options}).compile()
 }
 
@@ -361,20 +368,25 @@ type RunOptions struct {
 // Session is a program in the kernel.
 type Session struct {
 	options RunOptions
-	mutex   sync.Mutex // guards what follows
-	program *Program
-	live    *runtime.Session // nil when there is nothing in the kernel
 	started bool
 	again   bool // BEGIN has run before the kernel refused to attach
 	ended   bool // and this is what Wait returns:
 	code    int
 	err     error
 	release func() bool // of the context
+
+	mutex   sync.Mutex // guards what follows
+	program *Program
+	live    *runtime.Session // nil when there is nothing in the kernel
+	stopped bool             // Stop was called, perhaps between two tries
 }
 
 // Load brings the program into the kernel, or what serves instead where the kernel
 // refuses it. Nothing is attached yet.
 func (p *Program) Load(options RunOptions) (*Session, error) {
+	if formats := Formats(); options.Format != "" && !slices.Contains(formats, options.Format) {
+		return nil, fmt.Errorf("there is no output format %q: there are %s", options.Format, strings.Join(formats, ", "))
+	}
 	s := &Session{options: options, program: p, release: func() bool { return false }}
 	if err := s.load(); err != nil {
 		return nil, err
@@ -454,6 +466,9 @@ func (s *Session) set(live *runtime.Session) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.live = live
+	if live != nil && s.stopped {
+		live.Interrupt()
+	}
 }
 
 func (s *Session) current() *runtime.Session {
@@ -536,8 +551,11 @@ func (s *Session) Wait() (int, error) {
 
 // Stop asks for the end of the tracing, for which Wait waits.
 func (s *Session) Stop() {
-	if live := s.current(); live != nil {
-		live.Interrupt()
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.stopped = true
+	if s.live != nil {
+		s.live.Interrupt()
 	}
 }
 

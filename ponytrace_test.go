@@ -156,8 +156,16 @@ func TestStreams(t *testing.T) {
 		}
 	}
 	_, err = program.Run(context.Background(), ponytrace.RunOptions{Format: "xml"})
-	if err == nil || err.Error() != `there is no output format "xml"` {
+	if err == nil || err.Error() != `there is no output format "xml": there are text, json` {
 		t.Error(err)
+	}
+}
+
+// A way to attach that is not there is an error.
+func TestOptionsAreChecked(t *testing.T) {
+	_, err := compile("BEGIN { }", frozen.Target("6.12"), ponytrace.Options{Attach: "bogus"})
+	if want := `there is no way to attach "bogus": there are kprobe, fentry, tracepoint`; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

@@ -76,7 +76,7 @@ func traceFlags() *command {
 		"with -v their arguments. 'struct NAME' shows a type.")
 	f.StringVar(&t.BTF, "btf", "", "With -l: of the kernel whose types the `FILE` holds.")
 	f.BoolVar(&t.DryRun, "dry-run", false, "Compile, load and attach, then leave: no clause runs.")
-	oneOf(f, &t.Attach, "attach", "", "WAY", "Force how probes are attached", "auto", "kprobe", "fentry", "tracepoint")
+	oneOf(f, &t.Attach, "attach", "", "WAY", "Force how probes are attached", append([]string{"auto"}, ponytrace.Ways()...)...)
 	f.BoolVarP(&t.Reads, "failed-reads", "k", false,
 		"Tell where in the script memory could not be read, and how often.")
 	f.BoolVar(&t.Strict, "strict", false, "Refuse functions that were renamed.")
