@@ -93,7 +93,11 @@ func (a *attachments) withProbes(err error, program *object.ProgramSpec) error {
 		return err
 	}
 	for _, served := range a.servedBy(program) {
-		failed.Probes = append(failed.Probes, probesOf(served)...)
+		for _, probe := range probesOf(served) {
+			if !slices.Contains(failed.Probes, probe) {
+				failed.Probes = append(failed.Probes, probe)
+			}
+		}
 	}
 	return failed
 }

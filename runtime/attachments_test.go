@@ -58,7 +58,7 @@ func TestProbesOfADispatcher(t *testing.T) {
 		Dispatchers: []*object.Dispatcher{dispatcher},
 	}}
 	err := a.withProbes(&attach.RefusedError{Probes: []string{"b"}}, &dispatcher.ProgramSpec)
-	if refused := err.(*attach.RefusedError); !slices.Equal(refused.Probes, []string{"b", "a", "b"}) {
+	if refused := err.(*attach.RefusedError); !slices.Equal(refused.Probes, []string{"b", "a"}) {
 		t.Errorf("%q", refused.Probes)
 	}
 	if n := a.served(&dispatcher.ProgramSpec, 0); n != 2 || a.probes() != 3 {

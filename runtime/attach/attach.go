@@ -139,7 +139,11 @@ func withoutKprobes(machine *target.Target, point *object.Point) string {
 
 // reason puts an errno into words.
 func reason(err error, point *object.Point) string {
-	switch {
+	switch onFunction := point.Mechanism.OnFunctions(); {
+	case !onFunction && errors.Is(err, fs.ErrNotExist):
+		return "this kernel has no such tracepoint"
+	case !onFunction && errors.Is(err, syscall.EINVAL):
+		return "the kernel lets no program attach to it"
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EADDRNOTAVAIL):
 		return "this kernel lets no probe attach to the function: it is excluded (notrace, kprobe blacklist), was inlined, or several have its name"
 	case errors.Is(err, fs.ErrPermission):

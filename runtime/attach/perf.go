@@ -25,13 +25,22 @@ func attachPerf(r request, attributes *unix.PerfEventAttr, cpu int) (Link, error
 			event.Close()
 			return nil, err
 		}
-		return &perfLink{event, l}, unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0)
+		return enabled(fd, &perfLink{event, l})
 	}
 	if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_SET_BPF, r.program.FD()); err != nil {
 		event.Close()
 		return nil, err
 	}
-	return event, unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0)
+	return enabled(fd, event)
+}
+
+// enabled starts the event, or closes what hangs on it.
+func enabled(fd int, l Link) (Link, error) {
+	if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	return l, nil
 }
 
 // perfLink closes the link before the event that it hangs on.
