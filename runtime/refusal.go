@@ -60,17 +60,18 @@ func refusedProgram(program *object.ProgramSpec, err error) *attach.RefusedError
 	case errors.Is(err, unix.E2BIG):
 		explain(r, tooComplex(program, verifier))
 	case program.Type == ebpf.Tracing:
-		r.Cause = err
+		explain(r, refusedTracing(program, verifier, kernelWords(err)))
+		r.Cause = errors.Join(r.Cause, err)
 		if !program.Points[0].Only {
 			r.Instead = attach.Plainer
 		}
-		r.Message = diag.Diagnostics{refusedTracing(program, verifier, r.Kernel)}.Error()
 	case verifier != nil && lackingHelper(verifier.Log) != "":
 		message := "this kernel does not let such a probe call " + lackingHelper(verifier.Log) + ", which this needs"
 		explain(r, diag.Diagnostic{Span: spanOf(program, verifier.Log), Message: message})
 	case verifier != nil && len(verifier.Log) > 0:
-		r.Kernel, r.Cause = tail(verifier.Log), err
-		r.Message = diag.Diagnostics{ourBug(spanOf(program, verifier.Log), r.Kernel)}.Error()
+		r.Kernel = tail(verifier.Log)
+		explain(r, ourBug(spanOf(program, verifier.Log), r.Kernel))
+		r.Cause = errors.Join(r.Cause, err)
 	case errors.Is(err, os.ErrPermission):
 		r.Message, r.Cause = errNotPermitted.Error(), err
 	default:
@@ -83,6 +84,14 @@ func refusedProgram(program *object.ProgramSpec, err error) *attach.RefusedError
 func explain(r *attach.RefusedError, d diag.Diagnostic) {
 	shown := diag.Diagnostics{d}
 	r.Message, r.Cause = shown.Error(), shown
+}
+
+// kernelWords leaves out what the library that loads programs guesses.
+func kernelWords(err error) string {
+	if errors.Is(err, unix.EPERM) {
+		return "operation not permitted"
+	}
+	return err.Error()
 }
 
 func probesOf(program *object.ProgramSpec) (probes []string) {

@@ -33,21 +33,21 @@ func TestRefusal(t *testing.T) {
 	}{
 		"no such mechanism": {
 			kind: ebpf.Tracing, cause: verifier(unix.EINVAL, "attach to f is not supported"), instead: attach.Plainer,
-			message: "the kernel does not let fentry serve kprobe:f\n",
+			message: "the kernel does not let fentry serve kprobe:f\n", shown: true,
 		},
 		"a mechanism that is named": {
 			kind: ebpf.Tracing, only: true, cause: verifier(unix.EINVAL, "attach to f is not supported"),
-			message: "the kernel does not let fentry serve kprobe:f\n",
+			message: "the kernel does not let fentry serve kprobe:f\n", shown: true,
 		},
 		"typed code": {
-			kind: ebpf.Tracing, cause: verifier(unix.EACCES, "0: (b7) r0 = 1"), instead: attach.Plainer, message: "bug of ponytrace",
+			kind: ebpf.Tracing, cause: verifier(unix.EACCES, "0: (b7) r0 = 1"), instead: attach.Plainer, message: "bug of ponytrace", shown: true,
 		},
 		"typed code of two clauses": {
 			kind: ebpf.Tracing, joined: true, cause: verifier(unix.EACCES, "0: (b7) r0 = 1"), instead: attach.Plainer,
-			message: "bug of ponytrace",
+			message: "bug of ponytrace", shown: true,
 		},
-		"code":                {kind: ebpf.Kprobe, cause: verifier(unix.EACCES, "0: (b7) r0 = 1"), message: "bug of ponytrace"},
-		"code of two clauses": {kind: ebpf.Kprobe, joined: true, cause: verifier(unix.EACCES, "x"), instead: attach.Separate, message: "bug of ponytrace"},
+		"code":                {kind: ebpf.Kprobe, cause: verifier(unix.EACCES, "0: (b7) r0 = 1"), message: "bug of ponytrace", shown: true},
+		"code of two clauses": {kind: ebpf.Kprobe, joined: true, cause: verifier(unix.EACCES, "x"), instead: attach.Separate, message: "bug of ponytrace", shown: true},
 		"too long": {
 			kind: ebpf.Kprobe, joined: true, cause: verifier(unix.E2BIG, "0: (b7) r0 = 1"), instead: attach.Separate,
 			message: "more ways to run than the kernel's verifier walks", shown: true,
