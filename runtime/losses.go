@@ -85,9 +85,14 @@ func moreRoom(m *object.MapSpec) string {
 func (l *lossCounts) fullMap(m *object.MapSpec, n uint64) report.Loss {
 	loss := report.Loss{Kind: report.LostUpdates, Map: m, Count: n}
 	refusal := syscall.Errno(-int32(l.store.Load(m.Refusal)))
-	if refusal == syscall.E2BIG || l.tables.of(m).Len() >= m.MaxEntries {
+	if refusal == syscall.E2BIG || m.Parts == 0 && l.tables.of(m).Len() >= m.MaxEntries {
 		loss.Text = fmt.Sprintf("the map @%s was full at %d keys: %d updates were lost; more room: %s",
 			m.Name, m.MaxEntries, n, moreRoom(m))
+		if m.Parts > 0 {
+			loss.Text = fmt.Sprintf("the map @%s was full at %d rows, of which a key takes one for each power of two: "+
+				"%d updates were lost, also of keys that are printed; more room: %s",
+				m.Name, m.MaxEntries, n, moreRoom(m))
+		}
 		return loss
 	}
 	why := "it was in use on the same CPU"
