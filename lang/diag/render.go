@@ -59,14 +59,14 @@ func (s Span) String() string {
 	}
 	line, column := s.Source.Position(s.Start)
 	last := min(s.End-s.Start, len(s.Source.Line(line))-column+1)
-	return fmt.Sprintf("%s:%d:%d-%d", s.Source.Name, line, column, column+max(last, 1))
+	return fmt.Sprintf("%s:%d:%d-%d", printable(s.Source.Name), line, column, column+max(last, 1))
 }
 
 func (s Span) prefix() string {
 	if s.Source == nil {
 		return ""
 	}
-	return printable(s.String()) + ": "
+	return s.String() + ": "
 }
 
 // excerpt writes the span's first line and a line that underlines the span.
