@@ -53,7 +53,7 @@ const DrawQuantiles types.Drawing = "quantiles"
 var quantiles = &Aggregation{
 	Record: Quantiles,
 	Info: Info{Name: "quantiles", Signature: "quantiles(int n [, percentile, ...])",
-		Doc: "The values of n at percentiles, by default 50, 90, 99 and 99.9, and the number of " +
+		Doc: "The values of n at up to 16 percentiles, by default 50, 90, 99 and 99.9, and the number of " +
 			"events. " +
 			"A value is off by at most 1 percent of itself.",
 		Example: `kretprobe:vfs_read { @[comm] = quantiles(retval, 50, 99, 99.9) }`},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
@@ -156,10 +157,18 @@ func entryArguments(t *target.Target, parts []string) []string {
 	return list
 }
 
-// returnArguments has the arguments where fexit serves, which keeps them.
+// returnArguments has the arguments where fexit is taken, which keeps them.
 func returnArguments(t *target.Target, parts []string) []string {
+	return resultArguments(t, parts, object.Fexit.Lacks(&t.Features)+object.Fexit.Avoid(&t.Features) == "")
+}
+
+func fexitArguments(t *target.Target, parts []string) []string {
+	return resultArguments(t, parts, object.Fexit.Lacks(&t.Features) == "")
+}
+
+func resultArguments(t *target.Target, parts []string, kept bool) []string {
 	var list []string
-	if t.Features.Fentry {
+	if kept {
 		list = entryArguments(t, parts)
 	}
 	if function, known := t.Function(parts[len(parts)-1]); known && function.Return != nil {

@@ -27,7 +27,7 @@ var fexitProbe = &ProbeType{
 		Example: `fexit:vfs_read /retval > 0/ { @[args.count] = sum(retval) }`},
 	Aliases:  []string{"fr", "kretfunc"},
 	MinParts: 1, MaxParts: 2, Mechanisms: []object.Mechanism{object.Fexit}, Expand: expandTracing(returnMechanisms),
-	Meant: example("fexit:vfs_read"), List: listTraced, Arguments: returnArguments,
+	Meant: example("fexit:vfs_read"), List: listTraced, Arguments: fexitArguments,
 }
 
 func expandTracing(m mechanisms) func(Expansion, At) []*Site {

@@ -272,7 +272,7 @@ func (f *functionSites) notTracing(name string) (why string) {
 		f.refuseTracing(name, reentry)
 		return reentry
 	case forced:
-		return ""
+		return f.tracing.Lacks(&f.Target().Features)
 	case f.Mechanism() != "":
 		return asked(f)
 	case reentered:
