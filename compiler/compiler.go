@@ -12,7 +12,7 @@
 //	opt     IR to better IR                               compiler/internal/opt
 //	bpf     IR to eBPF instructions                       compiler/internal/bpf
 //
-// What the user did wrong is returned as lang.Diagnostics; what we did wrong panics with
+// What the user did wrong is returned as diag.Diagnostics; what we did wrong panics with
 // an *ir.Error, which is recovered here and names the line of the script.
 package compiler
 
@@ -64,7 +64,7 @@ type Processes = follow.Processes
 // UsageError carries the usage text of a script whose parameters are wrong.
 type UsageError = sema.UsageError
 
-// Compile returns the object, or an error that is lang.Diagnostics, a *UsageError or an
+// Compile returns the object, or an error that is diag.Diagnostics, a *UsageError or an
 // internal error. Where clauses that share a program are too much for one, each gets its
 // own. Where the functions that a clause is cut into have too little of the stack, it
 // stays whole.

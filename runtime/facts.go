@@ -12,7 +12,7 @@ import (
 )
 
 // findRuntimeConsts finds out what the script must know of this machine and hands each
-// number to set, with its place in the kernel map "data". The error is lang.Diagnostics:
+// number to set, with its place in the kernel map "data". The error is diag.Diagnostics:
 // it shows where the script asks for what is not there.
 func findRuntimeConsts(facts []object.RuntimeConst, set func(offset int, value uint64)) error {
 	kernel := symbols.NewKernel()

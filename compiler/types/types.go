@@ -9,7 +9,7 @@
 // An aggregation (count, hist, ...) is a row of 64-bit words; its record says what is
 // done with them.
 //
-// How a value prints follows from its Kind alone; package render holds the code.
+// How a value prints follows from its Kind alone; package runtime/report/format holds the code.
 package types
 
 import (

@@ -5,7 +5,8 @@
 // # Who asks
 //
 //	runtime/symbols   File.Table    all functions by address, copied out of the file
-//	the compiler      target.Binary Functions, Arguments, Frames: answers.go
+//	the compiler      target.Binary Functions, Arguments, Frames: answers.go; probes of user
+//	                                functions are going to, today only tests do
 //
 // The compiler does not open files: it asks its Target, and that a File, or a record of
 // what a File answered (compiler/target/frozen), which TestRecord holds to be true.

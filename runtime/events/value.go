@@ -4,7 +4,7 @@
 // # Values
 //
 // A Value is a view: a type and the bytes that hold it. Nothing is decoded before a
-// renderer asks for it, so a line of printf and a map of a million keys cost no
+// sink asks for it, so a line of printf and a map of a million keys cost no
 // allocation per value. The bytes are laid out by the same types.Layout through which the
 // compiler stored them; there is no second description to keep in step. (Rejected: a tree
 // of Go values, which costs an allocation a leaf.)

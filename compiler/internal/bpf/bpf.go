@@ -87,7 +87,7 @@ type Result struct {
 }
 
 // Generate compiles the program f, which Check accepts, and may change it. An error is
-// lang.Diagnostics where a limit of the kernel does not allow for the program, else a
+// diag.Diagnostics where a limit of the kernel does not allow for the program, else a
 // mistake of the compiler: an *ir.Error.
 func Generate(f *ir.Func, options Options) (result *Result, err error) {
 	defer ir.Catch(&err)

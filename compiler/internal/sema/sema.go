@@ -211,7 +211,7 @@ type checker struct {
 	declarations
 }
 
-// Check returns the meaning of a script, or a *UsageError or lang.Diagnostics.
+// Check returns the meaning of a script, or a *UsageError or diag.Diagnostics.
 func Check(script *lang.Script, machine *target.Target, options Options) (*Info, error) {
 	c := newChecker(machine, options)
 	info, err := c.check(script)
