@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
@@ -51,12 +52,12 @@ func (a *announcement) tell() {
 // notAttached stands for the number of probes before it is told.
 const notAttached = -1
 
-// hint tells a person who watches how to see the result, where the script waits for the
+// hintOf tells a person who watches how to see the result, where the script waits for the
 // end and prints then.
-func (s *Session) hint() string {
+func hintOf(o *object.Object, store *events.Store, options *Options) string {
 	switch {
-	case !s.options.Terminal.Hints, len(s.options.Command) > 0, !canFire(s.object), !printsAtEnd(s.object),
-		s.store.Load(object.DataStopped) != 0:
+	case !options.Terminal.Hints, len(options.Command) > 0, !canFire(o), !printsAtEnd(o),
+		stopped(store):
 		return ""
 	}
 	return "; Ctrl-C shows the result"

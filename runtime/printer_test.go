@@ -135,11 +135,15 @@ func TestPrintOfFields(t *testing.T) {
 }
 
 // keyed has two counts with the same keys.
-func keyed(t *testing.T) (s *scene, first, second *object.MapSpec) {
+func keyed(t *testing.T) (s *scene, first, second *object.MapSpec) { return keyedBy(t, "") }
+
+// keyedBy sets sort_by.
+func keyedBy(t *testing.T, order string) (s *scene, first, second *object.MapSpec) {
 	key := types.NewLayout(0, types.Uint64)
 	first = &object.MapSpec{Name: "a", Key: &key, Value: types.NewAggregation(builtin.Count, false), Storage: object.Hash, Kernel: "a"}
 	second = &object.MapSpec{Name: "b", Key: &key, Value: types.NewAggregation(builtin.Avg, true), Storage: object.Hash, Kernel: "b"}
 	o := lineObject(16)
+	o.Settings.SortBy = order
 	o.Maps = []*object.MapSpec{first, second}
 	o.Kernel["a"] = &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 8, ValueSize: 8, MaxEntries: 16}
 	o.Kernel["b"] = &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 8, ValueSize: 16, MaxEntries: 16}
@@ -158,15 +162,14 @@ func keyed(t *testing.T) (s *scene, first, second *object.MapSpec) {
 }
 
 func TestPrintaOfSeveralMaps(t *testing.T) {
-	s, first, second := keyed(t)
-	event := said(object.Printa, "%d: %@d %@d\n")
-	event.Map, event.Maps = first, []*object.MapSpec{first, second}
-	s.does(t, event, nil, "4: 0 7\n1: 10 0\n3: 20 0\n2: 30 4\n", "")
-	s.object.Settings.SortBy = "key"
-	if err := s.openSink(); err != nil {
-		t.Fatal(err)
+	for order, want := range map[string]string{
+		"": "4: 0 7\n1: 10 0\n3: 20 0\n2: 30 4\n", "key": "1: 10 0\n2: 30 4\n3: 20 0\n4: 0 7\n",
+	} {
+		s, first, second := keyedBy(t, order)
+		event := said(object.Printa, "%d: %@d %@d\n")
+		event.Map, event.Maps = first, []*object.MapSpec{first, second}
+		s.does(t, event, nil, want, "")
 	}
-	s.does(t, event, nil, "1: 10 0\n2: 30 4\n3: 20 0\n4: 0 7\n", "")
 }
 
 func TestTrunc(t *testing.T) {

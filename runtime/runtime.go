@@ -21,6 +21,22 @@
 // order of the records; that a print and the clear after it are exact rests on this. The
 // others only wait.
 //
+// # The parts
+//
+// A Session has the order of these steps. Each step is done by a part, which is tested
+// without the others:
+//
+//	builder       makes the parts from what is in the kernel
+//	clauses       runs BEGIN, END and interval programs
+//	attachments   attaches, and detacher detaches
+//	followed      has the processes of -p and what they started
+//	tracees       start or watch what the session ends with
+//	waiter        waits for the end, mapRequests for SIGUSR1
+//	interruption  obeys signals
+//	pump          reads the ring buffer for printer, which reads maps by tables
+//	announcement  tells to how many probes the session is attached
+//	lossCounts    counts what was lost, with the failed reads of readCounts
+//
 // # Waking up
 //
 // A wake-up for each record costs 5 us of CPU at 50,000 lines a second. So while events
@@ -35,14 +51,11 @@ import (
 	"io"
 	"os"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/report"
-	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"golang.org/x/sys/unix"
 )
 
@@ -94,20 +107,16 @@ type Session struct {
 	reads        *readCounts
 	notices      *notices
 	shell        *shell
-	command      *command
-	processes    processes
+	tracees      *tracees
 	interruption *interruption
+	waiter       *waiter
 	tables       *tables
 	printer      *printer
 	pump         *pump
 	announcement *announcement
 	losses       *lossCounts
 	detacher     *detacher
-	output       *output // what the sink writes to
-	user         *symbols.User
-	traced       atomic.Int64 // the process of -c or -p
-	exit         exit
-	asked        chan struct{}  // SIGUSR1 asked for the maps
+	output       *output        // what the sink writes to
 	ticks        sync.WaitGroup // interval programs
 	over         chan struct{}  // closed when the tracing has ended
 	await        func() int     // returns the exit code when the tracing has ended
@@ -172,7 +181,7 @@ func (s *Session) end(code int, err error) (int, error) {
 	s.printer.sink.Flush()
 	s.notices.losses(losses)
 	s.interruption.enter(endingCommand)
-	s.command.end()
+	s.tracees.end()
 	s.interruption.enter(leaving)
 	s.detacher.await(closing)
 	return s.result(code, err)
@@ -190,19 +199,19 @@ func (s *Session) result(code int, err error) (int, error) {
 // trace runs BEGIN and attaches. The function that it returns waits for the end of the
 // tracing.
 func (s *Session) trace() (await func() int, err error) {
-	if err := errors.Join(s.command.find(), s.processes.open(s.options.Pids)); err != nil {
+	if err := s.tracees.find(); err != nil {
 		return nil, err
 	}
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
-	if code, ended := s.endedInBegin(); ended {
+	if code, ended := s.waiter.endedInBegin(); ended {
 		return func() int { return code }, nil
 	}
 	if s.interruption.asked() {
-		return s.exit.code, nil
+		return s.waiter.exit.code, nil
 	}
-	finished, err := s.watch()
+	finished, err := s.tracees.start(&s.ticks, s.over)
 	if err != nil {
 		return nil, err
 	}
@@ -210,9 +219,9 @@ func (s *Session) trace() (await func() int, err error) {
 	s.refresh.start(&s.ticks, s.over)
 	s.reads.start(&s.ticks, s.over, s.notices.losses)
 	if !canFire(s.object) && finished == nil {
-		return s.exit.code, nil
+		return s.waiter.exit.code, nil
 	}
-	return func() int { return s.wait(finished) }, nil
+	return func() int { return s.waiter.wait(finished) }, nil
 }
 
 // DryRun attaches everything, so that it is known what the kernel refuses, and ends. No
@@ -237,7 +246,7 @@ func (s *Session) DryRun() error {
 // does.
 func (s *Session) begin() error {
 	s.runBegin()
-	if s.store.Load(object.DataStopped) != 0 {
+	if stopped(s.store) {
 		s.announcement.announce(s.attachments.probes())
 		return nil
 	}
@@ -268,24 +277,6 @@ func (s *Session) runBegin() {
 	}
 }
 
-// watch starts the command, or watches the processes, whose end is the session's; nil:
-// neither was asked for.
-func (s *Session) watch() (<-chan struct{}, error) {
-	switch {
-	case len(s.options.Command) > 0:
-		child, err := s.command.start()
-		if err != nil {
-			return nil, err
-		}
-		s.traced.Store(int64(child.pid))
-		return child.ended, nil
-	case len(s.options.Pids) > 0:
-		s.traced.Store(int64(s.options.Pids[0]))
-		return s.processes.watch(&s.ticks, s.over), nil
-	}
-	return nil, nil
-}
-
 // Interrupt asks for the end, as the first signal does.
 func (s *Session) Interrupt() { s.interruption.ask() }
 
@@ -299,43 +290,6 @@ func (s *Session) attachAll() (probes int, err error) {
 		s.notices.notice("%s", without)
 	}
 	return probes, err
-}
-
-// stopped reports whether exit() was called.
-func (s *Session) stopped() bool { return s.store.Load(object.DataStopped) != 0 }
-
-// wait returns the exit code when something ends the session. Without a ring buffer there
-// is no loop that prints.
-func (s *Session) wait(finished <-chan struct{}) int {
-	asked := s.asked
-	if s.pump.reader != nil {
-		asked = nil
-	}
-	for {
-		select {
-		case code := <-s.exit:
-			return code
-		case <-finished:
-			return s.exit.code()
-		case <-s.interruption.ended:
-			return s.exit.code()
-		case <-asked:
-			s.printer.printTables()
-		}
-	}
-}
-
-// endedInBegin waits for the record of an exit() in BEGIN: tracing then never starts.
-func (s *Session) endedInBegin() (int, bool) {
-	if s.store.Load(object.DataStopped) == 0 {
-		return 0, false
-	}
-	select {
-	case code := <-s.exit:
-		return code, true
-	case <-time.After(time.Second):
-		return 0, true
-	}
 }
 
 // canFire reports whether any probe but BEGIN and END can fire.
@@ -352,7 +306,7 @@ func canFire(o *object.Object) bool {
 
 // Close frees the maps and programs.
 func (s *Session) Close() {
-	s.processes.close()
+	s.tracees.close()
 	s.pump.close()
 	s.store.Close()
 	s.collection.Close()
@@ -364,25 +318,4 @@ func monotonic() uint64 {
 		return 0
 	}
 	return uint64(now.Nano())
-}
-
-// askForMaps has whoever prints print all maps.
-func (s *Session) askForMaps() {
-	if s.interruption.asked() {
-		return // they are printed anyway
-	}
-	select {
-	case s.asked <- struct{}{}:
-	default:
-	}
-	s.pump.wake()
-}
-
-// answer prints what other goroutines have asked for.
-func (s *Session) answer() {
-	s.announcement.tell()
-	if len(s.asked) > 0 {
-		<-s.asked
-		s.printer.printTables()
-	}
 }
