@@ -65,11 +65,13 @@ func TestIntervalsRun(t *testing.T) {
 
 // An exit() keeps the clauses behind it from running.
 func TestClausesBehindExit(t *testing.T) {
+	first := clause("a", code(emit(0, 1)), every(time.Hour))
+	second := clause("b", code(emit(0, 2)), every(time.Hour))
 	got := printed(t, func(c *clauses) {
 		asked := 0
 		c.stopped = func() bool { asked++; return asked > 1 }
 		c.runInOrder([]*ebpf.Program{c.programs["a"], c.programs["b"]})
-	}, clause("a", code(emit(0, 1)), every(time.Hour)), clause("b", code(emit(0, 2)), every(time.Hour)))
+	}, first, second)
 	if got != "event 1\n" {
 		t.Errorf("%q", got)
 	}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/runtime/attach"
 )
 
 // seen is a stream that tells when a text has been written to it.
@@ -72,5 +74,38 @@ func TestSlowLinksAreNamed(t *testing.T) {
 	s.attachments.links = append(s.attachments.links, stuckLink{t, notices.there}, stuckLink{t, notices.there})
 	if code, err := s.Run(); code != 0 || err != nil {
 		t.Fatal(code, err)
+	}
+}
+
+// slowLink counts the links that are closed, each of which takes some time.
+type slowLink struct{ closed *atomic.Int32 }
+
+func (l slowLink) Close() error {
+	time.Sleep(20 * time.Millisecond)
+	l.closed.Add(1)
+	return nil
+}
+
+// Programs that do not test DataStopped are detached before the results are read; the
+// others are stopped by that word, and their links closed meanwhile.
+func TestDetach(t *testing.T) {
+	for _, stops := range []bool{false, true} {
+		o := stopping()
+		o.Stops = stops
+		s := open(t, o, Options{})
+		var closed atomic.Int32
+		s.attachments.links = []attach.Link{slowLink{&closed}, slowLink{&closed}}
+		s.store.Set(object.DataMissed, 3)
+		closing := s.detacher.detach()
+		if n := closed.Load(); !stops && n != 2 {
+			t.Errorf("%d of 2 links are closed before the results are read", n)
+		}
+		if stopped(s.store) != stops {
+			t.Errorf("programs are stopped: %v, want %v", !stops, stops)
+		}
+		s.detacher.await(closing)
+		if closed.Load() != 2 || s.attachments.links != nil || s.detacher.missed != 3 {
+			t.Errorf("%d links closed, %d events missed", closed.Load(), s.detacher.missed)
+		}
 	}
 }
