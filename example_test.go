@@ -179,6 +179,18 @@ func ExampleProgram_Notices() {
 	// Output: blk_start_request is gone since Linux 5.0: tracing its successor blk_mq_start_request
 }
 
+// The maps of a script have the names that Session.Snapshot takes.
+func ExampleProgram_Maps() {
+	program, err := compile("kprobe:vfs_read { @[comm] = count(); @bytes = sum(arg2) }",
+		frozen.Target("6.12"), ponytrace.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(program.Maps())
+	// Output: [@ @bytes]
+}
+
 // A pattern is one probe with many names.
 func ExampleProgram_Probes() {
 	program, err := compile("kprobe:vfs_rea* { @ = count() }", frozen.Target("6.12"), ponytrace.Options{})
@@ -312,6 +324,23 @@ func ExampleSession_Stop() {
 	}
 	fmt.Println(table.Map, table.Rows[0].Value)
 	// Output: last 7
+}
+
+// A session tells which program it runs: the one compiled, or what serves instead.
+func ExampleSession_Program() {
+	session, err := load("tracepoint:sched:sched_switch { @ = count() }", ponytrace.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer session.Close()
+	for _, probe := range session.Program().Probes() {
+		fmt.Println(probe.Name)
+	}
+	fmt.Println(session.Program().Maps())
+	// Output:
+	// tracepoint:sched:sched_switch
+	// [@]
 }
 
 // A session has an end of its own where nothing is left to wait for.
