@@ -3,8 +3,8 @@
 //
 // # A session
 //
-// Load makes one Collection of all programs and maps. Run then goes through these steps,
-// in this order:
+// Load makes one Collection of all programs and maps. Start and Wait then go through
+// these steps, in this order:
 //
 //	BEGIN programs run
 //	everything is attached, and said so on standard error
@@ -74,7 +74,8 @@ type Options struct {
 	Unsafe   bool     // system() runs commands
 	Command  []string // -c: started when everything is attached; its end is the session's
 	Pids     []int    // -p: the end of the last of these processes is the session's
-	// Again: a session of the same script has run BEGIN, and then the kernel refused to attach it.
+	// Again: a session of the same script has run BEGIN, and then the kernel refused to
+	// attach it.
 	Again bool
 	// Signals are obeyed while the session runs: see signals.go. They must be caught
 	// before it starts.
@@ -121,14 +122,6 @@ type Session struct {
 	over         chan struct{}  // closed when the tracing has ended
 	await        func() int     // returns the exit code when the tracing has ended
 	ignore       func()         // signals, from now on
-}
-
-// Run goes through the whole session and returns the exit code of the script.
-func (s *Session) Run() (int, error) {
-	if err := s.Start(); err != nil {
-		return 1, err
-	}
-	return s.Wait()
 }
 
 // Start runs BEGIN, attaches everything, and starts the command of -c. After an error the
@@ -266,8 +259,8 @@ func (s *Session) begin() error {
 	return nil
 }
 
-// runBegin prints what BEGIN prints, unless a session before has: a format of records keeps
-// that back until everything is attached.
+// runBegin prints what BEGIN prints, unless a session before has: a format of records
+// keeps that back until everything is attached.
 func (s *Session) runBegin() {
 	run := func() { s.clauses.run(object.AtBegin) }
 	if s.options.Again && !s.printer.records {

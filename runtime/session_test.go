@@ -138,6 +138,14 @@ func parallel(t testing.TB, s *Session, name string, threads, n int) {
 	group.Wait()
 }
 
+// Run goes through the whole session and returns the exit code of the script.
+func (s *Session) Run() (int, error) {
+	if err := s.Start(); err != nil {
+		return 1, err
+	}
+	return s.Wait()
+}
+
 func TestBeginAndEnd(t *testing.T) {
 	o := lineObject(16)
 	o.Programs = []*object.ProgramSpec{

@@ -13,10 +13,10 @@ import (
 func TestFindFacts(t *testing.T) {
 	found := map[int]uint64{}
 	set := func(offset int, value uint64) { found[offset] = value }
-	facts := []object.RuntimeConst{
+	consts := []object.RuntimeConst{
 		{Kind: object.NamespaceInode, Offset: 0}, {Kind: object.NamespaceDevice, Offset: 8}, {Kind: object.TAIOffset, Offset: 16},
 	}
-	if err := findRuntimeConsts(facts, set); err != nil {
+	if err := findRuntimeConsts(consts, set); err != nil {
 		t.Fatal(err)
 	}
 	link, err := os.Readlink("/proc/self/ns/pid")

@@ -14,15 +14,15 @@ import (
 // findRuntimeConsts finds out what the script must know of this machine and hands each
 // number to set, with its place in the kernel map "data". The error is diag.Diagnostics:
 // it shows where the script asks for what is not there.
-func findRuntimeConsts(facts []object.RuntimeConst, set func(offset int, value uint64)) error {
+func findRuntimeConsts(consts []object.RuntimeConst, set func(offset int, value uint64)) error {
 	kernel := symbols.NewKernel()
 	var diagnostics diag.Diagnostics
-	for _, fact := range facts {
-		value, err := find(fact, kernel)
+	for _, c := range consts {
+		value, err := find(c, kernel)
 		if err != nil {
-			diagnostics = append(diagnostics, diag.Diagnostic{Span: fact.Source, Message: err.Error()})
+			diagnostics = append(diagnostics, diag.Diagnostic{Span: c.Source, Message: err.Error()})
 		}
-		set(fact.Offset, value)
+		set(c.Offset, value)
 	}
 	if len(diagnostics) > 0 {
 		return diagnostics
@@ -30,20 +30,20 @@ func findRuntimeConsts(facts []object.RuntimeConst, set func(offset int, value u
 	return nil
 }
 
-func find(fact object.RuntimeConst, kernel *symbols.Kernel) (uint64, error) {
-	switch fact.Kind {
+func find(c object.RuntimeConst, kernel *symbols.Kernel) (uint64, error) {
+	switch c.Kind {
 	case object.CgroupID:
-		return cgroupID(fact.Text)
+		return cgroupID(c.Text)
 	case object.SymbolAddress:
-		return symbolAddress(fact.Text, kernel)
+		return symbolAddress(c.Text, kernel)
 	case object.NamespaceDevice, object.NamespaceInode:
-		return namespace(fact.Kind)
+		return namespace(c.Kind)
 	case object.TAIOffset:
 		return taiOffset()
 	case object.CommandID, object.HasCommand, object.Starting:
 		return 0, nil // filled later
 	}
-	return 0, fmt.Errorf("this version of ponytrace cannot find out %d", fact.Kind)
+	return 0, fmt.Errorf("this version of ponytrace cannot find out %d", c.Kind)
 }
 
 // cgroupID is the inode number of the folder, which on 64-bit machines is the ID that the
@@ -111,9 +111,9 @@ func clock(id int32) int64 {
 
 // setRuntimeConst writes a word that the programs read, if they do.
 func setRuntimeConst(o *object.Object, store *events.Store, kind object.RuntimeConstKind, value uint64) {
-	for _, fact := range o.RuntimeConsts {
-		if fact.Kind == kind {
-			store.Set(fact.Offset, value)
+	for _, c := range o.RuntimeConsts {
+		if c.Kind == kind {
+			store.Set(c.Offset, value)
 		}
 	}
 }
