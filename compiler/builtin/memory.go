@@ -8,7 +8,6 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
-	"golang.org/x/sys/unix"
 )
 
 // Memory that is copied as it is and prints as what it holds.
@@ -222,11 +221,18 @@ func addressSize(t *types.Type) int {
 	return 0
 }
 
+// AF_INET and AF_INET6 of Linux, wherever this is compiled: for a browser, package unix
+// does not have them.
+const (
+	familyInet  = 2
+	familyInet6 = 10
+)
+
 func familyOf(size int) int64 {
 	if size == inet6Size {
-		return unix.AF_INET6
+		return familyInet6
 	}
-	return unix.AF_INET
+	return familyInet
 }
 
 func checkNtop(c Checker, call *lang.Call) *types.Type {
@@ -250,9 +256,9 @@ func checkFamily(c Checker, call *lang.Call, size int) {
 	family, known := c.Integer(call.Args[0])
 	switch {
 	case !known:
-	case family != unix.AF_INET && family != unix.AF_INET6:
+	case family != familyInet && family != familyInet6:
 		c.Errorf(call.Args[0].Range(), "ntop() knows the families AF_INET and AF_INET6")
-	case family == unix.AF_INET6 && size == inetSize:
+	case family == familyInet6 && size == inetSize:
 		c.Errorf(call.Args[1].Range(), "an address of AF_INET6 has 16 bytes, and this has 4")
 	}
 }

@@ -20,14 +20,15 @@ const library = "."
 
 // arrows tells for each part of the house what it may import. The command traces through
 // the library alone; the rest of what it uses is the table that help prints, messages,
-// files, and what --info asks the machine.
+// files, what --info asks the machine, and what teaches eBPF.
 var arrows = map[string][]string{
 	"lang":     {"lang"},
 	"compiler": {"compiler", "lang"},
 	"runtime":  {"runtime", "lang/diag", "compiler/object", "compiler/types", "compiler/target", "compiler/builtin"},
 	library:    {"lang", "compiler", "runtime"},
-	"cmd":      {library, "lang/diag", "compiler/builtin", "runtime/detect", "runtime/outfile", "runtime/safeopen"},
-	"internal": {library, "internal", "lang", "compiler", "runtime"},
+	"cmd":      {library, "internal/teach", "lang/diag", "compiler/builtin", "runtime/detect", "runtime/outfile", "runtime/safeopen"},
+	"internal": {library, "internal", "lang", "compiler", "runtime", "examples"},
+	"examples": {},
 }
 
 // testArrows: tests may look further than the code. Those of the runtime compile scripts,
