@@ -13,9 +13,14 @@ set -e
 
 if ((status != 0)); then
 	cat "$log"
-	# Once more at the end, where one who sees only that finds them.
+	# Once more at the end, where one who sees only that finds them: what each failed test
+	# printed, and what the run ended with.
 	echo 'Failed:'
-	grep -E -A12 '^ *--- FAIL|^panic:|\[build failed\]' "$log" | head -200
+	sed -nE 's/^ *--- FAIL: ([^ ]+) .*/\1/p' "$log" | while read -r name; do
+		echo "--- FAIL: $name"
+		awk -v name="$name" '/^=== (RUN|CONT|NAME) /{on = $3 == name; next} /^ *--- |^(PASS|FAIL|ok)/{on = 0} on' "$log" | head -60 || true
+	done | tail -150
+	grep -E -A30 '^panic:|\[build failed\]' "$log" | head -60 || true
 	exit "$status"
 fi
 # Guest tests are timed in the guest: internal/vmtest/guesttest.
