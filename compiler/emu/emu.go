@@ -23,7 +23,8 @@
 // It runs asm.Instructions with their symbols and references still in place: a jump finds
 // its target by label, a wide load finds its map by name. Every object (context, stack,
 // map value, ring buffer record) is a region of its own, 4 GiB apart from the next, so
-// that an access beyond its end cannot hit another. Kernel and user memory are what the
+// that an access beyond its end cannot hit another; no processor has such addresses, so
+// that hardly a number looks like one. Kernel and user memory are what the
 // Environment holds; a direct load from elsewhere gives 0, as the kernel's fault handler
 // makes it, and probe_read gives -EFAULT.
 //
@@ -34,7 +35,7 @@
 // does not know are errors, too; helpers.go has the table.
 //
 // An executed instruction is one step of the kernel's interpreter: a wide load counts
-// once.
+// once. Environment.Trace watches them, and tells of addresses what they lead to.
 //
 // Sources: Documentation/bpf/standardization/instruction-set.rst and kernel/bpf/core.c of
 // Linux v6.12 (https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/core.c); tests
@@ -81,6 +82,8 @@ type Environment struct {
 	Full bool
 	// Steps limits the instructions executed; 0 means a million, as the verifier.
 	Steps int
+	// Trace, where it is not nil, is called after each executed instruction.
+	Trace func(*Step)
 }
 
 // Process holds the numbers of struct bpf_pidns_info: those of a thread and of its
@@ -117,7 +120,7 @@ func Run(code asm.Instructions, environment *Environment) (result Result, err er
 			panic(thrown)
 		}
 	}()
-	m.context = m.newRegion(environment.Context)
+	m.context = m.newRegion(region{kind: Context, bytes: environment.Context})
 	m.result.Return = m.invoke(0, m.context)
 	m.exit()
 	return m.result, nil
@@ -136,6 +139,7 @@ type machine struct {
 	context uint64 // its address
 	regions []*region
 	handles []*Map // maps as helper arguments
+	tracer  *tracer
 	result  Result
 }
 
@@ -191,10 +195,17 @@ func (m *machine) run() {
 		}
 		m.result.Executed++
 		instruction := &m.code[m.at]
+		next := 0
+		if m.Trace != nil {
+			next = m.traced(instruction)
+		}
 		if instruction.OpCode.JumpOp() == asm.Exit {
 			return
 		}
-		m.at = m.step(instruction)
+		if m.Trace == nil {
+			next = m.step(instruction)
+		}
+		m.at = next
 	}
 }
 

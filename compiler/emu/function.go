@@ -23,6 +23,7 @@ func (m *machine) invoke(start int, arguments ...uint64) uint64 {
 	if m.depth == maxFrames {
 		m.fail("more than %d functions at once", maxFrames)
 	}
+	m.noteEntry()
 	caller := m.frame
 	m.frame = frame{at: start}
 	m.set(asm.R10, m.stack()+stackSize)
@@ -40,7 +41,7 @@ func (m *machine) invoke(start int, arguments ...uint64) uint64 {
 // stack returns the address of memory for a function about to run, none of it written.
 func (m *machine) stack() uint64 {
 	if m.depth == len(m.stacks) {
-		m.stacks = append(m.stacks, m.newRegion(make([]byte, stackSize)))
+		m.stacks = append(m.stacks, m.newRegion(region{kind: Stack, frame: m.depth, bytes: make([]byte, stackSize)}))
 	}
 	r, _ := m.region(m.stacks[m.depth])
 	r.written = make([]bool, stackSize)
@@ -93,12 +94,12 @@ func forEach(m *machine, a [5]uint64) (calls uint64) {
 		return code(errInvalid)
 	}
 	for _, key := range known.keys() {
-		value := known.slot(key, m.CPU)
-		if value == nil {
+		value := m.shareValue(known, key, m.CPU)
+		if value == 0 {
 			continue
 		}
 		calls++
-		if m.callBack(callback, a[0], m.newRegion(key), m.share(value), a[2]) {
+		if m.callBack(callback, a[0], m.newRegion(region{kind: MapKey, of: known, bytes: key}), value, a[2]) {
 			break
 		}
 	}

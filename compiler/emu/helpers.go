@@ -75,12 +75,14 @@ func (m *machine) call(i *asm.Instruction) {
 	for n := range known.args {
 		args[n] = m.get(asm.R1 + asm.Register(n))
 	}
+	m.noteCall(function, args[:known.args])
 	switch {
 	case !fixed:
 		value = known.run(m, args)
 	case contextual[function] && m.get(asm.R1) != m.context:
 		m.fail("%v wants the context", function)
 	}
+	m.noteResult(value)
 	m.result.Helpers++
 	m.written &^= 0b111110
 	m.set(asm.R0, value)
@@ -92,7 +94,9 @@ func (m *machine) callFunction(i *asm.Instruction) {
 	for r := asm.R1; r <= asm.R5 && m.written&(1<<r) != 0; r++ {
 		arguments = append(arguments, m.get(r))
 	}
+	m.noteCall(0, arguments)
 	value := m.invoke(m.function(i), arguments...)
+	m.noteResult(value)
 	m.written &^= 0b111110
 	m.set(asm.R0, value)
 }
@@ -127,22 +131,25 @@ func (m *machine) mapArgument(address uint64) *Map {
 
 func lookup(m *machine, a [5]uint64) uint64 {
 	known := m.mapArgument(a[0])
-	key := m.object(a[1], known.KeySize, false)
-	if slot := known.slot(key, m.CPU); slot != nil {
-		return m.share(slot)
-	}
-	return 0
+	return m.shareValue(known, m.object(a[1], known.KeySize, false), m.CPU)
 }
 
 func update(m *machine, a [5]uint64) uint64 {
 	known := m.mapArgument(a[0])
 	key, value := m.object(a[1], known.KeySize, false), m.object(a[2], known.ValueSize, false)
-	return code(known.update(key, value, a[3], m.CPU))
+	old := m.element(known, key)
+	result := code(known.update(key, value, a[3], m.CPU))
+	m.noteElement(known, key, old)
+	return result
 }
 
 func remove(m *machine, a [5]uint64) uint64 {
 	known := m.mapArgument(a[0])
-	return code(known.delete(m.object(a[1], known.KeySize, false)))
+	key := m.object(a[1], known.KeySize, false)
+	old := m.element(known, key)
+	result := code(known.delete(key))
+	m.noteElement(known, key, old)
+	return result
 }
 
 func comm(m *machine, a [5]uint64) uint64 {
@@ -211,10 +218,7 @@ func reserve(m *machine, a [5]uint64) uint64 {
 	if m.Full {
 		return 0
 	}
-	address := m.newRegion(make([]byte, a[1]))
-	m.regions[len(m.regions)-1].reserved = true
-	m.regions[len(m.regions)-1].written = make([]bool, a[1])
-	return address
+	return m.newRegion(region{kind: Record, bytes: make([]byte, a[1]), reserved: true, written: make([]bool, a[1])})
 }
 
 func submit(m *machine, a [5]uint64) uint64 {

@@ -1,6 +1,7 @@
 package emu
 
 import (
+	"bytes"
 	"encoding/binary"
 	"maps"
 	"slices"
@@ -56,17 +57,30 @@ func (m *Map) whole(run *machine) uint64 {
 	if !m.array() {
 		run.fail("only an array has an address")
 	}
-	return run.share(m.Values[""][0])
+	return run.share(region{kind: MapValue, of: m, bytes: m.Values[""][0]})
 }
 
-// share returns the address of bytes that may have a region already.
-func (m *machine) share(bytes []byte) uint64 {
+// share returns the address of a region that there may be already.
+func (m *machine) share(wanted region) uint64 {
 	for i, r := range m.regions {
-		if len(bytes) > 0 && len(r.bytes) == len(bytes) && &r.bytes[0] == &bytes[0] {
-			return uint64(i+1) << regionShift
+		if len(wanted.bytes) > 0 && len(r.bytes) == len(wanted.bytes) && &r.bytes[0] == &wanted.bytes[0] {
+			return addressOf(i)
 		}
 	}
-	return m.newRegion(bytes)
+	return m.newRegion(wanted)
+}
+
+// shareValue returns the address of the value of a key on a CPU, 0 where there is none.
+func (m *machine) shareValue(known *Map, key []byte, cpu int) uint64 {
+	slot := known.slot(key, cpu)
+	if slot == nil {
+		return 0
+	}
+	value := region{kind: MapValue, of: known, cpu: cpu, bytes: slot}
+	if m.tracer != nil {
+		value.key = bytes.Clone(key)
+	}
+	return m.share(value)
 }
 
 // slot returns the bytes of a key's value on the CPU, nil where there are none.

@@ -12,19 +12,30 @@ type region struct {
 	written []bool
 	// reserved: a ring buffer record that is still to be submitted or discarded.
 	reserved bool
+	// The rest tells what it is, as in Region.
+	kind  RegionKind
+	frame int
+	of    *Map
+	key   []byte
+	cpu   int
 }
 
-// Region n starts at (n+1) << regionShift.
-const regionShift = 32
+// Region n starts at firstRegion + n<<regionShift.
+const (
+	regionShift = 32
+	firstRegion = 0xe000_0000_0000_0000
+)
 
-func (m *machine) newRegion(bytes []byte) (address uint64) {
-	m.regions = append(m.regions, &region{bytes: bytes})
-	return uint64(len(m.regions)) << regionShift
+func addressOf(index int) uint64 { return firstRegion + uint64(index)<<regionShift }
+
+func (m *machine) newRegion(r region) (address uint64) {
+	m.regions = append(m.regions, &r)
+	return addressOf(len(m.regions) - 1)
 }
 
 // region finds the object around an address.
 func (m *machine) region(address uint64) (r *region, offset uint64) {
-	index := address>>regionShift - 1
+	index := (address - firstRegion) >> regionShift
 	if index >= uint64(len(m.regions)) {
 		return nil, 0
 	}
@@ -40,6 +51,9 @@ func (m *machine) object(address uint64, size int, writing bool) []byte {
 	}
 	if r.written != nil {
 		m.mark(r.written[offset:offset+uint64(size)], writing)
+	}
+	if writing && m.tracer != nil {
+		m.noteWrite(r, offset, size)
 	}
 	return r.bytes[offset : offset+uint64(size)]
 }

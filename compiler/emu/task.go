@@ -12,10 +12,7 @@ func lookupOn(m *machine, a [5]uint64) uint64 {
 	if a[2] >= uint64(known.cpus) {
 		return 0
 	}
-	if slot := known.slot(key, int(a[2])); slot != nil {
-		return m.share(slot)
-	}
-	return 0
+	return m.shareValue(known, key, int(a[2]))
 }
 
 // skipFrames are the bits of the flags that say how many of the innermost frames to leave
