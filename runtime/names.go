@@ -32,7 +32,9 @@ func appendFrame(frames []report.Frame, address uint64, symbol symbols.Symbol, f
 	if !found {
 		return frames
 	}
-	return append(frames, report.FrameOf(address, symbol))
+	return append(frames, report.Frame{
+		Address: address, Function: symbol.Name, Offset: symbol.Offset, Module: symbol.Module,
+	})
 }
 
 // zone is the local time zone; why it is UTC where the user asked for another is told

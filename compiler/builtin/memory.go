@@ -221,18 +221,11 @@ func addressSize(t *types.Type) int {
 	return 0
 }
 
-// AF_INET and AF_INET6 of Linux, wherever this is compiled: for a browser, package unix
-// does not have them.
-const (
-	familyInet  = 2
-	familyInet6 = 10
-)
-
 func familyOf(size int) int64 {
 	if size == inet6Size {
-		return familyInet6
+		return types.FamilyInet6
 	}
-	return familyInet
+	return types.FamilyInet
 }
 
 func checkNtop(c Checker, call *lang.Call) *types.Type {
@@ -256,9 +249,9 @@ func checkFamily(c Checker, call *lang.Call, size int) {
 	family, known := c.Integer(call.Args[0])
 	switch {
 	case !known:
-	case family != familyInet && family != familyInet6:
+	case family != types.FamilyInet && family != types.FamilyInet6:
 		c.Errorf(call.Args[0].Range(), "ntop() knows the families AF_INET and AF_INET6")
-	case family == familyInet6 && size == inetSize:
+	case family == types.FamilyInet6 && size == inetSize:
 		c.Errorf(call.Args[1].Range(), "an address of AF_INET6 has 16 bytes, and this has 4")
 	}
 }

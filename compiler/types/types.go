@@ -167,6 +167,13 @@ var (
 	MAC         = &Type{Kind: MACAddress, Size: 6}
 )
 
+// AF_INET and AF_INET6 of Linux, wherever this is compiled: for a browser, package unix
+// does not have them.
+const (
+	FamilyInet  = 2
+	FamilyInet6 = 10
+)
+
 // NewInt returns the integer type of size bytes.
 func NewInt(size int, signed bool) *Type { return &Type{Kind: Int, Size: size, Signed: signed} }
 

@@ -65,6 +65,7 @@ package events
 import (
 	"bytes"
 	"encoding/binary"
+	"net/netip"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -202,6 +203,18 @@ func (v Value) Process() int {
 		at = 8
 	}
 	return int(int32(binary.NativeEndian.Uint64(v.Raw[at:])))
+}
+
+// Inet returns a NetworkAddress; that of another family is the zero Addr, which prints as
+// nothing.
+func (v Value) Inet() netip.Addr {
+	switch binary.NativeEndian.Uint32(v.Raw) {
+	case types.FamilyInet:
+		return netip.AddrFrom4([4]byte(v.Raw[4:]))
+	case types.FamilyInet6:
+		return netip.AddrFrom16([16]byte(v.Raw[4:]))
+	}
+	return netip.Addr{}
 }
 
 // Interval returns place i of a time series, as builtin.Interval does.

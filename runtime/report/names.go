@@ -6,7 +6,6 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
-	"github.com/ponytrace/ponytrace/runtime/symbols"
 )
 
 // Names turns numbers into what they stand for. A function that is nil, or that does not
@@ -39,11 +38,6 @@ type Frame struct {
 	File     string
 	Line     int
 	Inlined  bool // into the next frame
-}
-
-// FrameOf is the frame of a symbol.
-func FrameOf(address uint64, s symbols.Symbol) Frame {
-	return Frame{Address: address, Function: s.Name, Offset: s.Offset, Module: s.Module}
 }
 
 // Frames appends the frames of a stack, or those at the address of a symbol, the

@@ -32,15 +32,12 @@
 package snapshot
 
 import (
-	"encoding/binary"
 	"math"
-	"net/netip"
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/types"
+	"github.com/ponytrace/ponytrace/runtime/numbers"
 	"github.com/ponytrace/ponytrace/runtime/report"
-	"github.com/ponytrace/ponytrace/runtime/symbols"
-	"golang.org/x/sys/unix"
 )
 
 // Table is what a map held at one moment.
@@ -195,7 +192,7 @@ func (c converter) named(v report.Value) any {
 	case types.Timestamp:
 		return c.moment(v.Uint())
 	case types.NetworkAddress:
-		return address(v.Raw)
+		return v.Inet()
 	case types.MACAddress:
 		return [6]byte(v.Raw)
 	}
@@ -213,27 +210,16 @@ func (c converter) moment(nsecs uint64) time.Time {
 func (c converter) name(v report.Value) string {
 	switch v.Type.Kind {
 	case types.ErrorText:
-		return symbols.Error(v.Int())
+		return numbers.Error(v.Int())
 	case types.SignalName:
-		return symbols.Signal(v.Int())
+		return numbers.Signal(v.Int())
 	case types.SyscallName:
-		return symbols.Syscall(v.Int())
+		return numbers.Syscall(v.Int())
 	case types.UserName:
 		name, _ := c.names.Account(v.Uint())
 		return name
 	}
 	return c.names.Cgroup(v.Uint(), v.Type.Name)
-}
-
-// address is behind its family; of other families it is the zero Addr.
-func address(raw []byte) netip.Addr {
-	switch binary.NativeEndian.Uint32(raw) {
-	case unix.AF_INET:
-		return netip.AddrFrom4([4]byte(raw[4:]))
-	case unix.AF_INET6:
-		return netip.AddrFrom16([16]byte(raw[4:]))
-	}
-	return netip.Addr{}
 }
 
 // drawings are what aggregations become for which no single number stands, by how they

@@ -1,16 +1,13 @@
 package format
 
 import (
-	"encoding/binary"
-	"net/netip"
 	"strconv"
 	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/numbers"
 	"github.com/ponytrace/ponytrace/runtime/report"
-	"github.com/ponytrace/ponytrace/runtime/symbols"
-	"golang.org/x/sys/unix"
 )
 
 // appendName appends a value that prints as what it stands for.
@@ -23,11 +20,11 @@ func (f *Formatter) appendName(b []byte, v events.Value) []byte {
 	case types.Timestamp:
 		return f.appendTimestamp(b, v)
 	case types.ErrorText:
-		return append(b, symbols.Error(v.Int())...)
+		return append(b, numbers.Error(v.Int())...)
 	case types.SignalName:
-		return append(b, symbols.Signal(v.Int())...)
+		return append(b, numbers.Signal(v.Int())...)
 	case types.SyscallName:
-		return append(b, symbols.Syscall(v.Int())...)
+		return append(b, numbers.Syscall(v.Int())...)
 	case types.UserName:
 		return f.appendAccount(b, v.Uint())
 	case types.CgroupPath:
@@ -35,7 +32,7 @@ func (f *Formatter) appendName(b []byte, v events.Value) []byte {
 	case types.KernelStack, types.UserStack:
 		return f.appendStack(b, v)
 	case types.NetworkAddress:
-		return appendNetworkAddress(b, v.Raw)
+		return v.Inet().AppendTo(b)
 	}
 	return appendMACAddress(b, v.Raw)
 }
@@ -123,18 +120,6 @@ func (f *Formatter) appendCgroup(b []byte, v events.Value) []byte {
 		return strconv.AppendUint(b, v.Uint(), 10)
 	}
 	return appendWord(b, f.names.Cgroup(v.Uint(), v.Type.Name))
-}
-
-// appendNetworkAddress appends the address behind its family in 4 bytes; of other
-// families nothing.
-func appendNetworkAddress(b, raw []byte) []byte {
-	switch binary.NativeEndian.Uint32(raw) {
-	case unix.AF_INET:
-		return netip.AddrFrom4([4]byte(raw[4:])).AppendTo(b)
-	case unix.AF_INET6:
-		return netip.AddrFrom16([16]byte(raw[4:])).AppendTo(b)
-	}
-	return b
 }
 
 func appendMACAddress(b, raw []byte) []byte {

@@ -1,4 +1,6 @@
-package symbols
+// Package numbers names what the kernel numbers: errors, signals and system calls. The
+// names are those of Linux, also where a page in a browser prints them.
+package numbers
 
 import (
 	"cmp"
@@ -8,7 +10,6 @@ import (
 	"unicode"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"golang.org/x/sys/unix"
 )
 
 // Error returns the text of an error number as strerror(3) does; that of -n is that of n,
@@ -42,13 +43,24 @@ func Signal(number int64) string {
 		return "N/A"
 	case number >= firstRealTime:
 		return fmt.Sprintf("SIGRTMIN+%d", number-firstRealTime)
+	case number > int64(len(signals)):
+		return fmt.Sprintf("SIG%d", number)
 	}
-	return cmp.Or(unix.SignalName(syscall.Signal(number)), fmt.Sprintf("SIG%d", number))
+	return signals[number-1]
 }
 
-// Syscall returns the name of a system call of this machine.
+// signals are those from 1 on: include/uapi/asm-generic/signal.h.
+var signals = [...]string{
+	"SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE",
+	"SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT",
+	"SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU",
+	"SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+}
+
+// Syscall returns the name of a system call of this machine. Without one, where wasm runs,
+// it is that of x86_64.
 func Syscall(number int64) string {
-	arch := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
+	arch := map[string]string{"amd64": "x86_64", "arm64": "arm64", "wasm": "x86_64"}[runtime.GOARCH]
 	return cmp.Or(target.SyscallName(arch, number), "Unknown syscall")
 }
 

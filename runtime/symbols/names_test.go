@@ -14,22 +14,6 @@ import (
 	"github.com/ponytrace/ponytrace/internal/testkit"
 )
 
-func TestNumbers(t *testing.T) {
-	for got, want := range map[string]string{
-		Error(0): "Success", Error(2): "No such file or directory", Error(-22): "Invalid argument", Error(41): "Unknown error 41",
-		Error(1 << 40): "Unknown error 1099511627776",
-		Signal(0):      "N/A", Signal(2): "SIGINT", Signal(29): "SIGIO", Signal(33): "SIG33",
-		Signal(34): "SIGRTMIN+0", Signal(64): "SIGRTMIN+30", Signal(65): "N/A", Signal(-1): "N/A",
-		Syscall(unix.SYS_OPENAT): "openat", Syscall(unix.SYS_READ): "read", Syscall(unix.SYS_PIDFD_OPEN): "pidfd_open",
-		Syscall(-1): "Unknown syscall", Syscall(math.MaxInt64): "Unknown syscall",
-	} {
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-	Error(math.MinInt64)
-}
-
 func TestAccounts(t *testing.T) {
 	const passwd = "root:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/:\nbroken\n:x:5:5:\nalice:x:1000:1000:A:/home/alice:/bin/sh\nbad:x:-1:0:\n"
 	a := &Accounts{open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(passwd)), nil }}
