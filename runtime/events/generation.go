@@ -74,7 +74,7 @@ func (m *Map) turn() error {
 		return nil
 	}
 	if m.other == nil {
-		rows, err := m.now.source.(*hash).take()
+		rows, err := m.now.source.(Hash).Take()
 		m.taken += rows.Len()
 		return err
 	}
@@ -95,7 +95,7 @@ func (m *Map) turn() error {
 // empty reports whether there is nothing to turn for. To ask the kernel takes as long as
 // to read the map.
 func (m *Map) empty() bool {
-	return m.seeds == nil && (m.now.shown == nil || m.now.shown.Len() == 0) && m.now.source.(*hash).empty()
+	return m.seeds == nil && (m.now.shown == nil || m.now.shown.Len() == 0) && m.now.source.(Hash).Empty()
 }
 
 // exchange makes the turn. Seeds are carried already, so that reports leave them out.
@@ -106,8 +106,10 @@ func (m *Map) exchange() {
 	}
 	m.now, m.other = m.other, m.now
 	atomic.StoreUint64(m.word, 1-atomic.LoadUint64(m.word))
-	m.draining, m.quiet = true, false
-	go m.drain()
+	m.draining, m.quiet = true, m.grace == nil
+	if m.grace != nil {
+		go m.drain()
+	}
 }
 
 // drain waits until no program uses the other kernel map, and empties it.
@@ -153,7 +155,7 @@ func (m *Map) settle() error {
 
 // take empties a kernel map that no program uses, and carries what was not printed.
 func (m *Map) take(g *generation) error {
-	rows, err := g.source.(*hash).take()
+	rows, err := g.source.(Hash).Take()
 	if err != nil {
 		return err
 	}
@@ -190,7 +192,7 @@ func (m *Map) gone(g *generation, rows *Table) (n int) {
 // seed puts rows into a kernel map that is empty, as far as it has room, and returns how
 // many.
 func (m *Map) seed(g *generation, rows *Table) (placed int) {
-	for placed < rows.Len() && g.source.(*hash).put(rows.rawKey(placed), rows.rawValue(placed)) == nil {
+	for placed < rows.Len() && g.source.(Hash).Put(rows.rawKey(placed), rows.rawValue(placed)) == nil {
 		placed++
 	}
 	m.taken -= placed

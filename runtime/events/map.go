@@ -10,10 +10,10 @@ import (
 
 // source reads and empties the kernel's copy of a map.
 type source interface {
-	// read appends the merged rows to t.
-	read(t *Table) error
-	// lookup appends the row of one key to t, if there is one.
-	lookup(key []byte, t *Table) error
+	// Read appends the merged rows to t.
+	Read(t *Table) error
+	// Lookup appends the row of one key to t, if there is one.
+	Lookup(key []byte, t *Table) error
 }
 
 // Map is a map of the running script.
@@ -25,7 +25,7 @@ type Map struct {
 	now     *generation     // that programs use
 	other   *generation     // empty, or left by programs; nil for a map that is not emptied while they run
 	word    *uint64         // tells programs which of the two to use
-	grace   func()          // returns when all programs that run now are over
+	grace   func()          // returns when all programs that run now are over; nil where none does
 	carry   *carry
 	kept    map[string]bool // keys to print even while they are 0: zero() does not remove keys
 	taken   int             // rows that clears have removed, less those that they put in
@@ -105,7 +105,7 @@ func (m *Map) Peek() (*Table, error) {
 
 // collect puts together all that the map holds by now.
 func (m *Map) collect() (*Table, error) {
-	t, err := m.gather(source.read)
+	t, err := m.gather(source.Read)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +215,7 @@ func (m *Map) Lookup(key []byte) (Value, bool, error) {
 	keys := m.storedKeys(key)
 	t, err := m.gather(func(s source, t *Table) (err error) {
 		for i := 0; i < len(keys) && err == nil; i++ {
-			err = s.lookup(keys[i], t)
+			err = s.Lookup(keys[i], t)
 		}
 		return err
 	})
@@ -349,7 +349,7 @@ func (m *Map) Processes(visit func(pid int)) error {
 	defer m.mutex.Unlock()
 	for _, g := range m.generations() {
 		t := NewTable(m.object)
-		if err := g.read(t); err != nil {
+		if err := g.Read(t); err != nil {
 			return err
 		}
 		t.processes(visit)
@@ -365,7 +365,7 @@ func (m *Map) Dropped(inserted uint64) (int, error) {
 	left := int(inserted) - m.taken
 	for _, g := range m.generations() {
 		t := NewTable(m.object)
-		if err := g.read(t); err != nil {
+		if err := g.Read(t); err != nil {
 			return 0, err
 		}
 		left -= t.Len() + m.gone(g, t)

@@ -53,7 +53,7 @@ type slot struct {
 	data   memory
 }
 
-func (s *slot) read(t *Table) error {
+func (s *slot) Read(t *Table) error {
 	if atomic.LoadUint64(s.data.word(s.object.Present)) == 0 {
 		return nil
 	}
@@ -63,7 +63,7 @@ func (s *slot) read(t *Table) error {
 	return nil
 }
 
-func (s *slot) lookup(_ []byte, t *Table) error { return s.read(t) }
+func (s *slot) Lookup(_ []byte, t *Table) error { return s.Read(t) }
 
 // zero resets the value and keeps the map; of one that is counted up, what came after it
 // was printed stays.
@@ -115,7 +115,7 @@ func (s *cpuSlot) each(visit func(offset int)) {
 	}
 }
 
-func (s *cpuSlot) read(t *Table) error {
+func (s *cpuSlot) Read(t *Table) error {
 	row, merged := make([]byte, t.ValueSize), make([]byte, t.ValueSize)
 	s.each(func(offset int) {
 		s.rows.copyOut(row, offset)
@@ -125,7 +125,7 @@ func (s *cpuSlot) read(t *Table) error {
 	return nil
 }
 
-func (s *cpuSlot) lookup(_ []byte, t *Table) error { return s.read(t) }
+func (s *cpuSlot) Lookup(_ []byte, t *Table) error { return s.Read(t) }
 
 func (s *cpuSlot) zero(printed *Table) error {
 	return s.clear(printed)
@@ -189,7 +189,7 @@ func (s *sharedSlot) clear(printed *Table) error {
 	}
 	if printed == nil {
 		printed = NewTable(s.object)
-		_ = s.read(printed)
+		_ = s.Read(printed)
 	}
 	if printed.Len() > 0 {
 		s.subtract(printed.Value(0))

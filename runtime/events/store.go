@@ -1,44 +1,66 @@
 package events
 
 import (
-	"fmt"
-	"os"
 	"sync/atomic"
 
-	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
-	"golang.org/x/sys/unix"
 )
+
+// Kernel holds the kernel maps of an object: a running kernel (Open), or what stands for
+// one.
+type Kernel interface {
+	// Array returns the memory of an array map of one element, which programs share; nil
+	// where there is no such map.
+	Array(name string) ([]byte, error)
+	// Hash returns the hash map that holds the rows of m.
+	Hash(name string, m *object.MapSpec) (Hash, error)
+	// Grace returns what waits until all programs that run now are over; nil where none runs
+	// while maps are read.
+	Grace() func()
+	Close()
+}
+
+// Hash is a hash map of the kernel, per CPU or not.
+type Hash interface {
+	source
+	// Take removes all keys and returns their rows. What programs add meanwhile is lost.
+	Take() (*Table, error)
+	// Empty reports whether there is no key.
+	Empty() bool
+	// Put sets the row of a key; per CPU, that of the first one.
+	Put(key, row []byte) error
+	// Evicts reports whether the kernel drops keys by itself when the map is full.
+	Evicts() bool
+}
 
 // Store holds the memory of a running object: its maps and the words shared with its
 // programs.
 type Store struct {
-	maps map[*object.MapSpec]*Map
-	data memory
-	rows memory
-
-	grace gracePeriod
+	kernel Kernel
+	maps   map[*object.MapSpec]*Map
+	data   memory
+	rows   memory
 }
 
-// Open maps the memory of the object's kernel maps.
-func Open(o *object.Object, kernel map[string]*ebpf.Map) (*Store, error) {
-	s := &Store{maps: map[*object.MapSpec]*Map{}}
+// NewStore reads and writes the maps of an object where the kernel has them.
+func NewStore(o *object.Object, kernel Kernel) (*Store, error) {
+	s := &Store{kernel: kernel, maps: map[*object.MapSpec]*Map{}}
 	var err error
-	if s.data, err = mapMemory(kernel[object.DataMap]); err != nil {
+	if s.data, err = kernel.Array(object.DataMap); err != nil {
 		return nil, err
 	}
-	if s.rows, err = mapMemory(kernel[object.PerCPUMap]); err != nil {
+	if s.rows, err = kernel.Array(object.PerCPUMap); err != nil {
 		return nil, err
 	}
 	for _, m := range o.Maps {
-		if err := s.add(o, m, kernel); err != nil {
+		if err := s.add(o, m); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-func (s *Store) add(o *object.Object, m *object.MapSpec, kernel map[string]*ebpf.Map) error {
+func (s *Store) add(o *object.Object, m *object.MapSpec) error {
 	switch {
 	case m.Storage == object.Slot && m.Value.Aggregation():
 		s.maps[m] = newMap(m, newSharedSlot(m, s.data))
@@ -47,42 +69,28 @@ func (s *Store) add(o *object.Object, m *object.MapSpec, kernel map[string]*ebpf
 	case m.Storage == object.CPUSlot:
 		s.maps[m] = newMap(m, &cpuSlot{object: m.InKernel(), rows: s.rows, stride: o.Stride})
 	default:
-		return s.addHash(m, kernel)
+		return s.addHash(m)
 	}
 	return nil
 }
 
-func (s *Store) addHash(m *object.MapSpec, kernel map[string]*ebpf.Map) error {
-	source, err := newHash(m.InKernel(), kernel[m.Kernel])
+func (s *Store) addHash(m *object.MapSpec) error {
+	source, err := s.kernel.Hash(m.Kernel, m.InKernel())
 	if err != nil {
 		return err
 	}
 	live := newMap(m, source)
-	live.forgets = live.forgets || source.evicts()
+	live.forgets = live.forgets || source.Evicts()
 	s.maps[m] = live
 	if m.Other == "" {
 		return nil
 	}
-	other, err := newHash(m.InKernel(), kernel[m.Other])
+	other, err := s.kernel.Hash(m.Other, m.InKernel())
 	if err != nil {
 		return err
 	}
-	live.other, live.word, live.grace = &generation{source: other}, s.data.word(m.Generation), s.AwaitPrograms
+	live.other, live.word, live.grace = &generation{source: other}, s.data.word(m.Generation), s.kernel.Grace()
 	return nil
-}
-
-// mapMemory mmaps the value of an array map; nil stands for no map.
-func mapMemory(m *ebpf.Map) (memory, error) {
-	if m == nil {
-		return nil, nil
-	}
-	page := os.Getpagesize()
-	size := (int(m.ValueSize()+7)/8*8*int(m.MaxEntries()) + page - 1) / page * page
-	b, err := unix.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return nil, fmt.Errorf("mapping the memory of %s: %w", m, err)
-	}
-	return memory(b)[:int(m.ValueSize())], nil
 }
 
 // Map returns the live map.
@@ -105,17 +113,17 @@ func (s *Store) Set(offset int, value uint64) {
 
 // AwaitPrograms returns when all programs that run now are over, so that none is left
 // that has read a word before it was set.
-func (s *Store) AwaitPrograms() { s.grace.wait() }
+func (s *Store) AwaitPrograms() {
+	if wait := s.kernel.Grace(); wait != nil {
+		wait()
+	}
+}
 
-// Close unmaps the memory.
+// Close frees the memory.
 func (s *Store) Close() {
 	for _, m := range s.maps {
 		m.close()
 	}
-	for _, m := range []memory{s.data, s.rows} {
-		if m != nil {
-			_ = unix.Munmap(m[:cap(m)])
-		}
-	}
 	s.data, s.rows = nil, nil
+	s.kernel.Close()
 }

@@ -77,8 +77,8 @@ func (t *Table) reserve(rows int) {
 	t.Values = slices.Grow(t.Values, max(0, rows*t.ValueSize-len(t.Values)))
 }
 
-// appendMerged adds a row made of one row per CPU, stride bytes apart.
-func (t *Table) appendMerged(key, perCPU []byte, stride int) {
+// AppendMerged adds a row made of one row per CPU, stride bytes apart.
+func (t *Table) AppendMerged(key, perCPU []byte, stride int) {
 	t.Append(key, perCPU)
 	row := t.rawValue(t.rows - 1)
 	for offset := stride; offset+t.ValueSize <= len(perCPU); offset += stride {

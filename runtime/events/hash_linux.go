@@ -35,8 +35,8 @@ func newHash(m *object.MapSpec, kernel *ebpf.Map) (*hash, error) {
 	return h, err
 }
 
-// evicts reports whether the kernel drops keys by itself when the map is full.
-func (h *hash) evicts() bool {
+// Evicts reports whether the kernel drops keys by itself when the map is full.
+func (h *hash) Evicts() bool {
 	return h.kernel.Type() == ebpf.LRUHash || h.kernel.Type() == ebpf.LRUCPUHash
 }
 
@@ -66,10 +66,10 @@ func byteArrays(count, size int) (arrays any, raw []byte) {
 	return reflect.SliceAt(element, unsafe.Pointer(&raw[0]), count).Interface(), raw
 }
 
-func (h *hash) read(t *Table) error {
+func (h *hash) Read(t *Table) error {
 	err := h.batches(t, h.kernel.BatchLookup)
 	if errors.Is(err, ebpf.ErrNotSupported) {
-		return h.iterate(t, h.lookup)
+		return h.iterate(t, h.Lookup)
 	}
 	return err
 }
@@ -102,7 +102,7 @@ func (h *hash) batches(t *Table, operation batchOperation) error {
 func (h *hash) appendBatch(t *Table, b batch, n int) {
 	keySize, rowBytes := int(h.kernel.KeySize()), h.rowBytes()
 	for i := range n {
-		t.appendMerged(b.rawKeys[i*keySize:], b.rawValues[i*rowBytes:(i+1)*rowBytes], h.stride)
+		t.AppendMerged(b.rawKeys[i*keySize:], b.rawValues[i*rowBytes:(i+1)*rowBytes], h.stride)
 	}
 }
 
@@ -132,7 +132,7 @@ func (h *hash) newValue() (v value) {
 	return v
 }
 
-func (h *hash) lookup(key []byte, t *Table) error {
+func (h *hash) Lookup(key []byte, t *Table) error {
 	return h.one(key, t, h.kernel.Lookup)
 }
 
@@ -140,7 +140,7 @@ func (h *hash) one(key []byte, t *Table, operation func(key, value any) error) e
 	value := h.newValue()
 	err := operation(key, value.out)
 	if err == nil {
-		t.appendMerged(key, value.raw, h.stride)
+		t.AppendMerged(key, value.raw, h.stride)
 	}
 	return ignoreMissing(err)
 }
@@ -150,7 +150,7 @@ func (h *hash) remove(key []byte, t *Table) error {
 	if err := h.one(key, t, h.kernel.LookupAndDelete); err == nil || t.Len() > rows {
 		return err
 	}
-	if err := h.lookup(key, t); err != nil { // below 5.14
+	if err := h.Lookup(key, t); err != nil { // below 5.14
 		return err
 	}
 	return ignoreMissing(h.kernel.Delete(key))
@@ -163,8 +163,8 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// take removes all keys and returns their rows. What programs add meanwhile is lost.
-func (h *hash) take() (*Table, error) {
+// Take removes all keys and returns their rows. What programs add meanwhile is lost.
+func (h *hash) Take() (*Table, error) {
 	taken := NewTable(h.object)
 	err := h.batches(taken, h.kernel.BatchLookupAndDelete)
 	if errors.Is(err, ebpf.ErrNotSupported) {
@@ -173,13 +173,13 @@ func (h *hash) take() (*Table, error) {
 	return taken, err
 }
 
-// empty reports whether there is no key.
-func (h *hash) empty() bool {
+// Empty reports whether there is no key.
+func (h *hash) Empty() bool {
 	return errors.Is(h.kernel.NextKey(nil, make([]byte, h.kernel.KeySize())), ebpf.ErrKeyNotExist)
 }
 
-// put sets the row of a key; per CPU, that of the first one.
-func (h *hash) put(key, row []byte) error {
+// Put sets the row of a key; per CPU, that of the first one.
+func (h *hash) Put(key, row []byte) error {
 	value := h.newValue()
 	copy(value.raw, row)
 	return h.kernel.Put(key, value.out)
