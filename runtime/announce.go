@@ -5,13 +5,15 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/records"
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
 // announcement tells to how many probes a session is attached: a record of the output, or
 // a notice.
 type announcement struct {
-	printer  *printer
+	printer  *records.Printer
+	records  bool // report.Format.Records
 	pump     *pump
 	notices  *notices
 	hint     func() string // what follows in the notice
@@ -29,9 +31,9 @@ func (a *announcement) set(n int) { a.attached.Store(int64(n)) }
 func (a *announcement) announce(n int) {
 	a.set(n)
 	switch {
-	case a.printer.records && a.pump.reader == nil:
+	case a.records && a.pump.reader == nil:
 		a.tell()
-	case a.printer.records:
+	case a.records:
 		a.pump.wake()
 	case n == 1:
 		a.notices.notice("Attached 1 probe%s", a.hint())
@@ -42,10 +44,10 @@ func (a *announcement) announce(n int) {
 
 // tell prints what announce left for the loop, which alone prints if there is one.
 func (a *announcement) tell() {
-	if a.printer.records && a.attached.Load() != notAttached && !a.told {
+	if a.records && a.attached.Load() != notAttached && !a.told {
 		a.told = true
-		a.printer.sink.Item(report.Attached{Probes: int(a.attached.Load())})
-		a.printer.flush()
+		a.printer.Sink.Item(report.Attached{Probes: int(a.attached.Load())})
+		a.printer.Flush()
 	}
 }
 

@@ -2,11 +2,13 @@ package runtime
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/records"
 	"github.com/ponytrace/ponytrace/runtime/report"
 	"github.com/ponytrace/ponytrace/runtime/report/format"
 	_ "github.com/ponytrace/ponytrace/runtime/report/sinks" // the formats of Options.Format
@@ -34,7 +36,7 @@ func (b *builder) session() *Session {
 		clauses:   &clauses{o, kernel.Programs, b.notices, func() bool { return stopped(b.store) }},
 		followed:  followedBy(o, kernel), reads: newReadCounts(o, kernel.Maps),
 		tracees: &tracees{command: b.command(), pids: b.options.Pids},
-		tables:  newTables(b.store), shell: &shell{},
+		tables:  records.NewTables(b.store, time.Now), shell: &shell{},
 		output: newOutput(b.options.Stdout, b.options.Stderr),
 	}
 	s.refresh = newMapRefresh(o, b.store, b.user, &s.tracees.first)
@@ -51,10 +53,12 @@ func (b *builder) session() *Session {
 // they refer to each other.
 func (b *builder) connect(s *Session) {
 	exit := make(exit, 1)
-	s.printer = &printer{
-		object: b.object, tables: s.tables, stdout: b.options.Stdout, stderr: b.options.Stderr,
-		unsafe: b.options.Unsafe, shell: s.shell, notices: b.notices, exit: exit,
+	s.host = &host{
+		stdout: b.options.Stdout, stderr: b.options.Stderr, unsafe: b.options.Unsafe, shell: s.shell,
+		notices: b.notices, exit: exit,
 	}
+	s.printer = &records.Printer{Object: b.object, Tables: s.tables, Host: s.host}
+	s.host.printer = s.printer
 	s.pump = &pump{store: b.store, buffer: b.options.Buffer, drained: make(chan struct{})}
 	requests := &mapRequests{printer: s.printer, pump: s.pump, asked: make(chan struct{}, 1)}
 	s.interruption = &interruption{
@@ -66,7 +70,7 @@ func (b *builder) connect(s *Session) {
 		printer: s.printer, pump: s.pump, notices: b.notices,
 		hint: func() string { return hintOf(b.object, b.store, &b.options) },
 	}
-	s.pump.to = &loopReceiver{s.printer, s.tables, exit, func() {
+	s.pump.to = &loopReceiver{s.printer, exit, func() {
 		s.announcement.tell()
 		requests.answer()
 	}}
@@ -96,19 +100,20 @@ func (b *builder) open(s *Session) (err error) {
 	if len(b.options.Command) > 0 {
 		setRuntimeConst(b.object, b.store, object.HasCommand, 1)
 	}
-	return b.openSink(s.printer, s.output)
+	return b.openSink(s)
 }
 
 // openSink makes the sink of the format that the options name.
-func (b *builder) openSink(p *printer, out *output) error {
+func (b *builder) openSink(s *Session) error {
 	f, known := report.Find(b.options.Format)
 	if !known {
 		return fmt.Errorf("there is no output format %q", b.options.Format)
 	}
 	names, settings := b.names(), b.object.Settings
-	p.records, p.formatter = f.Records, format.New(settings, names)
-	p.sink = f.New(report.Config{
-		Out: out, Notices: b.options.Stderr, Settings: settings, Names: names,
+	s.host.records, s.host.formatter = f.Records, format.New(settings, names)
+	s.announcement.records = f.Records
+	s.printer.Sink = f.New(report.Config{
+		Out: s.output, Notices: b.options.Stderr, Settings: settings, Names: names,
 		Terminal: b.options.Terminal,
 	})
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/records"
 	"github.com/ponytrace/ponytrace/runtime/ring"
 )
 
@@ -163,10 +164,12 @@ func (p *pump) wakeUp(quiet int) {
 
 // loopReceiver puts together what a loop needs.
 type loopReceiver struct {
-	*printer
-	*tables
+	printer *records.Printer
 	exit
 	answers func()
 }
 
-func (r *loopReceiver) answer() { r.answers() }
+func (r *loopReceiver) handle(record []byte) { r.printer.Handle(record) }
+func (r *loopReceiver) answer()              { r.answers() }
+func (r *loopReceiver) flush()               { r.printer.Flush() }
+func (r *loopReceiver) keep(err error)       { r.printer.Tables.Keep(err) }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/records"
 	"github.com/ponytrace/ponytrace/runtime/report"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 )
@@ -14,7 +15,7 @@ import (
 type lossCounts struct {
 	object   *object.Object
 	store    *events.Store
-	tables   *tables
+	tables   *records.Tables
 	reads    *readCounts
 	user     *symbols.User
 	shell    *shell
@@ -85,7 +86,7 @@ func moreRoom(m *object.MapSpec) string {
 func (l *lossCounts) fullMap(m *object.MapSpec, n uint64) report.Loss {
 	loss := report.Loss{Kind: report.LostUpdates, Map: m, Count: n}
 	refusal := syscall.Errno(-int32(l.store.Load(m.Refusal)))
-	if refusal == syscall.E2BIG || m.Parts == 0 && l.tables.of(m).Len() >= m.MaxEntries {
+	if refusal == syscall.E2BIG || m.Parts == 0 && l.tables.Of(m).Len() >= m.MaxEntries {
 		loss.Text = fmt.Sprintf("the map @%s was full at %d keys: %d updates were lost; more room: %s",
 			m.Name, m.MaxEntries, n, moreRoom(m))
 		if m.Parts > 0 {

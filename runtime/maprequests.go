@@ -1,8 +1,10 @@
 package runtime
 
+import "github.com/ponytrace/ponytrace/runtime/records"
+
 // mapRequests are the signals that ask for the maps while the tracing goes on (SIGUSR1).
 type mapRequests struct {
-	printer *printer
+	printer *records.Printer
 	pump    *pump
 	ending  func() bool   // the end was asked for
 	asked   chan struct{} // has room for one
@@ -37,4 +39,4 @@ func (r *mapRequests) unattended() <-chan struct{} {
 	return r.asked
 }
 
-func (r *mapRequests) print() { r.printer.printTables() }
+func (r *mapRequests) print() { r.printer.PrintTables() }

@@ -40,8 +40,8 @@ func (s *scene) does(t *testing.T, event *object.Event, fields []byte, out, noti
 	t.Helper()
 	s.out.Reset()
 	s.notices.Reset()
-	s.printer.act(event, append(make([]byte, 8), fields...))
-	s.printer.flush()
+	s.printer.Do(event, append(make([]byte, 8), fields...))
+	s.printer.Flush()
 	if s.out.String() != out || s.notices.String() != notices {
 		t.Errorf("printed %q and on standard error %q; want %q and %q", s.out.String(), s.notices.String(), out, notices)
 	}
@@ -110,9 +110,9 @@ func TestSystem(t *testing.T) {
 func TestSystemKeepsTheOrder(t *testing.T) {
 	s := newScene(t, lineObject(16), Options{Unsafe: true})
 	for _, event := range []*object.Event{said(object.Printf, "before\n"), said(object.System, "echo inside"), said(object.Printf, "behind\n")} {
-		s.printer.act(event, make([]byte, 8))
+		s.printer.Do(event, make([]byte, 8))
 	}
-	s.printer.flush()
+	s.printer.Flush()
 	if want := "before\ninside\nbehind\n"; s.out.String() != want {
 		t.Errorf("%q, want %q", s.out.String(), want)
 	}

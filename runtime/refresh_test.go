@@ -53,8 +53,8 @@ func TestMapRefresh(t *testing.T) {
 	s.refresh.refresh()
 	_ = sleeper.Process.Kill()
 	_ = sleeper.Wait()
-	s.printer.sink.Table(report.NewTable(&s.object.Settings, s.tables.of(stacks), 0, 0))
-	s.printer.flush()
+	s.printer.Sink.Table(report.NewTable(&s.object.Settings, s.tables.Of(stacks), 0, 0))
+	s.printer.Flush()
 	if want := "@[\n        github.com/ponytrace/ponytrace/runtime.TestSleeper+1\n]: 3\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
 	}

@@ -55,6 +55,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/records"
 	"github.com/ponytrace/ponytrace/runtime/report"
 	"golang.org/x/sys/unix"
 )
@@ -111,8 +112,9 @@ type Session struct {
 	tracees      *tracees
 	interruption *interruption
 	waiter       *waiter
-	tables       *tables
-	printer      *printer
+	tables       *records.Tables
+	printer      *records.Printer
+	host         *host
 	pump         *pump
 	announcement *announcement
 	losses       *lossCounts
@@ -130,7 +132,7 @@ func (s *Session) Start() error {
 	s.store.Set(object.DataStart, monotonic())
 	s.ignore = s.interruption.listen()
 	s.announcement.begin()
-	s.printer.sink.Item(report.Attaching{Probes: s.attachments.probes()})
+	s.printer.Sink.Item(report.Attaching{Probes: s.attachments.probes()})
 	s.pump.start()
 	s.over = make(chan struct{})
 	var err error
@@ -163,15 +165,15 @@ func (s *Session) end(code int, err error) (int, error) {
 	s.interruption.enter(printing)
 	s.pump.finish()
 	s.announcement.tell()
-	s.printer.sink.Item(report.NotAttached{})
+	s.printer.Sink.Item(report.NotAttached{})
 	if err == nil {
-		s.printer.printMaps()
+		s.printer.PrintMaps()
 	}
 	losses := s.losses.list()
 	for _, loss := range losses {
-		s.printer.sink.Item(loss)
+		s.printer.Sink.Item(loss)
 	}
-	s.printer.sink.Flush()
+	s.printer.Sink.Flush()
 	s.notices.losses(losses)
 	s.interruption.enter(endingCommand)
 	s.tracees.end()
@@ -186,7 +188,7 @@ func (s *Session) result(code int, err error) (int, error) {
 	if s.output.gone && code == 0 {
 		code = endedByReader
 	}
-	return code, errors.Join(err, s.tables.failure, s.output.close())
+	return code, errors.Join(err, s.tables.Failure, s.output.close())
 }
 
 // trace runs BEGIN and attaches. The function that it returns waits for the end of the
@@ -263,8 +265,8 @@ func (s *Session) begin() error {
 // keeps that back until everything is attached.
 func (s *Session) runBegin() {
 	run := func() { s.clauses.run(object.AtBegin) }
-	if s.options.Again && !s.printer.records {
-		s.printer.repeat(run, s.pump.drain)
+	if s.options.Again && !s.host.records {
+		s.printer.Repeat(run, s.pump.drain)
 	} else {
 		run()
 	}

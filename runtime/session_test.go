@@ -405,9 +405,9 @@ func TestForeignRecords(t *testing.T) {
 	var out bytes.Buffer
 	s := open(t, o, Options{Stdout: &out, Stderr: io.Discard})
 	for _, record := range [][]byte{nil, {1, 2, 3}, binary.NativeEndian.AppendUint64(nil, 99), binary.NativeEndian.AppendUint64(nil, 0)} {
-		s.printer.handle(record)
+		s.printer.Handle(record)
 	}
-	s.printer.flush()
+	s.printer.Flush()
 	if out.Len() > 0 {
 		t.Errorf("%q", out.String())
 	}
@@ -421,7 +421,7 @@ func BenchmarkLines(b *testing.B) {
 	record := binary.NativeEndian.AppendUint64(make([]byte, 8, 16), 123456)
 	b.ReportAllocs()
 	for b.Loop() {
-		s.printer.handle(record)
+		s.printer.Handle(record)
 	}
 }
 

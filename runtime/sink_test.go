@@ -62,7 +62,7 @@ func TestRegisteredSink(t *testing.T) {
 	if want := "probes,2\n,2\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
 	}
-	if n := s.printer.sink.(*tally).lines; n != 2 {
+	if n := s.printer.Sink.(*tally).lines; n != 2 {
 		t.Errorf("%d lines, want 2", n)
 	}
 }

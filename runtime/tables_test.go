@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -33,14 +32,14 @@ func TestClearOfWhatWasPrinted(t *testing.T) {
 	m := s.object.Maps[0]
 	event := &object.Event{Map: m, Printed: true}
 	parallel(t, s, "count", 1, 10)
-	s.tables.remember(m, s.tables.of(m))
+	s.tables.Remember(m, s.tables.Of(m))
 	parallel(t, s, "count", 1, 5)
-	s.tables.clear(event)
-	if table := s.tables.of(m); table.Len() != 1 || table.Value(0).Number() != 5 {
+	s.tables.Clear(event)
+	if table := s.tables.Of(m); table.Len() != 1 || table.Value(0).Number() != 5 {
 		t.Errorf("%+v, want 5", table)
 	}
-	s.tables.clear(event)
-	if table := s.tables.of(m); table.Len() != 0 {
+	s.tables.Clear(event)
+	if table := s.tables.Of(m); table.Len() != 0 {
 		t.Errorf("%+v, want nothing", table)
 	}
 }
@@ -48,48 +47,25 @@ func TestClearOfWhatWasPrinted(t *testing.T) {
 // A zero keeps the keys.
 func TestZeroOfATable(t *testing.T) {
 	s, m, _ := keyed(t)
-	s.tables.zero(&object.Event{Map: m})
-	sameRows(t, s.tables.of(m), map[int64]float64{1: 0, 2: 0, 3: 0})
-}
-
-// A table is taken for printed once, and by a clause of its own only while it is new.
-func TestPrintedTable(t *testing.T) {
-	m := &object.MapSpec{}
-	table := &events.Table{}
-	for _, test := range []struct {
-		age     time.Duration
-		printed bool // by the same clause
-		want    *events.Table
-	}{
-		{0, false, table}, {0, true, table}, {time.Minute, true, table}, {time.Minute, false, nil},
-	} {
-		tables := newTables(nil)
-		tables.shown[m] = shown{table, time.Now().Add(-test.age)}
-		event := &object.Event{Map: m, Printed: test.printed}
-		if got := tables.printed(event); got != test.want {
-			t.Errorf("%+v: %p", test, got)
-		}
-		if tables.printed(event) != nil {
-			t.Errorf("%+v: it is printed twice", test)
-		}
-	}
+	s.tables.Zero(&object.Event{Map: m})
+	sameRows(t, s.tables.Of(m), map[int64]float64{1: 0, 2: 0, 3: 0})
 }
 
 func TestTableKeepsRowsAndDivisor(t *testing.T) {
 	s, m, _ := keyed(t)
-	s.tables.truncate(&object.Event{Map: m, Top: 1})
-	s.tables.normalize(&object.Event{Map: m, Divisor: 10})
-	table := s.tables.of(m)
+	s.tables.Truncate(&object.Event{Map: m, Top: 1})
+	s.tables.Normalize(&object.Event{Map: m, Divisor: 10})
+	table := s.tables.Of(m)
 	if sameRows(t, table, map[int64]float64{2: 30}); table.Divisor != 10 {
 		t.Errorf("divided by %d", table.Divisor)
 	}
-	if s.tables.normalize(&object.Event{Map: m}); s.tables.of(m).Divisor != 1 {
+	if s.tables.Normalize(&object.Event{Map: m}); s.tables.Of(m).Divisor != 1 {
 		t.Error("divided by 0")
 	}
-	if n := s.tables.at(m, number(2)).Number(); n != 30 {
+	if n := s.tables.At(m, number(2)).Number(); n != 30 {
 		t.Errorf("at the key 2: %v", n)
 	}
-	if n := s.tables.at(m, number(99)).Number(); n != 0 {
+	if n := s.tables.At(m, number(99)).Number(); n != 0 {
 		t.Errorf("at a key that is not there: %v", n)
 	}
 }
@@ -98,11 +74,11 @@ func TestTableKeepsRowsAndDivisor(t *testing.T) {
 func TestTablesKeepTheFirstFailure(t *testing.T) {
 	s, m, _ := keyed(t)
 	s.store.Close()
-	if table := s.tables.read(m, (*events.Map).Peek); table.Len() != 0 {
+	if table := s.tables.Read(m, (*events.Map).Peek); table.Len() != 0 {
 		t.Errorf("%d rows of a closed map", table.Len())
 	}
-	s.tables.keep(errors.New("later"))
-	if !errors.Is(s.tables.failure, os.ErrClosed) {
-		t.Error(s.tables.failure)
+	s.tables.Keep(errors.New("later"))
+	if !errors.Is(s.tables.Failure, os.ErrClosed) {
+		t.Error(s.tables.Failure)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/events"
+	"github.com/ponytrace/ponytrace/runtime/records"
 )
 
 // flushes counts how often a session writes.
@@ -21,7 +22,7 @@ func waiting() (w *waiter, interrupted chan struct{}, written *flushes) {
 	return &waiter{
 		store: new(events.Store), exit: make(exit, 1), interrupted: interrupted,
 		requests: &mapRequests{
-			printer: &printer{object: &object.Object{}, sink: &tally{out: written}}, pump: &pump{},
+			printer: &records.Printer{Object: &object.Object{}, Sink: &tally{out: written}}, pump: &pump{},
 			ending: func() bool { return false }, asked: make(chan struct{}, 1),
 		},
 	}, interrupted, written
