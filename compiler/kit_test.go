@@ -72,7 +72,8 @@ func emulator(o *object.Object) *emu.Environment {
 		Context: make([]byte, contextSize),
 		Maps:    map[string]*emu.Map{},
 		Values:  maps.Clone(emulatedValues),
-		Comm:    "pony", Stack: []uint64{0x11, 0x22, 0x33}, Memory: map[uint64][]byte{kernelText: emulatedMemory()},
+		Comm:    "pony", Stack: []uint64{0x11, 0x22, 0x33}, UserStack: []uint64{0x11, 0x22, 0x33},
+		Memory: map[uint64][]byte{kernelText: emulatedMemory()},
 	}
 	for name, spec := range o.Kernel {
 		machine.Maps[name] = emu.NewMap(spec, 4)

@@ -121,30 +121,18 @@ func (a *attachments) servedBy(program *object.ProgramSpec) (list []*object.Prog
 }
 
 // probes is to how many probes the script attaches.
-func (a *attachments) probes() int {
-	n := 0
-	for _, program := range a.object.Programs {
-		for i := range program.Points {
-			n += probesAt(program, i)
-		}
-	}
-	return n
-}
-
-func probesAt(program *object.ProgramSpec, point int) int {
-	return program.Points[point].Probes() * program.Clauses
-}
+func (a *attachments) probes() int { return a.object.Probes() }
 
 // served is how many probes an attachment brings: one for system calls brings all points
 // of its programs.
 func (a *attachments) served(program *object.ProgramSpec, attachment int) int {
 	if len(program.Attachments()) > 1 {
-		return probesAt(program, attachment)
+		return program.ProbesAt(attachment)
 	}
 	n := 0
 	for _, p := range a.servedBy(program) {
 		for i := range p.Points {
-			n += probesAt(p, i)
+			n += p.ProbesAt(i)
 		}
 	}
 	return n

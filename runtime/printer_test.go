@@ -239,7 +239,7 @@ func TestReportOfLostUpdates(t *testing.T) {
 	s, first, second := keyed(t)
 	first.MaxEntries, second.MaxEntries = 3, 16
 	first.Refusal, second.Refusal = object.DataHeader-8, object.DataHeader-8
-	full := func(m *object.MapSpec) { s.Session.notices.losses([]report.Loss{s.losses.fullMap(m, 5)}) }
+	full := func(m *object.MapSpec) { s.Session.notices.losses([]report.Loss{s.tables.FullMap(m, 5)}) }
 	full(first)
 	refuse := func(m *object.MapSpec, why syscall.Errno) {
 		s.store.Set(m.Refusal, uint64(uint32(-int32(why))))

@@ -65,8 +65,11 @@ type Environment struct {
 	CPU int
 	// Comm is the name of the task, at most 15 bytes.
 	Comm string
-	// Stack are the addresses that get_stack finds, the innermost first.
-	Stack []uint64
+	// Stack and UserStack are the addresses that get_stack finds, the innermost first.
+	Stack, UserStack []uint64
+	// OuterStack: Stack lacks the functions that only run because of the probe, which
+	// programs skip.
+	OuterStack bool
 	// Process is the process of the task in the PID namespace asked for, nil where it is
 	// not there.
 	Process *Process

@@ -15,20 +15,29 @@ func lookupOn(m *machine, a [5]uint64) uint64 {
 	return m.shareValue(known, key, int(a[2]))
 }
 
-// skipFrames are the bits of the flags that say how many of the innermost frames to leave
-// out: BPF_F_SKIP_FIELD_MASK.
-const skipFrames = 0xff
+// Flags of bpf_get_stack: how many of the innermost frames to leave out, and that the stack
+// is that of the process.
+const (
+	skipFrames = 0xff   // BPF_F_SKIP_FIELD_MASK
+	userStack  = 1 << 8 // BPF_F_USER_STACK
+)
 
 // stack writes what fits of the addresses and zeroes the rest of the memory, as the
 // kernel does: https://github.com/torvalds/linux/blob/v6.12/kernel/bpf/stackmap.c
 // (__bpf_get_stack)
 func stack(m *machine, a [5]uint64) uint64 {
-	to, skip := m.object(a[1], int(a[2]), true), int(a[3]&skipFrames)
+	to, skip, frames := m.object(a[1], int(a[2]), true), int(a[3]&skipFrames), m.Stack
 	clear(to)
-	if len(to)%8 != 0 || skip > len(m.Stack) {
+	switch {
+	case a[3]&userStack != 0:
+		frames = m.UserStack
+	case m.OuterStack:
+		skip = 0
+	}
+	if len(to)%8 != 0 || skip > len(frames) {
 		return code(errInvalid)
 	}
-	frames := m.Stack[skip:]
+	frames = frames[skip:]
 	frames = frames[:min(len(frames), len(to)/8)]
 	for i, address := range frames {
 		binary.LittleEndian.PutUint64(to[8*i:], address)

@@ -168,6 +168,10 @@ func (p *ProgramSpec) Attachments() []Point {
 	return p.Points
 }
 
+// ProbesAt is as how many probes a point of the program counts: one for each clause that
+// runs there.
+func (p *ProgramSpec) ProbesAt(point int) int { return p.Points[point].Probes() * p.Clauses }
+
 // Dispatcher is a program that is attached to the tracepoint of all system calls, and
 // calls, through the kernel map Calls, the program of the one at hand. It takes the place
 // of many programs that each test the number.
@@ -184,6 +188,16 @@ func (o *Object) All() []*ProgramSpec {
 		all = append(all, &d.ProgramSpec)
 	}
 	return all
+}
+
+// Probes is as how many probes the script counts.
+func (o *Object) Probes() (n int) {
+	for _, program := range o.Programs {
+		for i := range program.Points {
+			n += program.ProbesAt(i)
+		}
+	}
+	return n
 }
 
 // Read is a place of the script that reads memory of the kernel, or of a process.
