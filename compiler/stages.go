@@ -12,6 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/internal/sema"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/stage"
+	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -141,14 +142,37 @@ func (s *collector) function(f *ir.Func) *stage.Function {
 	for _, b := range f.Blocks {
 		block := stage.Block{Name: b.String(), Cold: b.Cold}
 		for _, v := range b.Values {
-			block.Operations = append(block.Operations, stage.Operation{
-				ID: v.ID, Text: v.Describe(), Span: v.Expression(), Reason: v.Reason().String(),
-				Pass: opt.PassName(v), Changed: s.changed[f][v.ID],
-			})
+			op := operation(v)
+			op.Pass, op.Changed = opt.PassName(v), s.changed[f][v.ID]
+			block.Operations = append(block.Operations, op)
 		}
 		out.Blocks = append(out.Blocks, block)
 	}
 	return out
+}
+
+func operation(v *ir.Value) stage.Operation {
+	op := stage.Operation{
+		ID: v.ID, Text: v.Describe(), Span: v.Expression(), Reason: v.Reason().String(),
+		Op: v.Op.String(), Number: v.Int, Name: v.Map,
+		Space: v.Space.String(), Offset: v.Offset, Size: v.Size, Signed: v.Signed,
+	}
+	for _, arg := range v.Args {
+		op.Args = append(op.Args, arg.ID)
+	}
+	switch {
+	case v.Op == ir.If:
+		op.Name = v.Compare.String()
+	case v.Op == ir.Call:
+		op.Name = target.HelperName(v.Helper)
+	case v.Slot != nil:
+		op.Name = v.Slot.Name
+	case v.Cell != nil:
+		op.Name = v.Cell.Name
+	case v.Callee != nil:
+		op.Name = v.Callee.Name
+	}
+	return op
 }
 
 func nameOf(cell *ir.Cell) string { return strings.TrimSpace(cell.String() + " " + cell.Name) }

@@ -104,14 +104,14 @@ func TestReasons(t *testing.T) {
 		}
 	}
 	for reason, where := range map[string]string{
-		"null check of the lookup":                                 "@[comm] = hist(arg2)",
-		"insertion of a new key":                                   "@[comm] = hist(arg2)",
-		"count of updates that the kernel refused":                 "@[comm] = hist(arg2)",
-		"which bucket the value belongs to":                        "@[comm] = hist(arg2)",
-		"bound for the verifier":                                   "@[comm] = hist(arg2)",
-		"the key in memory, for the helper":                        "@[comm] = hist(arg2)",
-		"count of lost events":                                     "printf(\"%d\\n\", arg2)",
-		"null check of the record, as the ring buffer may be full": "printf(\"%d\\n\", arg2)",
+		"the lookup may fail: the verifier wants this check":         "@[comm] = hist(arg2)",
+		"insertion of a new key":                                     "@[comm] = hist(arg2)",
+		"count of updates that the kernel refused":                   "@[comm] = hist(arg2)",
+		"bucket = position of the highest bit":                       "@[comm] = hist(arg2)",
+		"bound for the verifier":                                     "@[comm] = hist(arg2)",
+		"the key in memory, for the helper":                          "@[comm] = hist(arg2)",
+		"count of lost events":                                       "printf(\"%d\\n\", arg2)",
+		"the ring buffer may be full: the verifier wants this check": "printf(\"%d\\n\", arg2)",
 		"": "pid > 1",
 	} {
 		if !strings.Contains(reasons[reason], where+"\n") {

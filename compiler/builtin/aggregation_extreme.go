@@ -55,6 +55,7 @@ var largest = &Aggregation{
 func updateExtreme(l Lowering, t *types.Type, row Place, n *ir.Value, largest bool) {
 	b := l.IR()
 	compare, store, join := b.NewBlock(), b.NewBlock(), b.NewBlock()
+	before := b.Because(ir.Extreme)
 	set := b.Load(row.Space, row.Address, row.Offset+8, 8, false)
 	b.If(ir.NotEqual, set, b.Const(0), compare, store)
 	b.Enter(compare)
@@ -68,6 +69,7 @@ func updateExtreme(l Lowering, t *types.Type, row Place, n *ir.Value, largest bo
 		less = ir.SignedLess
 	}
 	b.If(less, x, y, store, join)
+	b.Why = before
 	b.Enter(store)
 	setWord(l, row, 0, n)
 	setWord(l, row, 1, b.Const(1))

@@ -59,7 +59,11 @@ func checkHist(c Checker, call *lang.Call) *types.Type {
 func updateHist(l Lowering, call *lang.Call, t *types.Type, value *ir.Value, row Place) {
 	number := l.Type(call.Args[0])
 	of := fmt.Sprintf("%d %d %t", t.Bits, number.Size, number.Signed)
-	before := l.IR().Because(ir.Bucket)
+	reason := ir.Bucket
+	if t.Bits > 0 {
+		reason = ir.SplitBucket
+	}
+	before := l.IR().Because(reason)
 	bucket := l.Outlined("hist", of, value, func(value *ir.Value) *ir.Value {
 		return histBucket(l, number, t, value)
 	})

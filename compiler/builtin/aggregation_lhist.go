@@ -79,9 +79,11 @@ func NewLinearHist(low, high, step int64) *types.Type {
 
 func updateLinearHist(l Lowering, _ *lang.Call, t *types.Type, value *ir.Value, row Place) {
 	of := fmt.Sprintf("%d %d %d", t.Low, t.High, t.Step)
+	before := l.IR().Because(ir.LinearBucket)
 	bucket := l.Outlined("lhist", of, value, func(value *ir.Value) *ir.Value {
 		return linearBucket(l.IR(), t, value)
 	})
+	l.IR().Why = before
 	addBucket(l, row, bucket, t.Words())
 }
 

@@ -194,6 +194,8 @@ func quantileBucket(l Lowering, call *lang.Call, t *types.Type, n *ir.Value) *ir
 	number := l.Type(call.Args[0])
 	signed := t.Signed && (number.Signed || number.Size == 8)
 	of := strconv.Itoa(number.Size) + strconv.FormatBool(signed)
+	before := l.IR().Because(ir.SplitBucket)
+	defer func() { l.IR().Why = before }()
 	return l.Outlined("quantiles", of, n, func(n *ir.Value) *ir.Value {
 		b := l.IR()
 		first := b.Const(-1) // hist() has the bucket 0 for what is less than 0

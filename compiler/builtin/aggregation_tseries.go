@@ -82,16 +82,20 @@ func seriesElement(c Checker, call *lang.Call, t *types.Type) *types.Type {
 // earlier interval left is used again from zero.
 func updateTimeSeries(l Lowering, call *lang.Call, t *types.Type, n *ir.Value, row Place) {
 	b := l.IR()
+	before := b.Because(ir.Interval)
 	now := helper(l, asm.FnKtimeGetNs, ir.Reads)
 	interval := b.Binary(ir.UDiv, now, b.Const(t.Step))
 	words := t.Words() / t.Count
 	inside, join := b.NewBlock(), b.NewBlock()
 	number := b.Binary(ir.UMod, interval, b.Const(int64(t.Count)))
+	b.Because(ir.VerifierBound)
 	b.If(ir.Less, number, b.Const(int64(t.Count)), inside, join)
 	b.Enter(inside)
+	b.Because(ir.Interval)
 	offset := b.Binary(ir.Mul, number, b.Const(int64(8*words)))
 	place := Place{Space: row.Space, Address: b.Binary(ir.Add, row.Address, offset), Offset: row.Offset}
 	startInterval(l, place, b.Binary(ir.Add, interval, b.Const(1)), words)
+	b.Why = before
 	place.Offset += 8
 	if t.Elem.Aggregation() {
 		name, _ := l.Text(call.Args[3])
@@ -108,6 +112,7 @@ func updateTimeSeries(l Lowering, call *lang.Call, t *types.Type, n *ir.Value, r
 func startInterval(l Lowering, place Place, interval *ir.Value, words int) {
 	b := l.IR()
 	stale, current := b.NewColdBlock(), b.NewBlock()
+	before := b.Because(ir.IntervalStart)
 	b.If(ir.NotEqual, b.Load(place.Space, place.Address, place.Offset, 8, false), interval, stale, current)
 	b.Enter(stale)
 	setWord(l, place, 0, interval)
@@ -115,6 +120,7 @@ func startInterval(l Lowering, place Place, interval *ir.Value, words int) {
 		setWord(l, place, i, b.Const(0))
 	}
 	b.Jump(current)
+	b.Why = before
 	b.Enter(current)
 }
 

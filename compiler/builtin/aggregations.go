@@ -73,10 +73,11 @@ func addBucket(l Lowering, row Place, bucket *ir.Value, buckets int) {
 	inside, join := b.NewBlock(), b.NewBlock()
 	before := b.Because(ir.VerifierBound)
 	b.If(ir.Less, bucket, b.Const(int64(buckets)), inside, join)
-	b.Why = before
+	b.Because(ir.BucketPlace)
 	b.Enter(inside)
 	offset := b.Binary(ir.ShiftLeft, bucket, b.Const(3))
 	address := b.Binary(ir.Add, row.Address, offset)
+	b.Why = before
 	b.AtomicAdd(row.Space, address, row.Offset, b.Const(1))
 	b.Jump(join)
 	b.Enter(join)

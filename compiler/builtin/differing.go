@@ -95,6 +95,8 @@ func launder(l Lowering, t *types.Type, value *ir.Value) *ir.Value {
 		return value
 	}
 	b := l.IR()
+	before := b.Because(ir.Launder)
+	defer func() { b.Why = before }()
 	from, to := b.SlotAddress(b.NewSlot("pointer", 8)), b.SlotAddress(b.NewSlot("number", 8))
 	b.Store(ir.Frame, from, 0, 8, value)
 	helper(l, asm.FnProbeReadKernel, ir.Writes, to, b.Const(8), from)

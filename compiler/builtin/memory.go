@@ -167,7 +167,9 @@ func readAtMost(l Lowering, to Place, capacity int, n *ir.Value, read func(to Pl
 		return
 	}
 	part, whole, join := b.NewBlock(), b.NewBlock(), b.NewBlock()
+	before := b.Because(ir.SizeLimit)
 	b.If(ir.Less, n, b.Const(int64(capacity)), part, whole)
+	b.Why = before
 	b.Enter(whole)
 	read(to, b.Const(int64(capacity)))
 	b.Jump(join)
@@ -190,6 +192,8 @@ func readAtMost(l Lowering, to Place, capacity int, n *ir.Value, read func(to Pl
 func atMost(l Lowering, n, limit *ir.Value) *ir.Value {
 	b := l.IR()
 	cell, smaller, join := b.NewCell("size"), b.NewBlock(), b.NewBlock()
+	before := b.Because(ir.SizeLimit)
+	defer func() { b.Why = before }()
 	b.CellSet(cell, limit)
 	b.If(ir.Less, n, limit, smaller, join)
 	b.Enter(smaller)

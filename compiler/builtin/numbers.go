@@ -91,6 +91,8 @@ func checkUserMode(c Checker, call *lang.Call) *types.Type {
 // to the verifier, which allows no arithmetic with the context.
 func lowerContext(l Lowering, _ *lang.Call) *ir.Value {
 	b := l.IR()
+	before := b.Because(ir.Launder)
+	defer func() { b.Why = before }()
 	context, number := b.SlotAddress(b.NewSlot("context", 8)), b.SlotAddress(b.NewSlot("number", 8))
 	b.Store(ir.Frame, context, 0, 8, b.Context())
 	helper(l, asm.FnProbeReadKernel, ir.Writes, number, b.Const(8), context)
@@ -104,6 +106,8 @@ func lowerContext(l Lowering, _ *lang.Call) *ir.Value {
 // (user_mode)
 func lowerUserMode(l Lowering, _ *lang.Call) *ir.Value {
 	b, registers := l.IR(), l.Target().Registers().Named
+	before := b.Because(ir.UserMode)
+	defer func() { b.Why = before }()
 	if cs, ok := registers["cs"]; ok {
 		return b.Binary(ir.NotEqual, b.Binary(ir.And, loadRegister(l, cs), b.Const(3)), b.Const(0))
 	}

@@ -157,6 +157,8 @@ func lowerTaskID(half func(asm.BuiltinFunc) func(Lowering, *lang.Call) *ir.Value
 			return initial(l, call)
 		}
 		b := l.IR()
+		before := b.Because(ir.CurrentNamespace)
+		defer func() { b.Why = before }()
 		numbers := b.SlotAddress(b.NewSlot("ids", namespaceSize))
 		helper(l, asm.FnGetNsCurrentPidTgid, ir.Writes, runtimeConst(l, object.NamespaceDevice, "", call),
 			runtimeConst(l, object.NamespaceInode, "", call), numbers, b.Const(namespaceSize))

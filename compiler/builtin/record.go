@@ -76,6 +76,8 @@ func fieldInto(l Lowering, field target.TracepointField, to Place) {
 func located(c Checker, field target.TracepointField, argument *Argument) {
 	argument.Address = func(l Lowering) *ir.Value { return locatedAddress(l, field) }
 	argument.Length = func(l Lowering) *ir.Value {
+		before := l.IR().Because(ir.FieldPlace)
+		defer func() { l.IR().Why = before }()
 		return l.IR().Binary(ir.ShiftRight, locationWord(l, field), l.IR().Const(16))
 	}
 	limit := c.Settings().MaxStringSize
@@ -101,6 +103,8 @@ func locationWord(l Lowering, field target.TracepointField) *ir.Value {
 
 func locatedAddress(l Lowering, field target.TracepointField) *ir.Value {
 	b := l.IR()
+	before := b.Because(ir.FieldPlace)
+	defer func() { b.Why = before }()
 	place := b.Binary(ir.And, locationWord(l, field), b.Const(0xffff))
 	if field.Relative {
 		place = b.Binary(ir.Add, place, b.Const(int64(field.Offset+locationSize)))

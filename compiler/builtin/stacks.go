@@ -117,6 +117,8 @@ func findLastFrame(b *ir.Builder, stack Place, least, most int, found func(count
 		return
 	}
 	middle := (least + most + 1) / 2
+	before := b.Because(ir.LastFrame)
+	defer func() { b.Why = before }()
 	more, fewer := b.NewBlock(), b.NewBlock()
 	address := b.Load(stack.Space, stack.Address, stack.Offset+8*(middle-1), 8, false)
 	b.If(ir.NotEqual, address, b.Const(0), more, fewer)

@@ -138,10 +138,12 @@ func readString(l Lowering, t *types.Type, address, size *ir.Value, limit int, t
 func markCut(l Lowering, read *ir.Value, limit int, to Place, next func() *ir.Value) {
 	b := l.IR()
 	full, join := b.NewColdBlock(), b.NewBlock()
+	before := b.Because(ir.TextCut)
 	b.If(ir.Equal, read, b.Const(int64(limit)), full, join)
 	b.Enter(full)
 	b.Store(to.Space, to.Address, to.Offset+limit-1, 1, next())
 	b.Jump(join)
+	b.Why = before
 	b.Enter(join)
 }
 
@@ -154,7 +156,9 @@ func atEither(l Lowering, t *types.Type, address *ir.Value, readKernel, readUser
 	}
 	b := l.IR()
 	kernel, user, join := b.NewBlock(), b.NewBlock(), b.NewBlock()
+	before := b.Because(ir.KernelOrUser)
 	b.If(ir.SignedLess, address, b.Const(0), kernel, user)
+	b.Why = before
 	b.Enter(kernel)
 	readKernel()
 	b.Jump(join)

@@ -22,7 +22,7 @@
 //
 // Two operations of a function with the same ID are the same operation at two stages. An
 // operation's Span is the part of the script that it computes, its Reason why the
-// compiler needs it where the script does not contain it: "null check of the lookup",
+// compiler needs it where the script does not contain it: "lookup of the key",
 // "bound for the verifier". Where the Reason is empty, the operation is what is written
 // at its Span. Pass names the pass that added it, Changed those that changed it, and
 // Removed, in Program.IR, the one that found it unnecessary.
@@ -92,8 +92,21 @@ type Block struct {
 
 // Operation is one operation of the intermediate representation.
 type Operation struct {
-	ID      int
-	Text    string    // v5 = bound v4 3
+	ID   int
+	Text string // v5 = bound v4 3
+	// Op is the name of the operation, Args are the IDs of its operands. Name is the map,
+	// variable, piece of memory, helper or function that it is about; Number the constant,
+	// the limit of a bound, or the offset in a map's memory.
+	Op     string
+	Args   []int
+	Name   string
+	Number int64
+	// Space is the kind of memory that it accesses, at Offset from the address: Size
+	// bytes, which are a number with a sign where Signed.
+	Space        string
+	Offset, Size int
+	Signed       bool
+
 	Span    diag.Span // the part of the script that it belongs to
 	Reason  string    // why the compiler needs it; empty where it is what is written
 	Pass    string    // that added it; empty where lowering did

@@ -31,6 +31,7 @@ const (
 	KeyGap
 	MapLookup
 	MapInsert
+	KeyMissing
 	MapRefused
 	MapCount
 	MapGeneration
@@ -45,7 +46,21 @@ const (
 	Captured
 	Rejected
 	Bucket
+	LinearBucket
+	SplitBucket
+	BucketPlace
+	Extreme
+	Interval
+	IntervalStart
 	RowUpdate
+	KernelOrUser
+	TextCut
+	SizeLimit
+	FieldPlace
+	Launder
+	LastFrame
+	CurrentNamespace
+	UserMode
 	GuardEnter
 	GuardMissed
 	GuardLeave
@@ -65,48 +80,63 @@ const (
 )
 
 var reasons = [...]string{
-	Written:       "",
-	VerifierBound: "bound for the verifier",
-	NullCheck:     "null check of the lookup",
-	RecordCheck:   "null check of the record, as the ring buffer may be full",
-	RecordReserve: "room in the ring buffer",
-	RecordSubmit:  "the record is complete",
-	EventNumber:   "the event's number, by which the runtime decodes the record",
-	EventLost:     "count of lost events",
-	KeyMemory:     "the key in memory, for the helper",
-	KeyGap:        "zeroes between the parts of a key, which the kernel compares too",
-	MapLookup:     "lookup of the key",
-	MapInsert:     "insertion of a new key",
-	MapRefused:    "count of updates that the kernel refused",
-	MapCount:      "count of the keys that were inserted",
-	MapGeneration: "which of the map's two kernel maps is in use",
-	ValuePresent:  "the map has a value from now on",
-	CPURow:        "the values of this CPU",
-	SharedRow:     "this CPU's memory for what functions share",
-	TracingEnded:  "test whether the tracing has ended",
-	SyscallNumber: "test of the system call's number",
-	LoopLimit:     "limit of the loop, as the kernel allows for no more rounds",
-	LoopRound:     "the loop's rounds",
-	LoopCut:       "count of loops that were cut off",
-	Rejected:      "on to the end, as the condition does not hold",
-	Bucket:        "which bucket the value belongs to",
-	RowUpdate:     "update in place",
-	Captured:      "what a loop's body needs of the code around it",
-	GuardEnter:    "guard against a program of this run that fires inside of another",
-	GuardMissed:   "count of events that the guard left out",
-	GuardLeave:    "end of the guard",
-	Result:        "the program's result",
-	ArgumentSave:  "the argument, kept for later",
-	CallArgument:  "argument of the call",
-	CallResult:    "the call's result, kept for later",
-	SpillStore:    "to the stack, as no register is free",
-	SpillLoad:     "back from the stack",
-	ScratchRow:    "this CPU's memory for what the stack has no room for",
-	FailedRead:    "count of reads that fail",
-	NextBlock:     "on to where the code continues",
-	Island:        "on to a place that one jump does not reach",
-	CellClear:     "0 for a variable that may be read before it is set",
-	Spilled:       "in memory, as the stack has no room for so many values",
+	Written:          "",
+	VerifierBound:    "bound for the verifier",
+	NullCheck:        "the lookup may fail: the verifier wants this check",
+	RecordCheck:      "the ring buffer may be full: the verifier wants this check",
+	RecordReserve:    "room in the ring buffer",
+	RecordSubmit:     "the record is complete",
+	EventNumber:      "the number of the event, by which ponytrace decodes the record",
+	EventLost:        "count of lost events",
+	KeyMemory:        "the key in memory, for the helper",
+	KeyGap:           "zeroes between the parts of a key, which the kernel compares too",
+	MapLookup:        "lookup of the key",
+	MapInsert:        "insertion of a new key",
+	KeyMissing:       "the value is 0 where the key is missing",
+	MapRefused:       "count of updates that the kernel refused",
+	MapCount:         "count of the keys that were inserted",
+	MapGeneration:    "which of the map's two kernel maps is in use",
+	ValuePresent:     "the map has a value from now on",
+	CPURow:           "the values of this CPU",
+	SharedRow:        "this CPU's memory for what functions share",
+	TracingEnded:     "test whether the tracing has ended",
+	SyscallNumber:    "test of the system call's number",
+	LoopLimit:        "limit of the loop, as the kernel allows for no more rounds",
+	LoopRound:        "the loop's rounds",
+	LoopCut:          "count of loops that were cut off",
+	Rejected:         "on to the end, as the condition does not hold",
+	Bucket:           "bucket = position of the highest bit",
+	LinearBucket:     "bucket = (value - lowest) / step",
+	SplitBucket:      "bucket = position of the highest bit, and the bits after it",
+	BucketPlace:      "where the bucket lies, 8 bytes for each",
+	Extreme:          "is it a new extreme, or the first value?",
+	Interval:         "which interval the time belongs to",
+	IntervalStart:    "a new interval starts with zeroes",
+	KernelOrUser:     "addresses of the kernel are below 0 as numbers with a sign, those of processes are not",
+	TextCut:          "a text without a zero at its end is one that was cut",
+	SizeLimit:        "not more than there is room for",
+	FieldPlace:       "a word of the record tells where the field lies",
+	Launder:          "a copy through memory: to the verifier it is a plain number from then on",
+	LastFrame:        "how many frames the stack has, by halving",
+	CurrentNamespace: "numbers as the namespace of ponytrace has them",
+	UserMode:         "the lowest bits tell whether a process ran, or the kernel",
+	RowUpdate:        "update in place",
+	Captured:         "what the loop's body needs of the code around it",
+	GuardEnter:       "guard: no program of this run may fire inside of another",
+	GuardMissed:      "count of events that the guard left out",
+	GuardLeave:       "end of the guard",
+	Result:           "the program's result",
+	ArgumentSave:     "the argument, kept for later",
+	CallArgument:     "argument of the call",
+	CallResult:       "the call's result, kept for later",
+	SpillStore:       "to the stack, as no register is free",
+	SpillLoad:        "back from the stack",
+	ScratchRow:       "this CPU's memory for what the stack has no room for",
+	FailedRead:       "count of reads that fail",
+	NextBlock:        "on to where the code continues",
+	Island:           "on to a place that one jump does not reach",
+	CellClear:        "0 for a variable that may be read before it is set",
+	Spilled:          "in memory, as the stack has no room for so many values",
 }
 
 // String is the reason for people.

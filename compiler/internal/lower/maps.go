@@ -231,7 +231,9 @@ func (f *function) readMap(e *lang.Map) *ir.Value {
 	}
 	cell := f.b.NewCell("value")
 	found, join := f.b.NewBlock(), f.b.NewBlock()
+	before := f.b.Because(ir.KeyMissing)
 	f.b.CellSet(cell, f.b.Const(0))
+	f.b.Why = before
 	value := f.Lookup(m, f.key(e))
 	f.nullCheck(value, found, join)
 	f.b.Enter(found)
@@ -255,7 +257,9 @@ func (f *function) storeFromMap(e *lang.Map, to builtin.Place, t *types.Type) {
 	f.copyPadded(to, builtin.Place{Space: ir.MapValue, Address: value}, m.Value.Size, t, true)
 	f.b.Jump(join)
 	f.b.Enter(missing)
+	before := f.b.Because(ir.KeyMissing)
 	f.zero(to, t.Size)
+	f.b.Why = before
 	f.b.Jump(join)
 	f.b.Enter(join)
 }
