@@ -1,0 +1,133 @@
+// Package verdict explains what the kernel's verifier says of a program that it refuses,
+// to somebody who knows Linux but not eBPF.
+//
+//	v := verdict.Read(log)
+//	if v.Known() { fmt.Println(v.Means, v.Remedy) }
+//
+// # How a log is read
+//
+// The verifier writes down each instruction that it walks, and ends with what it does not
+// accept:
+//
+//	5: (85) call bpf_map_lookup_elem#1
+//	6: (79) r1 = *(u64 *)(r0 +0)
+//	R0 invalid mem access 'map_value_or_null'
+//	processed 7 insns (limit 1000000) ...
+//
+// [Decisive] is the part from the last instruction on. Its first line that the table
+// (rules.txt) has a pattern for is the one that is explained. Where there is none, the
+// whole log is searched, from its end: logs are pasted together with the messages of
+// loaders, in one line or cut.
+//
+// The patterns are those of Linux 5.10, 6.1, 6.12 and 7.3, which word many things
+// differently; their sources are kernel/bpf/verifier.c and, in 7.x, diagnostics.c beside
+// it. From 7.x on the kernel adds a "Verification failed" report with a reason and a
+// suggestion of its own, which stays in the words.
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/verifier.c
+package verdict
+
+import "strings"
+
+// Verdict is what a log says.
+type Verdict struct {
+	// Words are the decisive end of the log: the instruction and what is wrong.
+	Words []string `json:"words"`
+	// Instruction is the number of the last instruction in the log, -1 without one, and
+	// Text what it is. Source is the line of the program's source that precedes it.
+	Instruction int    `json:"instruction"`
+	Text        string `json:"text,omitempty"`
+	Source      string `json:"source,omitempty"`
+	// Line is the line that is explained, empty where the table does not have it.
+	Line string `json:"line,omitempty"`
+	// Means explains the line, Remedy tells what usually helps.
+	Means  string `json:"means,omitempty"`
+	Remedy string `json:"remedy,omitempty"`
+	// Examples name programs with this mistake in the gallery of wrong ones.
+	Examples []string `json:"examples,omitempty"`
+}
+
+// Known reports whether the table explains the log.
+func (v Verdict) Known() bool { return v.Means != "" }
+
+// most bounds what is looked at: lines from the end, and bytes of each.
+const (
+	mostLines = 200
+	mostBytes = 1000
+)
+
+// Read explains a log. The log may come from anywhere: what is longer than a verifier
+// writes it is cut.
+func Read(log []string) Verdict {
+	log = bounded(log)
+	v := Verdict{Words: Decisive(log), Instruction: -1}
+	if last := lastInstruction(log); last >= 0 {
+		v.Instruction, v.Text, _ = instruction(log[last])
+		v.Source = sourceBefore(log[:last])
+	}
+	for _, line := range v.Words {
+		if v.explain(line) {
+			return v
+		}
+	}
+	for i := len(log) - 1; i >= 0; i-- {
+		if v.explain(log[i]) {
+			return v
+		}
+	}
+	return v
+}
+
+func bounded(log []string) []string {
+	log = log[max(0, len(log)-mostLines):]
+	kept := make([]string, len(log))
+	for i, line := range log {
+		kept[i] = strings.TrimRight(line[:min(len(line), mostBytes)], " \t\r\n")
+	}
+	return kept
+}
+
+// sourceBefore finds "; @[pid] = count(); @ one.pt:2" among the lines before an
+// instruction.
+func sourceBefore(log []string) string {
+	for i := len(log) - 1; i >= 0; i-- {
+		if source, ok := strings.CutPrefix(log[i], "; "); ok {
+			return source
+		}
+		if _, _, walked := instruction(log[i]); !walked && !isNoise(log[i]) {
+			return ""
+		}
+	}
+	return ""
+}
+
+// explain looks a line up, at each of its words: loaders put messages in front, and some
+// kernels put the words behind the instruction.
+func (v *Verdict) explain(line string) bool {
+	for at := 0; at >= 0; at = nextWord(line, at) {
+		for _, r := range rules() {
+			for _, pattern := range r.patterns {
+				if values, ok := pattern.match(line[at:]); ok {
+					v.Line, v.Examples = line[at:], r.examples
+					v.Means, v.Remedy = fill(r.means, values), fill(r.remedy, values)
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// nextWord is where the next word of a line begins, or -1.
+func nextWord(line string, at int) int {
+	blank := strings.IndexAny(line[at:], " \t")
+	if blank < 0 {
+		return -1
+	}
+	rest := strings.TrimLeft(line[at+blank:], " \t")
+	if rest == "" {
+		return -1
+	}
+	return len(line) - len(rest)
+}
+
+func fill(text string, values []string) string { return strings.NewReplacer(values...).Replace(text) }

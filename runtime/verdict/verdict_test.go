@@ -1,0 +1,109 @@
+package verdict
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestRead has logs as people paste them: whole, in one line, behind the words of a
+// loader, with states of registers, of several kernels.
+func TestRead(t *testing.T) {
+	for name, test := range map[string]struct {
+		log         string
+		line, means string
+		instruction int
+		text        string
+	}{
+		"5.10": {
+			"5: (85) call bpf_map_lookup_elem#1\n6: (79) r1 = *(u64 *)(r0 +0)\n" +
+				" R0_w=map_value_or_null(id=1,off=0,ks=4,vs=8,imm=0) R10=fp0\nR0 invalid mem access 'map_value_or_null'\n" +
+				"processed 7 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0",
+			"R0 invalid mem access 'map_value_or_null'", "r0 may be null here", 6, "r1 = *(u64 *)(r0 +0)",
+		},
+		"two lines of words": {
+			"7: (79) r1 = *(u64 *)(r0 +8)\ninvalid access to map value, value_size=8 off=8 size=8\n" +
+				"R0 min value is outside of the allowed memory range\nprocessed 8 insns",
+			"invalid access to map value, value_size=8 off=8 size=8", "8 bytes at offset 8 of a map's value, which has 8 bytes", 7, "r1 = *(u64 *)(r0 +8)",
+		},
+		"libbpf": {
+			"libbpf: prog 'f': BPF program load failed: Permission denied\nlibbpf: prog 'f': -- BEGIN PROG LOAD LOG --\n" +
+				"; int x = y; @ a.c:3\n0: (bf) r3 = r2\nR2 !read_ok\nprocessed 1 insns\n-- END PROG LOAD LOG --\nlibbpf: failed to load object 'a.o'",
+			"R2 !read_ok", "r2 is read, but nothing was written", 0, "r3 = r2",
+		},
+		"cilium/ebpf, in one line": {
+			"program p: load program: permission denied: 0: (bf) r3 = r2: R2 !read_ok (1 line(s) omitted)",
+			"R2 !read_ok (1 line(s) omitted)", "r2 is read", -1, "",
+		},
+		"words behind the instruction": {
+			"1: (85) call bpf_get_prandom_u32#7\n2: (55) if r0 != 0x0 goto pc-2 infinite loop detected at insn 1\ncur state: R0=scalar() R10=fp0",
+			"infinite loop detected at insn 1", "came to instruction 1 a second time", 2, "if r0 != 0x0 goto pc-2 infinite loop detected at insn 1",
+		},
+		"no instruction": {"unreachable insn 5\nprocessed 0 insns", "unreachable insn 5", "Nothing leads to instruction 5", -1, ""},
+		"unknown":        {"3: (95) exit\nsomething new", "", "", 3, "exit"},
+		"nothing":        {"", "", "", -1, ""},
+	} {
+		v := Read(strings.Split(test.log, "\n"))
+		if v.Line != test.line || !strings.Contains(v.Means, test.means) || v.Known() != (test.means != "") {
+			t.Errorf("%s: %q means %q", name, v.Line, v.Means)
+		}
+		if v.Instruction != test.instruction || v.Text != test.text {
+			t.Errorf("%s: instruction %d is %q", name, v.Instruction, v.Text)
+		}
+	}
+}
+
+func TestSource(t *testing.T) {
+	v := Read([]string{"; @ = count() @ one.pt:2", "4: (b7) r1 = 0", "5: (95) exit", "R0 !read_ok"})
+	if v.Source != "@ = count() @ one.pt:2" {
+		t.Errorf("source %q", v.Source)
+	}
+}
+
+// TestHostile: neither the length of a log nor that of a line counts.
+func TestHostile(t *testing.T) {
+	word := strings.Repeat("a", 5000)
+	log := slices.Repeat([]string{strings.Repeat("R ", 2000)}, 200_000)
+	log = append(log, "R1 type="+word+" expected="+word, strings.Repeat("9", 5000)+": (95) exit", "R999999999999999999999999 !read_ok")
+	if v := Read(log); len(v.Means) > 4*mostBytes || len(v.Words) > mostLines {
+		t.Errorf("%d bytes, %d lines", len(v.Means), len(v.Words))
+	}
+}
+
+// TestRules: each rule explains the lines that its patterns describe, with all that its
+// sentences refer to, and no earlier rule takes them away.
+func TestRules(t *testing.T) {
+	hole := regexp.MustCompile(`\{\w+\}`)
+	for _, r := range rules() {
+		if r.means == "" || r.remedy == "" {
+			t.Errorf("%v is not explained", r.patterns)
+		}
+		for _, pattern := range r.patterns {
+			line := pattern.example()
+			v := Read([]string{line})
+			if hole.MatchString(v.Means + v.Remedy) {
+				t.Errorf("%q: %q has holes", line, v.Means+v.Remedy)
+			}
+			if want, _, _ := strings.Cut(r.means, "{"); !strings.HasPrefix(v.Means, want) {
+				t.Errorf("%q is explained by another rule: %q", line, v.Means)
+			}
+		}
+	}
+	if len(rules()) < 80 {
+		t.Errorf("%d rules", len(rules()))
+	}
+}
+
+// example is a line that the pattern describes.
+func (p *pattern) example() string {
+	line := p.start
+	for _, h := range p.holes {
+		if h.number {
+			line += "7" + h.after
+		} else {
+			line += "thing" + h.after
+		}
+	}
+	return line
+}
