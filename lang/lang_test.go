@@ -77,3 +77,21 @@ func checkLine(t *testing.T, line, message string) {
 		t.Errorf("%s\n\tis: %s", line, message)
 	}
 }
+
+// TestLiterals reads numbers and texts outside of scripts.
+func TestLiterals(t *testing.T) {
+	if n, wrong, _ := ParseInteger("2ms"); n != 2e6 || wrong != "" {
+		t.Errorf("2ms is %d, %s", n, wrong)
+	}
+	if _, wrong, hint := ParseInteger("2q"); wrong != "'q' is not a unit" || hint == "" {
+		t.Errorf("2q: %s, %s", wrong, hint)
+	}
+	if text, _, wrong, _ := ParseString(`"a\x41\n"`); text != "aA\n" || wrong != "" {
+		t.Errorf("%q, %s", text, wrong)
+	}
+	for text, start := range map[string]int{`"ab\q"`: 3, `"\"`: 1, `"a\x"`: 2} {
+		if _, at, wrong, _ := ParseString(text); at != start || wrong == "" {
+			t.Errorf("%s: %d, %q", text, at, wrong)
+		}
+	}
+}

@@ -65,6 +65,26 @@ func parseInteger(text string) (value uint64, unsigned bool, wrong *problem) {
 	return value, unsigned, nil
 }
 
+// ParseInteger reads an integer as scripts write it, with its unit. Where it is none,
+// wrong says why, and hint what may be meant.
+func ParseInteger(text string) (value uint64, wrong, hint string) {
+	value, _, problem := parseInteger(text)
+	if problem != nil {
+		return 0, problem.message, problem.hint
+	}
+	return value, "", ""
+}
+
+// ParseString resolves the escapes of a quoted text as scripts write it. Where one is
+// wrong, it starts at a byte of the text; wrong says why, and hint what may be meant.
+func ParseString(quoted string) (value string, at int, wrong, hint string) {
+	value, at, problem := unescape(quoted)
+	if problem != nil {
+		return "", at, problem.message, problem.hint
+	}
+	return value, 0, "", ""
+}
+
 func checkInteger(text, digits, suffix string, base int) *problem {
 	_, known := units[strings.ToLower(suffix)]
 	switch {
@@ -143,26 +163,39 @@ func (p *parser) stringLiteral(token *lexer.Token) Expr {
 
 // unescape resolves the escapes of quoted text that stands at an offset of the script.
 func (p *parser) unescape(offset int, quoted string) string {
-	text := quoted[1 : len(quoted)-1]
-	if strings.IndexByte(text, '\\') < 0 {
-		return text
+	value, at, wrong := unescape(quoted)
+	if wrong != nil {
+		_, length, _ := unescapeOne(quoted[at:])
+		start := offset + at
+		p.fail(diag.Span{Source: p.source, Start: start, End: start + length}, wrong.message, wrong.hint)
+	}
+	return value
+}
+
+// unescape also returns where the first wrong escape starts.
+func unescape(quoted string) (value string, at int, wrong *problem) {
+	end := len(quoted) - 1
+	if strings.IndexByte(quoted, '\\') < 0 {
+		return quoted[1:end], 0, nil
 	}
 	var b strings.Builder
-	for i := 0; i < len(text); {
-		if text[i] != '\\' {
-			b.WriteByte(text[i])
+	for i := 1; i < end; {
+		if quoted[i] != '\\' {
+			b.WriteByte(quoted[i])
 			i++
 			continue
 		}
-		c, length, wrong := unescapeOne(text[i:])
+		if i+1 == end {
+			return "", i, &problem{`\ is not an escape`, `write \\ for a backslash`}
+		}
+		c, length, wrong := unescapeOne(quoted[i:end])
 		if wrong != nil {
-			start := offset + 1 + i
-			p.fail(diag.Span{Source: p.source, Start: start, End: start + length}, wrong.message, wrong.hint)
+			return "", i, wrong
 		}
 		b.WriteByte(c)
 		i += length
 	}
-	return b.String()
+	return b.String(), 0, nil
 }
 
 var escapes = map[byte]byte{
