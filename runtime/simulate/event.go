@@ -3,6 +3,7 @@ package simulate
 import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
@@ -18,7 +19,10 @@ type Event struct {
 	// Memory is what pointers lead to, by start address: addresses of the kernel have the
 	// highest bit, those of a process have not. It is that of this event alone.
 	Memory map[uint64][]byte
-	Task   Task
+	// Types tells of some of it what it is, for people to read: several of the type where
+	// the memory is longer.
+	Types map[uint64]*types.Type
+	Task  Task
 	CPU    int
 	// Time is what nsecs returns: nanoseconds since boot. Events come in its order. 0 stands
 	// for a microsecond after the event before.
