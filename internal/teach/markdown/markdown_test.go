@@ -1,0 +1,59 @@
+package markdown
+
+import "testing"
+
+const sample = `# 1. Head *line*
+
+Some text with **bold words**, ` + "`code that stays`" + `, 2 * 3 * 4 and a
+[link](../02/README.md), as (` + "`x`" + `).
+- one ` + "`a`" + `
+- two, which
+  goes on
+1. first
+
+` + "```text\nas  it is\n\n# no heading\n```" + `
+Next: **[bold` + "`" + `
+`
+
+func TestRender(t *testing.T) {
+	want := `1. Head line
+
+Some text with bold words,
+` + "`code that stays`" + `, 2 * 3 * 4
+and a link, as (` + "`x`" + `).
+
+  - one ` + "`a`" + `
+  - two, which goes on
+  1. first
+
+    as  it is
+
+    # no heading
+
+Next: **[bold` + "`" + `
+`
+	if got := Render(Parse(sample), Terminal{Width: 30}); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+func TestColor(t *testing.T) {
+	got := Render(Parse("**a b** `c d`, *e* [f](g)"), Terminal{Color: true})
+	want := "\x1b[1ma\x1b[0m \x1b[1mb\x1b[0m \x1b[36mc d\x1b[0m, \x1b[3me\x1b[0m \x1b[4mf\x1b[0m\n"
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestBlocks(t *testing.T) {
+	kinds := ""
+	for _, block := range Parse(sample) {
+		kinds += string("PHIF"[block.Kind])
+	}
+	if kinds != "HPIIIFP" {
+		t.Error(kinds)
+	}
+	if open := Parse("```go\nx"); len(open) != 1 || open[0].Language != "go" || open[0].Text() != "x\n" {
+		t.Errorf("a fence without end: %+v", open)
+	}
+}

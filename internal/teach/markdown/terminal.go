@@ -1,0 +1,146 @@
+package markdown
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Terminal is what a text is drawn on.
+type Terminal struct {
+	Width int // in columns; 0 where it is not known
+	Color bool
+}
+
+const (
+	// usualWidth is taken where the width is not known, and widest where there is more: longer
+	// lines are hard to read.
+	usualWidth  = 80
+	widest      = 92
+	narrowest   = 20
+	fenceIndent = "    "
+)
+
+// The colours of terminals, ECMA-48 SGR.
+const (
+	plainText = "\x1b[0m"
+	boldText  = "\x1b[1m"
+	slanted   = "\x1b[3m"
+	codeText  = "\x1b[36m" // cyan
+	linkText  = "\x1b[4m"
+)
+
+// Render draws a text.
+func Render(blocks []Block, terminal Terminal) string {
+	var b strings.Builder
+	for i := range blocks {
+		if i > 0 && !(blocks[i].Kind == Item && blocks[i-1].Kind == Item) {
+			b.WriteByte('\n')
+		}
+		terminal.block(&b, &blocks[i])
+	}
+	return b.String()
+}
+
+// width is how long lines may be.
+func (t Terminal) width() int {
+	if t.Width == 0 {
+		return usualWidth
+	}
+	return max(min(t.Width, widest), narrowest)
+}
+
+func (t Terminal) block(b *strings.Builder, block *Block) {
+	switch block.Kind {
+	case Fence:
+		for _, line := range block.Lines {
+			b.WriteString(strings.TrimRight(fenceIndent+t.set(codeText, line), " ") + "\n")
+		}
+	case Item:
+		indent := strings.Repeat(" ", len(block.Marker)+3)
+		t.fill(b, block.Spans, "  "+block.Marker+" ", indent)
+	case Heading:
+		t.fill(b, []Span{{Style: Bold, Text: plain(block.Spans)}}, "", "")
+	default:
+		t.fill(b, block.Spans, "", "")
+	}
+}
+
+// plain is the text of spans.
+func plain(spans []Span) (text string) {
+	for _, span := range spans {
+		text += span.Text
+	}
+	return text
+}
+
+// set sets a text in a colour.
+func (t Terminal) set(color, text string) string {
+	if !t.Color || text == "" {
+		return text
+	}
+	return color + text + plainText
+}
+
+var colors = [...]string{Bold: boldText, Slanted: slanted, Code: codeText, Link: linkText}
+
+// word is what may not be broken: pieces of several styles, without a blank between them.
+type word struct {
+	text  string // with colours
+	width int
+}
+
+// fill breaks spans into lines.
+func (t Terminal) fill(b *strings.Builder, spans []Span, first, rest string) {
+	line, width := first, utf8.RuneCountInString(first)
+	empty := true
+	for _, w := range t.words(spans) {
+		if !empty && width+1+w.width > t.width() {
+			b.WriteString(line + "\n")
+			line, width, empty = rest, utf8.RuneCountInString(rest), true
+		}
+		if !empty {
+			line, width = line+" ", width+1
+		}
+		line, width, empty = line+w.text, width+w.width, false
+	}
+	b.WriteString(line + "\n")
+}
+
+// words parts spans at blanks. Code is not broken: a command is copied as a whole.
+func (t Terminal) words(spans []Span) (list []word) {
+	joined := false // the next piece continues the last word
+	add := func(text string, style Style) {
+		w := word{text, utf8.RuneCountInString(text)}
+		if style != Plain {
+			w.text = t.set(colors[style], text)
+		}
+		if joined && len(list) > 0 {
+			last := &list[len(list)-1]
+			last.text, last.width = last.text+w.text, last.width+w.width
+		} else {
+			list = append(list, w)
+		}
+		joined = true
+	}
+	for _, span := range spans {
+		if span.Style == Code {
+			add(t.code(span.Text), Code)
+			continue
+		}
+		for piece := range strings.SplitAfterSeq(span.Text, " ") {
+			if text := strings.TrimSuffix(piece, " "); text != "" {
+				add(text, span.Style)
+			}
+			joined = joined && !strings.HasSuffix(piece, " ")
+		}
+	}
+	return list
+}
+
+// code keeps its marks where no colour takes their place.
+func (t Terminal) code(text string) string {
+	if t.Color {
+		return text
+	}
+	return "`" + text + "`"
+}
