@@ -41,7 +41,7 @@
 // (disk_name holds "disk_name"), enums their first value, pointers lead to memory. Of a
 // struct these are the fields whose names the script has somewhere; all others are zero,
 // so that a list without end stays short. The task is process 1000, "app", on CPU 0. An
-// event comes a microsecond after the one before.
+// event comes a microsecond after the one before, one of an interval at its next tick.
 //
 // # Memory
 //

@@ -95,6 +95,7 @@ type parser struct {
 	firings  []firing
 	used     map[string]bool // names of fields in the script
 	layout   *addresses
+	start    uint64
 	now      uint64
 	left     int // events that may still come
 	span     diag.Span
@@ -116,6 +117,7 @@ func newParser(script Script) *parser {
 	if p.now == 0 {
 		p.now = 1e9
 	}
+	p.start = p.now
 	p.used = map[string]bool{}
 	if script.Stages != nil {
 		p.used = fieldNames(script.Stages.Script)
@@ -165,7 +167,7 @@ func (p *parser) add(l line) {
 	if !ok || !p.room(l, len(firings)) {
 		return
 	}
-	when, ok := p.when(l)
+	when, ok := p.when(l, firings[0].point)
 	if !ok {
 		return
 	}
@@ -297,8 +299,8 @@ var globals = []string{"comm", "pid", "tid", "uid", "gid", "cpu", "cgroup", "nse
 // timing is when the events of a line happen.
 type timing struct{ first, every uint64 }
 
-func (p *parser) when(l line) (t timing, ok bool) {
-	t = timing{p.now + usualDistance, usualDistance}
+func (p *parser) when(l line, point *object.Point) (t timing, ok bool) {
+	t = p.usual(point)
 	for _, a := range l.values {
 		if a.name.text != "after" && a.name.text != "nsecs" {
 			continue
@@ -318,6 +320,18 @@ func (p *parser) when(l line) (t timing, ok bool) {
 		}
 	}
 	return t, t.first <= maxTime || p.failed(l.span, "", "that is too far in the future")
+}
+
+// usual is when events happen that do not say when: those of an interval at its next tick,
+// so that what comes after them is later still.
+func (p *parser) usual(point *object.Point) timing {
+	at, runs := point.At.(object.RunPoint)
+	if !runs || at.When != object.AtInterval {
+		return timing{p.now + usualDistance, usualDistance}
+	}
+	period := uint64(at.Period)
+	ticks := (p.now - p.start) / period
+	return timing{p.start + (ticks+1)*period, period}
 }
 
 // maxTime is 30 years.

@@ -151,6 +151,8 @@ func TestProbes(t *testing.T) {
 			"tracepoint:syscalls:sys_enter_read x2\nt:syscalls:sys_enter_openat", map[string]int64{"n": 3, "": 2}},
 		{"raw", `rawtracepoint:sched_switch { @p = args.prev->pid; @n = arg1 != 0 }`, `args.prev.pid=8`, map[string]int64{"p": 8, "n": 1}},
 		{"interval", `interval:s:1 { @n++ } kprobe:vfs_read { @k++ }`, "x2\ninterval:s:1 x3", map[string]int64{"n": 3, "k": 2}},
+		{"after ticks", `interval:s:1 { @n++ } kprobe:vfs_read { @at = nsecs }`, "interval:s:1 x2\nkprobe:vfs_read after=5us",
+			map[string]int64{"n": 2, "at": 3e9 + 5000}},
 		{"profile", `profile:hz:99 { @ = reg("ip"); @n++ }`, "reg.ip=4096 x2", map[string]int64{"n": 2, "": 4096}},
 		{"many functions", `kprobe:vfs_rea* { @[func] = count(); @n++ }`, "kprobe:vfs_read\nk:vfs_readv", map[string]int64{"n": 2, "": 2}},
 		{"two programs", `kprobe:vfs_read { @a = nsecs } fentry:vfs_read { @b = nsecs }`, "kprobe:vfs_read\nfentry:vfs_read nsecs=2s",
@@ -228,7 +230,7 @@ func TestDefault(t *testing.T) {
 	for event := range events.All() {
 		names = append(names, fmt.Sprintf("%s %d", event.Point.Probe, event.Time))
 	}
-	want := []string{"kprobe:blk_mq_start_request 1000001000", "kprobe:blk_update_request 1000002000", "interval:s:1 1000003000"}
+	want := []string{"kprobe:blk_mq_start_request 1000001000", "kprobe:blk_update_request 1000002000", "interval:s:1 2000000000"}
 	if !slices.Equal(names, want) || events.Len() != 3 {
 		t.Errorf("got %q", names)
 	}
