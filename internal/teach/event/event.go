@@ -25,6 +25,9 @@ type Script struct {
 	Target *target.Target
 	// Start is the time before the first event; 0 stands for a second.
 	Start uint64
+	// Others: lines of probes that the script does not have are no mistakes. What they tell
+	// of happens all the same, and takes its time.
+	Others bool
 }
 
 // Events are those of a text. Repeated ones take no more room than one.
@@ -185,7 +188,7 @@ func (p *parser) add(l line) {
 }
 
 func (p *parser) room(l line, programs int) bool {
-	if l.count > p.left/programs {
+	if l.count > p.left/max(programs, 1) {
 		return p.failed(l.span, "", "these are more than %d events", maxEvents)
 	}
 	p.left -= l.count * programs
@@ -204,6 +207,8 @@ func (p *parser) meant(l line) (firings []firing, ok bool) {
 		}
 	}
 	switch {
+	case len(firings) == 0 && p.script.Others:
+		return nil, true
 	case len(firings) == 0:
 		hint := didYouMean(diag.Nearest(name, slices.Values(p.names()), 3))
 		if hint == "" && len(p.names()) > 0 {

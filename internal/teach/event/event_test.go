@@ -291,3 +291,18 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Lines of probes that a script lacks take their time.
+func TestOthers(t *testing.T) {
+	script := compile(t, "kprobe:vfs_write { @ = nsecs }", "6.12", compiler.Options{})
+	script.Others = true
+	list, problems := Parse(diag.NewSource("events", "kprobe:vfs_read after=1s x3\nkprobe:vfs_write"), script)
+	if len(problems) > 0 || list.Len() != 1 {
+		t.Fatalf("%d events, %v", list.Len(), problems)
+	}
+	for e := range list.All() {
+		if e.Time != 4_000_001_000 {
+			t.Errorf("it is at %d ns", e.Time)
+		}
+	}
+}

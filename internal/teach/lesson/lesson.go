@@ -51,10 +51,10 @@ var Machine = sync.OnceValue(func() *target.Target { return frozen.Target(Kernel
 
 // Lesson is one lesson with its files.
 type Lesson struct {
-	Number                                         int
-	Folder                                         string // "01-what-a-probe-is"
-	Title                                          string // without the number
-	Group                                          string // of lessons, which it belongs to
+	Number                                          int
+	Folder                                          string // "01-what-a-probe-is"
+	Title                                           string // without the number
+	Group                                           string // of lessons, which it belongs to
 	Text, Script, Events, Solution, Check, Mistakes string
 }
 
@@ -64,6 +64,12 @@ var groups = []struct {
 	title string
 }{
 	{1, "First steps"},
+	{5, "Values"},
+	{9, "Time and place"},
+	{12, "From the kernel to you"},
+	{15, "Instructions and the verifier"},
+	{21, "What programs can do"},
+	{24, "Whole tools"},
 }
 
 // All are the lessons in their order.

@@ -41,8 +41,15 @@ func Render(blocks []Block, terminal Terminal) string {
 	return b.String()
 }
 
-// width is how long lines may be.
-func (t Terminal) width() int {
+// Paragraph draws a paragraph, and nothing else.
+func (t Terminal) Paragraph(text string) string {
+	var b strings.Builder
+	t.fill(&b, Inline(text), "", "")
+	return b.String()
+}
+
+// Columns is how long lines may be.
+func (t Terminal) Columns() int {
 	if t.Width == 0 {
 		return usualWidth
 	}
@@ -94,7 +101,7 @@ func (t Terminal) fill(b *strings.Builder, spans []Span, first, rest string) {
 	line, width := first, utf8.RuneCountInString(first)
 	empty := true
 	for _, w := range t.words(spans) {
-		if !empty && width+1+w.width > t.width() {
+		if !empty && width+1+w.width > t.Columns() {
 			b.WriteString(line + "\n")
 			line, width, empty = rest, utf8.RuneCountInString(rest), true
 		}

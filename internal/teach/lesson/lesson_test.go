@@ -1,0 +1,148 @@
+package lesson
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ponytrace/ponytrace/internal/teach/markdown"
+	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/runtime/simulate"
+)
+
+// each runs a test of every lesson.
+func each(t *testing.T, test func(t *testing.T, l *Lesson)) {
+	t.Helper()
+	list, err := All()
+	if err != nil || len(list) == 0 {
+		t.Fatalf("%d lessons, %v", len(list), err)
+	}
+	for _, l := range list {
+		t.Run(l.Folder, func(t *testing.T) { test(t, l) })
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	list, err := All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range list {
+		if l.Number != i+1 || !strings.HasPrefix(l.Folder, fmt.Sprintf("%02d-", i+1)) {
+			t.Errorf("the lesson %d is %d, %s", i+1, l.Number, l.Folder)
+		}
+	}
+}
+
+// Every text has its parts: the script as in script.pt, what that prints, an exercise, a
+// hint, and a last line that leads on.
+func TestTexts(t *testing.T) {
+	list, _ := All()
+	each(t, func(t *testing.T, l *Lesson) {
+		var script string
+		var headings []string
+		blocks := l.Blocks()
+		for i := range blocks {
+			switch b := &blocks[i]; {
+			case b.Kind == markdown.Fence && b.Language == "ponytrace" && script == "":
+				script = b.Text()
+			case b.Kind == markdown.Heading && b.Level == 2:
+				headings = append(headings, b.Spans[0].Text)
+			}
+		}
+		if script != l.Script {
+			t.Errorf("the first fence is not script.pt: %q, %q", script, l.Script)
+		}
+		if got := strings.Join(headings, ", "); !strings.HasSuffix(got, "Exercise, Hint") {
+			t.Errorf("the headings are %s", got)
+		}
+		last := blocks[len(blocks)-1].Spans
+		if l.Number == len(list) {
+			return
+		}
+		next := list[l.Number]
+		want := markdown.Span{Style: markdown.Link, Text: fmt.Sprintf("%d. %s", next.Number, next.Title), Address: "../" + next.Folder + "/README.md"}
+		if link := last[len(last)-1]; link != want {
+			t.Errorf("the last line leads to %+v, want %+v", link, want)
+		}
+	})
+}
+
+// Every other script in a text compiles, too.
+func TestFurtherScripts(t *testing.T) {
+	each(t, func(t *testing.T, l *Lesson) {
+		for _, block := range l.Blocks() {
+			if block.Kind != markdown.Fence || block.Language != "ponytrace" {
+				continue
+			}
+			if _, err := prepare(diag.NewSource("README.md", block.Text()), Machine()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// What the text shows is what the script prints in the emulator.
+func TestOutputs(t *testing.T) {
+	each(t, func(t *testing.T, l *Lesson) {
+		var out strings.Builder
+		_, err := Play(diag.NewSource("script.pt", l.Script), diag.NewSource("events", l.Events), Machine(), simulate.Options{Stdout: &out})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := trimmed(out.String()), trimmed(l.Prints()); got != want {
+			t.Errorf("it prints\n%s\nand the text shows\n%s", got, want)
+		}
+	})
+}
+
+func examined(t *testing.T, l *Lesson, text string) string {
+	t.Helper()
+	verdict, err := l.Examine(diag.NewSource("mine.pt", text), Machine())
+	if err != nil {
+		return err.Error()
+	}
+	return l.Report(verdict, markdown.Terminal{Width: 1000})
+}
+
+// The solution passes, and what the learner begins with does not.
+func TestSolutions(t *testing.T) {
+	each(t, func(t *testing.T, l *Lesson) {
+		if got := examined(t, l, l.Solution); !strings.HasPrefix(got, "Right:") {
+			t.Errorf("the solution: %s", got)
+		}
+		if got := examined(t, l, l.Script); strings.HasPrefix(got, "Right:") {
+			t.Errorf("the script of the lesson passes its exercise")
+		}
+	})
+}
+
+// The check catches the mistakes of beginners, with the words that explain them.
+func TestMistakes(t *testing.T) {
+	each(t, func(t *testing.T, l *Lesson) {
+		_, mistakes := sections(l.Mistakes)
+		for _, m := range mistakes {
+			name, words, found := strings.Cut(m.title, ": ")
+			if got := examined(t, l, m.text); !found || strings.HasPrefix(got, "Right:") || !strings.Contains(got, words) {
+				t.Errorf("%s: it says\n%s\nwant %q", name, got, words)
+			}
+		}
+	})
+}
+
+// Links lead to what is there.
+func TestLinks(t *testing.T) {
+	list, _ := All()
+	each(t, func(t *testing.T, l *Lesson) {
+		for _, match := range regexp.MustCompile(`\]\(([^)]*)\)`).FindAllStringSubmatch(l.Text, -1) {
+			known := strings.HasPrefix(match[1], "https://")
+			for _, other := range list {
+				known = known || match[1] == "../"+other.Folder+"/README.md"
+			}
+			if !known {
+				t.Errorf("a link to %s", match[1])
+			}
+		}
+	})
+}

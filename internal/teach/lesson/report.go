@@ -1,0 +1,98 @@
+package lesson
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ponytrace/ponytrace/internal/teach/markdown"
+	"github.com/ponytrace/ponytrace/lang/diag"
+)
+
+// Report tells a learner what the check has found.
+func (l *Lesson) Report(v *Verdict, terminal markdown.Terminal) string {
+	if v.Passed() {
+		text := fmt.Sprintf("Right: in all %d cases your script prints what it has to.", v.Cases)
+		if v.Cases == 1 {
+			text = "Right: your script prints what it has to."
+		}
+		return terminal.Paragraph(text) + l.next(terminal)
+	}
+	f := v.Failure
+	var b strings.Builder
+	b.WriteString(terminal.Paragraph("Not yet. " + f.Sentence))
+	if f.Unreached != "" {
+		b.WriteString(terminal.Paragraph(f.Unreached))
+	}
+	fmt.Fprintf(&b, "\nWhat happens in case %d of %d:\n\n%s\n", f.Case, v.Cases, indented(f.Events))
+	b.WriteString(sideBySide(f.Want, f.Got, terminal))
+	return b.String()
+}
+
+// next leads to the lesson that follows.
+func (l *Lesson) next(terminal markdown.Terminal) string {
+	list, err := All()
+	if err != nil || l.Number >= len(list) {
+		return ""
+	}
+	return terminal.Paragraph(fmt.Sprintf("Next: `ponytrace learn %d`, %s.", l.Number+1, list[l.Number].Title))
+}
+
+func indented(text string) string {
+	return "    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n"
+}
+
+// maxShown bounds how many lines are shown of an output.
+const maxShown = 40
+
+// sideBySide draws two outputs, with a mark at the lines that differ.
+func sideBySide(want, got string, terminal markdown.Terminal) string {
+	left, right := shownLines(want), shownLines(got)
+	width := len("it has to print")
+	for _, line := range left {
+		width = max(width, utf8.RuneCountInString(line))
+	}
+	if 2*width+7 > terminal.Columns() {
+		return fmt.Sprintf("It has to print\n\n%s\nand your script prints\n\n%s",
+			indented(strings.Join(left, "\n")), indented(strings.Join(right, "\n")))
+	}
+	var b strings.Builder
+	row := func(mark, left, right string) {
+		pad := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(left)))
+		b.WriteString(strings.TrimRight("  "+mark+" "+left+pad+"   "+right, " ") + "\n")
+	}
+	row(" ", "it has to print", "your script prints")
+	row(" ", strings.Repeat("-", width), strings.Repeat("-", len("your script prints")))
+	for i := range max(len(left), len(right)) {
+		l, r := at(left, i), at(right, i)
+		mark := " "
+		if l != r {
+			mark = ">"
+		}
+		row(mark, l, r)
+	}
+	return b.String()
+}
+
+// shownLines are the lines of an output, safe for a terminal.
+func shownLines(text string) []string {
+	if text == "" {
+		return []string{"(nothing)"}
+	}
+	lines := strings.Split(text, "\n")
+	if len(lines) > maxShown {
+		more := len(lines) - maxShown
+		lines = append(lines[:maxShown:maxShown], fmt.Sprintf("(and %d more lines)", more))
+	}
+	for i := range lines {
+		lines[i] = diag.Printable(lines[i])
+	}
+	return lines
+}
+
+func at(lines []string, i int) string {
+	if i < len(lines) {
+		return lines[i]
+	}
+	return ""
+}
