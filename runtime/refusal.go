@@ -14,6 +14,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/attach"
+	"github.com/ponytrace/ponytrace/runtime/verdict"
 	"golang.org/x/sys/unix"
 )
 
@@ -70,7 +71,7 @@ func refusedProgram(program *object.ProgramSpec, err error) *attach.RefusedError
 		explain(r, diag.Diagnostic{Span: spanOf(program, verifier.Log), Message: message})
 	case verifier != nil && len(verifier.Log) > 0:
 		r.Kernel = tail(verifier.Log)
-		explain(r, ourBug(spanOf(program, verifier.Log), r.Kernel))
+		explain(r, ourBug(spanOf(program, verifier.Log), verifier.Log))
 		r.Cause = errors.Join(r.Cause, err)
 	case errors.Is(err, os.ErrPermission):
 		r.Message, r.Cause = errNotPermitted.Error(), err
@@ -104,7 +105,7 @@ func probesOf(program *object.ProgramSpec) (probes []string) {
 // refusedTracing is about the code only where the verifier has looked at it.
 func refusedTracing(program *object.ProgramSpec, verifier *ebpf.VerifierError, log string) diag.Diagnostic {
 	if walked(verifier) {
-		return ourBug(program.Clause, log)
+		return ourBug(program.Clause, verifier.Log)
 	}
 	point := &program.Points[0]
 	return diag.Diagnostic{
@@ -114,12 +115,17 @@ func refusedTracing(program *object.ProgramSpec, verifier *ebpf.VerifierError, l
 	}
 }
 
-// ourBug asks for a report: a program that the verifier refuses is our mistake.
-func ourBug(span diag.Span, log string) diag.Diagnostic {
+// ourBug asks for a report: a program that the verifier refuses is our mistake. What its
+// words mean helps whoever looks for it, and tells others that their script is right.
+func ourBug(span diag.Span, log []string) diag.Diagnostic {
+	hint := "please report it with this log:\n" + tail(log)
+	if v := verdict.Read(log); v.Known() {
+		hint = fmt.Sprintf("%q means: %s\n%s", v.Line, v.Means, hint)
+	}
 	return diag.Diagnostic{
 		Span:    span,
 		Message: "the kernel's verifier refused the code that ponytrace made of this; that is a bug of ponytrace",
-		Hint:    "please report it with this log:\n" + log,
+		Hint:    hint,
 	}
 }
 

@@ -46,7 +46,15 @@ func TestRefusal(t *testing.T) {
 			kind: ebpf.Tracing, joined: true, cause: verifier(unix.EACCES, "0: (b7) r0 = 1"), instead: attach.Plainer,
 			message: "bug of ponytrace", shown: true,
 		},
-		"code":                {kind: ebpf.Kprobe, cause: verifier(unix.EACCES, "0: (b7) r0 = 1"), message: "bug of ponytrace", shown: true},
+		"code": {kind: ebpf.Kprobe, cause: verifier(unix.EACCES, "0: (b7) r0 = 1"), message: "bug of ponytrace", shown: true},
+		"code, explained": {
+			kind: ebpf.Kprobe, cause: verifier(unix.EACCES, "0: (bf) r3 = r2", "R2 !read_ok"), shown: true,
+			message: "\"R2 !read_ok\" means: r2 is read, but nothing was written to it",
+		},
+		"typed code, explained": {
+			kind: ebpf.Tracing, cause: verifier(unix.EACCES, "0: (bf) r3 = r2", "R2 !read_ok"), shown: true, instead: attach.Plainer,
+			message: "\"R2 !read_ok\" means: r2 is read, but nothing was written to it",
+		},
 		"code of two clauses": {kind: ebpf.Kprobe, joined: true, cause: verifier(unix.EACCES, "x"), instead: attach.Separate, message: "bug of ponytrace", shown: true},
 		"too long": {
 			kind: ebpf.Kprobe, joined: true, cause: verifier(unix.E2BIG, "0: (b7) r0 = 1"), instead: attach.Separate,

@@ -21,19 +21,23 @@
 //
 // The patterns are those of Linux 5.10, 6.1, 6.12 and 7.3, which word many things
 // differently; their sources are kernel/bpf/verifier.c and, in 7.x, diagnostics.c beside
-// it. From 7.x on the kernel adds a "Verification failed" report with a reason and a
-// suggestion of its own, which stays in the words.
+// it. From 7.x on the kernel adds a report with a reason and a suggestion of its own, which
+// explains what the table does not.
 // https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/verifier.c
 package verdict
 
-import "strings"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Verdict is what a log says.
 type Verdict struct {
 	// Words are the decisive end of the log: the instruction and what is wrong.
 	Words []string `json:"words"`
-	// Instruction is the number of the last instruction in the log, -1 without one, and
-	// Text what it is. Source is the line of the program's source that precedes it.
+	// Instruction is the number of the last instruction in the log, or of the one that the
+	// words name, -1 without one, and Text what it is. Source is the line of the program's source that precedes it.
 	Instruction int    `json:"instruction"`
 	Text        string `json:"text,omitempty"`
 	Source      string `json:"source,omitempty"`
@@ -59,11 +63,8 @@ const (
 // writes it is cut.
 func Read(log []string) Verdict {
 	log = bounded(log)
-	v := Verdict{Words: Decisive(log), Instruction: -1}
-	if last := lastInstruction(log); last >= 0 {
-		v.Instruction, v.Text, _ = instruction(log[last])
-		v.Source = sourceBefore(log[:last])
-	}
+	t := newTrace(log)
+	v := Verdict{Words: t.words(), Instruction: t.last.number, Text: t.last.text, Source: t.source()}
 	for _, line := range v.Words {
 		if v.explain(line) {
 			return v
@@ -74,7 +75,20 @@ func Read(log []string) Verdict {
 			return v
 		}
 	}
+	v.takeReport()
 	return v
+}
+
+// takeReport explains by the report that some kernels write themselves.
+func (v *Verdict) takeReport() {
+	for _, line := range v.Words {
+		if reason, ok := strings.CutPrefix(line, "Reason: "); ok {
+			v.Line, v.Means = line, reason
+		}
+		if suggestion, ok := strings.CutPrefix(line, "Suggestion: "); ok && v.Known() {
+			v.Remedy = suggestion
+		}
+	}
 }
 
 func bounded(log []string) []string {
@@ -86,20 +100,6 @@ func bounded(log []string) []string {
 	return kept
 }
 
-// sourceBefore finds "; @[pid] = count(); @ one.pt:2" among the lines before an
-// instruction.
-func sourceBefore(log []string) string {
-	for i := len(log) - 1; i >= 0; i-- {
-		if source, ok := strings.CutPrefix(log[i], "; "); ok {
-			return source
-		}
-		if _, _, walked := instruction(log[i]); !walked && !isNoise(log[i]) {
-			return ""
-		}
-	}
-	return ""
-}
-
 // explain looks a line up, at each of its words: loaders put messages in front, and some
 // kernels put the words behind the instruction.
 func (v *Verdict) explain(line string) bool {
@@ -109,12 +109,22 @@ func (v *Verdict) explain(line string) bool {
 				if values, ok := pattern.match(line[at:]); ok {
 					v.Line, v.Examples = line[at:], r.examples
 					v.Means, v.Remedy = fill(r.means, values), fill(r.remedy, values)
+					v.takeNumber(values)
 					return true
 				}
 			}
 		}
 	}
 	return false
+}
+
+// takeNumber: what is refused before any instruction is walked names one in its words.
+func (v *Verdict) takeNumber(values []string) {
+	if i := slices.Index(values, "{insn}"); i >= 0 && v.Instruction < 0 {
+		if number, err := strconv.Atoi(values[i+1]); err == nil {
+			v.Instruction = number
+		}
+	}
 }
 
 // nextWord is where the next word of a line begins, or -1.

@@ -34,15 +34,42 @@ func TestRead(t *testing.T) {
 		},
 		"cilium/ebpf, in one line": {
 			"program p: load program: permission denied: 0: (bf) r3 = r2: R2 !read_ok (1 line(s) omitted)",
-			"R2 !read_ok (1 line(s) omitted)", "r2 is read", -1, "",
+			"R2 !read_ok (1 line(s) omitted)", "r2 is read", 0, "r3 = r2: R2 !read_ok (1 line(s) omitted)",
 		},
 		"words behind the instruction": {
 			"1: (85) call bpf_get_prandom_u32#7\n2: (55) if r0 != 0x0 goto pc-2 infinite loop detected at insn 1\ncur state: R0=scalar() R10=fp0",
 			"infinite loop detected at insn 1", "came to instruction 1 a second time", 2, "if r0 != 0x0 goto pc-2 infinite loop detected at insn 1",
 		},
-		"no instruction": {"unreachable insn 5\nprocessed 0 insns", "unreachable insn 5", "Nothing leads to instruction 5", -1, ""},
-		"unknown":        {"3: (95) exit\nsomething new", "", "", 3, "exit"},
-		"nothing":        {"", "", "", -1, ""},
+		"indented, with states": {
+			"    394: (79) r3 = *(u64 *)(r10 -88)     ; R3_w=map_value(map=.data,ks=4,vs=1320,off=40)\n    395: (85) call bpf_cpumask_and#65708\n" +
+				"    invalid access to map value, value_size=1320 off=1280 size=1024\n    R3 max value is outside of the allowed memory range\n    processed 365 insns",
+			"invalid access to map value, value_size=1320 off=1280 size=1024", "has 1320 bytes", 395, "call bpf_cpumask_and#65708",
+		},
+		"journal": {
+			"Apr 01 10:41:53 host p[1]: regs=0 stack=8000 before 2124: (57) r2 &= 4095\nApr 01 10:41:53 host p[1]: 2150: (73) *(u8 *)(r1 +4095) = r2\n" +
+				"Apr 01 10:41:53 host p[1]:  R0=inv(id=45,smin_value=-4095) R1_w=map_value(id=0)\n" +
+				"Apr 01 10:41:53 host p[1]: R1 unbounded memory access, make sure to bounds check any such access",
+			"R1 unbounded memory access, make sure to bounds check any such access", "The address in r1 has a part", 2150, "*(u8 *)(r1 +4095) = r2",
+		},
+		"Linux 4": {
+			"8: (15) if r0 == 0x0 goto pc+118\n R0=map_value(ks=8,vs=8) R10=fp\n11: (79) r9 = *(u64 *)(r7 +0)\nR7 invalid mem access 'map_value_or_null'\n\nHINT: x",
+			"R7 invalid mem access 'map_value_or_null'", "r7 may be null", 11, "r9 = *(u64 *)(r7 +0)",
+		},
+		"a loader's message": {
+			"bpf: Argument list too long. Program  too large (1155 insns), at most 4096 insns", "Argument list too long. Program  too large (1155 insns), at most 4096 insns",
+			"walks every way through", -1, "",
+		},
+		"no instruction": {"unreachable insn 5\nprocessed 0 insns", "unreachable insn 5", "Nothing leads to instruction 5", 5, ""},
+		"a report of 7.x": {
+			"unreachable insn 2\nVerification failed: Program Structure: Unreachable instruction\nReason:\n  Instruction 2 is not\n  reachable.\n" +
+				"At:\n  insn 2\nSuggestion:\n  Remove it.", "unreachable insn 2", "Nothing leads to instruction 2", 2, "",
+		},
+		"a report of words that are new": {
+			"3: (95) exit\nsomething new\nVerification failed: Novelty\nReason:\n  This is\n  new.\nAt:\n  insn 3\nSuggestion:\n  Leave it.",
+			"Reason: This is new.", "This is new.", 3, "exit",
+		},
+		"unknown": {"3: (95) exit\nsomething new", "", "", 3, "exit"},
+		"nothing": {"", "", "", -1, ""},
 	} {
 		v := Read(strings.Split(test.log, "\n"))
 		if v.Line != test.line || !strings.Contains(v.Means, test.means) || v.Known() != (test.means != "") {
