@@ -23,13 +23,18 @@ type Event struct {
 	// the memory is longer.
 	Types map[uint64]*types.Type
 	Task  Task
-	CPU    int
+	CPU   int
 	// Time is what nsecs returns: nanoseconds since boot. Events come in its order. 0 stands
 	// for a microsecond after the event before.
 	Time uint64
 	// Kernel and User are the stacks of calls, the innermost first. A frame without an
 	// address gets one.
 	Kernel, User []report.Frame
+	// Meanwhile happen at the same time on other CPUs: when the program has read a value of a
+	// map for the first time, else when it has ended. Options.Before and After are not told.
+	Meanwhile []*Event
+	// Full is whether the ring buffer has no room: what the program prints is lost.
+	Full bool
 	// Values are the results of other helpers in this event, such as asm.FnGetFuncRet.
 	Values map[asm.BuiltinFunc]uint64
 }

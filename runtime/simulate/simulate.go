@@ -231,7 +231,7 @@ func (s *Session) run(e *Event) error {
 	if s.options.Before != nil {
 		s.options.Before(e.Program, s.machine)
 	}
-	result, err := emu.Run(e.Program.Instructions, s.machine)
+	result, err := s.execute(e)
 	if s.options.After != nil {
 		s.options.After(e.Program, result)
 	}
@@ -253,7 +253,7 @@ func (s *Session) prepare(e *Event) {
 	if point == nil {
 		point = &e.Program.Points[0]
 	}
-	m.Context, m.Memory, m.CPU, m.Comm = e.Context, e.Memory, e.CPU, task.Comm
+	m.Context, m.Memory, m.CPU, m.Comm, m.Full = e.Context, e.Memory, e.CPU, task.Comm, e.Full
 	m.Stack, m.UserStack = s.kernelSymbols.addressesOf(e.Kernel), s.userSymbols.addressesOf(e.User)
 	m.OuterStack = point.Mechanism.Framed()
 	m.Process = &emu.Process{PID: uint32(task.TID), TGID: uint32(task.PID)}
