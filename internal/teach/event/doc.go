@@ -14,13 +14,18 @@
 //	kprobe:vfs_read comm="dd" pid=12 arg2=4096 x10    # ten reads of one process
 //	arg0.__data_len=4096, arg0.q.limits.max_sectors=8
 //
-//	line    = [probe] {name "=" value [","]} ["x" count] ["#" comment]
+//	line    = [probe] {name "=" value [","]} ["x" count] ["meanwhile"] ["full"] ["#" comment]
 //	probe   = as in the script; it may be left out where that has only one besides BEGIN,
 //	          END and intervals
 //	name    = what the event has, a task, a stack (see below)
 //	value   = a number with or without a unit as in scripts, -1, true, NULL, the name of a
 //	          constant of the kernel, "text"; after kstack and ustack names of functions,
 //	          joined by commas
+//
+// Meanwhile is at the same time as the event of the line before, on another CPU: it runs
+// between the moment when that one's program has read a value of a map and the moment when
+// it writes one. Full is an event that finds the ring buffer full, so that what it prints
+// is lost.
 //
 // What has a name:
 //

@@ -208,6 +208,7 @@ func TestMistakes(t *testing.T) {
 		{`kretprobe:vfs_read arg0=1`, "kretprobe:vfs_read has no arg0"},
 		{`kretprobe:vfs_read kstack=a,,b pid=4`, ""},
 		{`="x"`, "a name is missing here"},
+		{`kprobe:vfs_read meanwhile`, "events:1:1-26: ERROR: meanwhile is during the event before, and this is the first"},
 		{strings.Repeat("kprobe:vfs_read arg0.f_pos=1\n", 2), ""},
 		{strings.Repeat("kprobe:blk_mq_start_request arg0[200].__data_len=1\n", 500), "the events need more than 16 MiB of memory"},
 	}
@@ -217,6 +218,24 @@ func TestMistakes(t *testing.T) {
 		if got := problems.Error(); test.want == "" && got != "" || !strings.Contains(got, test.want) {
 			t.Errorf("%s:\ngot  %s\nwant %s", test.line, got, test.want)
 		}
+	}
+}
+
+// TestWords: an event meanwhile belongs to the one before, whose time it has, and takes
+// none itself.
+func TestWords(t *testing.T) {
+	script := compile(t, `kprobe:vfs_read { @ = count() }`, "6.12", compiler.Options{})
+	events := parse(t, script, "pid=1\npid=2 cpu=1 meanwhile x2\npid=3 full\nkprobe:vfs_read full pid=4")
+	var got []string
+	for e := range events.All() {
+		got = append(got, fmt.Sprint(e.Task.PID, e.Time, len(e.Meanwhile), e.Full))
+		for _, inner := range e.Meanwhile {
+			got = append(got, fmt.Sprint("in ", inner.Task.PID, inner.CPU))
+		}
+	}
+	want := []string{"1 1000001000 2 false", "in 2 1", "in 2 1", "3 1000002000 0 true", "4 1000003000 0 true"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -15,6 +15,8 @@ type line struct {
 	probe  *word // nil where it is left out
 	values []assignment
 	count  int
+	// meanwhile and full are words without a value.
+	meanwhile, full bool
 }
 
 // word is a run of characters without blanks.
@@ -66,7 +68,8 @@ func scanLines(source *diag.Source, report func(diag.Span, string, string, ...an
 		for !s.failed && s.more() {
 			s.item()
 		}
-		if !s.failed && (s.line.probe != nil || s.line.values != nil || s.line.count > 0) {
+		if !s.failed && (s.line.probe != nil || s.line.values != nil || s.line.count > 0 ||
+			s.line.meanwhile || s.line.full) {
 			s.line.span, s.line.count = s.trimmed(), max(s.line.count, 1)
 			lines = append(lines, s.line)
 		}
@@ -136,6 +139,10 @@ func (s *scanner) item() {
 	case times(w.text):
 		s.at = afterWord
 		s.repeat(w)
+	case w.text == "meanwhile":
+		s.at, s.line.meanwhile = afterWord, true
+	case w.text == "full":
+		s.at, s.line.full = afterWord, true
 	case s.line.probe == nil && s.line.values == nil:
 		s.at = afterWord
 		s.line.probe = &w
