@@ -170,7 +170,7 @@ func (p *parser) add(l line) {
 	if !ok || !p.room(l, len(firings)) {
 		return
 	}
-	when, ok := p.when(l, firings[0].point)
+	when, ok := p.when(l, firings)
 	if !ok {
 		return
 	}
@@ -322,8 +322,8 @@ var globals = []string{"comm", "pid", "tid", "uid", "gid", "cpu", "cgroup", "nse
 // timing is when the events of a line happen.
 type timing struct{ first, every uint64 }
 
-func (p *parser) when(l line, point *object.Point) (t timing, ok bool) {
-	t = p.usual(point)
+func (p *parser) when(l line, firings []firing) (t timing, ok bool) {
+	t = p.usual(firings)
 	for _, a := range l.values {
 		if a.name.text != "after" && a.name.text != "nsecs" {
 			continue
@@ -347,9 +347,12 @@ func (p *parser) when(l line, point *object.Point) (t timing, ok bool) {
 
 // usual is when events happen that do not say when: those of an interval at its next tick,
 // so that what comes after them is later still.
-func (p *parser) usual(point *object.Point) timing {
-	at, runs := point.At.(object.RunPoint)
-	if !runs || at.When != object.AtInterval {
+func (p *parser) usual(firings []firing) timing {
+	var at object.RunPoint
+	if len(firings) > 0 {
+		at, _ = firings[0].point.At.(object.RunPoint)
+	}
+	if at.When != object.AtInterval {
 		return timing{p.now + usualDistance, usualDistance}
 	}
 	period := uint64(at.Period)
