@@ -186,9 +186,6 @@ func (r *recorder) registerText(s *emu.Step, i int) string {
 	if s.Registers[i] == 0 && s.Call != nil && i == int(asm.R0) && pointing(s.Call.Helper) {
 		return "null"
 	}
-	if place, known := s.Locate(s.Registers[i]); known && place.Kind == emu.Context && place.Offset == 0 {
-		return "context"
-	}
 	return r.number(s.Registers[i], s.Locate)
 }
 

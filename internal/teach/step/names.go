@@ -60,10 +60,14 @@ func (n *namer) place(p emu.Place) string {
 }
 
 func stackName(frame int, offset int64) string {
-	if frame > 0 {
-		return fmt.Sprintf("stack %d of call %d", offset, frame)
+	name := fmt.Sprintf("stack %d", offset)
+	if offset == 0 {
+		name = "end of the stack"
 	}
-	return fmt.Sprintf("stack %d", offset)
+	if frame > 0 {
+		name += fmt.Sprintf(" of call %d", frame)
+	}
+	return name
 }
 
 func plus(offset int64) string {
@@ -128,6 +132,9 @@ func (n *namer) element(m *object.MapSpec, p emu.Place, part string) string {
 func (n *namer) pointer(p emu.Place) string {
 	if m := n.scriptMap(p.Map); m != nil && p.Kind == emu.MapValue && p.Key != nil && p.Offset == 0 {
 		return "value of " + n.element(m, p, "")
+	}
+	if p.Kind == emu.Context && p.Offset == 0 {
+		return "context"
 	}
 	return n.place(p)
 }

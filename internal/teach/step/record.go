@@ -29,20 +29,24 @@ const (
 
 // Record runs the programs of a script over events, BEGIN first and END last.
 func Record(script event.Script, events event.Events, limits Limits) (*Run, error) {
-	r := &recorder{
+	r, err := newRecorder(script, limits)
+	if err != nil {
+		return nil, err
+	}
+	return &r.run, r.play(events)
+}
+
+func newRecorder(script event.Script, limits Limits) (r *recorder, err error) {
+	r = &recorder{
 		script: script, limits: limits, namer: newNamer(script.Object, script.Target),
 		code: map[*object.ProgramSpec][]stage.Instruction{}, maps: map[string]string{},
 	}
 	r.limits.Events = cmp.Or(limits.Events, usualEvents)
 	r.limits.Steps = cmp.Or(limits.Steps, usualSteps)
-	session, err := simulate.New(script.Object, simulate.Options{
+	r.session, err = simulate.New(script.Object, simulate.Options{
 		Stdout: &r.output, Stderr: notices{r}, Start: script.Start, Before: r.before, After: r.after,
 	})
-	if err != nil {
-		return nil, err
-	}
-	r.session = session
-	return &r.run, r.play(events)
+	return r, err
 }
 
 // recorder listens to a session.
@@ -58,8 +62,8 @@ type recorder struct {
 	*namer
 	// Of the event at hand.
 	fired   *simulate.Event
-	current *Event // nil while nothing is recorded
-	offered *emu.Environment
+	current *Event           // nil while nothing is recorded
+	ran     *emu.Environment // what the last program ran in
 	machine
 }
 
@@ -90,7 +94,7 @@ func (r *recorder) play(events event.Events) error {
 	if err == nil {
 		_, err = r.session.End()
 	}
-	r.run.Output = strings.TrimLeft(diag.Printable(r.output.String()), "\n")
+	r.run.Output = diag.Printable(r.output.String())
 	if last := len(r.run.Events) - 1; err != nil && last >= 0 {
 		r.run.Events[last].Error = err.Error()
 		return nil
@@ -101,7 +105,7 @@ func (r *recorder) play(events event.Events) error {
 // before begins the recording of a program's run.
 func (r *recorder) before(program *object.ProgramSpec, environment *emu.Environment) {
 	r.finish()
-	environment.Trace = nil
+	r.ran, environment.Trace = environment, nil
 	if len(r.run.Events) == r.limits.Events || r.limits.Steps <= 0 {
 		r.run.Left++
 		return
