@@ -38,6 +38,14 @@ func sortedForeign() (names []string) {
 	return names
 }
 
+// commandNames are the words that choose a command.
+func commandNames() (names []string) {
+	for _, c := range commands()[1:] {
+		names = append(names, c.name)
+	}
+	return names
+}
+
 // spellings returns the forms of a flag: -o and --output.
 func spellings(flag *pflag.Flag) (forms []string) {
 	if flag.Shorthand != "" {
@@ -72,7 +80,7 @@ func bashCompletion() string {
 	for _, c := range commands()[1:] {
 		fmt.Fprintf(&b, "\t%s)\n\t\t_ponytrace_words \"%s\" %q\n\t\treturn;;\n", c.name, bashArguments(c), strings.Join(allSpellings(c), " "))
 	}
-	fmt.Fprintf(&b, bashEnd, strings.Join(allSpellings(commands()[0]), " "), "check fmt help")
+	fmt.Fprintf(&b, bashEnd, strings.Join(allSpellings(commands()[0]), " "), strings.Join(commandNames(), " "))
 	return b.String()
 }
 
@@ -149,7 +157,7 @@ func zshCompletion() string {
 		fmt.Fprintf(&b, "\t%s) shift words; ((CURRENT--)); _arguments -s %s '*:%s';;\n", c.name, zshFlags(c), zshRest(c))
 	}
 	trace := commands()[0]
-	fmt.Fprintf(&b, "\t*) _arguments -s -S %s '1: :{_files; compadd check fmt help}' '*: :_files';;\n\tesac\n}\n", zshFlags(trace))
+	fmt.Fprintf(&b, "\t*) _arguments -s -S %s '1: :{_files; compadd %s}' '*: :_files';;\n\tesac\n}\n", zshFlags(trace), strings.Join(commandNames(), " "))
 	b.WriteString("_ponytrace \"$@\"\n")
 	return b.String()
 }
@@ -195,11 +203,12 @@ func fishCompletion() string {
 	var b strings.Builder
 	b.WriteString("# Completes ponytrace's command lines in fish; made by `ponytrace help --completion fish`.\n")
 	b.WriteString("function __ponytrace_probes; ponytrace -l (commandline -ct)'*' 2>/dev/null | head -n 1000; end\n")
-	b.WriteString("complete -c ponytrace -n '__fish_is_first_token' -a 'check fmt help'\n")
+	commandWords := strings.Join(commandNames(), " ")
+	fmt.Fprintf(&b, "complete -c ponytrace -n '__fish_is_first_token' -a '%s'\n", commandWords)
 	fmt.Fprintf(&b, "complete -c ponytrace -f -n '__fish_seen_subcommand_from help' -a '%s'\n", strings.Join(builtinNames(), " "))
 	b.WriteString("complete -c ponytrace -f -n '__fish_contains_opt -s l list' -a '(__ponytrace_probes)'\n")
 	for _, c := range commands() {
-		condition := "not __fish_seen_subcommand_from check fmt help"
+		condition := "not __fish_seen_subcommand_from " + commandWords
 		if c.name != "" {
 			condition = "__fish_seen_subcommand_from " + c.name
 		}

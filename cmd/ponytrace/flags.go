@@ -114,7 +114,8 @@ Examples:
 Besides tracing:
   ponytrace help [NAME]   describe a function, variable, probe or setting
   ponytrace check FILE    report the errors of a script
-  ponytrace fmt FILE      write a script in the one style`
+  ponytrace fmt FILE      write a script in the one style
+  ponytrace learn         lessons, from the first probe to the verifier`
 
 // take tells the script from its parameters, and refuses flags that do not go together.
 func (t *traceCommand) take(arguments []string) error {

@@ -170,7 +170,7 @@ func (p *parser) add(l line) {
 	if !ok || !p.room(l, len(firings)) {
 		return
 	}
-	when, ok := p.when(l, firings)
+	when, ok := p.when(l, periodOf(l, firings))
 	if !ok {
 		return
 	}
@@ -183,26 +183,8 @@ func (p *parser) add(l line) {
 		event.Time = when.first
 		made.programs = append(made.programs, event)
 	}
-	if l.meanwhile {
-		p.meanwhile(l, made)
-		return
-	}
 	p.now = when.first + uint64(l.count-1)*when.every
 	p.events.list = append(p.events.list, made)
-}
-
-// meanwhile adds events to the one before: they happen while the last of its programs
-// runs.
-func (p *parser) meanwhile(l line, made repeated) {
-	if len(p.events.list) == 0 {
-		p.errorf(l.span, "", "meanwhile is during the event before, and this is the first")
-		return
-	}
-	before := p.events.list[len(p.events.list)-1].programs
-	outer := before[len(before)-1]
-	for range made.count {
-		outer.Meanwhile = append(outer.Meanwhile, made.programs...)
-	}
 }
 
 func (p *parser) room(l line, programs int) bool {
@@ -322,8 +304,8 @@ var globals = []string{"comm", "pid", "tid", "uid", "gid", "cpu", "cgroup", "nse
 // timing is when the events of a line happen.
 type timing struct{ first, every uint64 }
 
-func (p *parser) when(l line, firings []firing) (t timing, ok bool) {
-	t = p.usual(firings)
+func (p *parser) when(l line, period uint64) (t timing, ok bool) {
+	t = p.usual(period)
 	for _, a := range l.values {
 		if a.name.text != "after" && a.name.text != "nsecs" {
 			continue
@@ -347,17 +329,43 @@ func (p *parser) when(l line, firings []firing) (t timing, ok bool) {
 
 // usual is when events happen that do not say when: those of an interval at its next tick,
 // so that what comes after them is later still.
-func (p *parser) usual(firings []firing) timing {
-	var at object.RunPoint
-	if len(firings) > 0 {
-		at, _ = firings[0].point.At.(object.RunPoint)
-	}
-	if at.When != object.AtInterval {
+func (p *parser) usual(period uint64) timing {
+	if period == 0 {
 		return timing{p.now + usualDistance, usualDistance}
 	}
-	period := uint64(at.Period)
 	ticks := (p.now - p.start) / period
 	return timing{p.start + (ticks+1)*period, period}
+}
+
+// periodOf is that of an interval, in nanoseconds, and 0 of other probes. One that the
+// script does not have is known by its name.
+func periodOf(l line, firings []firing) uint64 {
+	if len(firings) > 0 {
+		at, runs := firings[0].point.At.(object.RunPoint)
+		if !runs || at.When != object.AtInterval {
+			return 0
+		}
+		return uint64(at.Period)
+	}
+	parts := strings.Split(l.probe.text, ":")
+	if len(parts) != 3 || kindName(parts[0]) != "interval" && parts[0] != "interval" {
+		return 0
+	}
+	n, err := strconv.ParseUint(parts[2], 10, 32)
+	if err != nil || n == 0 {
+		return 0
+	}
+	switch parts[1] {
+	case "s":
+		return n * 1e9
+	case "ms":
+		return n * 1e6
+	case "us":
+		return n * 1e3
+	case "hz":
+		return 1e9 / n
+	}
+	return 0
 }
 
 // maxTime is 30 years.
@@ -366,7 +374,7 @@ const maxTime = 1<<60 - 1
 // event makes the event of one program.
 func (p *parser) event(f firing, l line) (*simulate.Event, bool) {
 	event := &simulate.Event{
-		Program: f.program, Point: f.point, Full: l.full,
+		Program: f.program, Point: f.point,
 		Task:   simulate.Task{Comm: "app", PID: 1000, TID: 1000, UID: 1000, GID: 1000, Cgroup: 1},
 		Values: map[asm.BuiltinFunc]uint64{asm.FnGetAttachCookie: uint64(f.point.ProbeName + f.index)},
 	}

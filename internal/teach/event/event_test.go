@@ -315,7 +315,7 @@ func FuzzParse(f *testing.F) {
 func TestOthers(t *testing.T) {
 	script := compile(t, "kprobe:vfs_write { @ = nsecs }", "6.12", compiler.Options{})
 	script.Others = true
-	list, problems := Parse(diag.NewSource("events", "kprobe:vfs_read after=1s x3\nkprobe:vfs_write"), script)
+	list, problems := Parse(diag.NewSource("events", "kprobe:vfs_read after=1s x2\ninterval:ms:500 x2\nkprobe:vfs_write"), script)
 	if len(problems) > 0 || list.Len() != 1 {
 		t.Fatalf("%d events, %v", list.Len(), problems)
 	}

@@ -117,17 +117,29 @@ func load(folder string) (*Lesson, error) {
 	return l, nil
 }
 
-// Find returns the lesson of a number.
-func Find(number string) (*Lesson, error) {
+// Find returns the lesson of a number, or the one whose title has a word.
+func Find(word string) (*Lesson, error) {
 	list, err := All()
 	if err != nil {
 		return nil, err
 	}
-	n, err := strconv.Atoi(number)
-	if err != nil || n < 1 || n > len(list) {
-		return nil, fmt.Errorf("there is no lesson %s; they are numbered from 1 to %d", number, len(list))
+	if n, err := strconv.Atoi(word); err == nil && n >= 1 && n <= len(list) {
+		return list[n-1], nil
 	}
-	return list[n-1], nil
+	var found []*Lesson
+	for _, l := range list {
+		if strings.Contains(strings.ToLower(l.Title), strings.ToLower(word)) {
+			found = append(found, l)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, fmt.Errorf("there is no lesson %s; they are numbered from 1 to %d", word, len(list))
+	case 1:
+		return found[0], nil
+	}
+	return nil, fmt.Errorf("several lessons have %q in their title: %d, %s, and %d, %s",
+		word, found[0].Number, found[0].Title, found[1].Number, found[1].Title)
 }
 
 // Blocks are the parts of the text.

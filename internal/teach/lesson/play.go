@@ -12,6 +12,7 @@ import (
 	"github.com/ponytrace/ponytrace/internal/teach/event"
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/runtime/report"
 	"github.com/ponytrace/ponytrace/runtime/simulate"
 )
 
@@ -32,6 +33,12 @@ func Play(script, events *diag.Source, machine *target.Target, options simulate.
 		return 1, err
 	}
 	return s.End()
+}
+
+// Run runs the lesson's script over its events.
+func (l *Lesson) Run(stdout, stderr io.Writer, terminal report.Terminal) (int, error) {
+	return Play(diag.NewSource("script.pt", l.Script), diag.NewSource("events", l.Events), Machine(),
+		simulate.Options{Stdout: stdout, Stderr: stderr, Terminal: terminal})
 }
 
 // prepared is a script that is compiled.

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// usualPager keeps colours, and ends at once where all fits on the screen after all.
+const usualPager = "less -FRX"
+
+// page prints a text. On a terminal that is too short for it, $PAGER shows it, or less
+// where there is one.
+func page(text string) error {
+	if pager := pagerFor(text); pager != "" && runPager(pager, text) {
+		return nil
+	}
+	fmt.Fprint(stdout, text)
+	return nil
+}
+
+// pagerFor is the command that shows the text; "" for none.
+func pagerFor(text string) string {
+	size, err := unix.IoctlGetWinsize(unix.Stdout, unix.TIOCGWINSZ)
+	if err != nil || size.Row == 0 || strings.Count(text, "\n") < int(size.Row) {
+		return ""
+	}
+	if pager, chosen := os.LookupEnv("PAGER"); chosen {
+		return strings.TrimSpace(pager)
+	}
+	if _, err := exec.LookPath("less"); err != nil {
+		return ""
+	}
+	return usualPager
+}
+
+// runPager reports whether the pager has shown the text. A shell ends with 126 or 127 for
+// a command that it cannot run.
+func runPager(pager, text string) bool {
+	command := exec.Command("/bin/sh", "-c", pager)
+	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(text), os.Stdout, os.Stderr
+	_ = command.Run()
+	code := command.ProcessState.ExitCode() // -1 where no shell ran
+	return code >= 0 && code != 126 && code != 127
+}
