@@ -29,6 +29,7 @@ type Session struct {
 	tables        *records.Tables
 	printer       *records.Printer
 	formatter     *format.Formatter
+	records       bool // report.Format.Records: the output tells of the probes
 	kernelSymbols *symbols
 	userSymbols   *symbols
 	cgroups       map[uint64]string
@@ -98,6 +99,7 @@ func (s *Session) openSink() error {
 		return fmt.Errorf("there is no output format %q", s.options.Format)
 	}
 	names := s.names()
+	s.records = f.Records
 	s.formatter = format.New(s.object.Settings, names)
 	s.printer.Sink = f.New(s.config(s.options.Stdout, names))
 	return nil
@@ -126,7 +128,9 @@ func (s *Session) Begin() error {
 	}
 	s.printer.Sink.Item(report.Attached{Probes: probes})
 	s.printer.Flush()
-	report.Notice{Text: attached(probes)}.Print(s.options.Stderr)
+	if !s.records {
+		report.Notice{Text: attached(probes)}.Print(s.options.Stderr)
+	}
 	s.over = s.over || s.stopped()
 	return nil
 }
