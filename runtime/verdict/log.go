@@ -121,7 +121,8 @@ func (t *trace) source() string {
 // noise begins lines that tell what the verifier did, not what is wrong.
 var noise = []string{
 	"processed ", "verification time", "stack depth", "insns_processed", "Live regs", "cur state:", "old state:",
-	"last_idx ", "regs=", "parent ", "mark_precise:", "from ", "propagating ", "func#", "; ", "-- END PROG LOAD LOG --",
+	"last_idx ", "regs=", "parent ", "mark_precise:", "from ", "propagating ", "func#", "Func#", "Validating ", "; ",
+	"-- END PROG LOAD LOG --", "Unrecognized arg#",
 }
 
 func isNoise(line string) bool {
@@ -131,7 +132,7 @@ func isNoise(line string) bool {
 			return true
 		}
 	}
-	return text == "" || isState(text)
+	return text == "" || isState(text) || strings.Contains(text, "size cannot be determined")
 }
 
 // isState recognises "R0_w=inv1 R10=fp0", with or without the number of an instruction or

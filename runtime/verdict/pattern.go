@@ -30,6 +30,11 @@ func newPattern(text string) pattern {
 	return p
 }
 
+// mayMatch tells most patterns apart from a text at once.
+func (p *pattern) mayMatch(text string) bool {
+	return p.start == "" || text != "" && text[0] == p.start[0]
+}
+
 // match compares a text with the pattern. It returns names and values in turns, as
 // strings.NewReplacer wants them.
 func (p *pattern) match(text string) (values []string, ok bool) {

@@ -104,18 +104,31 @@ func bounded(log []string) []string {
 // kernels put the words behind the instruction.
 func (v *Verdict) explain(line string) bool {
 	for at := 0; at >= 0; at = nextWord(line, at) {
-		for _, r := range rules() {
-			for _, pattern := range r.patterns {
-				if values, ok := pattern.match(line[at:]); ok {
-					v.Line, v.Examples = line[at:], r.examples
-					v.Means, v.Remedy = fill(r.means, values), fill(r.remedy, values)
-					v.takeNumber(values)
-					return true
-				}
-			}
+		if r, values := ruleOf(line[at:]); r != nil {
+			v.Line, v.Examples = line[at:], r.examples
+			v.Means, v.Remedy = fill(r.means, values), fill(r.remedy, values)
+			v.takeNumber(values)
+			return true
 		}
 	}
 	return false
+}
+
+// ruleOf is the first rule that explains a line, with what its pattern's holes take.
+func ruleOf(line string) (*rule, []string) {
+	list := rules()
+	for i := range list {
+		for j := range list[i].patterns {
+			pattern := &list[i].patterns[j]
+			if !pattern.mayMatch(line) {
+				continue
+			}
+			if values, ok := pattern.match(line); ok {
+				return &list[i], values
+			}
+		}
+	}
+	return nil, nil
 }
 
 // takeNumber: what is refused before any instruction is walked names one in its words.

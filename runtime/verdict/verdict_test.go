@@ -98,6 +98,17 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// FuzzRead: whatever a log holds, it is read.
+func FuzzRead(f *testing.F) {
+	f.Add("5: (85) call bpf_map_lookup_elem#1\n R0_w=inv1\nR1 type=inv expected=map_ptr\nReason:\n  x\nAt:\n  y")
+	f.Fuzz(func(t *testing.T, log string) {
+		v := Read(strings.Split(log, "\n"))
+		if v.Known() != (v.Line != "") || v.Instruction < -1 {
+			t.Errorf("%+v", v)
+		}
+	})
+}
+
 // TestRules: each rule explains the lines that its patterns describe, with all that its
 // sentences refer to, and no earlier rule takes them away.
 func TestRules(t *testing.T) {
