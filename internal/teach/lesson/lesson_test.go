@@ -2,11 +2,13 @@ package lesson
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/ponytrace/ponytrace/internal/teach/markdown"
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/simulate"
 )
@@ -83,7 +85,9 @@ func TestFurtherScripts(t *testing.T) {
 	})
 }
 
-// What the text shows is what the script prints in the emulator.
+const folder = "../../../examples/lessons"
+
+// What the text shows is what the script prints in the emulator; -update writes it anew.
 func TestOutputs(t *testing.T) {
 	each(t, func(t *testing.T, l *Lesson) {
 		var out strings.Builder
@@ -91,7 +95,11 @@ func TestOutputs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := trimmed(out.String()), trimmed(l.Prints()); got != want {
+		got := trimmed(out.String())
+		if *testkit.Update {
+			text := strings.Replace(l.Text, "```text\n"+l.Prints(), "```text\n"+got+"\n", 1)
+			testkit.Golden(t, filepath.Join(folder, l.Folder, "README.md"), []byte(text))
+		} else if want := trimmed(l.Prints()); got != want {
 			t.Errorf("it prints\n%s\nand the text shows\n%s", got, want)
 		}
 	})
@@ -129,6 +137,28 @@ func TestMistakes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The folder has a list of the lessons, which -update writes.
+func TestList(t *testing.T) {
+	list, err := All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	b.WriteString("# Lessons\n\nThey are made to be read one after the other. `ponytrace learn 1` shows the " +
+		"first one in the terminal,\n`ponytrace learn 1 --run` runs its script, and " +
+		"`ponytrace learn 1 --check FILE` checks its exercise.\nNeither needs root: without " +
+		"it, scripts run in an emulator.\n")
+	group := ""
+	for _, l := range list {
+		if l.Group != group {
+			group = l.Group
+			fmt.Fprintf(&b, "\n## %s\n\n", group)
+		}
+		fmt.Fprintf(&b, "%d. [%s](%s/README.md)\n", l.Number, l.Title, l.Folder)
+	}
+	testkit.Golden(t, filepath.Join(folder, "README.md"), []byte(b.String()))
 }
 
 // Links lead to what is there.
