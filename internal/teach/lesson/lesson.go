@@ -123,23 +123,32 @@ func Find(word string) (*Lesson, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n, err := strconv.Atoi(word); err == nil && n >= 1 && n <= len(list) {
-		return list[n-1], nil
-	}
 	var found []*Lesson
 	for _, l := range list {
+		if strconv.Itoa(l.Number) == strings.TrimLeft(word, "0") {
+			return l, nil
+		}
 		if strings.Contains(strings.ToLower(l.Title), strings.ToLower(word)) {
 			found = append(found, l)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return nil, fmt.Errorf("there is no lesson %s; they are numbered from 1 to %d", word, len(list))
+		return nil, fmt.Errorf("there is no lesson %s; they are numbered from 1 to %d", word, list[len(list)-1].Number)
 	case 1:
 		return found[0], nil
 	}
 	return nil, fmt.Errorf("several lessons have %q in their title: %d, %s, and %d, %s",
 		word, found[0].Number, found[0].Title, found[1].Number, found[1].Title)
+}
+
+// Next is the lesson that follows; nil after the last one.
+func (l *Lesson) Next() *Lesson {
+	list, err := All()
+	if at := slices.Index(list, l) + 1; err == nil && at > 0 && at < len(list) {
+		return list[at]
+	}
+	return nil
 }
 
 // Blocks are the parts of the text.

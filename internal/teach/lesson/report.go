@@ -31,11 +31,11 @@ func (l *Lesson) Report(v *Verdict, terminal markdown.Terminal) string {
 
 // next leads to the lesson that follows.
 func (l *Lesson) next(terminal markdown.Terminal) string {
-	list, err := All()
-	if err != nil || l.Number >= len(list) {
+	next := l.Next()
+	if next == nil {
 		return ""
 	}
-	return terminal.Paragraph(fmt.Sprintf("Next: `ponytrace learn %d`, %s.", l.Number+1, list[l.Number].Title))
+	return terminal.Paragraph(fmt.Sprintf("Next: `ponytrace learn %d`, %s.", next.Number, next.Title))
 }
 
 func indented(text string) string {
