@@ -183,8 +183,30 @@ func (p *parser) add(l line) {
 		event.Time = when.first
 		made.programs = append(made.programs, event)
 	}
+	if l.meanwhile {
+		p.meanwhile(l, made)
+		return
+	}
 	p.now = when.first + uint64(l.count-1)*when.every
 	p.events.list = append(p.events.list, made)
+}
+
+// meanwhile adds events to the one before: they happen while the last of its programs
+// runs. Where the script does not have that one's probe, they are by themselves.
+func (p *parser) meanwhile(l line, made repeated) {
+	if len(p.events.list) == 0 {
+		p.errorf(l.span, "", "meanwhile is during the event before, and this is the first")
+		return
+	}
+	before := p.events.list[len(p.events.list)-1].programs
+	if len(before) == 0 {
+		p.events.list = append(p.events.list, made)
+		return
+	}
+	outer := before[len(before)-1]
+	for range made.count {
+		outer.Meanwhile = append(outer.Meanwhile, made.programs...)
+	}
 }
 
 func (p *parser) room(l line, programs int) bool {
@@ -374,7 +396,7 @@ const maxTime = 1<<60 - 1
 // event makes the event of one program.
 func (p *parser) event(f firing, l line) (*simulate.Event, bool) {
 	event := &simulate.Event{
-		Program: f.program, Point: f.point,
+		Program: f.program, Point: f.point, Full: l.full,
 		Task:   simulate.Task{Comm: "app", PID: 1000, TID: 1000, UID: 1000, GID: 1000, Cgroup: 1},
 		Values: map[asm.BuiltinFunc]uint64{asm.FnGetAttachCookie: uint64(f.point.ProbeName + f.index)},
 	}
