@@ -67,14 +67,16 @@ func (p *Page) Want(what, expression, text string) {
 	p.t.Fatalf("%s is %q, not %q", what, got, text)
 }
 
-// middle scrolls an element into sight and returns its middle.
+// middle scrolls an element into sight and returns its middle, once the page has drawn it
+// there.
 func (p *Page) middle(selector string) (x, y float64) {
 	p.t.Helper()
 	p.Wait(selector, "document.querySelector("+strconv.Quote(selector)+")")
 	var at struct{ X, Y float64 }
-	p.Eval(`(() => {
+	p.Eval(`(async () => {
 		const e = document.querySelector(`+strconv.Quote(selector)+`)
 		e.scrollIntoView({block: "center", behavior: "instant"})
+		for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame)
 		const r = e.getClientRects()[0]
 		return {X: r.x + r.width / 2, Y: r.y + r.height / 2}
 	})()`, &at)

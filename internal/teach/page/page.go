@@ -1,6 +1,6 @@
 // Package page writes an explanation of a script as a web page.
 //
-//	err := page.Write(file, page.Content{Explanation: explanation})
+//	err := page.Write(file, page.Content{Explanation: explanation, Run: run})
 //
 // The page is one file that refers to nothing else: it opens from a disk, and travels by
 // mail. It shows the script beside its instructions; pointing at one lights the other. A
@@ -39,6 +39,7 @@ import (
 	"strings"
 
 	"github.com/ponytrace/ponytrace/internal/teach/explain"
+	"github.com/ponytrace/ponytrace/internal/teach/step"
 )
 
 //go:embed assets
@@ -47,12 +48,14 @@ var assets embed.FS
 // Content is what a page shows.
 type Content struct {
 	Explanation *explain.Explanation `json:"explanation"`
-	Terms       map[string]string    `json:"terms"` // set by Write
+	// Run is what the slider steps through; nil for no slider.
+	Run   *step.Run         `json:"run,omitempty"`
+	Terms map[string]string `json:"terms"` // set by Write
 }
 
 var (
 	styles  = []string{"base.css", "view.css", "explain.css"}
-	scripts = []string{"dom.js", "view.js", "explanation.js", "explain.js"}
+	scripts = []string{"dom.js", "view.js", "explanation.js", "player.js", "explain.js"}
 )
 
 // Asset returns a file that pages are made of, by its name.

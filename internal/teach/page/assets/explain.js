@@ -14,9 +14,11 @@ function main() {
   document.title = `${name} - ponytrace explain`
   find('#target').textContent = `${name}, compiled for ${explanation.target}`
   theme(find('#theme'))
+  const player = new Player(find('#player'), find('#state'), (...step) => view.now(...step))
+  player.load(content.run, explanation)
   const help = () => find('#keys').showModal()
   find('#help').addEventListener('click', help)
-  keys({ '/': help, '?': help })
+  keys({ '/': help, '?': help, ...player.keys() })
 }
 
 main()

@@ -13,10 +13,11 @@ class ExplanationView {
 
   show(explanation) {
     this.explanation = explanation
+    inCharacters(explanation.sources, explanation.programs.flatMap(p => [p.source, ...p.rows.map(row => row.span)]))
     for (const helper of explanation.helpers ?? []) {
       this.terms.learn(helper.name, helper.sentence, helper.signature)
     }
-    this.showSource(0)
+    this.showSource()
     this.showPrograms()
     this.showMaps()
     this.showHelpers()
@@ -25,10 +26,13 @@ class ExplanationView {
     this.choose(0)
   }
 
-  showSource(number) {
-    const spans = this.explanation.programs.flatMap(p => p.rows.map(row => row.span))
-    this.sourceNumber = number
-    this.source.show(this.explanation.sources[number].text, number, spans, span => this.chosen(span))
+  // spans are those of the script itself, not of what it imports.
+  spans() {
+    return this.explanation.programs.flatMap(p => p.rows.map(row => row.span)).filter(span => span.source === 0)
+  }
+
+  showSource() {
+    this.source.show(this.explanation.sources[0].text.trimEnd(), this.spans(), { chosen: span => this.chosen(span) })
   }
 
   // chosen goes to the program that has instructions for a part of the source.
@@ -126,14 +130,14 @@ class ExplanationView {
         `Helper ${helper.number}, called at ${count(helper.calls, 'place')}.`)))))
   }
 
-  // now marks an instruction of a program, by name, as the one in hand.
-  now(name, number, scroll) {
+  // now marks the instruction of a step of a program, by name.
+  now(name, step, scroll) {
     const { programs } = this.explanation
     const index = programs.findIndex(p => p.name === name)
     if (index < 0) return
     if (index !== this.program) this.choose(index)
-    const row = programs[index].rows.find(r => r.number === number)
-    this.rows.now(number, scroll)
+    const row = programs[index].rows[step.row]
+    this.rows.now(row?.number, step.branch, scroll)
     this.source.now(row?.span)
   }
 }

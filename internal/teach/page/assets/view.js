@@ -46,38 +46,69 @@ class Lights {
   }
 }
 
-// SourceView shows a text cut at the ends of all spans, so that each piece belongs to the
-// smallest span around it.
+const words = 'if|else|while|for|in|unroll|return|break|continue|let|config|macro|fn|import|struct|union|enum|sizeof|offsetof'
+
+const tokens = new RegExp([
+  '(?<comment>//[^\\n]*|/\\*[^]*?(?:\\*/|$))', '(?<string>"(?:\\\\.|[^"\\\\\\n])*"?)', '(?<name>[@$]\\w*)',
+  `(?<word>\\b(?:${words})\\b)`, '(?<number>\\b\\d\\w*)', '\\w+',
+].join('|'), 'g')
+
+// tokenMarks are the colours of a script: of what can be told apart without a compiler, so that
+// they are there while one types.
+function tokenMarks(text) {
+  const marks = []
+  for (const match of text.matchAll(tokens)) {
+    const kind = Object.keys(match.groups).find(name => match.groups[name] !== undefined)
+    if (kind) marks.push({ start: match.index, end: match.index + match[0].length, class: 'token-' + kind })
+  }
+  return marks
+}
+
+// SourceView shows a text cut at the ends of all spans and marks, so that each piece belongs to
+// the smallest span around it.
 class SourceView {
   constructor(pre, lights) { this.pre = pre; this.lights = lights; this.parts = [] }
 
-  // show takes the text, the number of the source, the spans and what a click on one does.
-  show(text, number, spans, chosen) {
+  // show takes the text, the spans in it, and what a click on one does.
+  show(text, spans, { chosen, marks = [], focusable = true } = {}) {
     this.lights.remove('source')
     this.parts = []
-    const char = characterOffsets(text)
-    const own = spans.filter(span => written(span) && span.source === number)
-    const cuts = [...new Set([0, ...own.flatMap(s => [s.start, s.end])])].sort((a, b) => a - b)
-    const nodes = cuts.map((start, i) => {
-      const end = cuts[i + 1] ?? Infinity
-      const piece = text.slice(char(start), end === Infinity ? undefined : char(end))
-      const span = smallest(own, start, end)
-      return span ? this.part(piece, span, { source: number, start, end }, chosen) : piece
+    this.spans = spans.filter(written)
+    const all = [...marks, ...tokenMarks(text)]
+    const ends = [...this.spans, ...all].flatMap(s => [s.start, s.end])
+    const cuts = [...new Set([0, ...ends, text.length])].filter(n => n <= text.length).sort((a, b) => a - b)
+    const nodes = cuts.slice(0, -1).map((start, i) => {
+      const piece = { start, end: cuts[i + 1], text: text.slice(start, cuts[i + 1]) }
+      piece.class = all.filter(m => m.start <= start && piece.end <= m.end).map(m => m.class).join(' ')
+      return this.piece(piece, this.at(start, piece.end), chosen, focusable)
     })
+    // Without it the last line, where it is empty, has no height.
+    if (text.endsWith('\n') && !focusable) nodes.push('\n')
     this.pre.replaceChildren(...nodes)
   }
 
-  part(piece, span, own, chosen) {
+  piece(piece, span, chosen, focusable) {
+    if (!span) return piece.class ? element('span', { class: piece.class }, piece.text) : piece.text
+    const choose = () => { this.lights.pin(span); chosen?.(span) }
     const node = element('span', {
-      class: 'part', tabindex: piece.trim() ? 0 : undefined,
-      click: () => { this.lights.pin(span); chosen(span) },
-      keydown: event => {
-        if (event.key === 'Enter') { this.lights.pin(span); chosen(span) }
-      },
-    }, piece)
+      class: `part ${piece.class}`, tabindex: focusable && piece.text.trim() ? 0 : undefined,
+      click: choose,
+      keydown: event => { if (event.key === 'Enter') choose() },
+    }, piece.text)
+    const own = { source: span.source, start: piece.start, end: piece.end }
     this.lights.add(node, own, 'source', span)
     this.parts.push({ node, own })
     return node
+  }
+
+  // at is the smallest span around a part of the text.
+  at(start, end) {
+    let best = null
+    for (const span of this.spans) {
+      if (span.start <= start && end <= span.end &&
+        (!best || span.end - span.start < best.end - best.start)) best = span
+    }
+    return best
   }
 
   // now marks what the instruction in hand belongs to.
@@ -86,13 +117,14 @@ class SourceView {
   }
 }
 
-function smallest(spans, start, end) {
-  let best = null
-  for (const span of spans) {
-    if (span.start <= start && end <= span.end &&
-      (!best || span.end - span.start < best.end - best.start)) best = span
+// inCharacters makes of offsets in bytes those in units of UTF-16, once for each span.
+function inCharacters(sources, spans) {
+  const offsets = sources.map(source => characterOffsets(source.text))
+  for (const span of new Set(spans)) {
+    const char = offsets[span.source]
+    span.start = char(span.start)
+    span.end = char(span.end)
   }
-  return best
 }
 
 // Rows is a table whose rows belong to parts of the script: instructions, or operations of the
@@ -155,9 +187,13 @@ class Rows {
     event.stopPropagation()
   }
 
-  // now marks the row of the instruction in hand and brings it into sight.
-  now(number, scroll) {
-    for (const [n, node] of this.rows) node.classList.toggle('now', n === number)
+  // now marks the row of the instruction in hand, and the way that it takes.
+  now(number, branch, scroll) {
+    for (const [n, node] of this.rows) {
+      node.classList.toggle('now', n === number)
+      if (n === number && branch) node.dataset.branch = branch
+      else delete node.dataset.branch
+    }
     if (scroll) this.rows.get(number)?.scrollIntoView({ block: 'nearest' })
   }
 
