@@ -96,7 +96,8 @@ class Player {
     const places = [...after.values(), ...[...before.values()].filter(fact => !after.has(fact.place))]
     const end = this.step === event.steps.length - 1
     this.state.replaceChildren(
-      element('h2', {}, row ? `${row.number}: ${row.text}` : ''),
+      element('h2', {}, row && [element('code', {}, row.text), ' '],
+        element('span', { class: 'soft' }, `step ${this.step + 1} of ${event.steps.length}`)),
       element('p', { class: 'happened' }, this.happened(step, row, end && event)),
       element('table', {},
         element('thead', {}, element('tr', {}, ['', 'before', 'after'].map(t => element('th', { scope: 'col' }, t)))),
