@@ -86,7 +86,7 @@ func (p *parser) line(line string) {
 		level := heading(line)
 		p.blocks = append(p.blocks, Block{Kind: Heading, Level: level, Spans: Inline(line[level+1:])})
 	default:
-		if marker := markerOf(line); marker != "" {
+		if marker := markerOf(line); marker != "" && p.mayBegin(marker) {
 			p.end()
 			p.open, line = Block{Kind: Item, Marker: marker}, line[len(marker)+1:]
 		}
@@ -112,6 +112,12 @@ func heading(line string) int {
 		return level
 	}
 	return 0
+}
+
+// mayBegin reports whether an item may begin here: a paragraph that breaks in front of the
+// number 8191. does not end there, so that only the first number begins a list in it.
+func (p *parser) mayBegin(marker string) bool {
+	return len(p.lines) == 0 || p.open.Kind == Item || !strings.HasSuffix(marker, ".") || marker == "1."
 }
 
 // markerOf is the marker of a list's item, "" for other lines.

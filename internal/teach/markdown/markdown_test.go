@@ -45,6 +45,13 @@ func TestColor(t *testing.T) {
 	}
 }
 
+// A number at the start of a line does not make a list of a paragraph.
+func TestNumberInParagraph(t *testing.T) {
+	if blocks := Parse("every number up to\n8191. 8192 has 13\n1. one\n2. two"); len(blocks) != 3 {
+		t.Errorf("%+v", blocks)
+	}
+}
+
 func TestBlocks(t *testing.T) {
 	kinds := ""
 	for _, block := range Parse(sample) {
