@@ -304,6 +304,10 @@ func (p *Program) instead(refused *RefusedError) *Program {
 	return &next
 }
 
+// Object is what the compiler made: programs, maps, the layout of records. It is plain
+// data, which belongs to the program and is not to be changed.
+func (p *Program) Object() *object.Object { return p.object }
+
 // Notices are what the user should know of how the script was understood, a line each.
 func (p *Program) Notices() []string { return p.object.Notices }
 

@@ -114,6 +114,7 @@ Examples:
 Besides tracing:
   ponytrace help [NAME]   describe a function, variable, probe or setting
   ponytrace check FILE    report the errors of a script
+  ponytrace explain FILE  explain what a script becomes, instruction by instruction
   ponytrace fmt FILE      write a script in the one style
   ponytrace learn         lessons, from the first probe to the verifier`
 

@@ -79,7 +79,7 @@ func (s Span) excerpt(w io.Writer) {
 	start := min(column-1, len(text))
 	end := min(start+max(s.End-s.Start, 1), len(text))
 	text, start, end = window(text, start, end)
-	under := blanks(text[:start]) + strings.Repeat("~", max(columns(text[start:end]), 1))
+	under := blanks(text[:start]) + strings.Repeat("~", max(Columns(text[start:end]), 1))
 	fmt.Fprintln(w, printable(text))
 	fmt.Fprintln(w, under)
 }
@@ -153,7 +153,8 @@ func blanks(text string) string {
 	return b.String()
 }
 
-func columns(text string) (width int) {
+// Columns is how many columns of a terminal a text takes.
+func Columns(text string) (width int) {
 	for _, r := range printable(text) {
 		width += runeColumns(r)
 	}

@@ -32,6 +32,7 @@ const (
 	MapLookup
 	MapInsert
 	KeyMissing
+	MapFull
 	MapRefused
 	MapCount
 	MapGeneration
@@ -93,6 +94,7 @@ var reasons = [...]string{
 	MapLookup:        "lookup of the key",
 	MapInsert:        "insertion of a new key",
 	KeyMissing:       "the value is 0 where the key is missing",
+	MapFull:          "the map may be full",
 	MapRefused:       "count of updates that the kernel refused",
 	MapCount:         "count of the keys that were inserted",
 	MapGeneration:    "which of the map's two kernel maps is in use",

@@ -285,7 +285,7 @@ func (f *function) insert(m *object.MapSpec, key, value *ir.Value) {
 	result := f.MapCall(m, asm.FnMapUpdateElem, ir.Writes, key, value, f.b.Const(0))
 	// Not "less than 0": before Linux 6.4 the helper returned an int, whose upper half is
 	// zero in the register.
-	before := f.b.Because(ir.MapRefused)
+	before := f.b.Because(ir.MapFull)
 	f.b.If(ir.NotEqual, result, f.b.Const(0), full, join)
 	f.b.Enter(full)
 	f.refused(m, result)

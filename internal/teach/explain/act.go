@@ -82,8 +82,8 @@ func (in instruction) wide() string {
 func (in instruction) load() string {
 	offset, size := int(in.raw.Offset), in.raw.OpCode.Size().Sizeof()
 	switch {
-	case in.op.Op == "readkernel" || in.op.Op == "readuser":
-		return "what the helper has read, from the stack"
+	case in.reads():
+		return in.member() + "what the helper has read"
 	case in.op.Op != "load":
 		return fmt.Sprintf("%s at byte %d", bytesOf(size), offset)
 	}
@@ -97,6 +97,10 @@ func (in instruction) load() string {
 	}
 	return "reads " + in.place(in.operand(0), in.op.Offset)
 }
+
+// reads reports whether an instruction is of a read by a helper, which the code generator
+// makes of one operation.
+func (in instruction) reads() bool { return in.op.Op == "readkernel" || in.op.Op == "readuser" }
 
 // member is the name behind the last arrow or dot of the script's expression.
 func (in instruction) member() string {
@@ -135,13 +139,12 @@ func (in instruction) place(address *stage.Operation, offset int) string {
 		return in.ofCPU(row, offset)
 	case in.op.Space == "record":
 		name = "the record"
+	case address.Op == "parameter":
+		name = "what " + name + " points to"
 	case in.op.Space == "mapvalue" && address.Op != "slot" && address.Op != "parameter":
 		name = "the value in the map"
 	}
-	if offset == 0 {
-		return name
-	}
-	return fmt.Sprintf("%s, byte %d", name, offset)
+	return atByte(name, offset)
 }
 
 // rowOf is the map whose memory an address is computed from; "" where it is none.
@@ -168,14 +171,21 @@ func (in instruction) ofCPU(kernel string, offset int) string {
 	}
 	for _, m := range in.object.Maps {
 		if size := m.InKernel().Value.Size; kernel == object.PerCPUMap && m.Storage == object.CPUSlot && offset >= m.Offset && offset < m.Offset+size {
-			return "this CPU's @" + m.Name
+			return atByte("this CPU's @"+m.Name, offset-m.Offset)
 		}
 	}
-	return fmt.Sprintf("this CPU's row of map %s, byte %d", kernel, offset)
+	return atByte("this CPU's row of map "+kernel, offset)
+}
+
+func atByte(name string, offset int) string {
+	if offset == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s, byte %d", name, offset)
 }
 
 func (in instruction) store() string {
-	value := in.describe(in.operand(1))
+	value := named(in.describe(in.operand(1)), in.raw.Src)
 	if in.raw.OpCode.Class() == asm.StClass {
 		value = fmt.Sprint(in.raw.Constant)
 	}
@@ -210,9 +220,9 @@ func (in instruction) branch() string {
 	if left.Op == "const" && right.Op != "const" {
 		left, right = right, left
 	}
-	x, y := in.describe(left), in.describe(right)
+	x, y := named(in.describe(left), in.raw.Dst), named(in.describe(right), in.raw.Src)
 	if in.raw.OpCode.Source() == asm.ImmSource {
-		y = fmt.Sprint(in.raw.Constant)
+		y = fmt.Sprint(in.raw.Constant) + letters(left, in.raw.Constant)
 	}
 	switch {
 	case y != "0":
@@ -222,6 +232,30 @@ func (in instruction) branch() string {
 		y = "null"
 	}
 	return fmt.Sprintf("on to %d if %s "+comparisons[in.raw.OpCode.JumpOp()], in.at.Target, x, y)
+}
+
+// named is the register of a value that has no name.
+func named(value string, register asm.Register) string {
+	if value == "the value" {
+		return fmt.Sprintf("r%d", register)
+	}
+	return value
+}
+
+// letters shows a number as the text whose bytes it is, where it is compared with a part
+// of one.
+func letters(with *stage.Operation, n int64) string {
+	text := make([]byte, with.Size)
+	for i := range text {
+		text[i] = byte(n >> (8 * i))
+		if text[i] < ' ' || text[i] > '~' {
+			return ""
+		}
+	}
+	if with.Op != "load" || with.Space != "frame" || with.Size < 2 {
+		return ""
+	}
+	return fmt.Sprintf(", the letters %q", text)
 }
 
 func (in instruction) arithmetic() string {
@@ -252,20 +286,42 @@ func (in instruction) afterFrame() bool {
 
 // stackPlace names the piece of the stack whose address is computed.
 func (in instruction) stackPlace() string {
+	calls := in.op.Op == "call" || in.op.Op == "invoke"
 	for n := range in.op.Args {
-		if operand := in.operand(n); operand.Op == "slot" && (in.op.Op != "call" && in.op.Op != "invoke" || n == int(in.raw.Dst)-1) {
-			return in.describe(operand)
+		if slot := in.slotIn(in.operand(n), 0); slot != nil && (!calls || n == int(in.raw.Dst)-1) {
+			return in.slot(slot)
 		}
 	}
-	if in.op.Op == "slot" {
+	switch {
+	case in.op.Op == "slot":
 		return in.slot(in.op)
+	case in.reads():
+		return "memory for what is read"
 	}
 	return "memory"
 }
 
+// slotIn finds the piece of the stack that an address is computed from.
+func (in instruction) slotIn(address *stage.Operation, depth int) *stage.Operation {
+	switch {
+	case address.Op == "slot":
+		return address
+	case address.Op != "add" || depth > 4:
+		return nil
+	}
+	for _, id := range address.Args {
+		if part := in.operations[operationID{in.at.Function, id}]; part != nil {
+			if slot := in.slotIn(part, depth+1); slot != nil {
+				return slot
+			}
+		}
+	}
+	return nil
+}
+
 // signs reports whether a shift is one of the two that copy the sign of a number upwards.
 func (in instruction) signs() bool {
-	return in.op.Op == "sext" || (in.op.Op == "load" || in.op.Op == "readkernel" || in.op.Op == "readuser") && in.op.Signed
+	return in.op.Op == "sext" || (in.op.Op == "load" || in.reads()) && in.op.Signed
 }
 
 func (in instruction) sign(op asm.ALUOp) string {
@@ -314,6 +370,12 @@ func (in instruction) constant(op asm.ALUOp, n int64) string {
 	case asm.Add:
 		if n < 0 {
 			return fmt.Sprintf("minus %d", -n)
+		}
+		if in.describe(in.operand(0)) == "the record" {
+			return fmt.Sprintf("byte %d of the record", n)
+		}
+		if member := in.member(); in.reads() && member != "" {
+			return fmt.Sprintf("plus %d, where %s lies", n, strings.TrimSuffix(member, ": "))
 		}
 		return fmt.Sprintf("plus %d", n)
 	case asm.Sub:

@@ -72,6 +72,8 @@ type Row struct {
 	Text   string `json:"text"`   // in the kernel's notation
 	Span   Span   `json:"span"`   // the part of the script that it comes from
 	Reason string `json:"reason"` // in plain words
+	// Why is what Reason begins with, where several rows have it in common; "" for none.
+	Why string `json:"why,omitempty"`
 	// Target is the number of the instruction that it jumps to or calls; -1 for none.
 	Target int `json:"target"`
 	// Function names the function that starts here, where it is not the program itself.

@@ -67,7 +67,9 @@ func (b *builder) add(program *object.ProgramSpec, made *stage.Program, cost Cos
 
 func (b *builder) row(r *reasoner, i int, program *object.ProgramSpec) Row {
 	at := &r.code[i]
-	row := Row{Number: at.Offset, Opcode: at.Opcode, Text: at.Text, Span: b.span(at.Span), Target: at.Target, Reason: r.reason(i)}
+	row := Row{Number: at.Offset, Opcode: at.Opcode, Text: at.Text, Span: b.span(at.Span), Target: at.Target}
+	why, act := r.reason(i)
+	row.Reason, row.Why = why+act, why
 	if i > 0 && at.Symbol == at.Function {
 		row.Function = at.Function
 	}

@@ -17,6 +17,8 @@ const (
 	callArgument  = "argument of the call"
 	resultSaved   = "the call's result, kept for later"
 	verifierBound = "bound for the verifier"
+	nextBlock     = "on to where the code continues"
+	scratchRow    = "this CPU's memory for what the stack has no room for"
 )
 
 // plain are the reasons of lowering that what the instruction does tells, too.
@@ -74,34 +76,31 @@ func (r *reasoner) instruction(i int) instruction {
 	return instruction{r, i, &r.code[i], &r.raw[i], op}
 }
 
-// reason is the line of instruction i.
-func (r *reasoner) reason(i int) string {
+// reason tells why instruction i is there, where several may share that, and what it
+// does.
+func (r *reasoner) reason(i int) (why, act string) {
 	in := r.instruction(i)
 	switch why := in.at.Reason; {
 	case why == argumentSaved:
-		return in.keepsArgument()
+		return "", in.keepsArgument()
 	case why == callArgument:
 		return in.callArgument()
 	case why == resultSaved:
-		return fmt.Sprintf("r%d keeps what the call returned: the next call overwrites r0", in.raw.Dst)
-	case why == "":
-		return in.act()
+		return "", fmt.Sprintf("r%d keeps what the call returned: the next call overwrites r0", in.raw.Dst)
+	case why == "" || slices.Contains(plain, why):
+		return "", in.act()
+	case why == nextBlock:
+		return "", fmt.Sprintf("on to %d, where the code continues", in.at.Target)
+	case why == scratchRow:
+		return why + ": ", in.act()
 	case why != in.op.Reason: // of the code generator, complete as it is
-		return why
-	case slices.Contains(plain, why):
-		return in.act()
+		return "", why
 	case why == verifierBound:
-		return in.bound()
+		return "", in.bound()
+	case strings.Contains(why, ": "):
+		return why + "; ", in.act()
 	}
-	return joined(in.at.Reason, in.act())
-}
-
-// joined puts what an instruction does behind why it is there.
-func joined(why, act string) string {
-	if strings.Contains(why, ": ") {
-		return why + "; " + act
-	}
-	return why + ": " + act
+	return in.at.Reason + ": ", in.act()
 }
 
 // bound is what only the verifier needs.
@@ -129,7 +128,7 @@ func (in instruction) keepsArgument() string {
 }
 
 // callArgument tells for which argument of the call that follows an instruction is.
-func (in instruction) callArgument() string {
+func (in instruction) callArgument() (why, act string) {
 	call := in.index
 	for call < len(in.code)-1 && in.reasoner.raw[call].OpCode.JumpOp() != asm.Call {
 		call++
@@ -141,9 +140,9 @@ func (in instruction) callArgument() string {
 		}
 	}
 	if number < 1 || number > 5 {
-		return fmt.Sprintf("for an argument of %s: %s", name, in.act())
+		return fmt.Sprintf("for an argument of %s: ", name), in.act()
 	}
-	return fmt.Sprintf("argument %d of %s%s: %s", number, name, parameter, in.argumentValue(number))
+	return fmt.Sprintf("argument %d of %s%s: ", number, name, parameter), in.argumentValue(number)
 }
 
 // argumentValue describes what an argument is: the operand of the call, or what the
@@ -151,6 +150,14 @@ func (in instruction) callArgument() string {
 func (in instruction) argumentValue(number int) string {
 	if in.raw.OpCode.Class().IsALU() && in.raw.OpCode.ALUOp() == asm.Mov && in.raw.OpCode.Source() == asm.RegSource && in.raw.Src == asm.R10 {
 		return "the end of the stack, and from there"
+	}
+	switch isMove := in.raw.OpCode.Class().IsALU() && in.raw.OpCode.ALUOp() == asm.Mov; {
+	case in.afterFrame():
+		return in.act()
+	case in.reads() && isMove && in.raw.OpCode.Source() == asm.ImmSource:
+		return fmt.Sprint(in.raw.Constant)
+	case in.reads() && isMove && number == 3:
+		return in.describe(in.operand(0))
 	}
 	if in.op.Op == "call" || in.op.Op == "invoke" {
 		operand := in.operand(number - 1)
@@ -240,14 +247,19 @@ func (in instruction) describe(op *stage.Operation) string {
 	case "exchange", "fetchadd", "compareexchange":
 		return "what was there"
 	case "call":
-		if op.Span == in.op.Span {
+		if contains(op.Span, in.op.Span) {
 			return in.result(op)
 		}
 	}
-	if op.Span.Source != nil && op.Span != in.op.Span {
+	if op.Span.Source != nil && !contains(op.Span, in.op.Span) {
 		return excerpt(op.Span.Text(), 30)
 	}
 	return "the value"
+}
+
+// contains reports whether a part of the script has another one in it, or is the same.
+func contains(whole, part diag.Span) bool {
+	return whole.Source == part.Source && whole.Start <= part.Start && part.End <= whole.End
 }
 
 // results name what helpers return.
@@ -270,7 +282,7 @@ func (in instruction) result(call *stage.Operation) string {
 
 // slotNames are what the compiler calls pieces of memory, where that is no noun.
 var slotNames = []struct{ name, is string }{
-	{"", "memory"}, {"captured", "what the loop's body needs"}, {"passed", "what the function needs"}, {"zero", "zeroes"},
+	{"", "memory"}, {"captured", "memory that the body gets"}, {"passed", "memory that the function gets"}, {"zero", "the first value"},
 	{"new", "the new value"}, {"part", "a part of it"}, {"ids", "thread and process"}, {"$", "a variable"},
 }
 
