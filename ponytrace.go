@@ -90,10 +90,12 @@ import (
 	"github.com/ponytrace/ponytrace/runtime"
 	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
+	"github.com/ponytrace/ponytrace/runtime/machinecode"
 	"github.com/ponytrace/ponytrace/runtime/report"
 	_ "github.com/ponytrace/ponytrace/runtime/report/sinks" // the formats
 	"github.com/ponytrace/ponytrace/runtime/scriptfile"
 	"github.com/ponytrace/ponytrace/runtime/snapshot"
+	"github.com/ponytrace/ponytrace/runtime/verifierlog"
 )
 
 // What the parts of the tracer hand out.
@@ -113,11 +115,13 @@ type (
 	Kernel = detect.Kernel
 	// Buffering says when what the script prints is written.
 	Buffering = runtime.Buffering
-	// Inspected is what the kernel makes of a program: the verifier's log, and machine
-	// code with the lines of the script that it comes from.
-	Inspected   = runtime.Inspected
-	MachineCode = runtime.MachineCode
-	MachineLine = runtime.MachineLine
+	// Inspected is what the kernel makes of a program: what its verifier knows after each
+	// instruction, a Fact for each register or piece of the stack, and the machine code
+	// that each instruction became.
+	Inspected          = runtime.Inspected
+	Fact               = verifierlog.Fact
+	MachineFunction    = runtime.MachineFunction
+	MachineInstruction = machinecode.Instruction
 	// Terminal is what a person watches the output on; the zero value is none.
 	Terminal = report.Terminal
 	// Notice is what a session tells besides what the script prints.

@@ -3,33 +3,67 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/runtime/detect"
+	"github.com/ponytrace/ponytrace/runtime/machinecode"
+	"github.com/ponytrace/ponytrace/runtime/symbols"
+	"github.com/ponytrace/ponytrace/runtime/verifierlog"
 )
 
-// Inspected is what the kernel says of a program.
+// Inspected is what the kernel makes of a program.
 type Inspected struct {
 	Name string
-	// Log is the verifier's: each instruction that it walked, with the state before it.
+	// Numbers are those of its instructions, in units of 8 bytes.
+	Numbers []int
+	// Accepted: the kernel has loaded the program.
+	Accepted bool
+	// Log is the verifier's, as it is: each instruction that it walked, with the state
+	// before it.
 	Log string
+	// Verified is what Log tells of each instruction, in plain words.
+	Verified *verifierlog.Log
 	// Functions are the program and those that it calls, in machine code; none where the
-	// kernel shows or makes none.
-	Functions []MachineCode
+	// kernel shows or makes none, and Hidden says why.
+	Functions []MachineFunction
+	Hidden    string
 }
 
-// MachineCode is a function as the kernel's JIT compiler made it.
-type MachineCode struct {
-	Code  []byte
-	Lines []MachineLine // ascending
+// MachineFunction is a function as the kernel's JIT compiler made it, in pieces that came
+// of one instruction of eBPF each. Functions lie one after the other.
+type MachineFunction struct {
+	Size   int // bytes
+	Pieces []machinecode.Piece
 }
 
-// MachineLine tells which line of the script the code from an offset on belongs to.
-type MachineLine struct {
-	Offset int
-	Line   string
+// MachineCode is the machine code by the numbers of the instructions that it came of. That
+// which makes a function's frame is with the function's first instruction, that which
+// takes it away may be with the last one; both say so.
+func (i *Inspected) MachineCode() map[int][]machinecode.Instruction {
+	code := map[int][]machinecode.Instruction{}
+	for _, f := range i.Functions {
+		var frame []machinecode.Instruction
+		last := machinecode.Frame
+		for _, piece := range f.Pieces {
+			if piece.Instruction != machinecode.Frame {
+				code[piece.Instruction] = append(frame, piece.Code...)
+				frame, last = nil, piece.Instruction
+				continue
+			}
+			for _, at := range piece.Code {
+				at.Text += "  ; frame"
+				frame = append(frame, at)
+			}
+		}
+		if last != machinecode.Frame {
+			code[last] = append(code[last], frame...)
+		}
+	}
+	return code
 }
 
 // Inspect loads the programs of an object, asks the kernel about them and unloads them.
@@ -39,7 +73,7 @@ func Inspect(o *object.Object, machine *target.Target) ([]Inspected, error) {
 	if err := detect.RaiseMemoryLimit(machine.Features); err != nil {
 		return nil, err
 	}
-	if err := detect.AllowFiles(filesOf(o, machine)); err != nil {
+	if err := detect.AllowFiles(2 * filesOf(o, machine)); err != nil {
 		return nil, err
 	}
 	collection, err := collect(o, ebpf.LogLevelInstruction|ebpf.LogLevelStats)
@@ -47,14 +81,23 @@ func Inspect(o *object.Object, machine *target.Target) ([]Inspected, error) {
 		return refusedLog(o, err), refusal(o, err)
 	}
 	defer collection.Close()
+	marked, err := collectMarked(o, collection.Maps)
+	if err != nil {
+		return nil, refusal(o, err)
+	}
+	defer marked.Close()
+	names := &kernelNames{kernel: symbols.NewKernel(), functions: map[uint64]string{}}
 	var list []Inspected
 	for _, program := range o.All() {
-		loaded := collection.Programs[program.Name]
-		functions, err := machineCode(loaded)
-		if err != nil {
+		one := inspected(o, program, collection.Programs[program.Name].VerifierLog)
+		one.Accepted = true
+		if one.Functions, err = machineCode(marked.Programs[program.Name], names); err != nil {
 			return list, fmt.Errorf("asking the kernel about %s: %w", program.Name, err)
 		}
-		list = append(list, Inspected{program.Name, loaded.VerifierLog, functions})
+		if len(one.Functions) == 0 {
+			one.Hidden = hiddenCode()
+		}
+		list = append(list, one)
 	}
 	return list, nil
 }
@@ -65,12 +108,79 @@ func refusedLog(o *object.Object, err error) []Inspected {
 	if program == nil || !errors.As(err, &verifier) {
 		return nil
 	}
-	return []Inspected{{Name: program.Name, Log: fmt.Sprintf("%+v", verifier)}}
+	return []Inspected{inspected(o, program, fmt.Sprintf("%+v", verifier))}
 }
 
-// machineCode cuts the kernel's one piece into functions. The addresses of lines are
-// those where the code runs.
-func machineCode(program *ebpf.Program) (list []MachineCode, err error) {
+// inspected has what the log tells.
+func inspected(o *object.Object, program *object.ProgramSpec, log string) Inspected {
+	i := Inspected{Name: program.Name, Log: log, Verified: verifierlog.Parse(log, knownOf(o, program))}
+	for _, offset := range offsetsOf(program.Instructions) {
+		i.Numbers = append(i.Numbers, int(offset))
+	}
+	return i
+}
+
+// collectMarked loads the programs a second time, over the same maps and with a line of
+// line information for each instruction. The verifier's log of the first time is the one
+// of the programs as they run.
+func collectMarked(o *object.Object, maps map[string]*ebpf.Map) (*ebpf.Collection, error) {
+	spec := specification(o)
+	for _, program := range spec.Programs {
+		var err error
+		if program.Instructions, err = marked(program.Instructions); err != nil {
+			return nil, err
+		}
+	}
+	return ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
+		Cache: detect.Types, MapReplacements: maps,
+	})
+}
+
+// knownOf is what the log of older kernels does not tell: which maps there are, and which
+// instructions load their addresses.
+func knownOf(o *object.Object, program *object.ProgramSpec) verifierlog.Program {
+	known := verifierlog.Program{Loads: map[int]string{}}
+	for name, spec := range o.Kernel {
+		m := verifierlog.Map{
+			Name: spec.Name, Called: name, KeySize: int(spec.KeySize), ValueSize: int(spec.ValueSize),
+		}
+		if name == object.PerCPUMap {
+			m.Stride = o.Stride
+		}
+		m.Parts = partsOf(o, name)
+		for _, of := range o.Maps {
+			if of.Kernel == name || of.Other == name {
+				m.Called = "@" + of.Name
+			}
+		}
+		known.Maps = append(known.Maps, m)
+	}
+	offset := 0
+	for i := range program.Instructions {
+		at := &program.Instructions[i]
+		if at.IsLoadFromMap() {
+			known.Loads[offset] = o.Kernel[at.Reference()].Name
+		}
+		offset += int(at.Width())
+	}
+	return known
+}
+
+// partsOf are the values of maps of the script that lie in a map of the kernel.
+func partsOf(o *object.Object, name string) (parts []verifierlog.Part) {
+	homes := map[object.Storage]string{object.Slot: object.DataMap, object.CPUSlot: object.PerCPUMap}
+	for _, m := range o.Maps {
+		if homes[m.Storage] == name {
+			parts = append(parts, verifierlog.Part{
+				Offset: m.Offset, Size: m.InKernel().Value.Size, Called: "@" + m.Name,
+			})
+		}
+	}
+	return parts
+}
+
+// machineCode cuts the kernel's one piece into functions, and these into instructions.
+func machineCode(program *ebpf.Program, names *kernelNames) (list []MachineFunction, err error) {
 	info, err := program.Info()
 	if err != nil {
 		return nil, err
@@ -78,39 +188,63 @@ func machineCode(program *ebpf.Program) (list []MachineCode, err error) {
 	code, _ := info.JitedInsns()
 	lengths, _ := info.JitedFuncLens()
 	starts, _ := info.JitedKsymAddrs()
-	lines := linesOf(info)
+	marks := marksOf(info)
+	for i, start := range starts {
+		names.functions[uint64(start)] = functionName(i)
+	}
+	base := 0
 	for i, length := range lengths {
-		if int(length) > len(code) {
+		if int(length) > len(code)-base {
 			break
 		}
-		f := MachineCode{Code: code[:length]}
-		code = code[length:]
-		for _, line := range lines {
-			if i < len(starts) && line.address >= uint64(starts[i]) && line.address < uint64(starts[i])+uint64(length) {
-				f.Lines = append(f.Lines, MachineLine{int(line.address - uint64(starts[i])), line.text})
+		f := machinecode.Function{Base: base, Code: code[base : base+int(length)]}
+		base += int(length)
+		if i < len(starts) {
+			f.Address = uint64(starts[i])
+		}
+		for _, mark := range marks {
+			if offset := mark.address - f.Address; f.Address != 0 && offset < uint64(length) {
+				f.Marks = append(f.Marks, machinecode.Mark{Offset: int(offset), Instruction: mark.instruction})
 			}
 		}
-		list = append(list, f)
+		list = append(list, MachineFunction{int(length), f.Pieces(names.of)})
 	}
 	return list, nil
 }
 
-type addressedLine struct {
-	address uint64
-	text    string
+// functionName is that of a function of the program, the first of which is the program
+// itself.
+func functionName(number int) string { return fmt.Sprintf("function %d", number) }
+
+// kernelNames are those of what machine code calls.
+type kernelNames struct {
+	kernel    *symbols.Kernel
+	functions map[uint64]string // of the programs
 }
 
-// linesOf pairs the lines of a program with the addresses that the kernel gives for them,
-// in the same order. It gives none where kptr_restrict or bpf_jit_harden hides addresses.
-func linesOf(info *ebpf.ProgramInfo) (list []addressedLine) {
-	addresses, _ := info.JitedLineInfos()
-	lines, err := info.LineInfos()
-	if err != nil || len(lines) != len(addresses) {
-		return nil
+func (n *kernelNames) of(address uint64) string {
+	if name, ours := n.functions[address]; ours {
+		return name
 	}
-	for i, address := range addresses {
-		line := lines[i].Line
-		list = append(list, addressedLine{address, fmt.Sprintf("%d:%d %s", line.LineNumber(), line.LineColumn(), line.Line())})
+	if symbol, found := n.kernel.Lookup(address); found && symbol.Offset == 0 {
+		return symbol.Name
 	}
-	return list
+	return ""
+}
+
+// hiddenCode tells why the kernel shows no machine code.
+func hiddenCode() string {
+	if jit := setting("/proc/sys/net/core/bpf_jit_enable"); jit == "0" {
+		return "the kernel interprets programs: /proc/sys/net/core/bpf_jit_enable is 0"
+	}
+	if hides := setting("/proc/sys/kernel/kptr_restrict"); hides != "0" && hides != "" {
+		return "the kernel hides its machine code: /proc/sys/kernel/kptr_restrict is " + hides
+	}
+	return "the kernel shows no machine code: it has no JIT compiler for this machine, " +
+		"or hides the code from this process"
+}
+
+func setting(file string) string {
+	text, _ := os.ReadFile(file)
+	return strings.TrimSpace(string(text))
 }

@@ -35,15 +35,14 @@ func (t *traceCommand) printStages(script *ponytrace.Script, machine *ponytrace.
 		return nil
 	}
 	programs, err := compiled.Inspect()
-	for _, program := range programs {
+	for i, program := range programs {
 		fmt.Fprintf(stdout, "-- %s of %s\n", t.Stages, program.Name)
 		if t.Stages == "verifier" {
 			printLog(program.Log)
 		} else if len(program.Functions) > 0 {
-			printMachineCode(program.Functions)
+			printMachineCode(options.Stages, &programs[i])
 		} else if err == nil {
-			err = errors.New("the kernel shows no machine code: it has no JIT compiler for this machine, " +
-				"or /proc/sys/net/core/bpf_jit_enable is 0, or /proc/sys/kernel/kptr_restrict hides it")
+			err = errors.New(program.Hidden)
 		}
 		fmt.Fprintln(stdout)
 	}
@@ -56,25 +55,23 @@ func printLog(log string) {
 	}
 }
 
-// printMachineCode prints bytes, not names of instructions: a disassembler for each
-// machine would be a tenth of the binary.
-func printMachineCode(functions []ponytrace.MachineCode) {
-	for i, f := range functions {
-		if i > 0 {
-			fmt.Fprintf(stdout, "function %d:\n", i)
+// printMachineCode prints the instructions of a program with what each became.
+func printMachineCode(stages *ponytrace.Stages, inspected *ponytrace.Inspected) {
+	lines := map[int][]string{}
+	for number, code := range inspected.MachineCode() {
+		for _, at := range code {
+			lines[number] = append(lines[number], machineLine(at))
 		}
-		lines := append(f.Lines, ponytrace.MachineLine{Offset: len(f.Code)})
-		printBytes(f.Code, 0, lines[0].Offset)
-		for n, line := range lines[:len(lines)-1] {
-			fmt.Fprintf(stdout, "; %s\n", diag.Printable(line.Line))
-			printBytes(f.Code, line.Offset, lines[n+1].Offset)
+	}
+	for _, program := range stages.Programs {
+		if program.Name == inspected.Name {
+			program.ListOver(stdout, lines)
 		}
 	}
 }
 
-func printBytes(code []byte, start, end int) {
-	const most = 16 // on a line
-	for at := start; at < end; at += most {
-		fmt.Fprintf(stdout, "%4x: % x\n", at, code[at:min(at+most, end)])
-	}
+// machineLine is an instruction of the processor: offset, bytes, assembly.
+func machineLine(at ponytrace.MachineInstruction) string {
+	line := fmt.Sprintf("      %4x: %-30s %s", at.Offset, fmt.Sprintf("% x", at.Bytes), at.Text)
+	return strings.TrimRight(line, " ")
 }

@@ -180,12 +180,17 @@ func explain(span diag.Span, last *diag.Span, why string) string {
 // write it, with the lines of the script.
 func (p *Program) Listing() string {
 	var text strings.Builder
-	p.list(&text, func(*Instruction) string { return "" })
+	p.ListOver(&text, nil)
 	return text.String()
 }
 
+// ListOver writes the listing, with more lines below instructions, by their offsets.
+func (p *Program) ListOver(w io.Writer, below map[int][]string) {
+	p.list(w, func(*Instruction) string { return "" }, below)
+}
+
 // list writes the instructions, with the line of the script where another one begins.
-func (p *Program) list(w io.Writer, explanation func(*Instruction) string) {
+func (p *Program) list(w io.Writer, explanation func(*Instruction) string, below map[int][]string) {
 	var shown diag.Span
 	for i := range p.Code {
 		at := &p.Code[i]
@@ -197,6 +202,9 @@ func (p *Program) list(w io.Writer, explanation func(*Instruction) string) {
 			shown = source
 		}
 		line(w, fmt.Sprintf("%4d: (%02x) %s", at.Offset, at.Opcode, at.Text), explanation(at))
+		for _, text := range below[at.Offset] {
+			line(w, text, "")
+		}
 	}
 }
 
@@ -225,7 +233,7 @@ func printCode(w io.Writer, p *Program) {
 			return fmt.Sprintf("v%d", i.Operation)
 		}
 		return fmt.Sprintf("v%d: %s", i.Operation, i.Reason)
-	})
+	}, nil)
 	for _, place := range p.Places {
 		if len(place.Holds) > 0 {
 			fmt.Fprintf(w, "%4d-%-4d %-12s %s\n", place.From, place.To, place.name(), diag.Printable(strings.Join(place.Holds, ", ")))

@@ -3,9 +3,13 @@
 package guest
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ponytrace/ponytrace"
 )
 
 const dumped = `kprobe:vfs_read /pid > 1/ { @[comm] = hist(arg2) }`
@@ -31,10 +35,116 @@ func TestVerifierLog(t *testing.T) {
 	}
 }
 
-// TestMachineCode: -d jit prints bytes under the lines of the script that they belong to.
+// TestMachineCode: -d jit prints the instructions of the processor below those of eBPF
+// that they came from.
 func TestMachineCode(t *testing.T) {
 	code := MustRun(t, "ponytrace", "-d", "jit", "-e", dumped).Stdout
-	if !regexp.MustCompile(`(?m)^; 1:1 kprobe:vfs_read.*\n +[0-9a-f]+: ([0-9a-f]{2} ?){2,16}$`).MatchString(code) {
-		t.Errorf("got\n%s", code)
+	for _, want := range []string{
+		`(?m)^; kprobe:vfs_read.*$`,
+		`(?m)^   0: \(\w\w\) .*(\n +[0-9a-f]+: .*; frame)+$`,
+		`(?m) call bpf_get_current_comm#16\n +[0-9a-f]+: e8 [0-9a-f ]{11} +call bpf_get_current_comm$`,
+		`(?m) if r0 == 0 goto.*\n +[0-9a-f]+: 48 85 c0 +test rax, rax\n +[0-9a-f]+: .* +jz insn \d+$`,
+		`(?m)^ +\d+: \(95\) exit(\n +[0-9a-f]+: .*)*leave`,
+	} {
+		if !regexp.MustCompile(want).MatchString(code) {
+			t.Errorf("got\n%s\nwithout %s", code, want)
+		}
 	}
+}
+
+// inspected are scripts with branches, maps, records of the ring buffer, loops and
+// functions of their own, as far as the kernel has them.
+var inspected = []string{
+	dumped,
+	`kprobe:vfs_read { printf("%d %s\n", pid, comm) }`,
+	`kprobe:vfs_read { @s[tid] = nsecs }
+	kretprobe:vfs_read /@s[tid]/ { @ = max(nsecs - @s[tid]); delete(@s[tid]) }`,
+	`kprobe:vfs_read { for ($i : 0..(arg2 & 7)) { @[$i] = $i } }`,
+	`kprobe:vfs_read { @[str(arg0->f_path.dentry->d_name.name), kstack] = count() }`,
+}
+
+// TestInspect: whatever the kernel, each instruction that its verifier walked has a state
+// where something changed, and each has machine code, but for those that it leaves out.
+func TestInspect(t *testing.T) {
+	for _, script := range inspected {
+		for _, program := range inspect(t, script) {
+			code, known := program.MachineCode(), program.Known()
+			for _, number := range program.Numbers {
+				at := program.Verified.At(number)
+				removed := at == nil || says(known[number], "machine code: ")
+				if (len(code[number]) == 0) != removed {
+					t.Errorf("%s: instruction %d of %s has %d of machine code, and is known to be %q", script,
+						number, program.Name, len(code[number]), known[number])
+				}
+				for _, machine := range code[number] {
+					if machine.Text == "" {
+						t.Errorf("%s: unknown machine code % x of instruction %d", script, machine.Bytes, number)
+					}
+				}
+			}
+			total := program.Verified.Total
+			if total.Visited < len(program.Verified.Instructions) || total.Limit != 1_000_000 {
+				t.Errorf("%s: the verifier summed up %+v", script, total)
+			}
+			if len(total.Stack) == 0 {
+				t.Errorf("%s: the stack is not known", script)
+			}
+		}
+	}
+}
+
+// TestKnown: the same words on every kernel.
+func TestKnown(t *testing.T) {
+	program := inspect(t, `kprobe:vfs_read { @a[comm] = count(); @b[comm] = count() }`)[0]
+	known := program.Known()
+	rows := map[string][]string{}
+	for _, number := range program.Numbers {
+		for _, fact := range known[number] {
+			rows[fact.Place] = append(rows[fact.Place], fact.Text)
+		}
+	}
+	for place, want := range map[string][]string{
+		"r0": {
+			"value of map @a, or null", "value of map @a", "null",
+			"value of map @b, or null", "value of map @b",
+		},
+		"r0 if it jumps": {"null", "value of map @a"},
+		"r1":             {"address of stack -16", "map @a", "map @b"},
+		"r2":             {"16", "address of the end of the stack", "address of stack -16"},
+		"stack -16..-1":  {"written"},
+		"r1..r2":         {"no longer readable"},
+	} {
+		for _, text := range want {
+			if !slices.Contains(rows[place], text) {
+				t.Errorf("nothing tells %s: %s; the verifier knows of it %q", place, text, rows[place])
+			}
+		}
+	}
+}
+
+func inspect(t *testing.T, script string) []ponytrace.Inspected {
+	t.Helper()
+	parsed, err := ponytrace.Parse(ponytrace.NewSource("script", script))
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine, err := ponytrace.Detect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := ponytrace.Compile(parsed, machine, ponytrace.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := program.Inspect()
+	if err != nil || len(list) == 0 {
+		t.Fatalf("%s: %d programs, %v", script, len(list), err)
+	}
+	return list
+}
+
+func says(facts []ponytrace.Fact, want string) bool {
+	return slices.ContainsFunc(facts, func(fact ponytrace.Fact) bool {
+		return strings.HasPrefix(fmt.Sprintf("%s: %s", fact.Place, fact.Text), want)
+	})
 }
