@@ -33,6 +33,17 @@ func explanationOf(script event.Script) *explain.Explanation {
 	return explain.New(script.Object, script.Stages, script.Target)
 }
 
+// withoutReasons is for goldens, which are not about the words of package explain.
+func withoutReasons(script event.Script) *explain.Explanation {
+	of := explanationOf(script)
+	for _, program := range of.Programs {
+		for i := range program.Rows {
+			program.Rows[i].Reason = ""
+		}
+	}
+	return of
+}
+
 // TestText compares whole runs as they are printed. A golden has a `script`, `events` and
 // the `steps`.
 func TestText(t *testing.T) {
@@ -53,7 +64,7 @@ func text(t *testing.T, path string) {
 	script := compileFor(t, string(archive.Files[0].Data), "6.12")
 	run := record(t, script, string(archive.Files[1].Data), Limits{})
 	var out bytes.Buffer
-	if err := run.Print(&out, explanationOf(script), Look{}); err != nil {
+	if err := run.Print(&out, withoutReasons(script), Look{}); err != nil {
 		t.Fatal(err)
 	}
 	want := txtar.Format(archive)
@@ -67,6 +78,20 @@ func text(t *testing.T, path string) {
 	}
 	if !bytes.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s\nrun go test ./internal/teach/step -run Text -update", got, want)
+	}
+}
+
+// TestReasons: an instruction of which nothing else is to be told has its reason.
+func TestReasons(t *testing.T) {
+	script := compileFor(t, counting, "6.12")
+	of := explanationOf(script)
+	of.Programs[0].Rows[2].Reason = "the reason of the third"
+	var out bytes.Buffer
+	if err := record(t, script, "x1", Limits{}).Print(&out, of, Look{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "r1 = r10                       the reason of the third\n") {
+		t.Errorf("got\n%s", out.String())
 	}
 }
 
