@@ -23,7 +23,7 @@ type command struct {
 
 // commands lists them all, tracing first.
 func commands() []*command {
-	all := []*command{traceFlags(), checkFlags(), explainFlags(), fmtFlags(), helpFlags(), learnFlags()}
+	all := []*command{traceFlags(), checkFlags(), explainFlags(), fmtFlags(), helpFlags(), learnFlags(), stepFlags()}
 	for _, c := range all {
 		c.asksHelp = c.flags.BoolP("help", "h", false, "Show this help.")
 	}

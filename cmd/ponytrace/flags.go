@@ -116,7 +116,8 @@ Besides tracing:
   ponytrace check FILE    report the errors of a script
   ponytrace explain FILE  explain what a script becomes, instruction by instruction
   ponytrace fmt FILE      write a script in the one style
-  ponytrace learn         lessons, from the first probe to the verifier`
+  ponytrace learn         lessons, from the first probe to the verifier
+  ponytrace step FILE     step through the instructions of a script, forwards and backwards`
 
 // take tells the script from its parameters, and refuses flags that do not go together.
 func (t *traceCommand) take(arguments []string) error {
