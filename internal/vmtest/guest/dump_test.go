@@ -52,63 +52,64 @@ func TestMachineCode(t *testing.T) {
 	}
 }
 
-// inspected are scripts with branches, maps, records of the ring buffer, loops and
-// functions of their own, as far as the kernel has them.
-var inspected = []string{
-	dumped,
-	`kprobe:vfs_read { printf("%d %s\n", pid, comm) }`,
-	`kprobe:vfs_read { @s[tid] = nsecs }
-	kretprobe:vfs_read /@s[tid]/ { @ = max(nsecs - @s[tid]); delete(@s[tid]) }`,
-	`kprobe:vfs_read { for ($i : 0..(arg2 & 7)) { @[$i] = $i } }`,
-	`kprobe:vfs_read { @[str(arg0->f_path.dentry->d_name.name), kstack] = count() }`,
-}
+// inspected has branches, maps, records of the ring buffer, a loop, and memory of the
+// kernel.
+const inspected = `
+kprobe:vfs_read /pid > 1/ { @a[comm] = count(); @b[comm] = count() }
+kprobe:vfs_write { printf("%d %s\n", pid, comm); @h = hist(arg2) }
+kprobe:vfs_open { @s[tid] = nsecs }
+kretprobe:vfs_open /@s[tid]/ { @ = max(nsecs - @s[tid]); delete(@s[tid]) }
+kprobe:vfs_readv { for ($i : 0..(arg2 & 7)) { @l[$i] = $i } }
+kprobe:vfs_fsync { @p[str(arg0->f_path.dentry->d_name.name), kstack] = count() }`
 
 // TestInspect: whatever the kernel, each instruction that its verifier walked has a state
 // where something changed, and each has machine code, but for those that it leaves out.
+// The words are the same.
 func TestInspect(t *testing.T) {
-	for _, script := range inspected {
-		for _, program := range inspect(t, script) {
-			code, known := program.MachineCode(), program.Known()
-			for _, number := range program.Numbers {
-				at := program.Verified.At(number)
-				removed := at == nil || says(known[number], "machine code: ")
-				if (len(code[number]) == 0) != removed {
-					t.Errorf("%s: instruction %d of %s has %d of machine code, and is known to be %q", script,
-						number, program.Name, len(code[number]), known[number])
-				}
-				for _, machine := range code[number] {
-					if machine.Text == "" {
-						t.Errorf("%s: unknown machine code % x of instruction %d", script, machine.Bytes, number)
-					}
-				}
-			}
-			total := program.Verified.Total
-			if total.Visited < len(program.Verified.Instructions) || total.Limit != 1_000_000 {
-				t.Errorf("%s: the verifier summed up %+v", script, total)
-			}
-			if len(total.Stack) == 0 {
-				t.Errorf("%s: the stack is not known", script)
+	programs := inspect(t, inspected)
+	if len(programs) != 6 {
+		t.Errorf("got %d programs", len(programs))
+	}
+	for i := range programs {
+		inspectProgram(t, &programs[i])
+	}
+	inspectWords(t, &programs[0])
+}
+
+func inspectProgram(t *testing.T, program *ponytrace.Inspected) {
+	code, known := program.MachineCode(), program.Known()
+	for _, number := range program.Numbers {
+		at := program.Verified.At(number)
+		removed := at == nil || says(known[number], "machine code: ")
+		if (len(code[number]) == 0) != removed {
+			t.Errorf("instruction %d of %s has %d of machine code, and is known to be %q",
+				number, program.Name, len(code[number]), known[number])
+		}
+		for _, machine := range code[number] {
+			if machine.Text == "" {
+				t.Errorf("instruction %d of %s has unknown machine code % x", number, program.Name, machine.Bytes)
 			}
 		}
 	}
+	total := program.Verified.Total
+	if total.Visited < len(program.Verified.Instructions) || total.Limit != 1_000_000 || len(total.Stack) == 0 {
+		t.Errorf("the verifier summed up %+v", total)
+	}
 }
 
-// TestKnown: the same words on every kernel.
-func TestKnown(t *testing.T) {
-	program := inspect(t, `kprobe:vfs_read { @a[comm] = count(); @b[comm] = count() }`)[0]
-	known := program.Known()
+func inspectWords(t *testing.T, program *ponytrace.Inspected) {
 	rows := map[string][]string{}
-	for _, number := range program.Numbers {
-		for _, fact := range known[number] {
+	for _, facts := range program.Known() {
+		for _, fact := range facts {
 			rows[fact.Place] = append(rows[fact.Place], fact.Text)
 		}
 	}
 	for place, want := range map[string][]string{
 		"r0": {
-			"value of map @a, or null", "value of map @a", "null",
+			"number 0..2^32-1", "null", "value of map @a, or null", "value of map @a",
 			"value of map @b, or null", "value of map @b",
 		},
-		"r0 if it jumps": {"null", "value of map @a"},
+		"r0 if it jumps": {"0 or 1", "null", "value of map @a"},
 		"r1":             {"address of stack -16", "map @a", "map @b"},
 		"r2":             {"16", "address of the end of the stack", "address of stack -16"},
 		"stack -16..-1":  {"written"},
@@ -116,7 +117,7 @@ func TestKnown(t *testing.T) {
 	} {
 		for _, text := range want {
 			if !slices.Contains(rows[place], text) {
-				t.Errorf("nothing tells %s: %s; the verifier knows of it %q", place, text, rows[place])
+				t.Errorf("nothing tells %s: %s; of it is known %q", place, text, rows[place])
 			}
 		}
 	}
