@@ -1,0 +1,48 @@
+//go:build guest
+
+package guest
+
+import (
+	"testing"
+
+	"github.com/ponytrace/ponytrace"
+	"github.com/ponytrace/ponytrace/internal/teach/lesson"
+)
+
+// Every kernel takes the scripts of the lessons and the solutions of their exercises: the
+// emulator, in which a host tests them, has no verifier. To attach each as well would take
+// minutes.
+func TestLessons(t *testing.T) {
+	machine, err := ponytrace.Detect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lessons, err := lesson.All()
+	if err != nil || len(lessons) == 0 {
+		t.Fatalf("%d lessons, %v", len(lessons), err)
+	}
+	for _, l := range lessons {
+		for name, text := range map[string]string{"script.pt": l.Script, "solution.pt": l.Solution} {
+			if err := loadText(text, machine); err != nil {
+				t.Errorf("%s of %s: %v", name, l.Folder, err)
+			}
+		}
+	}
+}
+
+func loadText(text string, machine *ponytrace.Target) error {
+	script, err := ponytrace.Parse(ponytrace.NewSource("script", text))
+	if err != nil {
+		return err
+	}
+	program, err := ponytrace.Compile(script, machine, ponytrace.Options{})
+	if err != nil {
+		return err
+	}
+	session, err := program.Load(ponytrace.RunOptions{})
+	if err != nil {
+		return err
+	}
+	session.Close()
+	return nil
+}
