@@ -33,7 +33,9 @@
 //	tracees       start or watch what the session ends with
 //	waiter        waits for the end, mapRequests for SIGUSR1
 //	interruption  obeys signals
-//	pump          reads the ring buffer for printer, which reads maps by tables
+//	pump          reads the ring buffer for printer, which reads maps by tables (package
+//	              records)
+//	host          reads files and runs commands that scripts ask for
 //	announcement  tells to how many probes the session is attached
 //	lossCounts    counts what was lost, with the failed reads of readCounts
 //

@@ -14,8 +14,8 @@ import (
 )
 
 type learnCommand struct {
-	Run, Emulate, Check, Script, Solution bool
-	Texts                                 []string
+	Run, Emulate, Check, Script, Events, Solution bool
+	Texts                                         []string
 }
 
 func learnFlags() *command {
@@ -25,9 +25,10 @@ func learnFlags() *command {
 	f.BoolVar(&l.Emulate, "emulate", false,
 		"Run it in the emulator, which needs no root, on the events of the lesson.")
 	f.BoolVar(&l.Check, "check", false,
-		"Check a script for the exercise: learn 3 --check mine.pt. Of several files, - is standard input.")
+		"Check a script for the exercise: learn 3 --check mine.pt. - is standard input.")
 	f.StringArrayVarP(&l.Texts, "text", "e", nil, "With --check: the script itself, `TEXT`.")
 	f.BoolVar(&l.Script, "script", false, "Print only the script of the lesson.")
+	f.BoolVar(&l.Events, "events", false, "Print the events that happen in the emulator.")
 	f.BoolVar(&l.Solution, "solution", false, "Print a solution of the exercise.")
 	return &command{
 		name:      "learn",
@@ -56,6 +57,8 @@ func (l *learnCommand) run(arguments []string) error {
 		return l.play(chosen)
 	case l.Script:
 		fmt.Fprint(stdout, chosen.Script)
+	case l.Events:
+		fmt.Fprint(stdout, chosen.Events)
 	case l.Solution:
 		fmt.Fprint(stdout, chosen.Solution)
 	default:
@@ -67,14 +70,14 @@ func (l *learnCommand) run(arguments []string) error {
 // fits refuses flags that do not go together.
 func (l *learnCommand) fits(files []string) error {
 	chosen := 0
-	for _, flag := range []bool{l.Run || l.Emulate, l.Check, l.Script, l.Solution} {
+	for _, flag := range []bool{l.Run || l.Emulate, l.Check, l.Script, l.Events, l.Solution} {
 		if flag {
 			chosen++
 		}
 	}
 	switch {
 	case chosen > 1:
-		return errors.New("--run, --check, --script and --solution exclude each other")
+		return errors.New("--run, --check, --script, --events and --solution exclude each other")
 	case !l.Check && len(l.Texts) > 0:
 		return errors.New("-e goes with --check")
 	case !l.Check && len(files) > 0:
