@@ -109,12 +109,6 @@ func (c *explainCommand) target() (machine *ponytrace.Target, notices []string, 
 	return explain.KernelOf(usualKernel), []string{"This kernel does not describe its types here. " + keptNotice(usualKernel)}, nil
 }
 
-const usualKernel = "6.12"
-
-func keptNotice(version string) string {
-	return fmt.Sprintf("The script is compiled for Linux %s from a description that has the types and functions used most, not all of a real kernel.", version)
-}
-
 // kernelColumns tells why the columns are left out that only a kernel can fill.
 func (c *explainCommand) kernelColumns() []string {
 	switch {
