@@ -31,8 +31,10 @@ func stepFlags() *command {
 	f.StringArrayVar(&s.events, "event", nil,
 		"What happens: `EVENT`, as in 'kprobe:vfs_read comm=\"dd\" arg2=4096 x10'. May be given "+
 			"several times. Without events each probe fires once, with values made from the types.")
-	f.StringVar(&s.file, "events", "", "Read what happens from a `FILE`, an event a line; - is standard input.")
-	f.BoolVar(&s.all, "all", false, "Print all steps as text; so it is, too, where input or output is no terminal.")
+	f.StringVar(&s.file, "events", "",
+		"Read what happens from a `FILE`, an event a line; - is standard input.")
+	f.BoolVar(&s.all, "all", false,
+		"Print all steps as text; so it is, too, where input or output is no terminal.")
 	oneOf(f, &s.traced.Format, "format", "f", "FORMAT", "Output format", "text", "json")
 	oneOf(f, &s.traced.Color, "color", "", "WHEN",
 		"Colours in the output; auto is on a terminal, unless NO_COLOR is set", "auto", "always", "never")
@@ -40,10 +42,11 @@ func stepFlags() *command {
 	return &command{
 		name:      "step",
 		arguments: []string{"SCRIPT|-e TEXT", "[PARAMETERS]"},
-		summary:   "Step through the programs of a script in an emulator, forwards and backwards. It needs no privileges.",
-		details:   stepDetails(),
-		flags:     f,
-		run:       s.run,
+		summary: "Step through the programs of a script in an emulator, forwards and backwards. " +
+			"It needs no privileges.",
+		details: stepDetails(),
+		flags:   f,
+		run:     s.run,
 	}
 }
 
@@ -124,16 +127,20 @@ func (s *stepCommand) show(run *step.Run, of *explain.Explanation, notices []str
 		}{of, run})
 	}
 	if !s.all && watched() {
-		return watch(step.NewViewer(run, of), s.traced.Color == "always" || s.traced.Color == "auto" && wantsColor())
+		return watch(step.NewViewer(run, of), s.colored())
 	}
 	for _, notice := range notices {
 		fmt.Fprintln(os.Stderr, diag.Printable(notice))
 	}
-	look := step.Look{Width: max(columns(unix.Stdout), 0), Color: s.traced.Color == "always"}
-	look.Color = look.Color || s.traced.Color == "auto" && columns(unix.Stdout) >= 0 && wantsColor()
+	look := step.Look{Width: max(columns(unix.Stdout), 0), Color: s.colored()}
 	var text bytes.Buffer
 	if err := run.Print(&text, of, look); err != nil {
 		return err
 	}
 	return page(text.String())
+}
+
+func (s *stepCommand) colored() bool {
+	auto := s.traced.Color == "auto" && columns(unix.Stdout) >= 0 && wantsColor()
+	return auto || s.traced.Color == "always"
 }

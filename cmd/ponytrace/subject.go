@@ -29,12 +29,14 @@ func (s *subject) declareScript() {
 func (s *subject) declareKernel() {
 	f := s.traced.flags
 	f.StringVar(&s.kernel.Kernel, "kernel", "",
-		"Compile for another kernel than this one, `VERSION`: "+alternatives(explain.Kernels())+"; with --btf, the version of that kernel.")
+		"Compile for another kernel than this one, `VERSION`: "+alternatives(explain.Kernels())+
+			"; with --btf, the version of that kernel.")
 	f.StringVar(&s.kernel.BTF, "btf", "",
 		"Compile for the kernel whose types the `FILE` holds.")
 	f.StringVar(&s.kernel.Arch, "arch", "",
 		"With --btf: the `ARCHITECTURE` of that kernel, x86_64 or arm64.")
-	oneOf(f, &s.traced.Attach, "attach", "", "WAY", "Force how probes are attached", append([]string{"auto"}, ponytrace.Ways()...)...)
+	oneOf(f, &s.traced.Attach, "attach", "", "WAY", "Force how probes are attached",
+		append([]string{"auto"}, ponytrace.Ways()...)...)
 	f.BoolVar(&s.traced.Unsafe, "unsafe", false,
 		"Allow functions that change the system: system, signal, override.")
 }
@@ -84,7 +86,8 @@ func (s *subject) target() (machine *ponytrace.Target, notices []string, err err
 	}
 	if version := s.kernel.Kernel; version != "" {
 		if !slices.Contains(explain.Kernels(), version) {
-			return nil, nil, fmt.Errorf("there is no description of Linux %s here, only of %s; --btf takes that of any kernel", version, alternatives(explain.Kernels()))
+			return nil, nil, fmt.Errorf("there is no description of Linux %s here, only of %s; "+
+				"--btf takes that of any kernel", version, alternatives(explain.Kernels()))
 		}
 		return explain.KernelOf(version), []string{keptNotice(version)}, nil
 	}
@@ -94,11 +97,13 @@ func (s *subject) target() (machine *ponytrace.Target, notices []string, err err
 	if machine, err = ponytrace.Detect(); err == nil && machine.Typed() {
 		return machine, nil, nil
 	}
-	return explain.KernelOf(usualKernel), []string{"This kernel does not describe its types here. " + keptNotice(usualKernel)}, nil
+	notice := "This kernel does not describe its types here. " + keptNotice(usualKernel)
+	return explain.KernelOf(usualKernel), []string{notice}, nil
 }
 
 const usualKernel = "6.12"
 
 func keptNotice(version string) string {
-	return fmt.Sprintf("The script is compiled for Linux %s from a description that has the types and functions used most, not all of a real kernel.", version)
+	return fmt.Sprintf("The script is compiled for Linux %s from a description that has the types "+
+		"and functions used most, not all of a real kernel.", version)
 }

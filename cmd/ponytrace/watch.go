@@ -75,7 +75,8 @@ func (s *screen) draw(viewer *step.Viewer, color bool) error {
 		width, height = 80, 24
 	}
 	lines := viewer.Draw(width, height, color)
-	_, err = os.Stdout.WriteString(fromTop + strings.Join(lines, restOfLine+"\r\n") + restOfLine + restOfAll)
+	picture := fromTop + strings.Join(lines, restOfLine+"\r\n") + restOfLine + restOfAll
+	_, err = os.Stdout.WriteString(picture)
 	return err
 }
 
@@ -88,7 +89,8 @@ func watch(viewer *step.Viewer, color bool) error {
 	}
 	defer s.leave()
 	caught := make(chan os.Signal, 8)
-	signal.Notify(caught, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGWINCH, syscall.SIGCONT)
+	signal.Notify(caught, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
+		syscall.SIGWINCH, syscall.SIGCONT)
 	typed := make(chan []byte)
 	go readKeys(typed)
 	var keys keyReader

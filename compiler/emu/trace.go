@@ -23,11 +23,11 @@ type Step struct {
 	Index int // into the instructions
 	// Depth is how many functions of the program called one another to get here.
 	Depth int
-	// Registers are those after the instruction. Of Written and Changed, bit n stands for
-	// rn: it may be read; the instruction made it readable or unreadable, or gave it
-	// another value.
-	Registers        [11]uint64
-	Written, Changed uint16
+	// Before and Registers are those before and after the instruction. Of Written and
+	// Changed, bit n stands for rn: it may be read afterwards; the instruction made it
+	// readable or unreadable, or gave it another value.
+	Before, Registers [11]uint64
+	Written, Changed  uint16
 	// Writes are the changes of memory, in their order.
 	Writes []Write
 	// Taken says that a jump went to its target.
@@ -108,14 +108,16 @@ func (m *machine) locate(address uint64) (Place, bool) {
 	}
 	for start, bytes := range m.Memory {
 		if offset := address - start; address >= start && offset < uint64(len(bytes)) {
-			return Place{Region: Region{Kind: Memory, Start: start, Size: len(bytes)}, Offset: int64(offset)}, true
+			of := Region{Kind: Memory, Start: start, Size: len(bytes)}
+			return Place{Region: of, Offset: int64(offset)}, true
 		}
 	}
 	return Place{}, false
 }
 
 func (m *machine) place(r *region, offset int64) Place {
-	place := Place{Region: Region{Kind: r.kind, Frame: r.frame, Key: r.key, CPU: r.cpu, Size: len(r.bytes)}, Offset: offset}
+	of := Region{Kind: r.kind, Frame: r.frame, Key: r.key, CPU: r.cpu, Size: len(r.bytes)}
+	place := Place{Region: of, Offset: offset}
 	if r.kind == Stack {
 		place.Offset -= stackSize
 	}
@@ -167,10 +169,11 @@ func (m *machine) traced(i *asm.Instruction) (next int) {
 func (m *machine) tell(enters bool) {
 	t := m.tracer
 	step := &Step{
-		Index: m.at, Depth: m.depth - 1, Registers: m.registers, Written: m.written,
+		Index: m.at, Depth: m.depth - 1, Before: t.before.registers, Registers: m.registers, Written: m.written,
 		Changed: changed(&t.before, &m.frame), Enters: enters, Call: t.call, machine: m,
 	}
-	step.Taken = conditional(&m.code[m.at]) && m.taken(&m.code[m.at], m.code[m.at].OpCode.Class() == asm.Jump32Class)
+	i := &m.code[m.at]
+	step.Taken = conditional(i) && m.taken(i, i.OpCode.Class() == asm.Jump32Class)
 	for _, w := range t.writes {
 		if w.region != nil {
 			w.New = bytes.Clone(w.bytes)
@@ -205,9 +208,8 @@ func (m *machine) noteWrite(r *region, start uint64, size int) {
 		}
 	}
 	part := r.bytes[start : start+uint64(size)]
-	m.tracer.writes = append(m.tracer.writes, tracedWrite{
-		Write: Write{Place: m.place(r, int64(start)), Old: bytes.Clone(part)}, region: r, start: start, bytes: part,
-	})
+	write := Write{Place: m.place(r, int64(start)), Old: bytes.Clone(part)}
+	m.tracer.writes = append(m.tracer.writes, tracedWrite{write, r, start, part})
 }
 
 // element returns a copy of a map's value, for noteElement; nil where nothing is traced.
@@ -227,8 +229,11 @@ func (m *machine) noteElement(known *Map, key, old []byte) {
 	if old == nil && value == nil {
 		return
 	}
-	place := Place{Region: Region{Kind: MapValue, Map: m.nameOf(known), Key: bytes.Clone(key), CPU: m.CPU, Size: known.ValueSize}}
-	m.tracer.writes = append(m.tracer.writes, tracedWrite{Write: Write{Place: place, Old: old, New: value}})
+	of := Region{
+		Kind: MapValue, Map: m.nameOf(known), Key: bytes.Clone(key), CPU: m.CPU, Size: known.ValueSize,
+	}
+	write := Write{Place: Place{Region: of}, Old: old, New: value}
+	m.tracer.writes = append(m.tracer.writes, tracedWrite{Write: write})
 }
 
 // noteCall keeps what a helper is called with; the program's own functions are number 0.

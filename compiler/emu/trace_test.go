@@ -200,8 +200,12 @@ func BenchmarkRun(b *testing.B) {
 // TestTraceAgrees: a step for each executed instruction, with the same outcome.
 func TestTraceAgrees(t *testing.T) {
 	steps := 0
+	last := Step{}
 	e := &Environment{Trace: func(s *Step) {
-		steps++
+		if steps > 0 && s.Before != last.Registers {
+			t.Errorf("registers %v became %v between two steps", last.Registers, s.Before)
+		}
+		steps, last = steps+1, *s
 		if s.Written&(1<<asm.R1) != 0 && s.Registers[1] == 3 && len(s.Writes) == 1 {
 			if got := binary.LittleEndian.Uint64(s.Writes[0].New); got != 3 {
 				t.Errorf("wrote %d", got)

@@ -2,7 +2,8 @@
 // fires, in which task, and with which arguments. It makes of them what the programs of
 // an object are handed by a kernel: contexts, and the memory that pointers lead to.
 //
-//	events, problems := event.Parse(source, event.Script{Object: object, Stages: stages, Target: machine})
+//	script := event.Script{Object: object, Stages: stages, Target: machine}
+//	events, problems := event.Parse(source, script)
 //	for e := range events.All() {
 //		err := session.Fire(e)
 //	}

@@ -150,7 +150,8 @@ func firingsOf(program *object.ProgramSpec, point *object.Point) (list []firing)
 }
 
 func (p *parser) errorf(span diag.Span, hint, format string, args ...any) {
-	p.problems = append(p.problems, diag.Diagnostic{Span: span, Message: fmt.Sprintf(format, args...), Hint: hint})
+	problem := diag.Diagnostic{Span: span, Message: fmt.Sprintf(format, args...), Hint: hint}
+	p.problems = append(p.problems, problem)
 }
 
 // names are those of the probes that events can be of, each once.
@@ -238,7 +239,8 @@ func (p *parser) meant(l line) (firings []firing, ok bool) {
 		}
 		return nil, p.failed(l.probe.span, hint, "the script has no probe %s", l.probe.text)
 	case firings[0].point.Once():
-		return nil, p.failed(l.probe.span, "", "%s runs by itself: BEGIN before the first event, END after the last", l.probe.text)
+		return nil, p.failed(l.probe.span, "",
+			"%s runs by itself: BEGIN before the first event, END after the last", l.probe.text)
 	}
 	return firings, true
 }
@@ -247,7 +249,9 @@ func (p *parser) meant(l line) (firings []firing, ok bool) {
 func (p *parser) only(l line) (firings []firing, ok bool) {
 	names := p.names()
 	isInterval := func(name string) bool {
-		return slices.ContainsFunc(p.firings, func(f firing) bool { return f.name == name && f.point.Mechanism.ByRuntime() })
+		return slices.ContainsFunc(p.firings, func(f firing) bool {
+			return f.name == name && f.point.Mechanism.ByRuntime()
+		})
 	}
 	if others := slices.DeleteFunc(slices.Clone(names), isInterval); len(others) > 0 {
 		names = others
@@ -321,7 +325,9 @@ const (
 	userStack   = "ustack"
 )
 
-var globals = []string{"comm", "pid", "tid", "uid", "gid", "cpu", "cgroup", "nsecs", "after", kernelStack, userStack, "curtask"}
+var globals = []string{
+	"comm", "pid", "tid", "uid", "gid", "cpu", "cgroup", "nsecs", "after", kernelStack, userStack, "curtask",
+}
 
 // timing is when the events of a line happen.
 type timing struct{ first, every uint64 }
@@ -508,7 +514,7 @@ func (s *scene) setStack(frames *[]report.Frame, v value) bool {
 		for name := range strings.SplitSeq(w.text, ",") {
 			frame, ok := frameOf(name)
 			if !ok {
-				return s.failed(w.span, "kstack=vfs_read,ksys_read+0x2a,do_syscall_64", "%s is no function of a stack", name)
+				return s.failed(w.span, stackHint, "%s is no function of a stack", name)
 			}
 			*frames = append(*frames, frame)
 		}
@@ -519,7 +525,10 @@ func (s *scene) setStack(frames *[]report.Frame, v value) bool {
 	return true
 }
 
-const maxFrames = 127
+const (
+	maxFrames = 127
+	stackHint = "kstack=vfs_read,ksys_read+0x2a,do_syscall_64"
+)
 
 // frameOf reads function+offset.
 func frameOf(text string) (report.Frame, bool) {

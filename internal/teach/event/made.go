@@ -117,7 +117,9 @@ func (s *scene) pointer(at place, depth int) {
 // layOutTask makes the struct task_struct where the program looks at it, or the line
 // tells of it.
 func (s *scene) layOutTask(program *object.ProgramSpec, values []assignment) {
-	told := slices.ContainsFunc(values, func(a assignment) bool { return strings.Contains(a.name.text, "curtask") })
+	told := slices.ContainsFunc(values, func(a assignment) bool {
+		return strings.Contains(a.name.text, "curtask")
+	})
 	if !told && !callsTask(program.Instructions) {
 		return
 	}

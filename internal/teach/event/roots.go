@@ -67,7 +67,9 @@ func registersSize(registers target.Registers) int {
 // add makes a value of size bytes. Where store is nil, it is words of the context from
 // offset on.
 func (r *roots) add(typ *types.Type, size, offset int, names ...string) *root {
-	made := &root{names: names, place: place{bytes: make([]byte, size), given: make([]bool, size), typ: typ}}
+	made := &root{
+		names: names, place: place{bytes: make([]byte, size), given: make([]bool, size), typ: typ},
+	}
 	if len(names) > 0 {
 		made.name = strings.TrimPrefix(names[len(names)-1], "args.")
 	}
@@ -175,7 +177,7 @@ func (r *roots) callStack(function *target.Function) *area {
 
 func (r *roots) parameter(i int, param target.Param, registers target.Registers, stack *area) {
 	if param.Type == nil || param.Nowhere() {
-		r.lack(argument(i), fmt.Sprintf("%s of %s is in no register or memory that a probe can read", argument(i), r.at))
+		r.lack(argument(i), "it is in no register or memory that a probe can read")
 		return
 	}
 	value := r.add(param.Type, sizeOf(param.Type), 0, named(i, param)...)
@@ -215,7 +217,8 @@ func (r *roots) returned(result *root, function *target.Function, registers targ
 		bytes = extended(function.Return, bytes)
 		switch {
 		case function.ReturnsMemory:
-			if made := r.memory.add(0, function.Return, len(bytes), function.Return.String(), false); made != nil {
+			made := r.memory.add(0, function.Return, len(bytes), function.Return.String(), false)
+			if made != nil {
 				copy(made.bytes, bytes)
 				binary.LittleEndian.PutUint64(r.context[registers.Return:], made.address)
 			}
@@ -357,7 +360,8 @@ func (r *roots) locate(field target.TracepointField, bytes []byte) {
 	if field.Relative {
 		start -= field.Offset + 4
 	}
-	binary.LittleEndian.PutUint32(r.context[field.Offset:], uint32(len(text)+1)<<16|uint32(start)&0xffff)
+	location := uint32(len(text)+1)<<16 | uint32(start)&0xffff
+	binary.LittleEndian.PutUint32(r.context[field.Offset:], location)
 }
 
 // Byte offsets in the record of a system call.
@@ -381,7 +385,8 @@ func (r *roots) call() {
 	binary.LittleEndian.PutUint64(r.context[callNumber:], uint64(at.Number))
 	for _, field := range fields {
 		i := (field.Offset - callArguments) / 8
-		if field.Offset < callArguments || i >= len(registers.SyscallArgs) || field.Type.Size > 8 || field.DataLocation {
+		word := field.Type.Size <= 8 && !field.DataLocation
+		if field.Offset < callArguments || i >= len(registers.SyscallArgs) || !word {
 			continue
 		}
 		value := r.add(field.Type, sizeOf(field.Type), field.Offset, "args."+field.Name)

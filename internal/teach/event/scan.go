@@ -62,7 +62,8 @@ func scanLines(source *diag.Source, report func(diag.Span, string, string, ...an
 	}
 	start := 0
 	for text := range strings.Lines(source.Text) {
-		s := &scanner{source: source, at: start, end: start + len(strings.TrimRight(text, "\r\n")), report: report}
+		s := &scanner{source: source, at: start, report: report}
+		s.end = start + len(strings.TrimRight(text, "\r\n"))
 		start += len(text)
 		s.line.span = diag.Span{Source: source, Start: s.at, End: s.end}
 		for !s.failed && s.more() {
@@ -132,7 +133,8 @@ func (s *scanner) item() {
 	s.skip(func(c byte) bool { return c == ' ' || c == '\t' })
 	switch {
 	case w.text == "":
-		s.fail(diag.Span{Source: s.source, Start: before, End: before + 1}, example, "a name is missing here")
+		at := diag.Span{Source: s.source, Start: before, End: before + 1}
+		s.fail(at, example, "a name is missing here")
 	case s.at < s.end && s.source.Text[s.at] == '=':
 		s.at++
 		s.assign(w)
@@ -272,7 +274,8 @@ func parsePath(w word) (p path, wrong string, at diag.Span) {
 	}
 	for begin := 0; begin < len(text) || len(p.steps) == 0; {
 		s, length := nextStep(text[begin:])
-		s.span = diag.Span{Source: w.span.Source, Start: start + begin, End: start + begin + max(length, 1)}
+		at := start + begin
+		s.span = diag.Span{Source: w.span.Source, Start: at, End: at + max(length, 1)}
 		if s.name == "" && s.index < 0 || len(p.steps) == maxSteps {
 			return p, fmt.Sprintf("%s is no name", w.text), w.span
 		}

@@ -43,7 +43,9 @@ func (s *scene) follow(p path) (place, bool) {
 func (s *scene) start(p path) (place, []step, bool) {
 	first := p.steps[0].name
 	if first == "curtask" {
-		return s.task, p.steps[1:], s.task.bytes != nil || s.failed(p.steps[0].span, "", "this kernel does not describe its tasks")
+		known := s.task.bytes != nil ||
+			s.failed(p.steps[0].span, "", "this kernel does not describe its tasks")
+		return s.task, p.steps[1:], known
 	}
 	name, taken := first, 1
 	if (first == "args" || first == "reg") && len(p.steps) > 1 {
@@ -72,7 +74,8 @@ func (p *parser) failed(span diag.Span, hint, format string, args ...any) bool {
 // unknown says why the probe has no such value, or what is meant.
 func (s *scene) unknown(name string, span diag.Span) bool {
 	for _, prefix := range slices.Sorted(maps.Keys(s.lacking)) {
-		if strings.HasPrefix(strings.TrimPrefix(name, "args."), prefix) || prefix == "arg" && strings.HasPrefix(name, "args.") && len(s.list) == 0 {
+		none := prefix == "arg" && strings.HasPrefix(name, "args.") && len(s.list) == 0
+		if none || strings.HasPrefix(strings.TrimPrefix(name, "args."), prefix) {
 			return s.failed(span, "", "%s has no %s: %s", s.point.Probe, name, s.lacking[prefix])
 		}
 	}
@@ -112,7 +115,7 @@ func didYouMean(near []string) string {
 func (s *scene) cast(p path) (*types.Type, bool) {
 	tag, name, tagged := strings.Cut(p.cast, " ")
 	if !tagged || tag != "struct" && tag != "union" {
-		return nil, s.failed(p.span, "as in (struct request *)arg0.__data_len", "a cast leads to a struct or a union")
+		return nil, s.failed(p.span, castHint, "a cast leads to a struct or a union")
 	}
 	typ, found := s.machine.Struct(tag, strings.TrimSpace(name))
 	if !found {
@@ -133,7 +136,8 @@ func (s *scene) step(at place, to step) (place, bool) {
 		}
 	}
 	if at.typ == nil || at.typ.Kind != types.Struct {
-		return place{}, s.failed(to.span, castHint, "%s is no struct that has a member %s, but %s", at.name, to.name, typeName(at.typ))
+		return place{}, s.failed(to.span, castHint,
+			"%s is no struct that has a member %s, but %s", at.name, to.name, typeName(at.typ))
 	}
 	member, found := s.machine.Member(at.typ, to.name)
 	if !found {
@@ -152,7 +156,8 @@ const castHint = "a cast says what it leads to: (struct request *)arg0.__data_le
 func (s *scene) member(at place, member target.Member, span diag.Span) (place, bool) {
 	part, ok := at.part(member.Offset, max(member.Type.Size, 0), member.Type, member.Name)
 	if !ok {
-		return place{}, s.failed(span, "", "%s lies beyond the %d bytes of %s", member.Name, len(at.bytes), at.name)
+		return place{}, s.failed(span, "",
+			"%s lies beyond the %d bytes of %s", member.Name, len(at.bytes), at.name)
 	}
 	part.bitOffset, part.bitSize = member.BitOffset, member.BitSize
 	return part, true
@@ -185,7 +190,8 @@ func (s *scene) element(at place, to step) (place, bool) {
 func (s *scene) dereference(at place, index int, span diag.Span) (place, bool) {
 	elem := s.machine.Whole(at.typ).Elem
 	if elem == nil || elem.Size <= 0 {
-		return place{}, s.failed(span, castHint, "%s %s: nothing tells what it leads to", at.name, typeName(at.typ))
+		return place{}, s.failed(span, castHint,
+			"%s %s: nothing tells what it leads to", at.name, typeName(at.typ))
 	}
 	user := at.user || at.typ.User
 	object := s.memory.objects[at.number()]
@@ -218,7 +224,8 @@ func (s *scene) set(at place, v value) bool {
 	case isText:
 		return s.failed(v.span, "", "%s %s, which no text can be", at.name, typeName(typ))
 	case typ != nil && !typ.Scalar() && typ.Size > 8:
-		return s.failed(v.span, "its members are set one by one: "+at.name+".member=1", "%s %s", at.name, typeName(typ))
+		hint := "its members are set one by one: " + at.name + ".member=1"
+		return s.failed(v.span, hint, "%s %s", at.name, typeName(typ))
 	}
 	n, ok := s.number(v, typ)
 	if ok {
@@ -230,12 +237,14 @@ func (s *scene) set(at place, v value) bool {
 
 // textual reports a pointer that may lead to a text: to characters, or to anything.
 func textual(typ *types.Type) bool {
-	return typ.Elem == nil || typ.Elem.Kind == types.None || typ.Elem.Kind == types.Int && typ.Elem.Size == 1
+	elem := typ.Elem
+	return elem == nil || elem.Kind == types.None || elem.Kind == types.Int && elem.Size == 1
 }
 
 func (s *scene) setText(at place, v value) bool {
 	if len(v.text) > len(at.bytes) {
-		return s.failed(v.span, "", "%s has room for %d bytes, and this is %d", at.name, len(at.bytes), len(v.text))
+		return s.failed(v.span, "",
+			"%s has room for %d bytes, and this is %d", at.name, len(at.bytes), len(v.text))
 	}
 	clear(at.bytes)
 	copy(at.bytes, v.text)
@@ -304,5 +313,6 @@ func (p *parser) constant(v value, typ *types.Type) (uint64, bool) {
 	if typ != nil && typ.Kind == types.Pointer && textual(typ) {
 		hint = fmt.Sprintf("a text has quotes: %q", v.text)
 	}
-	return 0, p.failed(v.span, hint, "%s is no number, and this kernel has no constant of the name", v.text)
+	return 0, p.failed(v.span, hint,
+		"%s is no number, and this kernel has no constant of the name", v.text)
 }

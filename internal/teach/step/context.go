@@ -36,7 +36,8 @@ type contextNamer struct {
 func (c contextNamer) registers(function string) {
 	registers := c.machine.Registers()
 	for name, offset := range registers.Named {
-		if c.machine.Arch == "x86_64" && len(name) == 2 && name[0] != 'r' && !strings.HasSuffix(name, "s") {
+		short := len(name) == 2 && name[0] != 'r' && !strings.HasSuffix(name, "s") // not cs, ss
+		if c.machine.Arch == "x86_64" && short {
 			name = "r" + name
 		}
 		c.names[offset] = name

@@ -52,7 +52,8 @@ func (r *recorder) begin(e *emu.Environment) {
 	r.machine = machine{pieces: map[region][]*piece{}}
 	r.shown[asm.R1], r.shown[asm.R10] = "context", stackName(0, 0)
 	r.current.Start = []Change{
-		{Kind: Register, Place: "r1", Text: r.shown[asm.R1]}, {Kind: Register, Place: "r10", Text: r.shown[asm.R10]},
+		{Kind: Register, Place: "r1", Text: r.shown[asm.R1]},
+		{Kind: Register, Place: "r10", Text: r.shown[asm.R10]},
 	}
 	locate := memoryLocator(e.Memory)
 	for _, offset := range slices.Sorted(maps.Keys(r.context)) {
@@ -60,11 +61,13 @@ func (r *recorder) begin(e *emu.Environment) {
 			continue
 		}
 		value := binary.LittleEndian.Uint64(e.Context[offset:])
-		argument := strings.Contains(r.context[offset], "arg") || strings.Contains(r.context[offset], "retval")
+		name := r.context[offset]
+		argument := strings.Contains(name, "arg") || strings.Contains(name, "retval")
 		if value == 0 && !argument {
 			continue
 		}
-		r.start(Context, emu.Place{Region: emu.Region{Kind: emu.Context}, Offset: int64(offset)}, r.number(r.ofField(offset, value), locate))
+		at := emu.Place{Region: emu.Region{Kind: emu.Context}, Offset: int64(offset)}
+		r.start(Context, at, r.number(r.ofField(offset, value), locate))
 	}
 	r.startMemory(e, locate)
 }
@@ -105,7 +108,9 @@ func (r *recorder) startMemory(e *emu.Environment, locate locator) {
 	}
 }
 
-func (r *recorder) startMembers(typ *types.Type, raw []byte, base int, left *int, at func(int) emu.Place, locate locator) {
+func (r *recorder) startMembers(
+	typ *types.Type, raw []byte, base int, left *int, at func(int) emu.Place, locate locator,
+) {
 	for _, f := range typ.Fields {
 		start, end := base+f.Offset, base+f.Offset+f.Type.Size
 		if *left <= 0 || start < 0 || end > len(raw) || len(bytes.Trim(raw[start:end], "\x00")) == 0 {
@@ -137,7 +142,8 @@ func memoryLocator(memory map[uint64][]byte) locator {
 	return func(address uint64) (emu.Place, bool) {
 		for start, raw := range memory {
 			if offset := address - start; address >= start && offset < uint64(len(raw)) {
-				return emu.Place{Region: emu.Region{Kind: emu.Memory, Start: start, Size: len(raw)}, Offset: int64(offset)}, true
+				of := emu.Region{Kind: emu.Memory, Start: start, Size: len(raw)}
+				return emu.Place{Region: of, Offset: int64(offset)}, true
 			}
 		}
 		return emu.Place{}, false
@@ -230,7 +236,9 @@ func (r *recorder) deleted(w emu.Write, s *emu.Step) (changes []Change) {
 		}
 	}
 	delete(r.pieces, where)
-	return append(changes, Change{Kind: Value, Place: r.wholeValue(w.Place), Before: r.text(w.Place, 0, w.Old, s), Gone: true})
+	return append(changes, Change{
+		Kind: Value, Place: r.wholeValue(w.Place), Before: r.text(w.Place, 0, w.Old, s), Gone: true,
+	})
 }
 
 // wholeValue names the value of a key.
@@ -254,7 +262,8 @@ func (r *recorder) wrote(w emu.Write, s *emu.Step) (changes []Change) {
 		}
 	}
 	made := &piece{
-		offset: w.Offset, bytes: bytes.Clone(w.New), place: r.place(w.Place), text: r.text(w.Place, w.Offset, w.New, s),
+		offset: w.Offset, bytes: bytes.Clone(w.New),
+		place: r.place(w.Place), text: r.text(w.Place, w.Offset, w.New, s),
 	}
 	if len(w.New) == w.Size && w.Offset == 0 && w.Key != nil {
 		made.place = r.wholeValue(w.Place)
@@ -280,7 +289,8 @@ func (r *recorder) wrote(w emu.Write, s *emu.Step) (changes []Change) {
 
 // text tells of bytes of a region from an offset on.
 func (r *recorder) text(p emu.Place, offset int64, raw []byte, s *emu.Step) string {
-	if m := r.scriptMap(p.Map); m != nil && p.Kind == emu.MapValue && offset == 0 && len(raw) == p.Size {
+	whole := p.Kind == emu.MapValue && offset == 0 && len(raw) == p.Size
+	if m := r.scriptMap(p.Map); m != nil && whole {
 		return r.row(m.InKernel().Value, raw, s.Locate)
 	}
 	return r.bytes(raw, s.Locate)
@@ -301,21 +311,14 @@ func (r *recorder) what(s *emu.Step, row *stage.Instruction) string {
 	case s.Call != nil:
 		return r.call(s, row)
 	case i.OpCode.Class() == asm.LdXClass:
-		address := r.registerBefore(s, i.Src) + uint64(int64(i.Offset))
+		address := s.Before[i.Src] + uint64(int64(i.Offset))
+		size := count(i.OpCode.Size().Sizeof())
 		if place, known := s.Locate(address); known {
-			return fmt.Sprintf("reads %s of %s", count(i.OpCode.Size().Sizeof()), r.place(place))
+			return fmt.Sprintf("reads %s of %s", size, r.place(place))
 		}
-		return fmt.Sprintf("reads %s at %s, where nothing is: 0", count(i.OpCode.Size().Sizeof()), plain(address))
+		return fmt.Sprintf("reads %s at %s, where nothing is: 0", size, plain(address))
 	}
 	return ""
-}
-
-// registerBefore is a register before the step.
-func (r *recorder) registerBefore(s *emu.Step, register asm.Register) uint64 {
-	if r.written == 0 || s.Changed&(1<<register) == 0 {
-		return s.Registers[register]
-	}
-	return r.raw[register]
 }
 
 func count(bytes int) string {

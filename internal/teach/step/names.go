@@ -109,8 +109,9 @@ func (n *namer) value(p emu.Place) string {
 	case p.Map == object.PerCPUMap && n.object.Stride > 0:
 		cpu, offset := int(p.Offset)/n.object.Stride, int(p.Offset)%n.object.Stride
 		for _, m := range n.object.Maps {
-			if m.Storage == object.CPUSlot && offset >= m.Offset && offset < m.Offset+m.InKernel().Value.Size {
-				return fmt.Sprintf("@%s%s on CPU %d", m.Name, word(m.InKernel().Value, offset-m.Offset), cpu)
+			value, at := m.InKernel().Value, offset-m.Offset
+			if m.Storage == object.CPUSlot && at >= 0 && at < value.Size {
+				return fmt.Sprintf("@%s%s on CPU %d", m.Name, word(value, at), cpu)
 			}
 		}
 	case m != nil && p.Key != nil:
@@ -193,9 +194,12 @@ func (n *namer) typed(typ *types.Type, raw []byte) string {
 
 // dataWords are those that a map of the kernel named "data" begins with.
 var dataWords = [...]string{
-	object.DataDropped / 8: "events that found the ring buffer full", object.DataWakeup / 8: "how to wake the reader",
-	object.DataStart / 8: "time when tracing began", object.DataStopped / 8: "whether exit() was called",
-	object.DataCut / 8: "loops that were cut off", object.DataMissed / 8: "events missed for a lock",
+	object.DataDropped / 8: "events that found the ring buffer full",
+	object.DataWakeup / 8:  "how to wake the reader",
+	object.DataStart / 8:   "time when tracing began",
+	object.DataStopped / 8: "whether exit() was called",
+	object.DataCut / 8:     "loops that were cut off",
+	object.DataMissed / 8:  "events missed for a lock",
 }
 
 func (n *namer) data(offset int) string {

@@ -48,7 +48,8 @@ func (r *Run) Print(w io.Writer, of *explain.Explanation, look Look) error {
 		p.event(i)
 	}
 	if r.Left > 0 {
-		fmt.Fprintf(out, "%s\n\n", p.paint(bold, fmt.Sprintf("%d more runs of programs are not shown", r.Left)))
+		text := fmt.Sprintf("%d more runs of programs are not shown", r.Left)
+		fmt.Fprintf(out, "%s\n\n", p.paint(bold, text))
 	}
 	if text := strings.Trim(r.Output, "\n"); text != "" {
 		p.block("at the end the script prints", text)
@@ -96,7 +97,8 @@ func (p *printer) event(i int) {
 		row := rowOf(program, s.Row)
 		if row.Span != last && row.Span.End > row.Span.Start {
 			last = row.Span
-			fmt.Fprintln(p, p.paint(cyan, cut(fmt.Sprintf("   %d:%d  %s", last.Line, last.Column, excerpt(p.of, last)), p.Width)))
+			part := fmt.Sprintf("   %d:%d  %s", last.Line, last.Column, excerpt(p.of, last))
+			fmt.Fprintln(p, p.paint(cyan, cut(part, p.Width)))
 		}
 		p.step(s, row)
 	}
@@ -132,7 +134,7 @@ func (p *printer) step(s *Step, row *explain.Row) {
 			if i > 0 {
 				head = ""
 			}
-			fmt.Fprintf(p, "%s\n", strings.TrimRight(fmt.Sprintf("%-*s %s", instruction, head, p.paint(faint, line)), " "))
+			fmt.Fprintf(p, "%-*s %s\n", instruction, head, p.paint(faint, line))
 		}
 		if len(lines) == 0 {
 			fmt.Fprintln(p, head)

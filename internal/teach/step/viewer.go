@@ -403,7 +403,8 @@ func (d *drawing) did() []string {
 	case d.notice != "":
 		text = d.notice
 	case d.at == 0:
-		text = "before the first instruction: r1 leads to what the kernel hands to the program, r10 to the end of the stack"
+		text = "before the first instruction: r1 leads to what the kernel hands to the program, " +
+			"r10 to the end of the stack"
 	case d.at == len(e.Steps):
 		text = d.ended(e)
 	default:
