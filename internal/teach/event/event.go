@@ -82,11 +82,16 @@ func Parse(source *diag.Source, script Script) (Events, diag.Diagnostics) {
 	return p.events, p.problems.Sorted().Limited()
 }
 
-// Default is one event for each probe, in the order of the script, made from the types.
+// Default is one event for each probe, in the order of the script, made from the types. Of
+// the functions that a pattern stands for, it is the first.
 func Default(script Script) Events {
 	p := newParser(script)
-	for _, name := range p.names() {
-		p.add(line{probe: &word{text: name}, count: 1})
+	fired := map[string]bool{}
+	for _, f := range p.firings {
+		if f.index == 0 && !f.point.Once() && !fired[f.name] {
+			fired[f.name] = true
+			p.add(line{probe: &word{text: f.name}, count: 1})
+		}
 	}
 	return p.events
 }
@@ -96,7 +101,8 @@ type parser struct {
 	script   Script
 	source   *diag.Source
 	firings  []firing
-	used     map[string]bool // names of fields in the script
+	named    map[string][]firing // by the name of the probe, and by a pattern
+	used     map[string]bool     // names of fields in the script
 	layout   *addresses
 	start    uint64
 	now      uint64
@@ -130,6 +136,13 @@ func newParser(script Script) *parser {
 			p.firings = append(p.firings, firingsOf(program, &program.Points[i])...)
 		}
 	}
+	p.named = map[string][]firing{}
+	for _, f := range p.firings {
+		p.named[f.name] = append(p.named[f.name], f)
+		if f.point.Probe != f.name && f.index == 0 {
+			p.named[f.point.Probe] = append(p.named[f.point.Probe], f)
+		}
+	}
 	return p
 }
 
@@ -156,8 +169,10 @@ func (p *parser) errorf(span diag.Span, hint, format string, args ...any) {
 
 // names are those of the probes that events can be of, each once.
 func (p *parser) names() (names []string) {
+	seen := map[string]bool{}
 	for _, f := range p.firings {
-		if !f.point.Once() && !slices.Contains(names, f.name) {
+		if !f.point.Once() && !seen[f.name] {
+			seen[f.name] = true
 			names = append(names, f.name)
 		}
 	}
@@ -199,9 +214,13 @@ func (p *parser) meanwhile(l line, made repeated) {
 		p.errorf(l.span, "", "meanwhile is during the event before, and this is the first")
 		return
 	}
-	before := p.events.list[len(p.events.list)-1].programs
+	last := p.events.list[len(p.events.list)-1]
+	before := last.programs
 	if len(before) == 0 {
 		p.events.list = append(p.events.list, made)
+		return
+	}
+	if l.count *= last.count - 1; l.count > 0 && !p.room(l, len(made.programs)) {
 		return
 	}
 	outer := before[len(before)-1]
@@ -224,11 +243,7 @@ func (p *parser) meant(l line) (firings []firing, ok bool) {
 		return p.only(l)
 	}
 	name := p.fullName(l.probe.text)
-	for _, f := range p.firings {
-		if f.name == name || f.point.Probe == name && f.index == 0 {
-			firings = append(firings, f)
-		}
-	}
+	firings = p.named[name]
 	switch {
 	case len(firings) == 0 && p.script.Others:
 		return nil, true
@@ -248,11 +263,7 @@ func (p *parser) meant(l line) (firings []firing, ok bool) {
 // only is the one probe of a script, besides intervals where there are others.
 func (p *parser) only(l line) (firings []firing, ok bool) {
 	names := p.names()
-	isInterval := func(name string) bool {
-		return slices.ContainsFunc(p.firings, func(f firing) bool {
-			return f.name == name && f.point.Mechanism.ByRuntime()
-		})
-	}
+	isInterval := func(name string) bool { return p.named[name][0].point.Mechanism.ByRuntime() }
 	if others := slices.DeleteFunc(slices.Clone(names), isInterval); len(others) > 0 {
 		names = others
 	}
@@ -282,7 +293,7 @@ func (p *parser) fullName(text string) string {
 		return text
 	}
 	name := kind + ":" + rest
-	if slices.ContainsFunc(p.firings, func(f firing) bool { return f.name == name }) {
+	if p.named[name] != nil {
 		return name
 	}
 	if successor, renamed := p.script.Target.Successor(rest); renamed {

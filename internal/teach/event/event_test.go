@@ -208,6 +208,7 @@ func TestMistakes(t *testing.T) {
 		{`kretprobe:vfs_read arg0=1`, "kretprobe:vfs_read has no arg0"},
 		{`kretprobe:vfs_read kstack=a,,b pid=4`, ""},
 		{`="x"`, "a name is missing here"},
+		{"kprobe:vfs_read x2000\nkprobe:vfs_read meanwhile x1000", "events:2:1-32: ERROR: these are more than 1000000 events"},
 		{`kprobe:vfs_read meanwhile`, "events:1:1-26: ERROR: meanwhile is during the event before, and this is the first"},
 		{strings.Repeat("kprobe:vfs_read arg0.f_pos=1\n", 2), ""},
 		{strings.Repeat("kprobe:blk_mq_start_request arg0[200].__data_len=1\n", 500), "the events need more than 16 MiB of memory"},

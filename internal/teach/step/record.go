@@ -63,6 +63,7 @@ type recorder struct {
 	// Of the event at hand.
 	fired   *simulate.Event
 	current *Event           // nil while nothing is recorded
+	told    bool             // of what happens meanwhile
 	ran     *emu.Environment // what the last program ran in
 	machine
 }
@@ -105,6 +106,7 @@ func (r *recorder) play(events event.Events) error {
 // before begins the recording of a program's run.
 func (r *recorder) before(program *object.ProgramSpec, environment *emu.Environment) {
 	r.finish()
+	r.told = false
 	r.ran, environment.Trace = environment, nil
 	if len(r.run.Events) == r.limits.Events || r.limits.Steps <= 0 {
 		r.run.Left++
@@ -145,6 +147,9 @@ func (r *recorder) describe(e *emu.Environment) {
 		r.current.Task += fmt.Sprintf(" tid=%d", tid)
 	}
 	r.current.Task += fmt.Sprintf(" uid=%d cpu=%d", uint32(e.Values[asm.FnGetCurrentUidGid]), e.CPU)
+	if e.Full {
+		r.current.Task += " full"
+	}
 }
 
 func (r *recorder) after(_ *object.ProgramSpec, result emu.Result) {
@@ -192,7 +197,7 @@ func (r *recorder) trace(s *emu.Step) {
 	r.limits.Steps--
 	row := &r.listing(r.namer.program)[s.Index]
 	step := Step{Row: s.Index, Depth: s.Depth, Enters: s.Enters}
-	step.What = r.what(s, row)
+	step.What = r.what(s, row) + r.meanwhile(s)
 	if isBranch(&r.namer.program.Instructions[s.Index]) {
 		step.Branch = "passed"
 		if s.Taken {
@@ -201,4 +206,26 @@ func (r *recorder) trace(s *emu.Step) {
 	}
 	step.Changes = append(r.registerChanges(s), r.memoryChanges(s)...)
 	r.current.Steps = append(r.current.Steps, step)
+}
+
+// meanwhile tells what happened on other CPUs before the step: package simulate lets it
+// happen when the program reads a value of a map for the first time.
+func (r *recorder) meanwhile(s *emu.Step) string {
+	i := &r.namer.program.Instructions[s.Index]
+	if r.told || r.fired == nil || len(r.fired.Meanwhile) == 0 || i.OpCode.Class() != asm.LdXClass {
+		return ""
+	}
+	place, known := s.Locate(s.Before[i.Src] + uint64(int64(i.Offset)))
+	if r.told = known && place.Kind == emu.MapValue; !r.told {
+		return ""
+	}
+	first := r.fired.Meanwhile[0]
+	probe := first.Program.Points[0].Probe
+	if first.Point != nil {
+		probe = first.Point.Probe
+	}
+	if n := len(r.fired.Meanwhile); n > 1 {
+		probe += fmt.Sprintf(" and %d more", n-1)
+	}
+	return fmt.Sprintf("; before anything else happens here, %s runs on CPU %d", probe, first.CPU)
 }

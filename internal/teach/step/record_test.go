@@ -192,3 +192,22 @@ func TestHostile(t *testing.T) {
 		t.Errorf("%q", out.String())
 	}
 }
+
+// TestMeanwhile: what happens on another CPU is told where it happens, and shows in the
+// values.
+func TestMeanwhile(t *testing.T) {
+	script := compileFor(t, `kprobe:vfs_read { @ = @ + 1 }`, "6.12")
+	run := record(t, script, "kprobe:vfs_read x1\nkprobe:vfs_read meanwhile cpu=1", Limits{})
+	var told []string
+	for _, s := range run.Events[0].Steps {
+		if strings.Contains(s.What, "kprobe:vfs_read runs on CPU 1") {
+			told = append(told, s.What)
+		}
+	}
+	if len(run.Events) != 1 || len(told) != 1 || !strings.HasPrefix(told[0], "reads 8 bytes of @;") {
+		t.Errorf("%d events, told %q", len(run.Events), told)
+	}
+	if want := "@: 1\n"; !strings.Contains(run.Output, want) { // one of two counts is lost
+		t.Errorf("got %q", run.Output)
+	}
+}
