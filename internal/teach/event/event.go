@@ -186,7 +186,7 @@ func (p *parser) add(l line) {
 	if !ok || !p.room(l, len(firings)) {
 		return
 	}
-	when, ok := p.when(l, periodOf(l, firings))
+	when, ok := p.when(l, everyOf(l, firings))
 	if !ok {
 		return
 	}
@@ -244,6 +244,9 @@ func (p *parser) meant(l line) (firings []firing, ok bool) {
 	}
 	name := p.fullName(l.probe.text)
 	firings = p.named[name]
+	if period := namedPeriod(l.probe.text); period != 0 {
+		firings = p.ticking(period)
+	}
 	switch {
 	case len(firings) == 0 && p.script.Others:
 		return nil, true
@@ -258,6 +261,16 @@ func (p *parser) meant(l line) (firings []firing, ok bool) {
 			"%s runs by itself: BEGIN before the first event, END after the last", l.probe.text)
 	}
 	return firings, true
+}
+
+// ticking are the programs of intervals of a period, however they are spelt.
+func (p *parser) ticking(period uint64) (list []firing) {
+	for _, f := range p.firings {
+		if periodOf(f.point) == period {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // only is the one probe of a script, besides intervals where there are others.
@@ -374,37 +387,6 @@ func (p *parser) usual(period uint64) timing {
 	}
 	ticks := (p.now - p.start) / period
 	return timing{p.start + (ticks+1)*period, period}
-}
-
-// periodOf is that of an interval, in nanoseconds, and 0 of other probes. One that the
-// script does not have is known by its name.
-func periodOf(l line, firings []firing) uint64 {
-	if len(firings) > 0 {
-		at, runs := firings[0].point.At.(object.RunPoint)
-		if !runs || at.When != object.AtInterval {
-			return 0
-		}
-		return uint64(at.Period)
-	}
-	parts := strings.Split(l.probe.text, ":")
-	if len(parts) != 3 || kindName(parts[0]) != "interval" && parts[0] != "interval" {
-		return 0
-	}
-	n, err := strconv.ParseUint(parts[2], 10, 32)
-	if err != nil || n == 0 {
-		return 0
-	}
-	switch parts[1] {
-	case "s":
-		return n * 1e9
-	case "ms":
-		return n * 1e6
-	case "us":
-		return n * 1e3
-	case "hz":
-		return 1e9 / n
-	}
-	return 0
 }
 
 // maxTime is 30 years.

@@ -153,6 +153,8 @@ func TestProbes(t *testing.T) {
 		{"interval", `interval:s:1 { @n++ } kprobe:vfs_read { @k++ }`, "x2\ninterval:s:1 x3", map[string]int64{"n": 3, "k": 2}},
 		{"after ticks", `interval:s:1 { @n++ } kprobe:vfs_read { @at = nsecs }`, "interval:s:1 x2\nkprobe:vfs_read after=5us",
 			map[string]int64{"n": 2, "at": 3e9 + 5000}},
+		{"interval by another name", `i:s:1 { @n++ } interval:1s { @m++ } interval:ms:500 { @k++ }`, "interval:s:1 x3\ni:2hz",
+			map[string]int64{"n": 3, "m": 3, "k": 1}},
 		{"profile", `profile:hz:99 { @ = reg("ip"); @n++ }`, "reg.ip=4096 x2", map[string]int64{"n": 2, "": 4096}},
 		{"many functions", `kprobe:vfs_rea* { @[func] = count(); @n++ }`, "kprobe:vfs_read\nk:vfs_readv", map[string]int64{"n": 2, "": 2}},
 		{"two programs", `kprobe:vfs_read { @a = nsecs } fentry:vfs_read { @b = nsecs }`, "kprobe:vfs_read\nfentry:vfs_read nsecs=2s",
