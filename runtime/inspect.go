@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -166,14 +167,50 @@ func knownOf(o *object.Object, program *object.ProgramSpec) verifierlog.Program 
 	return known
 }
 
-// partsOf are the values of maps of the script that lie in a map of the kernel.
+// ownWords are those at the start of the kernel map "data".
+var ownWords = []verifierlog.Part{
+	{Offset: object.DataDropped, Size: 8, Called: "count of lost events"},
+	{Offset: object.DataWakeup, Size: 8, Called: "whether the reader sleeps"},
+	{Offset: object.DataStart, Size: 8, Called: "time of the start"},
+	{Offset: object.DataStopped, Size: 8, Called: "whether the tracing has ended"},
+	{Offset: object.DataCut, Size: 8, Called: "count of loops that were cut off"},
+	{Offset: object.DataMissed, Size: 8, Called: "count of missed events"},
+}
+
+// partsOf are the parts of a map of the kernel: values of maps of the script, and what
+// ponytrace counts of maps and events.
 func partsOf(o *object.Object, name string) (parts []verifierlog.Part) {
+	if name == object.DataMap {
+		parts = slices.Clone(ownWords)
+	}
 	homes := map[object.Storage]string{object.Slot: object.DataMap, object.CPUSlot: object.PerCPUMap}
 	for _, m := range o.Maps {
 		if homes[m.Storage] == name {
 			parts = append(parts, verifierlog.Part{
-				Offset: m.Offset, Size: m.InKernel().Value.Size, Called: "@" + m.Name,
+				Offset: m.Offset, Size: m.InKernel().Value.Size, Called: "value of @" + m.Name,
 			})
+		}
+		if name == object.DataMap {
+			parts = append(parts, countsOf(m)...)
+		}
+	}
+	return parts
+}
+
+// countsOf are the words of a map in the kernel map "data".
+func countsOf(m *object.MapSpec) (parts []verifierlog.Part) {
+	for _, word := range []struct {
+		offset int // 0 for none
+		called string
+	}{
+		{m.Present, "whether there is a value of @"},
+		{m.Full, "count of refused updates of @"},
+		{m.Refusal, "reason of the last refused update of @"},
+		{m.Inserted, "count of keys of @"},
+		{m.Generation, "which of two maps is now @"},
+	} {
+		if word.offset != 0 {
+			parts = append(parts, verifierlog.Part{Offset: word.offset, Size: 8, Called: word.called + m.Name})
 		}
 	}
 	return parts

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,7 +64,7 @@ func TestInspect(t *testing.T) {
 		}
 	}
 	known := list[0].Known()
-	want := []verifierlog.Fact{{Place: "r1", Text: "value of map data, byte 8 of 64"}}
+	want := []verifierlog.Fact{{Place: "r1", Text: "whether the reader sleeps in map data"}}
 	if got := known[0]; len(got) != 1 || got[0].Place != want[0].Place || got[0].Text != want[0].Text {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -137,6 +138,7 @@ func TestMarked(t *testing.T) {
 func TestKnownMaps(t *testing.T) {
 	hash := &object.MapSpec{
 		Name: "reads", Storage: object.Hash, Kernel: "at_reads", Value: types.Uint64,
+		Full: 64,
 	}
 	slot := &object.MapSpec{Name: "n", Storage: object.Slot, Offset: 72, Value: types.Uint64}
 	row := &object.MapSpec{Name: "c", Storage: object.CPUSlot, Offset: 8, Value: types.Uint64}
@@ -156,11 +158,14 @@ func TestKnownMaps(t *testing.T) {
 		"at_reads": {Name: "at_reads", Called: "@reads", KeySize: 8, ValueSize: 8},
 		"data": {
 			Name: "data", Called: "data", KeySize: 4, ValueSize: 80,
-			Parts: []verifierlog.Part{{Offset: 72, Size: 8, Called: "@n"}},
+			Parts: append(slices.Clone(ownWords), []verifierlog.Part{
+				{Offset: 64, Size: 8, Called: "count of refused updates of @reads"},
+				{Offset: 72, Size: 8, Called: "value of @n"},
+			}...),
 		},
 		"percpu": {
 			Name: "percpu", Called: "percpu", KeySize: 4, ValueSize: 128, Stride: 64,
-			Parts: []verifierlog.Part{{Offset: 8, Size: 8, Called: "@c"}},
+			Parts: []verifierlog.Part{{Offset: 8, Size: 8, Called: "value of @c"}},
 		},
 	}
 	for _, m := range known.Maps {

@@ -107,14 +107,17 @@ const written = "written"
 
 // byteWords tell what is known of a byte of a slot: of a value, all its bytes.
 func (b binding) byteWords(at int) string {
-	switch {
-	case b.value.bytes == "" && b.value.number && b.value.words == anyNumber:
+	letters := b.value.bytes
+	switch lower := slotSize - len(b.value.upper); {
+	case letters == "" && at >= lower && lower >= 0:
+		letters, at = b.value.upper, at-lower
+	case letters == "" && b.value.number && b.value.words == anyNumber:
 		return written
-	case b.value.bytes == "":
+	case letters == "":
 		return b.words()
 	}
 	for _, known := range slotLetters {
-		if known.letter == b.value.bytes[at] {
+		if known.letter == letters[at] {
 			return known.words
 		}
 	}

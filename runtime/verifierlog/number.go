@@ -173,6 +173,8 @@ const far = 1 << 62
 
 func (n numbers) signedWords() string {
 	switch {
+	case n.smin < -far && n.smax > far:
+		return anyNumber
 	case n.smin < -far && n.smax == -1:
 		return "negative number"
 	case n.smin < -far:

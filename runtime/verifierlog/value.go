@@ -20,8 +20,8 @@ type value struct {
 	number bool
 	zero   bool
 	// bytes are the letters of a stack slot, the lowest address first; empty where the
-	// slot holds one value.
-	bytes string
+	// slot holds one value, which may leave letters for the upper bytes.
+	bytes, upper string
 	// mapped is an address in a map or that of a map.
 	mapped *mapped
 }
@@ -54,6 +54,9 @@ func newValue(text string, slot bool) *value {
 		v.bytes = reversed(text)
 		return v
 	}
+	if slot {
+		text, v.upper = withoutUpper(text)
+	}
 	name, list, _ := strings.Cut(text, "(")
 	args := argumentsOf(strings.TrimSuffix(list, ")"))
 	name = strings.TrimPrefix(name, "inv")
@@ -83,6 +86,16 @@ func (v *value) constant(n uint64) {
 
 func isLetters(text string) bool {
 	return len(text) == slotSize && strings.Trim(text, "?mr0dif") == ""
+}
+
+// withoutUpper separates the letters of bytes above a short value: ????77 is 77 in the
+// lower four.
+func withoutUpper(text string) (value, letters string) {
+	if strings.HasPrefix(text, "?") || strings.HasPrefix(text, "mm") {
+		value = strings.TrimLeft(text, "?m")
+		return value, reversed(text[:len(text)-len(value)])
+	}
+	return text, ""
 }
 
 func reversed(text string) string {
@@ -253,7 +266,7 @@ func (m *Map) part(at *mapped) string {
 	}
 	for _, part := range m.Parts {
 		if certain && offset >= part.Offset && offset < part.Offset+part.Size {
-			words := "value of " + part.Called
+			words := part.Called
 			if inner := offset - part.Offset; inner > 0 {
 				words += fmt.Sprintf(", byte %d of %d", inner, part.Size)
 			}

@@ -120,7 +120,7 @@ type Map struct {
 // Part is a part of a value with a name.
 type Part struct {
 	Offset, Size int
-	Called       string
+	Called       string // value of @reads
 }
 
 // Program is what else is known of the program: older kernels do not name the maps.

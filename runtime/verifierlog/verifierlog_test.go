@@ -32,7 +32,7 @@ var scripts = map[string]Program{
 			{Name: "at_s", Called: "@s", KeySize: 8, ValueSize: 8}, dataMap(80),
 			{
 				Name: "percpu", Called: "percpu", KeySize: 4, ValueSize: 128, Stride: 64,
-				Parts: []Part{{Offset: 0, Size: 16, Called: "@"}},
+				Parts: []Part{{Offset: 0, Size: 16, Called: "value of @"}},
 			},
 		},
 	},
@@ -139,6 +139,8 @@ func TestSlots(t *testing.T) {
 		{"", "fp-8=mmmmmmmm fp-16=mmmmmmmm", "stack -16..-1: written"},
 		{"fp-8=mmmm????", "fp-8=mmmmmmmm", "stack -8..-5: written"},
 		{"", "fp-8=mmmm0000", "stack -4..-1: written; stack -8..-5: 0"},
+		{"", "fp-8=????77", "stack -8..-5: 77"},
+		{"", "fp-8=mmmmmm77", "stack -6..-1: written; stack -8..-7: 77"},
 		{"", "fp-8=5 fp-16=5", "stack -8..-1: 5; stack -16..-9: 5"},
 		{"fp-8=5", "fp-8=mmmmmmmm", ""},
 		{"fp-8=5", "fp-8=scalar(umax=3)", "stack -8..-1: number 0..3"},
