@@ -32,6 +32,31 @@ func TestFentryIsRefused(t *testing.T) {
 	}
 }
 
+// Before 5.11 the kernel holds a lock at returns: functions that hold one of a map are
+// refused there, and left out of patterns.
+func TestLockedReturns(t *testing.T) {
+	for _, test := range []struct{ script, kernel, want string }{
+		{"kretprobe:_raw_spin_lock { @ = count() }", "5.10", "_raw_spin_lock is not safe to trace at its return on this kernel (Linux before 5.11)"},
+		{"kretprobe:_raw* { @ = count() }", "5.10", "_raw_spin_lock is not safe to trace at its return on this kernel (Linux before 5.11)"},
+		{"kprobe:_raw_spin_lock { @ = count() }", "5.10", ""},
+		{"kretprobe:vfs_read { @ = count() }", "5.10", ""},
+		{"kretprobe:_raw_spin_lock { @ = count() }", "6.1", ""},
+	} {
+		_, err := compileText(test.script, locking(test.kernel), compiler.Options{})
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s on %s: %v", test.script, test.kernel, err)
+		}
+	}
+	built, err := compileText("kretprobe:* { @ = count() }", locking("5.10"), compiler.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := "kretprobe:*: 2 of 3 functions are left out, as _raw_spin_lock: programs run through them, and at their return this kernel could hang (Linux before 5.11)"
+	if len(built.Notices) != 1 || built.Notices[0] != left || len(built.Programs[0].Points) != 1 {
+		t.Errorf("%q, %v", built.Notices, built.Programs[0].Points)
+	}
+}
+
 // untyped is a target whose kernel does not describe its types.
 func untyped() *target.Target {
 	machine := locking("6.12")

@@ -151,7 +151,7 @@ var probeList = []*ProbeType{
 			Example: `kretprobe:vfs_read { @ = hist(retval) }`},
 		Aliases:  []string{"kr"},
 		MinParts: 1, MaxParts: 2, Mechanisms: returnMechanisms.all(), Expand: expandFunction(returnMechanisms),
-		Meant: example("kretprobe:vfs_read"), List: listFunctions, Arguments: returnArguments,
+		Meant: example("kretprobe:vfs_read"), List: listReturns, Arguments: returnArguments,
 	},
 	{
 		Info: Info{Name: "tracepoint", Signature: "tracepoint:CATEGORY:NAME",

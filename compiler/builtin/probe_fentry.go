@@ -84,6 +84,14 @@ func compact(texts ...string) (list []string) {
 	return list
 }
 
+// listReturns visits the functions whose return this kernel can trace.
+func listReturns(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
+	if t.Features.UnlockedReturns {
+		return listFunctions(p, t, patterns, visit)
+	}
+	return listTraced(p, t, patterns, visit)
+}
+
 // listTraced visits the functions that BTF describes and programs do not run through.
 func listTraced(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
 	return listFunctions(p, t, patterns, func(probe string) {

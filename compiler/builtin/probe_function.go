@@ -69,7 +69,7 @@ func (f *functionSites) resolve() []string {
 func expandFunction(m mechanisms) func(Expansion, At) []*Site {
 	return func(x Expansion, at At) []*Site {
 		f := newFunctionSites(x, m, at)
-		names := f.resolve()
+		names := f.withoutLockedReturns(f.resolve())
 		switch {
 		case len(names) == 0 || f.contradicted():
 			return nil
@@ -223,6 +223,33 @@ func (f *functionSites) tracingSite(name string, function *target.Function) *Sit
 func (f *functionSites) keepsReturns(name string) bool {
 	features := f.Target().Features
 	return f.plain.Fires() == object.AtReturn && features.KprobeMulti && features.ReturnStack && f.Mechanism() == "" && f.Refused(f.probe(name)) == ""
+}
+
+// withoutLockedReturns leaves out functions at whose return the kernel could hang: those
+// that programs run through while they hold a lock, where it holds one of its own at each
+// return. A function that is named is an error.
+func (f *functionSites) withoutLockedReturns(names []string) []string {
+	if f.plain.Fires() != object.AtReturn || f.Target().Features.UnlockedReturns {
+		return names
+	}
+	var kept, left []string
+	for _, name := range names {
+		if _, reentered := target.Reentered(name); reentered {
+			left = append(left, name)
+		} else {
+			kept = append(kept, name)
+		}
+	}
+	switch {
+	case len(left) == 0:
+	case len(kept) == 0:
+		f.Errorf(f.name.Span, "%s is not safe to trace at its return on this kernel (Linux before 5.11): programs run through it, and the kernel could hang", left[0])
+		f.Hint("its entry is safe: kprobe:%s", left[0])
+	default:
+		f.Notice("%s: %d of %d functions are left out, as %s: programs run through them, and at their return this kernel could hang (Linux before 5.11)",
+			f.at.Text(), len(left), len(names), left[0])
+	}
+	return kept
 }
 
 // contradicted reports a clause that needs what --attach excludes.

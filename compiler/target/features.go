@@ -22,6 +22,13 @@ type Features struct {
 	// ten, and leaves out those beyond.
 	// https://elixir.bootlin.com/linux/v6.14/source/kernel/trace/fprobe.c (fprobe_return)
 	ReturnStack bool
+	// UnlockedReturns: the kernel holds no lock while the program of a kretprobe runs, since
+	// 5.11. Before, two CPUs wait for each other for ever where one holds that lock and its
+	// program waits for a lock of a map, and the other holds the map's and calls a function
+	// with a kretprobe.
+	// https://elixir.bootlin.com/linux/v5.10/source/kernel/kprobes.c
+	// (__kretprobe_trampoline_handler)
+	UnlockedReturns bool
 	// Fentry: tracing programs at function entry and exit, since 5.5
 	// (CONFIG_DEBUG_INFO_BTF and CONFIG_DYNAMIC_FTRACE).
 	// https://elixir.bootlin.com/linux/v5.5/source/kernel/bpf/trampoline.c
@@ -132,6 +139,7 @@ func ByVersion(arch string, v Version) Features {
 		TracingGuard:        v.AtLeast(5, 12),
 		RawTracepointGuard:  v.AtLeast(6, 2),
 		ReturnStack:         v.AtLeast(6, 14),
+		UnlockedReturns:     v.AtLeast(5, 11),
 		RawTracepoint:       v.AtLeast(4, 17),
 		PreemptedTracepoint: v.AtLeast(7, 0),
 		PerfLink:            v.AtLeast(5, 15),

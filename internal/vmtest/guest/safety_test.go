@@ -116,7 +116,27 @@ func TestProbesInsideOfPrograms(t *testing.T) {
 			if probe == "kretprobe" && name != "locks" {
 				continue
 			}
-			t.Run(probe+" "+name, func(t *testing.T) { survives(t, busy(probe, strings.Fields(functions)...)) })
+			t.Run(probe+" "+name, func(t *testing.T) {
+				if probe == "kretprobe" && !AtLeast(t, 5, 11) {
+					refusesReturns(t, strings.Fields(functions)...)
+					return
+				}
+				survives(t, busy(probe, strings.Fields(functions)...))
+			})
+		}
+	}
+}
+
+// refusesReturns: before 5.11 the kernel holds a lock while the program of a kretprobe
+// runs. One CPU held that and waited for the ring buffer's, another held the ring buffer's
+// in _raw_spin_unlock_irqrestore and waited for the first: both for ever, in one of 20
+// runs.
+func refusesReturns(t *testing.T, functions ...string) {
+	t.Helper()
+	for _, function := range functions {
+		out := Run(t, "ponytrace", "-e", "kretprobe:"+function+" { @ = count() }")
+		if want := function + " is not safe to trace at its return on this kernel"; out.Code != 1 || !strings.Contains(out.Stderr, want) {
+			t.Errorf("ended with %d, not with 1 and %q: %s", out.Code, want, out.Stderr)
 		}
 	}
 }
@@ -158,7 +178,9 @@ func TestSweep(t *testing.T) {
 		batch := functions[i*size : min(len(functions), (i+1)*size)]
 		t.Run(strings.Join(batch, ","), func(t *testing.T) {
 			survives(t, busy("kprobe", batch...))
-			survives(t, busy("kretprobe", batch...))
+			if AtLeast(t, 5, 11) {
+				survives(t, busy("kretprobe", batch...))
+			}
 		})
 		done += len(batch)
 	}
