@@ -159,6 +159,8 @@ func SyscallNumber(l Lowering) *ir.Value {
 // CompatCall is not zero in a system call of the other instruction set.
 func CompatCall(l Lowering) *ir.Value {
 	b, flag := l.IR(), l.Target().CompatCall()
+	before := b.Because(ir.CompatCall)
+	defer func() { b.Why = before }()
 	task := lowerCurrentTask(l, nil)
 	read := b.ReadKernel
 	if l.Target().Features.TaskPointer {

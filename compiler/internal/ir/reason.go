@@ -41,6 +41,7 @@ const (
 	SharedRow
 	TracingEnded
 	SyscallNumber
+	CompatCall
 	LoopLimit
 	LoopRound
 	LoopCut
@@ -103,6 +104,7 @@ var reasons = [...]string{
 	SharedRow:        "this CPU's memory for what functions share",
 	TracingEnded:     "test whether the tracing has ended",
 	SyscallNumber:    "test of the system call's number",
+	CompatCall:       "processes of 32 bits have other system calls",
 	LoopLimit:        "limit of the loop, as the kernel allows for no more rounds",
 	LoopRound:        "the loop's rounds",
 	LoopCut:          "count of loops that were cut off",

@@ -60,6 +60,7 @@ func (f *function) systemCall(program *sema.Program, number int) {
 		f.tracedCalls()
 	}
 	f.guard(f.end, func(body, done *ir.Block) {
+		f.b.Because(ir.CompatCall)
 		f.b.If(ir.Equal, builtin.CompatCall(hooks{f}), f.b.Const(0), body, done)
 	})
 }

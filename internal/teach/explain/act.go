@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/stage"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // act tells in words what an instruction does, with the names of the script as far as the
@@ -104,22 +105,43 @@ func (in instruction) reads() bool { return in.op.Op == "readkernel" || in.op.Op
 
 // member is the name behind the last arrow or dot of the script's expression.
 func (in instruction) member() string {
-	text := in.op.Span.Text()
-	name := text[strings.LastIndexAny(text, ">.")+1:]
-	if len(name) < len(text) && !strings.ContainsFunc(name, isNoLetter) {
-		return excerpt(name, 30) + ": "
+	if name := memberOf(in.op.Span); name != "" {
+		return name + ": "
 	}
 	return ""
+}
+
+func memberOf(span diag.Span) string {
+	text := span.Text()
+	name := text[strings.LastIndexAny(text, ">.")+1:]
+	if len(name) == len(text) || strings.ContainsFunc(name, isNoLetter) {
+		return ""
+	}
+	return excerpt(name, 30)
 }
 
 func isNoLetter(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }
 
 // structure is the type that the address of a load leads to.
 func (in instruction) structure() string {
-	if t, isPointer := strings.CutSuffix(in.types[in.operand(0).Span], " *"); isPointer {
+	base := in.operand(0)
+	t, isPointer := strings.CutSuffix(in.types[base.Span], " *")
+	switch {
+	case in.registersOfCall(base):
+		return "struct pt_regs, the registers of the process"
+	case base.Op == "call" && base.Name == "bpf_get_current_task_btf":
+		return "struct task_struct"
+	case isPointer && (strings.HasPrefix(t, "struct ") || strings.HasPrefix(t, "union ")):
 		return t
 	}
 	return "the structure"
+}
+
+// registersOfCall reports whether an address is that of the registers with which a
+// process entered the kernel.
+func (in instruction) registersOfCall(address *stage.Operation) bool {
+	return address.Op == "load" && address.Space == "context" && address.Offset == 0 && len(in.program.Points) > 0 &&
+		in.program.Points[0].Mechanism.Context() == object.CallWords
 }
 
 func bytesOf(size int) string {
@@ -373,9 +395,6 @@ func (in instruction) constant(op asm.ALUOp, n int64) string {
 		}
 		if in.describe(in.operand(0)) == "the record" {
 			return fmt.Sprintf("byte %d of the record", n)
-		}
-		if member := in.member(); in.reads() && member != "" {
-			return fmt.Sprintf("plus %d, where %s lies", n, strings.TrimSuffix(member, ": "))
 		}
 		return fmt.Sprintf("plus %d", n)
 	case asm.Sub:

@@ -95,7 +95,7 @@ func golden(path string, archive *txtar.Archive) sample {
 // TestEveryRow: each instruction of every golden and example has a reason in words and a
 // part of the script that it comes from, and no sentence lacks what it is about.
 func TestEveryRow(t *testing.T) {
-	unfinished := regexp.MustCompile(`%!|: $|\(\)|  |^[^a-zA-Z0-9$@(-]`)
+	unfinished := regexp.MustCompile(`%!|: $|\(\)|  |^[^a-zA-Z0-9_$@(-]`)
 	for _, s := range samples(t) {
 		e, _ := explained(t, s.text, s.kernel, s.options)
 		for _, p := range e.Programs {

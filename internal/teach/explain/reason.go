@@ -151,13 +151,11 @@ func (in instruction) argumentValue(number int) string {
 	if in.raw.OpCode.Class().IsALU() && in.raw.OpCode.ALUOp() == asm.Mov && in.raw.OpCode.Source() == asm.RegSource && in.raw.Src == asm.R10 {
 		return "the end of the stack, and from there"
 	}
-	switch isMove := in.raw.OpCode.Class().IsALU() && in.raw.OpCode.ALUOp() == asm.Mov; {
-	case in.afterFrame():
+	if in.afterFrame() {
 		return in.act()
-	case in.reads() && isMove && in.raw.OpCode.Source() == asm.ImmSource:
-		return fmt.Sprint(in.raw.Constant)
-	case in.reads() && isMove && number == 3:
-		return in.describe(in.operand(0))
+	}
+	if in.op.Op == "store" || in.reads() {
+		return in.readArgument(number)
 	}
 	if in.op.Op == "call" || in.op.Op == "invoke" {
 		operand := in.operand(number - 1)
@@ -167,6 +165,32 @@ func (in instruction) argumentValue(number int) string {
 		if operand.Op != "" && (operand.Op != "slot" || in.copies()) {
 			return in.describe(operand)
 		}
+	}
+	return in.act()
+}
+
+// readArgument is an argument of a read by a helper, which the code generator makes of a
+// read, or of a read and the store of what it brings.
+func (in instruction) readArgument(number int) string {
+	to, from := &stage.Operation{}, in.op
+	if in.op.Op == "store" {
+		to, from = in.operand(0), in.operand(1)
+	}
+	class, op := in.raw.OpCode.Class(), in.raw.OpCode.ALUOp()
+	switch {
+	case class.IsALU() && op == asm.Mov && in.raw.OpCode.Source() == asm.ImmSource:
+		return fmt.Sprint(in.raw.Constant)
+	case class.IsALU() && op == asm.Mov && number == 1:
+		return in.describe(to)
+	case class.IsALU() && op == asm.Mov && len(from.Args) > 0:
+		return in.describe(in.byID(from.Args[0]))
+	case class.IsALU() && op == asm.Add && number == 1 && in.describe(to) == "the record":
+		return fmt.Sprintf("byte %d of the record", in.raw.Constant)
+	case class.IsALU() && op == asm.Add && number == 3:
+		if member := memberOf(from.Span); member != "" {
+			return fmt.Sprintf("plus %d, where %s lies", in.raw.Constant, member)
+		}
+		return fmt.Sprintf("plus %d", in.raw.Constant)
 	}
 	return in.act()
 }
@@ -210,7 +234,12 @@ func (in instruction) operand(n int) *stage.Operation {
 	if n < 0 || n >= len(in.op.Args) {
 		return &stage.Operation{}
 	}
-	if op := in.operations[operationID{in.at.Function, in.op.Args[n]}]; op != nil {
+	return in.byID(in.op.Args[n])
+}
+
+// byID is an operation of the same function; an empty one where it is gone.
+func (in instruction) byID(id int) *stage.Operation {
+	if op := in.operations[operationID{in.at.Function, id}]; op != nil {
 		return op
 	}
 	return &stage.Operation{}
