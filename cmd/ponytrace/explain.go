@@ -28,10 +28,11 @@ func explainFlags() *command {
 	return &command{
 		name:      "explain",
 		arguments: []string{"SCRIPT|-e TEXT", "[PARAMETERS]"},
-		summary:   "Explain what a script becomes: each instruction with its reason, maps, helpers and cost. It traces nothing.",
-		details:   explainDetails,
-		flags:     f,
-		run:       c.run,
+		summary: "Explain what a script becomes: each instruction with its reason, maps, helpers " +
+			"and cost. It traces nothing.",
+		details: explainDetails,
+		flags:   f,
+		run:     c.run,
 	}
 }
 

@@ -155,10 +155,24 @@ func blanks(text string) string {
 
 // Columns is how many columns of a terminal a text takes.
 func Columns(text string) (width int) {
+	if isPlain(text) {
+		return len(text)
+	}
 	for _, r := range printable(text) {
 		width += runeColumns(r)
 	}
 	return width
+}
+
+// isPlain reports whether a text is of ASCII's visible characters and blanks alone, as most
+// are.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // wide are the blocks whose characters take two columns of a terminal.

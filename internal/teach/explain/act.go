@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math/bits"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -41,8 +40,8 @@ func (in instruction) act() string {
 }
 
 func (in instruction) isBranch() bool {
-	class := in.raw.OpCode.Class()
-	return class.IsJump() && !slices.Contains([]asm.JumpOp{asm.Exit, asm.Call, asm.Ja}, in.raw.OpCode.JumpOp())
+	_, compares := comparisons[in.raw.OpCode.JumpOp()]
+	return in.raw.OpCode.Class().IsJump() && compares
 }
 
 // inMain reports whether an instruction is of the program itself, and not of a function
@@ -77,7 +76,8 @@ func (in instruction) wide() string {
 	case asm.PseudoFunc:
 		return "address of function " + in.raw.Reference()
 	}
-	return fmt.Sprintf("the number %#x, too large for an instruction of 8 bytes", uint64(in.raw.Constant))
+	return fmt.Sprintf("the number %#x, too large for an instruction of 8 "+
+		"bytes", uint64(in.raw.Constant))
 }
 
 func (in instruction) load() string {
@@ -90,9 +90,11 @@ func (in instruction) load() string {
 	}
 	switch in.op.Space {
 	case "context":
-		return cmp.Or(in.words.at(in.op.Offset), fmt.Sprintf("%s of the context, from byte %d", bytesOf(size), in.op.Offset))
+		return cmp.Or(in.words.at(in.op.Offset), fmt.Sprintf("%s of the context, from byte "+
+			"%d", bytesOf(size), in.op.Offset))
 	case "kernel":
-		return fmt.Sprintf("reads %s%s at byte %d of %s", in.member(), bytesOf(size), in.op.Offset, in.structure())
+		return fmt.Sprintf("reads %s%s at byte %d of %s",
+			in.member(), bytesOf(size), in.op.Offset, in.structure())
 	case "frame":
 		return fmt.Sprintf("reads %s, from byte %d", in.describe(in.operand(0)), in.op.Offset)
 	}
@@ -140,8 +142,9 @@ func (in instruction) structure() string {
 // registersOfCall reports whether an address is that of the registers with which a
 // process entered the kernel.
 func (in instruction) registersOfCall(address *stage.Operation) bool {
-	return address.Op == "load" && address.Space == "context" && address.Offset == 0 && len(in.program.Points) > 0 &&
-		in.program.Points[0].Mechanism.Context() == object.CallWords
+	first := address.Op == "load" && address.Space == "context" && address.Offset == 0
+	points := in.program.Points
+	return first && len(points) > 0 && points[0].Mechanism.Context() == object.CallWords
 }
 
 func bytesOf(size int) string {
@@ -192,8 +195,9 @@ func (in instruction) ofCPU(kernel string, offset int) string {
 		return "this CPU's mark"
 	}
 	for _, m := range in.object.Maps {
-		if size := m.InKernel().Value.Size; kernel == object.PerCPUMap && m.Storage == object.CPUSlot && offset >= m.Offset && offset < m.Offset+size {
-			return atByte("this CPU's @"+m.Name, offset-m.Offset)
+		at, size := offset-m.Offset, m.InKernel().Value.Size
+		if kernel == object.PerCPUMap && m.Storage == object.CPUSlot && at >= 0 && at < size {
+			return atByte("this CPU's @"+m.Name, at)
 		}
 	}
 	return atByte("this CPU's row of map "+kernel, offset)
@@ -233,8 +237,9 @@ func (in instruction) atomic() string {
 
 // comparisons are the jumps in words, with the constant or register to come.
 var comparisons = map[asm.JumpOp]string{
-	asm.JEq: "is %s", asm.JNE: "is not %s", asm.JGT: "is above %s", asm.JGE: "is %s or more", asm.JLT: "is below %s", asm.JLE: "is %s or less",
-	asm.JSGT: "is above %s", asm.JSGE: "is %s or more", asm.JSLT: "is below %s", asm.JSLE: "is %s or less", asm.JSet: "has bits of %s",
+	asm.JEq: "is %s", asm.JNE: "is not %s", asm.JSet: "has bits of %s",
+	asm.JGT: "is above %s", asm.JGE: "is %s or more", asm.JLT: "is below %s", asm.JLE: "is %s or less",
+	asm.JSGT: "is above %s", asm.JSGE: "is %s or more", asm.JSLT: "is below %s", asm.JSLE: "is %s or less",
 }
 
 func (in instruction) branch() string {
@@ -290,7 +295,8 @@ func (in instruction) arithmetic() string {
 	case op == asm.Neg:
 		return "the negative of it"
 	case in.afterFrame():
-		return fmt.Sprintf("address of %s, %d bytes below the end of the stack", in.stackPlace(), -in.raw.Constant)
+		return fmt.Sprintf("address of %s, %d bytes below the end of the "+
+			"stack", in.stackPlace(), -in.raw.Constant)
 	case in.op.Op == "bound" && op == asm.And:
 		return fmt.Sprintf("the verifier must see a number from 0 to %d", in.raw.Constant)
 	case in.signs():
@@ -303,7 +309,8 @@ func (in instruction) arithmetic() string {
 
 // afterFrame reports whether an instruction subtracts from a copy of the frame pointer.
 func (in instruction) afterFrame() bool {
-	return isFrameAddress(in.reasoner.raw[:in.index], in.raw) && in.raw.OpCode.Source() == asm.ImmSource
+	immediate := in.raw.OpCode.Source() == asm.ImmSource
+	return immediate && isFrameAddress(in.reasoner.raw[:in.index], in.raw)
 }
 
 // stackPlace names the piece of the stack whose address is computed.
@@ -354,8 +361,14 @@ func (in instruction) sign(op asm.ALUOp) string {
 }
 
 // copies reports whether an instruction copies a register other than the frame pointer.
-func (in instruction) copies() bool {
-	return in.raw.OpCode.Class().IsALU() && in.raw.OpCode.ALUOp() == asm.Mov && in.raw.OpCode.Source() == asm.RegSource && in.raw.Src != asm.R10
+func (in instruction) copies() bool { return in.movesRegister() && in.raw.Src != asm.R10 }
+
+func (in instruction) moves() bool {
+	return in.raw.OpCode.Class().IsALU() && in.raw.OpCode.ALUOp() == asm.Mov
+}
+
+func (in instruction) movesRegister() bool {
+	return in.moves() && in.raw.OpCode.Source() == asm.RegSource
 }
 
 // move is a copy of a constant or of a register.
@@ -380,7 +393,8 @@ func (in instruction) move(immediate bool) string {
 	case immediate:
 		return value + ", in a register for what follows"
 	}
-	if name := in.describe(in.operand(0)); len(in.op.Args) > 0 && in.op.Op != "call" && in.op.Op != "invoke" && name != "the value" {
+	calls := in.op.Op == "call" || in.op.Op == "invoke"
+	if name := in.describe(in.operand(0)); len(in.op.Args) > 0 && !calls && name != "the value" {
 		return fmt.Sprintf("a copy of r%d (%s), to compute with", in.raw.Src, name)
 	}
 	return value + ", to compute with"
@@ -443,9 +457,11 @@ func (in instruction) half(ofTask, ofUser string) string {
 
 // operators are arithmetic in words.
 var operators = map[asm.ALUOp]string{
-	asm.Add: "plus %s", asm.Sub: "minus %s", asm.Mul: "times %s", asm.Div: "divided by %s", asm.Mod: "the remainder of a division by %s",
+	asm.Add: "plus %s", asm.Sub: "minus %s", asm.Mul: "times %s", asm.Div: "divided by %s",
+	asm.Mod: "the remainder of a division by %s",
 	asm.And: "keeps the bits of %s", asm.Or: "sets the bits of %s", asm.Xor: "inverts the bits of %s",
-	asm.LSh: "to the left by %s bits", asm.RSh: "to the right by %s bits", asm.ArSh: "to the right by %s bits, with its sign",
+	asm.LSh: "to the left by %s bits", asm.RSh: "to the right by %s bits", asm.ArSh: "to the right " +
+		"by %s bits, with its sign",
 }
 
 // registers is arithmetic with another register.

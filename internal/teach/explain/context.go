@@ -37,30 +37,50 @@ var contexts = []struct {
 }{
 	{object.Run, "Ponytrace itself runs it %s.",
 		"Nothing of interest: no event is behind it."},
-	{object.Kprobe, "It runs each time the kernel function %s is entered: the kernel has put a breakpoint or a call there.",
-		"The registers of the CPU as they were on entry, struct pt_regs. The arguments of the function are among them."},
-	{object.Kretprobe, "It runs each time the kernel function %s returns: the kernel has put its own address in place of the return address.",
-		"The registers of the CPU as they are on return, struct pt_regs. What the function returned is among them; its arguments are gone."},
+	{object.Kprobe, "It runs each time the kernel function %s is entered: the kernel has put a " +
+		"breakpoint or a call there.",
+		"The registers of the CPU as they were on entry, struct pt_regs. The arguments of the " +
+			"function are among them."},
+	{object.Kretprobe, "It runs each time the kernel function %s returns: the kernel has put its " +
+		"own address in place of the return address.",
+		"The registers of the CPU as they are on return, struct pt_regs. What the function returned " +
+			"is among them; its arguments are gone."},
 	{object.KprobeMulti, "It runs each time one of the kernel functions is entered: %s.",
-		"The registers of the CPU as they were on entry, struct pt_regs. The arguments of the function are among them."},
+		"The registers of the CPU as they were on entry, struct pt_regs. The arguments of the " +
+			"function are among them."},
 	{object.KretprobeMulti, "It runs each time one of the kernel functions returns: %s.",
-		"The registers of the CPU as they are on return, struct pt_regs. What the function returned is among them; its arguments are gone."},
-	{object.Fentry, "It runs each time the kernel function %s is entered: the function's first bytes call it directly.",
-		"A word of 8 bytes for each argument of the function. The verifier knows their types, from the kernel's own description (BTF)."},
-	{object.Fexit, "It runs each time the kernel function %s returns: the function is called through a small piece of code that calls the program afterwards.",
-		"A word of 8 bytes for each argument of the function, then one for what it returned. The verifier knows their types, from the kernel's own description (BTF)."},
-	{object.RawTracepoint, "It runs each time the kernel comes by the tracepoint %s, a place that its authors have marked.",
+		"The registers of the CPU as they are on return, struct pt_regs. What the function returned " +
+			"is among them; its arguments are gone."},
+	{object.Fentry, "It runs each time the kernel function %s is entered: the function's first " +
+		"bytes call it directly.",
+		"A word of 8 bytes for each argument of the function. The verifier knows their types, from " +
+			"the kernel's own description (BTF)."},
+	{object.Fexit, "It runs each time the kernel function %s returns: the function is called " +
+		"through a small piece of code that calls the program afterwards.",
+		"A word of 8 bytes for each argument of the function, then one for what it returned. The " +
+			"verifier knows their types, from the kernel's own description (BTF)."},
+	{object.RawTracepoint, "It runs each time the kernel comes by the tracepoint %s, a place that " +
+		"its authors have marked.",
 		"A word of 8 bytes for each argument of the tracepoint, as the kernel's code hands them over."},
-	{object.TypedTracepoint, "It runs each time the kernel comes by the tracepoint %s, a place that its authors have marked.",
-		"A word of 8 bytes for each argument of the tracepoint. The verifier knows their types, from the kernel's own description (BTF)."},
-	{object.Tracepoint, "It runs each time the kernel comes by the tracepoint %s, a place that its authors have marked.",
-		"The record that the kernel makes of the event for perf: the fields lie where the tracepoint's format says (its file in tracefs)."},
-	{object.RawSyscall, "It runs at every system call, at the one tracepoint of them all, and looks for %s.",
-		"Two words of 8 bytes: on entry the address of the process's registers, which hold the arguments, and the number of the call; on exit these registers and the result."},
-	{object.Syscall, "It runs at every system call, at the one tracepoint of them all, and looks for %s.",
-		"The record that the kernel makes for perf: the number of the call, then its arguments or its result."},
+	{object.TypedTracepoint, "It runs each time the kernel comes by the tracepoint %s, a place " +
+		"that its authors have marked.",
+		"A word of 8 bytes for each argument of the tracepoint. The verifier knows their types, from " +
+			"the kernel's own description (BTF)."},
+	{object.Tracepoint, "It runs each time the kernel comes by the tracepoint %s, a place that its " +
+		"authors have marked.",
+		"The record that the kernel makes of the event for perf: the fields lie where the " +
+			"tracepoint's format says (its file in tracefs)."},
+	{object.RawSyscall, "It runs at every system call, at the one tracepoint of them all, and " +
+		"looks for %s.",
+		"Two words of 8 bytes: on entry the address of the process's registers, which hold the " +
+			"arguments, and the number of the call; on exit these registers and the result."},
+	{object.Syscall, "It runs at every system call, at the one tracepoint of them all, and looks " +
+		"for %s.",
+		"The record that the kernel makes for perf: the number of the call, then its arguments or its " +
+			"result."},
 	{object.Profile, "It runs on every CPU each time a clock ticks: %s.",
-		"The registers of the CPU as they were when the clock interrupted it, in struct bpf_perf_event_data."},
+		"The registers of the CPU as they were when the clock interrupted it, in struct " +
+			"bpf_perf_event_data."},
 }
 
 func contextOf(program *object.ProgramSpec) Context {
@@ -76,7 +96,8 @@ func contextOf(program *object.ProgramSpec) Context {
 		}
 	}
 	if program.Dispatched {
-		c.When = "It is called by the program at the tracepoint of all system calls, for " + placesOf(program) + "."
+		c.When = "It is called by the program at the tracepoint of all system calls, " +
+			"for " + placesOf(program) + "."
 	}
 	return c
 }
@@ -166,7 +187,8 @@ func (w words) register(offset int) string {
 	if name == "" {
 		return ""
 	}
-	if w.machine.Arch == "x86_64" && len(name) == 2 && strings.Contains("ax bx cx dx si di bp sp ip", name) {
+	const whole = "ax bx cx dx si di bp sp ip" // of 64 bits by an r before
+	if w.machine.Arch == "x86_64" && len(name) == 2 && strings.Contains(whole, name) {
 		name = "r" + name
 	}
 	place := name + " of pt_regs"
@@ -175,7 +197,8 @@ func (w words) register(offset int) string {
 	case point.Mechanism.Fires() == object.AtReturn && offset == registers.Return:
 		return "what the function returned: " + place
 	case point.Mechanism.Fires() == object.AtEntry && i >= 0:
-		return ordinal(i) + " argument" + w.parameter(func(p target.Param) bool { return p.Register == i }) + ": " + place
+		name := w.parameter(func(p target.Param) bool { return p.Register == i })
+		return ordinal(i) + " argument" + name + ": " + place
 	case offset == registers.InstructionPointer:
 		return "address of the instruction: " + place
 	case offset == registers.StackPointer:
@@ -199,8 +222,8 @@ func (w words) argument(offset int) string {
 	if f := w.function(); w.program.Points[0].Mechanism.Fires() == object.AtReturn && slot == f.Slots {
 		return "what the function returned: the word after the arguments"
 	}
-	return ordinal(slot) + " argument" + w.parameter(func(p target.Param) bool { return p.Slot == slot }) +
-		fmt.Sprintf(": word %d of the context", slot)
+	name := w.parameter(func(p target.Param) bool { return p.Slot == slot })
+	return fmt.Sprintf("%s argument%s: word %d of the context", ordinal(slot), name, slot)
 }
 
 func (w words) eventWord(offset int) string {

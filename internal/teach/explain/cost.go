@@ -114,7 +114,8 @@ func stackOf(code asm.Instructions) int {
 	lowest := 0
 	for i := range code {
 		at := &code[i]
-		if at.OpCode.Class().IsStore() && at.Dst == asm.R10 || at.OpCode.Class().IsLoad() && at.Src == asm.R10 {
+		class := at.OpCode.Class()
+		if class.IsStore() && at.Dst == asm.R10 || class.IsLoad() && at.Src == asm.R10 {
 			lowest = min(lowest, int(at.Offset))
 		}
 		if isFrameAddress(code[:i], at) {
@@ -127,9 +128,9 @@ func stackOf(code asm.Instructions) int {
 // isFrameAddress reports whether an instruction adds to a copy of the frame pointer, made
 // by the last of those before.
 func isFrameAddress(before asm.Instructions, at *asm.Instruction) bool {
-	return len(before) > 0 && at.OpCode.ALUOp() == asm.Add && movesFrame(&before[len(before)-1], at.Dst)
-}
-
-func movesFrame(i *asm.Instruction, to asm.Register) bool {
-	return i.OpCode.ALUOp() == asm.Mov && i.OpCode.Source() == asm.RegSource && i.Src == asm.R10 && i.Dst == to
+	if len(before) == 0 || at.OpCode.ALUOp() != asm.Add {
+		return false
+	}
+	last := &before[len(before)-1]
+	return last.OpCode == asm.Mov.Op(asm.RegSource) && last.Src == asm.R10 && last.Dst == at.Dst
 }

@@ -35,6 +35,7 @@ type Explanation struct {
 	Programs []Program `json:"programs"`
 	Maps     []Map     `json:"maps,omitempty"`
 	Helpers  []Helper  `json:"helpers,omitempty"`
+	Terms    []Term    `json:"terms"` // words that the explanation uses
 	// Notices tell what is left out, and why, a sentence each.
 	Notices []string `json:"notices,omitempty"`
 }
@@ -143,6 +144,12 @@ type Helper struct {
 	Signature string `json:"signature"`
 	Sentence  string `json:"sentence"` // what it does
 	Calls     int    `json:"calls"`    // places in the programs that call it
+}
+
+// Term is a word of eBPF, explained.
+type Term struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
 }
 
 // Kernel is what a kernel made of one program: the states of its verifier, the machine

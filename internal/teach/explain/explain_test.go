@@ -31,11 +31,16 @@ const root = "../../.."
 // explained compiles a script for a frozen kernel, and explains it.
 func explained(t *testing.T, text, kernel string, options compiler.Options) (*explain.Explanation, *object.Object) {
 	t.Helper()
+	return explainedFor(t, text, frozen.Target(kernel), options)
+}
+
+func explainedFor(t *testing.T, text string, machine *target.Target, options compiler.Options) (*explain.Explanation, *object.Object) {
+	t.Helper()
 	parsed, diagnostics := lang.Parse(diag.NewSource("script", text))
 	if diagnostics.HasErrors() {
 		t.Fatal(diagnostics)
 	}
-	machine, stages := frozen.Target(kernel), &stage.Stages{}
+	stages := &stage.Stages{}
 	options.Stages = stages
 	built, err := compiler.Compile(parsed, machine, options)
 	if err != nil {
@@ -129,7 +134,8 @@ func TestCost(t *testing.T) {
 		e, _ := explained(t, s.text, s.kernel, s.options)
 		for i, head := range s.heads {
 			c := e.Programs[i].Cost
-			got := fmt.Sprintf("static %d - executed %d - helpers %d - stack %d", c.Instructions, c.Executed, c.Helpers, c.Stack)
+			got := fmt.Sprintf("static %d - executed %d - helpers %d - stack "+
+				"%d", c.Instructions, c.Executed, c.Helpers, c.Stack)
 			if compared++; got != head {
 				t.Errorf("%s: %s: got %s, want %s", s.name, e.Programs[i].Name, got, head)
 			}
@@ -255,12 +261,17 @@ func TestAdd(t *testing.T) {
 func TestContextWords(t *testing.T) {
 	for _, test := range []struct{ script, attach, kernel, want string }{
 		{"kprobe:vfs_read { @ = arg2 }", "kprobe", "6.12", "third argument, count: rdx of pt_regs"},
-		{"kprobe:vfs_read { @ = arg2 }", "fentry", "6.12", "third argument, count: word 2 of the context"},
+		{"kprobe:vfs_read { @ = arg2 }", "fentry", "6.12", "third argument, count: word 2 of the " +
+			"context"},
 		{"kprobe:vfs_read { @ = arg2 }", "kprobe", "6.12-arm64", "third argument, count: r2 of pt_regs"},
-		{"kretprobe:vfs_read { @ = retval }", "kprobe", "6.12", "what the function returned: rax of pt_regs"},
-		{"kretprobe:vfs_read { @ = retval }", "fentry", "6.12", "what the function returned: the word after the arguments"},
-		{"tracepoint:sched:sched_switch { @ = args.prev_pid }", "tracepoint", "6.12", "field prev_pid of the record, at byte 24"},
-		{"tracepoint:syscalls:sys_enter_openat { @ = count() }", "", "6.12", "the number of the system call"},
+		{"kretprobe:vfs_read { @ = retval }", "kprobe", "6.12", "what the function returned: rax of " +
+			"pt_regs"},
+		{"kretprobe:vfs_read { @ = retval }", "fentry", "6.12", "what the function returned: the word " +
+			"after the arguments"},
+		{"tracepoint:sched:sched_switch { @ = args.prev_pid " +
+			"}", "tracepoint", "6.12", "field prev_pid of the record, at byte 24"},
+		{"tracepoint:syscalls:sys_enter_openat { @ = count() " +
+			"}", "", "6.12", "the number of the system call"},
 		{"profile:hz:99 { @ = reg(\"ip\") }", "", "6.12", "address of the instruction: rip of pt_regs"},
 	} {
 		e, _ := explained(t, test.script, test.kernel, compiler.Options{Attach: test.attach})

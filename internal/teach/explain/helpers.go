@@ -21,18 +21,22 @@ type helper struct {
 // https://elixir.bootlin.com/linux/v6.12/source/include/uapi/linux/bpf.h
 var helpers = []helper{
 	{asm.FnMapLookupElem, "void *map_lookup_elem(struct bpf_map *map, const void *key)",
-		"Returns the address of the value that a map has under a key, or null (0) where the key is not there.",
+		"Returns the address of the value that a map has under a key, or null (0) where the key is " +
+			"not there.",
 		"address of the key's value, or null"},
-	{asm.FnMapUpdateElem, "long map_update_elem(struct bpf_map *map, const void *key, const void *value, u64 flags)",
+	{asm.FnMapUpdateElem, "long map_update_elem(struct bpf_map *map, const void *key, const void " +
+		"*value, u64 flags)",
 		"Stores a value under a key of a map; flags may ask for keys that are new only.",
 		"stores the value under the key"},
 	{asm.FnMapDeleteElem, "long map_delete_elem(struct bpf_map *map, const void *key)",
 		"Removes a key and its value from a map.",
 		"removes the key"},
 	{asm.FnProbeReadKernel, "long probe_read_kernel(void *dst, u32 size, const void *unsafe_ptr)",
-		"Copies memory of the kernel; an address that cannot be read gives zeroes and an error, where a plain load would be refused.",
+		"Copies memory of the kernel; an address that cannot be read gives zeroes and an error, where " +
+			"a plain load would be refused.",
 		"copies memory of the kernel"},
-	{asm.FnProbeReadKernelStr, "long probe_read_kernel_str(void *dst, u32 size, const void *unsafe_ptr)",
+	{asm.FnProbeReadKernelStr, "long probe_read_kernel_str(void *dst, u32 size, const void " +
+		"*unsafe_ptr)",
 		"Copies a text of the kernel up to its zero byte, and returns its length.",
 		"copies a text of the kernel"},
 	{asm.FnProbeReadUser, "long probe_read_user(void *dst, u32 size, const void *unsafe_ptr)",
@@ -48,7 +52,8 @@ var helpers = []helper{
 		"Returns the time since the machine was started, in nanoseconds, with the time that it slept.",
 		"the time since the start of the machine"},
 	{asm.FnKtimeGetTaiNs, "u64 ktime_get_tai_ns(void)",
-		"Returns the time of day in nanoseconds since 1970, by international atomic time (TAI), which has no leap seconds.",
+		"Returns the time of day in nanoseconds since 1970, by international atomic time (TAI), which " +
+			"has no leap seconds.",
 		"the time of day in nanoseconds"},
 	{asm.FnJiffies64, "u64 jiffies64(void)",
 		"Returns the count of ticks of the kernel's clock.",
@@ -65,8 +70,10 @@ var helpers = []helper{
 	{asm.FnGetCurrentPidTgid, "u64 get_current_pid_tgid(void)",
 		"Returns two numbers in one: the process in the upper 32 bits, the thread in the lower 32.",
 		"process and thread in one number"},
-	{asm.FnGetNsCurrentPidTgid, "long get_ns_current_pid_tgid(u64 dev, u64 ino, struct bpf_pidns_info *nsdata, u32 size)",
-		"Stores the numbers of the current thread and process as a PID namespace (such as a container) has them.",
+	{asm.FnGetNsCurrentPidTgid, "long get_ns_current_pid_tgid(u64 dev, u64 ino, struct " +
+		"bpf_pidns_info *nsdata, u32 size)",
+		"Stores the numbers of the current thread and process as a PID namespace (such as a " +
+			"container) has them.",
 		"thread and process as the namespace has them"},
 	{asm.FnGetCurrentUidGid, "u64 get_current_uid_gid(void)",
 		"Returns two numbers in one: the group in the upper 32 bits, the user in the lower 32.",
@@ -78,22 +85,27 @@ var helpers = []helper{
 		"Returns the number of the control group that the current thread is in.",
 		"the number of the control group"},
 	{asm.FnGetCurrentTask, "u64 get_current_task(void)",
-		"Returns the address of the kernel's description of the current thread, struct task_struct, as a plain number.",
+		"Returns the address of the kernel's description of the current thread, struct task_struct, " +
+			"as a plain number.",
 		"address of the thread's task_struct"},
 	{asm.FnGetCurrentTaskBtf, "struct task_struct *get_current_task_btf(void)",
-		"Returns the kernel's description of the current thread as a pointer whose type the verifier knows, so that it may be read directly.",
+		"Returns the kernel's description of the current thread as a pointer whose type the verifier " +
+			"knows, so that it may be read directly.",
 		"the thread's task_struct, with its type"},
 	{asm.FnGetAttachCookie, "u64 get_attach_cookie(void *ctx)",
-		"Returns the number that was given when the program was attached: it tells which of several functions has fired.",
+		"Returns the number that was given when the program was attached: it tells which of several " +
+			"functions has fired.",
 		"the number of the probe that fired"},
 	{asm.FnGetStack, "long get_stack(void *ctx, void *buf, u32 size, u64 flags)",
-		"Stores the chain of calls that led here, as return addresses of the kernel or of the process, and returns its length in bytes.",
+		"Stores the chain of calls that led here, as return addresses of the kernel or of the " +
+			"process, and returns its length in bytes.",
 		"stores the chain of calls"},
 	{asm.FnDPath, "long d_path(struct path *path, char *buf, u32 sz)",
 		"Stores the path of an open file as text, and returns its length.",
 		"stores the file's path"},
 	{asm.FnRingbufReserve, "void *ringbuf_reserve(void *ringbuf, u64 size, u64 flags)",
-		"Sets room aside in a ring buffer, through which records reach ponytrace; returns null where it is full.",
+		"Sets room aside in a ring buffer, through which records reach ponytrace; returns null where " +
+			"it is full.",
 		"room for a record, or null"},
 	{asm.FnRingbufSubmit, "void ringbuf_submit(void *data, u64 flags)",
 		"Hands a finished record of a ring buffer to its reader.",
@@ -105,9 +117,11 @@ var helpers = []helper{
 		"Copies a finished record into a ring buffer.",
 		"copies the record to the reader"},
 	{asm.FnLoop, "long loop(u32 nr_loops, void *callback_fn, void *callback_ctx, u64 flags)",
-		"Calls a function of the program again and again, at most so many times as it is told; the verifier walks that function once.",
+		"Calls a function of the program again and again, at most so many times as it is told; the " +
+			"verifier walks that function once.",
 		"calls the function once a round"},
-	{asm.FnForEachMapElem, "long for_each_map_elem(struct bpf_map *map, void *callback_fn, void *callback_ctx, u64 flags)",
+	{asm.FnForEachMapElem, "long for_each_map_elem(struct bpf_map *map, void *callback_fn, void " +
+		"*callback_ctx, u64 flags)",
 		"Calls a function of the program for each key of a map.",
 		"calls the function for each key"},
 	{asm.FnSendSignal, "long send_signal(u32 sig)",
@@ -120,7 +134,8 @@ var helpers = []helper{
 		"Makes the traced function return a value at once, without running.",
 		"makes the function return at once"},
 	{asm.FnTailCall, "long tail_call(void *ctx, struct bpf_map *prog_array_map, u32 index)",
-		"Goes on in another program, that of an index in an array of programs, and does not come back; where the array has none, the program continues.",
+		"Goes on in another program, that of an index in an array of programs, and does not come " +
+			"back; where the array has none, the program continues.",
 		"goes on in the program of the index"},
 }
 
@@ -128,7 +143,8 @@ var helpers = []helper{
 func helperOf(number asm.BuiltinFunc) (helper, bool) {
 	i := slices.IndexFunc(helpers, func(h helper) bool { return h.number == number })
 	if i < 0 {
-		return helper{number: number, signature: strings.TrimPrefix(target.HelperName(number), "bpf_") + "(...)"}, false
+		bare := strings.TrimPrefix(target.HelperName(number), "bpf_")
+		return helper{number: number, signature: bare + "(...)"}, false
 	}
 	return helpers[i], true
 }

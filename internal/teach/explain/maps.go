@@ -21,9 +21,12 @@ var mapTypes = []struct {
 }{
 	{ebpf.Array, "array", "values by number, all there from the start"},
 	{ebpf.Hash, "hash", "values by key, shared by all CPUs"},
-	{ebpf.PerCPUHash, "percpu_hash", "values by key, one for each CPU, so that no CPU waits for another"},
-	{ebpf.LRUHash, "lru_hash", "values by key; where it is full, the key that was not used for longest is dropped"},
-	{ebpf.LRUCPUHash, "lru_percpu_hash", "values by key, one for each CPU; where it is full, the key that was not used for longest is dropped"},
+	{ebpf.PerCPUHash, "percpu_hash", "values by key, one for each CPU, so that no CPU waits for " +
+		"another"},
+	{ebpf.LRUHash, "lru_hash", "values by key; where it is full, the key that was not used for " +
+		"longest is dropped"},
+	{ebpf.LRUCPUHash, "lru_percpu_hash", "values by key, one for each CPU; where it is full, the " +
+		"key that was not used for longest is dropped"},
 	{ebpf.RingBuf, "ringbuf", "a ring buffer: records from programs to ponytrace, in their order"},
 	{ebpf.ProgramArray, "prog_array", "programs by number, to continue in"},
 }
@@ -40,13 +43,15 @@ func mapType(of ebpf.MapType) (name, is string) {
 // purposes tell what the maps are for that the script does not name, by the beginning of
 // their names.
 var purposes = []struct{ name, is string }{
-	{object.DataMap, "words that the programs and ponytrace share: single values, counts of what was lost, the switch that ends the tracing"},
+	{object.DataMap, "words that the programs and ponytrace share: single values, counts of what " +
+		"was lost, the switch that ends the tracing"},
 	{object.PerCPUMap, "a row for each CPU, which only that CPU writes; ponytrace adds the rows up"},
 	{object.EventsMap, "records on their way to ponytrace, which prints them"},
 	{object.ScratchMap, "memory for what has no room on the stack of 512 bytes, a row for each CPU"},
 	{object.ZeroMap, "zeroes, the first value of keys that are new"},
 	{object.SharedMap, "memory that the functions of a program share, a row for each CPU"},
-	{object.GuardMap, "a mark for each CPU while a program runs, so that none fires inside of another"},
+	{object.GuardMap, "a mark for each CPU while a program runs, so that none fires inside of " +
+		"another"},
 	{object.SyscallMap, "which system calls the program traces, by their numbers"},
 	{object.CallsMap, "the program of each system call"},
 	{object.ReadsMap, "counts of the reads that failed"},
@@ -61,7 +66,9 @@ func describeMaps(o *object.Object, machine *target.Target) (list []Map) {
 
 func describeMap(o *object.Object, name string, machine *target.Target) Map {
 	spec := o.Kernel[name]
-	m := Map{Name: name, KeySize: int(spec.KeySize), ValueSize: int(spec.ValueSize), Entries: int(spec.MaxEntries)}
+	m := Map{
+		Name: name, KeySize: int(spec.KeySize), ValueSize: int(spec.ValueSize), Entries: int(spec.MaxEntries),
+	}
 	m.Type, m.Purpose = mapType(spec.Type)
 	for _, p := range purposes {
 		if !strings.HasPrefix(name, "@") && strings.HasPrefix(name, p.name) {

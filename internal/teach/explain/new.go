@@ -24,7 +24,7 @@ func New(o *object.Object, stages *stage.Stages, machine *target.Target) *Explan
 		b.add(program, stages.Programs[i], counted[i])
 		code = append(code, program.Instructions)
 	}
-	b.Maps, b.Helpers = describeMaps(o, machine), countHelpers(code)
+	b.Maps, b.Helpers, b.Terms = describeMaps(o, machine), countHelpers(code), terms
 	return &b.Explanation
 }
 
@@ -56,7 +56,8 @@ func (b *builder) span(s diag.Span) Span {
 
 func (b *builder) add(program *object.ProgramSpec, made *stage.Program, cost Cost) {
 	p := Program{
-		Name: program.Name, Probes: made.Probes, Source: b.span(program.Clause), Context: contextOf(program), Cost: cost,
+		Name: program.Name, Probes: made.Probes, Source: b.span(program.Clause),
+		Context: contextOf(program), Cost: cost,
 	}
 	r := newReasoner(b.object, program, made, words{b.machine, program})
 	for i := range made.Code {
@@ -67,7 +68,9 @@ func (b *builder) add(program *object.ProgramSpec, made *stage.Program, cost Cos
 
 func (b *builder) row(r *reasoner, i int, program *object.ProgramSpec) Row {
 	at := &r.code[i]
-	row := Row{Number: at.Offset, Opcode: at.Opcode, Text: at.Text, Span: b.span(at.Span), Target: at.Target}
+	row := Row{
+		Number: at.Offset, Opcode: at.Opcode, Text: at.Text, Span: b.span(at.Span), Target: at.Target,
+	}
 	why, act := r.reason(i)
 	row.Reason, row.Why = why+act, why
 	if i > 0 && at.Symbol == at.Function {

@@ -23,8 +23,10 @@ const (
 
 // plain are the reasons of lowering that what the instruction does tells, too.
 var plain = []string{
-	"update in place", "the program's result", "the key in memory, for the helper", "lookup of the key", "room in the ring buffer",
-	"the record is complete", "insertion of a new key", "count of lost events", "count of updates that the kernel refused",
+	"update in place", "the program's result", "the key in memory, for the " +
+		"helper", "lookup of the key", "room in the ring buffer",
+	"the record is complete", "insertion of a new key", "count of lost events", "count of updates " +
+		"that the kernel refused",
 }
 
 // reasoner finds the reasons of one program's instructions.
@@ -44,7 +46,10 @@ type operationID struct {
 }
 
 func newReasoner(o *object.Object, program *object.ProgramSpec, made *stage.Program, w words) *reasoner {
-	r := &reasoner{words: w, object: o, code: made.Code, raw: program.Instructions, operations: map[operationID]*stage.Operation{}, types: map[diag.Span]string{}}
+	r := &reasoner{
+		words: w, object: o, code: made.Code, raw: program.Instructions,
+		operations: map[operationID]*stage.Operation{}, types: map[diag.Span]string{},
+	}
 	for _, t := range made.Types {
 		r.types[t.Span] = t.Type
 	}
@@ -86,7 +91,8 @@ func (r *reasoner) reason(i int) (why, act string) {
 	case why == callArgument:
 		return in.callArgument()
 	case why == resultSaved:
-		return "", fmt.Sprintf("r%d keeps what the call returned: the next call overwrites r0", in.raw.Dst)
+		return "", fmt.Sprintf("r%d keeps what the call returned: the next call overwrites "+
+			"r0", in.raw.Dst)
 	case why == "" || slices.Contains(plain, why):
 		return "", in.act()
 	case why == nextBlock:
@@ -124,7 +130,8 @@ func (in instruction) keepsArgument() string {
 	if in.raw.Dst >= asm.R6 {
 		return fmt.Sprintf("r%d keeps %s: calls overwrite r1 to r5", in.raw.Dst, what)
 	}
-	return fmt.Sprintf("r%d keeps %s, as r%d is needed for something else", in.raw.Dst, what, in.raw.Src)
+	return fmt.Sprintf("r%d keeps %s, as r%d is needed for something "+
+		"else", in.raw.Dst, what, in.raw.Src)
 }
 
 // callArgument tells for which argument of the call that follows an instruction is.
@@ -134,7 +141,8 @@ func (in instruction) callArgument() (why, act string) {
 		call++
 	}
 	name, parameter, number := in.called(call), "", int(in.raw.Dst)
-	if h, known := helperOf(asm.BuiltinFunc(in.reasoner.raw[call].Constant)); known && in.reasoner.raw[call].IsBuiltinCall() {
+	called := &in.reasoner.raw[call]
+	if h, known := helperOf(asm.BuiltinFunc(called.Constant)); known && called.IsBuiltinCall() {
 		if names := h.parameters(); number >= 1 && number <= len(names) {
 			parameter = " (" + names[number-1] + ")"
 		}
@@ -148,7 +156,7 @@ func (in instruction) callArgument() (why, act string) {
 // argumentValue describes what an argument is: the operand of the call, or what the
 // instruction does where reads have none.
 func (in instruction) argumentValue(number int) string {
-	if in.raw.OpCode.Class().IsALU() && in.raw.OpCode.ALUOp() == asm.Mov && in.raw.OpCode.Source() == asm.RegSource && in.raw.Src == asm.R10 {
+	if in.movesRegister() && in.raw.Src == asm.R10 {
 		return "the end of the stack, and from there"
 	}
 	if in.afterFrame() {
@@ -176,17 +184,17 @@ func (in instruction) readArgument(number int) string {
 	if in.op.Op == "store" {
 		to, from = in.operand(0), in.operand(1)
 	}
-	class, op := in.raw.OpCode.Class(), in.raw.OpCode.ALUOp()
+	adds := in.raw.OpCode.Class().IsALU() && in.raw.OpCode.ALUOp() == asm.Add
 	switch {
-	case class.IsALU() && op == asm.Mov && in.raw.OpCode.Source() == asm.ImmSource:
+	case in.moves() && !in.movesRegister():
 		return fmt.Sprint(in.raw.Constant)
-	case class.IsALU() && op == asm.Mov && number == 1:
+	case in.moves() && number == 1:
 		return in.describe(to)
-	case class.IsALU() && op == asm.Mov && len(from.Args) > 0:
+	case in.moves() && len(from.Args) > 0:
 		return in.describe(in.byID(from.Args[0]))
-	case class.IsALU() && op == asm.Add && number == 1 && in.describe(to) == "the record":
+	case adds && number == 1 && in.describe(to) == "the record":
 		return fmt.Sprintf("byte %d of the record", in.raw.Constant)
-	case class.IsALU() && op == asm.Add && number == 3:
+	case adds && number == 3:
 		if member := memberOf(from.Span); member != "" {
 			return fmt.Sprintf("plus %d, where %s lies", in.raw.Constant, member)
 		}
@@ -311,7 +319,8 @@ func (in instruction) result(call *stage.Operation) string {
 
 // slotNames are what the compiler calls pieces of memory, where that is no noun.
 var slotNames = []struct{ name, is string }{
-	{"", "memory"}, {"captured", "memory that the body gets"}, {"passed", "memory that the function gets"}, {"zero", "the first value"},
+	{"", "memory"}, {"captured", "memory that the body gets"}, {"passed", "memory that the " +
+		"function gets"}, {"zero", "the first value"},
 	{"new", "the new value"}, {"part", "a part of it"}, {"ids", "thread and process"}, {"$", "a variable"},
 }
 
@@ -342,9 +351,12 @@ var sharedWords = []struct {
 	offset int
 	is     string
 }{
-	{object.DataDropped, "the count of lost records"}, {object.DataWakeup, "the word that says whether ponytrace sleeps"},
-	{object.DataStart, "the time at which the tracing began"}, {object.DataStopped, "the switch that ends the tracing"},
-	{object.DataCut, "the count of loops that were cut off"}, {object.DataMissed, "the count of events that were missed"},
+	{object.DataDropped, "the count of lost records"}, {object.DataWakeup, "the word that says " +
+		"whether ponytrace sleeps"},
+	{object.DataStart, "the time at which the tracing " +
+		"began"}, {object.DataStopped, "the switch that ends the tracing"},
+	{object.DataCut, "the count of loops that were cut " +
+		"off"}, {object.DataMissed, "the count of events that were missed"},
 }
 
 // data names the memory at an offset of an array map.

@@ -20,7 +20,9 @@ type column struct {
 }
 
 // leastWidths is what a column needs to be readable beside others.
-var leastWidths = map[string]int{"instruction": 29, "source": 12, "reason": 28, "verifier": 20, "machine": 22}
+var leastWidths = map[string]int{
+	"instruction": 29, "source": 12, "reason": 28, "verifier": 20, "machine": 22,
+}
 
 const (
 	gap        = 2  // between columns
@@ -209,7 +211,8 @@ func (t *table) reasonCell(row *Row, width int) (lines []string) {
 		t.why = row.Why
 		return wrap(diag.Printable(row.Reason), width)
 	}
-	for _, line := range wrap(diag.Printable(strings.TrimPrefix(row.Reason, row.Why)), max(width-2, 0)) {
+	text := diag.Printable(strings.TrimPrefix(row.Reason, row.Why))
+	for _, line := range wrap(text, max(width-2, 0)) {
 		lines = append(lines, "  "+line)
 	}
 	return lines

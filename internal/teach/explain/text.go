@@ -56,6 +56,10 @@ func (e *Explanation) Print(w io.Writer, look Look) error {
 	}
 	p.maps()
 	p.helpers()
+	p.title("words")
+	for _, term := range p.Terms {
+		p.paragraph("  "+term.Name, term.Text)
+	}
 	return p.Flush()
 }
 
@@ -142,7 +146,7 @@ func (p *painter) colorsOf(number int) []string {
 		return colors
 	}
 	spans := slices.DeleteFunc(p.spans(), func(key spanKey) bool { return key.source != number })
-	slices.SortStableFunc(spans, func(a, b spanKey) int { return (b.end - b.start) - (a.end - a.start) })
+	slices.SortStableFunc(spans, func(a, b spanKey) int { return b.end - b.start - a.end + a.start })
 	for _, key := range spans {
 		for i := key.start; i < key.end; i++ {
 			colors[i] = p.colors[key]
@@ -237,7 +241,8 @@ func (p *painter) program(program *Program) {
 func (c Cost) String() string {
 	text := plural(c.Instructions, "instruction") + ", "
 	if c.Executed > 0 {
-		text += fmt.Sprintf("of which %d run on the usual path, with %s of helpers; ", c.Executed, plural(c.Helpers, "call"))
+		text += fmt.Sprintf("of which %d run on the usual path, with %s of "+
+			"helpers; ", c.Executed, plural(c.Helpers, "call"))
 	}
 	text += fmt.Sprintf("%d of the 512 bytes of stack", c.Stack)
 	if c.Verified > 0 {
@@ -278,7 +283,8 @@ func (m *Map) describe() string {
 	case m.Type == "ringbuf":
 		return text + bytesText(m.Memory) + " of memory."
 	case m.Key != "":
-		text += fmt.Sprintf("Key: %s (%d bytes); value: %s (%d bytes); ", m.Key, m.KeySize, m.Value, m.ValueSize)
+		text += fmt.Sprintf("Key: %s (%d bytes); value: %s (%d "+
+			"bytes); ", m.Key, m.KeySize, m.Value, m.ValueSize)
 	default:
 		text += fmt.Sprintf("A value has %s; ", plural(m.ValueSize, "byte"))
 	}
@@ -289,7 +295,8 @@ func (m *Map) describe() string {
 	if m.Full == m.Memory {
 		return text + ". " + bytesText(m.Memory) + " of memory."
 	}
-	return fmt.Sprintf("%s. %s of memory at first, %s when it is full.", text, bytesText(m.Memory), bytesText(m.Full))
+	return fmt.Sprintf("%s. %s of memory at first, %s when it is "+
+		"full.", text, bytesText(m.Memory), bytesText(m.Full))
 }
 
 func (p *painter) helpers() {
@@ -299,11 +306,13 @@ func (p *painter) helpers() {
 	p.title("helpers: functions of the kernel that the programs call")
 	for i := range p.Helpers {
 		h := &p.Helpers[i]
-		for j, line := range wrap(fmt.Sprintf("%s #%d, called in %s", h.Signature, h.Number, plural(h.Calls, "place")), max(p.look.Width-4, 0)) {
+		head := fmt.Sprintf("%s #%d, called in %s", h.Signature, h.Number, plural(h.Calls, "place"))
+		for j, line := range wrap(head, max(p.look.Width-4, 0)) {
 			fmt.Fprintf(p, "  %s%s\n", strings.Repeat("  ", min(j, 1)), line)
 		}
 		for _, line := range wrap(h.Sentence, max(p.look.Width-6, 0)) {
 			fmt.Fprintf(p, "      %s\n", line)
 		}
 	}
+	p.WriteByte('\n')
 }

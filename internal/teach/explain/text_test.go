@@ -108,7 +108,8 @@ func madeUp(p *explain.Program) explain.Kernel {
 	k := explain.Kernel{Program: p.Name, Known: map[int][]explain.Fact{}, Machine: map[int][]explain.Machine{}}
 	for _, row := range p.Rows {
 		k.Known[row.Number] = []explain.Fact{{Place: "r0", Text: "value of map @, or null"}, {Place: "stack -8", Text: "number 0..63"}}
-		k.Machine[row.Number] = []explain.Machine{{Text: "mov rax, qword ptr [rdi+0x1234]"}, {Text: "mov eax, eax"}}
+		k.Machine[row.Number] = []explain.Machine{{Text: "mov rax, qword ptr " +
+			"[rdi+0x1234]"}, {Text: "mov eax, eax"}}
 	}
 	return k
 }
@@ -133,7 +134,8 @@ func TestJSON(t *testing.T) {
 
 // TestHostileText: control characters of a script never reach the terminal.
 func TestHostileText(t *testing.T) {
-	e, _ := explained(t, "kprobe:vfs_read { printf(\"\x1b[2J\u202e %d\\n\", arg2) } // \x1b]0;title\a", "6.12", compiler.Options{})
+	e, _ := explained(t, "kprobe:vfs_read { printf(\"\x1b[2J\u202e %d\\n\", arg2) } // "+
+		"\x1b]0;title\a", "6.12", compiler.Options{})
 	for _, width := range []int{0, 40, 120} {
 		var b bytes.Buffer
 		if err := e.Print(&b, explain.Look{Width: width}); err != nil {
