@@ -58,7 +58,7 @@ func (e *Explanation) Print(w io.Writer, look Look) error {
 	p.helpers()
 	p.title("words")
 	for _, term := range p.Terms {
-		p.paragraph("  "+term.Name, term.Text)
+		p.paragraph(fmt.Sprintf("  %-12s", term.Name), term.Text)
 	}
 	return p.Flush()
 }
