@@ -3,16 +3,13 @@ package runtime
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"github.com/ponytrace/ponytrace/runtime/machinecode"
-	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"github.com/ponytrace/ponytrace/runtime/verifierlog"
 )
 
@@ -87,18 +84,22 @@ func Inspect(o *object.Object, machine *target.Target) ([]Inspected, error) {
 		return nil, refusal(o, err)
 	}
 	defer marked.Close()
-	names := &kernelNames{kernel: symbols.NewKernel(), functions: map[uint64]string{}}
 	var list []Inspected
-	for _, program := range o.All() {
+	functions := make([][]machinecode.Function, len(o.All()))
+	for i, program := range o.All() {
 		one := inspected(o, program, collection.Programs[program.Name].VerifierLog)
 		one.Accepted = true
-		if one.Functions, err = machineCode(marked.Programs[program.Name], names); err != nil {
+		if functions[i], err = jitted(marked.Programs[program.Name]); err != nil {
 			return list, fmt.Errorf("asking the kernel about %s: %w", program.Name, err)
 		}
-		if len(one.Functions) == 0 {
+		if len(functions[i]) == 0 {
 			one.Hidden = hiddenCode()
 		}
 		list = append(list, one)
+	}
+	names := namesIn(functions)
+	for i := range list {
+		list[i].Functions = piecesOf(functions[i], names)
 	}
 	return list, nil
 }
@@ -214,74 +215,4 @@ func countsOf(m *object.MapSpec) (parts []verifierlog.Part) {
 		}
 	}
 	return parts
-}
-
-// machineCode cuts the kernel's one piece into functions, and these into instructions.
-func machineCode(program *ebpf.Program, names *kernelNames) (list []MachineFunction, err error) {
-	info, err := program.Info()
-	if err != nil {
-		return nil, err
-	}
-	code, _ := info.JitedInsns()
-	lengths, _ := info.JitedFuncLens()
-	starts, _ := info.JitedKsymAddrs()
-	marks := marksOf(info)
-	for i, start := range starts {
-		names.functions[uint64(start)] = functionName(i)
-	}
-	base := 0
-	for i, length := range lengths {
-		if int(length) > len(code)-base {
-			break
-		}
-		f := machinecode.Function{Base: base, Code: code[base : base+int(length)]}
-		base += int(length)
-		if i < len(starts) {
-			f.Address = uint64(starts[i])
-		}
-		for _, mark := range marks {
-			if offset := mark.address - f.Address; f.Address != 0 && offset < uint64(length) {
-				f.Marks = append(f.Marks, machinecode.Mark{Offset: int(offset), Instruction: mark.instruction})
-			}
-		}
-		list = append(list, MachineFunction{int(length), f.Pieces(names.of)})
-	}
-	return list, nil
-}
-
-// functionName is that of a function of the program, the first of which is the program
-// itself.
-func functionName(number int) string { return fmt.Sprintf("function %d", number) }
-
-// kernelNames are those of what machine code calls.
-type kernelNames struct {
-	kernel    *symbols.Kernel
-	functions map[uint64]string // of the programs
-}
-
-func (n *kernelNames) of(address uint64) string {
-	if name, ours := n.functions[address]; ours {
-		return name
-	}
-	if symbol, found := n.kernel.Lookup(address); found && symbol.Offset == 0 {
-		return symbol.Name
-	}
-	return ""
-}
-
-// hiddenCode tells why the kernel shows no machine code.
-func hiddenCode() string {
-	if jit := setting("/proc/sys/net/core/bpf_jit_enable"); jit == "0" {
-		return "the kernel interprets programs: /proc/sys/net/core/bpf_jit_enable is 0"
-	}
-	if hides := setting("/proc/sys/kernel/kptr_restrict"); hides != "0" && hides != "" {
-		return "the kernel hides its machine code: /proc/sys/kernel/kptr_restrict is " + hides
-	}
-	return "the kernel shows no machine code: it has no JIT compiler for this machine, " +
-		"or hides the code from this process"
-}
-
-func setting(file string) string {
-	text, _ := os.ReadFile(file)
-	return strings.TrimSpace(string(text))
 }

@@ -159,14 +159,10 @@ type builder struct {
 	hidden  int // symbols at address zero
 }
 
-// add takes a line such as "ffffffffc0a01000 t ext4_sync_file\t[ext4]". It refuses only
-// when there are too many.
+// add takes a line. It refuses only when there are too many.
 func (b *builder) add(line []byte) bool {
-	digits, rest, _ := bytes.Cut(line, []byte{' '})
-	_, rest, _ = bytes.Cut(rest, []byte{' '})
-	name, module, _ := bytes.Cut(bytes.TrimSpace(rest), []byte{'\t'})
-	address, err := strconv.ParseUint(string(digits), 16, 64)
-	if err != nil || len(name) == 0 {
+	address, name, module := symbolOf(line)
+	if len(name) == 0 {
 		return true
 	}
 	if address == 0 {
@@ -176,6 +172,19 @@ func (b *builder) add(line []byte) bool {
 	b.entries = append(b.entries, entry{address, uint32(len(b.names)), b.module(bytes.Trim(module, "[]"))})
 	b.names = append(append(b.names, name...), 0)
 	return len(b.entries) <= maxSymbols && len(b.names) <= maxNames
+}
+
+// symbolOf reads a line such as "ffffffffc0a01000 t ext4_sync_file\t[ext4]". The name is
+// empty where it is none.
+func symbolOf(line []byte) (address uint64, name, module []byte) {
+	digits, rest, _ := bytes.Cut(line, []byte{' '})
+	_, rest, _ = bytes.Cut(rest, []byte{' '})
+	name, module, _ = bytes.Cut(bytes.TrimSpace(rest), []byte{'\t'})
+	address, err := strconv.ParseUint(string(digits), 16, 64)
+	if err != nil {
+		return 0, nil, nil
+	}
+	return address, name, module
 }
 
 func (b *builder) module(name []byte) uint32 {

@@ -109,7 +109,7 @@ func inspectWords(t *testing.T, program *ponytrace.Inspected) {
 			"number 0..2^32-1", "null", "value of map @a, or null", "value of map @a",
 			"value of map @b, or null", "value of map @b",
 		},
-		"r0 if it jumps": {"0 or 1", "null", "value of map @a"},
+		"r0 if it jumps": {"null", "value of map @a"},
 		"r1":             {"address of stack -16", "map @a", "map @b"},
 		"r2":             {"16", "address of the end of the stack", "address of stack -16"},
 		"stack -16..-1":  {"written"},
