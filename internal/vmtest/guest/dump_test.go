@@ -4,6 +4,7 @@ package guest
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,6 +50,41 @@ func TestMachineCode(t *testing.T) {
 		if !regexp.MustCompile(want).MatchString(code) {
 			t.Errorf("got\n%s\nwithout %s", code, want)
 		}
+	}
+}
+
+// TestHiddenMachineCode: where the kernel hides its addresses, -d jit says so; constants
+// that it disguises do not move instructions.
+func TestHiddenMachineCode(t *testing.T) {
+	setSysctl(t, "kernel/kptr_restrict", "2")
+	hidden := Run(t, "ponytrace", "-d", "jit", "-e", dumped)
+	const why = "the kernel hides its machine code: /proc/sys/kernel/kptr_restrict is 2"
+	if hidden.Code != 1 || !strings.Contains(hidden.Stderr, why) {
+		t.Errorf("got %d, %s", hidden.Code, hidden.Stderr)
+	}
+	setSysctl(t, "kernel/kptr_restrict", "0")
+	setSysctl(t, "net/core/bpf_jit_harden", "2")
+	code := MustRun(t, "ponytrace", "-d", "jit", "-e", dumped).Stdout
+	blinded := regexp.MustCompile(`(?m) r5 = 1\n +[0-9a-f]+: .* mov r10d?, .*\n +[0-9a-f]+: .* xor r10d?, .*\n.* mov r8, r10$`)
+	if !blinded.MatchString(code) {
+		t.Errorf("no constant is disguised:\n%s", code)
+	}
+}
+
+func setSysctl(t *testing.T, name, value string) {
+	t.Helper()
+	file := "/proc/sys/" + name
+	old, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.WriteFile(file, old, 0o644); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.WriteFile(file, []byte(value), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
