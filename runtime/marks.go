@@ -14,8 +14,10 @@ import (
 // information, and keeps the lines with their instructions when it changes the program:
 // it puts several instructions in the place of one, or removes some. So a line for each
 // instruction, whose number is that of the instruction, tells which code it became.
-// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/core.c (bpf_prog_fill_jited_linfo)
-// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/verifier.c (bpf_adj_linfo_after_remove)
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/core.c
+// (bpf_prog_fill_jited_linfo)
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/verifier.c
+// (bpf_adj_linfo_after_remove)
 
 // marked are the instructions with a line each, whose number is that of the instruction
 // from 1 on.

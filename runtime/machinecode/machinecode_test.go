@@ -11,8 +11,8 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/machinecode"
 )
 
-// What 6.18 makes of `rawtracepoint:sched_switch /pid > 1/ { @ = count() }`, shortened to the
-// test of the number, at an address that is made up.
+// What 6.18 makes of a count with a predicate, shortened to the test, at an address that
+// is made up.
 const (
 	address = 0xffffffffc0201000
 	code    = "0f1f440000 0f1f00 55 4889e5 e8ef1f0000 48c1e820 4883f801 7e09 " +

@@ -22,15 +22,16 @@
 // an instruction has touched, behind it or in the next line, and where a kept way comes
 // from:
 //
-//	8: (85) call bpf_map_lookup_elem#1    ; R0_w=map_value_or_null(id=1,off=0,ks=16,vs=8,imm=0)
+//	8: (85) call bpf_map_lookup_elem#1    ; R0_w=map_value_or_null(id=1,map=at_,ks=16,vs=8)
 //	from 14 to 46: R0=0 R6=scalar(id=1) R10=fp0 fp-8=mmmmmmmm
 //
 // 6.1 does not name maps, 6.12 does; 7.x drops what nothing reads any more. Marks such as
 // _w are for the verifier's own use. The letters of a stack slot stand for its bytes, the
 // highest address first: m was written, 0 is zero, ? is nothing.
 //
-// https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/verifier.c (print_verifier_state)
-// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/log.c (print_verifier_state)
+// Both come from print_verifier_state:
+// https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/verifier.c
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/log.c
 //
 // # How it is read
 //

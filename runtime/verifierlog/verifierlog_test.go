@@ -63,7 +63,7 @@ func TestLogs(t *testing.T) {
 
 func words(log *Log) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s, stack %d\n", log.Total, log.Total.Stack)
+	fmt.Fprintf(&out, "%+v\n", log.Total)
 	fmt.Fprintf(&out, "     %s\n", list(log.Start, ""))
 	for _, at := range log.Instructions {
 		facts := list(at.Known, "")

@@ -1,7 +1,6 @@
 package verifierlog
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -504,10 +503,4 @@ func (t *Total) sum(words []string) {
 			t.States = n
 		}
 	}
-}
-
-// String sums up.
-func (t Total) String() string {
-	return fmt.Sprintf("%d instructions walked of at most %d, %d states kept",
-		t.Visited, t.Limit, t.States)
 }
