@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -202,6 +203,40 @@ func ExampleProgram_Probes() {
 		fmt.Println(probe.Mechanism, probe.Names)
 	}
 	// Output: kprobe_multi [kprobe:vfs_read kprobe:vfs_readlink kprobe:vfs_readv]
+}
+
+// What the kernel's verifier knows of the registers of arguments, before they are handed
+// to the function that stores a value.
+func ExampleProgram_Inspect() {
+	machine, err := ponytrace.Detect()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	program, err := compile("BEGIN { @[1] = 2 }", machine, ponytrace.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	programs, err := program.Inspect()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	known := programs[0].Known()
+	for _, number := range programs[0].Numbers {
+		for _, fact := range known[number] {
+			if slices.Contains([]string{"r1", "r2", "r3"}, fact.Place) {
+				fmt.Println(fact.Place+":", fact.Text)
+			}
+		}
+	}
+	// Output:
+	// r1: map @
+	// r2: address of the end of the stack
+	// r2: address of stack -16
+	// r3: address of the end of the stack
+	// r3: address of stack -8
 }
 
 func ExampleFormats() {

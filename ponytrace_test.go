@@ -15,7 +15,7 @@ import (
 )
 
 // tracingExamples are those that need what TestTracingExamples needs.
-const tracingExamples = "^Example(Session_.*|Program_Run|Program_Load)$"
+const tracingExamples = "^Example(Session_.*|Program_Run|Program_Load|Program_Inspect)$"
 
 // TestMain leaves out the examples that trace where the process may not: an example
 // cannot skip itself.
