@@ -44,7 +44,9 @@ func (d *Decoder) Decode(code []byte, address uint64) (text string, length int) 
 	if name, known := names[word]; known {
 		text = name
 	}
-	text = strings.Replace(text, threadRegister, "tpidr_el1", 1)
+	for number, name := range registers {
+		text = strings.Replace(text, number, name, 1)
+	}
 	if distance, relative := relativeOf(inst); relative {
 		return d.relative(text, address+uint64(distance)), wordSize
 	}
@@ -63,8 +65,9 @@ var names = map[uint32]string{
 	0xd503_245f: "bti c", 0xd503_249f: "bti j", 0xd503_24df: "bti jc",
 }
 
-// threadRegister has the offset of the CPU's own memory.
-const threadRegister = "s3_0_c13_c0_4"
+// registers that arm64asm writes as numbers: the offset of the CPU's own memory, and the
+// address of the current task.
+var registers = map[string]string{"s3_0_c13_c0_4": "tpidr_el1", "s3_0_c4_c1_0": "sp_el0"}
 
 // The atomic instructions of ARMv8.1, which arm64asm does not know.
 const (

@@ -113,12 +113,14 @@ func TestFrame(t *testing.T) {
 	}
 }
 
-// TestAtomics: the instructions of ARMv8.1 that stand for atomic ones of eBPF.
-func TestAtomics(t *testing.T) {
+// TestNames: what arm64asm does not know, or by number: the instructions of ARMv8.1 that
+// stand for atomic ones of eBPF, and registers.
+func TestNames(t *testing.T) {
 	decoder := arm64.New(func(uint64) string { return "" })
 	for digits, want := range map[string]string{
 		"ff0024f8": "stadd x4, [x7]",
 		"ff0024b8": "stadd w4, [x7]",
+		"0a4138d5": "mrs x10, sp_el0",
 		"e400e4f8": "ldaddal x4, x4, [x7]",
 		"ff3024f8": "stset x4, [x7]",
 		"e480e4f8": "swpal x4, x4, [x7]",
