@@ -120,9 +120,10 @@ func (t *trace) source() string {
 
 // noise begins lines that tell what the verifier did, not what is wrong.
 var noise = []string{
-	"processed ", "verification time", "stack depth", "insns_processed", "Live regs", "cur state:", "old state:",
-	"last_idx ", "regs=", "parent ", "mark_precise:", "from ", "propagating ", "func#", "Func#", "Validating ", "; ",
-	"-- END PROG LOAD LOG --", "Unrecognized arg#",
+	"processed ", "verification time", "stack depth", "insns_processed", "subprog ", "Live regs",
+	"cur state:", "old state:", "last_idx ", "regs=", "parent ", "mark_precise:", "from ",
+	"propagating ", "func#", "Func#", "Validating ", "; ", "-- END PROG LOAD LOG --",
+	"Unrecognized arg#",
 }
 
 func isNoise(line string) bool {

@@ -37,7 +37,8 @@ type Verdict struct {
 	// Words are the decisive end of the log: the instruction and what is wrong.
 	Words []string `json:"words"`
 	// Instruction is the number of the last instruction in the log, or of the one that the
-	// words name, -1 without one, and Text what it is. Source is the line of the program's source that precedes it.
+	// words name, -1 without one, and Text what it is. Source is the line of the program's
+	// source that precedes it.
 	Instruction int    `json:"instruction"`
 	Text        string `json:"text,omitempty"`
 	Source      string `json:"source,omitempty"`
@@ -153,4 +154,6 @@ func nextWord(line string, at int) int {
 	return len(line) - len(rest)
 }
 
-func fill(text string, values []string) string { return strings.NewReplacer(values...).Replace(text) }
+func fill(text string, values []string) string {
+	return strings.NewReplacer(values...).Replace(text)
+}
