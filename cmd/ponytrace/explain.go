@@ -13,6 +13,8 @@ import (
 type explainCommand struct {
 	subject
 	columns []string
+	wrong   bool   // show programs that the verifier refuses
+	log     string // a file that holds a verifier's log
 }
 
 func explainFlags() *command {
@@ -25,6 +27,10 @@ func explainFlags() *command {
 	oneOf(f, &c.traced.Color, "color", "", "WHEN",
 		"Colours in the output; auto is on a terminal, unless NO_COLOR is set", "auto", "always", "never")
 	c.declareKernel()
+	f.BoolVar(&c.wrong, "wrong", false,
+		"List programs that the kernel's verifier refuses; with names from that list after it, show those.")
+	f.StringVar(&c.log, "log", "",
+		"Explain the verifier's log in `FILE`, whatever program it is about; - is standard input.")
 	return &command{
 		name:      "explain",
 		arguments: []string{"SCRIPT|-e TEXT", "[PARAMETERS]"},
@@ -40,9 +46,14 @@ const explainDetails = `A long explanation goes through the program that PAGER n
 
 Examples:
   ponytrace explain -e 'kprobe:vfs_read { @[comm] = count() }'
-  ponytrace explain --kernel 5.10 --columns number,instruction,reason tool.pt`
+  ponytrace explain --kernel 5.10 --columns number,instruction,reason tool.pt
+  ponytrace explain --wrong null-check
+  bpftool prog load p.o /sys/fs/bpf/p 2>&1 | ponytrace explain --log -`
 
 func (c *explainCommand) run(arguments []string) error {
+	if c.wrong || c.log != "" {
+		return c.refusals(arguments)
+	}
 	if len(c.traced.Texts) == 0 && len(arguments) == 0 {
 		return usageError{errors.New("nothing to explain: give a script file, or a one-liner with " +
 			"-e 'kprobe:vfs_read { @[comm] = count() }'")}
@@ -85,16 +96,22 @@ func (c *explainCommand) wants(column string) bool {
 }
 
 func (c *explainCommand) print(explanation *explain.Explanation) error {
-	look := explain.Look{Color: c.traced.Color == "always", Columns: c.columns}
-	if width := columns(unix.Stdout); width >= 0 {
-		look.Width = width
-		look.Color = look.Color || c.traced.Color == "auto" && wantsColor()
-	}
+	look := explain.Look{Columns: c.columns}
+	look.Width, look.Color = c.screen()
 	var text strings.Builder
 	if err := explanation.Print(&text, look); err != nil {
 		return err
 	}
 	return page(text.String())
+}
+
+// screen is how wide the terminal is, 0 for none, and whether it is to be coloured.
+func (c *explainCommand) screen() (width int, color bool) {
+	width, color = columns(unix.Stdout), c.traced.Color == "always"
+	if width < 0 {
+		return 0, color
+	}
+	return width, color || c.traced.Color == "auto" && wantsColor()
 }
 
 // columnNames is a flag for names of columns, joined by commas.
