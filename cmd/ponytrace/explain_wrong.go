@@ -15,6 +15,12 @@ import (
 // refusals is the part of explain that is about programs that the verifier refuses: the
 // gallery, and logs that somebody has.
 func (c *explainCommand) refusals(names []string) error {
+	flags := c.traced.flags
+	flags.SetInterspersed(true) // names of programs have no parameters
+	if err := flags.Parse(names); err != nil {
+		return usageError{(&command{name: "explain", flags: flags}).explain(err)}
+	}
+	names = flags.Args()
 	switch {
 	case c.log == "":
 		return c.showWrong(names)

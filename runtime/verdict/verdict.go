@@ -66,18 +66,33 @@ func Read(log []string) Verdict {
 	log = bounded(log)
 	t := newTrace(log)
 	v := Verdict{Words: t.words(), Instruction: t.last.number, Text: t.last.text, Source: t.source()}
-	for _, line := range v.Words {
-		if v.explain(line) {
-			return v
-		}
+	if !v.explainOne(v.Words) {
+		slices.Reverse(log)
+		v.explainOne(log)
 	}
-	for i := len(log) - 1; i >= 0; i-- {
-		if v.explain(log[i]) {
-			return v
-		}
+	if !v.Known() {
+		v.takeReport()
 	}
-	v.takeReport()
+	if t.last.number < 0 {
+		v.shorten()
+	}
 	return v
+}
+
+// explainOne explains the first line that the table has.
+func (v *Verdict) explainOne(lines []string) bool { return slices.ContainsFunc(lines, v.explain) }
+
+// fewLines are shown of what may be no log at all.
+const fewLines = 12
+
+// shorten leaves out what stands in front of the words where no instruction was walked.
+func (v *Verdict) shorten() {
+	if v.Known() {
+		first := slices.IndexFunc(v.Words, func(line string) bool { return strings.HasSuffix(line, v.Line) })
+		v.Words = v.Words[max(first, 0):]
+		v.Words = v.Words[:min(len(v.Words), fewLines)]
+	}
+	v.Words = v.Words[max(0, len(v.Words)-fewLines):]
 }
 
 // takeReport explains by the report that some kernels write themselves.

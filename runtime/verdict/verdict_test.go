@@ -81,6 +81,17 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestShorten: without an instruction, what a loader says before is left out.
+func TestShorten(t *testing.T) {
+	v := Read([]string{"libbpf: elf: skipping", "libbpf: prog 'f': failed", "unreachable insn 5", "Suggestion:", "  Remove it."})
+	if !slices.Equal(v.Words, []string{"unreachable insn 5", "Suggestion: Remove it."}) {
+		t.Errorf("%q", v.Words)
+	}
+	if v := Read(slices.Repeat([]string{"prose"}, 100)); len(v.Words) != fewLines || v.Known() {
+		t.Errorf("%q", v.Words)
+	}
+}
+
 func TestSource(t *testing.T) {
 	v := Read([]string{"; @ = count() @ one.pt:2", "4: (b7) r1 = 0", "5: (95) exit", "R0 !read_ok"})
 	if v.Source != "@ = count() @ one.pt:2" {
