@@ -29,12 +29,12 @@ func (d Diagnostics) Render(w io.Writer) {
 }
 
 // Render writes the message, the line with the place underlined, the hint and the related
-// places.
+// places. Further lines of a hint are indented, so that none looks like a message.
 func (d Diagnostic) Render(w io.Writer) {
 	fmt.Fprintln(w, d.String())
 	d.Span.excerpt(w)
 	if d.Hint != "" {
-		fmt.Fprintln(w, "HINT: "+printable(d.Hint))
+		fmt.Fprintln(w, "HINT: "+strings.ReplaceAll(Printable(d.Hint), "\n", "\n      "))
 	}
 	for _, related := range d.Related {
 		fmt.Fprintln(w, related.Span.prefix()+"NOTE: "+printable(related.Message))

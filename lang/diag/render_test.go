@@ -26,6 +26,8 @@ func TestRender(t *testing.T) {
 			"f:1:3-4: ERROR: m\na {\n  ~\n"},
 		{"a warning", "a b", "b", Diagnostic{Message: "m", Warning: true, Hint: "h"},
 			"f:1:3-4: WARNING: m\na b\n  ~\nHINT: h\n"},
+		{"a hint of several lines", "a b", "b", Diagnostic{Message: "m", Hint: "h\nERROR: \x1b"},
+			"f:1:3-4: ERROR: m\na b\n  ~\nHINT: h\n      ERROR: ␛\n"},
 		{"a long line", strings.Repeat("a", 100) + "X" + strings.Repeat("b", 200), "X", Diagnostic{Message: "m"},
 			"f:1:101-102: ERROR: m\n..." + strings.Repeat("a", 40) + "X" + strings.Repeat("b", 119) + "...\n" +
 				strings.Repeat(" ", 43) + "~\n"},
