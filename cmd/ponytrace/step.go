@@ -73,6 +73,10 @@ func (s *stepCommand) run(arguments []string) error {
 	if s.file != "" && len(s.events) > 0 {
 		return usageError{errors.New("--event and --events exclude each other")}
 	}
+	if len(arguments) == 0 && len(s.traced.Texts) == 0 {
+		return usageError{errors.New("nothing to step through: give a script file, or a one-liner " +
+			"with -e 'kprobe:vfs_read { @[comm] = count() }'")}
+	}
 	c, err := s.compile(arguments)
 	if err != nil {
 		return err
