@@ -227,5 +227,5 @@ func (r *recorder) meanwhile(s *emu.Step) string {
 	if n := len(r.fired.Meanwhile); n > 1 {
 		probe += fmt.Sprintf(" and %d more", n-1)
 	}
-	return fmt.Sprintf("; before anything else happens here, %s runs on CPU %d", probe, first.CPU)
+	return fmt.Sprintf("; now %s runs on CPU %d, before this one goes on", probe, first.CPU)
 }

@@ -200,7 +200,7 @@ func TestMeanwhile(t *testing.T) {
 	run := record(t, script, "kprobe:vfs_read x1\nkprobe:vfs_read meanwhile cpu=1", Limits{})
 	var told []string
 	for _, s := range run.Events[0].Steps {
-		if strings.Contains(s.What, "kprobe:vfs_read runs on CPU 1") {
+		if strings.Contains(s.What, "now kprobe:vfs_read runs on CPU 1, before this one") {
 			told = append(told, s.What)
 		}
 	}
