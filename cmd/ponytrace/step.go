@@ -131,6 +131,7 @@ func (s *stepCommand) show(run *step.Run, of *explain.Explanation, notices []str
 		}{of, run})
 	}
 	if !s.all && watched() {
+		of.Notices = notices
 		return watch(step.NewViewer(run, of), s.colored())
 	}
 	for _, notice := range notices {

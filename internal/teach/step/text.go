@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/ponytrace/ponytrace/internal/teach/explain"
 	"github.com/ponytrace/ponytrace/lang/diag"
@@ -126,7 +125,7 @@ func (p *printer) step(s *Step, row *explain.Row) {
 	about := cmp.Or(s.What, row.Reason)
 	room := p.Width - instruction - 1
 	lines := wrap(about, max(room, 20))
-	if utf8.RuneCountInString(head) > instruction || room < 20 {
+	if diag.Columns(head) > instruction || room < 20 {
 		fmt.Fprintln(p, head)
 		p.wrapped(indent, about)
 	} else {
@@ -208,24 +207,36 @@ func changeLines(changes []Change) (lines []string) {
 
 // cut shortens a text to columns.
 func cut(text string, width int) string {
-	if utf8.RuneCountInString(text) <= width {
+	if diag.Columns(text) <= width {
 		return text
 	}
-	return string([]rune(text)[:max(width-3, 0)]) + "..."
+	return text[:breakAt(text, max(width-3, 0))] + "..."
+}
+
+// breakAt is how many bytes of a text fit into columns.
+func breakAt(text string, width int) int {
+	used := 0
+	for i, r := range text {
+		if used += diag.Columns(string(r)); used > width {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // wrap breaks a text at blanks, and words that are too long anywhere.
 func wrap(text string, width int) (lines []string) {
 	line := ""
+	width = max(width, 2) // a character may take two columns
 	for _, word := range strings.Fields(text) {
-		for utf8.RuneCountInString(word) > width {
+		for diag.Columns(word) > width {
 			if line != "" {
 				lines, line = append(lines, line), ""
 			}
-			runes := []rune(word)
-			lines, word = append(lines, string(runes[:width])), string(runes[width:])
+			at := breakAt(word, width)
+			lines, word = append(lines, word[:at]), word[at:]
 		}
-		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+		if line != "" && diag.Columns(line)+1+diag.Columns(word) > width {
 			lines, line = append(lines, line), ""
 		}
 		line = strings.TrimLeft(line+" "+word, " ")

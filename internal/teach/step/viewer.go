@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/ponytrace/ponytrace/internal/teach/explain"
 	"github.com/ponytrace/ponytrace/lang/diag"
@@ -202,7 +201,7 @@ func (v *Viewer) Draw(width, height int, color bool) []string {
 	case mapsPage:
 		d.text(v.mapLines(), 1)
 	case helpPage:
-		d.text(helpLines(d.width), 1)
+		d.text(d.helpLines(), 1)
 	default:
 		d.steps()
 	}
@@ -228,7 +227,7 @@ func (d *drawing) paint(color, text string) string {
 // pad fits a text into columns.
 func pad(text string, width int) string {
 	text = cut(text, width)
-	return text + strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))
+	return text + strings.Repeat(" ", max(width-diag.Columns(text), 0))
 }
 
 func (d *drawing) add(line string) { d.lines = append(d.lines, strings.TrimRight(line, " ")) }
@@ -287,16 +286,19 @@ func (d *drawing) source() {
 	text := d.of.Sources[span.Source].Text
 	start := strings.LastIndexByte(text[:span.Start], '\n') + 1
 	line, _, _ := strings.Cut(text[start:], "\n")
-	before := utf8.RuneCountInString(text[start:span.Start])
-	marked := utf8.RuneCountInString(text[span.Start:min(span.End, start+len(line))])
+	line = strings.ReplaceAll(line, "\t", " ")
+	before := diag.Columns(line[:span.Start-start])
+	marked := diag.Columns(line[span.Start-start : min(span.End-start, len(line))])
 	head := fmt.Sprintf("%4d  ", span.Line)
 	room := d.width - len(head)
-	runes := []rune(diag.Printable(strings.ReplaceAll(line, "\t", " ")))
-	if from := max(before+min(marked, room)-room, 0); from > 0 {
-		runes, before = runes[from:], before-from
+	line = diag.Printable(line)
+	if over := before + min(marked, room) - room; over > 0 {
+		left := line[breakAt(line, over):]
+		before -= diag.Columns(line) - diag.Columns(left)
+		line = left
 	}
 	marked = max(min(marked, room-before), 1)
-	d.add(d.paint(cyan, cut(head+string(runes), d.width)))
+	d.add(d.paint(cyan, cut(head+line, d.width)))
 	d.add(cut(strings.Repeat(" ", len(head)+before)+strings.Repeat("~", marked), d.width))
 }
 
@@ -493,10 +495,10 @@ q                 end`
 // keyColumn is where what a key does begins.
 const keyColumn = 18
 
-func helpLines(width int) (lines []string) {
+func (d *drawing) helpLines() (lines []string) {
 	lines = append(lines, "")
 	for line := range strings.Lines(keyHelp) {
-		for i, part := range wrap(line[keyColumn:], max(width-keyColumn-1, 10)) {
+		for i, part := range wrap(line[keyColumn:], max(d.width-keyColumn-1, 10)) {
 			key := line[:keyColumn]
 			if i > 0 {
 				key = ""
@@ -505,8 +507,10 @@ func helpLines(width int) (lines []string) {
 		}
 	}
 	lines = append(lines, "")
-	for _, line := range wrap(Difference, width-2) {
-		lines = append(lines, " "+line)
+	for _, text := range append([]string{Difference}, d.of.Notices...) {
+		for _, line := range wrap(text, d.width-2) {
+			lines = append(lines, " "+line)
+		}
 	}
 	return lines
 }

@@ -67,6 +67,32 @@ func TestBranch(t *testing.T) {
 	}
 }
 
+// TestWideCharacters: the mark stands under its part of the script.
+func TestWideCharacters(t *testing.T) {
+	v := view(t, `kprobe:vfs_read { @["日本語"] = sum(arg2) }`, "arg2=3")
+	for _, width := range []int{80, 30} {
+		for range 40 {
+			screen := v.Draw(width, 24, false)
+			mark := strings.Index(screen[2], "~")
+			if cell := columnsFrom(screen[1], mark); !strings.HasPrefix(cell, v.part()[:1]) {
+				t.Errorf("width %d: the mark is under %q:\n%s\n%s", width, cell, screen[1], screen[2])
+			}
+			if v.Press("n"); v.at == len(v.current().Steps) {
+				break
+			}
+		}
+	}
+}
+
+// columnsFrom is what stands at a column and behind it.
+func columnsFrom(line string, column int) string { return line[breakAt(line, column):] }
+
+// part is the text of the script at hand.
+func (v *Viewer) part() string {
+	span := v.row().Span
+	return v.of.Sources[span.Source].Text[span.Start:span.End]
+}
+
 const drawn = `
  run 1 of 1  kprobe:blk_mq_start_request  comm="dd" pid=1000 uid=1000 cpu=0  ...
    1  kprobe:blk_mq_start_request { @[comm] = hist(arg0->__data_len) }
