@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -326,5 +327,26 @@ func TestOthers(t *testing.T) {
 		if e.Time != 4_000_001_000 {
 			t.Errorf("it is at %d ns", e.Time)
 		}
+	}
+}
+
+// TestSpec: the lines that the language's contract shows are events.
+func TestSpec(t *testing.T) {
+	raw, err := os.ReadFile("../../../spec.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(raw), "`ponytrace step` runs them")
+	_, after, fenced := strings.Cut(after, "\n```\n")
+	lines, _, closed := strings.Cut(after, "```")
+	if !found || !fenced || !closed || strings.Count(lines, "\n") < 3 {
+		t.Fatalf("got %q", lines)
+	}
+	script := compile(t, `kprobe:vfs_read { @[comm, pid] = sum(arg2) } kprobe:blk_start_request { @len = arg0->__data_len }
+		kretprobe:vfs_read { @ret = retval } tracepoint:syscalls:sys_enter_openat { @n++; @[str(args.filename), 0] = sum(1) }`,
+		"6.12", compiler.Options{})
+	events := parse(t, script, lines)
+	if got := values(t, script, events); events.Len() != 13 || got["len"] != 4096 || got["ret"] != -2 || got["n"] != 1 {
+		t.Errorf("%d events, %v", events.Len(), got)
 	}
 }
