@@ -44,6 +44,7 @@ package emu
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf/asm"
 )
@@ -134,10 +135,9 @@ type machine struct {
 	*Environment
 	code    asm.Instructions
 	labels  map[string]int
-	offsets []int       // of each instruction, in units of 8 bytes
-	indices map[int]int // the inverse
-	frame               // of the function that runs
-	stacks  []uint64    // address of each frame's stack; they are used again
+	offsets []int    // of each instruction, in units of 8 bytes
+	frame            // of the function that runs
+	stacks  []uint64 // address of each frame's stack; they are used again
 	depth   int
 	context uint64 // its address
 	regions []*region
@@ -149,14 +149,14 @@ type machine struct {
 const defaultSteps = 1_000_000
 
 func newMachine(code asm.Instructions, environment *Environment) *machine {
-	m := &machine{Environment: environment, code: code, labels: map[string]int{}, indices: map[int]int{}}
+	m := &machine{Environment: environment, code: code, labels: map[string]int{}}
+	m.offsets = make([]int, 0, len(code))
 	offset := 0
 	for i := range code {
 		if symbol := code[i].Symbol(); symbol != "" {
 			m.labels[symbol] = i
 		}
 		m.offsets = append(m.offsets, offset)
-		m.indices[offset] = i
 		offset += int(code[i].Width())
 	}
 	return m
@@ -318,7 +318,7 @@ func (m *machine) target(i *asm.Instruction) int {
 	if i.Reference() != "" {
 		return m.labelled(i.Reference())
 	}
-	index, ok := m.indices[m.offsets[m.at]+1+int(i.Offset)]
+	index, ok := slices.BinarySearch(m.offsets, m.offsets[m.at]+1+int(i.Offset))
 	if !ok {
 		m.fail("a jump into nowhere")
 	}
