@@ -66,15 +66,39 @@ func (s *subject) compile(arguments []string) (*compiled, error) {
 	if c.machine, c.notices, err = s.target(); err != nil {
 		return nil, err
 	}
-	options := s.traced.compilation()
-	options.Stages = c.stages
-	if c.program, err = ponytrace.Compile(script, c.machine, options); err != nil {
+	if err := s.compileFor(c, script); err != nil && !s.compileForKept(c, script) {
 		return nil, say(err)
 	}
 	for _, notice := range c.program.Notices() {
 		fmt.Fprintln(os.Stderr, diag.Printable(notice))
 	}
 	return c, nil
+}
+
+func (s *subject) compileFor(c *compiled, script *ponytrace.Script) (err error) {
+	options := s.traced.compilation()
+	*c.stages = ponytrace.Stages{}
+	options.Stages = c.stages
+	c.program, err = ponytrace.Compile(script, c.machine, options)
+	return err
+}
+
+// compileForKept reports whether the script compiles for the kept kernel, where it may be
+// that this one only shows too little to this user: the formats of its tracepoints are
+// root's.
+func (s *subject) compileForKept(c *compiled, script *ponytrace.Script) bool {
+	if len(c.notices) > 0 || s.kernel.BTF != "" || ponytrace.Privilege(c.machine) == nil {
+		return false
+	}
+	kept := &compiled{stages: c.stages, machine: explain.KernelOf(usualKernel)}
+	if s.compileFor(kept, script) != nil {
+		return false
+	}
+	*c = *kept
+	c.notices = []string{
+		"This kernel does not show all that the script asks for to this user. " + keptNotice(usualKernel),
+	}
+	return true
 }
 
 // target is the kernel to compile for: a kept one that is named, the one of the types, or

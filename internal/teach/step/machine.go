@@ -98,7 +98,7 @@ func (r *recorder) startMemory(e *emu.Environment, locate locator) {
 		}
 		switch {
 		case typ == nil:
-		case typ.Kind == types.Int && typ.Size == 1:
+		case texts(typ):
 			r.start(Memory, at(0), quoted(raw))
 		case typ.Kind == types.Struct && typ.Size > 0:
 			r.member(typ, 0)

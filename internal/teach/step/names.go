@@ -134,8 +134,11 @@ func (n *namer) pointer(p emu.Place) string {
 	if m := n.scriptMap(p.Map); m != nil && p.Kind == emu.MapValue && p.Key != nil && p.Offset == 0 {
 		return "value of " + n.element(m, p, "")
 	}
-	if p.Kind == emu.Context && p.Offset == 0 {
+	switch whole := p.Offset == 0; {
+	case whole && p.Kind == emu.Context:
 		return "context"
+	case whole && p.Kind == emu.Memory && n.types[p.Start] != nil && !texts(n.types[p.Start]):
+		return n.types[p.Start].String()
 	}
 	return n.place(p)
 }
@@ -225,7 +228,7 @@ func (n *namer) memory(start uint64, offset int) string {
 	switch {
 	case typ == nil:
 		return "memory" + plus(int64(offset))
-	case typ.Kind == types.Int && typ.Size == 1:
+	case texts(typ):
 		return "text" + plus(int64(offset))
 	case typ.Kind != types.Struct || typ.Size <= 0:
 		return typ.String() + plus(int64(offset))
@@ -234,11 +237,14 @@ func (n *namer) memory(start uint64, offset int) string {
 	if offset >= typ.Size {
 		name += fmt.Sprintf(" number %d", offset/typ.Size)
 	}
-	if member := n.member(typ, offset%typ.Size); member != "" && offset%typ.Size > 0 {
+	if member := n.member(typ, offset%typ.Size); member != "" {
 		return name + "." + member
 	}
 	return name + plus(int64(offset%typ.Size))
 }
+
+// texts reports the type of what a text consists of.
+func texts(typ *types.Type) bool { return typ.Kind == types.Int && typ.Size == 1 }
 
 // member is the path to the member that begins at an offset, or holds it.
 func (n *namer) member(typ *types.Type, offset int) string {
