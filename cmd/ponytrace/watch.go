@@ -14,7 +14,7 @@ import (
 
 // watched reports whether a person sits before a terminal that can be drawn on.
 func watched() bool {
-	return columns(unix.Stdin) >= 0 && columns(unix.Stdout) >= 0 && os.Getenv("TERM") != "dumb"
+	return columns(unix.Stdin) >= 0 && columns(unix.Stdout) >= 0 && os.Getenv("TERM") != "" && os.Getenv("TERM") != "dumb"
 }
 
 // screen is the terminal, without echo and without lines, until leave is called.
