@@ -161,3 +161,20 @@ func inPipe(t *testing.T, args ...string) string {
 	p.end()
 	return p.notices() + p.out.String()
 }
+
+// A text that is longer than the screen goes through the pager of the person, and is
+// printed where there is none.
+func TestPager(t *testing.T) {
+	const title = "\x1b[1m1. What a probe is\x1b[0m\n"
+	for pager, want := range map[string]string{
+		"sed 's/^/| /'": "| " + title, "": title, "no-such-pager": title, "exit 3": "",
+	} {
+		text := onTerminal(t, 80, "PAGER="+pager, "learn", "1")
+		if !strings.Contains(text, want) || want == "" && text != "" {
+			t.Errorf("PAGER=%s: it printed\n%.200q", pager, text)
+		}
+	}
+	if text := onTerminal(t, 80, "PAGER=sed 's/^/| /'", "learn", "1", "--script"); strings.Contains(text, "|") {
+		t.Errorf("a short text went through the pager: %q", text)
+	}
+}

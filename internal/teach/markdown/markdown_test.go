@@ -39,7 +39,7 @@ Next: **[bold` + "`" + `
 
 func TestColor(t *testing.T) {
 	got := Render(Parse("**a b** `c d`, *e* [f](g)"), Terminal{Color: true})
-	want := "\x1b[1ma\x1b[0m \x1b[1mb\x1b[0m \x1b[36mc d\x1b[0m, \x1b[3me\x1b[0m \x1b[4mf\x1b[0m\n"
+	want := "\x1b[1ma b\x1b[0m \x1b[36mc d\x1b[0m, \x1b[3me\x1b[0m \x1b[4mf\x1b[0m\n"
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -90,44 +90,66 @@ func (t Terminal) set(color, text string) string {
 
 var colors = [...]string{Bold: boldText, Slanted: slanted, Code: codeText, Link: linkText}
 
-// word is what may not be broken: pieces of several styles, without a blank between them.
-type word struct {
-	text  string // with colours
-	width int
+// word is what may not be broken: pieces in several styles, without a blank between them.
+type word []Span
+
+func (w word) width() (n int) {
+	for _, piece := range w {
+		n += utf8.RuneCountInString(piece.Text)
+	}
+	return n
 }
 
 // fill breaks spans into lines.
 func (t Terminal) fill(b *strings.Builder, spans []Span, first, rest string) {
-	line, width := first, utf8.RuneCountInString(first)
-	empty := true
+	line, width := word{}, utf8.RuneCountInString(first)
+	indent := first
 	for _, w := range t.words(spans) {
-		if !empty && width+1+w.width > t.Columns() {
-			b.WriteString(line + "\n")
-			line, width, empty = rest, utf8.RuneCountInString(rest), true
+		if len(line) > 0 && width+1+w.width() > t.Columns() {
+			b.WriteString(indent + t.styled(line) + "\n")
+			line, indent, width = nil, rest, utf8.RuneCountInString(rest)
 		}
-		if !empty {
-			line, width = line+" ", width+1
+		if len(line) > 0 {
+			line, width = append(line, between(line[len(line)-1], w[0])), width+1
 		}
-		line, width, empty = line+w.text, width+w.width, false
+		line, width = append(line, w...), width+w.width()
 	}
-	b.WriteString(line + "\n")
+	b.WriteString(indent + t.styled(line) + "\n")
+}
+
+// between is the blank between two pieces, which has their style if that is the same.
+func between(left, right Span) Span {
+	if left.Style == right.Style && left.Style != Code {
+		return Span{Style: left.Style, Text: " "}
+	}
+	return Span{Text: " "}
+}
+
+// styled draws the pieces of a line, those of one style together.
+func (t Terminal) styled(line word) (text string) {
+	for len(line) > 0 {
+		piece := line[0]
+		for line = line[1:]; len(line) > 0 && line[0].Style == piece.Style; line = line[1:] {
+			piece.Text += line[0].Text
+		}
+		if piece.Style == Plain {
+			text += piece.Text
+		} else {
+			text += t.set(colors[piece.Style], piece.Text)
+		}
+	}
+	return text
 }
 
 // words parts spans at blanks. Code is not broken: a command is copied as a whole.
 func (t Terminal) words(spans []Span) (list []word) {
 	joined := false // the next piece continues the last word
 	add := func(text string, style Style) {
-		w := word{text, utf8.RuneCountInString(text)}
-		if style != Plain {
-			w.text = t.set(colors[style], text)
+		if !joined || len(list) == 0 {
+			list = append(list, nil)
 		}
-		if joined && len(list) > 0 {
-			last := &list[len(list)-1]
-			last.text, last.width = last.text+w.text, last.width+w.width
-		} else {
-			list = append(list, w)
-		}
-		joined = true
+		last := len(list) - 1
+		list[last], joined = append(list[last], Span{Style: style, Text: text}), true
 	}
 	for _, span := range spans {
 		if span.Style == Code {
