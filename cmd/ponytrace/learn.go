@@ -135,8 +135,7 @@ func (l *learnCommand) play(chosen *lesson.Lesson) error {
 		}
 		lacking := ponytrace.Privilege(machine)
 		if lacking == nil {
-			fmt.Fprintln(os.Stderr, "The script runs on this kernel. Ctrl-C ends it.")
-			return traceFlags().parse([]string{"-e", chosen.Script})
+			return onThisKernel(chosen)
 		}
 		why = "because " + lacking.Error()
 	}
@@ -147,6 +146,15 @@ func (l *learnCommand) play(chosen *lesson.Lesson) error {
 		return exitError(code)
 	}
 	return say(err)
+}
+
+func onThisKernel(chosen *lesson.Lesson) error {
+	fmt.Fprintln(os.Stderr, "The script runs on this kernel. Ctrl-C ends it.")
+	err := commands()[0].parse([]string{"-e", chosen.Script})
+	if exit := exitError(0); err == nil || errors.As(err, &exit) {
+		return err
+	}
+	return fmt.Errorf("%w; --emulate runs the script in the emulator", err)
 }
 
 // textTerminal is what texts are drawn on.
