@@ -3,6 +3,8 @@
 package guest
 
 import (
+	"os"
+	"regexp"
 	"testing"
 
 	"github.com/ponytrace/ponytrace"
@@ -27,6 +29,18 @@ func TestLessons(t *testing.T) {
 				t.Errorf("%s of %s: %v", name, l.Folder, err)
 			}
 		}
+	}
+}
+
+// As root, learn --run traces this kernel.
+func TestLearnRun(t *testing.T) {
+	p := Start(t, "ponytrace", "learn", "3", "--run")
+	p.Await("Attached ")
+	Workload(t, "--comm", "pony", "read", "--n", "20", "--size", "100")
+	p.Signal(os.Interrupt)
+	out := p.Wait()
+	if !regexp.MustCompile(`(?m)^@reads\[pony\]: 2\d$`).MatchString(out.Stdout) || out.Code != 0 {
+		t.Errorf("ended with %d\n%s%s", out.Code, out.Stdout, out.Stderr)
 	}
 }
 
