@@ -70,6 +70,22 @@ func TestTexts(t *testing.T) {
 	})
 }
 
+// Texts keep to the Markdown that the terminal can draw: no tables, quotes, code by indent,
+// or lists within lists.
+func TestMarkdown(t *testing.T) {
+	unknown := regexp.MustCompile(`^(    |\||>|\s+[-*] |\s+\d+\. |!\[|<[a-z])`)
+	each(t, func(t *testing.T, l *Lesson) {
+		fenced := false
+		for i, line := range strings.Split(l.Text, "\n") {
+			if strings.HasPrefix(line, "```") {
+				fenced = !fenced
+			} else if !fenced && unknown.MatchString(line) {
+				t.Errorf("line %d: %s", i+1, line)
+			}
+		}
+	})
+}
+
 // Every other script in a text compiles, too.
 func TestFurtherScripts(t *testing.T) {
 	each(t, func(t *testing.T, l *Lesson) {
