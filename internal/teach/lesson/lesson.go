@@ -31,7 +31,6 @@ package lesson
 
 import (
 	"fmt"
-	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,13 +73,17 @@ var groups = []struct {
 
 // All are the lessons in their order.
 var All = sync.OnceValues(func() ([]*Lesson, error) {
-	folders, err := fs.Glob(lessons.Files, "*/README.md")
+	files, err := lessons.Files()
 	if err != nil {
 		return nil, err
 	}
 	var list []*Lesson
-	for _, path := range folders {
-		l, err := load(strings.TrimSuffix(path, "/README.md"))
+	for path := range files {
+		folder, isText := strings.CutSuffix(path, "/README.md")
+		if !isText {
+			continue
+		}
+		l, err := load(folder, files)
 		if err != nil {
 			return nil, err
 		}
@@ -90,17 +93,13 @@ var All = sync.OnceValues(func() ([]*Lesson, error) {
 	return list, nil
 })
 
-// load reads the files of a folder. Those that are not there are empty.
-func load(folder string) (*Lesson, error) {
-	l := &Lesson{Folder: folder}
-	for name, text := range map[string]*string{
-		"README.md": &l.Text, "script.pt": &l.Script, "events": &l.Events, "solution.pt": &l.Solution,
-		"check": &l.Check, "wrong": &l.Mistakes,
-	} {
-		bytes, err := fs.ReadFile(lessons.Files, folder+"/"+name)
-		if err == nil {
-			*text = string(bytes)
-		}
+// load makes a lesson of the files of a folder. Those that are not there are empty.
+func load(folder string, files map[string]string) (*Lesson, error) {
+	l := &Lesson{
+		Folder: folder, Text: files[folder+"/README.md"],
+		Script: files[folder+"/script.pt"], Events: files[folder+"/events"],
+		Solution: files[folder+"/solution.pt"], Check: files[folder+"/check"],
+		Mistakes: files[folder+"/wrong"],
 	}
 	head, _, _ := strings.Cut(l.Text, "\n")
 	number, title, found := strings.Cut(strings.TrimPrefix(head, "# "), ". ")

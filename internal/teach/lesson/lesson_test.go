@@ -2,6 +2,7 @@ package lesson
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -21,7 +22,12 @@ func each(t *testing.T, test func(t *testing.T, l *Lesson)) {
 		t.Fatalf("%d lessons, %v", len(list), err)
 	}
 	for _, l := range list {
-		t.Run(l.Folder, func(t *testing.T) { test(t, l) })
+		t.Run(l.Folder, func(t *testing.T) {
+			if text, err := os.ReadFile(filepath.Join(folder, l.Folder, "README.md")); err != nil || string(text) != l.Text {
+				t.Log("its text has changed: go generate ./examples/lessons makes it part of the lessons")
+			}
+			test(t, l)
+		})
 	}
 }
 
