@@ -61,6 +61,8 @@ An event is a probe and what it finds, in the words of scripts:
   nsecs=5s, after=1ms                   the time, or how long after the event before
   kstack=vfs_read,ksys_read             functions that called one another
   x10                                   ten times
+  meanwhile                             during the event before, on another CPU
+  full                                  finds the ring buffer full: what it prints is lost
 The probe may be left out where the script has only one.
 
 Examples:

@@ -156,7 +156,8 @@ const Difference = "The emulator runs the same instructions as a kernel would, b
 	"There is no verifier: it sees the one path that an event takes, and complains only of what " +
 	"goes wrong there. Only what an event says and what follows from the types is in memory; other " +
 	"addresses read as zero, or fail as a bad address does. Programs run one at a time, to their " +
-	"end: nothing else happens on other CPUs meanwhile, no event is lost, no map is changed by " +
-	"anybody else. A map's keys come in their order, where a kernel has its own. Times, random " +
+	"end: nothing happens on other CPUs but events that are said to come meanwhile, no event is " +
+	"lost but those that are said to find the ring buffer full, no map is changed by anybody else. " +
+	"A map's keys come in their order, where a kernel has its own. Times, random " +
 	"numbers, addresses and names of functions are made up, and stay the same from run to run. " +
 	"Machine code is not made."
