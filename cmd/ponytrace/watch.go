@@ -14,7 +14,8 @@ import (
 
 // watched reports whether a person sits before a terminal that can be drawn on.
 func watched() bool {
-	return columns(unix.Stdin) >= 0 && columns(unix.Stdout) >= 0 && os.Getenv("TERM") != "" && os.Getenv("TERM") != "dumb"
+	kind := os.Getenv("TERM")
+	return columns(unix.Stdin) >= 0 && columns(unix.Stdout) >= 0 && kind != "" && kind != "dumb"
 }
 
 // screen is the terminal, without echo and without lines, until leave is called.
