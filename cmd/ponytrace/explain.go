@@ -15,6 +15,7 @@ type explainCommand struct {
 	columns []string
 	wrong   bool   // show programs that the verifier refuses
 	log     string // a file that holds a verifier's log
+	page    explainPage
 }
 
 func explainFlags() *command {
@@ -31,6 +32,7 @@ func explainFlags() *command {
 		"List programs that the kernel's verifier refuses; with names from that list after it, show those.")
 	f.StringVar(&c.log, "log", "",
 		"Explain the verifier's log in `FILE`, whatever program it is about; - is standard input.")
+	c.page.declare(f)
 	return &command{
 		name:      "explain",
 		arguments: []string{"SCRIPT|-e TEXT", "[PARAMETERS]"},
@@ -47,6 +49,7 @@ const explainDetails = `A long explanation goes through the program that PAGER n
 Examples:
   ponytrace explain -e 'kprobe:vfs_read { @[comm] = count() }'
   ponytrace explain --kernel 5.10 --columns number,instruction,reason tool.pt
+  ponytrace explain --html page.html --event 'comm="dd" arg2=4096 x3' tool.pt
   ponytrace explain --wrong null-check
   bpftool prog load p.o /sys/fs/bpf/p 2>&1 | ponytrace explain --log -`
 
@@ -58,12 +61,18 @@ func (c *explainCommand) run(arguments []string) error {
 		return usageError{errors.New("nothing to explain: give a script file, or a one-liner with " +
 			"-e 'kprobe:vfs_read { @[comm] = count() }'")}
 	}
+	if err := c.page.check(); err != nil {
+		return usageError{err}
+	}
 	compiled, err := c.compile(arguments)
 	if err != nil {
 		return err
 	}
 	explanation := explain.New(compiled.program.Object(), compiled.stages, compiled.machine)
 	explanation.Notices = append(compiled.notices, c.addKernel(explanation, compiled)...)
+	if c.page.file != "" {
+		return c.page.write(explanation, compiled)
+	}
 	if c.traced.Format == "json" {
 		return explanation.JSON(stdout)
 	}

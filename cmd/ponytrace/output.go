@@ -53,14 +53,19 @@ func (t *traceCommand) openOutput() (err error) {
 		t.out = os.Stdout
 		return nil
 	}
-	t.out, err = outfile.Create(t.Output)
+	t.out, err = createOutput(t.Output)
+	return err
+}
+
+func createOutput(name string) (*os.File, error) {
+	file, err := outfile.Create(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = errors.New("there is no such folder")
 	}
 	if err != nil {
-		return fmt.Errorf("the output file %s cannot be created: %w", t.Output, plain(err))
+		return nil, fmt.Errorf("the output file %s cannot be created: %w", name, plain(err))
 	}
-	return nil
+	return file, nil
 }
 
 // closeOutput tells of what could not be written after all, which some file systems
