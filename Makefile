@@ -2,6 +2,7 @@
 # make install  the binary, its manual page, completions, documents and examples, below PREFIX; DESTDIR goes before it
 # make release  archives and Debian packages for amd64 and arm64 in .build/release, built twice and compared
 # make demo     a histogram of disk requests, on this kernel or in a virtual machine
+# make site     the page that runs without installing anything, as static files in .build/site
 # make quick    seconds, while one works: what has changed is looked over, and all short tests run
 # make test     everything that must hold; in CI nothing may be skipped
 # make soak     one slice of what takes hours, from where the last one stopped; PARTS chooses among those of internal/soak.sh
@@ -16,7 +17,7 @@ DEMO_KERNEL ?= 6.12
 PREFIX ?= /usr/local
 VERSION ?= $(shell git describe --tags --always)
 
-.PHONY: build install release packages demo quick test lint unit kernels soak bench generate clean
+.PHONY: build install release packages demo site quick test lint unit kernels soak bench generate clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ponytrace ./cmd/ponytrace
@@ -32,6 +33,9 @@ release:
 
 demo: build
 	@internal/demo.sh $(DEMO_KERNEL)
+
+site:
+	@go run ./internal/teach/site/cmd/site .build/site
 
 # Files that differ from the last commit, and the packages that they are in.
 quick:
@@ -51,6 +55,7 @@ lint:
 # Among the unit tests are those that hold what is generated and what may import what: TestReference, TestArrows.
 unit:
 	@echo '== unit tests'
+	@[[ $$EUID != 0 ]] || internal/browser.sh >/dev/null || [[ "$${CI:-}" != true ]]
 	internal/gotest.sh $$(go list ./... | grep -v /internal/vmtest)
 
 # Of this machine's architecture alone, and with the cache; make release takes minutes more.

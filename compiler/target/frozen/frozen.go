@@ -22,7 +22,6 @@ package frozen
 import (
 	"archive/zip"
 	"bytes"
-	"embed"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -40,11 +39,6 @@ import (
 //go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/6.12 -features Kprobe,KprobeMulti,Fentry,Tracefs -out 6.12.zip
 //go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/7.x -features Kprobe,KprobeMulti,Fentry,Tracefs -out 7.x.zip
 //go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/6.12-arm64 -events ../../../.cache/extract/6.12 -arch arm64 -features Kprobe,Fentry,Tracefs -out 6.12-arm64.zip
-
-//go:embed *.zip
-var files embed.FS
-
-var names = []string{"5.10", "6.1", "6.12", "7.x", "6.12-arm64"}
 
 // Names lists the frozen targets.
 func Names() []string { return slices.Clone(names) }
