@@ -64,6 +64,7 @@ func TestSite(t *testing.T) {
 	mistakes(p)
 	stages(p)
 	steps(p)
+	points(p)
 	kernels(p)
 	lessons(t, p)
 	looks(p)
@@ -126,6 +127,17 @@ func steps(p *chromium.Page) {
 	p.Want("what the instruction is for", `document.querySelectorAll("#source .lit").length > 0`, "true")
 }
 
+// points: where the mouse is in the script, its instructions are lit.
+func points(p *chromium.Page) {
+	p.Wait("arg2 in the script", `(() => {
+		const part = [...document.querySelectorAll("#source .part")].find(e => e.textContent.includes("arg2"))
+		part?.setAttribute("data-wanted", "")
+		return part
+	})()`)
+	p.Hover("[data-wanted]")
+	p.Want("the instructions of what is pointed at", `document.querySelectorAll("#rows .lit").length > 0`, "true")
+}
+
 // kernels: what is compiled for another one.
 func kernels(p *chromium.Page) {
 	p.Eval(`(() => {
@@ -153,6 +165,7 @@ func lessons(t *testing.T, p *chromium.Page) {
 	enter(p, "#script", second.Solution)
 	p.Click("#check")
 	p.Want("the verdict", verdict+`.startsWith("Right")`, "true")
+	p.Want("that events are made for it", `!document.querySelector("#made").hidden && !document.querySelector(".stale")`, "true")
 	p.Picture("site-passed")
 	all, err := lesson.All()
 	if err != nil {

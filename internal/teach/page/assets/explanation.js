@@ -44,7 +44,7 @@ class ExplanationView {
       if (other >= 0) this.choose(other)
     }
     this.lights.show(this.lights.pinned)
-    this.lights.scroll('row')
+    this.lights.scroll(this.rows.kind)
   }
 
   showPrograms() {

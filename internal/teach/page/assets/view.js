@@ -135,13 +135,14 @@ class Rows {
     this.lights = lights
     this.terms = terms
     this.rows = new Map()
+    this.kind = Symbol('row') // of its own among the lights, as several tables may share them
     table.addEventListener('keydown', event => this.key(event))
     table.addEventListener('focusin', event => this.current(event.target.closest('.row')))
   }
 
   // show takes columns as { title, class, cell(row) } and rows with number and span.
   show(columns, rows, chosen = () => {}) {
-    this.lights.remove('row')
+    this.lights.remove(this.kind)
     this.rows.clear()
     this.focused = undefined
     const body = element('tbody')
@@ -154,7 +155,7 @@ class Rows {
         class: row.removed ? 'row removed' : 'row', tabindex: -1,
         click: event => { if (!event.target.closest('button')) { this.lights.pin(row.span); chosen(row) } },
       }, columns.map(c => element('td', { class: c.class }, c.cell(row))))
-      this.lights.add(node, row.span, 'row')
+      this.lights.add(node, row.span, this.kind)
       this.rows.set(row.number, node)
       body.append(node)
     }

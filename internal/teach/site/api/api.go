@@ -47,6 +47,7 @@ type Answer struct {
 	// Of "run": what the script becomes, and what it does.
 	Problems      []Problem            `json:"problems,omitempty"` // of the script
 	EventProblems []Problem            `json:"eventProblems,omitempty"`
+	Made          bool                 `json:"made,omitempty"` // the events, from the types
 	Explanation   *explain.Explanation `json:"explanation,omitempty"`
 	Stages        *Stages              `json:"stages,omitempty"`
 	Run           *step.Run            `json:"run,omitempty"`

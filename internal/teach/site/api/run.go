@@ -9,16 +9,17 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/simulate"
 )
 
-// run compiles a script and lets events happen to it; without any, one of each probe.
+// run compiles a script and lets events happen to it; without any, one of each probe. In a
+// lesson the script may well have other probes than the events.
 func (a *Answer) run(q *Question) {
 	w := a.compile(q)
 	if w == nil {
 		return
 	}
-	script := event.Script{Object: w.object, Stages: w.stages, Target: w.machine}
+	script := event.Script{Object: w.object, Stages: w.stages, Target: w.machine, Others: q.Lesson != ""}
 	events, problems := event.Parse(diag.NewSource("events", q.Events), script)
 	a.EventProblems = problemsOf(errorOf(problems))
-	if strings.TrimSpace(q.Events) == "" {
+	if a.Made = events.Len() == 0 && len(problems) == 0; a.Made {
 		events = event.Default(script)
 	}
 	a.play(w, events)

@@ -45,8 +45,8 @@ class LessonView {
   spans(spans = []) {
     return spans.map(({ style = 0, text, address }) => {
       switch (styles[style]) {
-        case 'bold': return element('b', {}, text)
-        case 'slanted': return element('em', {}, text)
+        case 'bold': return element('b', {}, withCode(text))
+        case 'slanted': return element('em', {}, withCode(text))
         case 'code': return element('code', {}, text)
         case 'link': return this.link(text, address)
         default: return text
@@ -61,6 +61,9 @@ class LessonView {
     return address.startsWith('https://') ? element('a', { href: address, rel: 'noreferrer' }, text) : text
   }
 }
+
+// withCode sets the code within a text that has another style.
+const withCode = text => text.split('`').map((part, i) => i % 2 ? element('code', {}, part) : part)
 
 const kindOf = block => blockKinds[block.kind]
 

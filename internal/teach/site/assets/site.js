@@ -114,7 +114,10 @@ class Site {
   // not shown.
   async run() {
     const asked = this.asked = {}
-    const question = { ask: 'run', kernel: find('#kernel').value, script: this.script.text, events: this.events.text }
+    const question = {
+      ask: 'run', kernel: find('#kernel').value, script: this.script.text, events: this.events.text,
+      lesson: this.lesson && String(this.lesson.number),
+    }
     try {
       const answer = await this.compiler.ask(question)
       if (asked !== this.asked) return
@@ -136,6 +139,7 @@ class Site {
     }
     this.script.show(answer.explanation ? this.view.spans() : [], answer.problems)
     this.events.show([], answer.eventProblems)
+    find('#made').hidden = !answer.made
   }
 
   showOutput({ output = '', notices = '', failure = '' }) {
@@ -180,7 +184,7 @@ class Site {
 
 function verdictNodes(verdict, problems = []) {
   if (!verdict) return [`The script does not compile: ${problems[0]?.message ?? ''}`]
-  if (verdict.passed) return [`Right: in ${count(verdict.cases, 'case')} of ${verdict.cases} it prints what it has to.`]
+  if (verdict.passed) return [`Right: it prints what it has to${verdict.cases > 1 ? ` in all ${verdict.cases} cases` : ''}.`]
   const part = (title, text) => [element('h3', {}, title), element('pre', {}, text || 'nothing')]
   return [element('p', {}, `Not yet. ${verdict.sentence}`),
     ...part(`What happens in case ${verdict.case} of ${verdict.cases}`, verdict.events),
