@@ -19,7 +19,10 @@ func watched() bool {
 }
 
 // screen is the terminal, without echo and without lines, until leave is called.
-type screen struct{ before *unix.Termios }
+type screen struct {
+	before    *unix.Termios
+	continued chan os.Signal // SIGCONT
+}
 
 // What terminals understand: the other screen and back, the cursor hidden and shown.
 // https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
@@ -36,7 +39,8 @@ func openScreen() (*screen, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
-	s := &screen{before}
+	s := &screen{before, make(chan os.Signal, 1)}
+	signal.Notify(s.continued, syscall.SIGCONT)
 	return s, s.enter()
 }
 
@@ -57,12 +61,18 @@ func (s *screen) leave() {
 	unix.IoctlSetTermios(unix.Stdin, unix.TCSETS, s.before)
 }
 
-// suspend stops the process as Ctrl-Z does, and returns when it goes on.
+// suspend stops the process as Ctrl-Z does, and returns when it goes on. The kernel stops
+// the other threads first, and this one may run for a while.
 func (s *screen) suspend() error {
 	s.leave()
+	select {
+	case <-s.continued: // of an earlier stop
+	default:
+	}
 	if err := unix.Kill(unix.Getpid(), unix.SIGSTOP); err != nil {
 		return plain(err)
 	}
+	<-s.continued
 	return s.enter()
 }
 
@@ -91,7 +101,7 @@ func watch(viewer *step.Viewer, color bool) error {
 	defer s.leave()
 	caught := make(chan os.Signal, 8)
 	signal.Notify(caught, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
-		syscall.SIGWINCH, syscall.SIGCONT)
+		syscall.SIGWINCH)
 	typed := make(chan []byte)
 	go readKeys(typed)
 	var keys keyReader
@@ -101,8 +111,12 @@ func watch(viewer *step.Viewer, color bool) error {
 		}
 		select {
 		case sig := <-caught:
-			if number := sig.(syscall.Signal); number != syscall.SIGWINCH && number != syscall.SIGCONT {
+			if number := sig.(syscall.Signal); number != syscall.SIGWINCH {
 				return exitError(128 + int(number))
+			}
+		case <-s.continued: // after a stop by another process
+			if err := s.enter(); err != nil {
+				return err
 			}
 		case chunk, open := <-typed:
 			if !open {
