@@ -113,7 +113,7 @@ var reasons = [...]string{
 	LinearBucket:     "bucket = (value - lowest) / step",
 	SplitBucket:      "bucket = position of the highest bit, and the bits after it",
 	BucketPlace:      "where the bucket lies, 8 bytes for each",
-	Extreme:          "is it a new extreme, or the first value?",
+	Extreme:          "whether the value is a new extreme, or the first one",
 	Interval:         "which interval the time belongs to",
 	IntervalStart:    "a new interval starts with zeroes",
 	KernelOrUser:     "addresses of the kernel are below 0 as numbers with a sign, those of processes are not",

@@ -332,18 +332,41 @@ func (in instruction) slot(op *stage.Operation) string {
 			return s.is
 		}
 	}
-	if strings.HasPrefix(op.Name, "$") {
-		return op.Name
+	if name := variable(op.Name); name != "" {
+		return name
 	}
 	return "the " + op.Name
 }
 
+// variable is the name of a variable of the script; "" for what is none. Those of a
+// function that is written out where it is called have its name before theirs.
+func variable(name string) string {
+	bare, is := strings.CutPrefix(name, "$")
+	if !is || bare == "" {
+		return ""
+	}
+	return "$" + bare[strings.LastIndexByte(bare, ' ')+1:]
+}
+
+// cellNames are what the compiler calls variables of its own, where that is no noun.
+var cellNames = []struct{ name, is string }{
+	{"rounds", "the number of rounds"}, {"round", "the number of the round"}, {"old", "the old value"},
+	{"larger", "the larger value"}, {"smaller", "the smaller value"}, {"same", "whether they are the same"},
+	{"found", "the address that was found"}, {"row", "the address of the row"}, {"first", "the first bucket"},
+	{"$", "the variable"},
+}
+
 // cellName names a variable: those of the compiler get an article.
 func cellName(name string) string {
-	if strings.HasPrefix(name, "$") && len(name) > 1 {
-		return name
+	for _, c := range cellNames {
+		if c.name == name {
+			return c.is
+		}
 	}
-	return "the " + strings.TrimPrefix(name, "$")
+	if script := variable(name); script != "" {
+		return script
+	}
+	return "the " + name
 }
 
 // sharedWords are the words at the start of the map data.
