@@ -90,6 +90,7 @@ func newTable(p *painter, rows []Row) *table {
 			}
 		case "source":
 			c.natural = min(c.natural, mostSource)
+			c.least = min(c.natural, c.least+max(0, p.look.Width-wideEnough)/3)
 		}
 		if c.natural > 0 {
 			t.columns = append(t.columns, c)
