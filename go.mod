@@ -12,7 +12,7 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/spf13/pflag v1.1.0
 	github.com/ulikunitz/xz v0.5.17
-	golang.org/x/arch v0.33.0
+	golang.org/x/arch v0.27.0
 	golang.org/x/sys v0.49.0
 )
 

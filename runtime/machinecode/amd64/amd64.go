@@ -5,6 +5,7 @@ package amd64
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 
 	"golang.org/x/arch/x86/x86asm"
@@ -26,6 +27,9 @@ func (d *Decoder) Decode(code []byte, address uint64) (text string, length int) 
 	if bytes.HasPrefix(code, endbr64) {
 		return "endbr64", len(endbr64)
 	}
+	if text := shift(code); text != "" {
+		return text, shiftLength
+	}
 	inst, length := decode(code)
 	if length == 0 {
 		return "", 0
@@ -35,6 +39,38 @@ func (d *Decoder) Decode(code []byte, address uint64) (text string, length int) 
 	}
 	symbol := func(address uint64) (string, uint64) { return d.name(address), address }
 	return strings.ReplaceAll(x86asm.IntelSyntax(inst, address, symbol), " ptr ", " "), inst.Len
+}
+
+// shiftLength is that of the shifts of BMI2.
+const shiftLength = 5
+
+// shift writes the shifts of BMI2, by which the compiler shifts by a register, and the
+// only instructions with a VEX prefix that it makes.
+func shift(code []byte) string {
+	const vex, map0F38, operation, registers = 0xc4, 2, 0xf7, 0xc0
+	if len(code) < shiftLength || code[0] != vex || code[1]&0x1f != map0F38 ||
+		code[3] != operation || code[4] < registers {
+		return ""
+	}
+	name := [...]string{"", "shlx", "sarx", "shrx"}[code[2]&3]
+	if name == "" {
+		return ""
+	}
+	wide := code[2]>>7 == 1
+	to := code[4]>>3&7 | ^code[1]>>7&1<<3
+	from := code[4]&7 | ^code[1]>>5&1<<3
+	by := ^code[2] >> 3 & 15
+	return fmt.Sprintf("%s %s, %s, %s", name, register(to, wide), register(from, wide), register(by, wide))
+}
+
+// register is the name of a general register.
+func register(n byte, wide bool) string {
+	first := x86asm.EAX
+	if wide {
+		first = x86asm.RAX
+	}
+	name := strings.ToLower((first + x86asm.Reg(n)).String())
+	return strings.Replace(name, "l", "d", 1) // x86asm calls r8d R8L
 }
 
 // Prologue is how long the part of a function is that no instruction of eBPF became: the

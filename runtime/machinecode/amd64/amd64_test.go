@@ -94,6 +94,8 @@ func TestKinds(t *testing.T) {
 		"48c745e800000000":     "mov qword [rbp-0x18], 0x0",
 		"0fb64701":             "movzx eax, byte [rdi+0x1]",
 		"c4e2f9f7c6":           "shlx rax, rsi, rax",
+		"c46279f7c1":           "shlx r8d, ecx, eax",
+		"c4c2a3f7fa":           "shrx rdi, r10, r11",
 		"e977ffffff":           "jmp .-0x89",
 		"7411":                 "jz .+0x11",
 		"":                     "",
