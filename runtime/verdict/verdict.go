@@ -15,9 +15,9 @@
 //	processed 7 insns (limit 1000000) ...
 //
 // [Decisive] is the part from the last instruction on. Its first line that the table
-// (rules.txt) has a pattern for is the one that is explained. Where there is none, the
-// whole log is searched, from its end: logs are pasted together with the messages of
-// loaders, in one line or cut.
+// (rules.txt) has a pattern for is the one that is explained. Where there is none, what
+// stands before is searched, from its end. Logs are pasted together with the messages of
+// loaders, in one line, indented, or with the time in front.
 //
 // The patterns are those of Linux 5.10, 6.1, 6.12 and 7.3, which word many things
 // differently; their sources are kernel/bpf/verifier.c and, in 7.x, diagnostics.c beside
@@ -67,8 +67,9 @@ func Read(log []string) Verdict {
 	t := newTrace(log)
 	v := Verdict{Words: t.words(), Instruction: t.last.number, Text: t.last.text, Source: t.source()}
 	if !v.explainOne(v.Words) {
-		slices.Reverse(log)
-		v.explainOne(log)
+		before := slices.Clone(t.before)
+		slices.Reverse(before)
+		v.explainOne(before)
 	}
 	if !v.Known() {
 		v.takeReport()
