@@ -118,7 +118,7 @@ class ExplanationView {
     this.parts.maps.closest('.panel').hidden = maps.length === 0
     this.parts.maps.replaceChildren(...maps.flatMap(map => [element('div', {},
       element('dt', {}, map.name, ' ', element('span', { class: 'soft' }, map.type)),
-      element('dd', {}, this.terms.prose(sentence(map.purpose)), ' ', ...mapFacts(map)))]))
+      element('dd', {}, this.terms.prose(capital(sentence(map.purpose))), ' ', ...mapFacts(map)))]))
   }
 
   showHelpers() {
@@ -141,6 +141,9 @@ class ExplanationView {
     this.source.now(row?.span)
   }
 }
+
+// capital leaves names of registers and maps as they are.
+const capital = text => /^[a-z]{2}/.test(text) ? text[0].toUpperCase() + text.slice(1) : text
 
 const sentence = text => !text || /[.:!?]$/.test(text) ? text : `${text}.`
 

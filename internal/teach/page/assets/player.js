@@ -152,9 +152,6 @@ function stateAt(event, steps) {
   return facts
 }
 
-// capital leaves names of registers and maps as they are.
-const capital = text => /^[a-z]{2}/.test(text) ? text[0].toUpperCase() + text.slice(1) : text
-
 const number = place => +(place.match(/-?\d+/)?.[0] ?? 0)
 
 const ordered = (kind, facts) => kind === 'register' || kind === 'stack'
