@@ -187,3 +187,12 @@ func TestInspectRefused(t *testing.T) {
 		t.Errorf("%+v, %v", list, err)
 	}
 }
+
+// A program that calls nothing has a name all the same.
+func TestNamesWithoutCalls(t *testing.T) {
+	const address = 0xffffffffc0001000
+	names := namesIn([][]machinecode.Function{{{Code: []byte{0xc3}, Address: address}}})
+	if name := names(address); name != "function 0" {
+		t.Errorf("it is called %q", name)
+	}
+}

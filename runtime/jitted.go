@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 
@@ -67,7 +68,7 @@ func namesIn(programs [][]machinecode.Function) machinecode.Names {
 		}
 	}
 	if found, err := symbols.NamesAt(called); err == nil {
-		names = found
+		maps.Copy(names, found)
 	}
 	for _, functions := range programs {
 		for i := range functions {
