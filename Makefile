@@ -87,6 +87,8 @@ soak:
 generate:
 	go test -count=1 ./compiler -run TestReference -update
 	go generate ./internal/notice
+	go generate ./examples/lessons
+	go test -count=1 ./internal/teach/lesson -run TestList -update
 
 clean:
 	rm -rf ponytrace .build
