@@ -350,7 +350,7 @@ func variable(name string) string {
 
 // cellNames are what the compiler calls variables of its own, where that is no noun.
 var cellNames = []struct{ name, is string }{
-	{"rounds", "the number of rounds"}, {"round", "the number of the round"}, {"old", "the old value"},
+	{"rounds", "the number of rounds"}, {"old", "the old value"},
 	{"larger", "the larger value"}, {"smaller", "the smaller value"}, {"same", "whether they are the same"},
 	{"found", "the address that was found"}, {"row", "the address of the row"}, {"first", "the first bucket"},
 	{"$", "the variable"},

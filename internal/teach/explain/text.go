@@ -241,8 +241,12 @@ func (p *painter) program(program *Program) {
 func (c Cost) String() string {
 	text := plural(c.Instructions, "instruction") + ", "
 	if c.Executed > 0 {
-		text += fmt.Sprintf("of which %d run on the usual path, with %s of "+
-			"helpers; ", c.Executed, plural(c.Helpers, "call"))
+		of := "of which"
+		if c.Executed > c.Instructions {
+			of = "and, as loops repeat some,"
+		}
+		text += fmt.Sprintf("%s %d run on the usual path, with %s of helpers; ",
+			of, c.Executed, plural(c.Helpers, "call"))
 	}
 	text += fmt.Sprintf("%d of the 512 bytes of stack", c.Stack)
 	if c.Verified > 0 {
