@@ -197,7 +197,10 @@ func placesIn(operands string) (list []place) {
 	}
 	separates := func(r rune) bool { return strings.ContainsRune(" ()*,", r) }
 	for _, word := range strings.FieldsFunc(operands, separates) {
-		if p, known := placeOf(strings.Replace(word, "r", "R", 1)); known && word[0] == 'r' {
+		if word[0] != 'r' && word[0] != 'w' {
+			continue
+		}
+		if p, known := placeOf("R" + word[1:]); known {
 			list = append(list, p)
 		}
 	}

@@ -68,6 +68,25 @@ func (s state) called() state {
 	})
 }
 
+// released is the state without the addresses that have to do with a reference.
+func (s state) released(reference string) state {
+	return slices.DeleteFunc(s, func(b binding) bool {
+		return reference != "" && b.value.reference == reference
+	})
+}
+
+// tested is what is known of the places that a condition tests, and of those that were the
+// same before.
+func (s state) tested(before state, condition string) state {
+	places := placesIn(condition)
+	return slices.DeleteFunc(slices.Clone(s), func(b binding) bool {
+		id := before.get(b.place).value.id
+		return !slices.ContainsFunc(places, func(p place) bool {
+			return p == b.place || id != "" && before.get(p).value.id == id
+		})
+	})
+}
+
 // spread is the state where what a jump has found out of a register holds for all places
 // that were the same before. Not every kernel says so.
 func (s state) spread(changed, before state) state {

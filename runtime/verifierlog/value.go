@@ -15,10 +15,12 @@ type value struct {
 	// have.
 	words string
 	// id is that of an unknown number, which it shares with others that are the same.
-	id     string
-	null   bool // it may be null instead
-	number bool
-	zero   bool
+	id string
+	// reference is that of what must be given back.
+	reference string
+	null      bool // it may be null instead
+	number    bool
+	zero      bool
 	// bytes are the letters of a stack slot, the lowest address first; empty where the
 	// slot holds one value, which may leave letters for the upper bytes.
 	bytes, upper string
@@ -118,6 +120,10 @@ func (v *value) pointer(name string, args arguments) {
 		v.id = args.id()
 	}
 	flags, base := flagsOf(name)
+	v.reference = args["ref_obj_id"]
+	if flags["ringbuf"] && v.reference == "" {
+		v.reference = args.id() // since 7.0
+	}
 	switch {
 	case base == "map_ptr" || base == "map_value" || base == "map_key":
 		v.mapped = mappedOf(args)

@@ -236,3 +236,29 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestReleased: a record that was submitted is no longer readable by any register, and a
+// jump tells nothing of what it does not test.
+func TestReleased(t *testing.T) {
+	for _, record := range []string{"ringbuf_mem(ref_obj_id=2,sz=8)", "ringbuf_mem(id=2,sz=8)"} {
+		log := Parse(strings.ReplaceAll(`0: R1=RECORD R7=scalar() R8=RECORD R10=fp0
+0: (b7) r2 = 0                        ; R2=0
+1: (85) call bpf_ringbuf_submit#132
+2: (15) if r7 == 0x0 goto pc+1        ; R7=scalar(umin=1)
+3: (b7) r0 = 0                        ; R0=0
+4: (95) exit
+
+from 2 to 4: R6=scalar() R7=0 R10=fp0
+`, "RECORD", record), Program{})
+		for number, want := range map[int]string{
+			1: "r1..r2: no longer readable; r8: no longer readable",
+			2: "r7: number 1 or more; r7: 0",
+		} {
+			at := log.At(number)
+			got := strings.Join(list(slices.Concat(at.Known, at.Taken), ""), "; ")
+			if got != want {
+				t.Errorf("%s, instruction %d: got %q, want %q", record, number, got, want)
+			}
+		}
+	}
+}

@@ -147,7 +147,7 @@ func (w *walker) instruction(number int, text string) {
 	w.begins = false
 	w.visit = w.newVisit(number, byte(operation), strings.TrimRight(text, " "))
 	if w.visit.helper() {
-		w.now = w.now.called()
+		w.now = w.now.called().released(w.visit.releases())
 	}
 	if inline {
 		w.partial = true
@@ -190,6 +190,16 @@ func (v *visit) conditional() bool {
 func (v *visit) calls() bool  { return v.class == classJump && v.code == codeCall }
 func (v *visit) helper() bool { return v.calls() && !strings.HasPrefix(v.text, "call pc") }
 func (v *visit) exit() bool   { return v.class == classJump && v.code == codeExit }
+
+// releases is the reference that a call gives back: a record that is submitted or
+// discarded. Kernels that write what changed do not write that.
+func (v *visit) releases() string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(v.text, "call "), "#")
+	if name == "bpf_ringbuf_submit" || name == "bpf_ringbuf_discard" {
+		return v.before.get(1).value.reference
+	}
+	return ""
+}
 
 // targetOf reads where a jump leads: "if r0 == 0x0 goto pc+31".
 func targetOf(number int, text string) int {
@@ -287,9 +297,7 @@ func (w *walker) begin(kept *way, text string) {
 	}
 	w.now = w.bindings(text, before, "")
 	if kept != nil && kept.first {
-		found := w.difference(before, w.now, "")
-		// A jump writes nothing.
-		found = slices.DeleteFunc(found, func(f Fact) bool { return f.Text == written })
+		found := w.difference(before, w.now.tested(before, kept.text), "")
 		w.instructions[kept.from].Taken = append(found, kept.null(w.now)...)
 	}
 }
@@ -400,23 +408,29 @@ func (w *walker) leave(next int) {
 	v.at.Known, v.at.compared = found, true
 }
 
-// lost tells which arguments a call made unreadable.
-func (v *visit) lost(after state) []Fact {
-	var list []place
-	for p := place(1); v.helper() && p <= lastArgument; p++ {
+// lost tells which registers a call made unreadable: the arguments, and what it has given
+// back.
+func (v *visit) lost(after state) (facts []Fact) {
+	first := place(0) // of neighbours; r0 has the result
+	for p := place(1); v.helper() && p <= frameRegister; p++ {
 		_, before := v.before.index(p)
-		if _, now := after.index(p); before && !now {
-			list = append(list, p)
+		_, now := after.index(p)
+		switch lost := before && !now; {
+		case lost && first == 0:
+			first = p
+		case !lost && first > 0:
+			facts = append(facts, Fact{Place: registers(first, p-1), Text: "no longer readable"})
+			first = 0
 		}
 	}
-	if len(list) == 0 {
-		return nil
+	return facts
+}
+
+func registers(first, last place) string {
+	if first == last {
+		return first.String()
 	}
-	name := list[0].String()
-	if last := list[len(list)-1]; last != list[0] {
-		name += ".." + last.String()
-	}
-	return []Fact{{Place: name, Text: "no longer readable"}}
+	return first.String() + ".." + last.String()
 }
 
 // decided notes which way a path took at a conditional jump. Where it jumped at once,
