@@ -196,3 +196,17 @@ func TestNamesWithoutCalls(t *testing.T) {
 		t.Errorf("it is called %q", name)
 	}
 }
+
+// TestUnderstandable: a return that is protected against speculation is a return.
+func TestUnderstandable(t *testing.T) {
+	for name, want := range map[string]string{
+		"srso_alias_return_thunk": "srso_alias_return_thunk (returns)",
+		"__x86_return_thunk":      "__x86_return_thunk (returns)",
+		"bpf_ktime_get_ns":        "bpf_ktime_get_ns",
+		"":                        "",
+	} {
+		if got := understandable(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+}

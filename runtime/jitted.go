@@ -77,7 +77,16 @@ func namesIn(programs [][]machinecode.Function) machinecode.Names {
 			}
 		}
 	}
-	return func(address uint64) string { return names[address] }
+	return func(address uint64) string { return understandable(names[address]) }
+}
+
+// understandable says of the kernel's protection against speculation, by which processors
+// of some makers return, that it is no more than that.
+func understandable(name string) string {
+	if strings.HasSuffix(name, "return_thunk") {
+		return name + " (returns)"
+	}
+	return name
 }
 
 // hiddenCode tells why the kernel shows no machine code.
