@@ -1,13 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/ponytrace/ponytrace/internal/teach/jsontext"
 
 	"github.com/ponytrace/ponytrace/internal/teach/refusal"
 )
@@ -98,10 +99,8 @@ func (c *explainCommand) refusalLook() refusal.Look {
 
 // printJSON prints values, a line each.
 func printJSON[T any](values ...T) error {
-	encoder := json.NewEncoder(stdout)
-	encoder.SetEscapeHTML(false)
 	for _, value := range values {
-		if err := encoder.Encode(value); err != nil {
+		if err := jsontext.Write(stdout, value); err != nil {
 			return err
 		}
 	}

@@ -2,11 +2,12 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/ponytrace/ponytrace/internal/teach/jsontext"
 
 	"github.com/ponytrace/ponytrace"
 	"github.com/ponytrace/ponytrace/internal/teach/event"
@@ -127,7 +128,7 @@ func readEvents(name string) (string, error) {
 func (s *stepCommand) show(run *step.Run, of *explain.Explanation, notices []string) error {
 	if s.traced.Format == "json" {
 		of.Notices = append(notices, step.Difference)
-		return json.NewEncoder(stdout).Encode(struct {
+		return jsontext.Write(stdout, struct {
 			Explanation *explain.Explanation `json:"explanation"`
 			Run         *step.Run            `json:"run"`
 		}{of, run})

@@ -3,11 +3,12 @@ package explain
 import (
 	"bufio"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/ponytrace/ponytrace/internal/teach/jsontext"
 
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
@@ -33,9 +34,7 @@ var spanColors = [...]string{"\x1b[36m", "\x1b[33m", "\x1b[32m", "\x1b[35m", "\x
 
 // JSON writes the explanation as one JSON value.
 func (e *Explanation) JSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(e)
+	return jsontext.Write(w, e)
 }
 
 // Print writes the explanation for people.

@@ -34,9 +34,10 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
-	"encoding/json"
 	"io"
 	"strings"
+
+	"github.com/ponytrace/ponytrace/internal/teach/jsontext"
 
 	"github.com/ponytrace/ponytrace/internal/teach/explain"
 	"github.com/ponytrace/ponytrace/internal/teach/step"
@@ -90,12 +91,9 @@ func hash(text string) string {
 // Write writes the page.
 func Write(w io.Writer, content Content) error {
 	content.Terms = Terms()
-	data, err := json.Marshal(content) // escapes <, > and &
-	if err != nil {
-		return err
-	}
+	data := jsontext.InScript(content)
 	style, script := joined(styles), joined(scripts)
-	_, err = io.WriteString(w, strings.Join([]string{
+	_, err := io.WriteString(w, strings.Join([]string{
 		`<!DOCTYPE html>`,
 		`<html lang="en">`,
 		`<meta charset="utf-8">`,
