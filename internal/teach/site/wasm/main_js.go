@@ -6,19 +6,16 @@
 package main
 
 import (
-	"encoding/json"
 	"syscall/js"
+
+	"github.com/ponytrace/ponytrace/internal/teach/jsontext"
 
 	"github.com/ponytrace/ponytrace/internal/teach/site/api"
 )
 
 func main() {
 	js.Global().Set("ponytrace", js.FuncOf(func(_ js.Value, arguments []js.Value) any {
-		answer, err := json.Marshal(api.Ask(question(arguments[0])))
-		if err != nil {
-			panic(err) // plain data
-		}
-		return string(answer)
+		return string(jsontext.InScript(api.Ask(question(arguments[0]))))
 	}))
 	select {} // the function is called from now on
 }
