@@ -108,7 +108,7 @@ func (s *Session) runtimeConst(c object.RuntimeConst) uint64 {
 	case object.NamespaceInode:
 		return namespaceInode
 	case object.TAIOffset:
-		return uint64(s.options.Boot.Add(leapSeconds).UnixNano())
+		return uint64(s.options.Boot.Add(aheadOfUTC).UnixNano())
 	}
 	return 0
 }
@@ -117,8 +117,8 @@ const (
 	// The initial PID namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h, on nsfs.
 	namespaceDevice = 4
 	namespaceInode  = 0xEFFF_FFFC
-	// leapSeconds is by how much TAI is ahead of UTC since 2017.
-	leapSeconds = 37 * time.Second
+	// aheadOfUTC is by how much the clock TAI is ahead, since 2017.
+	aheadOfUTC = 37 * time.Second
 )
 
 // cgroup is the ID of a folder of cgroups.

@@ -264,7 +264,7 @@ func (s *Session) prepare(e *Event) {
 	m.Values = map[asm.BuiltinFunc]uint64{
 		asm.FnKtimeGetNs:         s.now,
 		asm.FnKtimeGetBootNs:     s.now,
-		asm.FnKtimeGetTaiNs:      uint64(s.Now().Add(leapSeconds).UnixNano()),
+		asm.FnKtimeGetTaiNs:      uint64(s.Now().Add(aheadOfUTC).UnixNano()),
 		asm.FnJiffies64:          s.now / jiffy,
 		asm.FnGetCurrentPidTgid:  uint64(task.PID)<<32 | uint64(task.TID),
 		asm.FnGetCurrentUidGid:   uint64(task.GID)<<32 | uint64(task.UID),

@@ -39,11 +39,6 @@ func (in instruction) act() string {
 	return in.branch()
 }
 
-func (in instruction) isBranch() bool {
-	_, compares := comparisons[in.raw.OpCode.JumpOp()]
-	return in.raw.OpCode.Class().IsJump() && compares
-}
-
 // inMain reports whether an instruction is of the program itself, and not of a function
 // that it calls.
 func (in instruction) inMain() bool { return in.at.Function == in.code[0].Function }
