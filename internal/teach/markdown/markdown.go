@@ -1,9 +1,10 @@
 // Package markdown reads the part of Markdown that lessons are written in, and draws it on
-// a terminal: headings, paragraphs, lists, fences, and within a line **bold**, *slanted*,
-// `code` and [links](address).
+// a terminal: headings, paragraphs, lists, tables, fences, and within a line **bold**,
+// *slanted*, `code` and [links](address).
 //
-// Lists have no lists within, and a paragraph ends at an empty line, a fence, a heading or
-// an item. What looks like nothing of this is text.
+// Lists have no lists within, and a paragraph ends at an empty line, a fence, a heading, a
+// table or an item. After an empty line, an indent of four blanks makes a fence, too. What
+// looks like nothing of this is text.
 package markdown
 
 import "strings"
@@ -16,6 +17,7 @@ const (
 	Heading        // Level is the number of its #
 	Item           // of a list: Marker is what stands before it, "-" or "1."
 	Fence          // Lines between ``` marks; Language is what follows the first
+	Table          // Rows of cells between | marks, the heads first
 )
 
 // Block is a part of a text that stands by itself.
@@ -26,7 +28,11 @@ type Block struct {
 	Language string   `json:"language,omitempty"`
 	Spans    []Span   `json:"spans,omitempty"`
 	Lines    []string `json:"lines,omitempty"`
+	Rows     [][]Cell `json:"rows,omitempty"`
 }
+
+// Cell is one of a table's.
+type Cell []Span
 
 // Text is a fence's text, a line each.
 func (b *Block) Text() string { return strings.Join(b.Lines, "\n") + "\n" }
@@ -81,11 +87,19 @@ func (p *parser) line(line string) {
 		p.open, p.fenced = Block{Kind: Fence, Language: strings.TrimPrefix(line, mark)}, true
 	case line == "":
 		p.end()
+	case p.indented(line):
+		p.open.Kind = Fence
+		p.open.Lines = append(p.open.Lines, strings.TrimPrefix(line, codeIndent))
+	case strings.HasPrefix(line, "|"):
+		p.row(line)
 	case heading(line) > 0:
 		p.end()
 		level := heading(line)
 		p.blocks = append(p.blocks, Block{Kind: Heading, Level: level, Spans: Inline(line[level+1:])})
 	default:
+		if p.open.Kind == Fence || p.open.Kind == Table {
+			p.end()
+		}
 		if marker := markerOf(line); marker != "" && p.mayBegin(marker) {
 			p.end()
 			p.open, line = Block{Kind: Item, Marker: marker}, line[len(marker)+1:]
@@ -96,13 +110,38 @@ func (p *parser) line(line string) {
 
 // end ends the block at hand; a fence without its end ends with the text.
 func (p *parser) end() {
-	if p.fenced {
+	if p.fenced || p.open.Kind == Fence || p.open.Kind == Table {
 		p.blocks = append(p.blocks, p.open)
 	} else if len(p.lines) > 0 {
 		p.open.Spans = Inline(strings.Join(p.lines, " "))
 		p.blocks = append(p.blocks, p.open)
 	}
 	p.open, p.lines, p.fenced = Block{}, nil, false
+}
+
+const codeIndent = "    "
+
+// indented reports whether a line is code by its indent; in a paragraph none is.
+func (p *parser) indented(line string) bool {
+	return strings.HasPrefix(line, codeIndent) && len(p.lines) == 0 && p.open.Kind != Table
+}
+
+// row adds a row to a table. The second one only rules a line below the heads.
+func (p *parser) row(line string) {
+	if p.open.Kind != Table {
+		p.end()
+		p.open.Kind = Table
+	}
+	if strings.Trim(line, "|-: ") == "" {
+		return
+	}
+	const bar = "\x00" // a | in a cell is written \|
+	line = strings.Trim(strings.ReplaceAll(line, `\|`, bar), "|")
+	var cells []Cell
+	for text := range strings.SplitSeq(line, "|") {
+		cells = append(cells, Inline(strings.ReplaceAll(strings.TrimSpace(text), bar, "|")))
+	}
+	p.open.Rows = append(p.open.Rows, cells)
 }
 
 // heading is the level of a heading, 0 for other lines.

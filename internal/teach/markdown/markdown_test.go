@@ -64,3 +64,24 @@ func TestBlocks(t *testing.T) {
 		t.Errorf("a fence without end: %+v", open)
 	}
 }
+
+const sampleTable = "| what | does |\n|---|---|\n| `a \\| b` | or, of `bits` and other things that need some room |\n| c | |\n"
+
+func TestTable(t *testing.T) {
+	for width, want := range map[int]string{
+		40: "  what     does\n  `a | b`  or, of `bits` and other\n           things that need some room\n  c\n",
+		24: "  what\n      does\n  `a | b`\n      or, of `bits` and\n      other things that\n      need some room\n  c\n",
+	} {
+		if got := Render(Parse(sampleTable), Terminal{Width: width}); got != want {
+			t.Errorf("at %d columns:\n%s\nwant\n%s", width, got, want)
+		}
+	}
+}
+
+// Four blanks make code after an empty line, and nothing within a paragraph.
+func TestIndent(t *testing.T) {
+	want := "one two\n\n    code\n      more\n\nafter\n"
+	if got := Render(Parse("one\n    two\n\n    code\n      more\nafter\n"), Terminal{}); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

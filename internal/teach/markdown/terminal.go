@@ -65,6 +65,8 @@ func (t Terminal) block(b *strings.Builder, block *Block) {
 	case Item:
 		indent := strings.Repeat(" ", len(block.Marker)+3)
 		t.fill(b, block.Spans, "  "+block.Marker+" ", indent)
+	case Table:
+		t.table(b, block.Rows)
 	case Heading:
 		t.fill(b, []Span{{Style: Bold, Text: plain(block.Spans)}}, "", "")
 	default:
@@ -100,21 +102,30 @@ func (w word) width() (n int) {
 	return n
 }
 
-// fill breaks spans into lines.
+// fill breaks spans into lines after indents of one width.
 func (t Terminal) fill(b *strings.Builder, spans []Span, first, rest string) {
-	line, width := word{}, utf8.RuneCountInString(first)
-	indent := first
+	for i, line := range t.lines(spans, t.Columns()-utf8.RuneCountInString(first)) {
+		if i > 0 {
+			first = rest
+		}
+		b.WriteString(first + line + "\n")
+	}
+}
+
+// lines breaks spans into lines, one at least.
+func (t Terminal) lines(spans []Span, columns int) (list []string) {
+	line, width := word{}, 0
 	for _, w := range t.words(spans) {
-		if len(line) > 0 && width+1+w.width() > t.Columns() {
-			b.WriteString(indent + t.styled(line) + "\n")
-			line, indent, width = nil, rest, utf8.RuneCountInString(rest)
+		if len(line) > 0 && width+1+w.width() > columns {
+			list = append(list, t.styled(line))
+			line, width = nil, 0
 		}
 		if len(line) > 0 {
 			line, width = append(line, between(line[len(line)-1], w[0])), width+1
 		}
 		line, width = append(line, w...), width+w.width()
 	}
-	b.WriteString(indent + t.styled(line) + "\n")
+	return append(list, t.styled(line))
 }
 
 // between is the blank between two pieces, which has their style if that is the same.
