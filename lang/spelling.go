@@ -2,6 +2,8 @@ package lang
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/alecthomas/participle/v2/lexer"
 	"github.com/ponytrace/ponytrace/lang/diag"
@@ -23,6 +25,23 @@ var foreignKeywords = map[string]string{
 	"goto": "return ends a clause, break a loop", "elif": "write else if", "elsif": "write else if", "elseif": "write else if",
 	"foreach": "write for ($kv : @map) { ... }", "try": "what cannot be read is 0",
 	"function": "write fn name($a : uint64) : uint64 { ... } outside of the clauses",
+}
+
+// ForeignKeyword returns what serves here in the place of a keyword or an operator of other
+// languages.
+func ForeignKeyword(word string) (hint string, known bool) {
+	if hint, known = foreignKeywords[word]; known {
+		return hint, true
+	}
+	hint, known = wordOperators[word]
+	return hint, known
+}
+
+// ForeignKeywords are the words that ForeignKeyword knows.
+func ForeignKeywords() []string {
+	words := slices.AppendSeq(slices.Collect(maps.Keys(foreignKeywords)), maps.Keys(wordOperators))
+	slices.Sort(words)
+	return slices.Compact(words)
 }
 
 // declarators are words that begin the declaration of a variable elsewhere.

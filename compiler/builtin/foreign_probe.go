@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,27 @@ func ExplainProbe(t *target.Target, parts []Part) ForeignProbe {
 	}
 	message := fmt.Sprintf("there is no probe type %q", texts[0])
 	return ForeignProbe{Message: message, Hint: meantProbe(t, texts)}
+}
+
+// ForeignAttachPoint returns what serves here in the place of an attach point, or of a type
+// of probes, that bpftrace and DTrace have.
+func ForeignAttachPoint(text string) (hint string, known bool) {
+	parts := strings.Split(text, ":")
+	ours := fromDTrace(parts)
+	if len(parts) == 1 && ours == "" && text == "fbt" {
+		ours = functionOfDTrace(text, "NAME", "", true)
+	}
+	if ours != "" {
+		return "write " + ours, true
+	}
+	why, hint := fromBpftrace(parts)
+	return why + "; " + hint, why != ""
+}
+
+// ForeignProbeTypes are the types of probes that bpftrace and DTrace have and the table has
+// not.
+func ForeignProbeTypes() []string {
+	return append(slices.Sorted(maps.Keys(unservedTypes())), "software", "fbt")
 }
 
 // meantProbe guesses what the words of an attach point are names of.

@@ -1,6 +1,10 @@
 package builtin
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // foreignWords are names of variables and functions that bpftrace, DTrace, the kernel and
 // C have and the table has not, and what serves here. What DTrace cannot have here either
@@ -187,3 +191,6 @@ func ForeignWord(name string) (hint string, known bool) {
 	hint, known = foreignWords()[name]
 	return hint, known
 }
+
+// ForeignWords are the names that ForeignWord knows.
+func ForeignWords() []string { return slices.Sorted(maps.Keys(foreignWords())) }

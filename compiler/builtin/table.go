@@ -101,8 +101,25 @@ func Names() []string {
 // SettingNames returns the names of the settings.
 func SettingNames() []string { return slices.Sorted(maps.Keys(settings)) }
 
+// SettingDefault returns the value of a setting that a script does not set.
+func SettingDefault(name string) (value string, known bool) {
+	if setting := settings[name]; setting != nil {
+		return setting.Default, true
+	}
+	return "", false
+}
+
 // ProbeTypes returns the types of probes, in the order in which people read them.
 func ProbeTypes() []*ProbeType { return slices.Clone(probeList) }
+
+// ProbeTypeNamed returns the name of the probe type that has this name or short form; empty
+// for none.
+func ProbeTypeNamed(name string) string {
+	if p := probes[name]; p != nil {
+		return p.Name
+	}
+	return ""
+}
 
 // ProbeTypeNames returns the names of the probe types, short forms included.
 func ProbeTypeNames() []string { return slices.Sorted(maps.Keys(probes)) }
