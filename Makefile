@@ -88,6 +88,7 @@ generate:
 	go test -count=1 ./compiler -run TestReference -update
 	go generate ./internal/notice
 	go generate ./examples/lessons
+	go generate ./internal/teach/topic
 	go test -count=1 ./internal/teach/lesson -run TestList -update
 
 clean:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/internal/teach/topic"
 	"github.com/spf13/pflag"
 )
 
@@ -19,7 +20,14 @@ func printCompletion(shell string) error {
 	return err
 }
 
-// builtinNames lists what `help` describes.
+// helpNames lists what `help` describes, signs left out.
+func helpNames() []string {
+	names := slices.Concat(builtinNames(), topic.Names(), commandNames())
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// builtinNames lists the table of the language.
 func builtinNames() (names []string) {
 	for _, section := range builtin.Sections() {
 		for _, entry := range section.Entries {
@@ -71,7 +79,7 @@ func bashCompletion() string {
 	var b strings.Builder
 	b.WriteString("# Completes ponytrace's command lines in bash; made by `ponytrace help --completion bash`.\n")
 	b.WriteString("_ponytrace() {\n\tlocal current=\"${COMP_WORDS[COMP_CWORD]}\" previous=\"${COMP_WORDS[COMP_CWORD-1]}\"\n")
-	fmt.Fprintf(&b, "\tlocal names=%q\n", strings.Join(builtinNames(), " "))
+	fmt.Fprintf(&b, "\tlocal names=%q\n", strings.Join(helpNames(), " "))
 	b.WriteString("\tCOMPREPLY=()\n\tcase \"${COMP_WORDS[1]}:$previous\" in\n")
 	for _, c := range slices.Backward(commands()) {
 		c.flags.VisitAll(func(flag *pflag.Flag) { b.WriteString(bashValues(c, flag)) })
@@ -150,7 +158,7 @@ complete -F _ponytrace ponytrace
 func zshCompletion() string {
 	var b strings.Builder
 	b.WriteString("#compdef ponytrace\n# Made by `ponytrace help --completion zsh`.\n")
-	fmt.Fprintf(&b, "_ponytrace_names() { compadd -- %s }\n", strings.Join(builtinNames(), " "))
+	fmt.Fprintf(&b, "_ponytrace_names() { compadd -- %s }\n", strings.Join(helpNames(), " "))
 	b.WriteString("_ponytrace_probes() { compadd -- ${(f)\"$(ponytrace -l \"$PREFIX*\" 2>/dev/null | head -n 1000)\"} }\n")
 	b.WriteString("_ponytrace() {\n\tcase $words[2] in\n")
 	for _, c := range commands()[1:] {
@@ -205,7 +213,7 @@ func fishCompletion() string {
 	b.WriteString("function __ponytrace_probes; ponytrace -l (commandline -ct)'*' 2>/dev/null | head -n 1000; end\n")
 	commandWords := strings.Join(commandNames(), " ")
 	fmt.Fprintf(&b, "complete -c ponytrace -n '__fish_is_first_token' -a '%s'\n", commandWords)
-	fmt.Fprintf(&b, "complete -c ponytrace -f -n '__fish_seen_subcommand_from help' -a '%s'\n", strings.Join(builtinNames(), " "))
+	fmt.Fprintf(&b, "complete -c ponytrace -f -n '__fish_seen_subcommand_from help' -a '%s'\n", strings.Join(helpNames(), " "))
 	b.WriteString("complete -c ponytrace -f -n '__fish_contains_opt -s l list' -a '(__ponytrace_probes)'\n")
 	for _, c := range commands() {
 		condition := "not __fish_seen_subcommand_from " + commandWords

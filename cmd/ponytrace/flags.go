@@ -112,7 +112,7 @@ Examples:
   ponytrace -lv 'tracepoint:sched:*'
 
 Besides tracing:
-  ponytrace help [NAME]   describe a function, variable, probe or setting
+  ponytrace help [WORD]   describe a function, variable, probe, setting or topic
   ponytrace check FILE    report the errors of a script
   ponytrace explain FILE  explain what a script becomes, instruction by instruction
   ponytrace fmt FILE      write a script in the one style

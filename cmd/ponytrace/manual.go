@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/internal/teach/topic"
 	"github.com/spf13/pflag"
 )
 
@@ -27,6 +28,8 @@ func printManual() error {
 	for _, section := range builtin.Sections() {
 		m.entries(section)
 	}
+	m.section("Topics")
+	m.paragraph("ponytrace help TOPIC tells about " + strings.Join(topic.Names(), ", ") + ".")
 	m.text(manualEnd)
 	_, err := stdout.Write([]byte(m.String()))
 	return err
