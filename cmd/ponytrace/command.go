@@ -83,7 +83,7 @@ func (c *command) unknown(err *pflag.NotExistError) error {
 	if err.GetSpecifiedShortnames() != "" {
 		name = "-" + err.GetSpecifiedName()[:1]
 	}
-	if instead := foreignFlags[name]; instead != "" && c.name == "" {
+	if instead := foreignFlags[name]; instead != "" && (c.name == "" || c.name == "help") {
 		return fmt.Errorf("%s: %s", name, instead)
 	}
 	message := "unknown flag " + name

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/internal/teach/markdown"
@@ -237,31 +238,24 @@ func (h *helpText) foreign(word, hint string) {
 	h.separate()
 	fmt.Fprintf(h, "%s  (not a word of ponytrace)\n\n", diag.Printable(word))
 	h.wrapped(capital(hint))
-	if names := mentioned(hint); len(names) > 0 {
-		fmt.Fprintf(h, "\n  See ponytrace help %s\n", strings.Join(names, " "))
+	if ours := advised(hint); ours != "" {
+		fmt.Fprintf(h, "\n  See ponytrace help %s\n", ours)
 	}
 }
 
-// mentioned are the entries of the table that a hint tells to use: what is called there, or
-// follows "write".
-func mentioned(hint string) (names []string) {
-	for _, name := range builtinNames() {
-		for at := range hint {
-			rest, ours := strings.CutPrefix(hint[at:], name)
-			before := hint[:at]
-			switch {
-			case !ours || before != "" && isWord(before[len(before)-1]) || rest != "" && isWord(rest[0]):
-			case strings.HasPrefix(rest, "(") || strings.HasSuffix(before, "write "):
-				names = append(names, name)
-			}
-		}
+// advised is the entry of the table that a hint tells to write; empty for none.
+func advised(hint string) string {
+	_, ours, _ := strings.Cut(hint, "write ")
+	if end := strings.IndexFunc(ours, notOfWord); end >= 0 {
+		ours = ours[:end]
 	}
-	return slices.Compact(names)
+	if slices.Contains(builtinNames(), ours) {
+		return ours
+	}
+	return ""
 }
 
-func isWord(c byte) bool {
-	return c == '_' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
-}
+func notOfWord(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }
 
 // unknownWord says that a word means nothing, and what is near.
 func unknownWord(word string) string {
