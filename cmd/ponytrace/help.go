@@ -121,26 +121,23 @@ func (h *helpText) describeAll(words []string) error {
 	return errors.New(strings.Join(unknown, "\n"))
 }
 
-// describe looks a word up as it is, then as one of another tracer, then as what it may be
-// a form of.
+// describe looks a word up as it is, then what it may be a form of: each as one of ours, or
+// else as one of another tracer.
 func (h *helpText) describe(word string) (found bool, err error) {
-	if found, err = h.ours(word); found || err != nil {
-		return found, err
-	}
-	if hint, known := topic.Foreign(word); known {
-		h.foreign(word, hint)
-		return true, nil
-	}
-	if hint, known := foreignFlags["--"+word]; known {
-		h.foreign("--"+word, hint)
-		return true, nil
-	}
-	for _, form := range forms(word) {
+	for _, form := range append([]string{word}, forms(word)...) {
 		if found, err = h.ours(form); found || err != nil {
 			return found, err
 		}
+		if hint, known := topic.Foreign(form); known {
+			h.foreign(form, hint)
+			return true, nil
+		}
 	}
-	return false, nil
+	hint, known := foreignFlags["--"+word]
+	if known {
+		h.foreign("--"+word, hint)
+	}
+	return known, nil
 }
 
 // forms are the words that a word may be an inflected or a longer form of: hist(),
