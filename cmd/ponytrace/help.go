@@ -17,12 +17,13 @@ func helpFlags() *command {
 	f := newFlags("help")
 	man := f.Bool("man", false, "Print the manual page, for man -l.")
 	var shell string
-	oneOfAny(f, &shell, "completion", "", "SHELL", "Print what completes command lines in a shell", shells...)
+	oneOfAny(f, &shell, "completion", "", "SHELL",
+		"Print what completes command lines in a shell", shells...)
 	return &command{
 		name:      "help",
 		arguments: []string{"[WORD...]"},
-		summary: "Describe functions, variables, probes, settings and topics such as maps, if or latency; " +
-			"list them all without a word.",
+		summary: "Describe functions, variables, probes, settings and topics such as maps, if or " +
+			"latency; list them all without a word.",
 		flags: f,
 		run: func(words []string) error {
 			switch {
@@ -64,8 +65,8 @@ func (h *helpText) list(section builtin.Section) {
 	for _, entry := range section.Entries {
 		summary, _, _ := strings.Cut(entry.Doc, ". ")
 		summary = strings.TrimSuffix(summary, ".")
-		if value, isSetting := builtin.SettingDefault(entry.Name); isSetting && section.Title == settingsTitle {
-			summary += " (" + defaultOf(value) + ")"
+		if value := defaultOf(section.Title, entry); value != "" {
+			summary += " (" + value + ")"
 		}
 		h.listed(entry.Name, summary)
 	}
@@ -78,8 +79,13 @@ const (
 	settingsTitle = "Settings"
 )
 
-func defaultOf(value string) string {
-	if value == "" {
+// defaultOf tells the default of a setting; empty for other entries.
+func defaultOf(title string, entry *builtin.Info) string {
+	value, isSetting := builtin.SettingDefault(entry.Name)
+	switch {
+	case !isSetting || title != settingsTitle:
+		return ""
+	case value == "":
 		return "default: empty"
 	}
 	return "default: " + value
@@ -157,7 +163,8 @@ func (h *helpText) ours(word string) (found bool, err error) {
 	before := h.Len()
 	for _, section := range builtin.Sections() {
 		for _, entry := range section.Entries {
-			if entry.Name == word || section.Title == probesTitle && entry.Name == builtin.ProbeTypeNamed(word) {
+			short := section.Title == probesTitle && entry.Name == builtin.ProbeTypeNamed(word)
+			if entry.Name == word || short {
 				h.entry(section.Title, entry)
 			}
 		}
@@ -187,8 +194,8 @@ func (h *helpText) entry(title string, entry *builtin.Info) {
 	h.separate()
 	fmt.Fprintf(h, "%s  (%s)\n\n", heading(entry), strings.ToLower(title))
 	h.wrapped(entry.Doc)
-	if value, isSetting := builtin.SettingDefault(entry.Name); isSetting && title == settingsTitle {
-		h.wrapped(capital(defaultOf(value)))
+	if value := defaultOf(title, entry); value != "" {
+		h.wrapped(capital(value))
 	}
 	fmt.Fprintf(h, "\n  Example: %s\n", entry.Example)
 	if entry.Since != "" {

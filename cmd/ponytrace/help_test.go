@@ -91,11 +91,13 @@ func TestHelpFitsTerminal(t *testing.T) {
 
 // On a terminal that is too short, the pager shows it.
 func TestHelpPages(t *testing.T) {
-	got := printed(t, t.TempDir(), "export PAGER='sed s/^/paged:/'; ponytrace help maps")
-	if !strings.HasPrefix(got, "paged:maps (topic)\n") {
-		t.Errorf("%.200s", got)
-	}
-	if got := printed(t, t.TempDir(), "export PAGER='sed s/^/paged:/'; ponytrace help if"); !strings.HasPrefix(got, "if (topic)\n") {
-		t.Errorf("%.200s", got)
+	for command, want := range map[string]string{
+		"help maps": "paged:maps (topic)\n",
+		"help if":   "if (topic)\n",
+	} {
+		got := printed(t, t.TempDir(), "export PAGER='sed s/^/paged:/'; ponytrace "+command)
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%.200s", got)
+		}
 	}
 }

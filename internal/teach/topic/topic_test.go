@@ -49,7 +49,8 @@ func TestPacked(t *testing.T) {
 		return
 	}
 	if got, err := content(); err != nil || got != want {
-		t.Errorf("topics.gz is older than spec.md, topics.md or topics.txt: run go generate ./internal/teach/topic (%v)", err)
+		t.Errorf("topics.gz is older than what it is made of: "+
+			"run go generate ./internal/teach/topic (%v)", err)
 	}
 }
 
