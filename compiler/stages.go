@@ -15,6 +15,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
+	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 // beginStages forgets what an earlier attempt at the script left.
@@ -249,7 +250,7 @@ func typesOf(instances []*sema.Instance, maps []*sema.Map) (list []stage.Typed) 
 			return true
 		})
 	}
-	slices.SortFunc(list, func(a, b stage.Typed) int {
+	order.Stable(list, func(a, b stage.Typed) int {
 		return cmp.Or(strings.Compare(a.Span.Source.Name, b.Span.Source.Name), cmp.Compare(a.Span.Start, b.Span.Start),
 			cmp.Compare(b.Span.End, a.Span.End), strings.Compare(a.Type, b.Type))
 	})

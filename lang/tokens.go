@@ -2,11 +2,11 @@ package lang
 
 import (
 	"cmp"
-	"slices"
 	"sync"
 
 	"github.com/alecthomas/participle/v2/lexer"
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 // Token is a word, sign or comment of a script.
@@ -35,7 +35,7 @@ func Tokens(source *diag.Source) []Token {
 	for _, comment := range s.comments {
 		list = append(list, Token{"Comment", comment.Span.Text(), comment.Span})
 	}
-	slices.SortStableFunc(list, func(a, b Token) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+	order.Stable(list, func(a, b Token) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
 	return list
 }
 

@@ -24,7 +24,7 @@ const library = "."
 var arrows = map[string][]string{
 	"lang":     {"lang"},
 	"compiler": {"compiler", "lang"},
-	"runtime":  {"runtime", "lang/diag", "compiler/object", "compiler/types", "compiler/target", "compiler/builtin", "compiler/emu"},
+	"runtime":  {"runtime", "lang/diag", "lang/order", "compiler/object", "compiler/types", "compiler/target", "compiler/builtin", "compiler/emu"},
 	library:    {"lang", "compiler", "runtime"},
 	"cmd":      {library, "internal/teach", "lang/diag", "compiler/builtin", "runtime/detect", "runtime/outfile", "runtime/safeopen"},
 	"internal": {library, "internal", "lang", "compiler", "runtime", "examples"},

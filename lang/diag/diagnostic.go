@@ -3,6 +3,8 @@ package diag
 import (
 	"cmp"
 	"slices"
+
+	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 // Diagnostic is one message about a script, in the user's terms.
@@ -36,7 +38,7 @@ func (d Diagnostics) Sorted() Diagnostics {
 			first[one.Span.Source] = i
 		}
 	}
-	slices.SortStableFunc(sorted, func(a, b Diagnostic) int {
+	order.Stable(sorted, func(a, b Diagnostic) int {
 		return cmp.Or(cmp.Compare(first[a.Span.Source], first[b.Span.Source]), cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End))
 	})
 	return slices.CompactFunc(sorted, func(a, b Diagnostic) bool {

@@ -3,8 +3,9 @@ package diag
 import (
 	"cmp"
 	"iter"
-	"slices"
 	"strings"
+
+	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 // Nearest returns the candidates that differ least from word, at most the given number,
@@ -27,7 +28,7 @@ func Nearest(word string, candidates iter.Seq[string], most int) []string {
 			matches = append(matches, match{name, d})
 		}
 	}
-	slices.SortFunc(matches, func(a, b match) int {
+	order.Stable(matches, func(a, b match) int {
 		return cmp.Or(
 			cmp.Compare(a.distance, b.distance),
 			cmp.Compare(lengthGap(a.name, word), lengthGap(b.name, word)),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 const (
@@ -66,7 +67,7 @@ func trivia(script *lang.Script) []trivium {
 		}
 		all = append(all, one)
 	}
-	slices.SortFunc(all, func(a, b trivium) int { return cmp.Compare(a.span.Start, b.span.Start) })
+	order.Stable(all, func(a, b trivium) int { return cmp.Compare(a.span.Start, b.span.Start) })
 	return all
 }
 
@@ -123,7 +124,7 @@ func items(script *lang.Script) (all []item) {
 		all = append(all, blockItem(clause.Span, clause.Body, header))
 	}
 	all = append(all, typeItems(script.Types)...)
-	slices.SortStableFunc(all, func(a, b item) int { return cmp.Compare(a.span.Start, b.span.Start) })
+	order.Stable(all, func(a, b item) int { return cmp.Compare(a.span.Start, b.span.Start) })
 	return all
 }
 

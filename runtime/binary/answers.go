@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang/order"
 	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
@@ -44,7 +45,7 @@ func (f *File) Functions(name string) ([]target.BinaryFunction, error) {
 		if len(found) == 0 && err == nil {
 			found, err = f.findStripped(name)
 		}
-		slices.SortFunc(found, func(a, b target.BinaryFunction) int {
+		order.Stable(found, func(a, b target.BinaryFunction) int {
 			return cmp.Compare(a.Address, b.Address)
 		})
 		return found, err

@@ -25,6 +25,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 // Function is a function of a program in machine code.
@@ -85,7 +87,7 @@ func (f *Function) marks() []Mark {
 	marks := slices.DeleteFunc(slices.Clone(f.Marks), func(m Mark) bool {
 		return m.Offset < 0 || m.Offset >= len(f.Code)
 	})
-	slices.SortStableFunc(marks, func(a, b Mark) int { return cmp.Compare(a.Offset, b.Offset) })
+	order.Stable(marks, func(a, b Mark) int { return cmp.Compare(a.Offset, b.Offset) })
 	if len(marks) == 0 {
 		return []Mark{{0, Frame}}
 	}

@@ -8,10 +8,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/ponytrace/ponytrace/lang/order"
 	"golang.org/x/sys/unix"
 )
 
@@ -94,7 +94,7 @@ func mountedHierarchies(mounts string) []hierarchy {
 			others = append(others, hierarchy{filepath.Base(fields[1]), fields[1]})
 		}
 	}
-	slices.SortFunc(others, func(a, b hierarchy) int { return strings.Compare(a.name, b.name) })
+	order.Stable(others, func(a, b hierarchy) int { return strings.Compare(a.name, b.name) })
 	return append(first, others...)
 }
 

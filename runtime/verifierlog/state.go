@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 // place is a register (0 to 10), or 8 bytes of the stack by the offset of the lowest from
@@ -46,7 +48,7 @@ func (s state) get(p place) binding {
 // with is the state with other bindings.
 func (s state) with(changed state) state {
 	merged := slices.Concat(s, changed)
-	slices.SortStableFunc(merged, func(a, b binding) int { return cmp.Compare(a.place, b.place) })
+	order.Stable(merged, func(a, b binding) int { return cmp.Compare(a.place, b.place) })
 	n := 0
 	for i, b := range merged {
 		if i+1 < len(merged) && merged[i+1].place == b.place {

@@ -3,6 +3,8 @@ package bpf
 import (
 	"cmp"
 	"slices"
+
+	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 // coalesce makes one register of both ends of a move where neither is written while the
@@ -16,7 +18,7 @@ func (f *function) coalesce() {
 		f.into[i] = v.name
 	}
 	moves := c.collect()
-	slices.SortStableFunc(moves, func(a, b copied) int { return cmp.Compare(rank(a.cold), rank(b.cold)) })
+	order.Stable(moves, func(a, b copied) int { return cmp.Compare(rank(a.cold), rank(b.cold)) })
 	for _, m := range moves {
 		c.join(c.find(m.dst), c.find(m.src))
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 // users tells where values and cells are used, by their IDs.
@@ -146,7 +147,7 @@ func (l *lifetimes) findLoops(blocks []*block) {
 			}
 		}
 	}
-	slices.SortFunc(l.loops, func(a, b region) int { return cmp.Compare(a.first, b.first) })
+	order.Stable(l.loops, func(a, b region) int { return cmp.Compare(a.first, b.first) })
 	joined := l.loops[:0]
 	for _, loop := range l.loops {
 		if n := len(joined) - 1; n >= 0 && loop.first <= joined[n].last {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 // origin is where an instruction comes from.
@@ -113,7 +114,7 @@ func (t *tracer) places() (list []Place) {
 		}
 		list = t.add(list, place, s.ranges)
 	}
-	slices.SortStableFunc(list, func(a, b Place) int { return cmp.Or(a.From-b.From, a.To-b.To) })
+	order.Stable(list, func(a, b Place) int { return cmp.Or(a.From-b.From, a.To-b.To) })
 	return list
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/ponytrace/ponytrace/internal/teach/jsontext"
 
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 // Look says how an explanation is printed.
@@ -96,7 +97,7 @@ func (e *Explanation) spans() (list []spanKey) {
 	for key := range known {
 		list = append(list, key)
 	}
-	slices.SortFunc(list, func(a, b spanKey) int {
+	order.Stable(list, func(a, b spanKey) int {
 		return cmp.Or(a.source-b.source, a.start-b.start, b.end-a.end)
 	})
 	return list
@@ -145,7 +146,7 @@ func (p *painter) colorsOf(number int) []string {
 		return colors
 	}
 	spans := slices.DeleteFunc(p.spans(), func(key spanKey) bool { return key.source != number })
-	slices.SortStableFunc(spans, func(a, b spanKey) int { return b.end - b.start - a.end + a.start })
+	order.Stable(spans, func(a, b spanKey) int { return b.end - b.start - a.end + a.start })
 	for _, key := range spans {
 		for i := key.start; i < key.end; i++ {
 			colors[i] = p.colors[key]

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/internal/teach/explain"
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 // Viewer goes through a run by keys, and draws it for a terminal:
@@ -339,7 +340,7 @@ func (d *drawing) program(width, height int) []string {
 // facts is what there is: registers first, then what changed, then the rest.
 func (d *drawing) facts(width, height int) []string {
 	facts := d.current().At(d.at)
-	slices.SortStableFunc(facts, inOrder)
+	order.Stable(facts, inOrder)
 	d.scroll = min(d.scroll, max(len(facts)-height, 0))
 	var lines []string
 	for i := range height {
