@@ -11,6 +11,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	_ "github.com/ponytrace/ponytrace/compiler/target/frozen/arm64"
 )
 
 // without is a frozen target that lacks features.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	_ "github.com/ponytrace/ponytrace/compiler/target/frozen/arm64"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/internal/testkit"
 )

@@ -15,6 +15,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/stage"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	_ "github.com/ponytrace/ponytrace/compiler/target/frozen/arm64"
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/simulate"

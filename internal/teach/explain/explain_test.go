@@ -19,6 +19,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/stage"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	_ "github.com/ponytrace/ponytrace/compiler/target/frozen/arm64"
 	"github.com/ponytrace/ponytrace/internal/teach/explain"
 	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/lang"

@@ -1,16 +1,12 @@
 package explain
 
 import (
-	"slices"
-
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 )
 
 // Kernels are the versions of Linux that scripts can be explained for without that kernel.
-func Kernels() []string {
-	return slices.DeleteFunc(frozen.Names(), func(name string) bool { return name == "6.12-arm64" })
-}
+func Kernels() []string { return frozen.Names() }
 
 // KernelOf is the description of a kernel of Kernels. It has the types and functions that
 // scripts use most, and lacks others of a real kernel.
