@@ -78,10 +78,17 @@ func examine(given, solution *prepared, c section, anyName bool) (*Failure, erro
 		return nil, nil
 	}
 	if !reached {
-		f.Unreached = fmt.Sprintf("None of the events reaches your script: it has %s, and they are of %s.",
-			listed(given.probes()), listed(solution.probes()))
+		f.Unreached = unreached(given.probes(), solution.probes())
 	}
 	return f, nil
+}
+
+func unreached(probes, events []string) string {
+	if len(probes) == 0 {
+		return "Your script has no probe, so nothing runs at an event."
+	}
+	return fmt.Sprintf("None of the events reaches your script: it has %s, and they are of %s.",
+		listed(probes), listed(events))
 }
 
 func listed(names []string) string {

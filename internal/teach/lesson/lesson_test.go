@@ -197,3 +197,30 @@ func TestLinks(t *testing.T) {
 		}
 	})
 }
+
+// A report fits the terminal: what is too wide to stand side by side stands one below the
+// other, without blanks at ends of lines.
+func TestReportFits(t *testing.T) {
+	bar := strings.Repeat("@", 70)
+	v := &Verdict{Cases: 1, Failure: &Failure{Case: 1, Want: "", Got: "@a:\n" + bar + "\n\n@b: 1"}}
+	got := (&Lesson{}).Report(v, markdown.Terminal{Width: 80})
+	want := "It has to print\n\n    (nothing)\n\nand your script prints\n\n    @a:\n    " + bar + "\n\n    @b: 1\n"
+	if !strings.HasSuffix(got, want) {
+		t.Errorf("%s", got)
+	}
+	v.Failure.Got = "@: 1"
+	if got := (&Lesson{}).Report(v, markdown.Terminal{Width: 80}); !strings.HasSuffix(got, "  > (nothing)         @: 1\n") {
+		t.Errorf("%s", got)
+	}
+}
+
+// A script without a probe is told so.
+func TestNoProbe(t *testing.T) {
+	first, err := Find("1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := examined(t, first, "// nothing"); !strings.Contains(got, "Your script has no probe") {
+		t.Error(got)
+	}
+}

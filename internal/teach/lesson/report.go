@@ -38,21 +38,26 @@ func (l *Lesson) next(terminal markdown.Terminal) string {
 	return terminal.Paragraph(fmt.Sprintf("Next: `ponytrace learn %d`, %s.", next.Number, next.Title))
 }
 
+// indented is a text with an indent before each line that is not empty.
 func indented(text string) string {
-	return "    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n"
+	var b strings.Builder
+	for line := range strings.SplitSeq(text, "\n") {
+		b.WriteString(strings.TrimRight("    "+line, " ") + "\n")
+	}
+	return b.String()
 }
 
 // maxShown bounds how many lines are shown of an output.
 const maxShown = 40
 
-// sideBySide draws two outputs, with a mark at the lines that differ.
+const wantHeading, gotHeading = "it has to print", "your script prints"
+
+// sideBySide draws two outputs, with a mark at the lines that differ, or one below the
+// other where the terminal is too narrow.
 func sideBySide(want, got string, terminal markdown.Terminal) string {
 	left, right := shownLines(want), shownLines(got)
-	width := len("it has to print")
-	for _, line := range left {
-		width = max(width, utf8.RuneCountInString(line))
-	}
-	if 2*width+7 > terminal.Columns() {
+	width := widest(left, wantHeading)
+	if 7+width+widest(right, gotHeading) > terminal.Columns() {
 		return fmt.Sprintf("It has to print\n\n%s\nand your script prints\n\n%s",
 			indented(strings.Join(left, "\n")), indented(strings.Join(right, "\n")))
 	}
@@ -61,8 +66,8 @@ func sideBySide(want, got string, terminal markdown.Terminal) string {
 		pad := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(left)))
 		b.WriteString(strings.TrimRight("  "+mark+" "+left+pad+"   "+right, " ") + "\n")
 	}
-	row(" ", "it has to print", "your script prints")
-	row(" ", strings.Repeat("-", width), strings.Repeat("-", len("your script prints")))
+	row(" ", wantHeading, gotHeading)
+	row(" ", strings.Repeat("-", width), strings.Repeat("-", len(gotHeading)))
 	for i := range max(len(left), len(right)) {
 		l, r := at(left, i), at(right, i)
 		mark := " "
@@ -72,6 +77,15 @@ func sideBySide(want, got string, terminal markdown.Terminal) string {
 		row(mark, l, r)
 	}
 	return b.String()
+}
+
+// widest is the width of the longest line.
+func widest(lines []string, heading string) int {
+	width := len(heading)
+	for _, line := range lines {
+		width = max(width, utf8.RuneCountInString(line))
+	}
+	return width
 }
 
 // shownLines are the lines of an output, safe for a terminal.
