@@ -13,8 +13,8 @@ import (
 )
 
 // consoleWidth is that of the terminal on which lessons show what commands print: with the
-// indent of a fence, they fit where lessons are read.
-const consoleWidth = 84
+// indent of a fence, they fit a terminal of 80 columns.
+const consoleWidth = 76
 
 // What a text shows in a fence "console" is what the command prints, on a terminal. A line
 // "..." there stands for lines that are left out.

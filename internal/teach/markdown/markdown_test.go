@@ -37,6 +37,17 @@ Next: **[bold` + "`" + `
 	}
 }
 
+// A fence gives up its indent where its lines need the room, and where that helps.
+func TestWideFence(t *testing.T) {
+	blocks := Parse("```text\n[4K, 8K)  3 |@@@@@@@@@@@@@@@|\n\nx\n```")
+	for width, indent := range map[int]string{40: "    ", 31: "  ", 29: "", 25: "    "} {
+		want := indent + "[4K, 8K)  3 |@@@@@@@@@@@@@@@|\n\n" + indent + "x\n"
+		if got := Render(blocks, Terminal{Width: width}); got != want {
+			t.Errorf("%d columns: %q, want %q", width, got, want)
+		}
+	}
+}
+
 func TestColor(t *testing.T) {
 	got := Render(Parse("**a b** `c d`, *e* [f](g)"), Terminal{Color: true})
 	want := "\x1b[1ma b\x1b[0m \x1b[36mc d\x1b[0m, \x1b[3me\x1b[0m \x1b[4mf\x1b[0m\n"

@@ -17,7 +17,7 @@ const (
 	usualWidth  = 80
 	widest      = 92
 	narrowest   = 20
-	fenceIndent = "    "
+	fenceIndent = 4
 )
 
 // The colours of terminals, ECMA-48 SGR.
@@ -59,8 +59,9 @@ func (t Terminal) Columns() int {
 func (t Terminal) block(b *strings.Builder, block *Block) {
 	switch block.Kind {
 	case Fence:
+		indent := t.fenceIndent(block.Lines)
 		for _, line := range block.Lines {
-			b.WriteString(strings.TrimRight(fenceIndent+t.set(codeText, line), " ") + "\n")
+			b.WriteString(strings.TrimRight(indent+t.set(codeText, line), " ") + "\n")
 		}
 	case Item:
 		indent := strings.Repeat(" ", len(block.Marker)+3)
@@ -72,6 +73,17 @@ func (t Terminal) block(b *strings.Builder, block *Block) {
 	default:
 		t.fill(b, block.Spans, "", "")
 	}
+}
+
+// fenceIndent stands before the lines of a fence: less of it where they fit only so.
+func (t Terminal) fenceIndent(lines []string) string {
+	room := fenceIndent
+	for _, line := range lines {
+		if free := t.Columns() - utf8.RuneCountInString(line); free >= 0 {
+			room = min(room, free)
+		}
+	}
+	return strings.Repeat(" ", room)
 }
 
 // plain is the text of spans.
