@@ -28,8 +28,11 @@ func (p *parser) unexpected(token *lexer.Token) diag.Diagnostic {
 		return p.diagnostic(token, "a range stands only in a for", "write for ($i : 0..10) { ... }")
 	}
 	hint := ""
-	if token.Type == commaToken {
+	switch {
+	case token.Type == commaToken:
 		hint = "statements end with ; and values together are a tuple: (a, b)"
+	case token.Value == "/" && token.Type == operatorToken:
+		hint = "a predicate stands before the block; inside of it, write if (condition) { ... }"
 	}
 	return p.diagnostic(token, "unexpected "+describe(token), hint)
 }

@@ -347,7 +347,11 @@ func (p *parser) close(open *lexer.Token, closer string) diag.Span {
 	if token.Type == assignToken {
 		p.fail(p.tokenSpan(token), fmt.Sprintf("%s cannot stand inside %s %s", token.Value, open.Value, closer), "to compare, write ==")
 	}
-	p.fail(p.gap(token), "unexpected "+describe(token), p.habitOr(token, "expected an operator, a comma or "+closer))
+	hint := "expected an operator, a comma or " + closer
+	if open.Value == "[" && token.Type == commaToken {
+		hint = "a key of several parts is for a map, whose name begins with @"
+	}
+	p.fail(p.gap(token), "unexpected "+describe(token), p.habitOr(token, hint))
 	return diag.Span{}
 }
 

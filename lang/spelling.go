@@ -93,6 +93,8 @@ func missingOperand(before, token *lexer.Token) string {
 		return "write !="
 	case "=~ /":
 		return `a pattern is a text in quotes: =~ "*name*"`
+	case "/ /":
+		return "two conditions are joined by &&: /a && b/"
 	case "= [":
 		return "values together are a tuple: (1, 2, 3)"
 	}

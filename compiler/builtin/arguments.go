@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
@@ -131,6 +132,13 @@ func argumentExample(i int) string {
 
 func atEntry(m object.Mechanism) bool  { return m.Fires() == object.AtEntry }
 func atReturn(m object.Mechanism) bool { return m.Fires() == object.AtReturn }
+
+// Passes reports whether the traced function has an argument of the name, and the scope
+// is where it is entered.
+func (s *Scope) Passes(name string) bool {
+	return s.Function != nil && atEntry(s.Mechanism) &&
+		slices.ContainsFunc(s.Function.Params, func(p target.Param) bool { return p.Name == name })
+}
 
 func argumentType(c Checker, name *lang.Call, i int) *types.Type {
 	scope := c.Scope()

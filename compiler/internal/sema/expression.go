@@ -123,6 +123,8 @@ func (c *checker) name(e *lang.Name) *types.Type {
 		c.Hint("it is a function: %s()", e.Name)
 	} else if hint, foreign := builtin.ForeignWord(e.Name); foreign {
 		c.Hint("%s", hint)
+	} else if c.Scope().Passes(e.Name) {
+		c.Hint("it is an argument of the traced function: write args.%s", e.Name)
 	} else {
 		c.nearest(e.Name, slices.Concat(builtin.Names(), c.Constants.names(), c.target.NearestConstant(e.Name)))
 	}
