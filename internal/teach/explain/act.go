@@ -431,8 +431,10 @@ func (in instruction) shiftRight(n int64) string {
 	switch {
 	case n == 32:
 		return "the upper 32 bits" + in.half("process", "group")
-	case n == 63:
+	case n == 63 && in.raw.OpCode.ALUOp() == asm.ArSh:
 		return "its sign alone: 0, or -1 below 0"
+	case n == 63:
+		return "its highest bit alone: 0 or 1"
 	case n < 32:
 		return fmt.Sprintf("divided by %d: %d bits to the right", uint64(1)<<n, n)
 	}

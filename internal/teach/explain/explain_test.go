@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -144,6 +145,24 @@ func TestCost(t *testing.T) {
 	}
 	if compared < 20 {
 		t.Errorf("only %d programs were compared", compared)
+	}
+}
+
+// TestShifts: what remains of a number after a shift depends on its sign.
+func TestShifts(t *testing.T) {
+	tests := []struct{ value, text, reason string }{
+		{"arg2 >> 63", ">>= 63", "its highest bit alone: 0 or 1"},
+		{"(int64)arg2 >> 63", "s>>= 63", "its sign alone: 0, or -1 below 0"},
+		{"arg2 >> 40", ">>= 40", "40 bits to the right"},
+	}
+	for _, test := range tests {
+		e, _ := explained(t, "kprobe:vfs_read { @ = "+test.value+" }", "6.12", compiler.Options{})
+		found := slices.ContainsFunc(e.Programs[0].Rows, func(row explain.Row) bool {
+			return strings.HasSuffix(row.Text, " "+test.text) && row.Reason == test.reason
+		})
+		if !found {
+			t.Errorf("%s: no row has %s, with the reason %q", test.value, test.text, test.reason)
+		}
 	}
 }
 
