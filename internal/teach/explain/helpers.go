@@ -118,7 +118,7 @@ var helpers = []helper{
 		"copies the record to the reader"},
 	{asm.FnLoop, "long loop(u32 nr_loops, void *callback_fn, void *callback_ctx, u64 flags)",
 		"Calls a function of the program again and again, at most so many times as it is told; the " +
-			"verifier walks that function once.",
+			"verifier walks that function until nothing new comes of it, not once a round.",
 		"calls the function once a round"},
 	{asm.FnForEachMapElem, "long for_each_map_elem(struct bpf_map *map, void *callback_fn, void " +
 		"*callback_ctx, u64 flags)",
