@@ -366,7 +366,9 @@ func (p *parser) when(l line, period uint64) (t timing, ok bool) {
 		switch {
 		case !ok:
 			return t, false
-		case n > maxTime || a.name.text == "after" && n*uint64(l.count) > maxTime:
+		case strings.HasPrefix(a.value.text, "-"):
+			return t, p.failed(a.value.span, "", "times are not negative")
+		case n > maxTime || a.name.text == "after" && n > maxTime/uint64(l.count):
 			return t, p.failed(a.value.span, "", "that is too far in the future")
 		case a.name.text == "after":
 			t = timing{p.now + n, n}

@@ -202,6 +202,8 @@ func TestMistakes(t *testing.T) {
 		{`kprobe:blk_mq_start_request pid=`, "pid has no value"},
 		{`kprobe:blk_mq_start_request pid=5000000`, "pid is at most 4194304"},
 		{`kprobe:blk_mq_start_request nsecs=1`, "the event before is at 1000000000 ns, which is later"},
+		{`kprobe:blk_mq_start_request after=-1ms`, "events:1:35-39: ERROR: times are not negative"},
+		{`kprobe:blk_mq_start_request after=576460752303423488 x32`, "that is too far in the future"},
 		{`kprobe:blk_mq_start_request (struct requst *)arg0.x=1`, "this kernel has no struct requst"},
 		{`kprobe:vfs_read arg0.f_path=3`, "f_path has the type struct path"},
 		{`kprobe:vfs_read arg0.f_path=3`, "HINT: its members are set one by one: f_path.member=1"},
