@@ -2,19 +2,18 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 
-	"github.com/ponytrace/ponytrace/internal/teach/jsontext"
-
 	"github.com/ponytrace/ponytrace"
 	"github.com/ponytrace/ponytrace/internal/teach/event"
 	"github.com/ponytrace/ponytrace/internal/teach/explain"
+	"github.com/ponytrace/ponytrace/internal/teach/jsontext"
 	"github.com/ponytrace/ponytrace/internal/teach/step"
 	"github.com/ponytrace/ponytrace/lang/diag"
-	"github.com/ponytrace/ponytrace/runtime/safeopen"
 	"golang.org/x/sys/unix"
 )
 
@@ -103,7 +102,7 @@ func (s *stepCommand) happening(script event.Script) (event.Events, error) {
 	case s.file != "":
 		text, err := readEvents(s.file)
 		if err != nil {
-			return event.Events{}, fmt.Errorf("events %s: %w", s.file, err)
+			return event.Events{}, fmt.Errorf("the events %s cannot be read: %w", s.file, err)
 		}
 		source = ponytrace.NewSource(s.file, text)
 	case len(s.events) == 0:
@@ -120,7 +119,7 @@ func (s *stepCommand) happening(script event.Script) (event.Events, error) {
 func readEvents(name string) (string, error) {
 	source, err := ponytrace.ReadSource(name)
 	if err != nil {
-		return "", errors.New(safeopen.Reason(err))
+		return "", cmp.Or(errors.Unwrap(err), err) // the reason, without the words about scripts
 	}
 	return source.Text, nil
 }

@@ -46,6 +46,9 @@ func (r *Run) Print(w io.Writer, of *explain.Explanation, look Look) error {
 	for i := range r.Events {
 		p.event(i)
 	}
+	if len(r.Events) == 0 && r.Left == 0 {
+		fmt.Fprintln(out, "nothing ran: there is no event")
+	}
 	if r.Left > 0 {
 		text := fmt.Sprintf("%d more runs of programs are not shown", r.Left)
 		fmt.Fprintf(out, "%s\n\n", p.paint(bold, text))
