@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -10,16 +11,19 @@ import (
 	"github.com/ponytrace/ponytrace/internal/teach/lesson"
 	"github.com/ponytrace/ponytrace/internal/teach/markdown"
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 )
 
 type learnCommand struct {
 	Run, Emulate, Check, Script, Events, Solution bool
 	Texts                                         []string
+	flags                                         *pflag.FlagSet
 }
 
 func learnFlags() *command {
-	l, f := &learnCommand{}, newFlags("learn")
+	f := newFlags("learn")
+	l := &learnCommand{flags: f}
 	f.BoolVar(&l.Run, "run", false,
 		"Run the script of the lesson: as root on this kernel, else in the emulator.")
 	f.BoolVar(&l.Emulate, "emulate", false,
@@ -41,7 +45,7 @@ func learnFlags() *command {
 
 func (l *learnCommand) run(arguments []string) error {
 	if len(arguments) == 0 {
-		return l.list()
+		return l.listOnly()
 	}
 	chosen, err := lesson.Find(arguments[0])
 	if err != nil {
@@ -86,6 +90,16 @@ func (l *learnCommand) fits(files []string) error {
 		return errors.New("which script is to be checked? Name one file, - for standard input, or give the script itself with -e")
 	}
 	return nil
+}
+
+// listOnly lists the lessons. What flags ask for needs one of them.
+func (l *learnCommand) listOnly() error {
+	flag := ""
+	l.flags.Visit(func(f *pflag.Flag) { flag = cmp.Or(flag, "--"+f.Name) })
+	if flag != "" {
+		return usageError{fmt.Errorf("which lesson? %s needs its number, as in ponytrace learn 3 %[1]s", flag)}
+	}
+	return l.list()
 }
 
 func (l *learnCommand) list() error {

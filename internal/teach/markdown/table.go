@@ -84,6 +84,6 @@ func (t Terminal) stacked(b *strings.Builder, row []Cell) {
 		if len(cell) > 0 {
 			t.fill(b, cell, indent, indent)
 		}
-		indent = tableIndent + fenceIndent
+		indent = tableIndent + strings.Repeat(" ", fenceIndent)
 	}
 }
