@@ -142,8 +142,10 @@ type machine struct {
 	context uint64 // its address
 	regions []*region
 	handles []*Map // maps as helper arguments
-	tracer  *tracer
-	result  Result
+	// recordBytes is the room that records of this run have taken.
+	recordBytes uint64
+	tracer      *tracer
+	result      Result
 }
 
 const defaultSteps = 1_000_000

@@ -45,6 +45,31 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
+// TestRecordsOfARun: a loop that sends records ends before they fill the memory, and one
+// that gives their room back does not.
+func TestRecordsOfARun(t *testing.T) {
+	tests := map[string]struct {
+		last asm.BuiltinFunc
+		want string
+	}{
+		"submitted": {asm.FnRingbufSubmit, "more than 64 MiB of records in one run"},
+		"discarded": {asm.FnRingbufDiscard, "more than 2000 instructions"},
+	}
+	for name, test := range tests {
+		environment := &Environment{
+			Maps: map[string]*Map{"events": NewMap(&ebpf.MapSpec{Type: ebpf.RingBuf}, 1)}, Steps: 2000,
+		}
+		_, err := run(t, environment,
+			asm.LoadMapPtr(asm.R1, 0).WithReference("events").WithSymbol("again"),
+			asm.Mov.Imm(asm.R2, 1<<20), asm.Mov.Imm(asm.R3, 0), asm.FnRingbufReserve.Call(),
+			asm.Mov.Reg(asm.R1, asm.R0), asm.Mov.Imm(asm.R2, 0), asm.Mov.Imm(asm.R0, 0), test.last.Call(),
+			asm.Ja.Label("again"))
+		if err == nil || !strings.HasSuffix(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", name, err, test.want)
+		}
+	}
+}
+
 // TestHash counts a key twice: the second time through the address that the lookup gives.
 func TestHash(t *testing.T) {
 	hash := NewMap(&ebpf.MapSpec{Type: ebpf.PerCPUHash, KeySize: 8, ValueSize: 8, MaxEntries: 1}, 4)

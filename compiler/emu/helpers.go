@@ -209,6 +209,7 @@ func output(m *machine, a [5]uint64) uint64 {
 	if m.Full {
 		return code(syscall.EAGAIN)
 	}
+	m.takeRoom(a[2])
 	m.Records = append(m.Records, bytes.Clone(m.object(a[1], int(a[2]), false)))
 	return 0
 }
@@ -218,7 +219,19 @@ func reserve(m *machine, a [5]uint64) uint64 {
 	if m.Full {
 		return 0
 	}
+	m.takeRoom(a[1])
 	return m.newRegion(region{kind: Record, bytes: make([]byte, a[1]), reserved: true, written: make([]bool, a[1])})
+}
+
+// maxRecords is how many bytes of records one run may have: nobody reads them before its
+// end.
+const maxRecords = 64 << 20
+
+func (m *machine) takeRoom(size uint64) {
+	if size > maxRecords-m.recordBytes {
+		m.fail("more than %d MiB of records in one run", maxRecords>>20)
+	}
+	m.recordBytes += size
 }
 
 func submit(m *machine, a [5]uint64) uint64 {
@@ -227,7 +240,7 @@ func submit(m *machine, a [5]uint64) uint64 {
 }
 
 func discard(m *machine, a [5]uint64) uint64 {
-	m.release(a[0])
+	m.recordBytes -= uint64(len(m.release(a[0])))
 	return 0
 }
 
@@ -238,6 +251,6 @@ func (m *machine) release(address uint64) []byte {
 		m.fail("%#x is no reserved record", address)
 	}
 	record := r.bytes
-	r.bytes, r.reserved = nil, false
+	r.bytes, r.written, r.reserved = nil, nil, false
 	return record
 }
