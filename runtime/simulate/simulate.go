@@ -36,6 +36,7 @@ type Session struct {
 	random        *rand.Rand
 	now           uint64 // nsecs
 	ticks         []tick
+	ticked        int // how often interval clauses came up
 	over          bool
 	code          int
 }
@@ -54,6 +55,8 @@ const (
 	// maxSteps is how many instructions a run may execute: the kernel's limit for what
 	// the verifier walks is a million, and loops may run on.
 	maxSteps = 20_000_000
+	// maxTicks is how often interval clauses come up: a year of seconds would take minutes.
+	maxTicks = 1_000_000
 )
 
 // New makes a session of an object. Nothing runs before Begin.
@@ -166,6 +169,9 @@ func (s *Session) Advance(nsecs uint64) error {
 		next := s.earliest()
 		if next == nil || next.at > nsecs {
 			break
+		}
+		if s.ticked++; s.ticked > maxTicks {
+			return fmt.Errorf("interval clauses come up more than %d times", maxTicks)
 		}
 		s.now = next.at
 		next.at += uint64(next.period)

@@ -85,6 +85,23 @@ func function(o *object.Object, program int, task simulate.Task, arguments ...ui
 	return e
 }
 
+// TestManyTicks: time that passes in one leap does not keep the session for minutes.
+func TestManyTicks(t *testing.T) {
+	o := compile(t, `interval:ms:1 { } kprobe:vfs_read { @ = count() }`, frozen.Target("6.12"))
+	s, err := simulate.New(o, simulate.Options{})
+	if err == nil {
+		err = s.Begin()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := function(o, 1, dd)
+	e.Time = 100_000e9
+	if err = s.Fire(e); err == nil || !strings.Contains(err.Error(), "interval clauses come up more than 1000000 times") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestSession(t *testing.T) {
 	tests := map[string]struct {
 		script string
