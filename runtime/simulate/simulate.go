@@ -3,6 +3,7 @@ package simulate
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -246,7 +247,7 @@ func (s *Session) run(e *Event) error {
 		s.options.After(e.Program, result)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", e.Program.Name, err)
+		return failure(e, err)
 	}
 	for _, record := range s.machine.Records {
 		s.printer.Handle(record)
@@ -254,6 +255,15 @@ func (s *Session) run(e *Event) error {
 	s.machine.Records = nil
 	s.printer.Flush()
 	return nil
+}
+
+// failure tells which probe's program has failed. The instruction is one of the emulator's
+// notation, and is left out.
+func failure(e *Event, err error) error {
+	if failed := (*emu.Error)(nil); errors.As(err, &failed) {
+		err = errors.New(failed.Text)
+	}
+	return fmt.Errorf("%s: %w", cmp.Or(e.Point, &e.Program.Points[0]).Probe, err)
 }
 
 // prepare makes the event what the program sees.

@@ -85,6 +85,18 @@ func function(o *object.Object, program int, task simulate.Task, arguments ...ui
 	return e
 }
 
+// TestEndless: a loop that goes on is ended, in words without the emulator's notation.
+func TestEndless(t *testing.T) {
+	o := compile(t, `BEGIN { while (true) { @[rand] = 1; printf("%d\n", pid) } }`, frozen.Target("6.12"))
+	s, err := simulate.New(o, simulate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = s.Begin(); err == nil || err.Error() != "begin: more than 20000000 instructions" {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestManyTicks: time that passes in one leap does not keep the session for minutes.
 func TestManyTicks(t *testing.T) {
 	o := compile(t, `interval:ms:1 { } kprobe:vfs_read { @ = count() }`, frozen.Target("6.12"))
