@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -38,11 +39,18 @@ func pagerFor(text string) string {
 }
 
 // runPager reports whether the pager has shown the text. A shell ends with 126 or 127 for
-// a command that it cannot run.
+// a command that it cannot run. Ctrl-C is for the pager, which must not be left alone with
+// the terminal.
 func runPager(pager, text string) bool {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
 	command := exec.Command("/bin/sh", "-c", pager)
 	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(text), os.Stdout, os.Stderr
 	_ = command.Run()
-	code := command.ProcessState.ExitCode() // -1 where no shell ran
-	return code >= 0 && code != 126 && code != 127
+	if command.ProcessState == nil {
+		return false // no shell ran
+	}
+	code := command.ProcessState.ExitCode()
+	return code != 126 && code != 127
 }
