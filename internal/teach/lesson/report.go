@@ -22,7 +22,7 @@ func (l *Lesson) Report(v *Verdict, terminal markdown.Terminal) string {
 	var b strings.Builder
 	b.WriteString(terminal.Paragraph("Not yet. " + f.Sentence))
 	if f.Unreached != "" {
-		b.WriteString(terminal.Paragraph(f.Unreached))
+		b.WriteString(terminal.Plain(f.Unreached)) // patterns of probes have stars
 	}
 	fmt.Fprintf(&b, "\nWhat happens in case %d of %d:\n\n%s\n", f.Case, v.Cases, indented(f.Events))
 	b.WriteString(sideBySide(f.Want, f.Got, terminal))

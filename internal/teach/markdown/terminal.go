@@ -48,6 +48,13 @@ func (t Terminal) Paragraph(text string) string {
 	return b.String()
 }
 
+// Plain draws a paragraph in which no character is a mark.
+func (t Terminal) Plain(text string) string {
+	var b strings.Builder
+	t.fill(&b, []Span{{Text: text}}, "", "")
+	return b.String()
+}
+
 // Columns is how long lines may be.
 func (t Terminal) Columns() int {
 	if t.Width == 0 {
