@@ -61,7 +61,7 @@ func (c *explainCommand) run(arguments []string) error {
 		return usageError{errors.New("nothing to explain: give a script file, or a one-liner with " +
 			"-e 'kprobe:vfs_read { @[comm] = count() }'")}
 	}
-	if err := c.page.check(); err != nil {
+	if err := c.page.check(c.traced.flags); err != nil {
 		return usageError{err}
 	}
 	compiled, err := c.compile(arguments)

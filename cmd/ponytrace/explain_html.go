@@ -26,8 +26,12 @@ func (p *explainPage) declare(f *pflag.FlagSet) {
 	f.StringVar(&p.source, "events", "", "With --html, read what happens there from a `FILE`, an event a line.")
 }
 
-func (p *explainPage) check() error {
+func (p *explainPage) check(flags *pflag.FlagSet) error {
 	switch {
+	case p.file == "" && flags.Changed("html"):
+		return errors.New("--html needs the name of a file; - is standard output")
+	case p.file != "" && flags.Changed("format"):
+		return errors.New("--html and --format exclude each other")
 	case p.file == "" && (p.source != "" || len(p.events) > 0):
 		return errors.New("--event and --events are for the page of --html FILE; ponytrace step shows events on a terminal")
 	case p.source != "" && len(p.events) > 0:

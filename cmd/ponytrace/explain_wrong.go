@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/ponytrace/ponytrace/internal/teach/jsontext"
-
 	"github.com/ponytrace/ponytrace/internal/teach/refusal"
 )
 
@@ -23,6 +22,10 @@ func (c *explainCommand) refusals(names []string) error {
 	}
 	names = flags.Args()
 	switch {
+	case c.page.file != "":
+		return usageError{errors.New("--html writes a page about a script, and takes neither --wrong nor --log")}
+	case c.log == "" && len(c.traced.Texts) > 0:
+		return usageError{errors.New("--wrong shows programs of its own, and takes no script")}
 	case c.log == "":
 		return c.showWrong(names)
 	case c.wrong || len(names) > 0 || len(c.traced.Texts) > 0:
