@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	_ "github.com/ponytrace/ponytrace/compiler/target/frozen/arm64"
 	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/rogpeppe/go-internal/testscript"
 )

@@ -60,6 +60,11 @@ func Add(name, archive string) {
 // Names lists the frozen targets.
 func Names() []string { return slices.Clone(names) }
 
+// Kept lists those that every program has.
+func Kept() []string {
+	return slices.DeleteFunc(Names(), func(name string) bool { return added[name] != "" })
+}
+
 // Target returns a new target of the name, one of Names. Any other is a mistake in the
 // test, and panics.
 func Target(name string) *target.Target {

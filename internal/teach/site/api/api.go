@@ -81,7 +81,7 @@ func (a *Answer) fill(q *Question) {
 
 func (a *Answer) contents() {
 	list, err := titles()
-	a.Kernels, a.Terms, a.Lessons, a.Problems = frozen.Names(), page.Terms(), list, problemsOf(err)
+	a.Kernels, a.Terms, a.Lessons, a.Problems = frozen.Kept(), page.Terms(), list, problemsOf(err)
 }
 
 // work is a compiled script.
@@ -101,7 +101,7 @@ func kernel(name string) (*target.Target, error) {
 	targets.Lock()
 	defer targets.Unlock()
 	if targets.known[name] == nil {
-		if !slices.Contains(frozen.Names(), name) {
+		if !slices.Contains(frozen.Kept(), name) {
 			return nil, fmt.Errorf("there is no kernel %q here", name)
 		}
 		targets.known[name] = frozen.Target(name)
