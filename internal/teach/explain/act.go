@@ -416,7 +416,9 @@ func (in instruction) constant(op asm.ALUOp, n int64) string {
 	case asm.RSh, asm.ArSh:
 		return in.shiftRight(n)
 	case asm.And:
-		if k := bits.Len64(uint64(n)); n > 0 && bits.OnesCount64(uint64(n)) == k {
+		if k := bits.Len64(uint64(n)); n == 1 {
+			return "keeps the lowest bit"
+		} else if n > 0 && bits.OnesCount64(uint64(n)) == k {
 			return fmt.Sprintf("keeps the lower %d bits", k)
 		}
 	case asm.Xor:

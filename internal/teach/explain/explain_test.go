@@ -148,12 +148,15 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestShifts: what remains of a number after a shift depends on its sign.
+// TestShifts: what remains of a number after a shift depends on its sign, and one bit is
+// no bits.
 func TestShifts(t *testing.T) {
 	tests := []struct{ value, text, reason string }{
 		{"arg2 >> 63", ">>= 63", "its highest bit alone: 0 or 1"},
 		{"(int64)arg2 >> 63", "s>>= 63", "its sign alone: 0, or -1 below 0"},
 		{"arg2 >> 40", ">>= 40", "40 bits to the right"},
+		{"arg2 & 7", "&= 7", "keeps the lower 3 bits"},
+		{"arg2 & 1", "&= 1", "keeps the lowest bit"},
 	}
 	for _, test := range tests {
 		e, _ := explained(t, "kprobe:vfs_read { @ = "+test.value+" }", "6.12", compiler.Options{})
