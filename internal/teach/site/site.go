@@ -6,7 +6,7 @@
 // # What is in the folder
 //
 //	index.html, *.css, *.js  the page: what lies in assets, and what it shares with package page
-//	ponytrace.wasm.gz        the compiler, the emulator, five frozen kernels and the lessons
+//	ponytrace.wasm.gz        the compiler, the emulator, four frozen kernels and the lessons
 //	wasm_exec.js             Go's own half of a WebAssembly module
 //
 // The page asks a worker, which holds the module, and gets an answer, both as JSON:
