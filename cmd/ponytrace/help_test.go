@@ -70,17 +70,20 @@ func TestTopicsLeadOn(t *testing.T) {
 	}
 }
 
+var escapes = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
 // Only code and signatures, which are not broken, are longer than a narrow terminal's line.
 func TestHelpFitsTerminal(t *testing.T) {
 	const columns = 50
 	for _, name := range append(builtinNames(), topic.Names()...) {
-		h := &helpText{terminal: markdown.Terminal{Width: columns}}
+		h := &helpText{terminal: markdown.Terminal{Width: columns, Color: true}}
 		if _, err := h.ours(name); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(h.String()) {
-			line = strings.TrimRight(line, "\n")
-			code := strings.HasPrefix(line, "    ") || strings.HasPrefix(line, "  Example:") ||
+			code := strings.HasPrefix(strings.TrimLeft(line, " "), "\x1b[36m")
+			line = escapes.ReplaceAllString(strings.TrimRight(line, "\n"), "")
+			code = code || strings.HasPrefix(line, "    ") || strings.HasPrefix(line, "  Example:") ||
 				strings.HasSuffix(line, ")") || strings.Contains(line, "`")
 			if !code && utf8.RuneCountInString(line) > columns {
 				t.Errorf("%s: %s", name, line)
