@@ -10,8 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// usualPager keeps colours, and ends at once where all fits on the screen after all.
-const usualPager = "less -FRX"
+// usualPager keeps colours, and ends at once where all fits on the screen after all. A less
+// that PAGER names gets its options by LESS: without R it shows colours as ESC[1m.
+const (
+	usualPager   = "less -" + usualOptions
+	usualOptions = "FRX"
+)
 
 // page prints a text. On a terminal that is too short for it, $PAGER shows it, or less
 // where there is one.
@@ -47,6 +51,9 @@ func runPager(pager, text string) bool {
 	defer signal.Stop(interrupts)
 	command := exec.Command("/bin/sh", "-c", pager)
 	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(text), os.Stdout, os.Stderr
+	if os.Getenv("LESS") == "" {
+		command.Env = append(os.Environ(), "LESS="+usualOptions)
+	}
 	_ = command.Run()
 	if command.ProcessState == nil {
 		return false // no shell ran

@@ -165,10 +165,11 @@ func inPipe(t *testing.T, args ...string) string {
 // A text that is longer than the screen goes through the pager of the person, and is
 // printed where there is none.
 func TestPager(t *testing.T) {
+	t.Setenv("LESS", "")
 	const title = "\x1b[1m1. What a probe is\x1b[0m\n"
 	for pager, want := range map[string]string{
 		"sed 's/^/| /'": "| " + title, "": title, "no-such-pager": title, "exit 3": "",
-		"kill -INT $$": "", "kill -INT $PPID; sleep 0.3; grep State: /proc/$PPID/status": "State:\tS",
+		"echo LESS is $LESS": "LESS is FRX\n", "kill -INT $$": "", "kill -INT $PPID; sleep 0.3; grep State: /proc/$PPID/status": "State:\tS",
 	} {
 		text := onTerminal(t, 80, "PAGER="+pager, "learn", "1")
 		if !strings.Contains(text, want) || want == "" && text != "" {
