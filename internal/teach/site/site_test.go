@@ -1,10 +1,13 @@
 package site_test
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,6 +77,40 @@ func TestSite(t *testing.T) {
 			t.Errorf("the page asked for %s", asked)
 		}
 	}
+}
+
+// TestFailingWorker: a module whose program has ended is replaced, so that the next question
+// is answered.
+func TestFailingWorker(t *testing.T) {
+	testkit.Long(t)
+	p := chromium.Open(t)
+	var workers atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/compiler.js":
+			http.ServeFile(w, r, "assets/compiler.js")
+		case "/worker.js":
+			w.Header().Set("Content-Type", "text/javascript")
+			w.Header().Set("Cache-Control", "no-store")
+			const answer = `onmessage = ({ data }) => postMessage({ id: data.id, %s })`
+			if workers.Add(1) == 1 {
+				fmt.Fprintf(w, answer, `failure: "the program has ended"`)
+			} else {
+				fmt.Fprintf(w, answer, `answer: { kernels: ["6.12"] }`)
+			}
+		default:
+			w.Header().Set("Content-Type", "text/html")
+			io.WriteString(w, `<!DOCTYPE html><link rel="icon" href="data:,"><script src="compiler.js"></script><script>
+				let told = ""
+				const compiler = new Compiler()
+				compiler.ask({}).catch(error => { told += error.message; return compiler.ask({}) })
+					.then(answer => { told += ", then " + answer.kernels })
+			</script>`)
+		}
+	}))
+	t.Cleanup(server.Close)
+	p.Go(server.URL)
+	p.Want("both answers", "told", "the program has ended, then 6.12")
 }
 
 // mistakes: one types, sees an error in its place, mends it and sees the result.

@@ -1,6 +1,7 @@
 'use strict'
 
-// Compiler asks the worker. A worker that does not answer in time is given up for a new one.
+// Compiler asks the worker. A worker that fails, or does not answer in time, is given up for
+// a new one: a module whose program has ended answers nothing any more.
 class Compiler {
   constructor(patience = 20_000) {
     this.patience = patience
@@ -11,18 +12,20 @@ class Compiler {
 
   start() {
     this.worker = new Worker('worker.js')
-    this.worker.onmessage = ({ data }) => this.settle(data.id, data)
+    this.worker.onmessage = ({ data }) => data.failure ? this.restart(data.failure) : this.settle(data.id, data)
     this.worker.onerror = event => this.settleAll(event.message ?? 'the compiler cannot be loaded')
+  }
+
+  restart(failure) {
+    this.worker.terminate()
+    this.settleAll(failure)
+    this.start()
   }
 
   ask(question) {
     const id = ++this.number
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.worker.terminate()
-        this.settleAll('this takes too long')
-        this.start()
-      }, this.patience)
+      const timer = setTimeout(() => this.restart('this takes too long'), this.patience)
       this.waiting.set(id, { resolve, reject, timer })
       this.worker.postMessage({ id, question })
     })

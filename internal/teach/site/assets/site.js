@@ -171,9 +171,13 @@ class Site {
 
   async check() {
     const question = { ask: 'check', lesson: String(this.lesson.number), script: this.script.text }
-    const { verdict, problems } = await this.compiler.ask(question)
-    find('#verdict').replaceChildren(...verdictNodes(verdict, problems))
-    find('#verdict').classList.toggle('passed', Boolean(verdict?.passed))
+    try {
+      const { verdict, problems } = await this.compiler.ask(question)
+      find('#verdict').replaceChildren(...verdictNodes(verdict, problems))
+      find('#verdict').classList.toggle('passed', Boolean(verdict?.passed))
+    } catch (error) {
+      find('#verdict').replaceChildren(error.message)
+    }
   }
 
   solution() {
