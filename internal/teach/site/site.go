@@ -50,9 +50,30 @@ const MaxSize = 3 << 20
 // module is the file that holds the compiler.
 const module = "ponytrace.wasm.gz"
 
-// Build writes the files of the site to a folder, which is emptied before, and returns how
-// many bytes they are in all, packed by gzip.
+// replaceable reports as an error that a folder has files that are not of a site.
+func replaceable(folder string) error {
+	found, err := os.ReadDir(folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case len(found) == 0:
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(folder, module)); err != nil {
+		return fmt.Errorf("%s is not empty, and is no older site: it has no %s", folder, module)
+	}
+	return nil
+}
+
+// Build writes the files of the site to a folder and returns how many bytes they are in
+// all, packed by gzip. A folder that holds an older site is emptied before. Any other that
+// is not empty is an error.
 func Build(folder string) (size int, err error) {
+	if err := replaceable(folder); err != nil {
+		return 0, err
+	}
 	files := map[string][]byte{}
 	for _, step := range []func(map[string][]byte) error{addAssets, addRuntime, addModule} {
 		if err := step(files); err != nil {

@@ -3,6 +3,9 @@ package site
 import (
 	"bytes"
 	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -59,5 +62,28 @@ func TestClearTable(t *testing.T) {
 	clearTable(table)
 	if want := []byte{0, 0, 0, 0, 0, 0, 7, 7}; !bytes.Equal(table, want) {
 		t.Errorf("got %v, want %v", table, want)
+	}
+}
+
+// TestReplaceable: only an older site is removed.
+func TestReplaceable(t *testing.T) {
+	folder := t.TempDir()
+	if err := replaceable(folder); err != nil {
+		t.Error("an empty folder:", err)
+	}
+	if err := replaceable(filepath.Join(folder, "new")); err != nil {
+		t.Error("a new folder:", err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "letter"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := replaceable(folder); err == nil || !strings.Contains(err.Error(), "is not empty, and is no older site") {
+		t.Error("somebody's folder:", err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, module), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := replaceable(folder); err != nil {
+		t.Error("an older site:", err)
 	}
 }
