@@ -43,7 +43,7 @@ func find() string {
 }
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Page is a tab of a browser that is the test's own.
 type Page struct {
