@@ -41,7 +41,11 @@ func openScreen() (*screen, error) {
 	}
 	s := &screen{before, make(chan os.Signal, 1)}
 	signal.Notify(s.continued, syscall.SIGCONT)
-	return s, s.enter()
+	if err := s.enter(); err != nil {
+		s.leave() // what was changed before that
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *screen) enter() error {
