@@ -96,11 +96,16 @@ func (r *recorder) play(events event.Events) error {
 		_, err = r.session.End()
 	}
 	r.run.Output = diag.Printable(r.output.String())
-	if last := len(r.run.Events) - 1; err != nil && last >= 0 {
+	last := len(r.run.Events) - 1
+	switch {
+	case err == nil || last < 0:
+		return err
+	case r.run.Left > 0:
+		r.run.Error = err.Error()
+	default:
 		r.run.Events[last].Error = err.Error()
-		return nil
 	}
-	return err
+	return nil
 }
 
 // before begins the recording of a program's run.

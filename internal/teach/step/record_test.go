@@ -146,6 +146,23 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestFailureBeyond: a run that fails is told even where it is not recorded.
+func TestFailureBeyond(t *testing.T) {
+	testkit.Long(t)
+	script := compileFor(t, `kprobe:vfs_read { while (arg2 > 5000) { @x++ } }`, "6.12")
+	run := record(t, script, "arg2=1 x3\narg2=6000\narg2=1", Limits{Events: 1})
+	if len(run.Events) != 1 || run.Events[0].Error != "" || run.Left != 3 || run.Error == "" {
+		t.Errorf("%d events, %d left, %q, %q", len(run.Events), run.Left, run.Events[0].Error, run.Error)
+	}
+	var out bytes.Buffer
+	if err := run.Print(&out, explanationOf(script), Look{}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "3 more runs of programs are not shown, and the last of them fails: "; !strings.Contains(out.String(), want) {
+		t.Errorf("the text lacks %q:\n%s", want, out.String())
+	}
+}
+
 // TestWidths: no line of the steps is longer than the terminal is wide.
 func TestWidths(t *testing.T) {
 	script := compileFor(t, counting, "6.12")

@@ -30,6 +30,8 @@ type Run struct {
 	Events []Event `json:"events"`
 	// Left is how many events were not recorded, for want of room.
 	Left int `json:"left,omitempty"`
+	// Error is why one of these ended before its exit, and the session with it.
+	Error string `json:"error,omitempty"`
 	// Output is what the script printed at its end, after the last event: the maps.
 	Output string `json:"output,omitempty"`
 }

@@ -51,6 +51,9 @@ func (r *Run) Print(w io.Writer, of *explain.Explanation, look Look) error {
 	}
 	if r.Left > 0 {
 		text := fmt.Sprintf("%d more runs of programs are not shown", r.Left)
+		if r.Error != "" {
+			text += ", and the last of them fails: " + r.Error
+		}
 		fmt.Fprintf(out, "%s\n\n", p.paint(bold, text))
 	}
 	if text := strings.Trim(r.Output, "\n"); text != "" {
