@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ponytrace/ponytrace"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 )
 
@@ -21,7 +22,7 @@ func TestErrors(t *testing.T) {
 		"kprobe:blk_mq_start_request { @ = counts() }":            "did you mean count",
 		"kprobe:no_such_thing_at_all* { @ = count(); }":           "no traceable kernel function matches",
 	} {
-		if err := load(script, machine); err == nil || !strings.Contains(err.Error(), want) {
+		if err := load(script, machine, ponytrace.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v\nwant: %s", script, err, want)
 		}
 	}

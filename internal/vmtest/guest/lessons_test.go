@@ -25,7 +25,7 @@ func TestLessons(t *testing.T) {
 	}
 	for _, l := range lessons {
 		for name, text := range map[string]string{"script.pt": l.Script, "solution.pt": l.Solution} {
-			if err := loadText(text, machine); err != nil {
+			if err := load(text, machine, ponytrace.Options{Environment: fewKeys}); err != nil {
 				t.Errorf("%s of %s: %v", name, l.Folder, err)
 			}
 		}
@@ -50,21 +50,4 @@ func fewKeys(name string) string {
 		return "64"
 	}
 	return ""
-}
-
-func loadText(text string, machine *ponytrace.Target) error {
-	script, err := ponytrace.Parse(ponytrace.NewSource("script", text))
-	if err != nil {
-		return err
-	}
-	program, err := ponytrace.Compile(script, machine, ponytrace.Options{Environment: fewKeys})
-	if err != nil {
-		return err
-	}
-	session, err := program.Load(ponytrace.RunOptions{})
-	if err != nil {
-		return err
-	}
-	session.Close()
-	return nil
 }

@@ -29,7 +29,7 @@ func TestTableLoads(t *testing.T) {
 			if n, _ := fmt.Sscanf(entry.Since, "%d.%d", &major, &minor); n == 2 && !AtLeast(t, major, minor) {
 				continue
 			}
-			switch err := load(entry.Example, machine); {
+			switch err := load(entry.Example, machine, ponytrace.Options{Unsafe: true}); {
 			case err == nil:
 				loaded++
 			case !lacking(err.Error()):
@@ -43,12 +43,12 @@ func TestTableLoads(t *testing.T) {
 }
 
 // load brings a script into the kernel, in one of the ways that it takes.
-func load(script string, machine *ponytrace.Target) error {
-	parsed, err := ponytrace.Parse(ponytrace.NewSource("example", script))
+func load(script string, machine *ponytrace.Target, options ponytrace.Options) error {
+	parsed, err := ponytrace.Parse(ponytrace.NewSource("script", script))
 	if err != nil {
 		return err
 	}
-	program, err := ponytrace.Compile(parsed, machine, ponytrace.Options{Unsafe: true})
+	program, err := ponytrace.Compile(parsed, machine, options)
 	if err != nil {
 		return err
 	}
