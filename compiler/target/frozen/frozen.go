@@ -1,6 +1,7 @@
-// Package frozen holds targets that never change, for tests: what the compiler asks of a
-// kernel, taken from real ones and kept in files of 100 KB. A golden that was made for
-// frozen.Target("6.12") is true on every machine.
+// Package frozen holds targets that never change, for tests, and for lessons and
+// explanations without a kernel: what the compiler asks of one, taken from real ones and
+// kept in files of 60 KB. A golden that was made for frozen.Target("6.12") is true on every
+// machine.
 //
 // The names are those of the test kernels (Debian's cloud kernels of four suites), and
 // one for arm64:
@@ -65,8 +66,8 @@ func Kept() []string {
 	return slices.DeleteFunc(Names(), func(name string) bool { return added[name] != "" })
 }
 
-// Target returns a new target of the name, one of Names. Any other is a mistake in the
-// test, and panics.
+// Target returns a new target of the name, one of Names. Any other is a mistake of the
+// caller, and panics.
 func Target(name string) *target.Target {
 	archive, err := open(name)
 	if err != nil {
