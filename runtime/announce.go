@@ -35,10 +35,8 @@ func (a *announcement) announce(n int) {
 		a.tell()
 	case a.records:
 		a.pump.wake()
-	case n == 1:
-		a.notices.notice("Attached 1 probe%s", a.hint())
 	default:
-		a.notices.notice("Attached %d probes%s", n, a.hint())
+		a.notices.notice("%s%s", report.Attached{Probes: n}, a.hint())
 	}
 }
 

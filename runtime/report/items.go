@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -49,6 +50,14 @@ type Attaching struct{ Probes int }
 
 // Attached tells how many probes are attached.
 type Attached struct{ Probes int }
+
+// String is the notice of it.
+func (a Attached) String() string {
+	if a.Probes == 1 {
+		return "Attached 1 probe"
+	}
+	return fmt.Sprintf("Attached %d probes", a.Probes)
+}
 
 // NotAttached ends an attempt that another one follows, or none.
 type NotAttached struct{}

@@ -133,17 +133,10 @@ func (s *Session) Begin() error {
 	s.printer.Sink.Item(report.Attached{Probes: probes})
 	s.printer.Flush()
 	if !s.records {
-		report.Notice{Text: attached(probes)}.Print(s.options.Stderr)
+		report.Notice{Text: report.Attached{Probes: probes}.String()}.Print(s.options.Stderr)
 	}
 	s.over = s.over || s.stopped()
 	return nil
-}
-
-func attached(probes int) string {
-	if probes == 1 {
-		return "Attached 1 probe"
-	}
-	return fmt.Sprintf("Attached %d probes", probes)
 }
 
 // Over reports whether the script has called exit(): events that come then run nothing.
