@@ -138,3 +138,12 @@ func TestDaemonsStay(t *testing.T) {
 		}
 	}
 }
+
+// TestCommandWords: a command is found by the name that it has.
+func TestCommandWords(t *testing.T) {
+	for i, c := range commands() {
+		if c.name != commandWords[i] {
+			t.Errorf("%q is found as %q", c.name, commandWords[i])
+		}
+	}
+}

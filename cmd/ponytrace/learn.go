@@ -164,7 +164,7 @@ func (l *learnCommand) play(chosen *lesson.Lesson) error {
 
 func onThisKernel(chosen *lesson.Lesson) error {
 	fmt.Fprintln(os.Stderr, "The script runs on this kernel. Ctrl-C ends it.")
-	err := commands()[0].parse([]string{"-e", chosen.Script})
+	err := commandOf("").parse([]string{"-e", chosen.Script})
 	if exit := exitError(0); err == nil || errors.As(err, &exit) {
 		return err
 	}
