@@ -56,6 +56,7 @@ lint:
 unit:
 	@echo '== unit tests'
 	@[[ $$EUID != 0 ]] || internal/browser.sh >/dev/null || [[ "$${CI:-}" != true ]]
+	@[[ $$EUID != 0 ]] || internal/compilers.sh >/dev/null || [[ "$${CI:-}" != true ]]
 	internal/gotest.sh $$(go list ./... | grep -v /internal/vmtest)
 
 # Of this machine's architecture alone, and with the cache; make release takes minutes more.
