@@ -95,6 +95,7 @@ import (
 	_ "github.com/ponytrace/ponytrace/runtime/report/sinks" // the formats
 	"github.com/ponytrace/ponytrace/runtime/scriptfile"
 	"github.com/ponytrace/ponytrace/runtime/snapshot"
+	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"github.com/ponytrace/ponytrace/runtime/verifierlog"
 )
 
@@ -245,6 +246,9 @@ type Options struct {
 	// Processes alone are traced, and the tracing ends with the last of them.
 	Processes []int
 	Children  bool // trace also all that they, or the command, start
+	// Cgroups are folders of control groups (version 2). Where there are some, only what
+	// runs in one of them, or below, is traced.
+	Cgroups []string
 	// Stages is filled with what each stage of the compiler makes; nil for nothing.
 	Stages *Stages
 }
@@ -258,6 +262,12 @@ type Program struct {
 	alone   bool            // each clause is a program of its own
 	object  *object.Object
 }
+
+// CgroupFolder finds the control group (version 2) at a path, or at a place below the
+// mounted hierarchy, ContainerFolder that of a container by its ID, or the beginning of
+// it. Both are for Options.Cgroups.
+func CgroupFolder(name string) (string, error)  { return symbols.CgroupFolder(name) }
+func ContainerFolder(id string) (string, error) { return symbols.ContainerFolder(id) }
 
 // Compile compiles a script for a machine. The same arguments always make the same
 // program.
@@ -277,7 +287,7 @@ func (p *Program) compile() (_ *Program, err error) {
 		Stages: o.Stages, Refused: p.refused, Separate: p.alone,
 		Processes: compiler.Processes{
 			IDs: o.Processes, Children: o.Children, Command: len(o.Command) > 0,
-			Nested: !detect.InitialProcesses(),
+			Nested: !detect.InitialProcesses(), Cgroups: o.Cgroups,
 		},
 	})
 	if err != nil {

@@ -123,7 +123,7 @@ func compile(
 	}
 	addDispatchers(out, machine)
 	addStages(options.Stages, compiled, out.Dispatchers)
-	out.Events, out.RuntimeConsts = unit.Events, unit.RuntimeConsts
+	out.Events, out.RuntimeConsts, out.Cgroups = unit.Events, unit.RuntimeConsts, unit.Cgroups
 	addMaps(out, unit)
 	addFollowing(out, added.Set, options.Processes)
 	return out, info, nil
@@ -278,6 +278,11 @@ func addMaps(out *object.Object, unit *lower.Unit) {
 	if len(unit.Events) > 0 {
 		out.Kernel[object.EventsMap] = &ebpf.MapSpec{
 			Name: object.EventsMap, Type: ebpf.RingBuf, MaxEntries: ringSize(ringPages(out.Settings.RingBufferPages, unit.Events), unit.Target.PageSize),
+		}
+	}
+	if n := len(unit.Cgroups); n > 0 {
+		out.Kernel[object.CgroupsMap] = &ebpf.MapSpec{
+			Name: object.CgroupsMap, Type: ebpf.CGroupArray, KeySize: 4, ValueSize: 4, MaxEntries: uint32(n),
 		}
 	}
 	for _, m := range unit.Maps {

@@ -61,7 +61,7 @@ var emulatedValues = map[asm.BuiltinFunc]uint64{
 	asm.FnKtimeGetNs: 1000, asm.FnGetCurrentPidTgid: 7<<32 | 8, asm.FnGetCurrentUidGid: 9<<32 | 10,
 	asm.FnGetCurrentTask: 1 << 62, asm.FnGetCurrentTaskBtf: 1 << 62, asm.FnGetAttachCookie: 0,
 	asm.FnKtimeGetBootNs: 3000, asm.FnKtimeGetTaiNs: 5000, asm.FnJiffies64: 250, asm.FnGetPrandomU32: 4,
-	asm.FnGetNumaNodeId: 1, asm.FnGetCurrentCgroupId: 77,
+	asm.FnGetNumaNodeId: 1, asm.FnGetCurrentCgroupId: 77, asm.FnCurrentTaskUnderCgroup: 1,
 }
 
 // emulator is what the programs of an object run in, with its maps: an empty context,

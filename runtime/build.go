@@ -92,6 +92,9 @@ func (b *builder) open(s *Session) (err error) {
 	if err := findRuntimeConsts(b.object.RuntimeConsts, b.store.Set); err != nil {
 		return err
 	}
+	if err := enterCgroups(b.object.Cgroups, b.collection.Maps[object.CgroupsMap]); err != nil {
+		return err
+	}
 	if events := b.collection.Maps[object.EventsMap]; events != nil {
 		if s.pump.reader, err = ring.Open(events); err != nil {
 			return fmt.Errorf("opening the event buffer: %w", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/events"
@@ -26,6 +27,33 @@ func findRuntimeConsts(consts []object.RuntimeConst, set func(offset int, value 
 	}
 	if len(diagnostics) > 0 {
 		return diagnostics
+	}
+	return nil
+}
+
+// enterCgroups puts the control groups that programs ask about into their kernel map. The
+// error is diag.Diagnostics.
+func enterCgroups(cgroups []object.Cgroup, in *ebpf.Map) error {
+	var diagnostics diag.Diagnostics
+	for i, c := range cgroups {
+		if err := enterCgroup(c.Folder, uint32(i), in); err != nil {
+			diagnostics = append(diagnostics, diag.Diagnostic{Span: c.Source, Message: err.Error()})
+		}
+	}
+	if len(diagnostics) > 0 {
+		return diagnostics
+	}
+	return nil
+}
+
+func enterCgroup(folder string, index uint32, in *ebpf.Map) error {
+	file, err := symbols.OpenCgroup(folder)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := in.Put(index, uint32(file.Fd())); err != nil {
+		return fmt.Errorf("the kernel does not take %q for a cgroup: %w", folder, err)
 	}
 	return nil
 }

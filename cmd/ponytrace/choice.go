@@ -84,6 +84,27 @@ const (
 	maxNumbers = 100     // each is an instruction of every clause
 )
 
+// cgroups is a flag for control groups, one each time that it is given; find leads from
+// what the user writes to the folder.
+type cgroups struct {
+	to   *[]string
+	find func(name string) (folder string, err error)
+}
+
+func (c *cgroups) String() string { return strings.Join(*c.to, " ") }
+func (c *cgroups) Type() string   { return "group" }
+
+func (c *cgroups) Set(text string) error {
+	folder, err := c.find(text)
+	if err != nil {
+		return err
+	}
+	if *c.to = append(*c.to, folder); len(*c.to) > maxNumbers {
+		return fmt.Errorf("more than %d control groups", maxNumbers)
+	}
+	return nil
+}
+
 // pattern is a flag that takes a regular expression.
 type pattern struct{ to **regexp.Regexp }
 

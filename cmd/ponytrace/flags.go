@@ -24,6 +24,7 @@ type traceCommand struct {
 	words   []string // of Command
 	Pids    []int
 	Family  bool
+	Cgroups []string
 	Only    *regexp.Regexp
 	Output  string
 	Format  string
@@ -63,6 +64,10 @@ func traceFlags() *command {
 			"by commas.")
 	f.BoolVar(&t.Family, "children", false,
 		"With -p: and all that it starts. With -c: only the command and all that it starts.")
+	f.Var(&cgroups{&t.Cgroups, ponytrace.CgroupFolder}, "cgroup",
+		"Trace only what runs in the control group (version 2) at `PATH`, or below. Several may be given.")
+	f.Var(&cgroups{&t.Cgroups, ponytrace.ContainerFolder}, "container",
+		"Trace only what runs in the container `ID`, or the beginning of it.")
 	f.Var(&pattern{&t.Only}, "probe-filter",
 		"Attach only the probes whose names match the `REGEX`, and BEGIN and END.")
 	f.StringVarP(&t.Output, "output", "o", "", "Write what the script prints to a new `FILE`.")

@@ -108,7 +108,7 @@ func (t *traceCommand) compilation() ponytrace.Options {
 	return ponytrace.Options{
 		Args: positional, Named: named, Environment: os.Getenv, Attach: mechanism(t.Attach), Only: t.Only,
 		Strict: t.Strict, Unsafe: t.Unsafe, DryRun: t.DryRun, CountReads: t.Reads, Command: t.words,
-		Processes: t.Pids, Children: t.Family,
+		Processes: t.Pids, Children: t.Family, Cgroups: t.Cgroups,
 	}
 }
 

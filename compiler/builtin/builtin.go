@@ -293,6 +293,9 @@ type Lowering interface {
 	// RuntimeConst is the offset in the kernel map "data" of a number that the runtime
 	// finds out before the first program runs.
 	RuntimeConst(kind object.RuntimeConstKind, text string, source diag.Span) int
+	// Cgroup is the index in the kernel map "cgroups" of the control group whose folder is
+	// given.
+	Cgroup(folder string, source diag.Span) int
 	// SyscallProbe is the index of the attach point's text by the number of the system
 	// call.
 	SyscallProbe() *ir.Value

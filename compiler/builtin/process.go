@@ -68,6 +68,17 @@ var taskFunctions = []*Function{
 		},
 	},
 	{
+		Info: Info{Name: "in_cgroup", Signature: "bool in_cgroup(string folder)",
+			Doc:     "Whether the current thread is in the cgroup (version 2) whose folder is given, or in one below it.",
+			Example: `kprobe:vfs_read /in_cgroup("/sys/fs/cgroup/system.slice")/ { @ = count() }`},
+		MinArgs: 1, MaxArgs: 1,
+		Check: func(c Checker, call *lang.Call) *types.Type {
+			wantText(c, call, 0, "the folder")
+			return types.Boolean
+		},
+		Lower: lowerInCgroup,
+	},
+	{
 		Info: Info{Name: "cgroup_path", Signature: "cgroup path cgroup_path(uint64 id [, string pattern])",
 			Doc:     "A cgroup's ID as the path of its folder below the mounted hierarchies, with the name of each; with a pattern (* ? [...]), of the hierarchies whose name matches.",
 			Example: `kprobe:vfs_read { @[cgroup_path(cgroup)] = count() }`},
@@ -104,6 +115,17 @@ var taskFunctions = []*Function{
 			Example: `kprobe:vfs_read /rand % 100 == 0/ { @sampled = count() }`},
 		Check: always(types.Uint32), Lower: plainHelper(asm.FnGetPrandomU32, ir.Reads), Bare: true,
 	},
+}
+
+// lowerInCgroup asks the kernel. Rejected: to compare the ancestor's ID at the depth of
+// the folder (bpf_get_current_ancestor_cgroup_id), because inside of a cgroup namespace
+// nobody can tell how deep a folder is.
+func lowerInCgroup(l Lowering, call *lang.Call) *ir.Value {
+	b := l.IR()
+	folder, _ := l.Text(call.Args[0])
+	index := b.Const(int64(l.Cgroup(folder, call.Span)))
+	answer := b.Call(asm.FnCurrentTaskUnderCgroup, ir.Invariant, b.MapPointer(object.CgroupsMap), index)
+	return b.Binary(ir.Equal, b.Extend(answer, 4, false), b.Const(1))
 }
 
 func fact(kind object.RuntimeConstKind) func(l Lowering, call *lang.Call) *ir.Value {

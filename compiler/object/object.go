@@ -38,6 +38,7 @@ const (
 	SyscallMap = "syscalls"
 	CallsMap   = "calls"
 	ReadsMap   = "reads"
+	CgroupsMap = "cgroups"
 )
 
 // Byte offsets of the words at the start of the kernel map "data".
@@ -77,6 +78,8 @@ type Object struct {
 	// "percpu".
 	Stride        int
 	RuntimeConsts []RuntimeConst
+	// Cgroups are what the kernel map "cgroups" holds, in the order of its indices.
+	Cgroups []Cgroup
 	// Following is nil where no processes are followed.
 	Following *Following
 	Settings  Settings
@@ -123,6 +126,12 @@ const (
 	// all other times.
 	Starting
 )
+
+// Cgroup is a control group that programs ask about, which the runtime opens.
+type Cgroup struct {
+	Folder string
+	Source diag.Span
+}
 
 // Following is a set of processes that the programs and the runtime keep.
 type Following struct {

@@ -283,6 +283,8 @@ func (s *Session) prepare(e *Event) {
 		asm.FnGetPrandomU32:      uint64(s.random.Uint32()),
 		asm.FnGetNumaNodeId:      0,
 		asm.FnGetCurrentCgroupId: task.Cgroup,
+		// The simulated machine has no control groups to be in.
+		asm.FnCurrentTaskUnderCgroup: 0,
 	}
 	if functions := point.Functions(); len(functions) > 0 {
 		m.Values[asm.FnGetFuncIp] = s.kernelSymbols.address(functions[0], "")

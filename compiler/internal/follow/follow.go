@@ -1,8 +1,10 @@
-// Package follow restricts a script to the events of processes, as -p and --children ask.
+// Package follow restricts a script to the events of processes, as -p, --children and
+// --cgroup ask.
 //
 // What it adds to the script is text of the language, compiled like everything else:
 //
-//   - a filter, a condition before that of every clause that the kernel runs: `pid == 7`;
+//   - a filter, a condition before that of every clause that the kernel runs: `pid == 7`,
+//     `in_cgroup("/sys/fs/cgroup/system.slice")`;
 //
 //   - where processes are followed, or the script asks for cpid, clauses of its own that
 //     come first. They keep the set of processes, a map that nothing prints:
@@ -38,6 +40,9 @@ type Processes struct {
 	Nested   bool  // that namespace is not the initial one
 	Children bool  // and what descends from them
 	Command  bool  // and the command of -c
+	// Cgroups are folders of control groups: where there are some, only what runs in one of
+	// them, or below, is seen.
+	Cgroups []string
 }
 
 // Added is a script with what was added.
@@ -75,6 +80,35 @@ func (p Processes) own() string {
 
 // filter is the condition as text, empty for none.
 func (p Processes) filter(set string) string {
+	var within []string
+	for _, folder := range p.Cgroups {
+		within = append(within, fmt.Sprintf("in_cgroup(%s)", quoted(folder)))
+	}
+	both := []string{p.members(set), strings.Join(within, " || ")}
+	switch {
+	case both[1] == "":
+		return both[0]
+	case both[0] == "":
+		return both[1]
+	}
+	return fmt.Sprintf("(%s) && (%s)", both[0], both[1])
+}
+
+// quoted is a text as the language has it.
+func quoted(text string) string {
+	var b strings.Builder
+	for _, c := range []byte(text) {
+		if c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return `"` + b.String() + `"`
+}
+
+// members is the condition on the process.
+func (p Processes) members(set string) string {
 	if p.Children {
 		return fmt.Sprintf("@%s[pid]", set)
 	}

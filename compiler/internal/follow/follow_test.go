@@ -20,6 +20,8 @@ tracepoint:sched:sched_process_free { delete(@followed, args.pid) }`
 		{"BEGIN { }", Processes{}, "", ""},
 		{"BEGIN { }", Processes{Command: true}, "", ""},
 		{"BEGIN { }", Processes{IDs: []int{7, 8}}, "", "pid == 7 || pid == 8"},
+		{"BEGIN { }", Processes{Cgroups: []string{"/a", "/\"\\ü"}}, "", `in_cgroup("/a") || in_cgroup("/\x22\x5c\xc3\xbc")`},
+		{"BEGIN { }", Processes{IDs: []int{7, 8}, Cgroups: []string{"/a"}}, "", `(pid == 7 || pid == 8) && (in_cgroup("/a"))`},
 		{"BEGIN { }", Processes{IDs: []int{7}, Nested: true}, "", "pid(curr_ns) == 7"},
 		{"BEGIN { }", Processes{IDs: []int{7}, Children: true}, kept + removed, "@followed[pid]"},
 		{"BEGIN { }", Processes{Command: true, Children: true},

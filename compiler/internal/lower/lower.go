@@ -35,6 +35,7 @@ package lower
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
@@ -55,6 +56,7 @@ type Unit struct {
 	Events        []*object.Event
 	Layout        *Layout
 	RuntimeConsts []object.RuntimeConst
+	Cgroups       []object.Cgroup
 	// Zeroes is how many bytes of zeroes the programs copy from the kernel map "zero".
 	Zeroes int
 	// Checked: memory of the kernel is read by helpers, which tell of failures, and never
@@ -313,6 +315,17 @@ func (f *function) RuntimeConst(kind object.RuntimeConstKind, text string, sourc
 	f.unit.Layout.Data += 8
 	f.unit.RuntimeConsts = append(f.unit.RuntimeConsts, word)
 	return word.Offset
+}
+
+// Cgroup reserves an element of the kernel map "cgroups", the same one for the same
+// folder.
+func (f *function) Cgroup(folder string, source diag.Span) int {
+	known := func(c object.Cgroup) bool { return c.Folder == folder }
+	if i := slices.IndexFunc(f.unit.Cgroups, known); i >= 0 {
+		return i
+	}
+	f.unit.Cgroups = append(f.unit.Cgroups, object.Cgroup{Folder: folder, Source: source})
+	return len(f.unit.Cgroups) - 1
 }
 
 // count increments a word of the kernel map "data".

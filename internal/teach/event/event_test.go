@@ -69,7 +69,7 @@ func helperValues(event *simulate.Event) map[asm.BuiltinFunc]uint64 {
 		asm.FnGetCurrentPidTgid: uint64(task.PID)<<32 | uint64(task.TID),
 		asm.FnGetCurrentUidGid:  uint64(task.GID)<<32 | uint64(task.UID),
 		asm.FnKtimeGetNs:        event.Time, asm.FnGetCurrentTask: task.Address, asm.FnGetCurrentTaskBtf: task.Address,
-		asm.FnGetCurrentCgroupId: task.Cgroup,
+		asm.FnGetCurrentCgroupId: task.Cgroup, asm.FnCurrentTaskUnderCgroup: 0,
 	})
 	return values
 }

@@ -27,7 +27,7 @@ var usualValues = []struct {
 	{asm.FnKtimeGetNs, 1e9}, {asm.FnGetCurrentPidTgid, 42<<32 | 43}, {asm.FnGetCurrentUidGid, 1000<<32 | 1000},
 	{asm.FnGetCurrentTask, pointee}, {asm.FnGetCurrentTaskBtf, pointee}, {asm.FnGetAttachCookie, 0},
 	{asm.FnKtimeGetBootNs, 3000}, {asm.FnKtimeGetTaiNs, 5000}, {asm.FnJiffies64, 250}, {asm.FnGetPrandomU32, 4},
-	{asm.FnGetNumaNodeId, 1}, {asm.FnGetCurrentCgroupId, 77},
+	{asm.FnGetNumaNodeId, 1}, {asm.FnGetCurrentCgroupId, 77}, {asm.FnCurrentTaskUnderCgroup, 1},
 }
 
 // usual is what the programs of an object run in to be counted.

@@ -84,6 +84,9 @@ var helpers = []helper{
 	{asm.FnGetCurrentCgroupId, "u64 get_current_cgroup_id(void)",
 		"Returns the number of the control group that the current thread is in.",
 		"the number of the control group"},
+	{asm.FnCurrentTaskUnderCgroup, "long current_task_under_cgroup(map, u32 index)",
+		"Tells whether the current thread is in a control group of the map, or in one below it.",
+		"1 in the control group or below it"},
 	{asm.FnGetCurrentTask, "u64 get_current_task(void)",
 		"Returns the address of the kernel's description of the current thread, struct task_struct, " +
 			"as a plain number.",

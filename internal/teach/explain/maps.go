@@ -27,6 +27,7 @@ var mapTypes = []struct {
 		"longest is dropped"},
 	{ebpf.LRUCPUHash, "lru_percpu_hash", "values by key, one for each CPU; where it is full, the " +
 		"key that was not used for longest is dropped"},
+	{ebpf.CGroupArray, "cgroup_array", "control groups by number"},
 	{ebpf.RingBuf, "ringbuf", "a ring buffer: records from programs to ponytrace, in their order"},
 	{ebpf.ProgramArray, "prog_array", "programs by number, to continue in"},
 }
@@ -129,7 +130,7 @@ func memory(spec *ebpf.MapSpec, machine *target.Target) (first, full int) {
 	case ebpf.RingBuf:
 		size := entries + 3*machine.PageSize
 		return size, size
-	case ebpf.Array, ebpf.ProgramArray:
+	case ebpf.Array, ebpf.ProgramArray, ebpf.CGroupArray:
 		size := roundUp(value*entries, machine.PageSize)
 		return size, size
 	}

@@ -5,8 +5,10 @@ package guest
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -104,5 +106,50 @@ func TestDryRun(t *testing.T) {
 	out = Run(t, "ponytrace", "--dry-run", "-e", `kprobe:vfs_read { @ = count() } kprobe:_raw_spin_lock+1 { @ = count() }`)
 	if out.Code != 1 || !strings.Contains(out.Stderr, "_raw_spin_lock+1") {
 		t.Errorf("%d\n%s", out.Code, out.Stderr)
+	}
+}
+
+// TestCgroups: of processes in two control groups, one below the first, and outside, those
+// are seen that are in what was asked for, by folder, by place, and by container.
+func TestCgroups(t *testing.T) {
+	const mount = "/sys/fs/cgroup/"
+	for _, name := range []string{"machine-web.scope", "machine-web.scope/inner", "other"} {
+		if err := os.Mkdir(mount+name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.Remove(mount + name) })
+	}
+	for _, c := range []struct {
+		flags []string
+		want  int
+	}{
+		{nil, 1 + 10 + 100 + 1000},
+		{[]string{"--cgroup", mount + "machine-web.scope"}, 10 + 100},
+		{[]string{"--cgroup", "/machine-web.scope/inner"}, 100},
+		{[]string{"--cgroup", "other", "--cgroup", "machine-web.scope/inner"}, 100 + 1000},
+		{[]string{"--container", "web"}, 10 + 100},
+	} {
+		tracing := Start(t, "ponytrace", append(c.flags, "-e", entries)...)
+		tracing.Await("Attached 4 probes")
+		MustRun(t, "workload", "syscalls", "--name", "dup", "--n", "1")
+		inside(t, mount+"machine-web.scope", 10)
+		inside(t, mount+"machine-web.scope/inner", 100)
+		inside(t, mount+"other", 1000)
+		tracing.Signal(os.Interrupt)
+		equal(t, strings.Join(c.flags, " "), tracing.Wait().Stdout, dupCounts(c.want))
+	}
+}
+
+// inside makes calls in a control group. The kernel puts the new process there.
+func inside(t *testing.T, group string, calls int) {
+	folder, err := os.Open(group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	cmd := exec.Command("workload", "syscalls", "--name", "dup", "--n", fmt.Sprint(calls))
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(folder.Fd())}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }
