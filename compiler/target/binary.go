@@ -1,14 +1,47 @@
 package target
 
-import "fmt"
+import (
+	"fmt"
 
-// Binary answers questions about a program or library: for probes, where functions of a
-// name begin and what their arguments are; for stacks, what an address belongs to.
+	"github.com/ponytrace/ponytrace/compiler/internal/glob"
+)
+
+// Binary answers questions about a program or library: for probes, where functions, lines
+// and markers are and what their arguments are; for stacks, what an address belongs to.
 // runtime/binary answers from the file, frozen.Binaries from a record of such answers.
+//
+// An answer never is longer than the file's size allows and some thousands of functions
+// or places at most; where a question would take too long it has an error. Errors are
+// worded for users, without the file's path.
 type Binary interface {
-	// Functions returns the functions of a name by address. A name may have several
-	// (static functions, versions of a library's function) or none.
+	// Functions returns the functions of a name, each address once: those that are linked
+	// today before older versions, then by address. A name may have several (static
+	// functions, versions of a library's function) or none. It is the linker's name, with
+	// or without @VERSION; else that of the source, with its parameters or without.
+	//
+	// For a function that the library chooses while it starts (Indirect, strlen) the
+	// functions that may be chosen are returned, where the file has their names.
 	Functions(name string) ([]BinaryFunction, error)
+	// Match visits the functions that have a name like the pattern: the linker's, or that of
+	// the source with its parameters or without. `*`, `?`, `[a-c]` and `\` are those of =~.
+	// It visits by address; of several names of one function it takes the plainest that
+	// matches. Visiting ends when visit returns false; it may ask the Binary.
+	Match(pattern string, visit func(BinaryFunction) (more bool)) error
+	// Lines returns the places where the code of a line begins, by address: several where
+	// the compiler inlined, unrolled or instantiated it. The file may be the end of a path
+	// from a slash on ("app.c", "src/app.c"); an error names the files if that fits
+	// several, and the nearest lines if the line has no code.
+	Lines(file string, line int) ([]BinaryPlace, error)
+	// Markers returns the USDT probes in the order of the file, one for each place.
+	Markers() ([]Marker, error)
+	// Code returns up to n bytes of code from an offset on: fewer where the segment ends.
+	Code(offset uint64, n int) ([]byte, error)
+	// Address returns where the linker put a byte of the file.
+	Address(offset uint64) (uint64, bool)
+	// Offset is the reverse of Address.
+	Offset(address uint64) (uint64, bool)
+	// Facts describes the file as a whole.
+	Facts() BinaryFacts
 	// Arguments returns the arguments of a function in the order of the source; an error
 	// when the file does not describe them.
 	Arguments(of BinaryFunction) ([]BinaryArgument, error)
@@ -19,11 +52,59 @@ type Binary interface {
 
 // BinaryFunction is where a function begins.
 type BinaryFunction struct {
-	Name     string
+	Name     string // as the linker has it: names of C++ and Rust are mangled
+	Source   string // as the source has it, with parameters, where it is mangled
 	Address  uint64 // as the program was linked
 	Offset   uint64 // in the file; a probe attaches there
 	Size     uint64 // 0 where it is unknown
+	Version  string // of a library's function: GLIBC_2.14
+	Old      bool   // of this name, programs that are linked today get another version
 	Indirect bool   // it runs once, to choose the function that is then called
+	ChosenAs string // the name that other code calls it by, of one that Indirect may choose
+}
+
+// BinaryPlace is an address of code and what is there.
+type BinaryPlace struct {
+	Address  uint64
+	Offset   uint64
+	Function string // as the linker has it; of inlined code, the one that it was put into
+	File     string // its full path
+	Line     int
+}
+
+// Marker is a place of a USDT probe. Its address is where the linker put the code, also
+// in a file that was relinked by prelink.
+type Marker struct {
+	Provider  string
+	Name      string
+	Address   uint64
+	Offset    uint64
+	Semaphore uint64 // offset in the file of the counter that turns it on; 0 for none
+	Arguments string // as the file has them: `-4@%edi 8@-8(%rbp)`
+}
+
+// BinaryFacts is what holds for a whole file.
+type BinaryFacts struct {
+	Arch     string // "x86_64", "arm64"; "386", "arm" for what runs there with 32 bits
+	BuildID  string // in hexadecimal; empty where the linker wrote none
+	PIE      bool   // a program that may be anywhere in memory
+	Library  bool   // no program
+	Static   bool   // needs no libraries
+	Go       string // the version of Go that made it, "go1.26.0"; empty for others
+	DWARF    bool   // it, or its debug file, describes types and lines
+	Stripped bool   // neither it nor its debug file has symbols but those of other files' use
+}
+
+// Pattern is a pattern of names.
+type Pattern = glob.Pattern
+
+// ParsePattern reads a pattern of Binary.Match.
+func ParsePattern(text string) (*Pattern, error) {
+	pattern, err := glob.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("bad pattern %q: %w", text, err)
+	}
+	return pattern, nil
 }
 
 // BinaryArgument is an argument of a function. Where it is at entry follows from its

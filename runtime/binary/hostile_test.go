@@ -147,12 +147,33 @@ func askAll(f *File) (errs []error) {
 		_, err := f.Frames(offset)
 		errs = append(errs, err)
 	}
+	errs = append(errs, askAbout(f)...)
 	if table, err := f.Table(1 << 20); err == nil {
 		for offset := range uint64(64) {
 			table.Lookup(offset * 64)
 		}
 	}
 	return errs
+}
+
+// askAbout asks for names like a pattern, lines, markers, code and facts.
+func askAbout(f *File) (errs []error) {
+	for _, pattern := range []string{"*", "*::*", "ma[a-i]n*"} {
+		count := 0
+		errs = append(errs, f.Match(pattern, func(target.BinaryFunction) bool {
+			count++
+			return count < 1000
+		}))
+	}
+	for _, file := range []string{"demo.c", "b", "/src/names.cc"} {
+		_, err := f.Lines(file, 7)
+		errs = append(errs, err)
+	}
+	_, err := f.Markers()
+	errs = append(errs, err)
+	_, err = f.Code(0x1000, 1<<10)
+	f.Facts()
+	return append(errs, err)
 }
 
 // maxVain is how often a question may find that it took too long before it ends: once in

@@ -13,6 +13,7 @@ const (
 	opAdvance      = 2
 	opAdvanceLine  = 3
 	opFile         = 4
+	opNegate       = 6
 	opConstAdvance = 8
 	opFixedAdvance = 9
 
@@ -42,6 +43,7 @@ type lines struct {
 	instruction uint64 // bytes of the smallest
 	lineBase    int64
 	lineRange   uint64
+	statement   bool    // what rows begin with
 	operands    []uint8 // of opcodes, from 1 on
 	folders     uint64  // where the list is
 	program     uint64
@@ -71,7 +73,7 @@ func (u *unit) lines() *lines {
 	if l.version >= 4 {
 		c.skip(1)
 	}
-	c.skip(1)
+	l.statement = c.u8() != 0
 	l.lineBase, l.lineRange = int64(int8(c.u8())), uint64(c.u8())
 	for range int(c.u8()) - 1 {
 		l.operands = append(l.operands, c.u8())
@@ -86,6 +88,7 @@ func (u *unit) lines() *lines {
 type row struct {
 	address, file uint64
 	line          int64
+	statement     bool // a debugger would stop here
 	ends          bool
 }
 
@@ -96,7 +99,7 @@ func (l *lines) find(address uint64) (file string, line int, ok bool) {
 	}
 	var last row
 	started := false
-	for c, now := l.line.from(l.program), firstRow; c.at < l.end && c.more(); {
+	for c, now := l.line.from(l.program), firstRow(l); c.at < l.end && c.more(); {
 		if !l.step(&c, &now) {
 			continue
 		}
@@ -105,13 +108,13 @@ func (l *lines) find(address uint64) (file string, line int, ok bool) {
 		}
 		last, started = now, !now.ends
 		if now.ends {
-			now = firstRow
+			now = firstRow(l)
 		}
 	}
 	return "", 0, false
 }
 
-var firstRow = row{file: 1, line: 1}
+func firstRow(l *lines) row { return row{file: 1, line: 1, statement: l.statement} }
 
 // step runs one opcode, and reports whether it made a row.
 func (l *lines) step(c *cursor, r *row) bool {
@@ -132,6 +135,8 @@ func (l *lines) step(c *cursor, r *row) bool {
 		r.line += c.sleb()
 	case opFile:
 		r.file = c.uleb()
+	case opNegate:
+		r.statement = !r.statement
 	case opConstAdvance:
 		l.special(255, r)
 	case opFixedAdvance:
@@ -175,10 +180,10 @@ func (l *lines) name(index uint64) string {
 		return ""
 	}
 	name, folder := l.nameOf(index)
-	if name == "" || path.IsAbs(name) {
-		return name
+	if name == "" {
+		return ""
 	}
-	if folder != "" {
+	if folder != "" && !path.IsAbs(name) {
 		name = folder + "/" + name
 	}
 	if base := l.text(&l.root, dwarf.AttrCompDir); !path.IsAbs(name) && base != "" {

@@ -2,9 +2,11 @@ package frozen
 
 import (
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,9 +17,16 @@ import (
 // tests. Lines are questions; the indented ones below are the answer, or "error" and its
 // text:
 //
-//	functions PATH NAME    address, offset and size in hexadecimal, "indirect"; name
+//	functions PATH NAME    address, offset and size in hexadecimal, "indirect", "old"; name,
+//	                       source, version, chosen as
+//	match PATH PATTERN     the same
 //	arguments PATH NAME    size, kind; name; type
 //	frames PATH OFFSET     offset, line, "inlined" or "code"; function; file
+//	lines PATH FILE:LINE   address, offset; function; file
+//	markers PATH all       address, offset, semaphore; provider; name; arguments
+//	code PATH OFFSET       bytes from there on, in hexadecimal
+//	segments PATH all      offset, size, address of what is loaded
+//	facts PATH all         "pie", "library", "static", "dwarf", "stripped"; machine, build ID, Go
 //
 // Texts are separated by tabs. A test of runtime/binary compares the record with the live
 // answers, and writes it anew with -update.
@@ -37,7 +46,7 @@ func Binary(path string) (target.Binary, error) {
 			}
 			continue
 		}
-		words := strings.Split(line, " ")
+		words := strings.SplitN(line, " ", 3)
 		if len(words) == 3 && words[1] == path {
 			question = words[0] + " " + words[2]
 			b[question] = nil
@@ -73,13 +82,114 @@ func (r recorded) rows(question string, row func(numbers, texts []string) error)
 }
 
 func (r recorded) Functions(name string) (list []target.BinaryFunction, err error) {
-	err = r.rows("functions "+name, func(numbers, texts []string) error {
-		f := target.BinaryFunction{Name: texts[0], Indirect: len(numbers) > 3}
-		_, err := fmt.Sscanf(strings.Join(numbers[:3], " "), "%v %v %v", &f.Address, &f.Offset, &f.Size)
+	return r.functions("functions " + name)
+}
+
+func (r recorded) Match(pattern string, visit func(target.BinaryFunction) bool) error {
+	list, err := r.functions("match " + pattern)
+	for _, f := range list {
+		if !visit(f) {
+			break
+		}
+	}
+	return err
+}
+
+func (r recorded) functions(question string) (list []target.BinaryFunction, err error) {
+	err = r.rows(question, func(numbers, texts []string) error {
+		f := target.BinaryFunction{
+			Indirect: slices.Contains(numbers, "indirect"), Old: slices.Contains(numbers, "old"),
+		}
+		for i, into := range []*string{&f.Name, &f.Source, &f.Version, &f.ChosenAs} {
+			if i < len(texts) {
+				*into = texts[i]
+			}
+		}
+		err := scan(numbers, &f.Address, &f.Offset, &f.Size)
 		list = append(list, f)
 		return err
 	})
 	return list, err
+}
+
+// scan reads the first words as numbers.
+func scan(words []string, into ...*uint64) (err error) {
+	for i, n := range into {
+		if *n, err = strconv.ParseUint(words[i], 0, 64); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r recorded) Lines(file string, line int) (list []target.BinaryPlace, err error) {
+	question := fmt.Sprintf("lines %s:%d", file, line)
+	err = r.rows(question, func(numbers, texts []string) error {
+		p := target.BinaryPlace{Function: texts[0], File: texts[1], Line: line}
+		err := scan(numbers, &p.Address, &p.Offset)
+		list = append(list, p)
+		return err
+	})
+	return list, err
+}
+
+func (r recorded) Markers() (list []target.Marker, err error) {
+	err = r.rows("markers all", func(numbers, texts []string) error {
+		m := target.Marker{Provider: texts[0], Name: texts[1], Arguments: texts[2]}
+		err := scan(numbers, &m.Address, &m.Offset, &m.Semaphore)
+		list = append(list, m)
+		return err
+	})
+	return list, err
+}
+
+func (r recorded) Code(offset uint64, n int) (code []byte, err error) {
+	err = r.rows(fmt.Sprintf("code %#x", offset), func(digits, _ []string) error {
+		code, err = hex.DecodeString(digits[0])
+		return err
+	})
+	return code[:min(n, len(code))], err
+}
+
+func (r recorded) Address(offset uint64) (address uint64, ok bool) {
+	r.segments(func(from, size, to uint64) {
+		if offset-from < size {
+			address, ok = offset-from+to, true
+		}
+	})
+	return address, ok
+}
+
+func (r recorded) Offset(address uint64) (offset uint64, ok bool) {
+	r.segments(func(from, size, to uint64) {
+		if address-to < size {
+			offset, ok = address-to+from, true
+		}
+	})
+	return offset, ok
+}
+
+// segments visits what is loaded; nothing where that was not recorded.
+func (r recorded) segments(visit func(offset, size, address uint64)) {
+	_ = r.rows("segments all", func(numbers, _ []string) error {
+		var offset, size, address uint64
+		err := scan(numbers, &offset, &size, &address)
+		visit(offset, size, address)
+		return err
+	})
+}
+
+func (r recorded) Facts() (facts target.BinaryFacts) {
+	_ = r.rows("facts all", func(words, texts []string) error {
+		facts = target.BinaryFacts{
+			Arch: texts[0], BuildID: texts[1], Go: texts[2],
+			PIE: slices.Contains(words, "pie"), Library: slices.Contains(words, "library"),
+			Static: slices.Contains(words, "static"), DWARF: slices.Contains(words, "dwarf"),
+			Stripped: slices.Contains(words, "stripped"),
+		}
+		return nil
+	})
+	return facts
 }
 
 func (r recorded) Arguments(of target.BinaryFunction) (list []target.BinaryArgument, err error) {

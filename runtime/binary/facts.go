@@ -1,0 +1,142 @@
+package binary
+
+import (
+	"bytes"
+	"debug/elf"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+)
+
+// Offset returns where in the file the byte of an address is.
+func (f *File) Offset(address uint64) (uint64, bool) { return f.offset(address) }
+
+// Address returns where the linker put a byte of the file.
+func (f *File) Address(offset uint64) (uint64, bool) { return f.address(offset) }
+
+// maxCode bounds what is returned of the code at once.
+const maxCode = 1 << 20
+
+// Code returns bytes of code: no more than there are in the segment.
+func (f *File) Code(offset uint64, n int) ([]byte, error) {
+	return ask(f, func() (code []byte, err error) {
+		for _, p := range f.elf.Progs {
+			if p.Type != elf.PT_LOAD || p.Flags&elf.PF_X == 0 || offset-p.Off >= p.Filesz {
+				continue
+			}
+			s := &section{pages: f.pages, offset: p.Off, size: p.Filesz}
+			c := s.from(offset - p.Off)
+			for range min(uint64(max(n, 0)), maxCode, p.Filesz-(offset-p.Off)) {
+				code = append(code, c.u8())
+			}
+			return code, c.err
+		}
+		return nil, nil
+	})
+}
+
+// architectures are the names that a Target has for machines, and two that only programs
+// may be for.
+var architectures = map[elf.Machine]string{
+	elf.EM_X86_64: "x86_64", elf.EM_AARCH64: "arm64", elf.EM_386: "386", elf.EM_ARM: "arm",
+}
+
+// Facts describes the file. What cannot be read is taken to be absent.
+func (f *File) Facts() target.BinaryFacts {
+	facts, _ := ask(f, func() (target.BinaryFacts, error) {
+		facts := target.BinaryFacts{
+			Arch: architectures[f.elf.Machine], BuildID: f.buildID(), Go: f.goVersion(),
+		}
+		f.linkage(&facts)
+		debug := f.debugFile()
+		facts.DWARF = debug.elf.Section(".debug_info") != nil
+		facts.Stripped = f.elf.SectionByType(elf.SHT_SYMTAB) == nil &&
+			debug.elf.SectionByType(elf.SHT_SYMTAB) == nil
+		return facts, nil
+	})
+	return facts
+}
+
+// dfPIE is the flag in .dynamic by which linkers mark programs among what may be
+// anywhere; older ones only name the loader.
+const dfPIE = 0x08000000
+
+// linkage tells programs from libraries, and what needs a loader from what does not.
+func (f *File) linkage(facts *target.BinaryFacts) {
+	loader := false
+	for _, p := range f.elf.Progs {
+		loader = loader || p.Type == elf.PT_INTERP
+	}
+	flags, needs := f.dynamic()
+	movable := f.elf.Type == elf.ET_DYN
+	facts.PIE = movable && (loader || flags&dfPIE != 0)
+	facts.Library = movable && !facts.PIE
+	facts.Static = !loader && !needs
+}
+
+// maxDynamic is more than any file has entries in .dynamic.
+const maxDynamic = 1 << 12
+
+// dynamic reads what the linker has for the loader: pairs of a kind and a number.
+func (f *File) dynamic() (flags uint64, needs bool) {
+	table, err := f.section(".dynamic")
+	if table == nil || err != nil {
+		return 0, false
+	}
+	word := 8
+	if f.elf.Class == elf.ELFCLASS32 {
+		word = 4
+	}
+	c := table.from(0)
+	for range maxDynamic {
+		kind, n := elf.DynTag(c.number(word)), c.number(word)
+		switch {
+		case c.err != nil || kind == elf.DT_NULL:
+			return flags, needs
+		case kind == elf.DT_NEEDED:
+			needs = true
+		case kind == elf.DT_FLAGS_1:
+			flags = n
+		}
+	}
+	return flags, needs
+}
+
+// goInfo begins the section that Go writes its version to: then a byte of no use here,
+// and flags, of which bit 1 says that the version follows at goInfoVersion, its length
+// first. Before Go 1.18 there are pointers to texts.
+const (
+	goInfo        = "\xff Go buildinf:"
+	goInfoInline  = 2
+	goInfoVersion = 32
+	maxGoVersion  = 64
+)
+
+// goVersion returns the version of Go that made the program, "go" where it does not tell,
+// and "" for other programs.
+func (f *File) goVersion() string {
+	s, err := f.section(".go.buildinfo")
+	if s == nil || err != nil {
+		if f.elf.Section(".gopclntab") != nil || f.elf.Section(".data.rel.ro.gopclntab") != nil {
+			return "go"
+		}
+		return ""
+	}
+	c := s.from(0)
+	var magic [len(goInfo)]byte
+	for i := range magic {
+		magic[i] = c.u8()
+	}
+	c.skip(1)
+	if flags := c.u8(); !bytes.Equal(magic[:], []byte(goInfo)) || flags&goInfoInline == 0 {
+		return "go"
+	}
+	c.skip(goInfoVersion - c.at)
+	var version []byte
+	for range min(c.uleb(), maxGoVersion) {
+		version = append(version, c.u8())
+	}
+	if c.err != nil {
+		return "go"
+	}
+	return string(version)
+}
