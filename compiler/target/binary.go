@@ -34,6 +34,8 @@ type Binary interface {
 	Lines(file string, line int) ([]BinaryPlace, error)
 	// Markers returns the USDT probes in the order of the file, one for each place.
 	Markers() ([]Marker, error)
+	// Variables returns the addresses of the variables of a name, in ascending order.
+	Variables(name string) ([]uint64, error)
 	// Code returns up to n bytes of code from an offset on: fewer where the segment ends.
 	Code(offset uint64, n int) ([]byte, error)
 	// Address returns where the linker put a byte of the file.

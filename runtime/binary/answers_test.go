@@ -82,6 +82,13 @@ func askRecorded(t *testing.T, b target.Binary, question, what string) (
 				m.Provider, m.Name, m.Arguments)
 		}
 		return out.String(), list, err
+	case "variables":
+		list, err := b.Variables(what)
+		var out strings.Builder
+		for _, address := range list {
+			fmt.Fprintf(&out, "%#x\n", address)
+		}
+		return out.String(), list, err
 	case "code":
 		code, err := b.Code(number(t, what), 64)
 		return fmt.Sprintf("%x\n", code), code, err

@@ -126,9 +126,20 @@ type symbol struct {
 	section       uint16
 }
 
-// symbols visits the functions of a table: entries of 24 bytes in files of 64 bits, of 16
-// in those of 32. The table is not kept.
+// symbols visits the functions of a table.
 func symbols(file *elf.File, table *elf.Section, visit func(symbol) error) error {
+	return definitions(file, table, func(s symbol) error {
+		kind := elf.ST_TYPE(s.info)
+		if kind != elf.STT_FUNC && kind != elf.STT_GNU_IFUNC {
+			return nil
+		}
+		return visit(s)
+	})
+}
+
+// definitions visits what a table has of the file itself: entries of 24 bytes in files of
+// 64 bits, of 16 in those of 32. The table is not kept.
+func definitions(file *elf.File, table *elf.Section, visit func(symbol) error) error {
 	buffer := make([]byte, elf.Sym64Size)
 	if file.Class == elf.ELFCLASS32 {
 		buffer = buffer[:elf.Sym32Size]
@@ -142,9 +153,7 @@ func symbols(file *elf.File, table *elf.Section, visit func(symbol) error) error
 			return err
 		}
 		s := decodeSymbol(file.Class, buffer)
-		kind := elf.ST_TYPE(s.info)
-		code := kind == elf.STT_FUNC || kind == elf.STT_GNU_IFUNC
-		if !code || s.section == uint16(elf.SHN_UNDEF) || s.address == 0 {
+		if s.section == uint16(elf.SHN_UNDEF) || s.address == 0 {
 			continue
 		}
 		if err := visit(s); err != nil {

@@ -24,6 +24,7 @@ import (
 //	frames PATH OFFSET     offset, line, "inlined" or "code"; function; file
 //	lines PATH FILE:LINE   address, offset; function; file
 //	markers PATH all       address, offset, semaphore; provider; name; arguments
+//	variables PATH NAME    addresses in hexadecimal
 //	code PATH OFFSET       bytes from there on, in hexadecimal
 //	segments PATH all      offset, size, address of what is loaded
 //	facts PATH all         "pie", "library", "static", "dwarf", "stripped"; machine, build ID, Go
@@ -138,6 +139,16 @@ func (r recorded) Markers() (list []target.Marker, err error) {
 		m := target.Marker{Provider: texts[0], Name: texts[1], Arguments: texts[2]}
 		err := scan(numbers, &m.Address, &m.Offset, &m.Semaphore)
 		list = append(list, m)
+		return err
+	})
+	return list, err
+}
+
+func (r recorded) Variables(name string) (list []uint64, err error) {
+	err = r.rows("variables "+name, func(numbers, _ []string) error {
+		var address uint64
+		err := scan(numbers, &address)
+		list = append(list, address)
 		return err
 	})
 	return list, err

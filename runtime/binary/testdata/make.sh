@@ -20,9 +20,10 @@ objcopy --remove-section .note.gnu.build-id $out/demo.debug $out/demo-sum.debug
 objcopy --strip-all --remove-section .note.gnu.build-id --add-gnu-debuglink=$out/demo-sum.debug $out/demo $out/demo-sum
 
 gcc -O2 "${flags[@]}" -o $out/markers markers.c
+gcc -O2 "${flags[@]}" -o $out/usdt usdt.c
 
 g++ -O1 -g -fno-rtti "${flags[@]}" -o $out/names-cc names.cc -Wl,--unresolved-symbols=ignore-all
 rustc -g -C opt-level=1 -C panic=abort -C symbol-mangling-version=v0 --remap-path-prefix "$PWD=/src" \
 	-C link-args='-nostdlib -static -nostartfiles -Wl,-z,noseparate-code -Wl,--gc-sections' \
 	-C relocation-model=static -o $out/names-rs names.rs
-chmod a-x $out/demo* $out/names-* $out/markers
+chmod a-x $out/demo* $out/names-* $out/markers $out/usdt
