@@ -22,10 +22,11 @@ type Binary interface {
 	// For a function that the library chooses while it starts (Indirect, strlen) the
 	// functions that may be chosen are returned, where the file has their names.
 	Functions(name string) ([]BinaryFunction, error)
-	// Match visits the functions that have a name like the pattern: the linker's, or that of
-	// the source with its parameters or without. `*`, `?`, `[a-c]` and `\` are those of =~.
-	// It visits by address; of several names of one function it takes the plainest that
-	// matches. Visiting ends when visit returns false; it may ask the Binary.
+	// Match visits the functions that have a name like the pattern, by address: the
+	// linker's name, but of C++ and Rust that of the source, with its parameters where the
+	// pattern has a parenthesis. `*`, `?`, `[a-c]` and `\` are those of =~. Of several
+	// names of one function it takes the plainest that matches. Visiting ends when visit
+	// returns false; visit may ask the Binary.
 	Match(pattern string, visit func(BinaryFunction) (more bool)) error
 	// Lines returns the places where the code of a line begins, by address: several where
 	// the compiler inlined, unrolled or instantiated it. The file may be the end of a path
@@ -58,7 +59,7 @@ type BinaryFunction struct {
 	Source   string // as the source has it, with parameters, where it is mangled
 	Address  uint64 // as the program was linked
 	Offset   uint64 // in the file; a probe attaches there
-	Size     uint64 // 0 where it is unknown
+	Size     uint64 // up to the next function where the file does not tell
 	Version  string // of a library's function: GLIBC_2.14
 	Old      bool   // of this name, programs that are linked today get another version
 	Indirect bool   // it runs once, to choose the function that is then called

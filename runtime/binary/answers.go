@@ -1,14 +1,12 @@
 package binary
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang/order"
 	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
@@ -32,35 +30,6 @@ func ask[T any](f *File, question func() (T, error)) (T, error) {
 	})
 	f.slow = errors.Is(err, safeopen.ErrSlow)
 	return answer, err
-}
-
-// Functions returns the functions of a name, by address. Those of a stripped program are
-// looked up in the file of its debug information, and those of Go in Go's own table.
-func (f *File) Functions(name string) ([]target.BinaryFunction, error) {
-	return ask(f, func() (functions, error) {
-		found, err := f.find(name)
-		if len(found) == 0 && err == nil {
-			found, err = f.findGo(name)
-		}
-		if len(found) == 0 && err == nil {
-			found, err = f.findStripped(name)
-		}
-		order.Stable(found, func(a, b target.BinaryFunction) int {
-			return cmp.Compare(a.Address, b.Address)
-		})
-		return found, err
-	})
-}
-
-// findStripped looks in the debug file. Where a function is in the program is told by the
-// program's own segments: the debug file has none of its code.
-func (f *File) findStripped(name string) (found functions, err error) {
-	debug := f.debugFile()
-	if debug == f {
-		return nil, nil
-	}
-	debug.loads = f.loads
-	return debug.find(name)
 }
 
 // Arguments returns the parameters of a function, in the order of the source.
@@ -112,7 +81,7 @@ const maxTable = 64 << 20
 
 func (f *File) symbolFrame(offset uint64) ([]target.Frame, error) {
 	if f.table == nil {
-		table, err := f.Table(maxTable)
+		table, err := f.wholeTable(maxTable)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package binary
 
 import (
+	"debug/elf"
 	"hash/crc32"
 	"path"
 )
@@ -72,7 +73,7 @@ func openDebug(candidate, id string, link debugLink) *File {
 	}
 	own := file.buildID()
 	belongs := own != "" && own == id || own == "" && link.name != "" && file.sums(link.sum)
-	if belongs && file.elf.Section(".debug_info") != nil {
+	if belongs && (file.elf.Section(".debug_info") != nil || file.elf.SectionByType(elf.SHT_SYMTAB) != nil) {
 		return file
 	}
 	file.Close()

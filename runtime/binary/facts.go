@@ -66,21 +66,28 @@ func (f *File) linkage(facts *target.BinaryFacts) {
 	for _, p := range f.elf.Progs {
 		loader = loader || p.Type == elf.PT_INTERP
 	}
-	flags, needs := f.dynamic()
+	d := f.dynamic()
 	movable := f.elf.Type == elf.ET_DYN
-	facts.PIE = movable && (loader || flags&dfPIE != 0)
+	facts.PIE = movable && !d.named && (loader || d.flags&dfPIE != 0)
 	facts.Library = movable && !facts.PIE
-	facts.Static = !loader && !needs
+	facts.Static = !loader && !d.needs
 }
 
 // maxDynamic is more than any file has entries in .dynamic.
 const maxDynamic = 1 << 12
 
-// dynamic reads what the linker has for the loader: pairs of a kind and a number.
-func (f *File) dynamic() (flags uint64, needs bool) {
+// dynamic is what the linker left for the loader in .dynamic.
+type dynamic struct {
+	flags uint64
+	needs bool // libraries
+	named bool // as libraries are, also those that can be run, as libc can
+}
+
+// dynamic reads pairs of a kind and a number.
+func (f *File) dynamic() (d dynamic) {
 	table, err := f.section(".dynamic")
 	if table == nil || err != nil {
-		return 0, false
+		return d
 	}
 	word := 8
 	if f.elf.Class == elf.ELFCLASS32 {
@@ -89,16 +96,19 @@ func (f *File) dynamic() (flags uint64, needs bool) {
 	c := table.from(0)
 	for range maxDynamic {
 		kind, n := elf.DynTag(c.number(word)), c.number(word)
-		switch {
-		case c.err != nil || kind == elf.DT_NULL:
-			return flags, needs
-		case kind == elf.DT_NEEDED:
-			needs = true
-		case kind == elf.DT_FLAGS_1:
-			flags = n
+		if c.err != nil || kind == elf.DT_NULL {
+			break
+		}
+		switch kind {
+		case elf.DT_NEEDED:
+			d.needs = true
+		case elf.DT_SONAME:
+			d.named = true
+		case elf.DT_FLAGS_1:
+			d.flags = n
 		}
 	}
-	return flags, needs
+	return d
 }
 
 // goInfo begins the section that Go writes its version to: then a byte of no use here,

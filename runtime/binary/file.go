@@ -202,3 +202,14 @@ func (f *File) open(header *elf.Section) (*section, error) {
 }
 
 func compressed(header *elf.Section) bool { return header.Flags&elf.SHF_COMPRESSED != 0 }
+
+// codeSection returns the section of code that has an address, or nil.
+func (f *File) codeSection(address uint64) *elf.Section {
+	for _, s := range f.elf.Sections {
+		code := s.Flags&elf.SHF_EXECINSTR != 0 && s.Type == elf.SHT_PROGBITS
+		if code && address-s.Addr < s.Size {
+			return s
+		}
+	}
+	return nil
+}

@@ -13,7 +13,7 @@ import (
 
 // tableOf has functions of the given addresses and sizes.
 func tableOf(list ...function) *Table {
-	m := &Table{loads: []segment{{0, 0x10000, 0x400000}}, names: [][]byte{[]byte("\x00a\x00b\x00__b\x00")}, entries: list}
+	m := &Table{loads: []segment{{0, 0x10000, 0x400000}}, names: []byte("\x00a\x00b\x00__b\x00"), entries: list}
 	m.order()
 	return m
 }
@@ -24,7 +24,7 @@ func TestLookup(t *testing.T) {
 		function{address: 0x400140, size: 0x10, name: 3},
 		function{address: 0x400140, size: 0x10, name: 5, rank: 4},
 		function{address: 0x400300, name: 3},
-		function{address: 0x400400, size: 0xff, name: 99},
+		function{address: 0x400400, size: 0xff, name: 0},
 	)
 	for offset, want := range map[uint64]string{
 		0x100: "a+0", 0x145: "b+5", 0x150: "a+80", 0x1ff: "a+255", 0x200: "?", 0x300: "b+0", 0x3ff: "b+255", 0x400: "+0", 0xff: "?", 0x20000: "?",

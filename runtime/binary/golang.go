@@ -157,45 +157,17 @@ func (t *goTable) name(at uint32) string {
 	return c.text()
 }
 
-// addGo adds the functions of a Go program without symbols.
-func (t *Table) addGo(f *File) error {
-	table, err := f.goTable()
-	if err != nil || table == nil {
+// eachName visits the functions of Go's table.
+func (t *goTable) eachName(f *File, visit functionVisitor) (err error) {
+	walked := t.each(func(start, end, description uint64) bool {
+		name := t.from(t.names + uint64(t.nameAt(description)))
+		err = visit(f, symbol{address: t.text + start, size: end - start}, name.view(maxName))
+		return err == nil
+	})
+	if err != nil {
 		return err
 	}
-	long := table.units - table.names
-	if !t.take(long) || !t.take(functionSize*table.count) {
-		return ErrNoRoom
-	}
-	names := make([]byte, long)
-	if _, err := f.pages.from.ReadAt(names, int64(table.offset+table.names)); err != nil {
-		return err
-	}
-	t.names, t.entries = append(t.names, names), slices.Grow(t.entries, int(table.count))
-	index := uint8(len(t.names) - 1)
-	return table.each(func(start, end, description uint64) bool {
-		t.entries = append(t.entries, function{
-			address: table.text + start, size: end - start, name: table.nameAt(description), table: index,
-		})
-		return true
-	})
-}
-
-// findGo returns the functions of a name in a Go program without symbols.
-func (f *File) findGo(name string) (found functions, err error) {
-	table, err := f.goTable()
-	if err != nil || table == nil {
-		return nil, err
-	}
-	err = table.each(func(start, end, description uint64) bool {
-		text := table.from(table.names + uint64(table.nameAt(description)))
-		if text.is(name) {
-			function := target.BinaryFunction{Name: name, Address: table.text + start, Size: end - start}
-			found = f.append(found, function)
-		}
-		return true
-	})
-	return found, err
+	return walked
 }
 
 // frames returns the functions at an address, the innermost first.

@@ -1,18 +1,18 @@
 package binary
 
 import (
-	"debug/elf"
+	"slices"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-// batch is how many of the functions that match are made out at once: what visits them may
-// ask the file in between.
+// batch is how many of the functions that match are made out at once: what visits them
+// may ask the file in between.
 const batch = 256
 
 // Match visits the functions that have a name like the pattern.
 func (f *File) Match(pattern string, visit func(target.BinaryFunction) bool) error {
-	wanted, err := target.ParsePattern(pattern)
+	wanted, err := f.like(pattern)
 	if err != nil {
 		return err
 	}
@@ -20,10 +20,13 @@ func (f *File) Match(pattern string, visit func(target.BinaryFunction) bool) err
 	if err != nil {
 		return err
 	}
-	for at := 0; at < len(found.entries); at += batch {
-		next := found.entries[at:min(at+batch, len(found.entries))]
-		for _, e := range next {
-			if offset, inside := f.offset(e.address); inside && !visit(found.function(e, offset)) {
+	for entries := range slices.Chunk(found.entries, batch) {
+		list, err := ask(f, func() (functions, error) { return f.madeOut(found, entries), nil })
+		if err != nil {
+			return err
+		}
+		for _, function := range list {
+			if !visit(function) {
 				return nil
 			}
 		}
@@ -31,85 +34,88 @@ func (f *File) Match(pattern string, visit func(target.BinaryFunction) bool) err
 	return nil
 }
 
-// function makes out an entry.
-func (t *Table) function(e function, offset uint64) target.BinaryFunction {
-	return target.BinaryFunction{
-		Name: string(t.text(e)), Address: e.address, Offset: offset, Size: e.size,
+func (f *File) madeOut(t *Table, entries []function) (list functions) {
+	for _, e := range entries {
+		offset, inside := f.offset(e.address)
+		if !inside {
+			continue
+		}
+		name := t.text(e)
+		function := target.BinaryFunction{
+			Name: string(name), Source: sourceOf(name), Address: e.address, Offset: offset,
+			Size: e.size, Old: e.flags&isOld != 0, Indirect: e.flags&isIndirect != 0,
+		}
+		switch {
+		case e.flags&hasSuffix != 0:
+			function.Version = string(t.behind(e))
+		case e.flags&isChosen != 0:
+			function.ChosenAs = string(t.behind(e))
+		default:
+			function.Version = f.version(e.version)
+		}
+		list = append(list, function)
 	}
+	return list
 }
 
-// matching collects the functions, with their names in a list of its own.
-func (f *File) matching(wanted *target.Pattern) (*Table, error) {
-	t := &Table{room: maxTable, names: [][]byte{nil}}
-	add := func(s symbol, name []byte) error {
-		if !wanted.Matches(string(name)) {
+// matching collects the functions by address.
+func (f *File) matching(wanted *naming) (*Table, error) {
+	t := &Table{room: maxTable}
+	var indirect functions
+	err := f.eachFunction(func(_ *File, s symbol, name []byte) error {
+		switch {
+		case !wanted.byLinker(name) && !wanted.bySource(name):
+			return wanted.err
+		case s.indirect() && len(indirect) < maxNamed:
+			indirect = f.append(indirect, functionOf(s, name, ""))
 			return nil
+		case s.suffix != nil:
+			return t.add(s, name, s.suffix)
 		}
-		if !t.take(uint64(functionSize + len(name) + 1)) {
-			return ErrNoRoom
-		}
-		t.entries = append(t.entries, function{
-			address: s.address, size: s.size, name: uint32(len(t.names[0])), rank: rank(name, elf.ST_BIND(s.info)),
-		})
-		t.names[0] = append(append(t.names[0], name...), 0)
-		return nil
+		return t.add(s, name)
+	})
+	if err != nil {
+		return nil, err
 	}
-	if err := f.eachFunction(add); err != nil {
+	if err := f.addChoices(t, indirect); err != nil {
 		return nil, err
 	}
 	t.order()
-	return t, nil
+	return t, f.boundTable(t)
 }
 
-// eachFunction visits the functions of the symbol tables, and those of Go's table or of
-// the debug file where the symbols of the program were taken off.
-func (f *File) eachFunction(visit func(s symbol, name []byte) error) error {
-	if err := f.eachSymbol(visit); err != nil || f.elf.SectionByType(elf.SHT_SYMTAB) != nil {
-		return err
-	}
-	table, err := f.goTable()
+// addChoices adds the functions that those of the list choose from.
+func (f *File) addChoices(t *Table, indirect functions) error {
+	list, err := f.choices(indirect)
 	if err != nil {
 		return err
 	}
-	if table != nil {
-		return table.eachName(visit)
-	}
-	if debug := f.debugFile(); debug != f {
-		return debug.eachSymbol(visit)
-	}
-	return nil
-}
-
-// eachSymbol visits the functions of this file's symbol tables.
-func (f *File) eachSymbol(visit func(s symbol, name []byte) error) error {
-	for _, table := range f.symbolTables() {
-		names, err := f.open(f.elf.Sections[table.Link])
-		if err != nil {
+	for _, function := range list {
+		s := symbol{address: function.Address, size: function.Size, old: function.Old}
+		if err := t.add(s, []byte(function.Name), []byte(function.ChosenAs)); err != nil {
 			return err
 		}
-		err = symbols(f.elf, table, func(s symbol) error {
-			name := names.from(uint64(s.name))
-			if err := visit(s, name.bytes(maxName)); err != nil {
-				return err
-			}
-			return f.pages.step(1)
-		})
-		if err != nil {
-			return err
+		added := &t.entries[len(t.entries)-1]
+		if added.flags |= isChosen; function.Indirect {
+			added.flags |= isIndirect
 		}
 	}
 	return nil
 }
 
-// eachName visits the functions of Go's table.
-func (t *goTable) eachName(visit func(s symbol, name []byte) error) (err error) {
-	walked := t.each(func(start, end, description uint64) bool {
-		name := t.from(t.names + uint64(t.nameAt(description)))
-		err = visit(symbol{address: t.text + start, size: end - start}, name.bytes(maxName))
-		return err == nil
-	})
-	if err != nil {
-		return err
+// boundTable gives functions without a size that which they have up to the next one.
+func (f *File) boundTable(t *Table) error {
+	var addresses []uint64
+	for _, e := range t.entries {
+		if e.size == 0 {
+			addresses = append(addresses, e.address)
+		}
 	}
-	return walked
+	ends, err := f.ends(addresses)
+	for i, e := range t.entries {
+		if end, known := ends[e.address]; known && e.size == 0 {
+			t.entries[i].size = end - e.address
+		}
+	}
+	return err
 }

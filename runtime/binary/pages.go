@@ -1,6 +1,7 @@
 package binary
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"slices"
@@ -218,7 +219,7 @@ func (c *cursor) text() string { return string(c.bytes(maxName)) }
 // bytes does so for another limit. That it looks at each byte counts as work.
 func (c *cursor) bytes(most int) (kept []byte) {
 	for c.fill() {
-		end := slices.Index(c.rest, 0)
+		end := bytes.IndexByte(c.rest, 0)
 		part := c.rest
 		if end >= 0 {
 			part = c.rest[:end]
@@ -235,6 +236,24 @@ func (c *cursor) bytes(most int) (kept []byte) {
 		c.skip(uint64(len(part)))
 	}
 	return nil
+}
+
+// view is bytes without a copy, where the text lies in one page.
+func (c *cursor) view(most int) []byte {
+	if !c.fill() {
+		return nil
+	}
+	end := bytes.IndexByte(c.rest[:min(len(c.rest), most+1)], 0)
+	if end < 0 {
+		return c.bytes(most)
+	}
+	text := c.rest[:end:end]
+	if err := c.of.pages.step(end / stepBytes); err != nil {
+		c.fail(err)
+		return nil
+	}
+	c.skip(uint64(end) + 1)
+	return text
 }
 
 // is reports whether the text at the cursor is the name, without keeping it.

@@ -25,12 +25,12 @@ func (f *File) variables(name string) (found []uint64, err error) {
 		if err != nil {
 			return nil, err
 		}
-		err = definitions(f.elf, table, func(s symbol) error {
+		err = f.definitions(table, func(s symbol) error {
 			text := names.from(uint64(s.name))
 			if inMemory(s) && len(found) < maxNamed && text.is(name) {
 				found = append(found, s.address)
 			}
-			return f.pages.step(1)
+			return nil
 		})
 		if err != nil {
 			return nil, err

@@ -1,10 +1,6 @@
 package symbols
 
-import (
-	"github.com/ianlancetaylor/demangle"
-
-	"github.com/ponytrace/ponytrace/runtime/binary"
-)
+import "github.com/ponytrace/ponytrace/runtime/binary"
 
 // decoded keeps names that were decoded, which takes microseconds: stacks have the same
 // functions again and again.
@@ -22,7 +18,7 @@ func (d *decoded) text(name []byte) string {
 	if known {
 		return text
 	}
-	text = decode(string(name))
+	text = binary.Decode(string(name))
 	if d.bytes += len(name) + len(text); d.texts == nil || d.bytes > maxDecoded {
 		d.texts, d.bytes = map[string]string{}, len(name)+len(text)
 	}
@@ -33,14 +29,4 @@ func (d *decoded) text(name []byte) string {
 const (
 	maxName    = 4 << 10 // longer ones are cut
 	maxDecoded = 4 << 20 // bytes of names, decoded or not
-	// longestDecoded, a power of two, bounds what a name decodes to.
-	longestDecoded = 12
 )
-
-func decode(name string) string {
-	text, err := demangle.ToString(name, demangle.MaxLength(longestDecoded))
-	if err != nil {
-		return name
-	}
-	return text
-}

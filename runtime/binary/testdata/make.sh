@@ -22,8 +22,13 @@ objcopy --strip-all --remove-section .note.gnu.build-id --add-gnu-debuglink=$out
 gcc -O2 "${flags[@]}" -o $out/markers markers.c
 gcc -O2 "${flags[@]}" -o $out/usdt usdt.c
 
+# A library, and the same without what only its linker needed.
+gcc -O2 -shared -fPIC -nostdlib -Wl,--version-script=library.map -Wl,-soname,library \
+	"${flags[@]:2}" -o $out/library library.c
+objcopy --strip-all $out/library $out/library-stripped
+
 g++ -O1 -g -fno-rtti "${flags[@]}" -o $out/names-cc names.cc -Wl,--unresolved-symbols=ignore-all
 rustc -g -C opt-level=1 -C panic=abort -C symbol-mangling-version=v0 --remap-path-prefix "$PWD=/src" \
 	-C link-args='-nostdlib -static -nostartfiles -Wl,-z,noseparate-code -Wl,--gc-sections' \
 	-C relocation-model=static -o $out/names-rs names.rs
-chmod a-x $out/demo* $out/names-* $out/markers $out/usdt
+chmod a-x $out/demo* $out/names-* $out/markers $out/usdt $out/library*

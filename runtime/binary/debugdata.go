@@ -1,0 +1,3 @@
+package binary
+
+func (f *File) packedFile() *File { return nil }
