@@ -31,9 +31,10 @@ type Argument struct {
 	// InRecord: the value lies Offset bytes into the context.
 	InRecord bool
 	Offset   int
-	// Address returns where else in the kernel's memory the value lies; nil when it lies
-	// in registers.
+	// Address returns where else in memory the value lies; nil when it lies in registers.
 	Address func(l Lowering) *ir.Value
+	// User: Address is one of the process.
+	User bool
 	// Length returns the number of bytes at Address where only the record has it. The
 	// type is then a String or a Buffer.
 	Length func(l Lowering) *ir.Value
@@ -211,6 +212,8 @@ func unsignedOf(size int) *types.Type {
 // missing says why a probe cannot read a parameter; empty when it can.
 func missing(param target.Param, m object.Mechanism) string {
 	switch {
+	case param.Absent != "":
+		return param.Absent
 	case param.Type == nil:
 		return "has a type that no value can have"
 	case param.Nowhere():
@@ -259,6 +262,8 @@ func argumentWord(l Lowering, param target.Param, n int) *ir.Value {
 		return b.Load(ir.ContextSpace, b.Context(), 8*(param.Slot+n), 8, false)
 	case param.Register >= 0:
 		return b.Load(ir.ContextSpace, b.Context(), registers.Args[param.Register+n], 8, false)
+	case param.User:
+		return b.ReadUser(stackPointer(l), param.Stack+8*n, 8, false)
 	}
 	return b.ReadKernel(stackPointer(l), param.Stack+8*n, 8, false)
 }
@@ -272,6 +277,8 @@ func stackPointer(l Lowering) *ir.Value {
 // for others.
 func argumentAddress(param target.Param, m object.Mechanism) func(Lowering) *ir.Value {
 	switch {
+	case len(param.Pieces) > 0:
+		return pieceAddress(param)
 	case m.Words() || param.Register >= 0 && !param.Indirect:
 		return nil
 	case param.Indirect:
@@ -286,7 +293,15 @@ func argumentAddress(param target.Param, m object.Mechanism) func(Lowering) *ir.
 func argumentInto(l Lowering, i int, to Place) {
 	param := l.Scope().Function.Params[i]
 	if address := argumentAddress(param, l.Scope().Mechanism); address != nil {
-		helper(l, asm.FnProbeReadKernel, ir.Writes, l.Pointer(to), l.IR().Const(int64(param.Type.Size)), address(l))
+		read := asm.FnProbeReadKernel
+		if param.User {
+			read = asm.FnProbeReadUser
+		}
+		helper(l, read, ir.Writes, l.Pointer(to), l.IR().Const(int64(param.Type.Size)), address(l))
+		return
+	}
+	if len(param.Pieces) > 0 {
+		storePieces(l, param.Pieces, param.Type.Size, to)
 		return
 	}
 	storeWords(l, to, param.Type.Size, func(n int) *ir.Value { return argumentWord(l, param, n) })
@@ -331,7 +346,10 @@ func returnType(c Checker, name *lang.Call) *types.Type {
 	case result == nil:
 		c.Errorf(name.Span, "%s returns nothing", scope.Function.Name)
 		return nil
-	case scope.Function.ReturnsMemory:
+	case scope.Function.ReturnAbsent != "":
+		c.Errorf(name.Span, "%s returns %s %s", scope.Function.Name, result, scope.Function.ReturnAbsent)
+		return nil
+	case scope.Function.ReturnsMemory && !scope.Function.User:
 		c.Errorf(name.Span, "%s returns %s, which has %d bytes, in memory of its caller: a probe cannot read it", scope.Function.Name, result, result.Size)
 		return nil
 	}
@@ -345,8 +363,19 @@ func lowerReturn(l Lowering, _ *lang.Call) *ir.Value {
 	case scope.Function == nil:
 		return returnWord(l, 0)
 	default:
-		return extended(l, returnWord(l, 0), scope.Function.Return)
+		return returned(l, scope.Function)
 	}
+}
+
+// returned is the scalar that a function returns.
+func returned(l Lowering, function *target.Function) *ir.Value {
+	switch {
+	case function.ReturnsMemory:
+		return l.IR().ReadUser(returnWord(l, 0), 0, function.Return.Size, function.Return.Signed)
+	case len(function.ReturnPieces) > 0:
+		return extended(l, piecedWord(l, function.ReturnPieces), function.Return)
+	}
+	return extended(l, returnWord(l, 0), function.Return)
 }
 
 func returnWord(l Lowering, n int) *ir.Value {
@@ -363,7 +392,15 @@ func returnWord(l Lowering, n int) *ir.Value {
 
 // returnInto writes a struct that is returned by value.
 func returnInto(l Lowering, _ *lang.Call, to Place) {
-	storeWords(l, to, l.Scope().Function.Return.Size, func(n int) *ir.Value { return returnWord(l, n) })
+	switch function := l.Scope().Function; {
+	case function.ReturnsMemory:
+		size := l.IR().Const(int64(function.Return.Size))
+		helper(l, asm.FnProbeReadUser, ir.Writes, l.Pointer(to), size, returnWord(l, 0))
+	case len(function.ReturnPieces) > 0:
+		storePieces(l, function.ReturnPieces, function.Return.Size, to)
+	default:
+		storeWords(l, to, function.Return.Size, func(n int) *ir.Value { return returnWord(l, n) })
+	}
 }
 
 func argumentsType(c Checker, name *lang.Call) *types.Type {
@@ -417,7 +454,7 @@ func functionField(m object.Mechanism, param target.Param, i int) Argument {
 		field.Type = trusted(param.Type, m)
 		field.Load = func(l Lowering) *ir.Value { return lowerArgument(l, i) }
 	default:
-		field.Address = argumentAddress(param, m)
+		field.Address, field.User = argumentAddress(param, m), param.User
 		field.Into = func(l Lowering, to Place) { argumentInto(l, i, to) }
 	}
 	return field

@@ -81,11 +81,18 @@ func argumentNumber(l Lowering, i int) *ir.Value {
 // returnNumber is retval as a number, 0 where the function returns nothing.
 func returnNumber(l Lowering) *ir.Value {
 	switch result := typeOfResult(l.Scope()); {
-	case result == nil, !result.Scalar() && result.Size > 8, l.Scope().Function != nil && l.Scope().Function.ReturnsMemory:
+	case result == nil, unreadable(l.Scope().Function), !result.Scalar() && result.Size > 8:
 		return l.IR().Const(0)
+	case l.Scope().Function != nil:
+		return launder(l, result, returned(l, l.Scope().Function))
 	default:
 		return launder(l, result, extended(l, returnWord(l, 0), result))
 	}
+}
+
+// unreadable reports a function whose result is no number in a register.
+func unreadable(f *target.Function) bool {
+	return f != nil && (f.ReturnAbsent != "" || f.ReturnsMemory)
 }
 
 // launder copies a pointer that the verifier knows through memory, after which it takes
@@ -112,6 +119,12 @@ func extended(l Lowering, word *ir.Value, t *types.Type) *ir.Value {
 }
 
 func argumentValue(l Lowering, param target.Param) *ir.Value {
+	switch {
+	case len(param.Pieces) > 0:
+		return extended(l, piecedWord(l, param.Pieces), param.Type)
+	case param.Indirect:
+		return l.IR().ReadUser(argumentWord(l, param, 0), 0, param.Type.Size, param.Type.Signed)
+	}
 	return extended(l, argumentWord(l, param, 0), param.Type)
 }
 

@@ -48,6 +48,10 @@ type Binary interface {
 	// Arguments returns the arguments of a function in the order of the source; an error
 	// when the file does not describe them.
 	Arguments(of BinaryFunction) ([]BinaryArgument, error)
+	// Signature returns a function with the types of its arguments and its result, and the
+	// places where they are when it is entered and when it returns; an error when the file
+	// does not describe them.
+	Signature(of BinaryFunction) (*Function, error)
 	// Frames returns the functions that a byte of the file belongs to, the innermost
 	// first: those that the compiler inlined, and last the one that has the code.
 	Frames(offset uint64) ([]Frame, error)

@@ -18,24 +18,24 @@ func (t *Target) Complete(of *types.Type) *types.Type {
 	if of == nil || of.Kind != types.Struct {
 		return (&completer{t, maxFields}).complete(of, 0)
 	}
-	origin, described := of.Origin.(btf.Type)
 	t.mu.Lock()
-	fields, known := t.fields[origin]
+	fields, known := t.fields[of.Origin]
 	t.mu.Unlock()
 	if !known {
-		fields = (&completer{t, maxFields}).fields(t.members(of), 0, 0)
-		if described {
-			t.keep(origin, fields)
+		fields = (&completer{t, maxFields}).structFields(of, 0)
+		switch of.Origin.(type) {
+		case btf.Type, Composite:
+			t.keep(of.Origin, fields)
 		}
 	}
 	return withFields(of, fields)
 }
 
-func (t *Target) keep(origin btf.Type, fields []types.Field) {
+func (t *Target) keep(origin any, fields []types.Field) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.fields == nil {
-		t.fields = map[btf.Type][]types.Field{}
+		t.fields = map[any][]types.Field{}
 	}
 	t.fields[origin] = fields
 }
@@ -55,7 +55,7 @@ func (c *completer) complete(of *types.Type, depth int) *types.Type {
 		whole.Elem = c.complete(of.Elem, depth+1)
 		return &whole
 	case of.Kind == types.Struct:
-		return withFields(of, c.fields(c.target.members(of), 0, depth+1))
+		return withFields(of, c.structFields(of, depth+1))
 	}
 	return of
 }
@@ -64,6 +64,38 @@ func withFields(of *types.Type, fields []types.Field) *types.Type {
 	whole := *of
 	whole.Fields = fields
 	return &whole
+}
+
+func (c *completer) structFields(of *types.Type, depth int) []types.Field {
+	if composite := compositeOf(of); composite != nil {
+		return c.compositeFields(composite, depth)
+	}
+	return c.fields(c.target.members(of), 0, depth)
+}
+
+// compositeFields lists the members of a program's struct.
+func (c *completer) compositeFields(of Composite, depth int) (fields []types.Field) {
+	if depth > maxDepth {
+		return nil
+	}
+	for _, m := range compositeMembers(of) {
+		if m.Missing != "" || m.Type == nil {
+			continue
+		}
+		if c.left--; c.left < 0 {
+			break
+		}
+		field := m.field()
+		field.Type = c.complete(m.Type, depth+1)
+		fields = append(fields, field)
+	}
+	return fields
+}
+
+func (m Member) field() types.Field {
+	return types.Field{
+		Name: m.Name, Type: m.Type, Offset: m.Offset, BitOffset: m.BitOffset, BitSize: m.BitSize,
+	}
 }
 
 // fields lists the members of a struct that starts at base bits.
@@ -83,7 +115,7 @@ func (c *completer) fields(members []btf.Member, base btf.Bits, depth int) (fiel
 		}
 		if ok {
 			placed.Type = c.complete(placed.Type, depth+1)
-			fields = append(fields, types.Field(placed))
+			fields = append(fields, placed.field())
 		}
 	}
 	return fields

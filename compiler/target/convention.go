@@ -48,6 +48,14 @@ type Param struct {
 	Stack           int
 	// Indirect: what is passed is the address of the value.
 	Indirect bool
+	// User: a parameter of a program's function. The stack, and what Indirect is about, is
+	// memory of its process.
+	User bool
+	// Pieces say where a value is that debug information has elsewhere, or in parts.
+	// Register and Stack are -1 then.
+	Pieces []Piece
+	// Absent says why the value is in no place that a probe can read.
+	Absent string
 	// Slot is the index of the parameter's first word in the context of a tracing program
 	// (fentry, fexit, tp_btf, raw_tp); -1 when it has none.
 	Slot int
@@ -55,7 +63,17 @@ type Param struct {
 
 // Nowhere reports a parameter that is not passed: an empty struct, or one of which
 // nothing is known.
-func (p Param) Nowhere() bool { return p.Register < 0 && p.Stack < 0 }
+func (p Param) Nowhere() bool { return p.Register < 0 && p.Stack < 0 && len(p.Pieces) == 0 }
+
+// Piece is some bytes of a value in user space when a probe fires: Size bytes from At on.
+// They are the lowest of a register, or lie in memory Offset bytes from the address that
+// the register has.
+type Piece struct {
+	At, Size int
+	Register int // the place of its word in struct pt_regs
+	InMemory bool
+	Offset   int
+}
 
 // placer hands out registers, places on the stack and slots to parameters in their order.
 type placer struct {

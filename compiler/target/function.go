@@ -8,7 +8,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// Function is a kernel function with its prototype.
+// Function is a function of the kernel, or of a program, with its prototype.
 type Function struct {
 	Name   string
 	Module string // empty for vmlinux
@@ -17,6 +17,12 @@ type Function struct {
 	// ReturnsMemory: the result is a struct too large for registers, which the caller has
 	// set memory aside for.
 	ReturnsMemory bool
+	// ReturnPieces are the registers of a result that is not in words of its own, and
+	// ReturnAbsent says why a result is nowhere that a probe can read.
+	ReturnPieces []Piece
+	ReturnAbsent string
+	// User: a function of a program.
+	User bool
 	// Slots is how many words of arguments the context of a tracing program has, before
 	// that of the result.
 	Slots    int

@@ -14,12 +14,18 @@ type Member struct {
 	// at Offset; the field is its BitSize bits from BitOffset on, counted from the least
 	// significant.
 	BitOffset, BitSize int
+	// Missing says why a member of a program's struct cannot be read; Type may be nil
+	// then.
+	Missing string
 }
 
 // Member finds a field by name, through members that are anonymous structs and unions.
 func (t *Target) Member(of *types.Type, name string) (Member, bool) {
 	if name == "" {
 		return Member{}, false
+	}
+	if composite := compositeOf(of); composite != nil {
+		return compositeMember(composite, name)
 	}
 	m, ok := findMember(t.members(of), name, 0, 0)
 	if !ok {
@@ -30,6 +36,13 @@ func (t *Target) Member(of *types.Type, name string) (Member, bool) {
 
 // MemberNames returns the names that Member finds, in the order of declaration.
 func (t *Target) MemberNames(of *types.Type) []string {
+	if composite := compositeOf(of); composite != nil {
+		var names []string
+		for _, m := range compositeMembers(composite) {
+			names = append(names, m.Name)
+		}
+		return names
+	}
 	return appendNames(nil, t.members(of), 0)
 }
 
@@ -55,17 +68,23 @@ func (t *Target) Whole(of *types.Type) *types.Type {
 	if of.Kind != types.Pointer || of.Elem == nil || of.Elem.Kind != types.Struct || of.Elem.Size > 0 || of.Elem.Name == "" {
 		return of
 	}
-	tag := "struct"
-	if of.Elem.Union {
-		tag = "union"
-	}
-	definition, ok := t.Struct(tag, of.Elem.Name)
+	definition, ok := t.whole(of.Elem)
 	if !ok {
 		return of
 	}
 	pointer := *of
 	pointer.Elem = definition
 	return &pointer
+}
+
+func (t *Target) whole(of *types.Type) (*types.Type, bool) {
+	switch composite := compositeOf(of); {
+	case composite != nil:
+		return composite.Definition()
+	case of.Union:
+		return t.Struct("union", of.Name)
+	}
+	return t.Struct("struct", of.Name)
 }
 
 func (t *Target) definition(of *types.Type) []btf.Member {
@@ -129,11 +148,8 @@ func place(m btf.Member) (Member, bool) {
 	if m.BitfieldSize == 0 {
 		return placed, true
 	}
-	placed.BitOffset, placed.BitSize = int(m.Offset%8), int(m.BitfieldSize)
+	placed.BitSize = int(m.BitfieldSize)
 	unit := max(converted.Size, 1)
-	start := placed.Offset / unit * unit
-	if within := int(m.Offset) - start*8; within+placed.BitSize <= unit*8 {
-		placed.Offset, placed.BitOffset = start, within
-	}
+	placed.Offset, placed.BitOffset = BitfieldUnit(unit, int(m.Offset), placed.BitSize)
 	return placed, true
 }

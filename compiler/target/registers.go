@@ -42,3 +42,6 @@ func wordOffsets(names string) map[string]int {
 
 // Registers returns the layout of struct pt_regs.
 func (t *Target) Registers() Registers { return registers[t.Arch] }
+
+// RegistersOf returns that of an architecture.
+func RegistersOf(arch string) Registers { return registers[arch] }

@@ -117,7 +117,7 @@ type Target struct {
 
 	mu      sync.Mutex
 	problem error
-	fields  map[btf.Type][]types.Field // of completed structs
+	fields  map[any][]types.Field // of completed structs, by their origin
 
 	// Of a Target that Define made: the one that knows the kernel, and the types of the
 	// script.

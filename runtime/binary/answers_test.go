@@ -97,9 +97,25 @@ func askRecorded(t *testing.T, b target.Binary, question, what string) (
 	case "facts":
 		facts := b.Facts()
 		return factsRow(facts), facts, nil
+	case "signature":
+		return askSignature(t, b, what)
 	}
 	t.Fatalf("the record asks for %s", question)
 	return "", nil, nil
+}
+
+func askSignature(t *testing.T, b target.Binary, name string) (text string, answer any, err error) {
+	t.Helper()
+	functions, err := b.Functions(name)
+	if err != nil || len(functions) != 1 {
+		t.Fatalf("%v, %v", functions, err)
+	}
+	function, err := b.Signature(functions[0])
+	if err != nil {
+		return "", nil, err
+	}
+	text = frozen.RecordSignature(function)
+	return text, text, nil
 }
 
 func number(t *testing.T, text string) uint64 {

@@ -22,7 +22,7 @@ func (f *File) debugFile() *File {
 	id, link := f.buildID(), f.debugLink()
 	for _, candidate := range f.debugPaths(id, link.name) {
 		if file := openDebug(candidate, id, link); file != nil {
-			file.pages.steps, f.debug = f.pages.steps, file
+			file.pages.steps, file.debugs, f.debug = f.pages.steps, f, file
 			break
 		}
 	}

@@ -64,8 +64,11 @@ var (
 
 // debugInfo is the sections of DWARF; those that the file does not have are nil.
 type debugInfo struct {
-	info, abbrev, str, lineStr, strOffsets, addr, ranges, rangeLists, line, aranges *section
+	info, abbrev, str, lineStr, strOffsets, addr, ranges, rangeLists, line, aranges,
+	loc, locLists *section
 
+	file   *File // whose functions are described
+	arch   string
 	pages  *pages
 	tables abbreviations // of the unit that was read last
 }
@@ -78,12 +81,16 @@ func (f *File) debugInfo() (*debugInfo, error) {
 	if f.elf.Class != elf.ELFCLASS64 {
 		return nil, errNoDebug
 	}
-	d := &debugInfo{pages: f.pages}
+	d := &debugInfo{pages: f.pages, file: f, arch: f.arch()}
+	if f.debugs != nil {
+		d.file = f.debugs
+	}
 	for name, into := range map[string]**section{
 		".debug_info": &d.info, ".debug_abbrev": &d.abbrev, ".debug_str": &d.str,
 		".debug_line_str": &d.lineStr, ".debug_str_offsets": &d.strOffsets,
 		".debug_addr": &d.addr, ".debug_ranges": &d.ranges,
 		".debug_rnglists": &d.rangeLists, ".debug_line": &d.line, ".debug_aranges": &d.aranges,
+		".debug_loc": &d.loc, ".debug_loclists": &d.locLists,
 	} {
 		var err error
 		if *into, err = f.section(name); err != nil {
@@ -108,9 +115,9 @@ type unit struct {
 	abbrev     uint64
 	root       entry
 	// Where the parts of the unit are in .debug_str_offsets, .debug_addr,
-	// .debug_rnglists.
-	strBase, addrBase, rangesBase uint64
-	low                           uint64
+	// .debug_rnglists, .debug_loclists.
+	strBase, addrBase, rangesBase, listsBase uint64
+	low                                      uint64
 }
 
 // unitAt reads the header of a unit and its first entry, which describes it.
@@ -126,6 +133,7 @@ func (d *debugInfo) unitAt(at uint64) (*unit, error) {
 	u.strBase = u.root.place(dwarf.AttrStrOffsetsBase)
 	u.addrBase = u.root.place(dwarf.AttrAddrBase)
 	u.rangesBase = u.root.place(dwarf.AttrRnglistsBase)
+	u.listsBase = u.root.place(dwarf.AttrLoclistsBase)
 	u.low, _ = u.addressOf(&u.root, dwarf.AttrLowpc)
 	return u, nil
 }
@@ -231,7 +239,7 @@ func (u *unit) next(c *cursor) (e entry, err error) {
 	return e, u.pages.step(1 + len(e.attributes))
 }
 
-// value reads an attribute. Blocks and expressions are skipped.
+// value reads an attribute. Of blocks and expressions only the place is kept.
 func (u *unit) value(c *cursor, a attribute) (attribute, error) {
 	for a.form == formIndirect && c.err == nil {
 		a.form = c.uleb()
@@ -265,18 +273,49 @@ func (u *unit) value(c *cursor, a attribute) (attribute, error) {
 		a.n = c.number(u.place)
 	case formReferenceFile:
 		a.n = c.number(u.referenceSize())
-	case formBlock1:
-		c.skip(c.number(1))
-	case formBlock2:
-		c.skip(c.number(2))
-	case formBlock4:
-		c.skip(c.number(4))
-	case formBlock, formExpression:
-		c.skip(c.uleb())
+	case formBlock1, formBlock2, formBlock4, formBlock, formExpression:
+		a.n = c.at
+		c.skip(blockLength(c, form))
 	default:
 		return a, errForm
 	}
 	return a, c.err
+}
+
+func blockLength(c *cursor, form uint64) uint64 {
+	switch form {
+	case formBlock1:
+		return c.number(1)
+	case formBlock2:
+		return c.number(2)
+	case formBlock4:
+		return c.number(4)
+	}
+	return c.uleb()
+}
+
+// block returns a cursor at what a block or expression has, and where it ends.
+func (u *unit) block(a attribute) (c cursor, end uint64, ok bool) {
+	switch a.form {
+	case formBlock1, formBlock2, formBlock4, formBlock, formExpression:
+		c = u.info.from(a.n)
+		length := blockLength(&c, a.form)
+		return c, c.at + length, c.err == nil && length <= u.end-min(c.at, u.end)
+	}
+	return c, 0, false
+}
+
+// number returns an attribute that is a constant.
+func (u *unit) number(e *entry, name dwarf.Attr) (n int64, ok bool) {
+	a, ok := e.get(name)
+	if !ok {
+		return 0, false
+	}
+	switch a.form {
+	case formData1, formData2, formData4, formData8, formUnsigned, formSigned, formConstant:
+		return int64(a.n), true
+	}
+	return 0, false
 }
 
 // referenceSize: version 2 had references of the size of an address.
@@ -347,26 +386,26 @@ func readAbbreviation(c *cursor) (code uint64, a abbreviation, err error) {
 
 // text returns an attribute that is a text, or "".
 func (u *unit) text(e *entry, name dwarf.Attr) string {
-	a, ok := e.get(name)
-	if !ok {
-		return ""
-	}
-	var c cursor
+	c := u.textAt(e, name)
+	return c.text()
+}
+
+// textAt returns a cursor at an attribute that is a text.
+func (u *unit) textAt(e *entry, name dwarf.Attr) cursor {
+	a, _ := e.get(name)
 	switch a.form {
 	case formString:
-		c = u.info.from(a.n)
+		return u.info.from(a.n)
 	case formStringPlace:
-		c = u.str.from(a.n)
+		return u.str.from(a.n)
 	case formLineString:
-		c = u.lineStr.from(a.n)
+		return u.lineStr.from(a.n)
 	case formStringIndex, formStringIndex1, formStringIndex1 + 1, formStringIndex1 + 2,
 		formStringIndex1 + 3:
 		at := u.strOffsets.from(u.strBase + a.n*uint64(u.place))
-		c = u.str.from(at.number(u.place))
-	default:
-		return ""
+		return u.str.from(at.number(u.place))
 	}
-	return c.text()
+	return cursor{err: errEnds}
 }
 
 // addressOf returns an attribute that is an address.

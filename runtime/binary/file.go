@@ -48,6 +48,7 @@ type File struct {
 	shut     func() error
 	unpack   map[*elf.Section]*section
 	debug    *File // holds the debug information: f itself, or a file of its own
+	debugs   *File // whose debug information it is, when it is in a file of its own
 	info     *debugInfo
 	table    *Table
 }
@@ -115,6 +116,14 @@ func (f *File) Close() error {
 // machines are those that ponytrace runs on, and those of 32 bits whose programs run
 // there.
 var machines = []elf.Machine{elf.EM_X86_64, elf.EM_AARCH64, elf.EM_386, elf.EM_ARM}
+
+// arch is the name of the machine, as a target has it.
+func (f *File) arch() string {
+	if f.elf.Machine == elf.EM_AARCH64 {
+		return "arm64"
+	}
+	return "x86_64"
+}
 
 func traced(headers *elf.File) error {
 	name := strings.TrimPrefix(headers.Machine.String(), "EM_")

@@ -85,7 +85,7 @@ func (f *function) argumentReference(argument *builtin.Argument) reference {
 	if argument.Length != nil {
 		base = f.launder(base)
 	}
-	return reference{base: base, t: argument.Type}
+	return reference{base: base, t: argument.Type, user: argument.User}
 }
 
 // varyingElement is an element of a value whose length only the record has. One beyond it

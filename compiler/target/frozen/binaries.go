@@ -21,6 +21,7 @@ import (
 //	                       source, version, chosen as
 //	match PATH PATTERN     the same
 //	arguments PATH NAME    size, kind; name; type
+//	signature PATH NAME    as signatures.go says
 //	frames PATH OFFSET     offset, line, "inlined" or "code"; function; file
 //	lines PATH FILE:LINE   address, offset; function; file
 //	markers PATH all       address, offset, semaphore; provider; name; arguments

@@ -1,0 +1,171 @@
+package binary
+
+import (
+	"debug/dwarf"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+)
+
+// languageRust is the number that Rust has (DWARF 5, section 7.12), whose functions pass
+// arguments in a way of their own.
+const languageRust = 0x1c
+
+// passByReference marks a class that a function copies (DWARF 5, section 7.15).
+const passByReference = 4
+
+// Signature returns a function with the types and places of its arguments and its result.
+func (f *File) Signature(of target.BinaryFunction) (*target.Function, error) {
+	found, err := ask(f, func() (*target.Prototype, error) {
+		info, err := f.debugFile().debugInfo()
+		if err != nil {
+			return nil, err
+		}
+		return info.prototype(of)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found.Place(), nil // which asks for members
+}
+
+// prototype reads how the function that begins at an address is declared.
+func (d *debugInfo) prototype(of target.BinaryFunction) (*target.Prototype, error) {
+	u, e, err := d.functionAt(of.Address)
+	if err != nil {
+		return nil, err
+	}
+	p := &target.Prototype{
+		Name: of.Name, Arch: d.arch,
+		Rust: u.root.place(dwarf.AttrLanguage) == languageRust,
+	}
+	to, result := u.declaring(e, dwarf.AttrType)
+	if result != nil {
+		p.Result = to.declared(result)
+	}
+	from, function, err := u.withParameters(e)
+	if err != nil {
+		return nil, err
+	}
+	clone := cloned(of.Name)
+	err = from.eachChild(function, func(child *entry) bool {
+		switch {
+		case child.tag == dwarf.TagUnspecifiedParameters:
+			p.Variadic = true
+		case child.tag == dwarf.TagFormalParameter && child.place(dwarf.AttrVarParam) == 0:
+			p.Params = append(p.Params, from.parameter(child, e, of.Address, clone))
+		}
+		return len(p.Params) < maxParameters
+	})
+	return p, err
+}
+
+// functionAt returns the entry of the function that begins at an address.
+func (d *debugInfo) functionAt(address uint64) (*unit, *entry, error) {
+	u, err := d.unitWith(address)
+	if err != nil {
+		return nil, nil, err
+	}
+	if u == nil {
+		return nil, nil, errNoFunction
+	}
+	if _, split := u.root.get(dwarf.AttrDwoName); split || u.root.tag == dwarf.TagSkeletonUnit {
+		return nil, nil, errSplit
+	}
+	found, err := u.chain(address)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(found.entries) == 0 || found.entries[0].tag != dwarf.TagSubprogram {
+		return nil, nil, errNoFunction
+	}
+	e := &found.entries[0]
+	if low, ok := u.addressOf(e, dwarf.AttrLowpc); ok && low != address {
+		return nil, nil, errNoFunction
+	}
+	return u, e, nil
+}
+
+// declaring returns the entry that has an attribute: the one in hand, or one that it is
+// an instance of.
+func (u *unit) declaring(e *entry, name dwarf.Attr) (*unit, *entry) {
+	for range maxOrigins {
+		if _, ok := e.get(name); ok {
+			return u, e
+		}
+		to, origin, ok := u.origin(e)
+		if !ok {
+			break
+		}
+		u, e = to, &origin
+	}
+	return u, nil
+}
+
+// withParameters returns the entry whose children are the parameters: an instance may
+// leave all of them to what it is an instance of.
+func (u *unit) withParameters(e *entry) (*unit, *entry, error) {
+	for range maxOrigins {
+		found := false
+		err := u.eachChild(e, func(child *entry) bool {
+			found = child.tag == dwarf.TagFormalParameter
+			return !found
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		to, origin, ok := u.origin(e)
+		if found || !ok {
+			return u, e, nil
+		}
+		u, e = to, &origin
+	}
+	return nil, nil, errForm
+}
+
+// declared describes what has a type.
+func (u *unit) declared(e *entry) target.Declared {
+	d := target.Declared{Type: u.valueType(e)}
+	to, described, ok := u.refer(e, dwarf.AttrType)
+	for range maxTypes {
+		if !ok {
+			return d
+		}
+		if align, known := to.number(&described, dwarf.AttrAlignment); known && align <= maxAlign {
+			d.Align = max(d.Align, int(align))
+		}
+		switch described.tag {
+		case dwarf.TagTypedef, dwarf.TagConstType, dwarf.TagVolatileType:
+			to, described, ok = to.refer(&described, dwarf.AttrType)
+			continue
+		}
+		convention, _ := to.number(&described, dwarf.AttrCalling)
+		d.Copied = convention == passByReference
+		return d
+	}
+	return d
+}
+
+// maxAlign is the largest alignment that is followed.
+const maxAlign = 1 << 12
+
+// parameter describes an argument. In a copy of a function that the compiler made only
+// what debug information has is known, as what is left takes other places.
+func (u *unit) parameter(e, function *entry, address uint64, clone bool) target.Declared {
+	d := target.Declared{}
+	if to, typed := u.declaring(e, dwarf.AttrType); typed != nil {
+		d = to.declared(typed)
+	}
+	if to, named := u.declaring(e, dwarf.AttrName); named != nil {
+		d.Name = to.text(named, dwarf.AttrName)
+	}
+	size := 0
+	if d.Type != nil {
+		size = d.Type.Size
+	}
+	at := u.locate(e, function, address, size)
+	d.Pieces, d.Absent = at.pieces, at.absent
+	if clone && len(d.Pieces) == 0 && d.Absent == "" {
+		d.Absent = isRemoved
+	}
+	return d
+}
