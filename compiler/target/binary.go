@@ -55,6 +55,8 @@ type Binary interface {
 	// Frames returns the functions that a byte of the file belongs to, the innermost
 	// first: those that the compiler inlined, and last the one that has the code.
 	Frames(offset uint64) ([]Frame, error)
+	// Placement returns what is at an offset that a probe is to be put on.
+	Placement(offset uint64) (Placement, error)
 }
 
 // BinaryFunction is where a function begins.

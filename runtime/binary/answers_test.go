@@ -72,6 +72,8 @@ func askRecorded(t *testing.T, b target.Binary, question, what string) (
 		return askArguments(t, b, what)
 	case "frames":
 		return askFrames(t, b, what)
+	case "placement":
+		return askPlacement(t, b, what)
 	case "lines":
 		return askLines(t, b, what)
 	case "markers":
@@ -160,6 +162,17 @@ func askFrames(t *testing.T, b target.Binary, offset string) (string, any, error
 		fmt.Fprintf(&out, "%#x %d %s\t%s\t%s\n", f.Offset, f.Line, kind, f.Function, f.File)
 	}
 	return out.String(), list, err
+}
+
+func askPlacement(t *testing.T, b target.Binary, offset string) (string, any, error) {
+	p, err := b.Placement(number(t, offset))
+	var out strings.Builder
+	mark := map[bool]string{p.Entry: " entry", p.Unchecked: " unchecked"}[true]
+	fmt.Fprintf(&out, "%#x %s%s\n", p.Offset, p.Class, mark)
+	for _, i := range p.Next {
+		fmt.Fprintf(&out, "%#x %s\n", i.Offset, i.Class)
+	}
+	return out.String(), p, err
 }
 
 func askLines(t *testing.T, b target.Binary, place string) (string, any, error) {

@@ -51,6 +51,7 @@ type File struct {
 	debugs   *File // whose debug information it is, when it is in a file of its own
 	info     *debugInfo
 	table    *Table
+	starts   []extent
 }
 
 // segment maps a part of the file to where in memory it goes, before it is moved

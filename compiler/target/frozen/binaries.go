@@ -29,6 +29,7 @@ import (
 //	code PATH OFFSET       bytes from there on, in hexadecimal
 //	segments PATH all      offset, size, address of what is loaded
 //	facts PATH all         "pie", "library", "static", "dwarf", "stripped"; machine, build ID, Go
+//	placement PATH OFFSET  offset, class, and "entry" or "unchecked"; below it those behind
 //
 // Texts are separated by tabs. A test of runtime/binary compares the record with the live
 // answers, and writes it anew with -update.
@@ -231,4 +232,28 @@ func (r recorded) Frames(offset uint64) (list []target.Frame, err error) {
 		return err
 	})
 	return list, err
+}
+
+func (r recorded) Placement(offset uint64) (p target.Placement, err error) {
+	first := true
+	err = r.rows(fmt.Sprintf("placement %#x", offset), func(words, _ []string) error {
+		i := target.Instruction{Class: class(words[1])}
+		if i.Offset, err = strconv.ParseUint(words[0], 0, 64); !first {
+			p.Next = append(p.Next, i)
+			return err
+		}
+		p.Instruction, first = i, false
+		p.Entry, p.Unchecked = slices.Contains(words, "entry"), slices.Contains(words, "unchecked")
+		return err
+	})
+	return p, err
+}
+
+func class(name string) target.InstructionClass {
+	for c := target.SingleStepped; c < target.NoCode; c++ {
+		if c.String() == name {
+			return c
+		}
+	}
+	return target.NoCode
 }

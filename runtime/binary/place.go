@@ -1,0 +1,252 @@
+package binary
+
+import (
+	"cmp"
+	"debug/elf"
+	"slices"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang/order"
+)
+
+const (
+	// maxBody is how much of a function is decoded.
+	maxBody = 1 << 20
+	// maxIdle is how many instructions that do nothing are looked behind.
+	maxIdle = 4
+	// maxParts is how many pieces of code outside of a function are decoded that it jumps
+	// to, and partSize how much of each.
+	maxParts = 64
+	partSize = 4 << 10
+)
+
+// Placement describes the instruction at an offset, and those behind it that a probe may
+// be put on instead.
+func (f *File) Placement(offset uint64) (target.Placement, error) {
+	return ask(f, func() (p target.Placement, err error) {
+		p.Offset = offset
+		address, loaded := f.address(offset)
+		if !loaded || !f.executed(address) {
+			p.Class = target.NoCode
+			return p, nil
+		}
+		decode := f.decoder()
+		if decode == nil {
+			return p, ErrForeign
+		}
+		err = f.place(&p, decode, address)
+		return p, err
+	})
+}
+
+// executed reports whether an address is code by the sections, or else by the segments,
+// which may have more than code.
+func (f *File) executed(address uint64) bool {
+	for _, s := range f.elf.Sections {
+		if s.Flags&elf.SHF_ALLOC != 0 && address >= s.Addr && address-s.Addr < s.Size {
+			return s.Flags&elf.SHF_EXECINSTR != 0
+		}
+	}
+	return len(f.elf.Sections) == 0 && f.isCode(address)
+}
+
+func (f *File) place(p *target.Placement, decode decoder, address uint64) error {
+	at, known, err := f.extent(address)
+	if err != nil {
+		return err
+	}
+	if !known {
+		at = extent{address, address + mostBytes}
+	}
+	b, err := f.body(at, decode)
+	if err != nil {
+		return err
+	}
+	begins, found := b.instructionAt(address)
+	p.Unchecked = !known || !found
+	p.Entry = !p.Unchecked && address == at.start
+	if found && begins < address {
+		p.Offset, p.Class = p.Offset-(address-begins), target.Within
+		return nil
+	}
+	i := b.at(address)
+	if p.Class = i.class; i.idle && !p.Unchecked {
+		p.Next = b.behind(address, p.Offset, p.Entry)
+	}
+	return nil
+}
+
+// extent is from where to where the code of a function is.
+type extent struct{ start, end uint64 }
+
+func (e extent) has(address uint64) bool { return address >= e.start && address < e.end }
+
+// extent finds the function that an address lies in, by Go's table or by the symbols. One
+// without a size reaches up to the next.
+func (f *File) extent(address uint64) (extent, bool, error) {
+	if table, err := f.goTable(); err == nil && table != nil {
+		if d, ok := table.describe(address); ok {
+			return extent{table.text + d.start, table.text + d.end}, true, nil
+		}
+	}
+	starts, err := f.functionStarts()
+	if err != nil {
+		return extent{}, false, err
+	}
+	after, _ := slices.BinarySearchFunc(starts, address, func(e extent, a uint64) int {
+		if e.start <= a {
+			return -1
+		}
+		return 1
+	})
+	if after == 0 {
+		return extent{}, false, nil
+	}
+	e := starts[after-1]
+	if e.end == e.start && after < len(starts) {
+		e.end = starts[after].start
+	}
+	return e, e.has(address), nil
+}
+
+// body is the code of a function.
+type body struct {
+	extent
+	file   *File
+	decode decoder
+	code   []byte
+}
+
+// body reads the code of a function, up to maxBody.
+func (f *File) body(at extent, decode decoder) (*body, error) {
+	b := &body{extent: at, file: f, decode: decode}
+	offset, loaded := f.offset(at.start)
+	if !loaded {
+		return b, nil
+	}
+	s := section{pages: f.pages, offset: offset, size: min(at.end-at.start, maxBody)}
+	for read := uint64(0); read < s.size; read = uint64(len(b.code)) {
+		chunk, err := s.chunk(read)
+		if err == errEnds {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		b.code = append(b.code, chunk...)
+	}
+	return b, nil
+}
+
+// at decodes the instruction at an address.
+func (b *body) at(address uint64) instruction {
+	if address-b.start >= uint64(len(b.code)) {
+		return instruction{class: target.Undecodable}
+	}
+	return b.decode(b.code[address-b.start:])
+}
+
+// sweep visits the instructions one after the other. It reports whether it came to the
+// end, or visit ended it: what comes after bytes that cannot be decoded is not known.
+func (b *body) sweep(visit func(address uint64, i instruction) (more bool)) bool {
+	for at := b.start; at < b.end; {
+		i := b.at(at)
+		if i.size == 0 || b.file.pages.step(1) != nil {
+			return false
+		}
+		if !visit(at, i) {
+			return true
+		}
+		at += i.size
+	}
+	return true
+}
+
+// instructionAt returns where the instruction begins that an address lies in, if the
+// code before it can be decoded.
+func (b *body) instructionAt(address uint64) (begins uint64, found bool) {
+	b.sweep(func(at uint64, i instruction) bool {
+		begins, found = at, address < at+i.size
+		return !found
+	})
+	return begins, found
+}
+
+// behind returns the instructions behind one that does nothing, up to the first that does
+// something, as long as no jump leads there. Where computed jumps lead is not known; but
+// none leads from a function to where it saves registers.
+func (b *body) behind(address, offset uint64, entry bool) (list []target.Instruction) {
+	direct, computed, known := b.targets()
+	for at := address; known && len(list) < maxIdle; {
+		i := b.at(at)
+		next := b.at(at + i.size)
+		if !i.idle || next.size == 0 || at+i.size >= b.end || slices.Contains(direct, at+i.size) {
+			break
+		}
+		if computed && !(entry && (next.saves || next.idle)) {
+			break
+		}
+		at += i.size
+		list = append(list, target.Instruction{Offset: offset + at - address, Class: next.class})
+	}
+	return list
+}
+
+// targets returns where in the function its direct jumps lead, and those of the pieces of
+// code outside of it that it jumps to, such as what is seldom executed.
+func (b *body) targets() (list []uint64, computed, known bool) {
+	known = uint64(len(b.code)) == b.end-b.start
+	parts := []extent{b.extent}
+	for n := 0; n < len(parts) && known; n++ {
+		part := b
+		if n > 0 {
+			var err error
+			if part, err = b.file.body(parts[n], b.decode); err != nil {
+				return nil, false, false
+			}
+		}
+		whole := part.sweep(func(at uint64, i instruction) bool {
+			to := at + i.size + uint64(i.to)
+			computed = computed || i.flow == computes
+			switch {
+			case i.flow != branches && i.flow != jumps:
+			case b.has(to):
+				list = append(list, to)
+			case !slices.ContainsFunc(parts, func(e extent) bool { return e.has(to) }):
+				parts = append(parts, extent{to, to + partSize})
+			}
+			return n == 0 || i.flow == onward || i.flow == branches
+		})
+		known = whole && len(parts) <= maxParts
+	}
+	return list, computed, known
+}
+
+// functionStarts returns the functions of the symbols by address, each address once with
+// the largest size, of the file and of that of its debug information.
+func (f *File) functionStarts() ([]extent, error) {
+	if f.starts != nil {
+		return f.starts, nil
+	}
+	files := []*File{f}
+	if debug := f.debugFile(); debug != f {
+		files = append(files, debug)
+	}
+	starts := []extent{}
+	for _, from := range files {
+		for _, table := range from.symbolTables() {
+			err := symbols(from.elf, table, func(s symbol) error {
+				starts = append(starts, extent{s.address, s.address + s.size})
+				return f.pages.step(1)
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	order.Stable(starts, func(a, b extent) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end))
+	})
+	f.starts = slices.CompactFunc(starts, func(a, b extent) bool { return a.start == b.start })
+	return f.starts, nil
+}
