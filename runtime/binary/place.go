@@ -235,9 +235,9 @@ func (f *File) functionStarts() ([]extent, error) {
 	starts := []extent{}
 	for _, from := range files {
 		for _, table := range from.symbolTables() {
-			err := symbols(from.elf, table, func(s symbol) error {
+			err := from.symbols(table, func(s symbol) error {
 				starts = append(starts, extent{s.address, s.address + s.size})
-				return f.pages.step(1)
+				return nil
 			})
 			if err != nil {
 				return nil, err
