@@ -27,8 +27,14 @@ gcc -O2 -shared -fPIC -nostdlib -Wl,--version-script=library.map -Wl,-soname,lib
 	"${flags[@]:2}" -o $out/library library.c
 objcopy --strip-all $out/library $out/library-stripped
 
+# As distributions have them: stripped, with the names that are for other files.
+shared=("${flags[@]/-static/-fPIC}")
+gcc -O2 "${shared[@]}" -pie -rdynamic -o $out/bash shell.c
+gcc -O2 "${shared[@]}" -shared -fno-builtin -Wl,-soname,libc.so.6 -o $out/libc.so.6 libc.c
+strip $out/bash $out/libc.so.6
+
 g++ -O1 -g -fno-rtti "${flags[@]}" -o $out/names-cc names.cc -Wl,--unresolved-symbols=ignore-all
 rustc -g -C opt-level=1 -C panic=abort -C symbol-mangling-version=v0 --remap-path-prefix "$PWD=/src" \
 	-C link-args='-nostdlib -static -nostartfiles -Wl,-z,noseparate-code -Wl,--gc-sections' \
 	-C relocation-model=static -o $out/names-rs names.rs
-chmod a-x $out/demo* $out/names-* $out/markers $out/usdt $out/library*
+chmod a-x $out/demo* $out/names-* $out/markers $out/usdt $out/library* $out/bash $out/libc.so.6
