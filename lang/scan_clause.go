@@ -277,7 +277,7 @@ func (s *scanner) noBlock() {
 		s.fail(start, end, "statements belong inside a block", "kprobe:vfs_read { "+text+" ... }")
 	case s.pos == end && text == "pid" && strings.HasPrefix(s.text[s.pos:], "$target"):
 		s.fail(start, s.pos+len("$target"), "pid$target is DTrace's provider of the functions of a process",
-			"functions of programs cannot be traced yet; profile:hz:99 { @[ustack] = count() } samples them")
+			"write uprobe:PROGRAM:FUNCTION, with -p PID for one process")
 	case s.pos == end && (next == '$' || text[0] == '$' && isProbeStart(next)):
 		s.fail(s.pos, s.pos+1, "a probe's type is a word or a parameter", "kprobe:$1, or $1 for the whole probe")
 	case next == '@' || next == '$':

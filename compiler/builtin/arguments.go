@@ -146,7 +146,7 @@ func argumentType(c Checker, name *lang.Call, i int) *types.Type {
 	switch {
 	case atReturn(scope.Mechanism) && !scope.Mechanism.Words():
 		c.Errorf(name.Span, "%s is gone when the function returns", name.Name)
-		c.Hint("keep it at the entry: kprobe:f { @a[tid] = %s }", name.Name)
+		c.Hint("keep it at the entry: %s { @a[tid] = %s }", entryProbe(scope), name.Name)
 		return nil
 	case !scope.Mechanism.OnFunctions() && !scope.Probe.Numbered:
 		c.Errorf(name.Span, "%s exists only in probes on functions, not in %s", name.Name, scope.Probe.Name)
@@ -163,6 +163,9 @@ func argumentType(c Checker, name *lang.Call, i int) *types.Type {
 }
 
 func untypedArgument(c Checker, name *lang.Call, i int) *types.Type {
+	if c.Scope().Mechanism.User() {
+		return untypedUser(c, name, i)
+	}
 	if n := len(c.Target().Registers().Args); i >= n && !c.Scope().Mechanism.Words() {
 		c.Errorf(name.Span, "%s is not passed in a register on %s, which has %d argument registers", name.Name, c.Target().Arch, n)
 		return nil
@@ -247,6 +250,8 @@ func lowerArgument(l Lowering, i int) *ir.Value {
 	switch {
 	case scope.Function == nil && scope.Mechanism.Words():
 		return b.Load(ir.ContextSpace, b.Context(), 8*i, 8, false)
+	case scope.Function == nil && scope.Mechanism.User():
+		return lowerUserWord(l, i)
 	case scope.Function == nil:
 		return b.Load(ir.ContextSpace, b.Context(), l.Target().Registers().Args[i], 8, false)
 	}
@@ -339,6 +344,8 @@ func returnType(c Checker, name *lang.Call) *types.Type {
 	switch {
 	case scope.Differing != nil && scope.Differing.Result != nil:
 		return scope.Differing.Result
+	case scope.Function == nil && scope.Mechanism.User():
+		return userWord
 	case scope.Function == nil:
 		return types.Uint64
 	}
@@ -414,7 +421,10 @@ func argumentsType(c Checker, name *lang.Call) *types.Type {
 		return argumentStruct(scope.Function.Name, functionFields(c, scope.Function))
 	case atReturn(scope.Mechanism) && !scope.Mechanism.Words():
 		c.Errorf(name.Span, "args are gone when the function returns")
-		c.Hint("keep what you need at the entry: kprobe:f { @a[tid] = arg0 }")
+		c.Hint("keep what you need at the entry: %s { @a[tid] = arg0 }", entryProbe(scope))
+	case scope.Mechanism.User():
+		c.Errorf(name.Span, "the arguments of the traced function are not known by name")
+		c.Hint("use arg0, arg1, ..., with a cast where they are pointers: *(uint64 *)arg0, str(arg1)")
 	case scope.Probe.Numbered:
 		c.Errorf(name.Span, "this kernel's BTF does not describe the tracepoint, or there is none (/sys/kernel/btf/vmlinux)")
 		c.Hint("use arg0, arg1, ... with a cast: (struct task_struct *)arg0")

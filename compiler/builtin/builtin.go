@@ -228,6 +228,9 @@ type Scope struct {
 	// ProbeName is the index of the attach point's text; -1 when the attach cookie or the
 	// system call's number tells it.
 	ProbeName int
+	// Inside: the place in a program need not be where a function begins, so that nothing is
+	// known of the stack there.
+	Inside bool
 	// Symbols counts the functions that the program is attached to.
 	Symbols int
 }

@@ -155,7 +155,6 @@ var (
 
 var unservedTypes = sync.OnceValue(func() map[string]unserved {
 	return map[string]unserved{
-		"uprobe": userProbe, "u": userProbe, "uretprobe": userProbe, "ur": userProbe,
 		"usdt": userProbe, "U": userProbe, "hardware": hardware, "h": hardware,
 		"watchpoint": watch, "w": watch, "asyncwatchpoint": watch, "aw": watch,
 		"session": both, "ksession": both, "fsession": both,
@@ -192,7 +191,7 @@ func fromBpftrace(parts []string) (why, hint string) {
 	}
 	known, found := unservedTypes()[kind]
 	if len(parts) == 4 && processProvider(kind) {
-		known, found = userProbe, true
+		return ofProcess(kind, parts)
 	}
 	if !found {
 		return "", ""
@@ -205,6 +204,25 @@ func fromBpftrace(parts []string) (why, hint string) {
 		name = "NAME"
 	}
 	return known.why, fmt.Sprintf(known.hint, name)
+}
+
+// ofProcess is what serves for the functions of a process: pid123:libc:malloc:entry.
+func ofProcess(provider string, parts []string) (why, hint string) {
+	kind, program, function := "uprobe", parts[1], parts[2]
+	if parts[3] == "return" {
+		kind = "uretprobe"
+	}
+	program, _, _ = strings.Cut(program, ".so")
+	if number, found := strings.CutPrefix(provider, "pid"); found && number != "" {
+		hint = ", with -p " + number
+	}
+	if program == "" || program == "a.out" {
+		program = "*"
+	}
+	if function == "" {
+		function = "*"
+	}
+	return "functions of programs are traced by uprobe and uretprobe", "write " + kind + ":" + program + ":" + function + hint
 }
 
 // processProvider reports DTrace's providers of the functions and locks of a process:

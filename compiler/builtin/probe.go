@@ -83,6 +83,8 @@ type Expansion interface {
 	Mechanism() string
 	// Optional: the setting missing_probes lets the script go on without the probe.
 	Optional() bool
+	// Processes are the numbers of the processes of -p, where these alone are traced.
+	Processes() []int
 	// Refused says why the cheaper mechanisms do not serve a point: this kernel refused
 	// to load or attach the program, or the script has other clauses. It is empty where
 	// they may.
@@ -164,6 +166,8 @@ var probeList = []*ProbeType{
 	fentryProbe,
 	fexitProbe,
 	rawTracepointProbe,
+	uprobeProbe,
+	uretprobeProbe,
 }
 
 func example(point string) func(*target.Target, At) string {

@@ -29,9 +29,15 @@ const (
 	Syscall
 	Profile
 	TypedTracepoint
+	// Uprobe and Uretprobe are places in programs by perf, UprobeMulti and UretprobeMulti
+	// by a link for many.
+	Uprobe
+	Uretprobe
+	UprobeMulti
+	UretprobeMulti
 )
 
-// Moment is when the program of a mechanism on kernel functions fires.
+// Moment is when the program of a mechanism on functions fires.
 type Moment uint8
 
 const (
@@ -52,6 +58,7 @@ const (
 	Record                // the record of perf
 	CallWords             // the words of the tracepoint of all system calls
 	CallRecord            // the record of perf of all system calls
+	UserRegs              // struct pt_regs of the CPU at the traced place of a program
 )
 
 // record is what is to be known of a mechanism.
@@ -61,6 +68,8 @@ type record struct {
 	context Context
 	// many: one link serves many functions.
 	many bool
+	// user: what is traced is a program, so that arguments are in its memory.
+	user bool
 	// typed: the verifier knows the types of the arguments, so that memory that they lead
 	// to is read by direct loads.
 	typed bool
@@ -111,6 +120,22 @@ var mechanisms = [...]record{
 	Profile: {name: "perf clock", context: ClockRegs, exclusive: true},
 	TypedTracepoint: {name: "typed raw tracepoint", context: EventWords, typed: true, framed: true,
 		plainer: RawTracepoint, lacks: withoutTypedRaw, nests: rawNests},
+	Uprobe: {name: "uprobe", fires: AtEntry, context: UserRegs, user: true, outermost: true,
+		lacks: withoutUprobes},
+	Uretprobe: {name: "uretprobe", fires: AtReturn, context: UserRegs, user: true, outermost: true,
+		lacks: withoutUprobes},
+	UprobeMulti: {name: "uprobe_multi", fires: AtEntry, context: UserRegs, user: true, outermost: true,
+		many: true, plainer: Uprobe, lacks: withoutUprobeMulti},
+	UretprobeMulti: {name: "uretprobe_multi", fires: AtReturn, context: UserRegs, user: true, outermost: true,
+		many: true, plainer: Uretprobe, lacks: withoutUprobeMulti},
+}
+
+func withoutUprobes(f *target.Features) string {
+	return unless(f.Uprobe, "this kernel is built without uprobes (CONFIG_UPROBE_EVENTS)")
+}
+
+func withoutUprobeMulti(f *target.Features) string {
+	return unless(f.UprobeMulti, "this kernel has no uprobe_multi (Linux 6.6)")
 }
 
 func withoutKprobes(f *target.Features) string {
@@ -184,7 +209,7 @@ func (m Mechanism) record() *record {
 // String names the mechanism as the kernel's documentation does.
 func (m Mechanism) String() string { return m.record().name }
 
-// Fires is the moment, and OnFunctions whether that is one of a kernel function.
+// Fires is the moment, and OnFunctions whether that is one of a function.
 func (m Mechanism) Fires() Moment     { return m.record().fires }
 func (m Mechanism) OnFunctions() bool { return m.record().fires != AtEvent }
 
@@ -193,12 +218,16 @@ func (m Mechanism) OnFunctions() bool { return m.record().fires != AtEvent }
 // their types.
 func (m Mechanism) Context() Context { return m.record().context }
 func (m Mechanism) Registers() bool {
-	return m.Context() == FunctionRegs || m.Context() == ClockRegs
+	return m.Context() == FunctionRegs || m.Context() == ClockRegs || m.User()
 }
 func (m Mechanism) Words() bool {
 	return m.Context() == FunctionWords || m.Context() == EventWords
 }
 func (m Mechanism) Typed() bool { return m.record().typed }
+
+// User reports whether what is traced is a place in a program, so that the context is
+// struct pt_regs of a process, and arguments on its stack are read as user memory.
+func (m Mechanism) User() bool { return m.record().user }
 
 // Many reports whether one link serves many functions.
 func (m Mechanism) Many() bool { return m.record().many }

@@ -1,6 +1,7 @@
 package object
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -33,6 +34,21 @@ type Place interface {
 type FunctionPoint struct {
 	Functions []string
 	Offset    uint64 // bytes into the function
+}
+
+// UserPoint is places in one program or library.
+type UserPoint struct {
+	Path   string // what is opened; may lead through /proc/PID/root
+	File   string // tells the file from others, whatever path leads to it
+	Pid    int    // the process alone, with its threads; 0 for all
+	Places []UserPlace
+}
+
+// UserPlace is where in a program something fires.
+type UserPlace struct {
+	Name      string // as the probe shows it, behind its type: "/bin/bash:readline"
+	Offset    uint64 // in the file
+	Semaphore uint64 // where in the file the counter of a USDT place is; 0 for none
 }
 
 // TracepointPoint is a tracepoint. A raw one is attached by its Name only.
@@ -71,6 +87,14 @@ func (p FunctionPoint) Events() []string {
 	return list
 }
 
+func (p UserPoint) Events() []string {
+	list := make([]string, len(p.Places))
+	for i, place := range p.Places {
+		list[i] = fmt.Sprintf("%s+%#x of %d", p.File, place.Offset, p.Pid)
+	}
+	return list
+}
+
 func (p TracepointPoint) Events() []string { return []string{p.Category + ":" + p.Name} }
 func (p SyscallPoint) Events() []string    { return []string{"syscalls:" + p.Name} }
 func (p ClockPoint) Events() []string      { return []string{p.Period.String()} }
@@ -83,6 +107,20 @@ func (p *Point) Functions() []string {
 	return at.Functions
 }
 
+// Names are what the parts of a point are called behind the type of the probe: kernel
+// functions, or places in programs; none for points of other kinds.
+func (p *Point) Names() []string {
+	at, ok := p.At.(UserPoint)
+	if !ok {
+		return p.Functions()
+	}
+	names := make([]string, len(at.Places))
+	for i, place := range at.Places {
+		names[i] = place.Name
+	}
+	return names
+}
+
 // On is the point at other functions.
 func (p Point) On(functions ...string) Point {
 	at, _ := p.At.(FunctionPoint)
@@ -91,8 +129,29 @@ func (p Point) On(functions ...string) Point {
 	return p
 }
 
+// Picked is the point with some of its parts, by their indices among its Names.
+func (p Point) Picked(indices ...int) Point {
+	switch at := p.At.(type) {
+	case FunctionPoint:
+		at.Functions = picked(at.Functions, indices)
+		p.At = at
+	case UserPoint:
+		at.Places = picked(at.Places, indices)
+		p.At = at
+	}
+	return p
+}
+
+func picked[T any](from []T, indices []int) []T {
+	list := make([]T, len(indices))
+	for i, index := range indices {
+		list[i] = from[index]
+	}
+	return list
+}
+
 // Probes is as how many probes the point counts.
-func (p *Point) Probes() int { return max(len(p.Functions()), 1) }
+func (p *Point) Probes() int { return max(len(p.Names()), 1) }
 
 // Replaceable reports whether a plainer mechanism may serve where the kernel refuses this
 // one.

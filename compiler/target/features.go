@@ -86,6 +86,16 @@ type Features struct {
 	// RdonlyCast: the kfunc bpf_rdonly_cast, since 6.2.
 	// https://elixir.bootlin.com/linux/v6.2/source/kernel/bpf/helpers.c (bpf_rdonly_cast)
 	RdonlyCast bool
+	// Uprobe: probes on places in programs (CONFIG_UPROBE_EVENTS).
+	Uprobe bool
+	// UprobeMulti: one link for many places in a program, since 6.6.
+	// https://elixir.bootlin.com/linux/v6.6/source/kernel/trace/bpf_trace.c
+	// (bpf_uprobe_multi_link_attach)
+	UprobeMulti bool
+	// UprobeMultiPid: such a link for one process sees all of its threads, since 6.10;
+	// before, only the one whose number is that of the process.
+	// https://git.kernel.org/linus/46ba0e49b642
+	UprobeMultiPid bool
 	// RingBuffer: BPF_MAP_TYPE_RINGBUF, since 5.8.
 	// https://elixir.bootlin.com/linux/v5.8/source/kernel/bpf/ringbuf.c
 	RingBuffer bool
@@ -155,6 +165,7 @@ func ByVersion(arch string, v Version) Features {
 		AttachCookie:        v.AtLeast(5, 15),
 		TracingCookie:       v.AtLeast(5, 19),
 		FunctionAddress:     v.AtLeast(5, 15),
+		UprobeMultiPid:      v.AtLeast(6, 10),
 		RingBuffer:          v.AtLeast(5, 8),
 		BootTime:            v.AtLeast(5, 8),
 		BoundedLoops:        v.AtLeast(5, 3),

@@ -21,7 +21,7 @@
 //	             Complete                               complete.go
 //	constants    Constant                               constants.go, rawbtf.go
 //	tracepoints  Tracepoint, RawTracepoint              tracepoint.go, format.go
-//	programs     Binary                                 binary.go
+//	programs     Binary, Programs                       binary.go, program.go
 //	the machine  Features, Registers                    features.go, registers.go
 //	             Helper, Kfunc                          helpers.go
 //	names like   Nearest, NearestType, ...              likeness.go
@@ -159,6 +159,11 @@ type Sources struct {
 	Format func(category, name string) ([]byte, error)
 	// Binary opens a program or library.
 	Binary func(path string) (Binary, error)
+	// Programs finds the files that a name stands for, in the root folder of a process or,
+	// where pid is 0, the own one: a path, which may be a pattern; the name of a program or
+	// library, with or without its version; with a process, `*` for all that it has mapped
+	// and "" for its own program.
+	Programs func(name string, pid int) ([]Program, error)
 }
 
 // Problem returns the first failure of a source, or nil.

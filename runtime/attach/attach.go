@@ -77,6 +77,10 @@ var attachers = map[object.Mechanism]attacher{
 	object.Syscall:         at(attachSyscall),
 	object.Profile:         at(attachProfile),
 	object.TypedTracepoint: at(attachTypedTracepoint),
+	object.Uprobe:          at(attachUprobe),
+	object.Uretprobe:       at(attachUretprobe),
+	object.UprobeMulti:     at(attachUprobeMulti),
+	object.UretprobeMulti:  at(attachUretprobeMulti),
 }
 
 // request is a program to attach.

@@ -1,6 +1,7 @@
 package attach
 
 import (
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -191,8 +192,33 @@ var live = []struct {
 		ebpf.ProgramSpec{Type: ebpf.RawTracepoint}, func(f *target.Features) bool { return !f.RawTracepoint }},
 	{object.Point{Mechanism: object.Syscall, At: object.SyscallPoint{Name: "sys_exit_dup", All: "sys_exit"}},
 		ebpf.ProgramSpec{Type: ebpf.TracePoint}, func(f *target.Features) bool { return !f.Tracefs }},
+	{object.Point{Mechanism: object.Uprobe, At: ownCode()},
+		ebpf.ProgramSpec{Type: ebpf.Kprobe}, func(f *target.Features) bool { return !f.Uprobe }},
+	{object.Point{Mechanism: object.Uretprobe, At: ownCode()},
+		ebpf.ProgramSpec{Type: ebpf.Kprobe}, func(f *target.Features) bool { return !f.Uprobe }},
+	{object.Point{Mechanism: object.UprobeMulti, At: ownCode()},
+		ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceUprobeMulti}, func(f *target.Features) bool { return !f.UprobeMulti }},
+	{object.Point{Mechanism: object.UretprobeMulti, At: ownCode()},
+		ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceUprobeMulti}, func(f *target.Features) bool { return !f.UprobeMulti }},
 	{object.Point{Mechanism: object.Profile, At: object.ClockPoint{Period: time.Second}},
 		ebpf.ProgramSpec{Type: ebpf.PerfEvent}, func(*target.Features) bool { return false }},
+}
+
+// ownCode is where the ELF header of the test says that its code begins, which no process
+// comes to again.
+func ownCode() object.UserPoint {
+	at := object.UserPoint{Path: "/proc/self/exe"}
+	file, err := elf.Open(at.Path)
+	if err != nil {
+		return at
+	}
+	defer file.Close()
+	for _, segment := range file.Progs {
+		if offset := file.Entry - segment.Vaddr; segment.Type == elf.PT_LOAD && offset < segment.Filesz {
+			at.Places = []object.UserPlace{{Offset: segment.Off + offset}}
+		}
+	}
+	return at
 }
 
 // load attaches a program that does nothing, which the test frees.

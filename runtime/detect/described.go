@@ -55,7 +55,8 @@ func Described(path string, kernel Kernel) (*target.Target, error) {
 // usual are the features that a distribution's kernel has.
 func usual(t *target.Target) target.Features {
 	f := target.ByVersion(t.Arch, t.Version).WithTypes(t.Version)
-	f.Kprobe, f.Tracefs = true, true
+	f.Kprobe, f.Uprobe, f.Tracefs = true, true, true
+	f.UprobeMulti = t.Version.AtLeast(6, 6)
 	f.KprobeMulti = t.Version.AtLeast(5, 18)
 	f.Fentry = trampolines(t)
 	return f

@@ -20,7 +20,9 @@
 //	kprobes      the perf event source "kprobe"
 //	helpers      a program that calls one, loaded when a script needs it
 //	fentry       /proc/sys/kernel/ftrace_enabled, and that bpf(2) does not answer EPERM to a tracing program
-//	kprobe_multi a link request that is wrong on purpose; see probe.go
+//	uprobes      the perf event source "uprobe"
+//	kprobe_multi, uprobe_multi
+//	             a link request that is wrong on purpose; see probe.go
 //
 // # Invariants
 //
@@ -115,6 +117,8 @@ func abilities(t *target.Target) target.Features {
 	f.Tracefs = exists(traceFolder)
 	f.Kprobe = exists("/sys/bus/event_source/devices/kprobe")
 	f.KprobeMulti = f.Kprobe && t.Version.AtLeast(5, 18) && kprobeMulti()
+	f.Uprobe = exists("/sys/bus/event_source/devices/uprobe")
+	f.UprobeMulti = f.Uprobe && t.Version.AtLeast(6, 6) && uprobeMulti()
 	f.Fentry = typed && trampolines(t) && exists("/proc/sys/kernel/ftrace_enabled") && !fentryRefused(t)
 	f.PreemptedTracing = preemptible(t)
 	return f

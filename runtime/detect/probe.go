@@ -10,7 +10,7 @@ import (
 )
 
 // programAttributes and linkAttributes are the parts of union bpf_attr
-// (include/uapi/linux/bpf.h) that the two probes need. cilium/ebpf loads programs too,
+// (include/uapi/linux/bpf.h) that the probes need. cilium/ebpf loads programs too,
 // but for a tracing program it first indexes all kernel types (20 ms), and it cannot send
 // a link request that is wrong on purpose.
 type programAttributes struct {
@@ -39,10 +39,18 @@ type linkAttributes struct {
 	symbols, addresses, cookies    uint64
 }
 
+type uprobeAttributes struct {
+	program, target, attach, flags   uint32
+	path, offsets, counters, cookies unsafe.Pointer
+	count, multiFlags, pid           uint32
+	_                                uint32
+}
+
 const (
 	programLoad, linkCreate   = 5, 28
 	kprobeProgram, tracing    = 2, 26
 	fentryAttach, multiAttach = 24, 42
+	uprobeMultiAttach         = 48
 	returnZero                = "\xb7\x00\x00\x00\x00\x00\x00\x00\x95\x00\x00\x00\x00\x00\x00\x00" // r0 = 0; exit
 	impossible                = 1 << 31
 )
@@ -81,6 +89,29 @@ func fentryRefused(t *target.Target) bool {
 		unix.Close(fd)
 	}
 	return errors.Is(err, unix.EPERM)
+}
+
+// uprobeMulti asks for a link to a place in a file that is none. Loading the program proves
+// nothing, as kernels from before such links load it. EINVAL is what those answer, which
+// do not know the kind of link; one that does looks the file up first.
+// https://elixir.bootlin.com/linux/v6.6/source/kernel/trace/bpf_trace.c
+// (bpf_uprobe_multi_link_attach)
+func uprobeMulti() bool {
+	program, err := loadProgram(kprobeProgram, uprobeMultiAttach, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(program)
+	path, offset := []byte("/\x00"), uint64(0)
+	a := uprobeAttributes{
+		program: uint32(program), attach: uprobeMultiAttach, path: unsafe.Pointer(&path[0]),
+		offsets: unsafe.Pointer(&offset), count: 1,
+	}
+	link, err := bpf(linkCreate, unsafe.Pointer(&a), unsafe.Sizeof(a))
+	if err == nil {
+		unix.Close(link)
+	}
+	return errors.Is(err, unix.EBADF)
 }
 
 // kprobeMulti asks for a link that is wrong in its flags: EINVAL comes from code that

@@ -39,6 +39,7 @@ func sources() target.Sources {
 		Tracepoints: tracepoints,
 		Format:      format,
 		Binary:      program,
+		Programs:    programs,
 	}
 }
 
@@ -46,7 +47,7 @@ func sources() target.Sources {
 func program(path string) (target.Binary, error) {
 	file, err := binary.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, notProgram(err)
 	}
 	return file, nil
 }

@@ -76,7 +76,8 @@ func (n *Names) at(frames []Frame, v events.Value, address uint64) []Frame {
 	return frames
 }
 
-// Probe is the text of a ProbeName; of a function name only what follows the last colon.
+// Probe is the text of a ProbeName; of a function name only what follows the last colon,
+// or that of the program.
 func (n *Names) Probe(v events.Value) string {
 	index := v.Uint()
 	if index >= uint64(len(n.Probes)) {
@@ -84,8 +85,24 @@ func (n *Names) Probe(v events.Value) string {
 	}
 	name := n.Probes[index]
 	if v.Type.Name == types.FunctionName.Name {
+		if strings.HasPrefix(name, "u") {
+			return userFunction(name)
+		}
 		return name[strings.LastIndexByte(name, ':')+1:]
 	}
+	return name
+}
+
+// userFunction takes the type, the program and the line from the name of a probe in a
+// program: uprobe:/bin/app:main@main.c:3, uprobe:/bin/app:"ns::f(int)".
+func userFunction(name string) string {
+	_, name, _ = strings.Cut(name, ":")
+	_, name, _ = strings.Cut(name, ":")
+	if quoted, found := strings.CutPrefix(name, `"`); found {
+		name, _, _ = strings.Cut(quoted, `"`)
+		return name
+	}
+	name, _, _ = strings.Cut(name, "@")
 	return name
 }
 

@@ -9,6 +9,7 @@ package safeopen
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -93,6 +94,18 @@ func (f *File) Stat() (size int64, inode uint64, err error) {
 	var info unix.Stat_t
 	err = unix.Fstat(f.descriptor, &info)
 	return info.Size, info.Ino, err
+}
+
+// Place is a path that leads to this very file as long as it is open.
+func (f *File) Place() string { return "/proc/self/fd/" + strconv.Itoa(f.descriptor) }
+
+// Identity is the number of the device and the inode; empty where they cannot be told.
+func (f *File) Identity() string {
+	var info unix.Stat_t
+	if unix.Fstat(f.descriptor, &info) != nil {
+		return ""
+	}
+	return fmt.Sprintf("%#x:%d", info.Dev, info.Ino)
 }
 
 // Close closes the file.

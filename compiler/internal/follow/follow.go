@@ -51,6 +51,7 @@ type Added struct {
 	Filter lang.Expr             // nil where every event is seen
 	Hidden map[*lang.Clause]bool // clauses that the user did not write
 	Set    string                // the name of the map; empty without one
+	Only   []int                 // the processes of -p, where no others are traced
 	text   string                // of the clauses
 }
 
@@ -60,6 +61,8 @@ func Add(script *lang.Script, p Processes) *Added {
 	command := p.Command && p.Children || usesCommand(script)
 	if p.Children {
 		added.Set = unusedName(script)
+	} else {
+		added.Only = p.IDs
 	}
 	if p.Children || command {
 		added.addClauses(p, command)

@@ -171,6 +171,14 @@ func (x expansion) UsesArguments() bool    { return x.use.arguments }
 func (x expansion) UsesProbeName() bool    { return x.use.probeName }
 func (x expansion) Target() *target.Target { return x.target }
 
+// Processes are those of -p, where these alone are traced.
+func (x expansion) Processes() []int {
+	if x.options.Added == nil {
+		return nil
+	}
+	return x.options.Added.Only
+}
+
 // Refused says why the cheaper mechanisms do not serve a point.
 func (x expansion) Refused(probe string) string {
 	if x.options.Refused[probe] {
@@ -310,7 +318,7 @@ func (c *checker) nameProbes(site *builtin.Site) {
 		point := &site.Points[i]
 		point.ProbeName = len(c.ProbeNames)
 		if point.Probes() > 1 {
-			for _, symbol := range point.Functions() {
+			for _, symbol := range point.Names() {
 				c.addProbeName(site.Scope.Probe.Name + ":" + symbol)
 			}
 			continue

@@ -66,14 +66,19 @@ func always(site *builtin.Site) bool {
 
 // keepFunctions matches a point, or each function of one that has many.
 func keepFunctions(only *regexp.Regexp, site *builtin.Site, point *object.Point) bool {
-	if len(point.Functions()) <= 1 {
+	names := point.Names()
+	if len(names) <= 1 {
 		return only.MatchString(point.Probe)
 	}
-	name := func(symbol string) string { return site.Scope.Probe.Name + ":" + symbol }
-	kept := slices.DeleteFunc(slices.Clone(point.Functions()), func(symbol string) bool { return !only.MatchString(name(symbol)) })
-	*point = point.On(kept...)
+	var kept []int
+	for i, name := range names {
+		if only.MatchString(site.Scope.Probe.Name + ":" + name) {
+			kept = append(kept, i)
+		}
+	}
+	*point = point.Picked(kept...)
 	if len(kept) == 1 {
-		point.Probe = name(kept[0])
+		point.Probe = site.Scope.Probe.Name + ":" + names[kept[0]]
 	}
 	return len(kept) > 0
 }

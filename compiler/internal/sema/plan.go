@@ -163,7 +163,13 @@ func (c *checker) separate(list []*placed) {
 // fire.
 type joint struct {
 	members []*placed
-	points  []object.Point
+	shares  []*share
+}
+
+// share is parts of a point.
+type share struct {
+	point *object.Point
+	parts []int
 }
 
 // plan makes programs of the clauses and their sites, in the order of their first clause.
@@ -219,7 +225,11 @@ func (p *Program) typed(tracepoint string) {
 // joints are those in which a clause, the i-th of the list, is the first.
 func (p *placed) joints(i int, list []*placed, sharers map[arrival][]int) (begun []*joint) {
 	if len(p.site.Points[0].At.Events()) == 0 {
-		return []*joint{{members: []*placed{p}, points: p.site.Points}}
+		whole := &joint{members: []*placed{p}}
+		for i := range p.site.Points {
+			whole.shares = append(whole.shares, &share{point: &p.site.Points[i]})
+		}
+		return []*joint{whole}
 	}
 	known := map[string]*joint{}
 	p.each(func(a arrival, point *object.Point, symbol int) {
@@ -247,17 +257,19 @@ func (p *placed) joints(i int, list []*placed, sharers map[arrival][]int) (begun
 
 // add takes one function of a point.
 func (j *joint) add(point *object.Point, symbol int) {
-	if n := len(j.points); symbol > 0 && n > 0 && j.points[n-1].Probe == point.Probe {
-		last := j.points[n-1].At.(object.FunctionPoint)
-		last.Functions = append(last.Functions, point.Functions()[symbol])
-		j.points[n-1].At = last
+	if n := len(j.shares); n > 0 && j.shares[n-1].point == point {
+		j.shares[n-1].parts = append(j.shares[n-1].parts, symbol)
 		return
 	}
-	one := *point
-	if functions := point.Functions(); len(functions) > 0 {
-		one = one.On(functions[symbol])
+	j.shares = append(j.shares, &share{point, []int{symbol}})
+}
+
+// points are those that the parts make.
+func (j *joint) points() (list []object.Point) {
+	for _, s := range j.shares {
+		list = append(list, s.point.Picked(s.parts...))
 	}
-	j.points = append(j.points, one)
+	return list
 }
 
 // addProgram makes the program of a joint, and an instance of every clause for it.
@@ -296,14 +308,15 @@ func (c *checker) restrict(instance *Instance) {
 func (j *joint) site() *builtin.Site {
 	site := *j.members[0].site
 	for _, member := range j.members {
-		if m := member.site.Scope.Mechanism; m.Context() == object.FunctionRegs && !m.Many() {
+		m := member.site.Scope.Mechanism
+		if regs := m.Context() == object.FunctionRegs || m.User(); regs && !m.Many() {
 			site = *member.site
 		}
 	}
 	site.Points = nil
 	functions := 0
-	for _, point := range j.points {
-		functions += len(point.Functions())
+	for _, point := range j.points() {
+		functions += len(point.Names())
 		site.Points = append(site.Points, pointsBy(site.Scope, point)...)
 	}
 	site.Scope.Symbols = functions
@@ -314,15 +327,15 @@ func (j *joint) site() *builtin.Site {
 func pointsBy(scope builtin.Scope, point object.Point) []object.Point {
 	multi := point.Mechanism.Many()
 	if point.Mechanism == scope.Mechanism || !multi {
-		if functions := point.Functions(); multi && len(functions) == 1 {
-			point.Probe = scope.Probe.Name + ":" + functions[0]
+		if names := point.Names(); multi && len(names) == 1 {
+			point.Probe = scope.Probe.Name + ":" + names[0]
 		}
 		return []object.Point{point}
 	}
 	var list []object.Point
-	for _, function := range point.Functions() {
-		one := object.Point{Probe: scope.Probe.Name + ":" + function, Mechanism: scope.Mechanism}
-		list = append(list, one.On(function))
+	for i, name := range point.Names() {
+		one := object.Point{Probe: scope.Probe.Name + ":" + name, Mechanism: scope.Mechanism, At: point.At}
+		list = append(list, one.Picked(i))
 	}
 	return list
 }

@@ -78,7 +78,7 @@ func Target(name string) *target.Target {
 		panic(fmt.Sprintf("frozen target %q: %v", name, err))
 	}
 	if t.Arch == "x86_64" { // as the programs of the record
-		t.Sources.Binary = Binary
+		t.Sources.Binary, t.Sources.Programs = Binary, programs
 	}
 	return t
 }
@@ -145,6 +145,7 @@ func setFact(t *target.Target, key, value string) (err error) {
 		t.PageSize, err = strconv.Atoi(value)
 	case "features":
 		t.Features = target.ByVersion(t.Arch, t.Version).WithTypes(t.Version)
+		t.Features.Uprobe, t.Features.UprobeMulti = true, t.Version.AtLeast(6, 6) // as Debian configures them
 		err = t.Features.Add(strings.Split(value, ",")...)
 	}
 	return err

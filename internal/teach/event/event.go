@@ -147,7 +147,7 @@ func newParser(script Script) *parser {
 }
 
 func firingsOf(program *object.ProgramSpec, point *object.Point) (list []firing) {
-	functions := point.Functions()
+	functions := point.Names()
 	if len(functions) == 0 {
 		return []firing{{name: point.Probe, program: program, point: point}}
 	}

@@ -35,7 +35,7 @@ type roots struct {
 func newRoots(machine *target.Target, point *object.Point, at string, m *memory) *roots {
 	r := &roots{machine: machine, point: point, at: at, memory: m, lacking: map[string]string{}}
 	switch point.Mechanism.Context() {
-	case object.FunctionRegs:
+	case object.FunctionRegs, object.UserRegs:
 		r.context = make([]byte, registersSize(machine.Registers()))
 		r.atFunction()
 		r.registers()

@@ -51,6 +51,20 @@ var contexts = []struct {
 	{object.KretprobeMulti, "It runs each time one of the kernel functions returns: %s.",
 		"The registers of the CPU as they are on return, struct pt_regs. What the function returned " +
 			"is among them; its arguments are gone."},
+	{object.Uprobe, "It runs each time a process comes to %s: the kernel has put a breakpoint there, " +
+		"into the memory of all processes that run the program.",
+		"The registers of the CPU as the process left them, struct pt_regs. The arguments of the " +
+			"function are among them."},
+	{object.Uretprobe, "It runs each time %s returns: the kernel has put its own address in place of " +
+		"the return address, on the stack of the process.",
+		"The registers of the CPU as the process left them, struct pt_regs. What the function returned " +
+			"is among them; its arguments are gone."},
+	{object.UprobeMulti, "It runs each time a process comes to one of the places, by one link for all: %s.",
+		"The registers of the CPU as the process left them, struct pt_regs. The arguments of the " +
+			"function are among them."},
+	{object.UretprobeMulti, "It runs each time one of the functions returns, by one link for all: %s.",
+		"The registers of the CPU as the process left them, struct pt_regs. What the function returned " +
+			"is among them; its arguments are gone."},
 	{object.Fentry, "It runs each time the kernel function %s is entered: the function's first " +
 		"bytes call it directly.",
 		"A word of 8 bytes for each argument of the function. The verifier knows their types, from " +
@@ -119,6 +133,8 @@ func placeOf(point *object.Point) []string {
 	switch at := point.At.(type) {
 	case object.FunctionPoint:
 		return at.Functions
+	case object.UserPoint:
+		return point.Names()
 	case object.TracepointPoint:
 		return []string{strings.TrimPrefix(at.Category+":"+at.Name, ":")}
 	case object.SyscallPoint:
@@ -153,7 +169,7 @@ func (w words) at(offset int) string {
 		return ""
 	}
 	switch w.program.Points[0].Mechanism.Context() {
-	case object.FunctionRegs, object.ClockRegs:
+	case object.FunctionRegs, object.ClockRegs, object.UserRegs:
 		return w.register(offset)
 	case object.FunctionWords:
 		return w.argument(offset)

@@ -12,7 +12,7 @@ import (
 func contextNames(machine *target.Target, point *object.Point, function string) map[int]string {
 	c := contextNamer{machine, point, map[int]string{}}
 	switch point.Mechanism.Context() {
-	case object.FunctionRegs, object.ClockRegs:
+	case object.FunctionRegs, object.ClockRegs, object.UserRegs:
 		c.registers(function)
 	case object.FunctionWords:
 		c.words(function)

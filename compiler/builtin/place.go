@@ -1,0 +1,218 @@
+package builtin
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang/diag"
+)
+
+// placeFinder finds the places of one file that are meant by what is written behind the
+// program.
+type placeFinder struct {
+	*userSites
+	binary target.Binary
+	path   string // as probes show it
+	seen   map[uint64]bool
+	places []object.UserPlace
+}
+
+// maxPlaces bounds how many places one attach point has in a file.
+const maxPlaces = 100_000
+
+// find reports false after an error. With several files, those that do not have the
+// function are passed over.
+func (f *placeFinder) find() bool {
+	text := f.function.Text
+	name, offset, ok := f.split(text)
+	file, line, isLine := lineOf(text)
+	switch {
+	case !ok:
+		return false
+	case isLine:
+		return f.atLine(file, line)
+	case digits(name, 0) > 0:
+		return f.atAddress(name, offset)
+	case strings.ContainsAny(name, "*?[") && !strings.Contains(name, "("):
+		return f.match(name)
+	}
+	return f.named(name, offset)
+}
+
+// split takes the offset off `function+0x10`.
+func (f *placeFinder) split(text string) (name string, offset uint64, ok bool) {
+	i := strings.LastIndexByte(text, '+')
+	if i < 0 {
+		return text, 0, true
+	}
+	offset, err := strconv.ParseUint(text[i+1:], 0, 32)
+	if err != nil {
+		return text, 0, true // operator+
+	}
+	if f.plain.Fires() == object.AtReturn && offset > 0 {
+		f.Errorf(f.function.Span, "a function returns as a whole: only uprobe takes an offset")
+		return "", 0, false
+	}
+	return text[:i], offset, true
+}
+
+// lineOf reads `FILE:LINE` and `FUNCTION@FILE:LINE`.
+func lineOf(text string) (file string, line int, ok bool) {
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 {
+		return "", 0, false
+	}
+	line, err := strconv.Atoi(text[i+1:])
+	_, file, found := strings.Cut(text[:i], "@")
+	if !found {
+		file = text[:i]
+	}
+	return file, line, err == nil && line > 0 && file != ""
+}
+
+func (f *placeFinder) add(name string, offset uint64) {
+	if !f.seen[offset] && len(f.places) < maxPlaces {
+		f.seen[offset] = true
+		f.places = append(f.places, object.UserPlace{Name: f.path + ":" + name, Offset: offset})
+	}
+}
+
+// fail reports what a file answered. Of several files, those that fail are passed over.
+func (f *placeFinder) fail(err error) bool {
+	if !f.matched {
+		f.Errorf(f.function.Span, "%s: %v", f.path, err)
+	}
+	return f.matched
+}
+
+func (f *placeFinder) named(name string, offset uint64) bool {
+	functions, err := f.binary.Functions(name)
+	if err != nil {
+		return f.fail(err)
+	}
+	if len(functions) == 0 {
+		return f.matched || f.unknown(name)
+	}
+	shown := quotedName(name)
+	if offset > 0 {
+		f.inside = true
+		shown += "+" + strconv.FormatUint(offset, 10)
+	}
+	for _, function := range functions {
+		switch {
+		case function.Indirect && len(functions) == 1:
+			f.Errorf(f.function.Span, "%s of %s runs once, to choose the function that is called in its place, and the file does not name those", name, f.path)
+			f.Hint("the debug symbols of the library do; or trace the callers")
+			return false
+		case function.Indirect:
+		case function.Size > 0 && offset >= function.Size:
+			f.Errorf(f.function.Span, "%s has %d bytes, so nothing of it is at +%d", name, function.Size, offset)
+			return false
+		default:
+			f.add(shown, function.Offset+offset)
+		}
+	}
+	return true
+}
+
+// unknown reports a function that is not there.
+func (f *placeFinder) unknown(name string) bool {
+	var near []string
+	if f.Hinting() {
+		near = f.nearest(name)
+	}
+	message := fmt.Sprintf("%s has no function %s", f.path, name)
+	if facts := f.binary.Facts(); facts.Stripped && len(near) == 0 {
+		message += ": it was stripped, and only names that other files use are left; its debug symbols, a package of their own, have the others"
+	}
+	f.Missing(f.function.Span, near, "%s", message)
+	return false
+}
+
+func (f *placeFinder) nearest(name string) []string {
+	var names []string
+	_ = f.binary.Match("*", func(function target.BinaryFunction) bool {
+		names = append(names, function.Name)
+		if function.Source != "" {
+			names = append(names, function.Source)
+		}
+		return len(names) < maxPlaces
+	})
+	return diag.Nearest(name, slices.Values(names), 3)
+}
+
+func (f *placeFinder) match(pattern string) bool {
+	f.matched = true
+	err := f.binary.Match(pattern, func(function target.BinaryFunction) bool {
+		if !function.Indirect {
+			f.add(shown(function), function.Offset)
+		}
+		return len(f.places) < maxPlaces
+	})
+	if err != nil {
+		f.Errorf(f.function.Span, "%s: %v", f.path, err)
+	}
+	return err == nil
+}
+
+// atAddress takes an address as the linker has it.
+func (f *placeFinder) atAddress(text string, offset uint64) bool {
+	address, err := strconv.ParseUint(text, 0, 64)
+	if err != nil {
+		f.Errorf(f.function.Span, "%s is no address, such as 0x1234", text)
+		return false
+	}
+	at, ok := f.binary.Offset(address + offset)
+	if !ok {
+		if !f.matched {
+			f.Errorf(f.function.Span, "nothing of %s is at the address %#x", f.path, address+offset)
+			f.Hint("addresses are those of the file, as nm and objdump show them")
+		}
+		return f.matched
+	}
+	f.inside = true
+	f.add(fmt.Sprintf("%#x", address+offset), at)
+	return true
+}
+
+func (f *placeFinder) atLine(file string, line int) bool {
+	if f.plain.Fires() == object.AtReturn {
+		f.Errorf(f.function.Span, "a function returns as a whole: only uprobe is at a line")
+		return false
+	}
+	places, err := f.binary.Lines(file, line)
+	if err != nil {
+		return f.fail(err)
+	}
+	only, _, found := strings.Cut(f.function.Text, "@")
+	f.inside = true
+	for _, place := range places {
+		if !found || only == "" || only == place.Function {
+			f.add(fmt.Sprintf("%s@%s:%d", quotedName(place.Function), file, line), place.Offset)
+		}
+	}
+	if len(f.places) == 0 && !f.matched {
+		f.Missing(f.function.Span, nil, "%s has no code of %s:%d in %s", f.path, file, line, only)
+	}
+	return len(f.places) > 0 || f.matched
+}
+
+// shown is the name of a function as a script would write it.
+func shown(function target.BinaryFunction) string {
+	if function.Source != "" {
+		return quotedName(function.Source)
+	}
+	return quotedName(function.Name)
+}
+
+// quotedName puts a name into quotes that would not be one part of a probe.
+func quotedName(name string) string {
+	if strings.ContainsAny(name, " :,{}<>;$=/()[]*?") {
+		return `"` + name + `"`
+	}
+	return name
+}

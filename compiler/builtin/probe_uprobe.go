@@ -1,0 +1,277 @@
+package builtin
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang/diag"
+)
+
+// Functions of programs and libraries:
+//
+//	uprobe:PATH:FUNCTION          the function is entered; uretprobe: it returns
+//	uprobe:PATH:FUNCTION+OFFSET   the instruction so many bytes on
+//	uprobe:PATH:0xADDRESS         the instruction at the address that the linker chose
+//	uprobe:PATH:FILE:LINE         all places where the code of a line of the source begins
+//	uprobe:NAME:FUNCTION          a program that the shell would find, or a library
+//	uprobe:FUNCTION, uprobe:*:F   with -p: in the program of the process, in all it has mapped
+//
+// The names become places of a file here, for which the kernel is asked: it puts a
+// breakpoint there, into each process that has the file mapped. Where there is
+// uprobe_multi, one link serves all places of a file, and even one place is attached by it:
+// to take a perf event away takes the kernel up to 140 ms, one after the other.
+//
+// A file is one and the same by its device and inode, so that two paths of it in a clause
+// do not count twice. It is opened once: what the compiler has read is what is attached to.
+
+var uprobeProbe = &ProbeType{
+	Info: Info{Name: "uprobe", Signature: "uprobe:PROGRAM:FUNCTION[+OFFSET]",
+		Doc: "Fires when a function of a program or library is entered, in all processes that run it or those of -p. " +
+			"PROGRAM is a path, or the name of a program or library; FUNCTION may hold * ? and [...], and be an address " +
+			"(0x1234) or a line of the source (FILE:LINE).",
+		Example: `uprobe:/bin/bash:readline { @ = count() }`},
+	Aliases:  []string{"u"},
+	MinParts: 1, MaxParts: 3, Mechanisms: []object.Mechanism{object.UprobeMulti, object.Uprobe},
+	Expand: expandUser(object.UprobeMulti, object.Uprobe),
+	Meant:  meantUser, List: listUser, Twin: "uretprobe",
+}
+
+var uretprobeProbe = &ProbeType{
+	Info: Info{Name: "uretprobe", Signature: "uretprobe:PROGRAM:FUNCTION",
+		Doc:     "Fires when a function of a program or library returns; retval is what it returns.",
+		Example: `uretprobe:/bin/bash:readline { printf("%s\n", str(retval)) }`},
+	Aliases:  []string{"ur"},
+	MinParts: 1, MaxParts: 3, Mechanisms: []object.Mechanism{object.UretprobeMulti, object.Uretprobe},
+	Expand: expandUser(object.UretprobeMulti, object.Uretprobe),
+	Meant:  meantUser, List: listUser,
+}
+
+// userSites makes the sites of one attach point.
+type userSites struct {
+	Expansion
+	multi, plain object.Mechanism
+	at           At
+	program      Part // as written; empty for that of the process
+	function     Part // what is written behind it
+	matched      bool // it, or the program, is a pattern
+	inside       bool // the places need not be where functions begin
+	found        []object.UserPoint
+}
+
+func expandUser(multi, plain object.Mechanism) func(Expansion, At) []*Site {
+	return func(x Expansion, at At) []*Site {
+		if lacks := plain.Lacks(&x.Target().Features); lacks != "" {
+			x.Errorf(at.Span, "%s", lacks)
+			return nil
+		}
+		u := &userSites{Expansion: x, multi: multi, plain: plain, at: at}
+		if !u.split() || !u.find() {
+			return nil
+		}
+		var sites []*Site
+		for _, point := range u.found {
+			sites = append(sites, u.sites(point)...)
+		}
+		return sites
+	}
+}
+
+// split tells the program from the function.
+func (u *userSites) split() bool {
+	parts := u.at.Parts
+	u.function = parts[len(parts)-1]
+	switch {
+	case len(parts) > 1:
+		u.program = parts[0]
+	case len(u.Processes()) == 0:
+		u.Errorf(u.at.Span, "%s names no program", u.at.Span.Text())
+		u.Hint("write %s:PATH:%s, or -p PID for the program of a process", u.at.Name, u.function.Text)
+		return false
+	}
+	if len(parts) == 3 {
+		u.function = Part{Text: parts[1].Text + ":" + parts[2].Text, Span: parts[1].Span.To(parts[2].Span)}
+	}
+	if u.function.Text == "" {
+		u.Errorf(u.at.Span, "%s has no function", u.at.Span.Text())
+		u.Hint("%s", u.at.Probe.Meant(u.Target(), u.at))
+		return false
+	}
+	return true
+}
+
+// find looks the places up in all files that the name of the program stands for, each once.
+func (u *userSites) find() bool {
+	programs, ok := u.programs()
+	if !ok {
+		return false
+	}
+	u.matched = len(programs) > 1
+	known := map[string]bool{}
+	var failed error
+	for _, program := range programs {
+		binary, err := u.Target().Binary(program.Opens)
+		if err != nil {
+			failed = fmt.Errorf("%s: %w", program.Path, err)
+			continue
+		}
+		identity := target.Identity(binary, program.Opens)
+		if known[identity] {
+			continue
+		}
+		known[identity] = true
+		if !u.findIn(program, binary, identity) {
+			return false
+		}
+	}
+	if len(known) == 0 {
+		u.Errorf(u.programSpan(), "%v", failed)
+		return false
+	}
+	if len(u.found) == 0 {
+		u.Missing(u.function.Span, nil, "no function that can be traced matches %s", u.at.Text())
+	}
+	return len(u.found) > 0
+}
+
+// programs are the files of each process that is traced, or of the machine.
+func (u *userSites) programs() (list []target.Program, ok bool) {
+	pids := u.Processes()
+	if len(pids) == 0 {
+		pids = []int{0}
+	}
+	for _, pid := range pids {
+		programs, err := u.Target().Programs(u.program.Text, pid)
+		if err != nil {
+			u.noProgram(err)
+			return nil, false
+		}
+		list = append(list, programs...)
+	}
+	return list, true
+}
+
+func (u *userSites) programSpan() diag.Span {
+	if u.program.Text == "" {
+		return u.at.Span
+	}
+	return u.program.Span
+}
+
+func (u *userSites) noProgram(err error) {
+	var unknown *target.UnknownProgramError
+	if errors.As(err, &unknown) {
+		u.Missing(u.programSpan(), unknown.Near, "%s", unknown.Text)
+		return
+	}
+	u.Errorf(u.programSpan(), "%v", err)
+}
+
+// findIn looks the places up in one file. It reports false after an error.
+func (u *userSites) findIn(program target.Program, binary target.Binary, identity string) bool {
+	if arch := binary.Facts().Arch; arch != u.Target().Arch {
+		if u.matched {
+			return true
+		}
+		u.Errorf(u.programSpan(), "%s is a program for %s, and arguments are found in those for %s only", program.Path, arch, u.Target().Arch)
+		return false
+	}
+	finder := &placeFinder{userSites: u, binary: binary, path: program.Path, seen: map[uint64]bool{}}
+	if !finder.find() {
+		return false
+	}
+	if len(finder.places) > 0 {
+		point := object.UserPoint{Path: program.Opens, File: identity, Places: finder.places}
+		if pids := u.Processes(); len(pids) == 1 {
+			point.Pid = pids[0]
+		}
+		u.found = append(u.found, point)
+	}
+	return true
+}
+
+// sites attach to the places of a file: by one link, or by a perf event for each place.
+// Without attach cookies only a program of its own knows where it is.
+func (u *userSites) sites(at object.UserPoint) []*Site {
+	probe := u.at.Text()
+	if len(at.Places) == 1 {
+		probe = u.at.Probe.Name + ":" + at.Places[0].Name
+	}
+	why := u.multi.Avoid(&u.Target().Features)
+	if why == "" {
+		why = u.Refused(probe)
+	}
+	site := &Site{
+		Scope: Scope{Probe: u.at.Probe, Mechanism: u.multi, Symbols: len(at.Places), Inside: u.inside},
+		Type:  ebpf.Kprobe,
+	}
+	point := object.Point{Probe: probe, Mechanism: u.multi, At: at, Optional: u.matched || u.Optional()}
+	if why == "" {
+		site.Attach, site.Points = ebpf.AttachTraceUprobeMulti, []object.Point{point}
+		return []*Site{site}
+	}
+	site.Scope.Mechanism, point.Mechanism = u.plain, u.plain
+	point.Over = []object.PassedOver{{Mechanism: u.multi, Why: why}}
+	var sites []*Site
+	for i, place := range at.Places {
+		one := point.Picked(i)
+		one.Probe = u.at.Probe.Name + ":" + place.Name
+		if alone := *site; u.UsesProbeName() && !u.Target().Features.AttachCookie {
+			alone.Scope.Symbols, alone.Points = 1, []object.Point{one}
+			sites = append(sites, &alone)
+			continue
+		}
+		site.Points = append(site.Points, one)
+	}
+	if len(site.Points) > 0 {
+		sites = append(sites, site)
+	}
+	return sites
+}
+
+// meantUser puts a name with colons into quotes.
+func meantUser(_ *target.Target, at At) string {
+	if len(at.Parts) > 3 {
+		var rest []string
+		for _, part := range at.Parts[1:] {
+			rest = append(rest, part.Text)
+		}
+		return fmt.Sprintf("a name with colons is quoted: %s:%s:%q", at.Name, at.Parts[0].Text, strings.Join(rest, ":"))
+	}
+	return "such as " + at.Probe.Name + ":/bin/bash:readline"
+}
+
+// listUser visits the functions of the programs that a path or name stands for; without
+// one there are too many.
+func listUser(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
+	switch {
+	case len(patterns) == 0, len(patterns) == 1 && !strings.Contains(patterns[0], "/"):
+		return nil
+	case patterns[0] == "", patterns[0] == "*":
+		return nil
+	}
+	pattern := "*"
+	if len(patterns) > 1 && patterns[1] != "" {
+		pattern = strings.Join(patterns[1:], ":")
+	}
+	programs, err := t.Programs(patterns[0], 0)
+	if err != nil {
+		return err
+	}
+	for _, program := range programs {
+		binary, err := t.Binary(program.Opens)
+		if err == nil {
+			err = binary.Match(pattern, func(f target.BinaryFunction) bool {
+				visit(p.Name + ":" + program.Path + ":" + shown(f))
+				return true
+			})
+		}
+		if err != nil && len(programs) == 1 {
+			return fmt.Errorf("%s: %w", program.Path, err)
+		}
+	}
+	return nil
+}
