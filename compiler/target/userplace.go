@@ -23,7 +23,7 @@ import (
 //
 // Rust has rules of its own, which are not promised to stay. As rustc 1.60 to 1.90 has
 // them: a value made of one or two scalars is passed as these would be, another one of up
-// to 16 bytes in registers, and a larger one by its address, as is a result.
+// to 8 bytes in a register, as a result of up to 16, and a larger one by its address.
 //
 // C++: https://itanium-cxx-abi.github.io/cxx-abi/abi.html#calls, Rust:
 // https://github.com/rust-lang/rust/blob/1.85.0/compiler/rustc_ty_utils/src/abi.rs
@@ -46,6 +46,8 @@ type Declared struct {
 	// Copied: the type is a class that must be copied by a function, which is passed and
 	// returned by its address.
 	Copied bool
+	// Incomplete: the debug information has only the name of the type.
+	Incomplete bool
 	// Align is that which the type demands, in bytes; 0 where it is that of its members.
 	Align int
 	// Pieces and Absent say where the value is as debug information has it. Without both
@@ -94,7 +96,7 @@ type userPlacer struct {
 func (p *userPlacer) place(d Declared) Param {
 	placed := Param{Name: d.Name, Type: d.Type, Register: -1, Stack: -1, Slot: -1, User: true}
 	switch {
-	case d.Type == nil:
+	case d.Type == nil || d.Type.Size == 0 && d.Incomplete:
 		placed.Absent, p.lost = ofUnknownType, true
 	case p.lost:
 		placed.Absent = afterUnknownType
@@ -102,6 +104,7 @@ func (p *userPlacer) place(d Declared) Param {
 		p.byConvention(&placed, d)
 	}
 	switch {
+	case placed.Absent == passedNowhere:
 	case len(d.Pieces) > 0 && slices.Equal(d.Pieces, p.piecesOf(placed)): // as the convention has it
 	case len(d.Pieces) > 0 || d.Absent != "":
 		placed = Param{Name: d.Name, Type: d.Type, Register: -1, Stack: -1, Slot: -1, User: true,
@@ -137,7 +140,7 @@ func (p *userPlacer) byConvention(placed *Param, d Declared) {
 	size := d.Type.Size
 	placed.Words = (size + wordSize - 1) / wordSize
 	align := max(d.Align, alignmentOf(d.Type))
-	if d.Copied || p.byAddress(d.Type) {
+	if d.Copied || p.byAddress(d.Type, p.most()) {
 		placed.Indirect, placed.Words = true, 1
 		if !p.inRegisters(placed, wordSize) {
 			p.onStack(placed, wordSize)
@@ -155,13 +158,26 @@ func (p *userPlacer) byConvention(placed *Param, d Declared) {
 	}
 }
 
-// byAddress reports a type whose value is passed as the address of a copy.
-func (p *userPlacer) byAddress(t *types.Type) bool {
-	if t.Scalar() || t.Size <= inRegisters {
+// byAddress reports a type whose value is passed as the address of a copy; most is how
+// many bytes are passed in another way.
+func (p *userPlacer) byAddress(t *types.Type, most int) bool {
+	if t.Scalar() || t.Size <= most {
 		return false
 	}
+	if p.rust {
+		_, pair := scalarPair(t)
+		return !pair
+	}
 	_, vectors := p.homogeneous(t)
-	return p.rust || p.arm && !vectors
+	return p.arm && !vectors
+}
+
+// most is up to how many bytes of a struct are passed in registers.
+func (p *userPlacer) most() int {
+	if p.rust {
+		return wordSize
+	}
+	return inRegisters
 }
 
 // part is what is passed in one register: some bytes of a value.
@@ -348,7 +364,7 @@ func (p *userPlacer) result(f *Function, d Declared) {
 	switch {
 	case d.Type.Origin == OnStack && !p.arm:
 		f.ReturnAbsent = returnedOnStack
-	case d.Copied || p.byAddress(d.Type) || !inRegister || len(parts) > 2 && vectors == 0:
+	case d.Copied || p.byAddress(d.Type, inRegisters) || !inRegister || len(parts) > 2 && vectors == 0:
 		f.ReturnsMemory = true
 		if p.arm {
 			f.ReturnAbsent = returnedSomewhere

@@ -117,9 +117,10 @@
 // Symbols in .gnu_debugdata (MiniDebugInfo, an ELF file packed with xz, for Fedora): the
 // smallest reader of xz in Go adds 0.22 MB to a file that is over its budget of 8 MB.
 //
-// Not read: .dwo and .dwp files, dwz's common files, types that are referred to by
-// signature (-fdebug-types-section), location lists. Where an argument is at the entry of
-// a function follows from the calling convention.
+// Not read: .dwo and .dwp files, dwz's common files, .debug_types of DWARF 4. Location
+// lists are read for where arguments are at the entry of a function. What gcc -O0 says of
+// that is about what the first instructions do: there it follows from the calling
+// convention, as where nothing is said.
 //
 // # Cost
 //

@@ -71,6 +71,7 @@ type debugInfo struct {
 	arch   string
 	pages  *pages
 	tables abbreviations // of the unit that was read last
+	units  *typeUnits
 }
 
 // debugInfo opens the sections.
@@ -110,6 +111,9 @@ type unit struct {
 	start, end uint64 // in .debug_info
 	entries    uint64 // where the first entry is
 	version    uint16
+	kind       uint8
+	signature  uint64 // of the type that it describes, from described on
+	described  uint64
 	address    int // bytes of an address
 	place      int // bytes of an offset: 4, or 8 in units of more than 4 GiB
 	abbrev     uint64
@@ -157,7 +161,10 @@ func (d *debugInfo) header(at uint64) (*unit, error) {
 	if u.version < 5 {
 		u.address = int(c.u8())
 	}
-	u.entries = c.at + unitExtra(kind, u.place)
+	u.entries, u.kind = c.at+unitExtra(kind, u.place), kind
+	if kind == unitOfType {
+		u.signature, u.described = c.u64(), c.number(u.place)
+	}
 	switch {
 	case c.err != nil:
 		return nil, c.err
@@ -245,7 +252,9 @@ func (u *unit) value(c *cursor, a attribute) (attribute, error) {
 		a.form = c.uleb()
 	}
 	switch form := a.form; form {
-	case formConstant, formPresent:
+	case formConstant:
+	case formPresent:
+		a.n = 1
 	case formString:
 		a.n = c.at
 		c.bytes(0)
@@ -431,7 +440,7 @@ func (u *unit) addressAt(index uint64) (uint64, bool) {
 }
 
 // refer returns the entry that an attribute refers to, and its unit. Those of other files
-// and of types by their signature are not found.
+// are not found.
 func (u *unit) refer(e *entry, name dwarf.Attr) (*unit, entry, bool) {
 	a, ok := e.get(name)
 	if !ok {
@@ -440,6 +449,8 @@ func (u *unit) refer(e *entry, name dwarf.Attr) (*unit, entry, bool) {
 	to, at := u, u.start+a.n
 	switch a.form {
 	case formReference1, formReference2, formReference4, formReference8, formReference:
+	case formSignature:
+		return u.typeUnit(a.n)
 	case formReferenceFile:
 		if at = a.n; at < u.start || at >= u.end {
 			if to = u.unitOf(at); to == nil {

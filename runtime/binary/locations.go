@@ -9,6 +9,7 @@ import (
 // Operations of location expressions: DWARF 5, sections 2.5, 2.6 and 7.7.
 const (
 	opAddress       = 0x03
+	opDeref         = 0x06
 	opConst1u       = 0x08
 	opConstu        = 0x10
 	opConsts        = 0x11
@@ -32,10 +33,11 @@ const maxPieces = 16
 
 // Why a value is not where a probe could read it.
 const (
-	inVector   = "is in a floating point register, which programs cannot read"
-	isConstant = "has the same value in all calls of this function, so it is not passed"
-	isComputed = "is not passed: the compiler computes it from other arguments"
-	isRemoved  = "is not passed: the compiler removed it from this copy of the function"
+	inVector       = "is passed in a floating point register, which programs cannot read"
+	partlyInVector = "is passed in part in a floating point register, which programs cannot read"
+	isConstant     = "has the same value in all calls of this function, so it is not passed"
+	isComputed     = "is not passed: the compiler computes it from other arguments"
+	isRemoved      = "is not passed: the compiler removed it from this copy of the function"
 )
 
 // dwarfRegisters are the names that struct pt_regs has for the registers by their number:
@@ -49,6 +51,8 @@ var dwarfRegisters = [...]string{"ax", "dx", "cx", "bx", "si", "di", "bp", "sp",
 type location struct {
 	pieces []target.Piece
 	absent string
+	// pointed: what the caller passes is the value's address.
+	pointed bool
 }
 
 // register returns the place of a register in struct pt_regs.
@@ -84,8 +88,8 @@ func (u *unit) locate(e *entry, function *entry, address uint64, size int) locat
 			return location{}
 		}
 	}
-	x := expression{unit: u, cursor: c, end: end, function: function, whole: whole}
-	return x.location(size)
+	x := expression{unit: u, cursor: c, end: end, function: function, whole: whole, size: size}
+	return x.location()
 }
 
 // listedLocation returns the expression that a list of locations has for an address.
@@ -178,8 +182,10 @@ type expression struct {
 	end      uint64
 	function *entry
 	whole    bool // it is not from a list
+	size     int  // of the value
 	part     target.Piece
 	state    state
+	pointed  bool
 	found    []target.Piece
 }
 
@@ -199,7 +205,8 @@ var absences = map[state]string{
 	nowhere: isRemoved, constant: isConstant, vector: inVector, computed: isComputed, unsure: "",
 }
 
-func (x *expression) location(size int) location {
+func (x *expression) location() location {
+	size := x.size
 	if x.at == x.end {
 		return location{}
 	}
@@ -222,6 +229,9 @@ func (x *expression) location(size int) location {
 	if x.err != nil || x.at > x.end {
 		return location{}
 	}
+	if x.pointed {
+		return location{pointed: true}
+	}
 	if at == 0 {
 		if absent, done := x.keep(0, size); done {
 			return absent
@@ -232,7 +242,10 @@ func (x *expression) location(size int) location {
 
 // keep adds a part, or returns what there is to say of the whole because of it.
 func (x *expression) keep(at, size int) (location, bool) {
-	if x.state != there {
+	switch {
+	case x.state == vector && (at > 0 || size < x.size):
+		return location{absent: partlyInVector}, true
+	case x.state != there:
 		return location{absent: absences[x.state]}, true
 	}
 	x.part.At, x.part.Size = at, size
@@ -337,6 +350,7 @@ func (x *expression) entryValue() {
 func (x *expression) push(op uint8) {
 	switch {
 	case x.state == unsure:
+		x.pointed = op == opDeref
 		x.at = x.end
 	case op == opAddress:
 		x.skip(uint64(x.address))

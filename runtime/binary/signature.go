@@ -2,6 +2,7 @@ package binary
 
 import (
 	"debug/dwarf"
+	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
@@ -9,9 +10,6 @@ import (
 // languageRust is the number that Rust has (DWARF 5, section 7.12), whose functions pass
 // arguments in a way of their own.
 const languageRust = 0x1c
-
-// passByReference marks a class that a function copies (DWARF 5, section 7.15).
-const passByReference = 4
 
 // Signature returns a function with the types and places of its arguments and its result.
 func (f *File) Signature(of target.BinaryFunction) (*target.Function, error) {
@@ -46,13 +44,13 @@ func (d *debugInfo) prototype(of target.BinaryFunction) (*target.Prototype, erro
 	if err != nil {
 		return nil, err
 	}
-	clone := cloned(of.Name)
+	strict := cloned(of.Name) || u.reshaped(e)
 	err = from.eachChild(function, func(child *entry) bool {
 		switch {
 		case child.tag == dwarf.TagUnspecifiedParameters:
 			p.Variadic = true
 		case child.tag == dwarf.TagFormalParameter && child.place(dwarf.AttrVarParam) == 0:
-			p.Params = append(p.Params, from.parameter(child, e, of.Address, clone))
+			p.Params = append(p.Params, from.parameter(child, e, of.Address, strict))
 		}
 		return len(p.Params) < maxParameters
 	})
@@ -138,8 +136,11 @@ func (u *unit) declared(e *entry) target.Declared {
 			to, described, ok = to.refer(&described, dwarf.AttrType)
 			continue
 		}
-		convention, _ := to.number(&described, dwarf.AttrCalling)
-		d.Copied = convention == passByReference
+		if of, whole, split := to.refer(&described, dwarf.AttrSignature); split {
+			to, described = of, whole
+		}
+		d.Incomplete = described.place(dwarf.AttrDeclaration) != 0
+		d.Copied = to.copied(&described, maxTypes)
 		return d
 	}
 	return d
@@ -148,9 +149,29 @@ func (u *unit) declared(e *entry) target.Declared {
 // maxAlign is the largest alignment that is followed.
 const maxAlign = 1 << 12
 
-// parameter describes an argument. In a copy of a function that the compiler made only
-// what debug information has is known, as what is left takes other places.
-func (u *unit) parameter(e, function *entry, address uint64, clone bool) target.Declared {
+// reshaped reports a function that need not follow the calling convention, as it does not
+// use all of its arguments: LLVM leaves them out where no other file calls the function,
+// and does not rename it as gcc does.
+func (u *unit) reshaped(e *entry) bool {
+	if strings.HasPrefix(u.text(&u.root, dwarf.AttrProducer), "GNU") {
+		return false
+	}
+	_, external := u.declaring(e, dwarf.AttrExternal)
+	if external != nil && u.root.place(dwarf.AttrLanguage) != languageRust {
+		return false
+	}
+	unused := false
+	u.eachChild(e, func(child *entry) bool {
+		_, placed := child.get(dwarf.AttrLocation)
+		unused = unused || child.tag == dwarf.TagFormalParameter && !placed
+		return !unused
+	})
+	return unused
+}
+
+// parameter describes an argument. In a function that need not follow the calling
+// convention (strict) only what debug information has is known.
+func (u *unit) parameter(e, function *entry, address uint64, strict bool) target.Declared {
 	d := target.Declared{}
 	if to, typed := u.declaring(e, dwarf.AttrType); typed != nil {
 		d = to.declared(typed)
@@ -163,8 +184,8 @@ func (u *unit) parameter(e, function *entry, address uint64, clone bool) target.
 		size = d.Type.Size
 	}
 	at := u.locate(e, function, address, size)
-	d.Pieces, d.Absent = at.pieces, at.absent
-	if clone && len(d.Pieces) == 0 && d.Absent == "" {
+	d.Pieces, d.Absent, d.Copied = at.pieces, at.absent, d.Copied || at.pointed
+	if strict && len(d.Pieces) == 0 && d.Absent == "" {
 		d.Absent = isRemoved
 	}
 	return d

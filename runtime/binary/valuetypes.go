@@ -3,6 +3,7 @@ package binary
 import (
 	"debug/dwarf"
 	"slices"
+	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -39,14 +40,17 @@ func (u *unit) convert(e *entry, left int) *types.Type {
 	if left == 0 {
 		return nil
 	}
+	if to, whole, ok := u.refer(e, dwarf.AttrSignature); ok {
+		return to.convert(&whole, left-1)
+	}
 	size := int(min(uint64(max(u.sizeOf(e), 0)), maxValue))
 	switch e.tag {
 	case dwarf.TagBaseType:
 		return u.basic(e, size)
 	case dwarf.TagPointerType, dwarf.TagReferenceType, dwarf.TagRvalueReferenceType:
 		return u.pointer(e, left-1)
-	case dwarf.TagUnspecifiedType: // nullptr_t
-		return nil
+	case dwarf.TagUnspecifiedType:
+		return u.unspecified(e)
 	case dwarf.TagTypedef:
 		return u.typedef(e, left-1)
 	case dwarf.TagConstType, dwarf.TagVolatileType, dwarf.TagRestrictType, dwarf.TagAtomicType:
@@ -91,7 +95,9 @@ func (u *unit) basic(e *entry, size int) *types.Type {
 	}
 	signed := encoding == encodingSigned || encoding == encodingSignedChar
 	t := types.NewInt(size, signed)
-	t.Alias = target.IntegerName(name)
+	if t.Alias = target.IntegerName(name); t.Alias == "char" && size > 1 { // of Rust
+		t.Alias = ""
+	}
 	return t
 }
 
@@ -118,6 +124,16 @@ func (u *unit) floating(name string, size int, pair bool) *types.Type {
 		}
 	}
 	return t
+}
+
+// unspecified is void under another name, but for nullptr_t of C++.
+func (u *unit) unspecified(e *entry) *types.Type {
+	if !strings.Contains(u.text(e, dwarf.AttrName), "nullptr") {
+		return nil
+	}
+	p := types.NewPointer(nil)
+	p.User = true
+	return p
 }
 
 func (u *unit) pointer(e *entry, left int) *types.Type {
