@@ -103,8 +103,27 @@ func (u *userSites) split() bool {
 	return true
 }
 
-// find looks the places up in all files that the name of the program stands for, each once.
+// find looks the places up in all files that the name of the program stands for.
 func (u *userSites) find() bool {
+	if !u.files(u.findIn) {
+		return false
+	}
+	if len(u.found) == 0 {
+		u.Missing(u.function.Span, nil, "no function that can be traced matches %s", u.at.Text())
+	}
+	return len(u.found) > 0
+}
+
+// userFile is a file that the name of a program stands for.
+type userFile struct {
+	target.Program
+	binary   target.Binary
+	identity string
+}
+
+// files visits all files that the name of the program stands for, each once. It reports
+// false after an error.
+func (u *userSites) files(visit func(userFile) bool) bool {
 	programs, ok := u.programs()
 	if !ok {
 		return false
@@ -118,23 +137,31 @@ func (u *userSites) find() bool {
 			failed = fmt.Errorf("%s: %w", program.Path, err)
 			continue
 		}
-		identity := target.Identity(binary, program.Opens)
-		if known[identity] {
+		file := userFile{program, binary, target.Identity(binary, program.Opens)}
+		if known[file.identity] {
 			continue
 		}
-		known[identity] = true
-		if !u.findIn(program, binary, identity) {
+		known[file.identity] = true
+		if !u.visit(file, visit) {
 			return false
 		}
 	}
 	if len(known) == 0 {
 		u.Errorf(u.programSpan(), "%v", failed)
-		return false
 	}
-	if len(u.found) == 0 {
-		u.Missing(u.function.Span, nil, "no function that can be traced matches %s", u.at.Text())
+	return len(known) > 0
+}
+
+// visit passes programs of other machines over.
+func (u *userSites) visit(file userFile, visit func(userFile) bool) bool {
+	arch := file.binary.Facts().Arch
+	if arch == u.Target().Arch {
+		return visit(file)
 	}
-	return len(u.found) > 0
+	if !u.matched {
+		u.Errorf(u.programSpan(), "%s is a program for %s, and arguments are found in those for %s only", file.Path, arch, u.Target().Arch)
+	}
+	return u.matched
 }
 
 // programs are the files of each process that is traced, or of the machine.
@@ -171,26 +198,24 @@ func (u *userSites) noProgram(err error) {
 }
 
 // findIn looks the places up in one file. It reports false after an error.
-func (u *userSites) findIn(program target.Program, binary target.Binary, identity string) bool {
-	if arch := binary.Facts().Arch; arch != u.Target().Arch {
-		if u.matched {
-			return true
-		}
-		u.Errorf(u.programSpan(), "%s is a program for %s, and arguments are found in those for %s only", program.Path, arch, u.Target().Arch)
-		return false
-	}
-	finder := &placeFinder{userSites: u, binary: binary, path: program.Path, seen: map[uint64]bool{}}
+func (u *userSites) findIn(file userFile) bool {
+	finder := &placeFinder{userSites: u, binary: file.binary, path: file.Path, seen: map[uint64]bool{}}
 	if !finder.find() {
 		return false
 	}
 	if len(finder.places) > 0 {
-		point := object.UserPoint{Path: program.Opens, File: identity, Places: finder.places}
-		if pids := u.Processes(); len(pids) == 1 {
-			point.Pid = pids[0]
-		}
-		u.found = append(u.found, point)
+		u.found = append(u.found, u.point(file, finder.places))
 	}
 	return true
+}
+
+// point is places of a file.
+func (u *userSites) point(file userFile, places []object.UserPlace) object.UserPoint {
+	point := object.UserPoint{Path: file.Opens, File: file.identity, Places: places}
+	if pids := u.Processes(); len(pids) == 1 {
+		point.Pid = pids[0]
+	}
+	return point
 }
 
 // sites attach to the places of a file: by one link, or by a perf event for each place.
