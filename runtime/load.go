@@ -6,6 +6,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/runtime/attach"
 	"github.com/ponytrace/ponytrace/runtime/detect"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
@@ -62,11 +63,7 @@ func filesOf(o *object.Object, machine *target.Target) uint64 {
 	n := detect.FewFiles + len(o.Kernel)*(2+runtime.GOMAXPROCS(0)) + 2*len(o.Programs)
 	for _, program := range o.Programs {
 		for i := range program.Points {
-			links := program.Points[i].Probes()
-			if _, onEachCPU := program.Points[i].At.(object.ClockPoint); onEachCPU {
-				links = machine.CPUs
-			}
-			n += 2 * links
+			n += 2 * attach.Events(&program.Points[i], machine.CPUs)
 		}
 	}
 	return uint64(n)

@@ -225,6 +225,9 @@ type Scope struct {
 	// Typed and Exit are of programs at the raw tracepoint of all system calls: the
 	// verifier knows the types of what it gets, and it is that at the exit.
 	Typed, Exit bool
+	// CallerRegs: of the registers, only those are there that the kernel's code fills for
+	// itself.
+	CallerRegs bool
 	// ProbeName is the index of the attach point's text; -1 when the attach cookie or the
 	// system call's number tells it.
 	ProbeName int

@@ -58,7 +58,7 @@ func ForeignAttachPoint(text string) (hint string, known bool) {
 // ForeignProbeTypes are the types of probes that bpftrace and DTrace have and the table has
 // not.
 func ForeignProbeTypes() []string {
-	return append(slices.Sorted(maps.Keys(unservedTypes())), "software", "fbt")
+	return append(slices.Sorted(maps.Keys(unservedTypes())), "fbt")
 }
 
 // meantProbe guesses what the words of an attach point are names of.
@@ -140,8 +140,7 @@ var (
 	userProbe = unserved{"functions of programs and libraries cannot be traced yet",
 		"what they ask of the kernel can: tracepoint:syscalls:sys_enter_*; " +
 			"profile:hz:99 { @[ustack] = count() } samples them"}
-	hardware = unserved{"counters of the CPU cannot be read", "profile:hz:99 samples by time what runs on every CPU"}
-	both     = unserved{"entry and return are two clauses",
+	both = unserved{"entry and return are two clauses",
 		"write kprobe:%[1]s and kretprobe:%[1]s; @start[tid] carries what both need"}
 	raw     = unserved{"raw tracepoints are the probe type rawtracepoint", "write rawtracepoint:%s"}
 	watch   = unserved{"accesses to memory cannot be watched", "kprobe:FUNCTION traces the function that writes there"}
@@ -155,7 +154,7 @@ var (
 
 var unservedTypes = sync.OnceValue(func() map[string]unserved {
 	return map[string]unserved{
-		"usdt": userProbe, "U": userProbe, "hardware": hardware, "h": hardware,
+		"usdt": userProbe, "U": userProbe,
 		"watchpoint": watch, "w": watch, "asyncwatchpoint": watch, "aw": watch,
 		"session": both, "ksession": both, "fsession": both,
 		"raw_tracepoint": raw, "raw_tp": raw, "tp_btf": raw,
@@ -167,28 +166,10 @@ var unservedTypes = sync.OnceValue(func() map[string]unserved {
 	}
 })
 
-// softwareEvents are the kernel's own counters by name, and the probes where they count.
-var softwareEvents = sync.OnceValue(func() map[string]string {
-	return map[string]string{
-		"page-faults": "kprobe:handle_mm_fault", "faults": "kprobe:handle_mm_fault",
-		"minor-faults": "kprobe:handle_mm_fault", "major-faults": "kprobe:handle_mm_fault",
-		"context-switches": "tracepoint:sched:sched_switch", "cs": "tracepoint:sched:sched_switch",
-		"cpu-migrations": "tracepoint:sched:sched_migrate_task",
-		"cpu-clock":      "profile:hz:99", "cpu": "profile:hz:99", "task-clock": "profile:hz:99",
-	}
-})
-
 // fromBpftrace returns why a type of bpftrace's probes is not there, and what serves
 // instead.
 func fromBpftrace(parts []string) (why, hint string) {
 	kind, rest := parts[0], parts[1:]
-	if kind == "software" || kind == "s" && len(rest) > 0 {
-		hint = "write tracepoint:sched:sched_switch, kprobe:handle_mm_fault or profile:hz:99"
-		if ours := softwareEvents()[strings.Join(rest[:min(len(rest), 1)], "")]; ours != "" {
-			hint = "write " + ours
-		}
-		return "the kernel's software counters are not there; probes see each of their events", hint
-	}
 	known, found := unservedTypes()[kind]
 	if len(parts) == 4 && processProvider(kind) {
 		return ofProcess(kind, parts)

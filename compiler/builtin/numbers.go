@@ -70,12 +70,32 @@ func checkRegister(c Checker, call *lang.Call) *types.Type {
 	if !ok || !checkHasRegisters(c, call) {
 		return types.Uint64
 	}
-	named := c.Target().Registers().Named
+	named := callerRegisters(c)
 	if _, ok := named[name]; !ok {
-		c.Errorf(call.Args[0].Range(), "%s has no register %q", c.Target().Arch, name)
+		if c.Scope().CallerRegs && c.Target().Registers().Named[name] > 0 {
+			c.Errorf(call.Args[0].Range(), "%s fires in the kernel's scheduler, which hands over few registers", c.Scope().Probe.Name)
+		} else {
+			c.Errorf(call.Args[0].Range(), "%s has no register %q", c.Target().Arch, name)
+		}
 		c.Hint("it has %s", strings.Join(slices.Sorted(maps.Keys(named)), " "))
 	}
 	return types.Uint64
+}
+
+// callerRegisters are the registers that a probe has. Where the kernel's code asks for its
+// own, they are those that it needs to walk the stack (perf_arch_fetch_caller_regs).
+func callerRegisters(c Checker) map[string]int {
+	named := c.Target().Registers().Named
+	if !c.Scope().CallerRegs {
+		return named
+	}
+	few := map[string]int{}
+	for _, name := range []string{"ip", "sp", "cs", "flags", "pc", "r29", "pstate"} {
+		if offset, ok := named[name]; ok {
+			few[name] = offset
+		}
+	}
+	return few
 }
 
 func loadRegister(l Lowering, offset int) *ir.Value {

@@ -81,10 +81,10 @@ type Expansion interface {
 	// leaves the choice to us.
 	Forced() string
 	Mechanism() string
+	// Processes are those of -p, if the script sees no other; none where it does.
+	Processes() []int
 	// Optional: the setting missing_probes lets the script go on without the probe.
 	Optional() bool
-	// Processes are the numbers of the processes of -p, where these alone are traced.
-	Processes() []int
 	// Refused says why the cheaper mechanisms do not serve a point: this kernel refused
 	// to load or attach the program, or the script has other clauses. It is empty where
 	// they may.
@@ -168,6 +168,8 @@ var probeList = []*ProbeType{
 	rawTracepointProbe,
 	uprobeProbe,
 	uretprobeProbe,
+	softwareProbe,
+	hardwareProbe,
 }
 
 func example(point string) func(*target.Target, At) string {

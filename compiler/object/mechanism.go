@@ -35,6 +35,7 @@ const (
 	Uretprobe
 	UprobeMulti
 	UretprobeMulti
+	PerfEvent // a counter of the kernel or the CPU
 )
 
 // Moment is when the program of a mechanism on functions fires.
@@ -52,7 +53,7 @@ type Context uint8
 const (
 	NoContext     Context = iota
 	FunctionRegs          // struct pt_regs of the CPU in the traced function
-	ClockRegs             // the same, where a clock interrupted
+	ClockRegs             // the same, where a clock or another counter interrupted
 	FunctionWords         // a word for each argument of the function, and one for its result
 	EventWords            // a word for each argument of the tracepoint
 	Record                // the record of perf
@@ -128,6 +129,7 @@ var mechanisms = [...]record{
 		many: true, plainer: Uprobe, lacks: withoutUprobeMulti},
 	UretprobeMulti: {name: "uretprobe_multi", fires: AtReturn, context: UserRegs, user: true, outermost: true,
 		many: true, plainer: Uretprobe, lacks: withoutUprobeMulti},
+	PerfEvent: {name: "perf event", context: ClockRegs, exclusive: true},
 }
 
 func withoutUprobes(f *target.Features) string {

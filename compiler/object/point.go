@@ -64,6 +64,17 @@ type SyscallPoint struct {
 // ClockPoint is a clock on every CPU.
 type ClockPoint struct{ Period time.Duration }
 
+// PerfPoint is a counter of the kernel or the CPU: the program runs when it has counted
+// Period more. It is one for each thread of the processes, or without them one on every
+// CPU for whatever runs there.
+type PerfPoint struct {
+	Name      string // of what is counted: "page-faults"
+	Type      uint32 // of struct perf_event_attr
+	Config    uint64
+	Period    uint64
+	Processes []int
+}
+
 // RunPoint is a moment at which the runtime runs the program.
 type RunPoint struct {
 	When   When
@@ -98,7 +109,10 @@ func (p UserPoint) Events() []string {
 func (p TracepointPoint) Events() []string { return []string{p.Category + ":" + p.Name} }
 func (p SyscallPoint) Events() []string    { return []string{"syscalls:" + p.Name} }
 func (p ClockPoint) Events() []string      { return []string{p.Period.String()} }
-func (p RunPoint) Events() []string        { return nil }
+func (p PerfPoint) Events() []string {
+	return []string{fmt.Sprintf("%d:%#x:%d", p.Type, p.Config, p.Period)}
+}
+func (p RunPoint) Events() []string { return nil }
 
 // Functions are the kernel functions that a point is attached to; none for those of other
 // kinds.

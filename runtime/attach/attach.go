@@ -81,6 +81,7 @@ var attachers = map[object.Mechanism]attacher{
 	object.Uretprobe:       at(attachUretprobe),
 	object.UprobeMulti:     at(attachUprobeMulti),
 	object.UretprobeMulti:  at(attachUretprobeMulti),
+	object.PerfEvent:       at(attachPerfEvent),
 }
 
 // request is a program to attach.
@@ -143,7 +144,10 @@ func withoutKprobes(machine *target.Target, point *object.Point) string {
 
 // reason puts an errno into words.
 func reason(err error, point *object.Point) string {
+	var known *explained
 	switch onFunction := point.Mechanism.OnFunctions(); {
+	case errors.As(err, &known):
+		return known.why
 	case !onFunction && errors.Is(err, fs.ErrNotExist):
 		return "this kernel has no such tracepoint"
 	case !onFunction && errors.Is(err, syscall.EINVAL):

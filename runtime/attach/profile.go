@@ -12,23 +12,10 @@ import (
 
 // attachProfile opens a clock on every CPU that is online.
 func attachProfile(r request, at object.ClockPoint) ([]Link, error) {
-	cpus, err := onlineCPUs()
-	if err != nil {
-		return nil, err
-	}
-	var links []Link
-	for _, cpu := range cpus {
-		attributes := &unix.PerfEventAttr{
-			Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK,
-			Sample: uint64(at.Period.Nanoseconds()),
-		}
-		l, err := attachPerf(r, attributes, cpu)
-		if err != nil {
-			return links, err
-		}
-		links = append(links, l)
-	}
-	return links, nil
+	return attachCPUs(r, unix.PerfEventAttr{
+		Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK,
+		Sample: uint64(at.Period.Nanoseconds()),
+	})
 }
 
 // onlineCPUs reads a list such as "0-3,8".

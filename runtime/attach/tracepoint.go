@@ -15,14 +15,14 @@ func attachTracepoint(r request, at object.TracepointPoint) ([]Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	attributes := &unix.PerfEventAttr{
+	attributes := unix.PerfEventAttr{
 		Type: unix.PERF_TYPE_TRACEPOINT, Config: uint64(tracepoint.ID),
 		Sample: 1, Wakeup: 1,
 	}
 	if at.Category == "irq_vectors" && at.Name == "irq_work_exit" {
 		attributes.Sample = 0
 	}
-	l, err := attachPerf(r, attributes, 0)
+	l, err := attachPerf(r, attributes, everyThread, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ type Added struct {
 	Filter lang.Expr             // nil where every event is seen
 	Hidden map[*lang.Clause]bool // clauses that the user did not write
 	Set    string                // the name of the map; empty without one
-	Only   []int                 // the processes of -p, where no others are traced
+	Only   []int                 // the processes that alone are seen; none where others are
 	text   string                // of the clauses
 }
 

@@ -337,6 +337,10 @@ func kindName(short string) string {
 		return "fentry"
 	case "fr", "kretfunc":
 		return "fexit"
+	case "s":
+		return "software"
+	case "h":
+		return "hardware"
 	case "rt":
 		return "rawtracepoint"
 	}

@@ -92,6 +92,9 @@ var contexts = []struct {
 		"for %s.",
 		"The record that the kernel makes for perf: the number of the call, then its arguments or its " +
 			"result."},
+	{object.PerfEvent, "It runs each time so many events have been counted: %s.",
+		"The registers of the CPU as they were at the last of the events, in struct " +
+			"bpf_perf_event_data."},
 	{object.Profile, "It runs on every CPU each time a clock ticks: %s.",
 		"The registers of the CPU as they were when the clock interrupted it, in struct " +
 			"bpf_perf_event_data."},
@@ -141,6 +144,8 @@ func placeOf(point *object.Point) []string {
 		return []string{at.Name}
 	case object.ClockPoint:
 		return []string{"every " + at.Period.String()}
+	case object.PerfPoint:
+		return []string{fmt.Sprintf("%s, %d", at.Name, at.Period)}
 	case object.RunPoint:
 		return []string{momentOf(at)}
 	}

@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"strconv"
 	"sync"
-	"time"
 )
 
 // family is a process that makes calls and has children that do the same, and so on:
@@ -28,12 +26,7 @@ func (f *family) Run() error {
 	if !ok {
 		return fmt.Errorf("no load of %q", f.Name)
 	}
-	for f.Gate != "" {
-		if _, err := os.Stat(f.Gate); err == nil {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	awaitFile(f.Gate)
 	var group sync.WaitGroup
 	for _, share := range []int{f.N / 2, f.N - f.N/2} {
 		group.Go(func() {

@@ -37,6 +37,7 @@ type cli struct {
 	Spin     spin     `cmd:"" help:"Use a CPU."`
 	Sleep    sleep    `cmd:"" help:"Do nothing."`
 	Family   family   `cmd:"" help:"A process and its descendants, each of which makes the same calls."`
+	Memory   memory   `cmd:"" help:"First touches of pages, and writes to a word that can be watched."`
 
 	Comm string `help:"Rename this process first."`
 }
