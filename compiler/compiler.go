@@ -92,6 +92,10 @@ func compile(
 		Args: options.Args, Mechanism: options.Attach, Refused: options.Refused,
 		Strict: options.Strict, Unsafe: options.Unsafe, Named: options.Named, Environment: options.Environment,
 		Separate: options.Separate, PartSize: options.PartSize, Added: added, Only: options.Only,
+		Processes: builtin.Processes{
+			IDs: options.Processes.IDs, Children: options.Processes.Children,
+			Command: options.Processes.Command,
+		},
 	})
 	if err != nil {
 		return nil, nil, err

@@ -19,6 +19,7 @@ type attachments struct {
 	collection *ebpf.Collection
 	links      []attach.Link
 	leftOut    []*attach.RefusedError // functions that patterns match and the kernel refuses
+	starter    func() int             // returns the thread that will start the command
 }
 
 var errInterrupted = errors.New("interrupted by a signal")
@@ -35,6 +36,7 @@ func (a *attachments) attach(interrupted func() bool) (probes int, err error) {
 			if interrupted() {
 				return probes, errInterrupted
 			}
+			a.tellStarter(&points[i])
 			links, err := attach.Attach(a.machine, a.collection.Programs[program.Name], &points[i])
 			switch {
 			case err == nil:
@@ -49,6 +51,14 @@ func (a *attachments) attach(interrupted func() bool) (probes int, err error) {
 		return probes, a.leftOut[0]
 	}
 	return probes, nil
+}
+
+// tellStarter tells a watchpoint of the command which thread will start it.
+func (a *attachments) tellStarter(point *object.Point) {
+	if at, ok := point.At.(object.WatchPoint); ok && at.Command {
+		at.Starter = a.starter()
+		point.At = at
+	}
 }
 
 // leavesOut reports whether a pattern goes on without a function that cannot be traced.

@@ -40,7 +40,9 @@ func (b *builder) session() *Session {
 		output: newOutput(b.options.Stdout, b.options.Stderr),
 	}
 	s.refresh = newMapRefresh(o, b.store, b.user, &s.tracees.first)
-	s.attachments = &attachments{object: o, machine: b.machine, collection: kernel}
+	s.attachments = &attachments{
+		object: o, machine: b.machine, collection: kernel, starter: s.tracees.command.starter,
+	}
 	s.detacher = &detacher{
 		object: o, store: b.store, attachments: s.attachments, notices: b.notices,
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -40,6 +41,8 @@ type command struct {
 	notices   *notices
 	starting  func(thread uint64) // tells programs which thread starts it; 0 when it is started
 	child     atomic.Pointer[child]
+	once      sync.Once
+	thread    chan func() // what it gets is run by the thread that starts the command
 }
 
 // find refuses a command that cannot start.
@@ -65,9 +68,7 @@ func (c *command) start() (*child, error) {
 	command.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	tryPidfd()
 	begun, ended := make(chan error), make(chan struct{})
-	go func() {
-		runtime.LockOSThread() // the signal comes when the thread ends that has started the command
-		defer runtime.UnlockOSThread()
+	c.onThread(func() {
 		c.starting(uint64(unix.Gettid()))
 		err := command.Start()
 		c.starting(0)
@@ -76,13 +77,43 @@ func (c *command) start() (*child, error) {
 			_ = command.Wait()
 			close(ended)
 		}
-	}()
+	})
 	if err := <-begun; err != nil {
 		return nil, fmt.Errorf("starting the command of -c: %w", err)
 	}
 	started := &child{command.Process.Pid, ended}
 	c.child.Store(started)
 	return started, nil
+}
+
+// onThread has the thread that starts the command run something. There is one for the
+// session: its end would bring the command the signal of PR_SET_PDEATHSIG, and what perf
+// watches in the command is inherited from it.
+func (c *command) onThread(run func()) {
+	c.once.Do(func() {
+		c.thread = make(chan func())
+		go func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			for run := range c.thread {
+				run()
+			}
+		}()
+	})
+	c.thread <- run
+}
+
+// close ends that thread when it has nothing to do any more.
+func (c *command) close() {
+	c.once.Do(func() { c.thread = make(chan func()) })
+	close(c.thread)
+}
+
+// starter is the number of that thread.
+func (c *command) starter() int {
+	number := make(chan int)
+	c.onThread(func() { number <- unix.Gettid() })
+	return <-number
 }
 
 // tryPidfd has package os find out about pidfds, for which it starts a process of its own

@@ -39,4 +39,7 @@ func (t *tracees) start(ticks *sync.WaitGroup, stop <-chan struct{}) (<-chan str
 // end ends the command; the processes go on.
 func (t *tracees) end() { t.command.end() }
 
-func (t *tracees) close() { t.processes.close() }
+func (t *tracees) close() {
+	t.processes.close()
+	t.command.close()
+}

@@ -143,7 +143,7 @@ var (
 	both = unserved{"entry and return are two clauses",
 		"write kprobe:%[1]s and kretprobe:%[1]s; @start[tid] carries what both need"}
 	raw     = unserved{"raw tracepoints are the probe type rawtracepoint", "write rawtracepoint:%s"}
-	watch   = unserved{"accesses to memory cannot be watched", "kprobe:FUNCTION traces the function that writes there"}
+	watch   = unserved{"memory that a function is given cannot be watched from there on", "write watchpoint:ADDRESS:LENGTH:MODE, as soon as the address is known"}
 	packets = unserved{"programs on the path of packets are not there",
 		"write kprobe:netif_receive_skb or tracepoint:net:netif_receive_skb"}
 	lists = unserved{"lists of what the kernel has cannot be gone through",
@@ -155,7 +155,7 @@ var (
 var unservedTypes = sync.OnceValue(func() map[string]unserved {
 	return map[string]unserved{
 		"usdt": userProbe, "U": userProbe,
-		"watchpoint": watch, "w": watch, "asyncwatchpoint": watch, "aw": watch,
+		"asyncwatchpoint": watch, "aw": watch,
 		"session": both, "ksession": both, "fsession": both,
 		"raw_tracepoint": raw, "raw_tp": raw, "tp_btf": raw,
 		"iter": lists, "it": lists, "syscall": calls, "test": scripted, "bench": scripted,

@@ -81,8 +81,8 @@ type Expansion interface {
 	// leaves the choice to us.
 	Forced() string
 	Mechanism() string
-	// Processes are those of -p, if the script sees no other; none where it does.
-	Processes() []int
+	// Processes are those that the script sees.
+	Processes() Processes
 	// Optional: the setting missing_probes lets the script go on without the probe.
 	Optional() bool
 	// Refused says why the cheaper mechanisms do not serve a point: this kernel refused
@@ -101,6 +101,21 @@ type Expansion interface {
 	Renamed(span diag.Span, old, successor, since string)
 	// Notice tells the user something on standard error, once.
 	Notice(format string, args ...any)
+}
+
+// Processes are those that a script sees: all, unless it names some.
+type Processes struct {
+	IDs      []int // of -p
+	Children bool  // and what descends from them, or from the command
+	Command  bool  // there is a command (-c)
+}
+
+// only are the processes that alone are seen; none where others are.
+func (p Processes) only() []int {
+	if p.Children {
+		return nil
+	}
+	return p.IDs
 }
 
 var byRuntime = []object.Mechanism{object.Run}
@@ -170,6 +185,7 @@ var probeList = []*ProbeType{
 	uretprobeProbe,
 	softwareProbe,
 	hardwareProbe,
+	watchpointProbe,
 }
 
 func example(point string) func(*target.Target, At) string {

@@ -228,7 +228,7 @@ func periodOf(x Expansion, at At, part int, event *counter) (int64, bool) {
 }
 
 func counterSite(x Expansion, at At, event object.PerfPoint) *Site {
-	event.Processes = x.Processes()
+	event.Processes = x.Processes().only()
 	point := object.Point{Probe: counterName(at), Mechanism: object.PerfEvent, At: event}
 	return &Site{
 		Scope:  Scope{Probe: at.Probe, Mechanism: object.PerfEvent},

@@ -87,7 +87,7 @@ func (u *userSites) split() bool {
 	switch {
 	case len(parts) > 1:
 		u.program = parts[0]
-	case len(u.Processes()) == 0:
+	case len(u.Processes().only()) == 0:
 		u.Errorf(u.at.Span, "%s names no program", u.at.Span.Text())
 		u.Hint("write %s:PATH:%s, or -p PID for the program of a process", u.at.Name, u.function.Text)
 		return false
@@ -166,7 +166,7 @@ func (u *userSites) visit(file userFile, visit func(userFile) bool) bool {
 
 // programs are the files of each process that is traced, or of the machine.
 func (u *userSites) programs() (list []target.Program, ok bool) {
-	pids := u.Processes()
+	pids := u.Processes().only()
 	if len(pids) == 0 {
 		pids = []int{0}
 	}
@@ -212,7 +212,7 @@ func (u *userSites) findIn(file userFile) bool {
 // point is places of a file.
 func (u *userSites) point(file userFile, places []object.UserPlace) object.UserPoint {
 	point := object.UserPoint{Path: file.Opens, File: file.identity, Places: places}
-	if pids := u.Processes(); len(pids) == 1 {
+	if pids := u.Processes().only(); len(pids) == 1 {
 		point.Pid = pids[0]
 	}
 	return point

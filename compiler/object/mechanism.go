@@ -36,6 +36,7 @@ const (
 	UprobeMulti
 	UretprobeMulti
 	PerfEvent // a counter of the kernel or the CPU
+	Watchpoint
 )
 
 // Moment is when the program of a mechanism on functions fires.
@@ -129,7 +130,8 @@ var mechanisms = [...]record{
 		many: true, plainer: Uprobe, lacks: withoutUprobeMulti},
 	UretprobeMulti: {name: "uretprobe_multi", fires: AtReturn, context: UserRegs, user: true, outermost: true,
 		many: true, plainer: Uretprobe, lacks: withoutUprobeMulti},
-	PerfEvent: {name: "perf event", context: ClockRegs, exclusive: true},
+	PerfEvent:  {name: "perf event", context: ClockRegs, exclusive: true},
+	Watchpoint: {name: "watchpoint", context: ClockRegs, exclusive: true},
 }
 
 func withoutUprobes(f *target.Features) string {

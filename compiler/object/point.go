@@ -75,6 +75,29 @@ type PerfPoint struct {
 	Processes []int
 }
 
+// WatchPoint is memory: the program runs at each access. It is on every CPU, or of the
+// threads of processes.
+type WatchPoint struct {
+	Symbol  string // of the kernel, from whose address Address counts; "" for none
+	Address uint64
+	Length  int
+	Mode    Access
+	// Processes are those in which memory is watched, Command whether it is the command's.
+	Processes []int
+	Command   bool
+	// Starter is the thread that will start the command, which the runtime knows.
+	Starter int
+}
+
+// Access is what is done to memory, in the kernel's bits (HW_BREAKPOINT_*).
+type Access uint32
+
+const (
+	Reads    Access = 1
+	Writes   Access = 2
+	Executes Access = 4
+)
+
 // RunPoint is a moment at which the runtime runs the program.
 type RunPoint struct {
 	When   When
@@ -111,6 +134,9 @@ func (p SyscallPoint) Events() []string    { return []string{"syscalls:" + p.Nam
 func (p ClockPoint) Events() []string      { return []string{p.Period.String()} }
 func (p PerfPoint) Events() []string {
 	return []string{fmt.Sprintf("%d:%#x:%d", p.Type, p.Config, p.Period)}
+}
+func (p WatchPoint) Events() []string {
+	return []string{fmt.Sprintf("%s+%#x:%d:%d", p.Symbol, p.Address, p.Length, p.Mode)}
 }
 func (p RunPoint) Events() []string { return nil }
 

@@ -82,6 +82,7 @@ var attachers = map[object.Mechanism]attacher{
 	object.UprobeMulti:     at(attachUprobeMulti),
 	object.UretprobeMulti:  at(attachUretprobeMulti),
 	object.PerfEvent:       at(attachPerfEvent),
+	object.Watchpoint:      at(attachWatchpoint),
 }
 
 // request is a program to attach.

@@ -202,6 +202,8 @@ var live = []struct {
 		ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceUprobeMulti}, func(f *target.Features) bool { return !f.UprobeMulti }},
 	{object.Point{Mechanism: object.Profile, At: object.ClockPoint{Period: time.Second}},
 		ebpf.ProgramSpec{Type: ebpf.PerfEvent}, func(*target.Features) bool { return false }},
+	{object.Point{Mechanism: object.Watchpoint, At: object.WatchPoint{Symbol: "vfs_read", Length: 8, Mode: object.Writes}},
+		ebpf.ProgramSpec{Type: ebpf.PerfEvent}, func(*target.Features) bool { return false }},
 	{object.Point{Mechanism: object.PerfEvent, At: object.PerfPoint{Name: "cs", Type: 1, Config: 3, Period: 1}},
 		ebpf.ProgramSpec{Type: ebpf.PerfEvent}, func(*target.Features) bool { return false }},
 }

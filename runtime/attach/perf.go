@@ -157,6 +157,8 @@ func Events(point *object.Point, cpus int) int {
 		return cpus
 	case object.PerfPoint:
 		return max(cpus, 2*len(threadsOf(at.Processes)))
+	case object.WatchPoint:
+		return max(cpus, 2*len(threadsOf(at.Processes)))
 	}
 	return point.Probes()
 }
@@ -178,17 +180,20 @@ func attachPerf(r request, attributes unix.PerfEventAttr, thread, cpu int) (Link
 			event.Close()
 			return nil, err
 		}
-		return enabled(fd, &perfLink{event, l})
+		return enabled(fd, attributes, &perfLink{event, l})
 	}
 	if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_SET_BPF, r.program.FD()); err != nil {
 		event.Close()
 		return nil, err
 	}
-	return enabled(fd, event)
+	return enabled(fd, attributes, event)
 }
 
-// enabled starts the event, or closes what hangs on it.
-func enabled(fd int, l Link) (Link, error) {
+// enabled starts the event unless it is to be off, or closes what hangs on it.
+func enabled(fd int, attributes unix.PerfEventAttr, l Link) (Link, error) {
+	if attributes.Bits&unix.PerfBitDisabled != 0 {
+		return l, nil
+	}
 	if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
 		_ = l.Close()
 		return nil, err

@@ -81,7 +81,7 @@ func (r request) place(attributes *unix.PerfEventAttr, pid, cookie int) (Link, e
 			event.Close()
 			return nil, err
 		}
-		return enabled(fd, event)
+		return enabled(fd, *attributes, event)
 	}
 	l, err := createLink(&perfLinkAttributes{
 		linkHeader{uint32(r.program.FD()), uint32(fd), uint32(ebpf.AttachPerfEvent), 0}, uint64(cookie),
@@ -90,7 +90,7 @@ func (r request) place(attributes *unix.PerfEventAttr, pid, cookie int) (Link, e
 		event.Close()
 		return nil, err
 	}
-	return enabled(fd, files{l, event})
+	return enabled(fd, *attributes, files{l, event})
 }
 
 // sourceNumber reads a number of the event source, such as "8" or "config:0".

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // NamesAt returns the names of the kernel's symbols that begin at some of the addresses.
@@ -19,6 +21,24 @@ func NamesAt(addresses map[uint64]bool) (map[uint64]string, error) {
 	}
 	defer file.Close()
 	return namesAt(file, addresses)
+}
+
+// NamesLike returns a few names of the kernel's symbols that are like one.
+func NamesLike(name string) []string {
+	file, err := os.Open("/proc/kallsyms")
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	lines := bufio.NewReaderSize(file, 64<<10)
+	return diag.Nearest(name, func(yield func(string) bool) {
+		for {
+			line, err := lines.ReadSlice('\n')
+			if _, name, _ := symbolOf(line); err != nil || !yield(string(name)) {
+				return
+			}
+		}
+	}, 3)
 }
 
 // namesAt takes the shortest of several names: others add a prefix to it.

@@ -51,7 +51,6 @@ type Added struct {
 	Filter lang.Expr             // nil where every event is seen
 	Hidden map[*lang.Clause]bool // clauses that the user did not write
 	Set    string                // the name of the map; empty without one
-	Only   []int                 // the processes that alone are seen; none where others are
 	text   string                // of the clauses
 }
 
@@ -61,8 +60,6 @@ func Add(script *lang.Script, p Processes) *Added {
 	command := p.Command && p.Children || usesCommand(script)
 	if p.Children {
 		added.Set = unusedName(script)
-	} else {
-		added.Only = p.IDs
 	}
 	if p.Children || command {
 		added.addClauses(p, command)

@@ -171,14 +171,6 @@ func (x expansion) UsesArguments() bool    { return x.use.arguments }
 func (x expansion) UsesProbeName() bool    { return x.use.probeName }
 func (x expansion) Target() *target.Target { return x.target }
 
-// Processes are those of -p, where these alone are traced.
-func (x expansion) Processes() []int {
-	if x.options.Added == nil {
-		return nil
-	}
-	return x.options.Added.Only
-}
-
 // Refused says why the cheaper mechanisms do not serve a point.
 func (x expansion) Refused(probe string) string {
 	if x.options.Refused[probe] {
@@ -199,6 +191,9 @@ func (x expansion) Mechanism() string {
 	}
 	return x.options.Mechanism
 }
+
+// Processes are those that the script sees.
+func (x expansion) Processes() builtin.Processes { return x.options.Processes }
 
 // Optional reports whether the script goes on without an attach point that does not
 // exist.

@@ -61,6 +61,7 @@ type Options struct {
 	Environment func(name string) string // PONYTRACE_* and BPFTRACE_* variables; may be nil
 	Only        *regexp.Regexp           // names of the probes that are attached; nil for all
 	Added       *follow.Added            // what -p adds to the script; its Script is the one to check
+	Processes   builtin.Processes        // of -p and -c
 }
 
 // Info is the meaning of a script.

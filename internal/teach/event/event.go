@@ -341,6 +341,8 @@ func kindName(short string) string {
 		return "software"
 	case "h":
 		return "hardware"
+	case "w":
+		return "watchpoint"
 	case "rt":
 		return "rawtracepoint"
 	}

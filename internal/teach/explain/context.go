@@ -95,6 +95,8 @@ var contexts = []struct {
 	{object.PerfEvent, "It runs each time so many events have been counted: %s.",
 		"The registers of the CPU as they were at the last of the events, in struct " +
 			"bpf_perf_event_data."},
+	{object.Watchpoint, "It runs each time the CPU finds an access to memory: %s.",
+		"The registers of the CPU after the access, in struct bpf_perf_event_data."},
 	{object.Profile, "It runs on every CPU each time a clock ticks: %s.",
 		"The registers of the CPU as they were when the clock interrupted it, in struct " +
 			"bpf_perf_event_data."},
@@ -146,10 +148,22 @@ func placeOf(point *object.Point) []string {
 		return []string{"every " + at.Period.String()}
 	case object.PerfPoint:
 		return []string{fmt.Sprintf("%s, %d", at.Name, at.Period)}
+	case object.WatchPoint:
+		return []string{fmt.Sprintf("%d bytes at %s", at.Length, watchedPlace(at))}
 	case object.RunPoint:
 		return []string{momentOf(at)}
 	}
 	return []string{point.Probe}
+}
+
+func watchedPlace(at object.WatchPoint) string {
+	switch {
+	case at.Symbol == "":
+		return fmt.Sprintf("%#x", at.Address)
+	case at.Address == 0:
+		return at.Symbol
+	}
+	return fmt.Sprintf("%s+%d", at.Symbol, at.Address)
 }
 
 func momentOf(at object.RunPoint) string {

@@ -50,3 +50,59 @@ func TestSoftwareEventsOfAProcess(t *testing.T) {
 		t.Error(out.Stdout)
 	}
 }
+
+// word is the probe on the word that a memory load adds to.
+const word = "watchpoint:0x7000000000:8:"
+
+// TestWatchpoints: every access of the threads that are there, and of those that come.
+func TestWatchpoints(t *testing.T) {
+	p, open := memory(t, "--writes", "500", "--threads", "5", "--later", "3")
+	_, other := memory(t, "--writes", "500")
+	tracing := Start(t, "ponytrace", "-p", fmt.Sprint(p.Pid()), "-e",
+		word+"w { @writes = count() } "+word+"rw { @any[usermode] = count() } w:0x7000000004:4:w { @high = count() }")
+	tracing.Await("Attached 3 probes")
+	other()
+	open()
+	equal(t, "process", tracing.Wait().Stdout, "@any[1]: 4001\n@high: 4000\n@writes: 4000\n")
+}
+
+// TestWatchpointsOfTheCommand: it has them from its first instruction on, and ponytrace,
+// which starts it, does not.
+func TestWatchpointsOfTheCommand(t *testing.T) {
+	_, other := memory(t, "--writes", "500")
+	out := withoutLoad(MustRun(t, "ponytrace", "-c", "workload memory --writes 700 --threads 3 --later 4", "-e",
+		word+"w { @[pid == cpid] = count() }"))
+	other()
+	equal(t, "command", out.Stdout, "@[1]: 4900\n")
+}
+
+// TestWatchpointsOfTheKernel: a variable of the kernel that a file of /proc sets.
+func TestWatchpointsOfTheKernel(t *testing.T) {
+	tracing := tracing(t, `watchpoint:panic_timeout:4:w { @[comm, usermode] = count(); }`)
+	for range 250 {
+		if err := os.WriteFile("/proc/sys/kernel/panic", []byte("0\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := ended(tracing)
+	if !strings.HasSuffix(out.Stdout, ", 0]: 250\n") || strings.Count(out.Stdout, "@[") != 1 {
+		t.Error(out.Stdout)
+	}
+}
+
+// TestWatchpointsAreRefused says what the CPU or the kernel does not have.
+func TestWatchpointsAreRefused(t *testing.T) {
+	five := "watchpoint:panic_timeout:4:w,w:jiffies_64:8:w,w:linux_banner:1:w,w:linux_banner+1:1:w,w:linux_banner+2:1:w"
+	for script, want := range map[string]string{
+		five + " { @ = count() }":              "the CPU has no register left to watch with",
+		"w:jiffies_46:8:w { @ = count() }":     "this kernel has no symbol jiffies_46; did you mean jiffies_64",
+		"w:panic_timeout+1:4:w { @ = 1 }":      "is not a multiple of 4",
+		"hardware:cycles { @ = count() }":      "Linux finds no counters in the CPU, as in most virtual machines",
+		"hardware:raw:0x1c2:7 { @ = count() }": "Linux finds no counters in the CPU, as in most virtual machines",
+	} {
+		out := Run(t, "ponytrace", "-e", script)
+		if out.Code != 1 || !strings.Contains(out.Stderr, want) || strings.Count(out.Stderr, "\n") > 1 {
+			t.Errorf("%s ended with %d, not with 1 and %q: %s", script, out.Code, want, out.Stderr)
+		}
+	}
+}

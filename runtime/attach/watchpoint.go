@@ -1,0 +1,96 @@
+package attach
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/runtime/symbols"
+	"golang.org/x/sys/unix"
+)
+
+// attachWatchpoint watches memory of the kernel on every CPU, that of processes in their
+// threads. The command of -c inherits the watchpoint from the thread that starts it, where
+// it is off until the command's program begins (enable_on_exec).
+func attachWatchpoint(r request, at object.WatchPoint) ([]Link, error) {
+	address, err := watchedAddress(at)
+	if err != nil {
+		return nil, err
+	}
+	links, err := watch(r, watched(at, address), at)
+	if why := watchProblem(err, at, address); why != "" {
+		return links, &explained{why, err}
+	}
+	return links, err
+}
+
+func watch(r request, attributes unix.PerfEventAttr, at object.WatchPoint) ([]Link, error) {
+	if !at.Command {
+		return attachCounter(r, attributes, at.Processes)
+	}
+	attributes.Bits |= unix.PerfBitInherit | unix.PerfBitDisabled | unix.PerfBitEnableOnExec
+	l, err := attachPerf(r, attributes, at.Starter, everyCPU)
+	if err != nil {
+		return nil, err
+	}
+	return []Link{l}, nil
+}
+
+// watchedAddress finds the symbol, if the point has one.
+func watchedAddress(at object.WatchPoint) (uint64, error) {
+	if at.Symbol == "" {
+		return at.Address, nil
+	}
+	kernel := symbols.NewKernel()
+	address, known := kernel.Address(at.Symbol)
+	switch {
+	case kernel.Err() != nil:
+		return 0, kernel.Err()
+	case !known:
+		return 0, &explained{unknownSymbol(at.Symbol, kernel), syscall.ENOENT}
+	}
+	return address + at.Address, nil
+}
+
+// unknownSymbol says why a symbol is not found. Every kernel has the variable init_task.
+func unknownSymbol(name string, kernel *symbols.Kernel) string {
+	why := "this kernel has no symbol " + name
+	if _, variables := kernel.Address("init_task"); !variables {
+		return why + ": its table has functions alone (CONFIG_KALLSYMS_ALL)"
+	}
+	if near := symbols.NamesLike(name); len(near) > 0 {
+		return why + "; did you mean " + strings.Join(near, ", ") + "?"
+	}
+	return why
+}
+
+// watched is the event. The length of an instruction is to be that of a long.
+func watched(at object.WatchPoint, address uint64) unix.PerfEventAttr {
+	length := at.Length
+	if at.Mode == object.Executes {
+		length = int(unsafe.Sizeof(uintptr(0)))
+	}
+	return unix.PerfEventAttr{
+		Type: unix.PERF_TYPE_BREAKPOINT, Sample: 1, Bp_type: uint32(at.Mode),
+		Ext1: address, Ext2: uint64(length),
+	}
+}
+
+func watchProblem(err error, at object.WatchPoint, address uint64) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return "the CPU has no register left to watch with: there are four on x86, and debuggers take some"
+	case errors.Is(err, syscall.EINVAL) && address&uint64(at.Length-1) != 0:
+		return fmt.Sprintf("the address %#x is not a multiple of %d", address, at.Length)
+	case errors.Is(err, syscall.EINVAL):
+		return fmt.Sprintf("the kernel lets nobody watch %#x", address)
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.EOPNOTSUPP):
+		return "this kernel has no watchpoints (CONFIG_HAVE_HW_BREAKPOINT)"
+	case errors.Is(err, syscall.ESRCH):
+		return "the process has ended"
+	}
+	return ""
+}
