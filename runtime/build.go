@@ -33,8 +33,11 @@ func (b *builder) session() *Session {
 	s := &Session{
 		object: o, options: b.options, collection: kernel, store: b.store, notices: b.notices,
 		snapshots: newSnapshots(o, b.store, b.names),
-		clauses:   &clauses{o, kernel.Programs, b.notices, func() bool { return stopped(b.store) }},
-		followed:  followedBy(o, kernel), reads: newReadCounts(o, kernel.Maps),
+		clauses: &clauses{
+			object: o, programs: kernel.Programs, notices: b.notices,
+			stopped: func() bool { return stopped(b.store) },
+		},
+		followed: followedBy(o, kernel), reads: newReadCounts(o, kernel.Maps),
 		tracees: &tracees{command: b.command(), pids: b.options.Pids},
 		tables:  records.NewTables(b.store, time.Now), shell: &shell{},
 		output: newOutput(b.options.Stdout, b.options.Stderr),
@@ -65,7 +68,7 @@ func (b *builder) connect(s *Session) {
 	requests := &mapRequests{printer: s.printer, pump: s.pump, asked: make(chan struct{}, 1)}
 	s.interruption = &interruption{
 		signals: b.options.Signals, notices: b.notices, shell: s.shell, command: s.tracees.command,
-		maps: requests.ask, ended: make(chan struct{}),
+		maps: s.clauses.onMapRequest(requests.ask), ended: make(chan struct{}),
 	}
 	requests.ending = s.interruption.asked
 	s.announcement = &announcement{

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -35,6 +36,7 @@ type pump struct {
 	to      receiver
 	drained chan struct{} // the loop has read all that there was when it was asked
 	done    chan struct{} // the loop has ended
+	mute    atomic.Bool   // records are left out
 }
 
 // receiver is what a pump hands records to. While the loop runs, nobody else may call it.
@@ -107,6 +109,9 @@ func (p *pump) loop() {
 			if quiet > 0 {
 				p.wakeUp(quiet)
 				quiet = 0
+			}
+			if p.mute.Load() {
+				continue
 			}
 			p.to.handle(record)
 			if p.buffer == BufferNone {

@@ -6,7 +6,7 @@
 // Load makes one Collection of all programs and maps. Start and Wait then go through
 // these steps, in this order:
 //
-//	BEGIN programs run
+//	BEGIN programs run, and those of bench are measured
 //	everything is attached, and said so on standard error
 //	the command of -c starts, so that none of its events is missed
 //	interval programs run by timers, events are printed
@@ -27,7 +27,7 @@
 // without the others:
 //
 //	builder       makes the parts from what is in the kernel
-//	clauses       runs BEGIN, END and interval programs
+//	clauses       runs BEGIN, END, interval, self and bench programs
 //	attachments   attaches, and detacher detaches
 //	followed      has the processes of -p and what they started
 //	tracees       start or watch what the session ends with
@@ -121,7 +121,8 @@ type Session struct {
 	announcement *announcement
 	losses       *lossCounts
 	detacher     *detacher
-	output       *output        // what the sink writes to
+	output       *output // what the sink writes to
+	benches      report.Benches
 	ticks        sync.WaitGroup // interval programs
 	over         chan struct{}  // closed when the tracing has ended
 	await        func() int     // returns the exit code when the tracing has ended
@@ -132,7 +133,12 @@ type Session struct {
 // session is over, and nothing is left attached.
 func (s *Session) Start() error {
 	s.store.Set(object.DataStart, monotonic())
-	s.ignore = s.interruption.listen()
+	release := s.clauses.catch()
+	obeyed := s.interruption.listen()
+	s.ignore = func() {
+		obeyed()
+		release()
+	}
 	s.announcement.begin()
 	s.printer.Sink.Item(report.Attaching{Probes: s.attachments.probes()})
 	s.pump.start()
@@ -168,7 +174,10 @@ func (s *Session) end(code int, err error) (int, error) {
 	s.pump.finish()
 	s.announcement.tell()
 	s.printer.Sink.Item(report.NotAttached{})
-	if err == nil {
+	if len(s.benches.List) > 0 {
+		s.printer.Sink.Item(s.benches)
+	}
+	if err == nil && !benchesAlone(s.object) {
 		s.printer.PrintMaps()
 	}
 	losses := s.losses.list()
@@ -213,6 +222,7 @@ func (s *Session) trace() (await func() int, err error) {
 		return nil, err
 	}
 	s.clauses.startIntervals(&s.ticks, s.over)
+	s.clauses.startSignals(&s.ticks, s.over)
 	s.refresh.start(&s.ticks, s.over)
 	s.reads.start(&s.ticks, s.over, s.notices.losses)
 	if !canFire(s.object) && finished == nil {
@@ -246,6 +256,9 @@ func (s *Session) begin() error {
 	if stopped(s.store) {
 		s.announcement.announce(s.attachments.probes())
 		return nil
+	}
+	if err := s.runBenches(); err != nil {
+		return err
 	}
 	probes, err := s.attachAll()
 	switch {
@@ -293,8 +306,20 @@ func (s *Session) attachAll() (probes int, err error) {
 func canFire(o *object.Object) bool {
 	for _, program := range o.Programs {
 		for _, point := range program.Points {
-			if !point.Once() {
+			if !point.Once() && !point.Runs(object.AtBench) {
 				return true
+			}
+		}
+	}
+	return false
+}
+
+// benchesAlone reports whether nothing but benches can fire: their maps are no result.
+func benchesAlone(o *object.Object) bool {
+	for _, program := range o.Programs {
+		for _, point := range program.Points {
+			if point.Runs(object.AtBench) {
+				return !canFire(o)
 			}
 		}
 	}

@@ -10,7 +10,7 @@ var foreignFlags = map[string]string{
 	"--fmt":                  "ponytrace fmt FILE prints a script in the one style, and with -w writes it back",
 	"--test":                 "ponytrace check FILE reports the errors of a script without tracing",
 	"--mode":                 "ponytrace check FILE reports the errors of a script, ponytrace fmt FILE formats it",
-	"--bench":                "there are no benchmark probes; time what is traced with `interval` and `count()`",
+	"--bench":                "bench probes run without a flag",
 	"--no-feature":           "--attach kprobe, fentry or tracepoint chooses how probes are attached; everything else is detected",
 	"--emit-elf":             "no object file is written: a script compiles anew in milliseconds; -d asm prints the instructions",
 	"--aot":                  "no object file is written: a script compiles anew in milliseconds; -d asm prints the instructions",

@@ -149,7 +149,7 @@ var (
 	lists = unserved{"lists of what the kernel has cannot be gone through",
 		"a probe sees what happens: tracepoint:sched:sched_switch for tasks, kprobe:fd_install for files"}
 	calls    = unserved{"system calls are tracepoints", "write tracepoint:syscalls:sys_enter_%s"}
-	scripted = unserved{"tests and benchmarks of scripts are not there", "write BEGIN"}
+	scripted = unserved{"tests of scripts are not there", "write BEGIN, with assert() in it"}
 )
 
 var unservedTypes = sync.OnceValue(func() map[string]unserved {
@@ -158,10 +158,9 @@ var unservedTypes = sync.OnceValue(func() map[string]unserved {
 		"asyncwatchpoint": watch, "aw": watch,
 		"session": both, "ksession": both, "fsession": both,
 		"raw_tracepoint": raw, "raw_tp": raw, "tp_btf": raw,
-		"iter": lists, "it": lists, "syscall": calls, "test": scripted, "bench": scripted,
+		"iter": lists, "it": lists, "syscall": calls, "test": scripted,
 		"xdp": packets, "tc": packets, "socket": packets, "cgroup": packets,
 		"exit": {"exit() ends the tracing, and END fires then", "write END"},
-		"self": {"a script cannot be sent signals", "SIGUSR1 prints its maps, interval:s:1 does what is to be done at times"},
 		"lsm":  {"hooks of security modules are functions here", "write kprobe:security_%s"},
 	}
 })

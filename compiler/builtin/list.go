@@ -105,6 +105,16 @@ func listUnits(p *ProbeType, _ *target.Target, patterns []string, visit func(str
 	return nil
 }
 
+// listSignals visits the signals that a script may wait for.
+func listSignals(p *ProbeType, _ *target.Target, patterns []string, visit func(string)) error {
+	for _, name := range ownSignals {
+		if len(patterns) == 0 || fits(patterns[0], "signal") && (len(patterns) < 2 || fits(patterns[1], name)) {
+			visit(p.Name + ":signal:" + name)
+		}
+	}
+	return nil
+}
+
 func listFunctions(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
 	module, name := "", "*"
 	if len(patterns) > 0 {

@@ -186,6 +186,8 @@ var probeList = []*ProbeType{
 	softwareProbe,
 	hardwareProbe,
 	watchpointProbe,
+	selfProbe,
+	benchProbe,
 }
 
 func example(point string) func(*target.Target, At) string {

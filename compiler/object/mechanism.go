@@ -13,7 +13,7 @@ import (
 type Mechanism uint8
 
 const (
-	// Run: the runtime runs the program itself (BEGIN, END, interval).
+	// Run: the runtime runs the program itself (BEGIN, END, interval, self, bench).
 	Run Mechanism = iota
 	Kprobe
 	Kretprobe

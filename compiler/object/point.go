@@ -102,6 +102,8 @@ const (
 type RunPoint struct {
 	When   When
 	Period time.Duration // AtInterval
+	Signal int           // AtSignal
+	Name   string        // of the signal, or of what is measured
 }
 
 // When tells at which moments the runtime runs a program.
@@ -111,6 +113,8 @@ const (
 	AtBegin When = iota
 	AtEnd
 	AtInterval
+	AtSignal
+	AtBench // many times, to measure it
 )
 
 func (p FunctionPoint) Events() []string {

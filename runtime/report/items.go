@@ -62,5 +62,15 @@ func (a Attached) String() string {
 // NotAttached ends an attempt that another one follows, or none.
 type NotAttached struct{}
 
+// Benches are the results of bench probes.
+type Benches struct{ List []Bench }
+
+// Bench tells how long a clause runs.
+type Bench struct {
+	Name string
+	Time time.Duration // of one run
+	Runs uint64
+}
+
 // FinalMaps announces the maps that print at the end.
 type FinalMaps struct{}

@@ -172,6 +172,10 @@ func momentOf(at object.RunPoint) string {
 		return "once, before everything else"
 	case object.AtEnd:
 		return "once, at the end"
+	case object.AtSignal:
+		return "when ponytrace gets " + at.Name
+	case object.AtBench:
+		return "many times, to measure it"
 	}
 	return "every " + at.Period.String()
 }

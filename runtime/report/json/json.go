@@ -7,6 +7,7 @@
 package json
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -106,6 +107,8 @@ func (s *sink) Item(item report.Item) {
 		s.text("syscall", format.AppendSafe(s.scratch[:0], item.Text))
 	case report.Message:
 		s.message(item)
+	case report.Benches:
+		s.benches(item.List)
 	case report.Attaching:
 		s.attaching, s.probes = true, item.Probes
 	case report.Attached:
@@ -116,6 +119,14 @@ func (s *sink) Item(item report.Item) {
 		if item.Kind == report.LostEvents {
 			s.number("lost_events", "events", item.Count)
 		}
+	}
+}
+
+func (s *sink) benches(list []report.Bench) {
+	for _, bench := range list {
+		b := appendQuoted(append(s.begin("benchmark_result"), '{'), []byte(bench.Name))
+		b = fmt.Appendf(b, `: {"average": %d, "iters": %d}}`, bench.Time.Nanoseconds(), bench.Runs)
+		s.end(b)
 	}
 }
 

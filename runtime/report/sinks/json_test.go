@@ -148,3 +148,19 @@ func TestTooManyLinesToWait(t *testing.T) {
 		t.Errorf("%d lines, the first is %.100s", len(lines), lines[0])
 	}
 }
+
+func TestBenches(t *testing.T) {
+	benches := report.Benches{List: []report.Bench{
+		{Name: "a", Time: 40, Runs: 250}, {Name: strings.Repeat("b", 41), Time: 1500, Runs: 3},
+	}}
+	check(t, textOf(testSettings, func(r *printer) { r.Item(benches) }), `
+Benchmark                                 Time(ns)       Iterations
+-------------------------------------------------------------------
+a                                         40             250
+bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb 1500           3
+`[1:])
+	check(t, jsonOf(func(r *printer) { r.Item(benches) }), `
+{"type": "benchmark_result", "data": {"a": {"average": 40, "iters": 250}}}
+{"type": "benchmark_result", "data": {"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb": {"average": 1500, "iters": 3}}}
+`[1:])
+}

@@ -7,6 +7,7 @@
 package text
 
 import (
+	"fmt"
 	"io"
 	"strings"
 
@@ -94,11 +95,28 @@ func (s *sink) Item(item report.Item) {
 		s.Keep(s.format.AppendMoment(s.Bytes, item))
 	case report.File:
 		s.Keep(format.AppendSafe(s.Bytes, item.Text))
+	case report.Benches:
+		s.Keep(appendBenches(s.Bytes, item.List))
 	case report.FinalMaps:
 		s.Keep(append(s.Bytes, "\n\n"...))
 	case report.Message:
 		s.message(item)
 	}
+}
+
+// appendBenches prints a table as bpftrace does.
+func appendBenches(b []byte, list []report.Bench) []byte {
+	const timeWidth, last = 15, "Iterations"
+	width := 40
+	for _, bench := range list {
+		width = max(width, len(bench.Name))
+	}
+	b = fmt.Appendf(b, "%-*s %-*s%s\n", width, "Benchmark", timeWidth, "Time(ns)", last)
+	b = fmt.Appendf(b, "%s\n", strings.Repeat("-", width+1+timeWidth+len(last)))
+	for _, bench := range list {
+		b = fmt.Appendf(b, "%-*s %-*d%d\n", width, bench.Name, timeWidth, bench.Time.Nanoseconds(), bench.Runs)
+	}
+	return b
 }
 
 // message prints a line as bpftrace does, file:1:9-30: WARNING: text, after what was
