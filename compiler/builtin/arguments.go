@@ -423,7 +423,7 @@ func argumentsType(c Checker, name *lang.Call) *types.Type {
 		c.Errorf(name.Span, "args are gone when the function returns")
 		c.Hint("keep what you need at the entry: %s { @a[tid] = arg0 }", entryProbe(scope))
 	case scope.Mechanism.User():
-		c.Errorf(name.Span, "the arguments of the traced function are not known by name")
+		c.Errorf(name.Span, "the arguments are not known by name: %s", cmp.Or(scope.Untyped, "the probe is not at the entry of a function"))
 		c.Hint("use arg0, arg1, ..., with a cast where they are pointers: *(uint64 *)arg0, str(arg1)")
 	case scope.Probe.Numbered:
 		c.Errorf(name.Span, "this kernel's BTF does not describe the tracepoint, or there is none (/sys/kernel/btf/vmlinux)")

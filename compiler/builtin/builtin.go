@@ -231,6 +231,9 @@ type Scope struct {
 	// ProbeName is the index of the attach point's text; -1 when the attach cookie or the
 	// system call's number tells it.
 	ProbeName int
+	// Untyped says why nothing is known of the arguments of a program's function; empty
+	// where that was not asked.
+	Untyped string
 	// Inside: the place in a program need not be where a function begins, so that nothing is
 	// known of the stack there.
 	Inside bool

@@ -19,6 +19,10 @@ type placeFinder struct {
 	path   string // as probes show it
 	seen   map[uint64]bool
 	places []object.UserPlace
+	// functions are those that begin at the places; none inside of functions.
+	functions  []target.BinaryFunction
+	leftOut    int // places where nothing can be traced
+	leftOutWhy string
 }
 
 // maxPlaces bounds how many places one attach point has in a file.
@@ -74,11 +78,31 @@ func lineOf(text string) (file string, line int, ok bool) {
 	return file, line, err == nil && line > 0 && file != ""
 }
 
-func (f *placeFinder) add(name string, offset uint64) {
-	if !f.seen[offset] && len(f.places) < maxPlaces {
-		f.seen[offset] = true
-		f.places = append(f.places, object.UserPlace{Name: f.path + ":" + name, Offset: offset})
+// add takes a place, where a probe can be. Of a pattern, the others are left out. It reports
+// false after an error.
+func (f *placeFinder) add(name string, offset uint64, function target.BinaryFunction) bool {
+	if f.seen[offset] || len(f.places) == maxPlaces {
+		return true
 	}
+	f.seen[offset] = true
+	placement, err := f.binary.Placement(offset)
+	var placed Placed
+	if err == nil {
+		placed, err = PlaceUser(placement, f.Target().Features)
+	}
+	if err != nil {
+		f.leftOut, f.leftOutWhy = f.leftOut+1, name+": "+err.Error()
+		if !f.matched {
+			f.Errorf(f.function.Span, "%s of %s cannot be traced: %v", name, f.path, err)
+		}
+		return f.matched
+	}
+	place := object.UserPlace{Name: f.path + ":" + name, Offset: placed.Offset}
+	if placed.Why != "" {
+		place.Moved = fmt.Sprintf("%d bytes on, because %s", placed.Offset-offset, placed.Why)
+	}
+	f.places, f.functions = append(f.places, place), append(f.functions, function)
+	return true
 }
 
 // fail reports what a file answered. Of several files, those that fail are passed over.
@@ -112,8 +136,12 @@ func (f *placeFinder) named(name string, offset uint64) bool {
 		case function.Size > 0 && offset >= function.Size:
 			f.Errorf(f.function.Span, "%s has %d bytes, so nothing of it is at +%d", name, function.Size, offset)
 			return false
-		default:
-			f.add(shown, function.Offset+offset)
+		case offset > 0:
+			if !f.add(shown, function.Offset+offset, target.BinaryFunction{}) {
+				return false
+			}
+		case !f.add(shown, function.Offset, function):
+			return false
 		}
 	}
 	return true
@@ -149,7 +177,7 @@ func (f *placeFinder) match(pattern string) bool {
 	f.matched = true
 	err := f.binary.Match(pattern, func(function target.BinaryFunction) bool {
 		if !function.Indirect {
-			f.add(shown(function), function.Offset)
+			f.add(shown(function), function.Offset, function)
 		}
 		return len(f.places) < maxPlaces
 	})
@@ -175,8 +203,7 @@ func (f *placeFinder) atAddress(text string, offset uint64) bool {
 		return f.matched
 	}
 	f.inside = true
-	f.add(fmt.Sprintf("%#x", address+offset), at)
-	return true
+	return f.add(fmt.Sprintf("%#x", address+offset), at, target.BinaryFunction{})
 }
 
 func (f *placeFinder) atLine(file string, line int) bool {
@@ -192,7 +219,10 @@ func (f *placeFinder) atLine(file string, line int) bool {
 	f.inside = true
 	for _, place := range places {
 		if !found || only == "" || only == place.Function {
-			f.add(fmt.Sprintf("%s@%s:%d", quotedName(place.Function), file, line), place.Offset)
+			name := fmt.Sprintf("%s@%s:%d", quotedName(place.Function), file, line)
+			if !f.add(name, place.Offset, target.BinaryFunction{}) {
+				return false
+			}
 		}
 	}
 	if len(f.places) == 0 && !f.matched {

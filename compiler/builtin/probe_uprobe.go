@@ -59,7 +59,15 @@ type userSites struct {
 	function     Part // what is written behind it
 	matched      bool // it, or the program, is a pattern
 	inside       bool // the places need not be where functions begin
-	found        []object.UserPoint
+	found        []foundPlaces
+}
+
+// foundPlaces are those of one file.
+type foundPlaces struct {
+	object.UserPoint
+	binary target.Binary
+	// functions are those that begin at the places; none inside of functions.
+	functions []target.BinaryFunction
 }
 
 func expandUser(multi, plain object.Mechanism) func(Expansion, At) []*Site {
@@ -73,8 +81,8 @@ func expandUser(multi, plain object.Mechanism) func(Expansion, At) []*Site {
 			return nil
 		}
 		var sites []*Site
-		for _, point := range u.found {
-			sites = append(sites, u.sites(point)...)
+		for _, found := range u.found {
+			sites = append(sites, u.typed(found)...)
 		}
 		return sites
 	}
@@ -203,8 +211,11 @@ func (u *userSites) findIn(file userFile) bool {
 	if !finder.find() {
 		return false
 	}
+	if n := finder.leftOut; n > 0 {
+		u.Notice("%s: %d of %d places of %s cannot be traced, as %s", u.at.Text(), n, n+len(finder.places), file.Path, finder.leftOutWhy)
+	}
 	if len(finder.places) > 0 {
-		u.found = append(u.found, u.point(file, finder.places))
+		u.found = append(u.found, foundPlaces{u.point(file, finder.places), file.binary, finder.functions})
 	}
 	return true
 }
@@ -218,9 +229,40 @@ func (u *userSites) point(file userFile, places []object.UserPlace) object.UserP
 	return point
 }
 
+// typed gives each function a program of its own whose arguments have types, where a
+// clause reads them and the file describes them.
+func (u *userSites) typed(found foundPlaces) (sites []*Site) {
+	at := found.UserPoint
+	if !u.UsesArguments() || len(at.Places) > maxTypedFunctions {
+		return u.sites(at, nil, "")
+	}
+	untyped, why := at, ""
+	untyped.Places = nil
+	for i, place := range at.Places {
+		var function *target.Function
+		if found.functions[i].Name != "" {
+			var err error
+			if function, err = found.binary.Signature(found.functions[i]); err != nil {
+				function, why = nil, err.Error()
+			}
+		}
+		if function == nil {
+			untyped.Places = append(untyped.Places, place)
+			continue
+		}
+		one := at
+		one.Places = []object.UserPlace{place}
+		sites = append(sites, u.sites(one, function, "")...)
+	}
+	if len(untyped.Places) > 0 {
+		sites = append(sites, u.sites(untyped, nil, why)...)
+	}
+	return sites
+}
+
 // sites attach to the places of a file: by one link, or by a perf event for each place.
 // Without attach cookies only a program of its own knows where it is.
-func (u *userSites) sites(at object.UserPoint) []*Site {
+func (u *userSites) sites(at object.UserPoint, function *target.Function, untyped string) []*Site {
 	probe := u.at.Text()
 	if len(at.Places) == 1 {
 		probe = u.at.Probe.Name + ":" + at.Places[0].Name
@@ -230,8 +272,11 @@ func (u *userSites) sites(at object.UserPoint) []*Site {
 		why = u.Refused(probe)
 	}
 	site := &Site{
-		Scope: Scope{Probe: u.at.Probe, Mechanism: u.multi, Symbols: len(at.Places), Inside: u.inside},
-		Type:  ebpf.Kprobe,
+		Scope: Scope{
+			Probe: u.at.Probe, Mechanism: u.multi, Symbols: len(at.Places), Inside: u.inside,
+			Function: function, Untyped: untyped,
+		},
+		Type: ebpf.Kprobe,
 	}
 	point := object.Point{Probe: probe, Mechanism: u.multi, At: at, Optional: u.matched || u.Optional()}
 	if why == "" {

@@ -1,6 +1,8 @@
 package object
 
 import (
+	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
@@ -290,11 +292,29 @@ type PassedOver struct {
 func (p *Point) Choice() string {
 	text := "attached by " + p.Mechanism.String()
 	if len(p.Over) == 1 {
-		return text + ", because " + p.Over[0].Why
+		return text + ", because " + p.Over[0].Why + p.moved()
 	}
 	reasons := make([]string, len(p.Over))
 	for i, over := range p.Over {
 		reasons[i] = "; not by " + over.Mechanism.String() + ", because " + over.Why
 	}
-	return text + strings.Join(reasons, "")
+	return text + strings.Join(reasons, "") + p.moved()
+}
+
+// moved tells of the first place that is not where it was asked for.
+func (p *Point) moved() string {
+	at, _ := p.At.(UserPoint)
+	first, others := "", -1
+	for _, place := range at.Places {
+		if place.Moved != "" {
+			first, others = cmp.Or(first, place.Moved), others+1
+		}
+	}
+	switch {
+	case first == "":
+		return ""
+	case others == 0:
+		return "; " + first
+	}
+	return fmt.Sprintf("; %s, and %d more so", first, others)
 }

@@ -49,6 +49,8 @@ type UserPlace struct {
 	Name      string // as the probe shows it, behind its type: "/bin/bash:readline"
 	Offset    uint64 // in the file
 	Semaphore uint64 // where in the file the counter of a USDT place is; 0 for none
+	// Moved says why it is not quite where it was asked for, as in "4 bytes on, because".
+	Moved string
 }
 
 // TracepointPoint is a tracepoint. A raw one is attached by its Name only.
