@@ -157,6 +157,9 @@ func memberOffset(c Checker, call *lang.Call, t *types.Type, path lang.Expr) (in
 			c.Errorf(name.Span, "%s has no member %s", t, name.Name)
 			nearest(c, name.Name, c.Target().MemberNames(t))
 			return 0, false
+		case member.Missing != "":
+			c.Errorf(name.Span, "%s of %s %s", name.Name, t, member.Missing)
+			return 0, false
 		case member.BitSize > 0:
 			c.Errorf(name.Span, "%s is a bitfield, which has no offset in bytes", name.Name)
 			return 0, false

@@ -14,6 +14,13 @@ type Composite interface {
 	Definition() (*types.Type, bool)
 }
 
+// TypeNames are the types of a program by their names.
+type TypeNames interface {
+	// Named returns the type that a tag ("struct", "union", "enum" or none) and a name
+	// stand for, or nil.
+	Named(tag, name string) *types.Type
+}
+
 // Passed tells of a type that nothing computes with how it is passed: the Origin of such
 // types of programs. All others are passed as integers are.
 type Passed uint8

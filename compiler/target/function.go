@@ -21,8 +21,10 @@ type Function struct {
 	// ReturnAbsent says why a result is nowhere that a probe can read.
 	ReturnPieces []Piece
 	ReturnAbsent string
-	// User: a function of a program.
-	User bool
+	// User: a function of a program, and Types those that the program knows by name; nil
+	// where it describes none.
+	User  bool
+	Types TypeNames
 	// Slots is how many words of arguments the context of a tracing program has, before
 	// that of the result.
 	Slots    int

@@ -63,6 +63,34 @@ func (t *Target) Named(name *lang.TypeName) (*types.Type, error) {
 	return converted(found, name)
 }
 
+// NamedIn is Named where a program has types of its own: they come behind those of the
+// script and of C, and before the kernel's.
+func (t *Target) NamedIn(program TypeNames, name *lang.TypeName) (*types.Type, error) {
+	own := t.script.named(name.Tag, name.Name) != nil
+	plain := name.Tag == "" && (t.script.named("typedef", name.Name) != nil || scriptType(name) != nil || cType(name.Name) != nil)
+	if program == nil || own || plain || name.Name == "string" || name.Name == "buffer" {
+		return t.Named(name)
+	}
+	found := program.Named(name.Tag, name.Name)
+	if found == nil {
+		return t.Named(name)
+	}
+	for range name.Pointers {
+		found = types.NewPointer(found)
+		found.User = true
+	}
+	if name.Array < 0 {
+		return found, nil
+	}
+	if int64(found.Size)*int64(name.Array) > maxTypeSize {
+		return nil, fmt.Errorf("%s has more than %d bytes", name.Span.Text(), maxTypeSize)
+	}
+	if found.Kind == types.Int && found.Size == 1 && found.Alias == "char" {
+		return types.NewString(name.Array), nil
+	}
+	return types.NewArray(found, name.Array), nil
+}
+
 // scriptType returns a type that only the language has.
 func scriptType(name *lang.TypeName) *types.Type {
 	switch {

@@ -37,6 +37,7 @@ type Prototype struct {
 	Params   []Declared
 	Result   Declared // Type is nil for void
 	Variadic bool
+	Types    TypeNames
 }
 
 // Declared is a parameter or result in the source.
@@ -75,7 +76,7 @@ func (p Prototype) Place() *Function {
 	if !at.arm {
 		at.stack = returnAddress
 	}
-	f := &Function{Name: p.Name, Return: p.Result.Type, Variadic: p.Variadic, User: true}
+	f := &Function{Name: p.Name, Return: p.Result.Type, Variadic: p.Variadic, User: true, Types: p.Types}
 	at.result(f, p.Result)
 	for _, declared := range p.Params {
 		f.Params = append(f.Params, at.place(declared))

@@ -77,7 +77,7 @@ func (u *unit) appendMembers(list []target.Member, e *entry, depth int) []target
 const discriminant = "discriminant"
 
 func (u *unit) member(e *entry) target.Member {
-	m := target.Member{Name: u.text(e, dwarf.AttrName), Type: u.valueType(e)}
+	m := target.Member{Name: u.label(e), Type: u.valueType(e)}
 	if e.place(dwarf.AttrArtificial) != 0 && m.Name == "" {
 		m.Name = discriminant
 	}
@@ -149,7 +149,15 @@ func (c composite) Definition() (*types.Type, bool) {
 		if err != nil || e.place(dwarf.AttrDeclaration) == 0 {
 			return nil, err
 		}
-		return u.search([]dwarf.Tag{e.tag}, u.text(&e, dwarf.AttrName))
+		return u.search(definingTags(e.tag), u.text(&e, dwarf.AttrName))
 	})
 	return t, err == nil && t != nil
+}
+
+// definingTags: a class may be declared as a struct.
+func definingTags(declared dwarf.Tag) []dwarf.Tag {
+	if declared == dwarf.TagClassType || declared == dwarf.TagStructType {
+		return []dwarf.Tag{dwarf.TagStructType, dwarf.TagClassType}
+	}
+	return []dwarf.Tag{declared}
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
@@ -50,6 +51,7 @@ type File struct {
 	debug    *File // holds the debug information: f itself, or a file of its own
 	debugs   *File // whose debug information it is, when it is in a file of its own
 	info     *debugInfo
+	types    map[namedType]*types.Type
 	table    *Table
 	starts   []extent
 }

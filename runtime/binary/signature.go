@@ -33,7 +33,7 @@ func (d *debugInfo) prototype(of target.BinaryFunction) (*target.Prototype, erro
 		return nil, err
 	}
 	p := &target.Prototype{
-		Name: of.Name, Arch: d.arch,
+		Name: of.Name, Arch: d.arch, Types: programTypes{d.file, u.start},
 		Rust: u.root.place(dwarf.AttrLanguage) == languageRust,
 	}
 	to, result := u.declaring(e, dwarf.AttrType)
@@ -177,7 +177,7 @@ func (u *unit) parameter(e, function *entry, address uint64, strict bool) target
 		d = to.declared(typed)
 	}
 	if to, named := u.declaring(e, dwarf.AttrName); named != nil {
-		d.Name = to.text(named, dwarf.AttrName)
+		d.Name = to.label(named)
 	}
 	size := 0
 	if d.Type != nil {

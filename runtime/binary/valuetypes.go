@@ -4,6 +4,7 @@ import (
 	"debug/dwarf"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -14,6 +15,8 @@ const (
 	maxValue = 1 << 30
 	// maxEnumerators is how many constants of an enumeration have names.
 	maxEnumerators = 1 << 12
+	// maxLabel bounds the names of what is described.
+	maxLabel = 1 << 10
 	// maxDimensions is that of an array.
 	maxDimensions = 8
 )
@@ -67,6 +70,18 @@ func (u *unit) convert(e *entry, left int) *types.Type {
 	return nil
 }
 
+// label is the name of a type, member or argument, for people to read: it is cut, and has
+// nothing that a terminal would obey.
+func (u *unit) label(e *entry) string {
+	name := u.text(e, dwarf.AttrName)
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, name[:min(len(name), maxLabel)])
+}
+
 func (u *unit) sizeOf(e *entry) int64 {
 	size, _ := u.number(e, dwarf.AttrByteSize)
 	return size
@@ -81,7 +96,7 @@ func (u *unit) inner(e *entry, left int) *types.Type {
 }
 
 func (u *unit) basic(e *entry, size int) *types.Type {
-	name := u.text(e, dwarf.AttrName)
+	name := u.label(e)
 	encoding, _ := u.number(e, dwarf.AttrEncoding)
 	switch {
 	case encoding == encodingFloat, encoding == encodingComplex:
@@ -128,7 +143,7 @@ func (u *unit) floating(name string, size int, pair bool) *types.Type {
 
 // unspecified is void under another name, but for nullptr_t of C++.
 func (u *unit) unspecified(e *entry) *types.Type {
-	if !strings.Contains(u.text(e, dwarf.AttrName), "nullptr") {
+	if !strings.Contains(u.label(e), "nullptr") {
 		return nil
 	}
 	p := types.NewPointer(nil)
@@ -174,7 +189,7 @@ func (u *unit) typedef(e *entry, left int) *types.Type {
 	if t == nil {
 		return nil
 	}
-	name := u.text(e, dwarf.AttrName)
+	name := u.label(e)
 	switch t.Kind {
 	case types.Int, types.Bool, types.Pointer:
 		t.Alias = name
@@ -193,13 +208,13 @@ func (u *unit) typedef(e *entry, left int) *types.Type {
 
 func (u *unit) structType(e *entry, size int) *types.Type {
 	return &types.Type{
-		Kind: types.Struct, Name: u.text(e, dwarf.AttrName), Size: size,
+		Kind: types.Struct, Name: u.label(e), Size: size,
 		Union: e.tag == dwarf.TagUnionType, Origin: composite{u.file, u.start, e.at},
 	}
 }
 
 func (u *unit) enumType(e *entry, size, left int) *types.Type {
-	t := &types.Type{Kind: types.Enum, Name: u.text(e, dwarf.AttrName), Size: size}
+	t := &types.Type{Kind: types.Enum, Name: u.label(e), Size: size}
 	if inner := u.inner(e, left); inner != nil {
 		t.Signed = inner.Signed
 		if size == 0 {
@@ -212,7 +227,7 @@ func (u *unit) enumType(e *entry, size, left int) *types.Type {
 		}
 		value, known := u.number(child, dwarf.AttrConstValue)
 		if known {
-			t.Values = append(t.Values, types.EnumValue{Name: u.text(child, dwarf.AttrName), Value: value})
+			t.Values = append(t.Values, types.EnumValue{Name: u.label(child), Value: value})
 		}
 		t.Signed = t.Signed || value < 0
 		return len(t.Values) < maxEnumerators

@@ -110,11 +110,15 @@ func (c *checker) namedType(name *lang.TypeName) *types.Type {
 	if d := c.Constants.definition(name.Name, name.Span); d != nil && d.Type != nil && name.Tag == "" && c.Constants.depth < maxDefines {
 		return c.definedType(name, d)
 	}
-	t, err := c.target.Named(name)
+	t, err := c.typeNamed(name)
 	var unknown *target.UnknownType
 	switch {
 	case errors.As(err, &unknown):
-		c.report(diag.Diagnostic{Span: name.Span, Message: "this kernel has no type " + unknown.Name, Hint: unknown.Hint()})
+		owner := "this kernel has"
+		if c.programTypes() != nil {
+			owner = "the program and this kernel have"
+		}
+		c.report(diag.Diagnostic{Span: name.Span, Message: owner + " no type " + unknown.Name, Hint: unknown.Hint()})
 		return nil
 	case err != nil:
 		c.Errorf(name.Span, "%v", err)
@@ -123,6 +127,18 @@ func (c *checker) namedType(name *lang.TypeName) *types.Type {
 		return types.NewString(c.Settings.MaxStringSize)
 	}
 	return c.bounded(name, t)
+}
+
+// programTypes are those of the program whose function is traced; nil for others.
+func (c *checker) programTypes() target.TypeNames {
+	if c.instance == nil || c.Scope().Function == nil {
+		return nil
+	}
+	return c.Scope().Function.Types
+}
+
+func (c *checker) typeNamed(name *lang.TypeName) (*types.Type, error) {
+	return c.target.NamedIn(c.programTypes(), name)
 }
 
 func (c *checker) definedType(name *lang.TypeName, d *lang.Directive) *types.Type {

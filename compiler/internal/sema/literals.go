@@ -102,7 +102,7 @@ func (c *checker) typeWord(name *lang.Name) (*types.Type, bool) {
 		t := c.namedType(written)
 		return t, t != nil
 	}
-	t, err := c.target.Named(written)
+	t, err := c.typeNamed(written)
 	return t, err == nil && t != nil
 }
 

@@ -91,6 +91,10 @@ func (c *checker) field(e *lang.Field) *types.Type {
 		c.nearest(e.Name, c.target.MemberNames(t))
 		return nil
 	}
+	if member.Missing != "" {
+		c.Errorf(e.NameSpan, "%s of %s %s", e.Name, t, member.Missing)
+		return nil
+	}
 	return c.target.Whole(inherit(member.Type, t))
 }
 
