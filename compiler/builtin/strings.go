@@ -12,7 +12,7 @@ import (
 var stringFunctions = slices.Concat([]*Function{
 	{
 		Info: Info{Name: "str", Signature: "string str(pointer p [, int size]) or str(uint8[] text [, int size])",
-			Doc:     "The string that p points at, up to the first zero byte, at most size bytes, the ending zero included (default and limit: the setting max_strlen). A size below zero, such as an error in the place of a length, reads nothing. What max_strlen cuts is marked when it is printed. Kernel and user addresses are told apart by themselves. An array of bytes is a text, too. str($1) is a positional parameter as text, str($1 + 2) one that is no number without its first two bytes.",
+			Doc:     "The string that p points at, up to the first zero byte, at most size bytes, the ending zero included (default and limit: the setting max_strlen). A size below zero, such as an error in the place of a length, reads nothing. What max_strlen cuts is marked when it is printed. Kernel and user addresses are told apart by themselves. An array of bytes is a text, too, and so are the strings of C++, Go and Rust. str($1) is a positional parameter as text, str($1 + 2) one that is no number without its first two bytes.",
 			Example: `tracepoint:syscalls:sys_enter_openat { printf("%s\n", str(args.filename)) }`},
 		MinArgs: 1, MaxArgs: 2, Check: checkStr, Into: lowerStr, ParameterText: true,
 	},
@@ -23,6 +23,9 @@ func checkStr(c Checker, call *lang.Call) *types.Type {
 		return types.NewString(len(text) + 1)
 	}
 	t, size := c.Type(call.Args[0]), stringSize(c, call)
+	if _, ok := textIn(c.Target(), t); ok {
+		return types.NewString(size)
+	}
 	switch t.Kind {
 	case types.None:
 		return types.NoValue
@@ -72,6 +75,10 @@ func lowerStr(l Lowering, call *lang.Call, to Place) {
 		if _, known := l.Integer(call.Args[1]); !known {
 			size = sizeWithin(l, call.Args[1], 1, size)
 		}
+	}
+	if text, ok := textIn(l.Target(), t); ok {
+		readTextStruct(l, call.Args[0], text, size, limit, to)
+		return
 	}
 	if _, _, varies := l.Extent(call.Args[0]); varies || t.ByteArray() {
 		readArray(l, call.Args[0], size, limit, to)

@@ -1,6 +1,7 @@
 package binary
 
 import (
+	"cmp"
 	"debug/dwarf"
 	"strings"
 
@@ -33,7 +34,7 @@ func (d *debugInfo) prototype(of target.BinaryFunction) (*target.Prototype, erro
 		return nil, err
 	}
 	p := &target.Prototype{
-		Name: of.Name, Arch: d.arch, Types: programTypes{d.file, u.start},
+		Name: cmp.Or(of.Source, of.Name), Arch: d.arch, Types: programTypes{d.file, u.start},
 		Rust: u.root.place(dwarf.AttrLanguage) == languageRust,
 	}
 	to, result := u.declaring(e, dwarf.AttrType)
