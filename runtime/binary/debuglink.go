@@ -21,8 +21,8 @@ func (f *File) debugFile() *File {
 	}
 	id, link := f.buildID(), f.debugLink()
 	for _, candidate := range f.debugPaths(id, link.name) {
-		if file := openDebug(candidate, id, link); file != nil {
-			file.pages.steps, file.debugs, f.debug = f.pages.steps, f, file
+		if file := f.openDebug(candidate, id, link); file != nil {
+			file.debugs, f.debug = f, file
 			break
 		}
 	}
@@ -66,18 +66,35 @@ func (f *File) debugPaths(id, link string) (paths []string) {
 
 // openDebug opens a debug file if it belongs to the program: it has the same build ID, or
 // if it has none, the sum of the link.
-func openDebug(candidate, id string, link debugLink) *File {
-	file, err := openFile(candidate)
-	if err != nil {
-		return nil
+func (f *File) openDebug(candidate, id string, link debugLink) *File {
+	for _, root := range f.trees() {
+		file, err := openFile(root, candidate)
+		if err != nil {
+			continue
+		}
+		file.pages.steps = f.pages.steps
+		own := file.buildID()
+		belongs := own != "" && own == id || own == "" && link.name != "" && file.sums(link.sum)
+		if belongs && file.describes() {
+			return file
+		}
+		file.Close()
 	}
-	own := file.buildID()
-	belongs := own != "" && own == id || own == "" && link.name != "" && file.sums(link.sum)
-	if belongs && (file.elf.Section(".debug_info") != nil || file.elf.SectionByType(elf.SHT_SYMTAB) != nil) {
-		return file
-	}
-	file.Close()
 	return nil
+}
+
+// trees are those in which debug files are looked for: the program's, and if that is a
+// container's also ours, where one installs what containers lack.
+func (f *File) trees() []string {
+	if f.root == "" {
+		return []string{""}
+	}
+	return []string{f.root, ""}
+}
+
+// describes reports whether a file has what a program may lack.
+func (f *File) describes() bool {
+	return f.elf.Section(".debug_info") != nil || f.elf.SectionByType(elf.SHT_SYMTAB) != nil
 }
 
 // sums reports whether all bytes of the file have the sum. It reads each page once.

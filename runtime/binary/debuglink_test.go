@@ -88,3 +88,34 @@ func TestOtherDebugFile(t *testing.T) {
 		}
 	}
 }
+
+// A program in the tree of a process has its debug file there.
+func TestTree(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{"program": "demo-stripped", "demo.debug": "demo.debug"} {
+		if err := os.WriteFile(filepath.Join(folder, name), fixtures(t)[text], 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := Open("/proc/self/root" + filepath.Join(folder, "program"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	list, err := f.Functions("compute")
+	if err != nil || len(list) != 1 || list[0].Offset != 0x190 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+func TestInTree(t *testing.T) {
+	for path, want := range map[string][2]string{
+		"/proc/12/root/bin/a": {"/proc/12/root", "/bin/a"}, "/proc/12/root": {"", "/proc/12/root"},
+		"/bin/a": {"", "/bin/a"}, "proc/1/root/a": {"", "proc/1/root/a"}, "": {"", ""},
+		"/proc/12/exe/a/b": {"", "/proc/12/exe/a/b"},
+	} {
+		if root, inside := inTree(path); root != want[0] || inside != want[1] {
+			t.Errorf("%s: %q, %q, want %q", path, root, inside, want)
+		}
+	}
+}

@@ -5,8 +5,8 @@
 // # Who asks
 //
 //	runtime/symbols   File.Table    all functions by address, copied out of the file
-//	the compiler      target.Binary Functions, Arguments, Frames: answers.go; probes of user
-//	                                functions are going to, today only tests do
+//	the compiler      target.Binary find.go and match.go (functions), places.go (lines),
+//	                                markers.go (USDT), facts.go, answers.go
 //
 // The compiler does not open files: it asks its Target, and that a File, or a record of
 // what a File answered (compiler/target/frozen), which TestRecord holds to be true.
@@ -18,6 +18,8 @@
 //	                .symtab .dynsym         functions: address, size, place of the name
 //	                .strtab .dynstr         names
 //	                .note*                  notes; the build ID is one
+//	                .gnu_debugdata          a file of further symbols, packed (unxz)
+//	                .gnu.version*           versions of functions
 //	                .gnu_debuglink          name and sum of the debug file
 //	                .gopclntab              functions, files and lines of Go
 //	                .go.module              where Go's code begins, since Go 1.26
@@ -38,8 +40,23 @@
 //	/usr/lib/debug/.build-id/AB/CDEF.debug
 //	FOLDER/NAME, FOLDER/.debug/NAME, /usr/lib/debug/FOLDER/NAME
 //
+// A program of a container has it in its own tree (/proc/PID/root, where links stay
+// inside), or we have it.
+//
 // Programs of x86_64 and arm64 and of the 32-bit machines that run there are read, the
 // latter for their symbols only. Others, and big-endian ones, are refused by name.
+//
+// # Names
+//
+// A program is asked for a function by the name that its linker has; if there is none, by
+// that of the source: all names of C++ and Rust that have the longest word of what is
+// asked for are decoded and compared. So a word that decoding adds, such as "operator",
+// must not be that word (decoderWords).
+//
+// A function of a library may have versions, of which one is for programs that are linked
+// today. It may be one that runs once, when the library is loaded, and returns which
+// function shall be called (IFUNC: strlen); what it returns are addresses that its code
+// loads, so that they are found also without any names for them.
 //
 // # Go's table
 //
@@ -113,9 +130,6 @@
 // golang.org/x/arch/x86/x86asm for that: it knows no instruction with a VEX or EVEX
 // prefix, of which the C library is full, and is ten times as large. The lengths of all
 // 1.8 million instructions of libc, bash and PostgreSQL agree with those of objdump.
-//
-// Symbols in .gnu_debugdata (MiniDebugInfo, an ELF file packed with xz, for Fedora): the
-// smallest reader of xz in Go adds 0.22 MB to a file that is over its budget of 8 MB.
 //
 // Not read: .dwo and .dwp files, dwz's common files, .debug_types of DWARF 4. Location
 // lists are read for where arguments are at the entry of a function. What gcc -O0 says of

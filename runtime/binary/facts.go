@@ -49,7 +49,7 @@ func (f *File) Facts() target.BinaryFacts {
 		f.linkage(&facts)
 		debug := f.debugFile()
 		facts.DWARF = debug.elf.Section(".debug_info") != nil
-		facts.Stripped = f.elf.SectionByType(elf.SHT_SYMTAB) == nil &&
+		facts.Stripped = f.elf.SectionByType(elf.SHT_SYMTAB) == nil && f.packedFile() == nil &&
 			debug.elf.SectionByType(elf.SHT_SYMTAB) == nil
 		return facts, nil
 	})

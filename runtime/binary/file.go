@@ -43,11 +43,13 @@ type File struct {
 	patience time.Duration
 	most     int // steps of a question
 	elf      *elf.File
+	root     string // of the tree that path is in; empty for our own
 	path     string // empty where it has none
 	pages    *pages
 	loads    []segment
 	shut     func() error
 	unpack   map[*elf.Section]*section
+	mini     *File // what is in .gnu_debugdata; f itself without that
 	debug    *File // holds the debug information: f itself, or a file of its own
 	debugs   *File // whose debug information it is, when it is in a file of its own
 	info     *debugInfo
@@ -60,13 +62,30 @@ type File struct {
 // anywhere.
 type segment struct{ offset, size, address uint64 }
 
-// Open opens the file of a path that others may control.
+// Open opens the file of a path that others may control. One that leads through
+// /proc/PID/root is in the tree of that process, with its debug file.
 func Open(path string) (*File, error) {
-	return safeopen.Within(defaultPatience, func() (*File, error) { return openFile(path) })
+	return safeopen.Within(defaultPatience, func() (*File, error) {
+		root, path := inTree(path)
+		return openFile(root, path)
+	})
 }
 
-func openFile(path string) (*File, error) {
-	file, err := safeopen.Open(path)
+// inTree splits a path behind /proc/PID/root.
+func inTree(path string) (root, inside string) {
+	words := strings.SplitN(path, "/", 5)
+	if len(words) == 5 && words[0] == "" && words[1] == "proc" && words[3] == "root" {
+		return strings.Join(words[:4], "/"), "/" + words[4]
+	}
+	return "", path
+}
+
+func openFile(root, path string) (*File, error) {
+	open := func() (*safeopen.File, error) { return safeopen.Open(path) }
+	if root != "" {
+		open = func() (*safeopen.File, error) { return safeopen.OpenIn(root, path) }
+	}
+	file, err := open()
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +94,15 @@ func openFile(path string) (*File, error) {
 		file.Close()
 		return nil, err
 	}
-	f.path, f.shut = path, file.Close
+	f.root, f.path, f.shut = root, path, file.Close
+	if real, err := file.Path(); err == nil && root == "" {
+		f.path = real
+	}
 	return f, nil
 }
+
+// Locate tells the path of a file that New has read, for the sake of its debug file.
+func (f *File) Locate(path string) { f.root, f.path = inTree(path) }
 
 // New reads the headers of a file. It refuses those of machines that are not traced.
 func New(from io.ReaderAt) (*File, error) {
@@ -107,11 +132,14 @@ func New(from io.ReaderAt) (*File, error) {
 func (f *File) Close() error {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	if f.slow || f.shut == nil {
+	if f.slow {
 		return nil
 	}
 	if f.debug != nil && f.debug != f {
 		f.debug.Close()
+	}
+	if f.shut == nil {
+		return nil
 	}
 	return f.shut()
 }

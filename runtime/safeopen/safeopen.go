@@ -40,6 +40,29 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openPlace(place)
+}
+
+// OpenIn opens a file of another tree, such as /proc/PID/root, in which links stay: they
+// lead to where they lead whoever has the tree as the root.
+func OpenIn(root, path string) (*File, error) {
+	tree, err := unix.Open(root, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(tree)
+	place, err := unix.Openat2(tree, path, &unix.OpenHow{
+		Flags:   unix.O_PATH | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return openPlace(place)
+}
+
+// openPlace opens what a path-only descriptor holds, and closes that.
+func openPlace(place int) (*File, error) {
 	defer unix.Close(place)
 	var info unix.Stat_t
 	if err := unix.Fstat(place, &info); err != nil {
@@ -53,6 +76,11 @@ func Open(path string) (*File, error) {
 		return nil, err
 	}
 	return &File{descriptor}, nil
+}
+
+// Path returns the path of the file without links, as it is now.
+func (f *File) Path() (string, error) {
+	return os.Readlink("/proc/self/fd/" + strconv.Itoa(f.descriptor))
 }
 
 // Read reads what is there. It uses the system call itself: package os would wait for the

@@ -73,3 +73,39 @@ func TestWithin(t *testing.T) {
 		t.Errorf("%d, %v", n, err)
 	}
 }
+
+// A link in another tree leads to what it leads to there.
+func TestOpenIn(t *testing.T) {
+	tree := t.TempDir()
+	inner := filepath.Join(tree, "inner")
+	if err := os.Mkdir(inner, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(inner, "file"), []byte("right"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(tree, "outside"), []byte("wrong"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for link, to := range map[string]string{"absolute": "/file", "relative": "file", "up": "../../file", "out": "../outside"} {
+		if err := os.Symlink(to, filepath.Join(inner, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]error{
+		"/file": nil, "/absolute": nil, "/relative": nil, "/up": nil, "/out": os.ErrNotExist, "/../outside": os.ErrNotExist, "/": ErrNotRegular,
+	} {
+		file, err := OpenIn(inner, path)
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", path, err, want)
+		}
+		if err != nil {
+			continue
+		}
+		text := make([]byte, 5)
+		if _, err := file.ReadAt(text, 0); err != nil || string(text) != "right" {
+			t.Errorf("%s has %q, %v", path, text, err)
+		}
+		file.Close()
+	}
+}

@@ -242,15 +242,19 @@ func (u *User) readMapped(pid int, m mapping) (*binary.Table, error) {
 			return nil, err
 		}
 		defer file.Close()
-		return readTable(file, room)
+		return readTable(file, fmt.Sprintf("/proc/%d/root%s", pid, m.path), room)
 	})
 }
 
-func readTable(from io.ReaderAt, room int) (*binary.Table, error) {
+// readTable reads the functions of a file, which has a path where its debug file may have
+// them.
+func readTable(from io.ReaderAt, path string, room int) (*binary.Table, error) {
 	file, err := binary.New(from)
 	if err != nil {
 		return nil, err
 	}
+	defer file.Close()
+	file.Locate(path)
 	return file.Table(room)
 }
 
@@ -302,7 +306,7 @@ func readVDSO() (*binary.Table, error) {
 		if _, err := memory.ReadAt(text, int64(m.start)); err != nil {
 			return nil, err
 		}
-		return readTable(bytes.NewReader(text), maxVDSO)
+		return readTable(bytes.NewReader(text), "", maxVDSO)
 	}
 	return nil, os.ErrNotExist
 }

@@ -13,6 +13,12 @@ gcc -O2 -g -gz=zlib "${flags[@]}" -o $out/demo-packed demo.c
 gcc -O2 -gdwarf-5 -gsplit-dwarf "${flags[@]}" -o $out/demo-split demo.c
 rm -f ./*.dwo $out/*.dwo
 
+# The symbols of functions packed, as Fedora has them.
+objcopy --strip-all --keep-symbol=reduced.constprop.0 --keep-symbol=none $out/demo $out/mini
+xz -f $out/mini
+objcopy --strip-all --remove-section .note.gnu.build-id --add-section .gnu_debugdata=$out/mini.xz $out/demo $out/demo-mini
+rm $out/mini.xz
+
 # Two programs without symbols: their debug files belong to them by build ID, and by the sum of a debug link.
 objcopy --only-keep-debug $out/demo $out/demo.debug
 objcopy --strip-all --add-gnu-debuglink=$out/demo.debug $out/demo $out/demo-stripped
