@@ -42,7 +42,7 @@ fuzz() {
   local folder target
   for folder in $(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do
     for target in $(grep -ho '^func Fuzz[A-Za-z0-9_]*' "$folder"/*_test.go | cut -c6-); do
-      go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" "$folder"
+      go test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 100x "$folder"
     done
   done
 }

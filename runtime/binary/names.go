@@ -172,17 +172,19 @@ func notOfWords(r rune) bool {
 }
 
 // decoderWords are those that mangled names have abbreviations for, or that decoding adds.
-const decoderWords = `std allocator basic_string basic_istream basic_ostream basic_iostream
-char_traits istream ostream iostream string operator new delete co_await bool char signed
-unsigned short int long float double wchar_t char8_t char16_t char32_t auto decltype
-nullptr_t void half __int128 __float128 const volatile restrict noexcept throw typeinfo
-name fn vtable for VTT construction table guard variable reference temporary virtual thunk
-covariant return to non transaction clone lambda unnamed type anonymous namespace enable_if
-this sizeof alignof typeid true false default argument abi cxx11 str usize isize impl dyn as
-mut unsafe extern closure shim u16 u32 u64 u128 i16 i32 i64 i128 f16 f32 f64 f128 _BitInt
-bfloat16 block_invoke invocation function block TLS init wrapper initialization template
-parameter object requires decimal32 decimal64 decimal128 _Complex _Imaginary complex
-imaginary __vector noreturn module initializer constexpr consteval typename struct union
-enum class static_cast dynamic_cast reinterpret_cast const_cast global constructors
-destructors keyed hidden alias implicit java resource transactionsafe nontransaction
-_Accum _Fract _Sat __ibm128 pack expansion size_t vendor extended`
+const decoderWords = `Class TLS Ua9enable_ifI VTT _Accum _BitInt _Complex _Float _Fract
+_GLOBAL_ _Imaginary _Sat __alignof__ __alloc_token_ __float128 __ibm128 __int128 __uuidof
+__vector _block_invoke abi alias alignof allocator anonymous argument array auto
+basic_iostream basic_istream basic_ostream basic_string bfloat16_t block bool cast char
+char16_t char32_t char8_t char_traits class clone closure co_await complex const const_cast
+consteval constexpr construction constructors covariant cxx11 decimal128 decimal32 decimal64
+decltype default delete destructors double dyn dynamic_cast enable_if enum expansion extended
+extern f128 f16 f32 f64 false float for friend function global guard half hidden i128 i16 i32
+i64 imaginary impl implicit init initialization initializer int invocation iostream isize
+istream java keyed lambda literal local long module mut name namespace new noexcept non
+noreturn nullptr nullptr_t object operator ostream pack parameter parm pointer reference
+reinterpret_cast requires resource restrict return shim short signed size_t sizeof
+static_cast std str string struct template template_template temporary this thread throw
+thunk to transaction transaction_safe true typeid typeinfo typename u128 u16 u32 u64 union
+unnamed unsafe unsigned usize variable vector vendor virtual void volatile vtable wchar_t
+wrapper wrapped`
