@@ -154,9 +154,18 @@ type chain struct {
 	entries []entry
 }
 
-// chain walks the entries of the unit. Depth is counted, so that a hostile tree costs no
-// stack.
+// chain walks the entries of the unit: those inside of functions elsewhere only if it is
+// in no other, for a function may have classes of its own with functions.
 func (u *unit) chain(address uint64) (found chain, err error) {
+	found, err = u.walk(address, false)
+	if err == nil && len(found.entries) == 0 {
+		found, err = u.walk(address, true)
+	}
+	return found, err
+}
+
+// walk counts depth, so that a hostile tree costs no stack.
+func (u *unit) walk(address uint64, everywhere bool) (found chain, err error) {
 	found.unit = u
 	c := u.info.from(u.entries)
 	for depth, within := 0, 0; c.at < u.end; {
@@ -178,7 +187,7 @@ func (u *unit) chain(address uint64) (found chain, err error) {
 		if inside {
 			found.entries = append(found.entries, e)
 		}
-		if e.children && !u.skipChildren(&c, &e, inside) {
+		if e.children && !u.skipChildren(&c, &e, inside || everywhere) {
 			depth++
 		} else if inside && len(found.entries) == 1 {
 			break
