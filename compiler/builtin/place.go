@@ -2,13 +2,11 @@ package builtin
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // placeFinder finds the places of one file that are meant by what is written behind the
@@ -151,7 +149,7 @@ func (f *placeFinder) named(name string, offset uint64) bool {
 func (f *placeFinder) unknown(name string) bool {
 	var near []string
 	if f.Hinting() {
-		near = f.nearest(name)
+		near = target.NearestFunctions(f.binary, name)
 	}
 	message := fmt.Sprintf("%s has no function %s", f.path, name)
 	if facts := f.binary.Facts(); facts.Stripped && len(near) == 0 {
@@ -159,18 +157,6 @@ func (f *placeFinder) unknown(name string) bool {
 	}
 	f.Missing(f.function.Span, near, "%s", message)
 	return false
-}
-
-func (f *placeFinder) nearest(name string) []string {
-	var names []string
-	_ = f.binary.Match("*", func(function target.BinaryFunction) bool {
-		names = append(names, function.Name)
-		if function.Source != "" {
-			names = append(names, function.Source)
-		}
-		return len(names) < maxPlaces
-	})
-	return diag.Nearest(name, slices.Values(names), 3)
 }
 
 func (f *placeFinder) match(pattern string) bool {

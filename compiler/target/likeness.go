@@ -148,6 +148,10 @@ func (r *ranking) add(name string, score float64) {
 	}
 }
 
+func (r *ranking) has(name string) bool {
+	return slices.ContainsFunc(r.entries, func(e ranked) bool { return e.name == name })
+}
+
 func (r *ranking) names() []string {
 	var names []string
 	for _, entry := range r.entries {

@@ -55,6 +55,51 @@ func prefixLength(pattern string) int {
 // Nearest returns at most 3 traceable functions with names like the given one.
 func (t *Target) Nearest(name string) []string { return nearest(t.functionList().names, name) }
 
+// NearestFunctions returns at most 3 names of functions of a program like the given one,
+// those of C++ and Rust as their source has them, without parameters. What a compiler
+// made of a function (name.constprop.0) is most like it.
+func NearestFunctions(b Binary, name string) []string {
+	best, likeness := ranking{}, newLikeness(name)
+	_ = b.Match("*", func(f BinaryFunction) bool {
+		candidate := f.Name
+		if f.Source != "" {
+			candidate = withoutParameters(f.Source)
+		}
+		if strings.HasPrefix(f.Name, name+".") {
+			best.add(f.Name, 1)
+		} else if score := likeness.of(candidate); score >= alike && !best.has(candidate) {
+			best.add(candidate, score)
+		}
+		return true
+	})
+	return best.names()
+}
+
+// withoutParameters takes off a name of C++ what it returns and is given:
+// `long ns::grow<long>(long)` is ns::grow<long>.
+func withoutParameters(source string) string {
+	depth, begin := 0, 0
+	for i := range len(source) {
+		switch source[i] {
+		case '<':
+			depth++
+		case '>', ')':
+			depth--
+		case ' ':
+			if depth == 0 {
+				begin = i + 1
+			}
+		case '(':
+			own := i == begin || strings.HasSuffix(source[:i], "operator")
+			if depth == 0 && !own {
+				return source[begin:i]
+			}
+			depth++
+		}
+	}
+	return source
+}
+
 // NearestType returns at most 3 names of structs, unions, enums and typedefs like the
 // given one.
 func (t *Target) NearestType(name string) []string {

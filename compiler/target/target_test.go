@@ -612,3 +612,17 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutParameters(t *testing.T) {
+	for source, want := range map[string]string{
+		"long ns::grow<long>(long)": "ns::grow<long>", "ns::f(int, char) const": "ns::f", "main": "main",
+		"<[u32; 3] as names::Sum>::sum":                        "<[u32; 3] as names::Sum>::sum",
+		"std::vector<int, std::allocator<int> >::at(unsigned)": "std::vector<int, std::allocator<int> >::at",
+		"(anonymous namespace)::f(int)":                        "(anonymous namespace)::f", "": "",
+		"Foo::operator()(int) const": "Foo::operator()", "void (anonymous namespace)::g<int>()": "(anonymous namespace)::g<int>",
+	} {
+		if got := withoutParameters(source); got != want {
+			t.Errorf("%q: %q, want %q", source, got, want)
+		}
+	}
+}
