@@ -3,6 +3,7 @@ package builtin
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -286,10 +287,11 @@ func (u *userSites) sites(at object.UserPoint, function *target.Function, untype
 	site.Scope.Mechanism, point.Mechanism = u.plain, u.plain
 	point.Over = []object.PassedOver{{Mechanism: u.multi, Why: why}}
 	var sites []*Site
+	named := u.UsesProbeName() && differingNames(at.Places)
 	for i, place := range at.Places {
 		one := point.Picked(i)
 		one.Probe = u.at.Probe.Name + ":" + place.Name
-		if alone := *site; u.UsesProbeName() && !u.Target().Features.AttachCookie {
+		if alone := *site; named && !u.Target().Features.AttachCookie {
 			alone.Scope.Symbols, alone.Points = 1, []object.Point{one}
 			sites = append(sites, &alone)
 			continue
@@ -300,6 +302,10 @@ func (u *userSites) sites(at object.UserPoint, function *target.Function, untype
 		sites = append(sites, site)
 	}
 	return sites
+}
+
+func differingNames(places []object.UserPlace) bool {
+	return slices.ContainsFunc(places, func(p object.UserPlace) bool { return p.Name != places[0].Name })
 }
 
 // meantUser puts a name with colons into quotes.

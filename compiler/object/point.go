@@ -19,7 +19,8 @@ type Point struct {
 	Only     bool
 	Optional bool // where the function cannot be traced, the others still are
 	// Index into Object.ProbeNames; given to the program as its attach cookie where At
-	// has several functions.
+	// has several functions. Of several functions it is that of the first, and of places
+	// in programs each has its own.
 	ProbeName int
 }
 
@@ -51,6 +52,9 @@ type UserPlace struct {
 	Semaphore uint64 // where in the file the counter of a USDT place is; 0 for none
 	// Moved says why it is not quite where it was asked for, as in "4 bytes on, because".
 	Moved string
+	// ProbeName is the index into Object.ProbeNames, which the program gets as the attach
+	// cookie of the place. Places of one name share it.
+	ProbeName int
 }
 
 // TracepointPoint is a tracepoint. A raw one is attached by its Name only.

@@ -45,7 +45,7 @@ func attachPlaces(r request, at object.UserPoint, config uint64) (links []Link, 
 	if err != nil {
 		return nil, err
 	}
-	for i, place := range at.Places {
+	for _, place := range at.Places {
 		if place.Semaphore > math.MaxUint32 {
 			return links, fmt.Errorf("its counter is %d bytes into the file, which perf cannot say", place.Semaphore)
 		}
@@ -53,7 +53,7 @@ func attachPlaces(r request, at object.UserPoint, config uint64) (links []Link, 
 			Type: uint32(kind), Config: config | place.Semaphore<<32, Sample: 1, Wakeup: 1,
 			Ext1: uint64(uintptr(unsafe.Pointer(path))), Ext2: place.Offset,
 		}
-		l, err := r.place(attributes, at.Pid, r.cookie+i)
+		l, err := r.place(attributes, at.Pid, place.ProbeName)
 		runtime.KeepAlive(path)
 		if err != nil {
 			return links, err

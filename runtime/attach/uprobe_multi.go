@@ -31,7 +31,7 @@ func (r request) attachMulti(at object.UserPoint, flags uint32) ([]Link, error) 
 	offsets, counters, cookies := make([]uint64, n), make([]uint64, n), make([]uint64, n)
 	counted := false
 	for i, place := range at.Places {
-		offsets[i], counters[i], cookies[i] = place.Offset, place.Semaphore, uint64(r.cookie+i)
+		offsets[i], counters[i], cookies[i] = place.Offset, place.Semaphore, uint64(place.ProbeName)
 		counted = counted || place.Semaphore != 0
 	}
 	attributes := &multiLinkAttributes{

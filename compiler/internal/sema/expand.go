@@ -2,11 +2,13 @@ package sema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
@@ -311,6 +313,10 @@ func (c *checker) nameProbes(site *builtin.Site) {
 	site.Scope.ProbeName = -1
 	for i := range site.Points {
 		point := &site.Points[i]
+		if at, ok := point.At.(object.UserPoint); ok {
+			c.namePlaces(site, point, at)
+			continue
+		}
 		point.ProbeName = len(c.ProbeNames)
 		if point.Probes() > 1 {
 			for _, symbol := range point.Names() {
@@ -318,15 +324,43 @@ func (c *checker) nameProbes(site *builtin.Site) {
 			}
 			continue
 		}
-		if known, ok := c.indices[point.Probe]; ok {
-			point.ProbeName = known
-		} else {
-			c.addProbeName(point.Probe)
-		}
+		point.ProbeName = c.probeName(point.Probe)
 	}
-	if len(site.Points) == 1 && site.Points[0].Probes() == 1 {
+	if sameName(site.Points) {
 		site.Scope.ProbeName = site.Points[0].ProbeName
 	}
+}
+
+// namePlaces names places in programs. Those of one name share its index, unlike kernel
+// functions, whose indices follow one another.
+func (c *checker) namePlaces(site *builtin.Site, point *object.Point, at object.UserPoint) {
+	at.Places = slices.Clone(at.Places)
+	for i := range at.Places {
+		at.Places[i].ProbeName = c.probeName(site.Scope.Probe.Name + ":" + at.Places[i].Name)
+	}
+	point.At, point.ProbeName = at, at.Places[0].ProbeName
+}
+
+// sameName reports whether all that fires has one name.
+func sameName(points []object.Point) bool {
+	if len(points) == 1 && points[0].Probes() == 1 {
+		return true
+	}
+	return !slices.ContainsFunc(points, func(p object.Point) bool {
+		at, user := p.At.(object.UserPoint)
+		return !user || slices.ContainsFunc(at.Places, func(place object.UserPlace) bool {
+			return place.ProbeName != points[0].ProbeName
+		})
+	})
+}
+
+// probeName is the index of a name, which is added where it is new.
+func (c *checker) probeName(name string) int {
+	if known, ok := c.indices[name]; ok {
+		return known
+	}
+	c.addProbeName(name)
+	return len(c.ProbeNames) - 1
 }
 
 // addProbeName appends to the table. The index finds a name where it stands first.
