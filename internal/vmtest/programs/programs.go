@@ -7,7 +7,8 @@
 // functions as often as the head of its source tells, with the values that are written
 // there. So a test knows the counts and arguments that must arrive. c/target.c also takes
 // a number of threads, and waits for a line of input where a third argument is given, so
-// that a tracer can be attached to it by number meanwhile.
+// that a tracer can be attached to it by number meanwhile. So does usdt/target.c, whose
+// events are USDT probes.
 //
 // # Variants
 //
@@ -73,15 +74,22 @@ var Variants = []Variant{
 	{Name: "go-stripped", Source: "golang", Steps: []string{"go build -ldflags=-s -o @ ."}},
 	{Name: "go-pie", Source: "golang", Steps: []string{"go build -buildmode=pie -o @ ."}},
 	{Name: "go-cgo", Source: "golang", Steps: []string{"env CGO_ENABLED=1 go build -tags viacgo -o @ ."}},
+	{Name: "usdt", Source: "usdt", Steps: []string{c + " -O2", library}, Beside: []string{"@.so"}},
+	{Name: "usdt-O0", Source: "usdt", Steps: []string{c + " -O0", library}, Beside: []string{"@.so"}},
+	{Name: "usdt-fixed", Source: "usdt", Steps: []string{c + " -O2 -no-pie"}},
+	{Name: "usdt-static", Source: "usdt", Steps: []string{c + " -O2 -static -DALONE"}},
+	{Name: "usdt-static-pie", Source: "usdt", Steps: []string{c + " -O2 -static-pie -DALONE"}},
+	{Name: "usdt-stripped", Source: "usdt", Steps: []string{c + " -O2 -g0", "strip @"}},
 	{Name: "rust", Source: "rust", Steps: []string{rust + " -O"}},
 	{Name: "rust-O0", Source: "rust", Steps: []string{rust}},
 	{Name: "rust-stripped", Source: "rust", Steps: []string{rust + " -O -C strip=debuginfo"}},
 }
 
 const (
-	c    = "gcc -std=gnu17 -g -pthread -o @ target.c"
-	cpp  = "g++ -std=c++17 -g -o @ target.cpp"
-	rust = "rustc --edition 2021 -g -o @ target.rs"
+	c       = "gcc -std=gnu17 -g -pthread -o @ target.c"
+	cpp     = "g++ -std=c++17 -g -o @ target.cpp"
+	library = "gcc -std=gnu17 -O2 -shared -fPIC -o @.so library.c"
+	rust    = "rustc --edition 2021 -g -o @ target.rs"
 )
 
 // Build makes a variant, unless the cache has it, and gives its path. Without its compiler
