@@ -166,6 +166,8 @@ func operation(v *ir.Value) stage.Operation {
 		op.Name = v.Compare.String()
 	case v.Op == ir.Call:
 		op.Name = target.HelperName(v.Helper)
+	case v.Op == ir.Kfunc:
+		op.Name = v.Kernel
 	case v.Slot != nil:
 		op.Name = v.Slot.Name
 	case v.Cell != nil:

@@ -47,6 +47,9 @@ func loadAll(o *object.Object, machine *target.Target) (*ebpf.Collection, error)
 	if err := detect.AllowFiles(files); err != nil {
 		return nil, err
 	}
+	if err := numberKfuncs(o, machine); err != nil {
+		return nil, err
+	}
 	collection, err := collect(o, 0)
 	if detect.TooManyFiles(err) {
 		return nil, detect.FilesNeeded(files)

@@ -144,6 +144,7 @@ type machine struct {
 	handles []*Map // maps as helper arguments
 	// recordBytes is the room that records of this run have taken.
 	recordBytes uint64
+	unpreempted int // how often preemption was switched off and not on again
 	tracer      *tracer
 	result      Result
 }
@@ -220,6 +221,9 @@ func (m *machine) exit() {
 		if r.reserved {
 			m.fail("a ring buffer record is neither submitted nor discarded")
 		}
+	}
+	if m.unpreempted > 0 {
+		m.fail("preemption is still off")
 	}
 }
 

@@ -15,6 +15,11 @@ func run(t *testing.T, environment *Environment, code ...asm.Instruction) (Resul
 	return Run(code, environment)
 }
 
+func kfunc(name string) asm.Instruction {
+	call := asm.Instruction{OpCode: asm.OpCode(asm.JumpClass).SetJumpOp(asm.Call), Src: asm.PseudoKfuncCall}
+	return call.WithReference(name)
+}
+
 func TestRefuses(t *testing.T) {
 	tests := map[string]struct {
 		code []asm.Instruction
@@ -30,6 +35,9 @@ func TestRefuses(t *testing.T) {
 		"endless":         {[]asm.Instruction{asm.Ja.Label("x").WithSymbol("x")}, "more than"},
 		"no exit":         {[]asm.Instruction{asm.Mov.Imm(asm.R0, 1)}, "runs off"},
 		"signed division": {[]asm.Instruction{asm.Mov.Imm(asm.R0, 1), asm.SDiv.Imm(asm.R0, 1)}, "Linux 5.12"},
+		"preemption off":  {[]asm.Instruction{kfunc("bpf_preempt_disable"), asm.Mov.Imm(asm.R0, 0), asm.Return()}, "still off"},
+		"preemption on":   {[]asm.Instruction{kfunc("bpf_preempt_enable"), asm.Mov.Imm(asm.R0, 0), asm.Return()}, "on already"},
+		"unknown kfunc":   {[]asm.Instruction{kfunc("bpf_strange")}, "no function bpf_strange"},
 		"lost record": {[]asm.Instruction{
 			asm.LoadMapPtr(asm.R1, 0).WithReference("events"), asm.Mov.Imm(asm.R2, 8), asm.Mov.Imm(asm.R3, 0),
 			asm.FnRingbufReserve.Call(), asm.Return()}, "neither submitted"},

@@ -64,6 +64,10 @@ func (m *machine) call(i *asm.Instruction) {
 		m.callFunction(i)
 		return
 	}
+	if i.IsKfuncCall() {
+		m.callKernel(i.Reference())
+		return
+	}
 	m.require(i.IsBuiltinCall())
 	function := asm.BuiltinFunc(i.Constant)
 	known, ok := helpers[function]

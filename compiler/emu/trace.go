@@ -42,8 +42,10 @@ type Step struct {
 
 // Call is what a helper or a function was given, and what it returned.
 type Call struct {
-	// Helper is the kernel's function; where Function is set it is one of the program.
+	// Helper is the kernel's function, or Kernel where it has a name and no number; where
+	// Function is set it is one of the program.
 	Helper   asm.BuiltinFunc
+	Kernel   string
 	Function bool
 	// Arguments are those that the helper reads, or that are readable to the function.
 	Arguments []uint64

@@ -151,6 +151,9 @@ func (n *notation) jump() string {
 		if n.Src == asm.PseudoCall {
 			return fmt.Sprintf("call %+d", n.distance)
 		}
+		if n.Src == asm.PseudoKfuncCall {
+			return "call " + n.Reference()
+		}
 		return fmt.Sprintf("call %s#%d", target.HelperName(asm.BuiltinFunc(n.Constant)), int32(n.Constant))
 	default:
 		return fmt.Sprintf("if %s%d %s %s goto %+d", n.letter(), n.Dst, conditions[op], n.right(), n.distance)

@@ -164,6 +164,20 @@ func (r *rawBTF) describes(name string) bool {
 	return false
 }
 
+// functionID finds the type of a function.
+func (r *rawBTF) functionID(name string) (id btf.TypeID, found bool) {
+	if !r.hasFunction(name) {
+		return 0, false
+	}
+	offset, _ := r.offset(name)
+	r.each(func(t rawType) bool {
+		found = t.kind == kindFunction && t.name == offset
+		id = btf.TypeID(t.id)
+		return !found
+	})
+	return id, found
+}
+
 func containsAligned(data, pattern []byte) bool {
 	for at := 0; ; {
 		next := bytes.Index(data[at:], pattern)

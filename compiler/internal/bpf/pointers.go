@@ -40,7 +40,7 @@ func (m *marks) visit(v *ir.Value) {
 
 func (m *marks) derived(v *ir.Value) bool {
 	switch v.Op {
-	case ir.Context, ir.SlotAddress, ir.MapPointer, ir.DataAddress, ir.FuncAddress, ir.Parameter, ir.Call, ir.Invoke:
+	case ir.Context, ir.SlotAddress, ir.MapPointer, ir.DataAddress, ir.FuncAddress, ir.Parameter, ir.Call, ir.Invoke, ir.Kfunc:
 		return true
 	case ir.Load:
 		return v.Size == 8 && v.Space != ir.MapValue && v.Space != ir.Record

@@ -177,7 +177,7 @@ func (s *selector) selectValue(v *ir.Value) {
 		s.move(s.define(v), s.cells[v.Cell.ID])
 	case ir.CellSet:
 		s.into(s.cells[v.Cell.ID], v.Args[0])
-	case ir.Call, ir.Invoke:
+	case ir.Call, ir.Invoke, ir.Kfunc:
 		s.call(v)
 	case ir.Jump:
 		s.block.next = []*block{s.entries[v.Then.ID]}
@@ -380,9 +380,12 @@ func (s *selector) call(v *ir.Value) {
 		s.into(argument+register(i), arg)
 	}
 	s.reason = ir.Written
-	if v.Op == ir.Invoke {
+	switch v.Op {
+	case ir.Invoke:
 		s.invoke(v)
-	} else {
+	case ir.Kfunc:
+		s.callKernel(v)
+	default:
 		s.callHelper(v.Helper, len(v.Args))
 	}
 	if s.demands.needsRegister(v) {
@@ -394,6 +397,16 @@ func (s *selector) call(v *ir.Value) {
 
 func (s *selector) callHelper(helper asm.BuiltinFunc, args int) {
 	s.emit(instruction{op: helper.Call().OpCode, constant: int64(helper), args: uint8(args)})
+	s.local = s.local[:0]
+}
+
+// callKernel leaves the number of the kernel's function, which differs from kernel to
+// kernel, to whoever loads the program.
+func (s *selector) callKernel(v *ir.Value) {
+	s.emit(instruction{
+		op: asm.Call.Label("").OpCode, src: register(asm.PseudoKfuncCall), constant: 0,
+		reference: v.Kernel, args: uint8(len(v.Args)),
+	})
 	s.local = s.local[:0]
 }
 

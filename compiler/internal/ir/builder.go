@@ -212,6 +212,11 @@ func (b *Builder) Invoke(callee *Func, args ...*Value) *Value {
 	return b.Append(Value{Op: Invoke, Callee: callee, Args: args})
 }
 
+// Kfunc calls a function of the kernel that is made to be called by programs.
+func (b *Builder) Kfunc(name string, args ...*Value) *Value {
+	return b.Append(Value{Op: Kfunc, Kernel: name, Args: args})
+}
+
 // Jump ends the block.
 func (b *Builder) Jump(to *Block) {
 	if !b.Ended() {

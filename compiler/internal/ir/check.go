@@ -105,6 +105,8 @@ func (c *checker) shape(v *Value) {
 		c.require(v, c.f.Program != nil && v.Int >= 0 && v.Int < MaxCallArgs, "number")
 	case FuncAddress, Invoke:
 		c.require(v, slices.Contains(c.f.Root().Callbacks, v.Callee), "callee")
+	case Kfunc:
+		c.require(v, v.Kernel != "", "name")
 	case If:
 		c.require(v, v.Compare.Comparison() && v.Then != nil && v.Else != nil, "arms")
 	case Jump:

@@ -95,6 +95,7 @@ const (
 	CellSet
 	Call   // helper Helper
 	Invoke // function Callee of this program
+	Kfunc  // the kernel's function Kernel
 	// Terminators.
 	Jump
 	If // args[0] Compare args[1] ? Then : Else
@@ -146,6 +147,7 @@ type Value struct {
 	Size       int   // Load, Store, atomics, Read*, *Extend: bytes
 	Offset     int   // Load, Store, atomics, Read*: added to the address
 	Map        string
+	Kernel     string // Kfunc: the name
 	Slot       *Slot
 	Cell       *Cell
 	Callee     *Func // FuncAddress, Invoke

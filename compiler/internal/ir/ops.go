@@ -72,6 +72,7 @@ var Ops = [...]Info{
 	CellSet:         {Name: "set", Args: 1, Effect: Writes},
 	Call:            {Name: "call", Args: Variadic, Result: true},
 	Invoke:          {Name: "invoke", Args: Variadic, Result: true, Effect: Writes},
+	Kfunc:           {Name: "kfunc", Args: Variadic, Result: true, Effect: Writes},
 	Jump:            {Name: "jump", Effect: Writes},
 	If:              {Name: "if", Args: 2, Effect: Writes},
 	Return:          {Name: "return", Args: 1, Effect: Writes},

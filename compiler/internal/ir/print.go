@@ -97,6 +97,8 @@ func (v *Value) operation() string {
 		return "func " + v.Callee.Name
 	case Invoke:
 		return strings.TrimSpace(fmt.Sprintf("invoke %s %s", v.Callee.Name, operands(v.Args)))
+	case Kfunc:
+		return strings.TrimSpace(fmt.Sprintf("kfunc %s %s", v.Kernel, operands(v.Args)))
 	case SignExtend, ZeroExtend, ByteSwap:
 		return fmt.Sprintf("%s%d %s", v.Op, v.Size, v.Args[0])
 	case Bound:

@@ -66,6 +66,8 @@ const (
 	GuardEnter
 	GuardMissed
 	GuardLeave
+	PreemptionOff
+	PreemptionOn
 	Result
 	// These are of code generation.
 	ArgumentSave
@@ -129,6 +131,8 @@ var reasons = [...]string{
 	GuardEnter:       "guard: no program of this run may fire inside of another",
 	GuardMissed:      "count of events that the guard left out",
 	GuardLeave:       "end of the guard",
+	PreemptionOff:    "this CPU's memory: no other task may come in between",
+	PreemptionOn:     "end of the use of this CPU's memory",
 	Result:           "the program's result",
 	ArgumentSave:     "the argument, kept for later",
 	CallArgument:     "argument of the call",

@@ -42,7 +42,7 @@ func callBefore(v *ir.Value, dominators *ir.Dominators) bool {
 	for b := v.Block; b != nil; b = dominators.Parent(b) {
 		for _, other := range b.Values {
 			switch other.Op {
-			case ir.Call, ir.Invoke, ir.ReadKernel, ir.ReadUser:
+			case ir.Call, ir.Invoke, ir.Kfunc, ir.ReadKernel, ir.ReadUser:
 				return true
 			}
 			if other == v {

@@ -14,7 +14,7 @@ func (s *state) step(v *ir.Value) {
 	switch {
 	case v.Op == ir.Store || v.Op.Atomic():
 		s.spaces[v.Space], s.spaces[ir.NoSpace] = v.ID, v.ID
-	case v.Op == ir.Invoke, v.Op == ir.Call && v.ValueEffect() == ir.Writes:
+	case v.Op == ir.Invoke, v.Op == ir.Kfunc, v.Op == ir.Call && v.ValueEffect() == ir.Writes:
 		s.reset(v.ID)
 	}
 }

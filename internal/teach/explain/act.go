@@ -50,9 +50,18 @@ func (in instruction) exit() string {
 	return "end of the function, back to its caller"
 }
 
+// kernelCalls tell what functions of the kernel do that have no number as helpers have.
+var kernelCalls = map[string]string{
+	"bpf_preempt_disable": "no other task runs on this CPU from here on",
+	"bpf_preempt_enable":  "other tasks may run on this CPU again",
+}
+
 func (in instruction) call() string {
 	if in.raw.IsFunctionCall() {
 		return "calls function " + in.raw.Reference()
+	}
+	if in.raw.IsKfuncCall() {
+		return kernelCalls[in.raw.Reference()]
 	}
 	h, known := helperOf(asm.BuiltinFunc(in.raw.Constant))
 	if !known {

@@ -348,6 +348,9 @@ func (r *recorder) operand(s *emu.Step, register asm.Register) string {
 }
 
 func (r *recorder) call(s *emu.Step, row *stage.Instruction) string {
+	if s.Call.Kernel != "" {
+		return s.Call.Kernel + "()"
+	}
 	name := "function " + r.functionAt(row.Target)
 	if !s.Call.Function {
 		name = target.HelperName(s.Call.Helper)

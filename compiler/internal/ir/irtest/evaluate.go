@@ -151,6 +151,7 @@ func (e *evaluation) value(v *ir.Value) uint64 {
 		e.cells[v.Cell.ID] = e.arg(v, 0)
 	case ir.Call:
 		return e.call(v)
+	case ir.Kfunc:
 	default:
 		return e.compute(v)
 	}

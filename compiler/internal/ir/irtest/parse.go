@@ -145,6 +145,8 @@ func (p *parser) fill(v *ir.Value, words []string) {
 		v.Int = int64(atoi(words[0]))
 	case ir.FuncAddress, ir.Invoke:
 		v.Callee, v.Args = p.sections[words[0]].Func, p.args(words[1:])
+	case ir.Kfunc:
+		v.Kernel, v.Args = words[0], p.args(words[1:])
 	case ir.DataAddress:
 		name, offset, _ := strings.Cut(words[0], "+")
 		v.Map, v.Int = name, int64(atoi(offset))
