@@ -17,6 +17,7 @@
 package compiler
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"runtime"
@@ -54,6 +55,7 @@ type Options struct {
 	Only        *regexp.Regexp           // names of the probes to attach, but BEGIN and END; nil for all
 	PartSize    int                      // of the parts of large clauses, in nodes of the syntax tree; 0: the usual; -1: none
 	Plain       bool                     // leave the optimising passes out, so that tests can compare
+	scratch     bool                     // programs that are preempted have memory of the CPU from the first instruction on
 	// Stages is filled with what each stage makes; nil: nothing is collected.
 	Stages *stage.Stages
 }
@@ -65,20 +67,34 @@ type Processes = follow.Processes
 type UsageError = sema.UsageError
 
 // Compile returns the object, or an error that is diag.Diagnostics, a *UsageError or an
-// internal error. Where clauses that share a program are too much for one, each gets its
-// own. Where the functions that a clause is cut into have too little of the stack, it
-// stays whole.
+// internal error.
 func Compile(script *lang.Script, machine *target.Target, options Options) (*object.Object, error) {
-	result, info, err := compile(script, machine, options)
-	if err != nil && info != nil && info.Joined() {
-		options.Separate = true
-		result, info, err = compile(script, machine, options)
+	for {
+		result, info, err := compile(script, machine, options)
+		if err == nil || !options.relax(info, err) {
+			return result, err
+		}
 	}
-	if err != nil && info != nil && info.Cut() {
-		options.PartSize = -1
-		result, _, err = compile(script, machine, options)
+}
+
+// relax changes the options for another attempt, and reports false where there is none.
+// Where clauses that share a program are too much for one, each gets its own. Where the
+// functions that a clause is cut into have too little of the stack, or may not be called,
+// it stays whole.
+func (o *Options) relax(info *sema.Info, err error) bool {
+	switch {
+	case errors.Is(err, errScratch) && !o.scratch:
+		o.scratch = true
+	case info == nil:
+		return false
+	case info.Joined() && !o.Separate && !errors.Is(err, errParts):
+		o.Separate = true
+	case info.Cut() && o.PartSize >= 0:
+		o.PartSize = -1
+	default:
+		return false
 	}
-	return result, err
+	return true
 }
 
 // compile also returns the meaning of the script, if it has one.
@@ -175,6 +191,10 @@ type program struct {
 	atomics bool
 	maps    []*sema.Map
 	options Options
+	// framed: the program is preempted, and may have no memory but its frame where
+	// preemption is on.
+	framed     bool
+	uncallable bool // what errParts tells
 }
 
 func lowerProgram(unit *lower.Unit, p *sema.Program, number int, options Options) *program {
@@ -189,6 +209,9 @@ func lowerProgram(unit *lower.Unit, p *sema.Program, number int, options Options
 // compile uses no shared state, so it may run concurrently.
 func (c *program) compile() (result compiled) {
 	defer ir.Catch(&result.err)
+	if c.uncallable {
+		return compiled{err: errParts}
+	}
 	span := c.Instances[0].Clause.Span
 	defer ir.Blame(span, c.Name)
 	collected := newCollector(c)
@@ -208,6 +231,9 @@ func (c *program) compile() (result compiled) {
 	code, err := bpf.Generate(c.Func, bpf.Options{CPUs: c.cpus, ScratchMap: scratch, ReadsMap: reads, FetchAtomics: c.atomics, Trace: collected != nil})
 	if err != nil {
 		return compiled{err: err}
+	}
+	if c.framed && code.ScratchSize > 0 {
+		return compiled{err: errScratch}
 	}
 	result.stages = collected.generated(code)
 	if c.SharedSize > 0 {

@@ -1,6 +1,8 @@
 package compiler
 
 import (
+	"errors"
+
 	"github.com/ponytrace/ponytrace/compiler/internal/guard"
 	"github.com/ponytrace/ponytrace/compiler/internal/lower"
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -31,16 +33,31 @@ func mechanisms(unit *lower.Unit) []object.Mechanism {
 
 // protect puts the guard into the programs that need it, and reports whether any does.
 func protect(programs []*program, unit *lower.Unit) (guarded bool) {
+	features := &unit.Target.Features
 	described := make([]guard.Program, len(programs))
 	for i, c := range programs {
-		described[i] = guard.Describe(c.Func, c.Site.Points[0].Mechanism, c.SharedSize > 0)
+		mechanism := c.Site.Points[0].Mechanism
+		scratch := c.options.scratch && mechanism.Preempted(features)
+		described[i] = guard.Describe(c.Func, mechanism, c.SharedSize > 0 || scratch)
 	}
-	for i, g := range guard.Choose(described, &unit.Target.Features) {
-		g.Insert(programs[i].Func, guardWords(unit))
+	for i, g := range guard.Choose(described, features) {
+		c, p := programs[i], described[i]
+		g.Insert(c.Func, guardWords(unit))
 		guarded = guarded || !g.None()
+		c.framed = p.Mechanism.Preempted(features) && !p.Memory
+		if p.KeepsCPU(g, features) && !guard.KeepCPU(c.Func, p.Memory, features) {
+			c.uncallable = true
+		}
 	}
 	return guarded
 }
+
+// errScratch: a program that is preempted needs memory of the CPU where preemption is on,
+// because its frame is full.
+var errScratch = errors.New("the frame is full")
+
+// errParts: a program cannot call the parts of its clauses without preemption.
+var errParts = errors.New("parts of a clause are called without preemption")
 
 func guardWords(unit *lower.Unit) guard.Words {
 	return guard.Words{CPUs: lower.CPURows(unit.Target), Atomic: unit.Target.Features.FetchingAtomics}

@@ -90,6 +90,9 @@ type record struct {
 	outermost bool
 	// nests: the kernel may run the program inside of itself.
 	nests func(f *target.Features) bool
+	// preempted: the kernel may run another task, and programs for it, before the program
+	// ends. What runs with preemption or interrupts off is not.
+	preempted func(f *target.Features) bool
 	// framed: the program, and what calls it, stand in the stack that bpf_get_stack
 	// returns.
 	framed bool
@@ -111,27 +114,27 @@ var mechanisms = [...]record{
 	KretprobeMulti: {name: "kretprobe_multi", fires: AtReturn, context: FunctionRegs, many: true, exclusive: true,
 		plainer: Kretprobe, lacks: withoutMulti},
 	Fentry: {name: "fentry", fires: AtEntry, context: FunctionWords, typed: true, framed: true,
-		plainer: Kprobe, lacks: withoutTrampolines, avoid: looseTrampolines, nests: trampolineNests},
+		plainer: Kprobe, lacks: withoutTrampolines, avoid: looseTrampolines, nests: trampolineNests, preempted: preemptible},
 	Fexit: {name: "fexit", fires: AtReturn, context: FunctionWords, typed: true, framed: true,
-		plainer: Kretprobe, lacks: withoutTrampolines, avoid: looseTrampolines, nests: trampolineNests},
+		plainer: Kretprobe, lacks: withoutTrampolines, avoid: looseTrampolines, nests: trampolineNests, preempted: preemptible},
 	RawTracepoint: {name: "raw tracepoint", context: EventWords, framed: true,
-		plainer: Tracepoint, lacks: withoutRaw, avoid: preempted, nests: rawNests},
+		plainer: Tracepoint, lacks: withoutRaw, avoid: rawLoses, nests: rawNests, preempted: rawPreempted},
 	Tracepoint: {name: "perf tracepoint", context: Record, exclusive: true},
 	RawSyscall: {name: "raw tracepoint of all system calls", context: CallWords, framed: true, calls: true, outermost: true,
-		plainer: Tracepoint, lacks: withoutRaw, avoid: preempted},
+		plainer: Tracepoint, lacks: withoutRaw, avoid: rawLoses, preempted: rawPreempted},
 	Syscall: {name: "perf tracepoint of all system calls", context: CallRecord, calls: true, exclusive: true,
-		plainer: Tracepoint, avoid: notPreempted},
+		plainer: Tracepoint, avoid: rawKeeps},
 	Profile: {name: "perf clock", context: ClockRegs, exclusive: true},
 	TypedTracepoint: {name: "typed raw tracepoint", context: EventWords, typed: true, framed: true,
-		plainer: RawTracepoint, lacks: withoutTypedRaw, nests: rawNests},
+		plainer: RawTracepoint, lacks: withoutTypedRaw, nests: rawNests, preempted: rawPreempted},
 	Uprobe: {name: "uprobe", fires: AtEntry, context: UserRegs, user: true, outermost: true,
-		lacks: withoutUprobes},
+		lacks: withoutUprobes, preempted: preemptible},
 	Uretprobe: {name: "uretprobe", fires: AtReturn, context: UserRegs, user: true, outermost: true,
-		lacks: withoutUprobes},
+		lacks: withoutUprobes, preempted: preemptible},
 	UprobeMulti: {name: "uprobe_multi", fires: AtEntry, context: UserRegs, user: true, outermost: true,
-		many: true, plainer: Uprobe, lacks: withoutUprobeMulti},
+		many: true, plainer: Uprobe, lacks: withoutUprobeMulti, preempted: preemptible},
 	UretprobeMulti: {name: "uretprobe_multi", fires: AtReturn, context: UserRegs, user: true, outermost: true,
-		many: true, plainer: Uretprobe, lacks: withoutUprobeMulti},
+		many: true, plainer: Uretprobe, lacks: withoutUprobeMulti, preempted: preemptible},
 	PerfEvent:  {name: "perf event", context: ClockRegs, exclusive: true},
 	Watchpoint: {name: "watchpoint", context: ClockRegs, exclusive: true},
 }
@@ -181,11 +184,14 @@ func withoutTypedRaw(f *target.Features) string {
 
 func rawNests(f *target.Features) bool { return !f.RawTracepointGuard }
 
-func preempted(f *target.Features) string {
+func preemptible(f *target.Features) bool  { return f.Preemptible }
+func rawPreempted(f *target.Features) bool { return f.PreemptedTracepoint }
+
+func rawLoses(f *target.Features) string {
 	return unless(!f.PreemptedTracepoint, preemptedWhy)
 }
 
-func notPreempted(f *target.Features) string {
+func rawKeeps(f *target.Features) string {
 	return unless(f.PreemptedTracepoint, "this kernel does not preempt the raw one, which costs less")
 }
 
@@ -257,6 +263,12 @@ func (m Mechanism) Exclusive() bool { return m.record().exclusive }
 func (m Mechanism) Outermost() bool { return m.record().outermost }
 func (m Mechanism) Nests(f *target.Features) bool {
 	return m.record().nests != nil && m.record().nests(f)
+}
+
+// Preempted reports whether the kernel may run another task, and programs for it, before
+// the program ends.
+func (m Mechanism) Preempted(f *target.Features) bool {
+	return m.record().preempted != nil && m.record().preempted(f)
 }
 
 // Plainer is the mechanism that may serve where the kernel refuses this one.

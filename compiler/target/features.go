@@ -37,6 +37,17 @@ type Features struct {
 	// https://elixir.bootlin.com/linux/v5.12/source/kernel/bpf/trampoline.c
 	// (__bpf_prog_enter)
 	TracingGuard bool
+	// Preemptible: what the kernel runs with preemption on may be preempted, wherever it is:
+	// PREEMPT, PREEMPT_RT, PREEMPT_DYNAMIC in the modes full and lazy, and all since 7.0.
+	Preemptible bool
+	// PreemptGuard: the kfuncs bpf_preempt_disable and bpf_preempt_enable, since 6.10.
+	// https://elixir.bootlin.com/linux/v6.10/source/kernel/bpf/helpers.c
+	// (bpf_preempt_disable)
+	PreemptGuard bool
+	// UnpreemptedParts: with preemption off, a program may call its global functions, since
+	// 6.15. https://elixir.bootlin.com/linux/v6.15/source/kernel/bpf/verifier.c
+	// (check_func_call)
+	UnpreemptedParts bool
 	// PreemptedTracing: a tracing program may be preempted, and then the events of other
 	// threads on that CPU are left out.
 	PreemptedTracing bool
@@ -161,6 +172,8 @@ func ByVersion(arch string, v Version) Features {
 		UnlockedReturns:     v.AtLeast(5, 11),
 		RawTracepoint:       v.AtLeast(4, 17),
 		PreemptedTracepoint: v.AtLeast(7, 0),
+		Preemptible:         v.AtLeast(7, 0),
+		UnpreemptedParts:    v.AtLeast(6, 15),
 		PerfLink:            v.AtLeast(5, 15),
 		AttachCookie:        v.AtLeast(5, 15),
 		TracingCookie:       v.AtLeast(5, 19),
@@ -190,6 +203,7 @@ func (f Features) WithTypes(v Version) Features {
 	f.TaskPointer = v.AtLeast(5, 11)
 	f.RdonlyCast = v.AtLeast(6, 2)
 	f.Iterators = v.AtLeast(6, 4)
+	f.PreemptGuard = v.AtLeast(6, 10)
 	return f
 }
 

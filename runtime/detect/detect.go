@@ -23,6 +23,7 @@
 //	uprobes      the perf event source "uprobe"
 //	kprobe_multi, uprobe_multi
 //	             a link request that is wrong on purpose; see probe.go
+//	preemption   uname, and debugfs sched/preempt where that says PREEMPT_DYNAMIC; see preempt.go
 //
 // # Invariants
 //
@@ -50,8 +51,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
-	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -120,7 +119,7 @@ func abilities(t *target.Target) target.Features {
 	f.Uprobe = exists("/sys/bus/event_source/devices/uprobe")
 	f.UprobeMulti = f.Uprobe && t.Version.AtLeast(6, 6) && uprobeMulti()
 	f.Fentry = typed && trampolines(t) && exists("/proc/sys/kernel/ftrace_enabled") && !fentryRefused(t)
-	f.PreemptedTracing = preemptible(t)
+	f.Preemptible, f.PreemptedTracing = preemption(t)
 	return f
 }
 
@@ -133,22 +132,6 @@ func trampolines(t *target.Target) bool {
 		return t.Version.AtLeast(6, 4)
 	}
 	return t.Version.AtLeast(5, 5)
-}
-
-// preemptible reports whether the kernel is sure to preempt itself. A tracing program is
-// then preempted too, and the kernel leaves out the events of all other threads of that
-// CPU until it goes on: of a call that 8 threads hammered on 2 CPUs of 7.3, 3 to 37 %
-// were missed. Kprobes are not preempted. The modes none and voluntary are gone since
-// 7.0; before, PREEMPT_DYNAMIC does not tell which mode is chosen.
-// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/trampoline.c
-// (__bpf_prog_enter_recur)
-func preemptible(t *target.Target) bool {
-	var name unix.Utsname
-	if t.Version.AtLeast(7, 0) || unix.Uname(&name) != nil {
-		return true
-	}
-	words := strings.Fields(unix.ByteSliceToString(name.Version[:]))
-	return slices.Contains(words, "PREEMPT") || slices.Contains(words, "PREEMPT_RT")
 }
 
 func exists(path string) bool {

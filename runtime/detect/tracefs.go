@@ -21,7 +21,7 @@ var TraceFolder = sync.OnceValues(func() (string, error) {
 			return path, nil
 		}
 	}
-	fd, err := mountDetached()
+	fd, err := mountDetached("tracefs")
 	if err != nil {
 		return "", &NoTracefs{err}
 	}
@@ -53,10 +53,10 @@ func isTracefs(path string) bool {
 	return unix.Statfs(path, &info) == nil && uint32(info.Type) == unix.TRACEFS_MAGIC
 }
 
-// mountDetached mounts tracefs where no path leads; the mount goes when its descriptor
-// closes.
-func mountDetached() (int, error) {
-	context, err := unix.Fsopen("tracefs", unix.FSOPEN_CLOEXEC)
+// mountDetached mounts a file system where no path leads; the mount goes when its
+// descriptor closes.
+func mountDetached(filesystem string) (int, error) {
+	context, err := unix.Fsopen(filesystem, unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return -1, err
 	}

@@ -109,18 +109,21 @@ func TestChoose(t *testing.T) {
 		features target.Features
 		want     []Guard
 	}{
-		{"kprobes", []Program{{object.Kprobe, RingBuffer, false}, {object.Profile, RingBuffer, false}}, newest, []Guard{{}, {}}},
-		{"one", []Program{{object.Fentry, Hashes, false}}, newest, []Guard{{}}},
-		{"latency", []Program{{object.Fentry, Hashes, false}, {object.Fexit, Hashes, false}}, newest, []Guard{both, both}},
-		{"others", []Program{{object.Fentry, Hashes, false}, {object.Fexit, RingBuffer, false}}, newest, []Guard{{}, {}}},
-		{"no lock", []Program{{object.Fentry, 0, false}, {object.Run, RingBuffer, false}}, newest, []Guard{{}, {}}},
-		{"intervals", []Program{{object.Run, RingBuffer, false}, {object.Run, RingBuffer, false}}, newest, []Guard{{}, {}}},
-		{"interval and kprobe", []Program{{object.Run, RingBuffer, false}, {object.Kprobe, RingBuffer, false}}, newest, []Guard{{Sets: true}, {Tests: true}}},
-		{"interval and fentry", []Program{{object.Run, RingBuffer, false}, {object.Fentry, RingBuffer, false}, {object.Kprobe, 0, false}}, newest,
+		{"kprobes", []Program{{object.Kprobe, RingBuffer, false, false}, {object.Profile, RingBuffer, false, false}}, newest, []Guard{{}, {}}},
+		{"one", []Program{{object.Fentry, Hashes, false, false}}, newest, []Guard{{}}},
+		{"latency", []Program{{object.Fentry, Hashes, false, false}, {object.Fexit, Hashes, false, false}}, newest, []Guard{both, both}},
+		{"others", []Program{{object.Fentry, Hashes, false, false}, {object.Fexit, RingBuffer, false, false}}, newest, []Guard{{}, {}}},
+		{"no lock", []Program{{object.Fentry, 0, false, false}, {object.Run, RingBuffer, false, false}}, newest, []Guard{{}, {}}},
+		{"intervals", []Program{{object.Run, RingBuffer, false, false}, {object.Run, RingBuffer, false, false}}, newest, []Guard{{}, {}}},
+		{"interval and kprobe", []Program{{object.Run, RingBuffer, false, false}, {object.Kprobe, RingBuffer, false, false}}, newest, []Guard{{Sets: true}, {Tests: true}}},
+		{"interval and fentry", []Program{{object.Run, RingBuffer, false, false}, {object.Fentry, RingBuffer, false, false}, {object.Kprobe, 0, false, false}}, newest,
 			[]Guard{{Sets: true}, both, {}}},
-		{"before 5.12", []Program{{object.Fentry, Hashes, false}}, target.Features{}, []Guard{both}},
-		{"memory", []Program{{object.RawTracepoint, 0, true}}, target.Features{}, []Guard{{Tests: true, Sets: true, Whole: true}}},
-		{"counter", []Program{{object.RawTracepoint, 0, false}}, target.Features{}, []Guard{{}}},
+		{"before 5.12", []Program{{object.Fentry, Hashes, false, false}}, target.Features{}, []Guard{both}},
+		{"memory", []Program{{object.RawTracepoint, 0, true, false}}, target.Features{}, []Guard{{Tests: true, Sets: true, Whole: true}}},
+		{"preempted", []Program{{object.Fentry, 0, false, true}, {object.Fentry, 0, true, false}}, preempting, []Guard{{}, {}}},
+		{"not by kfuncs", []Program{{object.Fentry, 0, false, true}, {object.Fentry, 0, false, false}, {object.Kprobe, 0, true, true}}, older,
+			[]Guard{{Tests: true, Sets: true, Whole: true}, {}, {}}},
+		{"counter", []Program{{object.RawTracepoint, 0, false, false}}, target.Features{}, []Guard{{}}},
 	} {
 		got := Choose(test.programs, &test.features)
 		if !slices.Equal(got, test.want) {
@@ -129,4 +132,60 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-var newest = target.Features{TracingGuard: true, RawTracepointGuard: true}
+var (
+	newest     = target.Features{TracingGuard: true, RawTracepointGuard: true}
+	older      = target.Features{TracingGuard: true, RawTracepointGuard: true, Preemptible: true}
+	preempting = target.Features{TracingGuard: true, RawTracepointGuard: true, Preemptible: true, PreemptGuard: true}
+)
+
+// TestKeepCPU follows every edge of random programs, as TestRegion does.
+func TestKeepCPU(t *testing.T) {
+	kept, all := 0, 0
+	for seed := range testkit.Seeds(t, 100, 20_000) {
+		for _, whole := range []bool{false, true} {
+			f := irtest.Random(seed)
+			if !KeepCPU(f, whole, &target.Features{UnpreemptedParts: true}) {
+				t.Fatalf("seed %d: parts are in the way", seed)
+			}
+			all++
+			if err := ir.Check(f); err != nil {
+				t.Fatalf("seed %d: %v\n%v", seed, err, f)
+			}
+			kept += followPreemption(t, seed, f)
+			if err := opt.Run(f, nil); err != nil {
+				t.Fatal(err)
+			}
+			followPreemption(t, seed, f)
+		}
+	}
+	if kept*2 < all {
+		t.Errorf("only %d of %d programs use memory of the CPU", kept, all)
+	}
+}
+
+// followPreemption returns 1 where preemption is switched off.
+func followPreemption(t *testing.T, seed uint64, f *ir.Func) (kept int) {
+	off := map[*ir.Block]bool{f.Blocks[0]: false}
+	for todo := f.Blocks[:1]; len(todo) > 0; todo = todo[1:] {
+		now := off[todo[0]]
+		for _, v := range todo[0].Values {
+			switch {
+			case v.Op == ir.Kfunc && now == (v.Kernel == disablePreemption), v.Op == ir.Return && now, ofCPU(v) && !now:
+				t.Fatalf("seed %d: preemption is off: %v at %s\n%v", seed, now, v.Describe(), f)
+			case v.Op == ir.Kfunc:
+				now, kept = !now, 1
+			}
+		}
+		for _, next := range todo[0].Successors() {
+			known, seen := off[next]
+			if seen && known != now {
+				t.Fatalf("seed %d: ways that meet at %s differ\n%v", seed, next, f)
+			}
+			if !seen {
+				off[next] = now
+				todo = append(slices.Clone(todo), next)
+			}
+		}
+	}
+	return kept
+}

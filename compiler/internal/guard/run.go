@@ -35,6 +35,7 @@ type Program struct {
 	Mechanism object.Mechanism
 	Locks     Locks
 	Memory    bool // it may have memory outside of its frame, of which each CPU has one
+	Values    bool // it changes values of which each CPU has one, and not by atomic instructions
 }
 
 // framed is how much memory surely stays in a frame of 512 bytes.
@@ -49,6 +50,7 @@ func Describe(f *ir.Func, mechanism object.Mechanism, shared bool) Program {
 			size += slot.Size
 		}
 		p.Memory = p.Memory || size > framed
+		p.Values = p.Values || changesCPU(function)
 		for _, block := range function.Blocks {
 			for _, v := range block.Values {
 				p.Locks |= locks(v)
@@ -73,7 +75,7 @@ func locks(v *ir.Value) Locks {
 func Possible(mechanisms []object.Mechanism, features *target.Features) bool {
 	outside := false
 	for _, m := range mechanisms {
-		if m.Nests(features) {
+		if m.Nests(features) || m.Preempted(features) {
 			return true
 		}
 		outside = outside || !m.Exclusive()
@@ -90,8 +92,10 @@ func Choose(programs []Program, features *target.Features) []Guard {
 		switch {
 		case p.Mechanism.Nests(features) && (p.Locks != 0 || p.Memory):
 			guards[i] = Guard{Tests: true, Sets: true, Whole: p.Memory}
+		case p.interleaves(features) && (p.Memory || p.Values):
+			guards[i] = Guard{Tests: true, Sets: true, Whole: true}
 		case !together || p.Locks == 0:
-		case p.Mechanism.Outermost():
+		case p.Mechanism.Outermost() && !p.interleaves(features):
 			guards[i] = Guard{Sets: true}
 		default:
 			guards[i] = Guard{Tests: true, Sets: !foreign}
@@ -120,7 +124,7 @@ func deadlock(programs []Program) bool {
 func twoOfEach(programs []Program) (kinds []Program) {
 	known := map[Program]int{}
 	for _, p := range programs {
-		p.Memory = false
+		p.Memory, p.Values = false, false
 		if known[p]++; known[p] <= 2 {
 			kinds = append(kinds, p)
 		}
