@@ -23,6 +23,15 @@ func TestForcedMechanisms(t *testing.T) {
 			"1:11-26: ERROR: --attach fentry cannot serve kprobe:vfs_read: the clause needs the registers of the CPU, which only kprobes give"},
 		{"kprobe", `kprobe:security_file_open { @[path(arg0->f_path)]++ }`,
 			"1:1-26: ERROR: --attach kprobe cannot serve kprobe:security_file_open: the clause needs arguments that the verifier knows by their types, which only fentry gives"},
+		{"kprobe_multi", `kprobe:vfs_read { @ = sum(args.count) } kretprobe:vfs_read { @r = sum(retval) }`, "kprobe_multi kretprobe_multi"},
+		{"kprobe_multi", `kprobe:vfs_rea* { @ = sum(arg2) }`, "kprobe_multi"},
+		{"kprobe_multi", `kprobe:vfs_read+4 { @++ }`,
+			"1:8-18: ERROR: --attach kprobe_multi cannot serve kprobe:vfs_read+4: only kprobes trace inside of a function"},
+		{"kprobe_multi", `kprobe:vfs_read { @ = reg("ip") }`,
+			"1:1-16: ERROR: --attach kprobe_multi cannot serve kprobe:vfs_read: the clause needs the registers of the CPU, which only kprobes give"},
+		{"rawtracepoint", `tracepoint:sched:sched_switch { @++ } tracepoint:syscalls:sys_enter_read { @a = args.count }`, "raw tracepoint raw tracepoint of all system calls"},
+		{"rawtracepoint", `tracepoint:sched:sched_switch { @[args.next_comm]++ }`,
+			"1:1-30: ERROR: --attach rawtracepoint cannot serve tracepoint:sched:sched_switch: the clause reads fields of the record"},
 	} {
 		if got := forced(t, test.attach, test.script); got != test.want {
 			t.Errorf("%s %s\ngot  %s\nwant %s", test.attach, test.script, got, test.want)

@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -73,6 +74,8 @@ func expandFunction(m mechanisms) func(Expansion, At) []*Site {
 		switch {
 		case len(names) == 0 || f.contradicted():
 			return nil
+		case x.Forced() == forcedMulti:
+			return f.forcedMany(names)
 		case len(names) == 1:
 			return f.one(names[0])
 		case x.Forced() == "fentry":
@@ -176,6 +179,36 @@ func (f *functionSites) probe(name string) string {
 	return f.at.Probe.Name + ":" + name
 }
 
+// forcedMulti is the value of --attach for one link that serves many functions, or one.
+const forcedMulti = "kprobe_multi"
+
+// forcedMany traces functions by one link. Of a single one the arguments have types.
+func (f *functionSites) forcedMany(names []string) []*Site {
+	why := cmp.Or(f.multi.Lacks(&f.Target().Features), f.Refused(f.at.Text()))
+	if f.offset > 0 {
+		why = "only kprobes trace inside of a function"
+	}
+	if why != "" {
+		f.cannot(f.name.Span, f.at.Text(), why)
+		return nil
+	}
+	site := f.linked(names)
+	if len(names) == 1 && f.UsesArguments() {
+		site.Scope.Function, _ = f.Target().Function(names[0])
+	}
+	return []*Site{site}
+}
+
+// linked traces functions through one program and one link.
+func (f *functionSites) linked(names []string, over ...object.PassedOver) *Site {
+	site := f.site(f.multi, names[0], nil)
+	site.Attach = ebpf.AttachTraceKprobeMulti
+	site.Points[0] = site.Points[0].On(names...)
+	site.Points[0].Probe, site.Points[0].Over = f.at.Text(), over
+	site.Scope.Symbols = len(names)
+	return site
+}
+
 func (f *functionSites) each(names []string) []*Site {
 	var sites []*Site
 	for _, name := range names {
@@ -256,9 +289,9 @@ func (f *functionSites) withoutLockedReturns(names []string) []string {
 func (f *functionSites) contradicted() bool {
 	forced, needed := f.Forced(), f.Mechanism()
 	switch {
-	case forced == "fentry" && needed == "kprobe":
+	case (forced == "fentry" || forced == forcedMulti) && needed == "kprobe":
 		f.cannot(f.at.Span, f.at.Span.Text(), "the clause needs the registers of the CPU, which only kprobes give")
-	case forced == "kprobe" && needed == "fentry":
+	case (forced == "kprobe" || forced == forcedMulti) && needed == "fentry":
 		f.cannot(f.at.Span, f.at.Span.Text(), "the clause needs arguments that the verifier knows by their types, which only fentry gives")
 	default:
 		return false
@@ -361,12 +394,7 @@ func (f *functionSites) many(names []string) []*Site {
 	over := []object.PassedOver{{Mechanism: f.tracing, Why: f.notEach(len(names))}}
 	lacks := f.multi.Lacks(&f.Target().Features)
 	if lacks == "" && f.Mechanism() != "kprobe" {
-		site := f.site(f.multi, names[0], nil)
-		site.Attach = ebpf.AttachTraceKprobeMulti
-		site.Points[0] = site.Points[0].On(names...)
-		site.Points[0].Probe, site.Points[0].Over = f.at.Text(), over
-		site.Scope.Symbols = len(names)
-		return []*Site{site}
+		return []*Site{f.linked(names, over...)}
 	}
 	if f.UsesProbeName() && !f.Target().Features.AttachCookie {
 		return f.each(names)

@@ -62,6 +62,9 @@ func notByCall(x Expansion, probe, name string, known bool) string {
 // notThisWay says why one of the tracepoints of all calls does not serve.
 func notThisWay(x Expansion, m object.Mechanism) string {
 	features := &x.Target().Features
+	if x.Forced() == forcedRaw {
+		return cmp.Or(m.Lacks(features), unless(m.Context() == object.CallWords, asked(x)))
+	}
 	if m.Context() == object.CallWords && x.Mechanism() == "kprobe" && m.Avoid(features) == "" {
 		return "the context is to be the record of perf"
 	}

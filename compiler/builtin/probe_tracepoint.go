@@ -86,9 +86,16 @@ func (at At) pattern() bool {
 	return slices.ContainsFunc(at.Parts, func(p Part) bool { return strings.ContainsAny(p.Text, "*?[") })
 }
 
+// forcedRaw is the value of --attach for raw tracepoints, whatever they lose.
+const forcedRaw = "rawtracepoint"
+
 func tracepointSite(x Expansion, at At, point object.Point, category, name string) []*Site {
 	tracepoint, err := x.Target().Tracepoint(category, name)
 	why := notRaw(x, point.Probe, category, name)
+	if why != "" && x.Forced() == forcedRaw {
+		x.Errorf(at.Span, "--attach %s cannot serve %s: %s", forcedRaw, point.Probe, why)
+		return nil
+	}
 	if why == "" && (err == nil || typedTracepoint(x, name, err)) {
 		point.Mechanism = object.RawTracepoint
 		return []*Site{rawSite(at, point)}
@@ -130,6 +137,8 @@ func notRaw(x Expansion, probe, category, name string) (why string) {
 		return refused
 	case x.Mechanism() == "tracepoint":
 		return asked(x)
+	case x.Forced() == forcedRaw:
+		return object.RawTracepoint.Lacks(&x.Target().Features)
 	}
 	return object.RawTracepoint.Avoid(&x.Target().Features)
 }

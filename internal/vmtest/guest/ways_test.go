@@ -1,0 +1,69 @@
+//go:build guest
+
+package guest
+
+import (
+	"strings"
+	"testing"
+)
+
+// ways are values of --attach, and the feature without which one cannot serve.
+type way struct{ attach, lacking string }
+
+// readAll are reads of a size that nothing else has.
+const readAll = "--comm pony read --n 200 --size 123"
+
+// Whatever way a probe is attached, its script prints the same: counts, arguments, results,
+// names and the innermost frames of stacks.
+func TestEveryWayPrintsTheSame(t *testing.T) {
+	functions := []way{{"auto", ""}, {"kprobe", ""}, {"kprobe_multi", "kprobe_multi"}, {"fentry", "fentry"}}
+	calls := []way{{"auto", ""}, {"kprobe", ""}, {"tracepoint", ""}, {"rawtracepoint", ""}}
+	for _, test := range []struct {
+		name, script, load string
+		ways               []way
+		want               string
+	}{
+		{"entry", `kprobe:vfs_read /comm == "pony" && arg2 == 123/ { @n[func, comm, probe] = count(); @words = sum(arg2 + (arg1 != 0)); @types = sum(args.count) }`,
+			readAll, functions, "@n[vfs_read, pony, kprobe:vfs_read]: 200\n@types: 24600\n@words: 24800\n"},
+		{"return", `kretprobe:vfs_read /comm == "pony" && retval == 123/ { @n[func, comm, probe] = count(); @ = sum(retval) }`,
+			readAll, functions, "@: 24600\n@n[vfs_read, pony, kretprobe:vfs_read]: 200\n"},
+		{"pair", `kprobe:vfs_read /comm == "pony" && arg2 == 123/ { @s[tid] = arg2 } kretprobe:vfs_read /@s[tid]/ { @ = sum(retval + @s[tid]); delete(@s, tid) }`,
+			readAll, functions, "@: 49200\n"},
+		{"stack", `kprobe:vfs_read /comm == "pony" && arg2 == 123/ { @[kstack(2)] = count() }`, readAll, functions, ""},
+		{"stack at return", `kretprobe:vfs_read /comm == "pony" && retval == 123/ { @[kstack(1)] = count() }`, readAll, functions, ""},
+		{"user stack", `kprobe:vfs_read /comm == "pony" && arg2 == 123/ { @[ustack(3)] = count() }`, readAll, functions, ""},
+		{"system call", `tracepoint:syscalls:sys_enter_getpgid /comm == "pony"/ { @n[comm, probe] = count(); @a = sum(args.pid + 7); @k[kstack(1)] = count() }
+			tracepoint:syscalls:sys_exit_getpgid /comm == "pony"/ { @r[args.ret > 0] = count() }`,
+			"--comm pony syscalls --name getpgid --n 300", calls, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			want := test.want
+			for _, way := range test.ways {
+				out, served := attachedBy(t, way, test.script, test.load)
+				if want == "" {
+					want = out
+				}
+				if served && strings.TrimSpace(out) != strings.TrimSpace(want) {
+					t.Errorf("%s:\n%s\nand not\n%s", way.attach, out, want)
+				}
+			}
+		})
+	}
+}
+
+// attachedBy runs a script with its probes attached one way. A kernel that cannot must say
+// what it lacks, and tell the same with --info.
+func attachedBy(t *testing.T, way way, script, load string) (stdout string, served bool) {
+	t.Helper()
+	out := Run(t, "ponytrace", "-v", "--attach", way.attach, "-e", script, "-c", "workload "+load)
+	if out.Code == 0 {
+		return withoutLoad(out).Stdout, true
+	}
+	if way.lacking == "" || !strings.Contains(out.Stderr, "cannot serve") || !strings.Contains(out.Stderr, "this kernel has no "+way.lacking) {
+		t.Errorf("%s: %s", way.attach, out.Stderr)
+	}
+	if way.lacking == "fentry" || AtLeast(t, 6, 2) {
+		t.Errorf("%s: this kernel has it: %s", way.attach, out.Stderr)
+	}
+	return "", false
+}
