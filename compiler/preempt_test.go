@@ -68,6 +68,10 @@ func TestPreemption(t *testing.T) {
 			t.Errorf("pays without need: %s", script)
 		}
 	}
+	user := `uprobe:/bin/bash:readline { @ = min(nsecs) } uretprobe:/bin/bash:readline { @n = count() }`
+	if programs := compilePreempted(t, user, frozen.Target("7.x"), "").Programs; !callsKernel(programs[0]) || callsKernel(programs[1]) {
+		t.Error("uprobes are preempted, and pay where they change values in steps")
+	}
 	raw := `rawtracepoint:sched_switch { @ = min(nsecs) } tracepoint:sched:sched_switch { @ = min(nsecs) }`
 	built := compilePreempted(t, raw, frozen.Target("7.x"), "")
 	if !callsKernel(built.Programs[0]) || callsKernel(built.Programs[1]) {

@@ -123,6 +123,10 @@ func TestChoose(t *testing.T) {
 		{"preempted", []Program{{object.Fentry, 0, false, true}, {object.Fentry, 0, true, false}}, preempting, []Guard{{}, {}}},
 		{"not by kfuncs", []Program{{object.Fentry, 0, false, true}, {object.Fentry, 0, false, false}, {object.Kprobe, 0, true, true}}, older,
 			[]Guard{{Tests: true, Sets: true, Whole: true}, {}, {}}},
+		{"uprobe and kprobe", []Program{{object.Uprobe, Hashes, false, false}, {object.Kprobe, Hashes, false, false}}, preempting,
+			[]Guard{{Sets: true}, {Tests: true}}},
+		{"preempted in the guard", []Program{{object.Uprobe, Hashes, false, false}, {object.Kprobe, Hashes, false, false}}, older,
+			[]Guard{both, {Tests: true}}},
 		{"counter", []Program{{object.RawTracepoint, 0, false, false}}, target.Features{}, []Guard{{}}},
 	} {
 		got := Choose(test.programs, &test.features)

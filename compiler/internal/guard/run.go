@@ -98,7 +98,7 @@ func Choose(programs []Program, features *target.Features) []Guard {
 		case p.Mechanism.Outermost() && !p.interleaves(features):
 			guards[i] = Guard{Sets: true}
 		default:
-			guards[i] = Guard{Tests: true, Sets: !foreign}
+			guards[i] = Guard{Tests: true, Sets: !foreign || p.Mechanism.Outermost()}
 		}
 	}
 	return guards
