@@ -178,7 +178,9 @@ func Format(source *Source) (string, error) {
 func StageNames() []string { return slices.Clone(stage.Names) }
 
 // Ways are what Options.Attach takes.
-func Ways() []string { return []string{"kprobe", "kprobe_multi", "fentry", "tracepoint", "rawtracepoint"} }
+func Ways() []string {
+	return []string{"kprobe", "kprobe_multi", "fentry", "tracepoint", "rawtracepoint", "uprobe", "uprobe_multi"}
+}
 
 // Formats are the names that RunOptions.Format takes, the default first.
 func Formats() []string { return report.Formats() }

@@ -32,6 +32,8 @@ func TestForcedMechanisms(t *testing.T) {
 		{"rawtracepoint", `tracepoint:sched:sched_switch { @++ } tracepoint:syscalls:sys_enter_read { @a = args.count }`, "raw tracepoint raw tracepoint of all system calls"},
 		{"rawtracepoint", `tracepoint:sched:sched_switch { @[args.next_comm]++ }`,
 			"1:1-30: ERROR: --attach rawtracepoint cannot serve tracepoint:sched:sched_switch: the clause reads fields of the record"},
+		{"uprobe", `uprobe:/bin/bash:readline { @++ } uretprobe:/bin/bash:readline { @r++ }`, "uprobe uretprobe"},
+		{"uprobe_multi", `uprobe:/bin/bash:readline { @++ } uretprobe:/bin/bash:readline { @r++ }`, "uprobe_multi uretprobe_multi"},
 	} {
 		if got := forced(t, test.attach, test.script); got != test.want {
 			t.Errorf("%s %s\ngot  %s\nwant %s", test.attach, test.script, got, test.want)

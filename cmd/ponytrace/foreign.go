@@ -11,7 +11,7 @@ var foreignFlags = map[string]string{
 	"--test":                 "ponytrace check FILE reports the errors of a script without tracing",
 	"--mode":                 "ponytrace check FILE reports the errors of a script, ponytrace fmt FILE formats it",
 	"--bench":                "bench probes run without a flag",
-	"--no-feature":           "--attach kprobe, fentry or tracepoint chooses how probes are attached; everything else is detected",
+	"--no-feature":           "--attach kprobe, fentry, tracepoint and others choose how probes are attached; everything else is detected",
 	"--emit-elf":             "no object file is written: a script compiles anew in milliseconds; -d asm prints the instructions",
 	"--aot":                  "no object file is written: a script compiles anew in milliseconds; -d asm prints the instructions",
 	"--emit-llvm":            "there is no LLVM here; -d ir and -d opt print the intermediate code",

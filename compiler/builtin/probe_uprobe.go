@@ -261,6 +261,12 @@ func (u *userSites) typed(found foundPlaces) (sites []*Site) {
 	return sites
 }
 
+// The values of --attach for a perf event at each place, and for one link.
+const (
+	forcedUser      = "uprobe"
+	forcedUserMulti = "uprobe_multi"
+)
+
 // sites attach to the places of a file: by one link, or by a perf event for each place.
 // Without attach cookies only a program of its own knows where it is.
 func (u *userSites) sites(at object.UserPoint, function *target.Function, untyped string) []*Site {
@@ -271,6 +277,13 @@ func (u *userSites) sites(at object.UserPoint, function *target.Function, untype
 	why := u.multi.Avoid(&u.Target().Features)
 	if why == "" {
 		why = u.Refused(probe)
+	}
+	if u.Forced() == forcedUser {
+		why = asked(u)
+	}
+	if u.Forced() == forcedUserMulti && why != "" {
+		u.Errorf(u.at.Span, "--attach %s cannot serve %s: %s", forcedUserMulti, u.at.Text(), why)
+		return nil
 	}
 	site := &Site{
 		Scope: Scope{
