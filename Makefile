@@ -79,7 +79,8 @@ bench: build
 	@grep -roE '^static [0-9]+.*' --include='*.txtar' compiler/testdata
 	$(PONYVM) setup
 	CGO_ENABLED=0 go build -trimpath -o .build/bench ./internal/bench
-	$(PONYVM) -k $(DEMO_KERNEL) --icount -f ponytrace -f .build/bench -- bench events /bin/ponytrace
+	$(PONYVM) -k $(DEMO_KERNEL) --icount --timeout 600s -f ponytrace -f .build/bench -- bench events /bin/ponytrace
+	$(PONYVM) -k $(DEMO_KERNEL) -f ponytrace -f .build/bench -- bench attach /bin/ponytrace
 
 soak:
 	internal/soak.sh $(PARTS)

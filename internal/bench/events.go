@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -10,12 +12,24 @@ import (
 // reads is how many events one measurement sees.
 const reads = 20000
 
-var eventScripts = []string{
-	"kprobe:vfs_read { @ = count() }",
-	"kprobe:vfs_read { @ = hist(arg2) }",
-	"kprobe:vfs_read { @[comm] = count() }",
-	"kprobe:vfs_read { @s[tid] = nsecs } kretprobe:vfs_read /@s[tid]/ { @ = hist(nsecs - @s[tid]); delete(@s, tid) }",
+// eventScripts are scripts, and the values of --attach that they are tried with: the
+// choice of ponytrace first. Each makes one event of a read.
+var eventScripts = []struct {
+	script string
+	ways   []string
+}{
+	{"kprobe:vfs_read { @ = count() }", []string{"auto", "kprobe_multi", "kprobe"}},
+	{"kretprobe:vfs_read { @ = count() }", []string{"auto", "kprobe_multi", "kprobe"}},
+	{"tracepoint:syscalls:sys_enter_read { @ = count() }", []string{"auto", "kprobe", "tracepoint"}},
+	{"uprobe:" + self + ":main.touch { @ = count() }", []string{"auto", "uprobe"}},
+	{"uprobe:" + self + ":main.touch { @ = max(arg0) }", []string{"auto"}},
+	{"kprobe:vfs_read { @ = hist(arg2) }", []string{"auto"}},
+	{"kprobe:vfs_read { @[comm] = count() }", []string{"auto"}},
+	{"kprobe:vfs_read { @s[tid] = nsecs } kretprobe:vfs_read /@s[tid]/ { @ = hist(nsecs - @s[tid]); delete(@s, tid) }", []string{"auto", "kprobe"}},
 }
+
+// self is this program.
+const self = "/proc/self/exe"
 
 // events tells how much longer a read takes while a script counts it.
 func events(ponytrace string) error {
@@ -24,20 +38,32 @@ func events(ponytrace string) error {
 		return err
 	}
 	defer unix.Close(fd)
-	for _, script := range eventScripts {
-		cost, err := costOf(ponytrace, script, fd)
-		if err != nil {
-			return err
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	for _, s := range eventScripts {
+		script := strings.ReplaceAll(s.script, self, program)
+		for _, way := range s.ways {
+			cost, err := costOf(ponytrace, way, script, fd)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("%s ns an event  --attach %-12s %s\n", cost, way, script)
 		}
-		fmt.Printf("%s ns an event  %s\n", cost, script)
 	}
 	return nil
 }
 
-func costOf(ponytrace, script string, fd int) (cost sample, err error) {
+// touch is for uprobes.
+//
+//go:noinline
+func touch(n int) int { return n + 1 }
+
+func costOf(ponytrace, way, script string, fd int) (cost sample, err error) {
 	for range 5 {
 		without := timeReads(fd)
-		t, err := start(ponytrace, "-e", script)
+		t, err := start(ponytrace, "--attach", way, "-e", script)
 		if err != nil {
 			return nil, err
 		}
@@ -54,7 +80,8 @@ func costOf(ponytrace, script string, fd int) (cost sample, err error) {
 func timeReads(fd int) time.Duration {
 	var buffer [1]byte
 	began := time.Now()
-	for range reads {
+	for n := range reads {
+		touch(n)
 		unix.Read(fd, buffer[:])
 	}
 	return time.Since(began)

@@ -37,11 +37,12 @@ func start(program string, args ...string) (*tracer, error) {
 	}
 	write.Close()
 	lines := bufio.NewReader(read)
-	early := false
+	early, said := false, ""
 	for {
 		line, err := lines.ReadString('\n')
+		said += line
 		if err != nil {
-			return nil, fmt.Errorf("%s ended without attaching: %s: %v", program, line, t.cmd.Wait())
+			return nil, fmt.Errorf("%s ended without attaching: %s: %v", program, said, t.cmd.Wait())
 		}
 		if strings.HasPrefix(line, "Attach") {
 			early = strings.HasPrefix(line, "Attaching")
