@@ -57,6 +57,9 @@ type Binary interface {
 	Frames(offset uint64) ([]Frame, error)
 	// Placement returns what is at an offset that a probe is to be put on.
 	Placement(offset uint64) (Placement, error)
+	// GoFunction returns where probes of the function that begins at an offset go if Go has
+	// compiled it, and reports whether it has.
+	GoFunction(offset uint64) (f GoFunction, made bool, err error)
 }
 
 // BinaryFunction is where a function begins.

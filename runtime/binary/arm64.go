@@ -19,6 +19,7 @@ func (p pattern) has(word uint32) bool { return word&p.mask == p.bits }
 var (
 	armAddress     = pattern{0x1f00_0000, 0x1000_0000} // adr, adrp
 	armBranch      = pattern{0x7c00_0000, 0x1400_0000} // b, bl
+	armCall        = pattern{0xfc00_0000, 0x9400_0000} // bl
 	armConditional = pattern{0xff00_0010, 0x5400_0000}
 	armCompare     = pattern{0x7e00_0000, 0x3400_0000} // cbz, cbnz
 	armTest        = pattern{0x7e00_0000, 0x3600_0000} // tbz, tbnz
@@ -36,10 +37,9 @@ var (
 
 const armSize = 4
 
-// Operations of instructions that branch to an address in a register.
-const (
-	armJump, armCall, armJumpSigned, armCallSigned = 0, 1, 8, 9
-)
+// Operations of instructions that branch to an address in a register; a bit above tells
+// whether it is signed.
+const armJump, armJumpAndLink = 0, 1
 
 // armHints are the hints that kernels step over, a bit for each: nop, bti and those that
 // sign and check addresses.
@@ -57,6 +57,7 @@ func decodeARM(code []byte) instruction {
 	word := binary.LittleEndian.Uint32(code)
 	i := instruction{size: armSize}
 	i.flow, i.to = armFlow(word)
+	i.calls = armCall.has(word) || armBranches.has(word) && word>>21&7 == armJumpAndLink
 	hint := uint64(1) << (word >> 5 & 63)
 	switch {
 	case armBreak.has(word):
@@ -88,12 +89,14 @@ func armFlow(word uint32) (flow, int64) {
 		return branches, distance(5, 19)
 	case armTest.has(word):
 		return branches, distance(5, 14)
-	case armBranches.has(word) && (operation == armCall || operation == armCallSigned):
+	case armBranches.has(word) && operation&7 == armJumpAndLink:
 		return onward, 0
-	case armBranches.has(word) && (operation == armJump || operation == armJumpSigned):
+	case armBranches.has(word) && operation&7 == armJump:
 		return computes, 0
-	case armBranches.has(word), armBreak.has(word), word>>16 == 0: // ret, udf
-		return ends, 0
+	case armBranches.has(word): // ret
+		return returns, 0
+	case armBreak.has(word), word>>16 == 0: // udf
+		return stops, 0
 	}
 	return onward, 0
 }

@@ -77,6 +77,9 @@
 //	32  unit; (36 line of the function); 3 bytes; how many other tables, a byte
 //	then the further tables of values (2: inlined calls), the other tables (3: those calls)
 //
+// Go 1.16 and 1.17 have no address of the code in the header. Instead functions are
+// numbers of 8 bytes, and so is the first one of a description: addresses as they are.
+//
 // A table of values is pairs of differences, of a value and of an address. An inlined
 // call has 16 bytes: 4 of no use here, the name, where in the outer function it was
 // called, a line.
@@ -93,6 +96,10 @@
 //
 //	f+0  endbr64       single-stepped, 14 us
 //	f+4  push %rbp     emulated, 0.4 us: runs as often, if nothing jumps to f+4
+//
+// Functions of Go have an entry of their own (gocode.go): behind the check of the stack, as
+// the function begins anew when its stack had to grow. Where it returns are its return
+// instructions.
 //
 // # Everything is hostile
 //

@@ -12,6 +12,7 @@ import (
 // The magic numbers of Go's table, and the offsets of its header; see the package
 // comment.
 const (
+	goMagic116 = 0xfffffffa
 	goMagic118 = 0xfffffff0
 	goMagic120 = 0xfffffff1
 	goHeader   = 72
@@ -35,6 +36,7 @@ type goTable struct {
 	files     uint64
 	values    uint64
 	functions uint64
+	word      int      // bytes of a number in functions: 4, or 8 before Go 1.18
 	startLine bool     // descriptions have it, since Go 1.20
 	data      *section // where the tables of inlined calls are; nil where that is unknown
 	dataAt    uint64
@@ -50,6 +52,9 @@ func (f *File) goTable() (*goTable, error) {
 	if !ok {
 		return nil, nil
 	}
+	if t.word == 8 {
+		return t, nil
+	}
 	if err := f.placeGo(t); err != nil || t.text == 0 {
 		return nil, err
 	}
@@ -60,19 +65,26 @@ func readGoTable(s *section) (*goTable, bool) {
 	c := s.from(0)
 	magic := c.u32()
 	c.skip(2)
-	t := &goTable{section: s, quantum: uint64(c.u8()), startLine: magic == goMagic120}
+	t := &goTable{section: s, quantum: uint64(c.u8()), startLine: magic == goMagic120, word: 4}
 	pointer := c.u8()
 	t.count = c.u64()
 	c.skip(8)
-	t.text, t.names, t.units = c.u64(), c.u64(), c.u64()
+	if magic == goMagic116 {
+		t.word = 8
+	} else {
+		t.text = c.u64()
+	}
+	t.names, t.units = c.u64(), c.u64()
 	t.files, t.values, t.functions = c.u64(), c.u64(), c.u64()
-	if c.err != nil || pointer != 8 || magic != goMagic118 && magic != goMagic120 {
+	known := magic == goMagic116 || magic == goMagic118 || magic == goMagic120
+	if c.err != nil || pointer != 8 || !known {
 		return nil, false
 	}
 	if t.count == 0 || t.count > maxGoFunctions || t.functions > s.size {
 		return nil, false
 	}
-	return t, t.count <= (s.size-t.functions)/8 && t.names <= t.units && t.units <= s.size
+	most := (s.size - t.functions) / uint64(2*t.word)
+	return t, t.count <= most && t.names <= t.units && t.units <= s.size
 }
 
 // placeGo finds out where the code begins where the header does not hold it: in
@@ -132,9 +144,9 @@ func (t *goTable) startsAt(entry, text uint64) (found bool) {
 // code, and the offset of the description.
 func (t *goTable) each(visit func(start, end, description uint64) bool) error {
 	c := t.from(t.functions)
-	start := uint64(c.u32())
+	start := c.number(t.word)
 	for range t.count {
-		description, end := t.functions+uint64(c.u32()), uint64(c.u32())
+		description, end := t.functions+c.number(t.word), c.number(t.word)
 		if err := t.pages.step(1); err != nil || c.err != nil {
 			return err
 		}
@@ -148,7 +160,7 @@ func (t *goTable) each(visit func(start, end, description uint64) bool) error {
 
 // nameAt returns where in the names that of a description is.
 func (t *goTable) nameAt(description uint64) uint32 {
-	c := t.from(description + 4)
+	c := t.from(description + uint64(t.word))
 	return c.u32()
 }
 
@@ -212,17 +224,17 @@ type goFunction struct {
 func (t *goTable) describe(address uint64) (d goFunction, ok bool) {
 	pc := address - t.text
 	after := sort.Search(int(t.count), func(i int) bool {
-		c := t.from(t.functions + 8*uint64(i))
-		return uint64(c.u32()) > pc
+		c := t.from(t.functions + uint64(2*t.word*i))
+		return c.number(t.word) > pc
 	})
 	if address < t.text || after == 0 {
 		return d, false
 	}
-	entry := t.from(t.functions + 8*uint64(after-1))
-	d.start = uint64(entry.u32())
-	at := t.functions + uint64(entry.u32())
-	d.end = uint64(entry.u32())
-	c := t.from(at + 4)
+	entry := t.from(t.functions + uint64(2*t.word*(after-1)))
+	d.start = entry.number(t.word)
+	at := t.functions + entry.number(t.word)
+	d.end = entry.number(t.word)
+	c := t.from(at + uint64(t.word))
 	d.name = c.u32()
 	c.skip(12)
 	d.file, d.line, d.values, d.unit = c.u32(), c.u32(), c.u32(), c.u32()

@@ -12,9 +12,9 @@ type instruction struct {
 	class target.InstructionClass
 	// idle: it changes no register and no memory.
 	idle bool
-	// saves: it puts a register on the stack.
-	saves bool
-	flow  flow
+	// saves: it puts a register on the stack. calls: it calls a function.
+	saves, calls bool
+	flow         flow
 	// to is how far from the end of the instruction a direct jump leads.
 	to int64
 }
@@ -27,7 +27,8 @@ const (
 	branches      // onward, or where the jump leads
 	jumps         // where the jump leads
 	computes      // where a register or a table leads
-	ends          // it returns, or traps
+	returns
+	stops // it traps
 )
 
 // mostBytes is how long an instruction may be.

@@ -228,12 +228,11 @@ func (f *File) functionStarts() ([]extent, error) {
 	if f.starts != nil {
 		return f.starts, nil
 	}
-	files := []*File{f}
-	if debug := f.debugFile(); debug != f {
-		files = append(files, debug)
-	}
 	starts := []extent{}
-	for _, from := range files {
+	for _, from := range []*File{f, f.packedFile(), f.debugFile()} {
+		if from == nil {
+			continue
+		}
 		for _, table := range from.symbolTables() {
 			err := from.symbols(table, func(s symbol) error {
 				starts = append(starts, extent{s.address, s.address + s.size})

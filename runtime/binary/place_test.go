@@ -39,7 +39,7 @@ f3 0f 1e fa                   | stepped idle                | endbr64
 66 81 c3 18 01                | stepped                     | add $0x118,%bx
 48 b8 01 02 03 04 05 06 07 08 | stepped                     | movabs
 64 48 8b 04 25 28 00 00 00    | stepped                     | mov %fs:0x28,%rax
-e8 fc ff ff ff                | emulated                    | call
+e8 fc ff ff ff                | emulated calls              | call
 eb fe                         | emulated jumps -2           | jmp
 74 08                         | emulated branches 8         | je
 0f 84 00 01 00 00             | emulated branches 256       | je
@@ -47,10 +47,10 @@ eb fe                         | emulated jumps -2           | jmp
 e3 10                         | stepped branches 16         | jrcxz
 ff e0                         | stepped computes            | jmp *%rax
 3e ff e0                      | refused computes            | notrack jmp *%rax
-ff d0                         | stepped                     | call *%rax
-c3                            | stepped ends                | ret
-0f 0b                         | stepped ends                | ud2
-cc                            | trap ends                   | int3
+ff d0                         | stepped calls               | call *%rax
+c3                            | stepped returns              | ret
+0f 0b                         | stepped stops               | ud2
+cc                            | trap stops                  | int3
 f0 48 0f b1 0f                | refused                     | lock cmpxchg
 49 90                         | refused                     | xchg %r8,%rax
 8e d0                         | refused                     | mov %eax,%ss
@@ -75,23 +75,23 @@ c4 e3 7d 39 c8 01             | stepped                     | vextracti128
 5f2003d5                      | refused                     | wfe
 fd7bbfa9                      | stepped                     | stp x29, x30, [sp, #-16]!
 20000014                      | emulated jumps 124          | b .+0x80
-ffffff97                      | emulated                    | bl .-4
+ffffff97                      | emulated calls              | bl .-4
 e1ffff54                      | emulated branches -8        | b.ne .-4
 400000b4                      | emulated branches 4         | cbz x0, .+8
 40000036                      | emulated branches 4         | tbz w0, #0, .+8
 000000b0                      | emulated                    | adrp
 00021fd6                      | emulated computes           | br x16
-00003fd6                      | emulated                    | blr x0
-c0035fd6                      | emulated ends               | ret
-ff0b5fd6                      | refused ends                | retaa
+00003fd6                      | emulated calls              | blr x0
+c0035fd6                      | emulated returns             | ret
+ff0b5fd6                      | refused returns              | retaa
 40000058                      | refused                     | ldr x0, .+8
 407c5fc8                      | refused                     | ldxr x0, [x2]
 40fcdfc8                      | stepped                     | ldar x0, [x2]
 010000d4                      | refused                     | svc #0
-000020d4                      | trap ends                   | brk #0
+000020d4                      | trap stops                  | brk #0
 40d03bd5                      | stepped                     | mrs x0, tpidr_el0
 40d01bd5                      | refused                     | msr tpidr_el0, x0
-00000000                      | stepped ends                | udf #0
+00000000                      | stepped stops               | udf #0
 `
 )
 
@@ -99,7 +99,8 @@ ff0b5fd6                      | refused ends                | retaa
 func described(i instruction) string {
 	text := i.class.String()
 	text += map[bool]string{true: " idle"}[i.idle] + map[bool]string{true: " saves"}[i.saves]
-	text += [...]string{"", " branches", " jumps", " computes", " ends"}[i.flow]
+	text += map[bool]string{true: " calls"}[i.calls]
+	text += [...]string{"", " branches", " jumps", " computes", " returns", " stops"}[i.flow]
 	if i.flow == branches || i.flow == jumps {
 		text += fmt.Sprintf(" %d", i.to)
 	}

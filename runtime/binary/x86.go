@@ -87,6 +87,7 @@ func decodeX86(code []byte) instruction {
 	i := instruction{size: uint64(len(code) - len(x.rest)), to: x.value}
 	code = code[:i.size]
 	i.flow, i.class, i.saves = x.flow(), x.class(), x.push()
+	i.calls = x.call()
 	i.idle = x.idle() || bytes.Equal(code, endbr64)
 	switch {
 	case bytes.Equal(code, nop5):
@@ -230,6 +231,10 @@ func (x *x86) idle() bool {
 	return x.plain() && x.opcode == 0x90 && x.rex&1 == 0 || x.escape() && x.opcode == 0x1f
 }
 
+func (x *x86) call() bool {
+	return x.plain() && (x.opcode == 0xe8 || x.opcode == 0xff && x.middle()|1 == 3)
+}
+
 func (x *x86) push() bool { return x.plain() && x.opcode>>3 == 0x50>>3 }
 
 // conditional reports a branch that the kernel emulates.
@@ -246,15 +251,17 @@ func (x *x86) flow() flow {
 	case x.conditional(), x.plain() && op >= 0xe0 && op <= 0xe3: // loop, jrcxz
 		return branches
 	case x.escape() && (op == 0x0b || op == 0xb9 || op == 0xff): // ud
-		return ends
+		return stops
 	case !x.plain():
 		return onward
 	case op == 0xe9, op == 0xeb:
 		return jumps
 	case op == 0xff && x.middle()|1 == 5:
 		return computes
-	case op|9 == 0xcb, op == 0xcc, op == 0xcf, op == 0xf4: // ret, int3, iret, hlt
-		return ends
+	case op|9 == 0xcb: // ret
+		return returns
+	case op == 0xcc, op == 0xcf, op == 0xf4: // int3, iret, hlt
+		return stops
 	}
 	return onward
 }

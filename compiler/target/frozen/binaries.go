@@ -257,3 +257,8 @@ func class(name string) target.InstructionClass {
 	}
 	return target.NoCode
 }
+
+// GoFunction knows of no Go: its programs are too large for a record.
+func (r recorded) GoFunction(uint64) (target.GoFunction, bool, error) {
+	return target.GoFunction{}, false, nil
+}
