@@ -20,6 +20,7 @@ type attachments struct {
 	links      []attach.Link
 	leftOut    []*attach.RefusedError // functions that patterns match and the kernel refuses
 	starter    func() int             // returns the thread that will start the command
+	iterated   bool                   // iterators went through what the kernel has
 }
 
 var errInterrupted = errors.New("interrupted by a signal")
@@ -59,6 +60,23 @@ func (a *attachments) tellStarter(point *object.Point) {
 		at.Starter = a.starter()
 		point.At = at
 	}
+}
+
+// iterate runs the iterators, one after the other in the order of the script, until one of
+// the functions tells of the end; wait returns when what they sent is read.
+func (a *attachments) iterate(wait func(), ended ...func() bool) error {
+	over := func() bool {
+		return slices.ContainsFunc(ended, func(is func() bool) bool { return is() })
+	}
+	for _, l := range a.links {
+		if iterator, ok := l.(*attach.Iterator); ok {
+			a.iterated = true
+			if err := iterator.Run(over, wait); err != nil {
+				return fmt.Errorf("going through what the kernel has: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // leavesOut reports whether a pattern goes on without a function that cannot be traced.

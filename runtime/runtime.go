@@ -8,6 +8,7 @@
 //
 //	BEGIN programs run, and those of bench are measured
 //	everything is attached, and said so on standard error
+//	iterators go through what the kernel has
 //	the command of -c starts, so that none of its events is missed
 //	interval programs run by timers, events are printed
 //	the end: exit(), a signal, the end of the command or process
@@ -211,7 +212,13 @@ func (s *Session) trace() (await func() int, err error) {
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
-	if code, ended := s.waiter.endedInBegin(); ended {
+	if code, ended := s.waiter.endedEarly(); ended {
+		return func() int { return code }, nil
+	}
+	if err := s.attachments.iterate(s.pump.drain, s.interruption.asked, s.waiter.stopped); err != nil {
+		return nil, err
+	}
+	if code, ended := s.waiter.endedEarly(); ended {
 		return func() int { return code }, nil
 	}
 	if s.interruption.asked() {
@@ -225,7 +232,7 @@ func (s *Session) trace() (await func() int, err error) {
 	s.clauses.startSignals(&s.ticks, s.over)
 	s.refresh.start(&s.ticks, s.over)
 	s.reads.start(&s.ticks, s.over, s.notices.losses)
-	if !canFire(s.object) && finished == nil {
+	if !canFire(s.object) && (finished == nil || s.attachments.iterated && len(s.options.Command) == 0) {
 		return s.waiter.exit.code, nil
 	}
 	return func() int { return s.waiter.wait(finished) }, nil
@@ -302,11 +309,11 @@ func (s *Session) attachAll() (probes int, err error) {
 	return probes, err
 }
 
-// canFire reports whether any probe but BEGIN and END can fire.
+// canFire reports whether any probe can still fire, but END.
 func canFire(o *object.Object) bool {
 	for _, program := range o.Programs {
 		for _, point := range program.Points {
-			if !point.Once() && !point.Runs(object.AtBench) {
+			if !point.Once() && !point.Runs(object.AtBench) && !point.Mechanism.Iterates() {
 				return true
 			}
 		}

@@ -32,9 +32,10 @@ func (w *waiter) wait(finished <-chan struct{}) int {
 	}
 }
 
-// endedInBegin waits for the record of an exit() in BEGIN: tracing then never starts.
-func (w *waiter) endedInBegin() (int, bool) {
-	if !stopped(w.store) {
+// endedEarly waits for the record of an exit() in BEGIN, or in an iterator: the tracing
+// ends before it has begun.
+func (w *waiter) endedEarly() (int, bool) {
+	if !w.stopped() {
 		return 0, false
 	}
 	select {
@@ -44,6 +45,8 @@ func (w *waiter) endedInBegin() (int, bool) {
 		return 0, true
 	}
 }
+
+func (w *waiter) stopped() bool { return stopped(w.store) }
 
 // stopped reports whether exit() was called.
 func stopped(store *events.Store) bool { return store.Load(object.DataStopped) != 0 }

@@ -44,7 +44,7 @@ func TestWaiting(t *testing.T) {
 	if code := w.wait(nil); code != 0 {
 		t.Errorf("a signal ends with %d", code)
 	}
-	if _, ended := w.endedInBegin(); ended {
+	if _, ended := w.endedEarly(); ended {
 		t.Error("BEGIN has no exit()")
 	}
 }
@@ -53,7 +53,7 @@ func TestExitInBegin(t *testing.T) {
 	s := open(t, lineObject(16), Options{})
 	s.store.Set(object.DataStopped, 1)
 	s.waiter.exit.stop(4)
-	if code, ended := s.waiter.endedInBegin(); code != 4 || !ended {
+	if code, ended := s.waiter.endedEarly(); code != 4 || !ended {
 		t.Error(code, ended)
 	}
 }

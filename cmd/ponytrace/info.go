@@ -101,6 +101,7 @@ var trials = []trial{
 	{"raw tracepoint", "tracepoint:sched:sched_switch { @ = count() }", "", "raw tracepoint"},
 	{"typed raw tracepoint", "rawtracepoint:sched_switch { @[arg0] = count() }", "", "typed raw tracepoint"},
 	{"perf tracepoint", "tracepoint:sched:sched_switch { @ = count() }", "tracepoint", "perf tracepoint"},
+	{"iterator", "iter:task { @ = count() }", "", "iterator"},
 	{"perf clock", "profile:hz:99 { @ = count() }", "", "perf clock"},
 	{"ring buffer", `BEGIN { printf("x") }`, "", itself},
 	{"hash", "let @ = hash(9); BEGIN { @[1] = 1 }", "", itself},

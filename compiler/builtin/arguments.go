@@ -463,6 +463,9 @@ func functionField(m object.Mechanism, param target.Param, i int) Argument {
 	case param.Type.Scalar():
 		field.Type = trusted(param.Type, m)
 		field.Load = func(l Lowering) *ir.Value { return lowerArgument(l, i) }
+		if m.Iterates() && param.Type.Kind == types.Pointer {
+			field.Load = func(l Lowering) *ir.Value { return presentWord(l, param) }
+		}
 	default:
 		field.Address, field.User = argumentAddress(param, m), param.User
 		field.Into = func(l Lowering, to Place) { argumentInto(l, i, to) }

@@ -78,7 +78,9 @@ func meantProbe(t *target.Target, parts []string) string {
 			return fmt.Sprintf("write tracepoint:%s:%s", kind, last)
 		}
 	}
-	if near := diag.Nearest(kind, slices.Values(ProbeTypeNames()), 3); len(near) > 0 {
+	const tooShort = 2 // every short name is near
+	near := diag.Nearest(kind, slices.Values(ProbeTypeNames()), 3)
+	if len(near) > 0 && len(kind) > tooShort {
 		return "did you mean " + either(near) + "?"
 	}
 	if len(parts) == 4 {
@@ -146,8 +148,6 @@ var (
 	watch   = unserved{"memory that a function is given cannot be watched from there on", "write watchpoint:ADDRESS:LENGTH:MODE, as soon as the address is known"}
 	packets = unserved{"programs on the path of packets are not there",
 		"write kprobe:netif_receive_skb or tracepoint:net:netif_receive_skb"}
-	lists = unserved{"lists of what the kernel has cannot be gone through",
-		"a probe sees what happens: tracepoint:sched:sched_switch for tasks, kprobe:fd_install for files"}
 	calls    = unserved{"system calls are tracepoints", "write tracepoint:syscalls:sys_enter_%s"}
 	scripted = unserved{"tests of scripts are not there", "write BEGIN, with assert() in it"}
 )
@@ -158,7 +158,7 @@ var unservedTypes = sync.OnceValue(func() map[string]unserved {
 		"asyncwatchpoint": watch, "aw": watch,
 		"session": both, "ksession": both, "fsession": both,
 		"raw_tracepoint": raw, "raw_tp": raw, "tp_btf": raw,
-		"iter": lists, "it": lists, "syscall": calls, "test": scripted,
+		"syscall": calls, "test": scripted,
 		"xdp": packets, "tc": packets, "socket": packets, "cgroup": packets,
 		"exit": {"exit() ends the tracing, and END fires then", "write END"},
 		"lsm":  {"hooks of security modules are functions here", "write kprobe:security_%s"},

@@ -43,9 +43,9 @@ var numberFunctions = []*Function{
 	},
 	{
 		Info: Info{Name: "ctx", Signature: "pointer ctx",
-			Doc:     "The address of what the kernel hands to the program: in kprobe and kretprobe the registers of the CPU (struct pt_regs), in profile a pointer to them (struct pt_regs **), in tracepoint the fields, or the arguments where the tracepoint is attached to raw. It is 0 in begin, end and interval.",
+			Doc:     "The address of what the kernel hands to the program: in kprobe and kretprobe the registers of the CPU (struct pt_regs), in profile a pointer to them (struct pt_regs **), in tracepoint the fields, or the arguments where the tracepoint is attached to raw. It is 0 in begin, end and interval. In iter it has the object at hand, by name: ctx.task.",
 			Example: `kprobe:vfs_read { printf("%p\n", ctx) }`},
-		Check: always(types.NewPointer(nil)), Bare: true, Registers: true, Lower: lowerContext,
+		Check: contextType, Bare: true, Registers: true, Lower: lowerContext,
 	},
 }
 

@@ -13,7 +13,7 @@ import (
 var pathFunctions = []*Function{
 	{
 		Info: Info{Name: "path", Signature: "string path(struct path *p [, int size])",
-			Doc:     "The name of a file with all its folders, as the current process sees it, at most size bytes (max_strlen). The kernel allows it only at the entry and return of vfs_truncate, vfs_fallocate, vfs_getattr, dentry_open, filp_close, security_file_open, security_file_permission, security_inode_getattr and security_path_truncate, through fentry and fexit, and only for what their arguments lead to.",
+			Doc:     "The name of a file with all its folders, as the current process sees it, at most size bytes (max_strlen). The kernel allows it only at the entry and return of vfs_truncate, vfs_fallocate, vfs_getattr, dentry_open, filp_close, security_file_open, security_file_permission, security_inode_getattr and security_path_truncate, through fentry and fexit, and in iter, and only for what their arguments lead to.",
 			Example: `kprobe:vfs_getattr { printf("%s looks at %s\n", comm, path(args.path)) }`},
 		MinArgs: 1, MaxArgs: 2, Check: checkPath, Into: lowerPath, Tracing: true, HandsContext: true,
 	},
@@ -46,7 +46,9 @@ func checkPathPlace(c Checker, call *lang.Call, t *types.Type) {
 	switch {
 	case !scope.Mechanism.Typed():
 		c.Errorf(call.Span, "path() works in kprobes and kretprobes that are attached through fentry, not in %s by %s", scope.Probe.Name, scope.Mechanism)
-	case scope.Function == nil || !target.TakesPath(scope.Function.Name):
+	case scope.Mechanism.Iterates() && !c.Target().Features.IteratorPaths:
+		c.Errorf(call.Span, "this kernel does not allow path() in iterators (Linux 5.12)")
+	case !scope.Mechanism.Iterates() && (scope.Function == nil || !target.TakesPath(scope.Function.Name)):
 		c.Errorf(call.Span, "the kernel does not allow path() in this function")
 		c.Hint("it does in %s", strings.Join(target.PathFunctions(), ", "))
 	case !t.Trusted:

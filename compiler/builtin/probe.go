@@ -188,6 +188,7 @@ var probeList = []*ProbeType{
 	watchpointProbe,
 	selfProbe,
 	benchProbe,
+	iterProbe,
 }
 
 func example(point string) func(*target.Target, At) string {

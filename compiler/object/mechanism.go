@@ -39,6 +39,7 @@ const (
 	UretprobeMulti
 	PerfEvent // a counter of the kernel or the CPU
 	Watchpoint
+	Iter
 )
 
 // Moment is when the program of a mechanism on functions fires.
@@ -63,6 +64,7 @@ const (
 	CallWords             // the words of the tracepoint of all system calls
 	CallRecord            // the record of perf of all system calls
 	UserRegs              // struct pt_regs of the CPU at the traced place of a program
+	ObjectWords           // a word for each thing that an iterator tells of an object
 )
 
 // record is what is to be known of a mechanism.
@@ -127,6 +129,7 @@ var mechanisms = [...]record{
 	Profile: {name: "perf clock", context: ClockRegs, exclusive: true},
 	TypedTracepoint: {name: "typed raw tracepoint", context: EventWords, typed: true, framed: true,
 		plainer: RawTracepoint, lacks: withoutTypedRaw, nests: rawNests, preempted: rawPreempted},
+	Iter: {name: "iterator", context: ObjectWords, typed: true, framed: true, outermost: true},
 	Uprobe: {name: "uprobe", fires: AtEntry, context: UserRegs, user: true, outermost: true,
 		lacks: withoutUprobes, preempted: preemptible},
 	Uretprobe: {name: "uretprobe", fires: AtReturn, context: UserRegs, user: true, outermost: true,
@@ -233,7 +236,11 @@ func (m Mechanism) Registers() bool {
 	return m.Context() == FunctionRegs || m.Context() == ClockRegs || m.User()
 }
 func (m Mechanism) Words() bool {
-	return m.Context() == FunctionWords || m.Context() == EventWords
+	switch m.Context() {
+	case FunctionWords, EventWords, ObjectWords:
+		return true
+	}
+	return false
 }
 func (m Mechanism) Typed() bool { return m.record().typed }
 
@@ -243,6 +250,10 @@ func (m Mechanism) User() bool { return m.record().user }
 
 // Many reports whether one link serves many functions.
 func (m Mechanism) Many() bool { return m.record().many }
+
+// Iterates reports whether the kernel runs the program once for each of its objects, when
+// the runtime asks for that.
+func (m Mechanism) Iterates() bool { return m.Context() == ObjectWords }
 
 // ByRuntime reports whether nothing is attached, because the runtime runs the program.
 func (m Mechanism) ByRuntime() bool { return m == Run }

@@ -104,6 +104,14 @@ const (
 	Executes Access = 4
 )
 
+// IterPoint is an iterator: the kernel's way through all objects of a kind.
+type IterPoint struct {
+	Name string // of the kind: "task_file"
+	// Pid is the process whose objects alone are wanted, where the kernel can leave out the
+	// others; 0 for all.
+	Pid int
+}
+
 // RunPoint is a moment at which the runtime runs the program.
 type RunPoint struct {
 	When   When
@@ -148,7 +156,8 @@ func (p PerfPoint) Events() []string {
 func (p WatchPoint) Events() []string {
 	return []string{fmt.Sprintf("%s+%#x:%d:%d", p.Symbol, p.Address, p.Length, p.Mode)}
 }
-func (p RunPoint) Events() []string { return nil }
+func (p IterPoint) Events() []string { return []string{p.Name} }
+func (p RunPoint) Events() []string  { return nil }
 
 // Functions are the kernel functions that a point is attached to; none for those of other
 // kinds.

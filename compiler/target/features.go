@@ -146,6 +146,14 @@ type Features struct {
 	// FineCapabilities: CAP_BPF and CAP_PERFMON in place of CAP_SYS_ADMIN, since 5.8.
 	// https://elixir.bootlin.com/linux/v5.8/source/include/uapi/linux/capability.h
 	FineCapabilities bool
+	// IteratorPaths: bpf_d_path in programs of iterators, since 5.12.
+	// https://elixir.bootlin.com/linux/v5.12/source/kernel/trace/bpf_trace.c
+	// (bpf_d_path_allowed)
+	IteratorPaths bool
+	// IteratorProcess: iterators that go through what one process has, since 6.1.
+	// https://elixir.bootlin.com/linux/v6.1/source/kernel/bpf/task_iter.c
+	// (bpf_iter_attach_task)
+	IteratorProcess bool
 	// LongJump: the instruction gotol, since 6.6.
 	// https://elixir.bootlin.com/linux/v6.6/source/kernel/bpf/core.c (JMP32_JA)
 	LongJump bool
@@ -187,6 +195,8 @@ func ByVersion(arch string, v Version) Features {
 		TaskStorage:         v.AtLeast(5, 11),
 		MemoryCgroup:        v.AtLeast(5, 11),
 		FineCapabilities:    v.AtLeast(5, 8),
+		IteratorPaths:       v.AtLeast(5, 12),
+		IteratorProcess:     v.AtLeast(6, 1),
 		LongJump:            v.AtLeast(6, 6),
 		Nop5Call:            arch == "x86_64" && v.AtLeast(6, 18) && !v.AtLeast(7, 3),
 		Nop10Call:           arch == "x86_64" && v.AtLeast(7, 3),

@@ -30,6 +30,7 @@ var helpersSince = map[asm.BuiltinFunc]Version{
 	asm.FnRingbufReserve:             {5, 8, 0},
 	asm.FnRingbufSubmit:              {5, 8, 0},
 	asm.FnRingbufDiscard:             {5, 8, 0},
+	asm.FnRingbufQuery:               {5, 8, 0},
 	asm.FnGetTaskStack:               {5, 9, 0},
 	asm.FnDPath:                      {5, 10, 0},
 	asm.FnCopyFromUser:               {5, 10, 0},

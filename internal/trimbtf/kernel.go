@@ -139,6 +139,9 @@ func (k *kernel) trim(r *roots) (map[string][]byte, error) {
 		"functions": []byte(strings.Join(slices.Compact(functions), "\n") + "\n"),
 		"formats":   k.formats(r, vmlinux),
 	}
+	for _, name := range r.iterators {
+		vmlinux.iterator(name)
+	}
 	vmlinux.named()
 	for name, t := range trimmers {
 		blob, err := t.marshal(binary.LittleEndian)

@@ -9,6 +9,7 @@ import (
 // roots are what to keep.
 type roots struct {
 	functions []string
+	iterators []string
 	events    []event            // Name is a pattern
 	structs   map[string]members // all members when nil
 	types     []string
@@ -40,6 +41,8 @@ func (r *roots) add(kind string, words []string) error {
 	switch kind {
 	case "function":
 		r.functions = append(r.functions, words...)
+	case "iterator":
+		r.iterators = append(r.iterators, words...)
 	case "event":
 		r.events = append(r.events, event{words[0], words[1]})
 	case "struct":

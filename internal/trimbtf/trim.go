@@ -38,6 +38,16 @@ func (t *trimmer) typedef(name string) {
 	}
 }
 
+// iterator keeps what describes an iterator: the struct that programs get, and a function
+// with the same as arguments.
+func (t *trimmer) iterator(name string) {
+	t.function("bpf_iter_" + name)
+	var context *btf.Struct
+	if t.spec.TypeByName("bpf_iter__"+name, &context) == nil {
+		t.add(context)
+	}
+}
+
 // named adds the structs, types and constants of the roots.
 func (t *trimmer) named() {
 	names := slices.Clone(t.roots.types)

@@ -83,6 +83,7 @@ var attachers = map[object.Mechanism]attacher{
 	object.UretprobeMulti:  at(attachUretprobeMulti),
 	object.PerfEvent:       at(attachPerfEvent),
 	object.Watchpoint:      at(attachWatchpoint),
+	object.Iter:            at(attachIterator),
 }
 
 // request is a program to attach.

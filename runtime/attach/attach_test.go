@@ -200,6 +200,8 @@ var live = []struct {
 		ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceUprobeMulti}, func(f *target.Features) bool { return !f.UprobeMulti }},
 	{object.Point{Mechanism: object.UretprobeMulti, At: ownCode()},
 		ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceUprobeMulti}, func(f *target.Features) bool { return !f.UprobeMulti }},
+	{object.Point{Mechanism: object.Iter, At: object.IterPoint{Name: "task"}},
+		ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: "task"}, func(f *target.Features) bool { return !f.TypedTracepoint }},
 	{object.Point{Mechanism: object.Profile, At: object.ClockPoint{Period: time.Second}},
 		ebpf.ProgramSpec{Type: ebpf.PerfEvent}, func(*target.Features) bool { return false }},
 	{object.Point{Mechanism: object.Watchpoint, At: object.WatchPoint{Symbol: "vfs_read", Length: 8, Mode: object.Writes}},

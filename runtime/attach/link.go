@@ -28,13 +28,16 @@ type multiLinkAttributes struct {
 
 const linkCreate = 28
 
-func createLink[T perfLinkAttributes | multiLinkAttributes](attributes *T) (*os.File, error) {
-	size := unsafe.Sizeof(*attributes)
-	fd, _, errno := unix.Syscall(unix.SYS_BPF, linkCreate, uintptr(unsafe.Pointer(attributes)), size)
+func createLink[T perfLinkAttributes | multiLinkAttributes | iteratorAttributes](attributes *T) (*os.File, error) {
+	return bpfFile(linkCreate, "link", unsafe.Pointer(attributes), unsafe.Sizeof(*attributes))
+}
+
+func bpfFile(command uintptr, name string, attributes unsafe.Pointer, size uintptr) (*os.File, error) {
+	fd, _, errno := unix.Syscall(unix.SYS_BPF, command, uintptr(attributes), size)
 	if errno != 0 {
 		return nil, errno
 	}
-	return os.NewFile(fd, "link"), nil
+	return os.NewFile(fd, name), nil
 }
 
 // files are what attaches a program, in the order in which they are to be closed.

@@ -70,8 +70,6 @@ func askRecorded(t *testing.T, b target.Binary, question, what string) (
 		return functionRows(list), list, err
 	case "arguments":
 		return askArguments(t, b, what)
-	case "signature":
-		return askSignature(t, b, what)
 	case "frames":
 		return askFrames(t, b, what)
 	case "placement":
@@ -154,19 +152,6 @@ func askArguments(t *testing.T, b target.Binary, name string) (string, any, erro
 		fmt.Fprintf(&out, "%d %s\t%s\t%s\n", a.Size, a.Kind, a.Name, a.Type)
 	}
 	return out.String(), list, err
-}
-
-func askSignature(t *testing.T, b target.Binary, name string) (string, any, error) {
-	functions, err := b.Functions(name)
-	if err != nil || len(functions) != 1 {
-		t.Fatalf("%v, %v", functions, err)
-	}
-	function, err := b.Signature(functions[0])
-	if err != nil {
-		return "", nil, err
-	}
-	text := frozen.RecordSignature(function)
-	return text, text, nil
 }
 
 func askFrames(t *testing.T, b target.Binary, offset string) (string, any, error) {

@@ -25,11 +25,13 @@
 package follow
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
 )
@@ -52,11 +54,14 @@ type Added struct {
 	Hidden map[*lang.Clause]bool // clauses that the user did not write
 	Set    string                // the name of the map; empty without one
 	text   string                // of the clauses
+
+	processes Processes
+	ofTasks   lang.Expr // the filter of what iterators tell of tasks
 }
 
 // Add leaves the script alone and returns a copy.
 func Add(script *lang.Script, p Processes) *Added {
-	added := &Added{Script: script, Hidden: map[*lang.Clause]bool{}}
+	added := &Added{Script: script, Hidden: map[*lang.Clause]bool{}, processes: p}
 	command := p.Command && p.Children || usesCommand(script)
 	if p.Children {
 		added.Set = unusedName(script)
@@ -65,9 +70,49 @@ func Add(script *lang.Script, p Processes) *Added {
 		added.addClauses(p, command)
 	}
 	if text := p.filter(added.Set); text != "" {
-		added.Filter = parse("BEGIN /" + text + "/ { }").Clauses[0].Predicate
+		added.Filter = condition(text)
+	}
+	if text := p.tasks(added.Set); text != "" {
+		added.ofTasks = condition(text)
 	}
 	return added
+}
+
+func condition(text string) lang.Expr {
+	return parse("BEGIN /" + text + "/ { }").Clauses[0].Predicate
+}
+
+// Iterator restricts an iterator, whose program runs in ponytrace whatever the object at
+// hand belongs to: by a condition, or by asking the kernel for what one process has. The
+// error continues the name of the iterator.
+func (a *Added) Iterator(ofTask bool, f *target.Features) (filter lang.Expr, pid int, err error) {
+	p := a.processes
+	switch {
+	case a.Filter == nil:
+		return nil, 0, nil
+	case !ofTask:
+		return nil, 0, errors.New("visits what belongs to no process, so that it cannot be restricted to some")
+	case len(p.Cgroups) > 0:
+		return nil, 0, errors.New("cannot be restricted to control groups")
+	case len(p.IDs) == 1 && !p.Children && f.IteratorProcess:
+		return nil, p.IDs[0], nil
+	case p.Nested && !p.Children:
+		return nil, 0, errors.New("cannot be restricted to processes of this PID namespace (one alone can be, since Linux 6.1)")
+	}
+	return a.ofTasks, 0, nil
+}
+
+// tasks is the condition on the task of an iterator's object.
+func (p Processes) tasks(set string) string {
+	const id = "ctx.task.tgid"
+	if p.Children {
+		return fmt.Sprintf("@%s[%s]", set, id)
+	}
+	var same []string
+	for _, pid := range p.IDs {
+		same = append(same, fmt.Sprintf("%s == %d", id, pid))
+	}
+	return strings.Join(same, " || ")
 }
 
 // own is the number of the current process in ponytrace's namespace.

@@ -23,7 +23,7 @@ const (
 // locksOf are the helpers that take locks; all others that do more than read are taken to
 // hold every one.
 var locksOf = map[asm.BuiltinFunc]Locks{
-	asm.FnRingbufReserve: RingBuffer, asm.FnRingbufSubmit: RingBuffer, asm.FnRingbufDiscard: RingBuffer, asm.FnRingbufOutput: RingBuffer,
+	asm.FnRingbufReserve: RingBuffer, asm.FnRingbufSubmit: RingBuffer, asm.FnRingbufDiscard: RingBuffer, asm.FnRingbufOutput: RingBuffer, asm.FnRingbufQuery: 0,
 	asm.FnMapUpdateElem: Hashes, asm.FnMapDeleteElem: Hashes, asm.FnMapLookupElem: 0, asm.FnForEachMapElem: 0, asm.FnLoop: 0,
 	asm.FnSendSignal: Tasks, asm.FnSendSignalThread: Tasks, asm.FnOverrideReturn: 0, asm.FnDPath: Tasks,
 	asm.FnProbeReadKernel: 0, asm.FnProbeReadKernelStr: 0, asm.FnProbeReadUser: 0, asm.FnProbeReadUserStr: 0,

@@ -40,6 +40,8 @@ const (
 	CPURow
 	SharedRow
 	TracingEnded
+	NoObject
+	RoomAhead
 	SyscallNumber
 	CompatCall
 	LoopLimit
@@ -105,6 +107,8 @@ var reasons = [...]string{
 	CPURow:           "the values of this CPU",
 	SharedRow:        "this CPU's memory for what functions share",
 	TracingEnded:     "test whether the tracing has ended",
+	RoomAhead:        "the same object again later, while nobody has read half of the ring buffer",
+	NoObject:         "the call after the last object has none",
 	SyscallNumber:    "test of the system call's number",
 	CompatCall:       "processes of 32 bits have other system calls",
 	LoopLimit:        "limit of the loop, as the kernel allows for no more rounds",

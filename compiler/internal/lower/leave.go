@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
 	"github.com/ponytrace/ponytrace/compiler/types"
@@ -112,5 +113,14 @@ func (f *function) converted(e lang.Expr, t *types.Type) *ir.Value {
 	return f.b.Extend(f.plainValue(e), t.Size, t.Signed)
 }
 
-// End leaves the program, whatever function or loop is around.
-func (f *function) End() { f.leave(f.end) }
+// End leaves the program, whatever function or loop is around. A record that is being
+// filled is given back.
+func (f *function) End() {
+	if f.record != nil {
+		f.b.Call(asm.FnRingbufDiscard, ir.Writes, f.record, f.b.Const(noWakeup))
+	}
+	f.leave(f.end)
+}
+
+// noWakeup is BPF_RB_NO_WAKEUP.
+const noWakeup = 1

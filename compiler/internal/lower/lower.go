@@ -125,6 +125,7 @@ type function struct {
 	returning    []*destination // the innermost last, the first of the clause
 	destinations int
 	leaving      int
+	record       *ir.Value                         // that is being filled
 	printed      map[*object.MapSpec]*object.Event // on every way to the place at hand, since the clause began
 }
 
@@ -156,12 +157,14 @@ func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 	}
 	f.end = f.newDestination(nil)
 	f.systemCall(program, number)
+	finishStart := f.iteratorStart(program)
 	for i, instance := range program.Instances {
 		f.clause(instance, i == len(program.Instances)-1)
 	}
 	f.b.Why = ir.Why{Reason: ir.Result}
 	f.b.Return(f.b.Const(0))
 	f.limitLoops()
+	finishStart()
 	f.finish()
 	code := &Code{Func: f.b.Func, Shared: f.sharedMemory.name, SharedSize: f.size}
 	if f.syscalls != nil && f.syscalls.used {
@@ -182,6 +185,7 @@ func (f *function) clause(instance *sema.Instance, last bool) {
 	}
 	f.returning = []*destination{to}
 	f.stopped()
+	f.visited()
 	for _, condition := range []lang.Expr{instance.Filter, instance.Clause.Predicate} {
 		if condition != nil {
 			f.guard(to, func(body, done *ir.Block) { f.condition(condition, body, done) })
@@ -216,6 +220,56 @@ func (f *function) stopped() {
 	before := f.b.Because(ir.TracingEnded)
 	f.guard(f.end, func(body, done *ir.Block) {
 		f.b.If(ir.Equal, f.data(object.DataStopped), f.b.Const(0), body, done)
+	})
+	f.b.Why = before
+}
+
+// iteratorStart leaves room for a test at the start of an iterator's program, which the
+// function that it returns makes where the program sends events: the kernel hands objects
+// over faster than anybody prints. While half of the ring buffer is not read yet, the
+// program asks for the same object again, and the kernel leaves the loop for the runtime
+// (attach.Iterator). An iterator of control groups cannot be left.
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/bpf/cgroup_iter.c
+// (cgroup_iter_seq_start)
+func (f *function) iteratorStart(program *sema.Program) (finish func()) {
+	site := program.Site
+	if !site.Scope.Mechanism.Iterates() || site.AttachTo == "cgroup" {
+		return func() {}
+	}
+	start, body, events := f.b.Func.Blocks[0], f.b.NewBlock(), len(f.unit.Events)
+	f.b.Enter(body)
+	return func() {
+		f.b.Enter(start)
+		if len(f.unit.Events) == events {
+			f.b.Jump(body)
+			return
+		}
+		f.b.Why = ir.Why{Reason: ir.RoomAhead}
+		wait := f.b.NewColdBlock()
+		half := int64(f.unit.Info.Settings.RingBufferPages) * int64(f.unit.Target.PageSize) / 2
+		unread := f.b.Call(asm.FnRingbufQuery, ir.Reads, f.b.MapPointer(object.EventsMap), f.b.Const(unreadData))
+		f.b.If(ir.Less, f.b.Const(half), unread, wait, body)
+		f.b.Enter(wait)
+		f.b.Return(f.b.Const(again))
+	}
+}
+
+const (
+	unreadData = 0 // BPF_RB_AVAIL_DATA
+	again      = 1 // what the program of an iterator returns to get the same object again
+)
+
+// visited leaves the program of an iterator at the call that has no object, which the
+// kernel makes after the last one.
+func (f *function) visited() {
+	scope := &f.instance.Site.Scope
+	if !scope.Mechanism.Iterates() {
+		return
+	}
+	before := f.b.Because(ir.NoObject)
+	f.guard(f.end, func(body, done *ir.Block) {
+		object := f.b.Load(ir.ContextSpace, f.b.Context(), 8*scope.Visited(), 8, false)
+		f.b.If(ir.Equal, object, f.b.Const(0), done, body)
 	})
 	f.b.Why = before
 }
@@ -371,9 +425,11 @@ func (f *function) Send(event *object.Event, fields []*types.Type, fill func(i i
 	f.b.Because(ir.EventNumber)
 	f.b.Store(ir.Record, record, 0, 8, f.b.Const(int64(number)))
 	f.b.Why = before
+	f.record = record
 	for i, field := range event.Layout.Fields {
 		fill(i, builtin.Place{Space: ir.Record, Address: record, Offset: field.Offset})
 	}
+	f.record = nil
 	f.b.Because(ir.RecordSubmit)
 	f.b.Call(asm.FnRingbufSubmit, ir.Writes, record, f.data(object.DataWakeup))
 	f.b.Jump(join)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/builtin"
+	"github.com/ponytrace/ponytrace/compiler/internal/follow"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
@@ -298,8 +299,27 @@ func (c *checker) restrict(instance *Instance) {
 		return
 	}
 	instance.Hidden = added.Hidden[instance.Clause]
+	if instance.Site.Scope.Mechanism.Iterates() {
+		c.restrictIterator(instance, added)
+		return
+	}
 	if !instance.Hidden && !instance.Site.Scope.Mechanism.ByRuntime() {
 		instance.Filter = added.Filter
+	}
+}
+
+func (c *checker) restrictIterator(instance *Instance, added *follow.Added) {
+	ofTask := target.OfTask(instance.Site.Scope.Function.Params)
+	filter, pid, err := added.Iterator(ofTask, &c.target.Features)
+	if err != nil {
+		c.Errorf(instance.Clause.Probes[0].Span, "%s %v", instance.Site.Points[0].Probe, err)
+		return
+	}
+	instance.Filter = filter
+	for i := range instance.Site.Points {
+		at := instance.Site.Points[i].At.(object.IterPoint)
+		at.Pid = pid
+		instance.Site.Points[i].At = at
 	}
 }
 

@@ -47,6 +47,8 @@ func newRoots(machine *target.Target, point *object.Point, at string, m *memory)
 		r.words()
 	case object.EventWords:
 		r.event()
+	case object.ObjectWords:
+		r.object()
 	case object.Record:
 		r.record()
 	case object.CallWords, object.CallRecord:
@@ -290,6 +292,20 @@ func (r *roots) event() {
 	for i, param := range params {
 		if param.Type != nil && param.Slot >= 0 && 8*param.Slot+sizeOf(param.Type) <= len(r.context) {
 			r.add(param.Type, sizeOf(param.Type), 8*param.Slot, named(i, param)...)
+		}
+	}
+}
+
+// object is the context of iterators. What is not given is there all the same, but what
+// counts the objects.
+func (r *roots) object() {
+	r.lack("arg", "what an iterator has is reached by name, as ctx.task")
+	at, _ := r.point.At.(object.IterPoint)
+	params, _ := r.machine.Iterator(at.Name)
+	r.context = make([]byte, 8*len(params))
+	for _, param := range params {
+		if param.Slot >= 0 && 8*param.Slot < len(r.context) {
+			r.add(param.Type, sizeOf(param.Type), 8*param.Slot, "args."+param.Name)
 		}
 	}
 }

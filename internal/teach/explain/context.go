@@ -100,6 +100,10 @@ var contexts = []struct {
 	{object.Profile, "It runs on every CPU each time a clock ticks: %s.",
 		"The registers of the CPU as they were when the clock interrupted it, in struct " +
 			"bpf_perf_event_data."},
+	{object.Iter, "It runs for each object that the kernel has of the kind %s, when ponytrace " +
+		"asks for them, and once more with none.",
+		"A word of 8 bytes for each thing that the iterator tells of the object. The verifier knows " +
+			"their types, from the kernel's own description (BTF)."},
 }
 
 func contextOf(program *object.ProgramSpec) Context {
@@ -150,6 +154,8 @@ func placeOf(point *object.Point) []string {
 		return []string{fmt.Sprintf("%s, %d", at.Name, at.Period)}
 	case object.WatchPoint:
 		return []string{fmt.Sprintf("%d bytes at %s", at.Length, watchedPlace(at))}
+	case object.IterPoint:
+		return []string{at.Name}
 	case object.RunPoint:
 		return []string{momentOf(at)}
 	}
@@ -198,6 +204,8 @@ func (w words) at(offset int) string {
 		return w.argument(offset)
 	case object.EventWords:
 		return w.eventWord(offset)
+	case object.ObjectWords:
+		return w.objectWord(offset)
 	case object.Record:
 		return w.field(offset)
 	case object.CallWords, object.CallRecord:
@@ -275,6 +283,17 @@ func (w words) eventWord(offset int) string {
 		}
 	}
 	return text
+}
+
+func (w words) objectWord(offset int) string {
+	at, _ := w.program.Points[0].At.(object.IterPoint)
+	params, _ := w.machine.Iterator(at.Name)
+	for _, p := range params {
+		if p.Slot == offset/8 {
+			return "ctx." + p.Name + fmt.Sprintf(" of the iterator: word %d of the context", p.Slot)
+		}
+	}
+	return ""
 }
 
 func (w words) field(offset int) string {

@@ -18,6 +18,12 @@ func contextNames(machine *target.Target, point *object.Point, function string) 
 		c.words(function)
 	case object.EventWords:
 		c.event()
+	case object.ObjectWords:
+		at, _ := point.At.(object.IterPoint)
+		params, _ := machine.Iterator(at.Name)
+		for _, param := range params {
+			c.names[8*param.Slot] = "ctx." + param.Name
+		}
 	case object.Record:
 		at, _ := point.At.(object.TracepointPoint)
 		c.fields(at.Category, at.Name)

@@ -18,7 +18,7 @@ func TestInfo(t *testing.T) {
 	}
 	want := map[string]string{
 		"types (BTF)": "yes", "addresses of symbols": "yes", "tracefs": "yes", "privileges": "yes",
-		"fentry": "yes", "fexit": "yes", "kprobe": "yes", "kretprobe": "yes", "perf tracepoint": "yes", "perf clock": "yes", "ring buffer": "yes",
+		"fentry": "yes", "fexit": "yes", "kprobe": "yes", "kretprobe": "yes", "perf tracepoint": "yes", "perf clock": "yes", "iterator": "yes", "ring buffer": "yes",
 		"hash": "yes", "per-CPU hash": "yes", "LRU hash": "yes", "per-CPU LRU hash": "yes",
 		"kprobe_multi": since(t, 6, 12), "kretprobe_multi": since(t, 6, 12), // Debian builds fprobes from 6.12 on
 		"raw tracepoint": "yes", "all that are used": since(t, 6, 1),

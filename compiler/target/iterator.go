@@ -1,0 +1,69 @@
+package target
+
+import (
+	"slices"
+	"strings"
+)
+
+// An iterator of the kernel, such as task, is described by a function that exists for its
+// prototype alone, and by the struct that a program is handed:
+//
+//	int bpf_iter_task(struct bpf_iter_meta *meta, struct task_struct *task)
+//	struct bpf_iter__task { meta, task }
+//
+// Each parameter is a word of the context.
+// https://elixir.bootlin.com/linux/v6.12/source/include/linux/bpf.h (DEFINE_BPF_ITER_FUNC)
+const (
+	iteratorFunction = "bpf_iter_"
+	iteratorContext  = "bpf_iter__"
+)
+
+// Iterator returns what an iterator of the kernel hands to programs.
+func (t *Target) Iterator(name string) ([]Param, bool) {
+	if t.find("struct", iteratorContext+name) == nil {
+		return nil, false
+	}
+	_, proto := t.prototypeOf(iteratorFunction + name)
+	if proto == nil {
+		return nil, false
+	}
+	place := t.placer()
+	var params []Param
+	for _, param := range proto.Params {
+		params = append(params, place.next(param))
+	}
+	return params, true
+}
+
+// Iterators lists the iterators of the kernel itself, sorted. The verifier has a struct
+// of its own among theirs, which has no function (bpf_iter__task__safe_trusted).
+func (t *Target) Iterators() (names []string) {
+	raw := t.rawTypes()
+	if raw == nil {
+		return nil
+	}
+	for _, context := range raw.namesOf(kindStruct) {
+		name, ok := strings.CutPrefix(context, iteratorContext)
+		if ok && raw.hasFunction(iteratorFunction+name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// MatchIterators lists those that match a pattern of *, ? and [...].
+func (t *Target) MatchIterators(pattern string) ([]string, error) {
+	return match(t.Iterators(), pattern)
+}
+
+// NearestIterator returns at most 3 iterators with names like name.
+func (t *Target) NearestIterator(name string) []string { return nearest(t.Iterators(), name) }
+
+// OfTask reports whether what an iterator hands over belongs to a task, so that it can be
+// asked for those of one process.
+func OfTask(params []Param) bool {
+	return slices.ContainsFunc(params, func(p Param) bool {
+		return p.Name == "task" && p.Type != nil && p.Type.Elem != nil && p.Type.Elem.Name == "task_struct"
+	})
+}
