@@ -78,7 +78,7 @@ func (a *Arguments) Names() []string {
 
 // maxArguments is how many argN variables there are; how many a probe has is the target's
 // matter.
-const maxArguments = 10
+const maxArguments = 12
 
 func argumentVariables() []*Function {
 	list := []*Function{
@@ -123,6 +123,8 @@ func argumentVariable(i int) *Function {
 func argumentExample(i int) string {
 	function := "__ip_append_data"
 	switch {
+	case i >= 10:
+		return fmt.Sprintf("uprobe:/bin/bash:readline { @[arg%d] = count() }", i)
 	case i < 4:
 		function = "vfs_read"
 	case i < 6:
@@ -144,6 +146,8 @@ func (s *Scope) Passes(name string) bool {
 func argumentType(c Checker, name *lang.Call, i int) *types.Type {
 	scope := c.Scope()
 	switch {
+	case scope.Marker != nil:
+		return argumentOfMarker(c, name, i)
 	case atReturn(scope.Mechanism) && !scope.Mechanism.Words():
 		c.Errorf(name.Span, "%s is gone when the function returns", name.Name)
 		c.Hint("keep it at the entry: %s { @a[tid] = %s }", entryProbe(scope), name.Name)
@@ -248,6 +252,8 @@ func trusted(t *types.Type, m object.Mechanism) *types.Type {
 func lowerArgument(l Lowering, i int) *ir.Value {
 	b, scope := l.IR(), l.Scope()
 	switch {
+	case scope.Marker != nil:
+		return lowerMarker(l, i)
 	case scope.Function == nil && scope.Mechanism.Words():
 		return b.Load(ir.ContextSpace, b.Context(), 8*i, 8, false)
 	case scope.Function == nil && scope.Mechanism.User():
@@ -332,11 +338,11 @@ func storeBytes(l Lowering, to Place, size int, word *ir.Value) {
 func returnType(c Checker, name *lang.Call) *types.Type {
 	scope := c.Scope()
 	if !atReturn(scope.Mechanism) {
-		c.Errorf(name.Span, "retval exists only when a function returns: %s, not %s", cmp.Or(scope.Probe.Twin, "kretprobe"), scope.Probe.Name)
+		c.Errorf(name.Span, "retval exists only when a function returns: %s, not %s", cmp.Or(scope.Probe.Twin, returnProbe(scope)), scope.Probe.Name)
 		switch {
 		case scope.Probe.Name == "tracepoint":
 			c.Hint("what a system call returns is args.ret of tracepoint:syscalls:sys_exit_*")
-		case atEntry(scope.Mechanism):
+		case scope.Probe.Twin != "":
 			c.Hint("write %[1]s in the place of %[2]s, or trace both: %[1]s:f { @ = hist(retval) }", scope.Probe.Twin, scope.Probe.Name)
 		}
 		return nil
@@ -413,6 +419,8 @@ func returnInto(l Lowering, _ *lang.Call, to Place) {
 func argumentsType(c Checker, name *lang.Call) *types.Type {
 	scope := c.Scope()
 	switch {
+	case scope.Marker != nil:
+		return argumentStruct(scope.Marker.Name, markerFields(scope.Marker))
 	case scope.Tracepoint != nil && scope.Tracepoint.Category == syscallCategory:
 		return argumentStruct(scope.Tracepoint.Name, syscallFields(c, scope.Tracepoint))
 	case scope.Tracepoint != nil:

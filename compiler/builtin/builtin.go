@@ -228,6 +228,8 @@ type Scope struct {
 	// CallerRegs: of the registers, only those are there that the kernel's code fills for
 	// itself.
 	CallerRegs bool
+	// Marker is the traced USDT place.
+	Marker *Marker
 	// ProbeName is the index of the attach point's text; -1 when the attach cookie or the
 	// system call's number tells it.
 	ProbeName int

@@ -30,22 +30,26 @@ func DifferingIn(scopes []*Scope) *Differing {
 	return d
 }
 
-// common returns the number that stands for different types, nil when all are the same.
+// common returns the number that stands for different types, nil when all are the same. It
+// is an address of the process where it is one wherever there is one.
 func common(scopes []*Scope, of func(*Scope) *types.Type) *types.Type {
-	first, same, signed := of(scopes[0]), true, false
+	first, same, signed, user := of(scopes[0]), true, false, true
 	for _, scope := range scopes {
 		t := of(scope)
 		same = same && t.Equal(first) && (t == nil || t.Kind != types.Pointer || t.Elem.Equal(first.Elem))
+		user = user && (t == nil || t.User)
 		signed = signed || t != nil && t.Kind == types.Int && t.Signed
 	}
 	if same {
 		return nil
 	}
-	return types.NewInt(8, signed)
+	return &types.Type{Kind: types.Int, Size: 8, Signed: signed, User: user}
 }
 
 func typeOfArgument(s *Scope, i int) *types.Type {
 	switch {
+	case s.Marker != nil:
+		return typeOfMarker(s.Marker, i)
 	case s.Function == nil:
 		return types.Uint64
 	case i < len(s.Function.Params):

@@ -139,9 +139,6 @@ func either(names []string) string {
 type unserved struct{ why, hint string }
 
 var (
-	userProbe = unserved{"functions of programs and libraries cannot be traced yet",
-		"what they ask of the kernel can: tracepoint:syscalls:sys_enter_*; " +
-			"profile:hz:99 { @[ustack] = count() } samples them"}
 	both = unserved{"entry and return are two clauses",
 		"write kprobe:%[1]s and kretprobe:%[1]s; @start[tid] carries what both need"}
 	raw     = unserved{"raw tracepoints are the probe type rawtracepoint", "write rawtracepoint:%s"}
@@ -154,7 +151,6 @@ var (
 
 var unservedTypes = sync.OnceValue(func() map[string]unserved {
 	return map[string]unserved{
-		"usdt": userProbe, "U": userProbe,
 		"asyncwatchpoint": watch, "aw": watch,
 		"session": both, "ksession": both, "fsession": both,
 		"raw_tracepoint": raw, "raw_tp": raw, "tp_btf": raw,

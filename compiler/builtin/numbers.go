@@ -61,7 +61,7 @@ func checkHasRegisters(c Checker, call *lang.Call) bool {
 		return true
 	}
 	c.Errorf(call.Span, "%s probes do not see the registers that %s reads", c.Scope().Probe.Name, call.Name)
-	c.Hint("kprobe, kretprobe, uprobe, uretprobe and profile do")
+	c.Hint("kprobe, kretprobe, uprobe, uretprobe, usdt and profile do")
 	return false
 }
 

@@ -183,6 +183,7 @@ var probeList = []*ProbeType{
 	rawTracepointProbe,
 	uprobeProbe,
 	uretprobeProbe,
+	usdtProbe,
 	softwareProbe,
 	hardwareProbe,
 	watchpointProbe,

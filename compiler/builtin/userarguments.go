@@ -52,3 +52,11 @@ func entryProbe(scope *Scope) string {
 	}
 	return "kprobe:f"
 }
+
+// returnProbe is the type of probes at the return of functions.
+func returnProbe(scope *Scope) string {
+	if scope.Mechanism.User() {
+		return "uretprobe"
+	}
+	return "kretprobe"
+}

@@ -27,6 +27,7 @@ objcopy --strip-all --remove-section .note.gnu.build-id --add-gnu-debuglink=$out
 
 gcc -O2 "${flags[@]}" -o $out/markers markers.c
 gcc -O2 "${flags[@]}" -o $out/usdt usdt.c
+gcc -O2 "${flags[@]}" -s -o $out/postgres postgres.c
 
 # A library, and the same without what only its linker needed.
 gcc -O2 -shared -fPIC -nostdlib -Wl,--version-script=library.map -Wl,-soname,library \
@@ -43,4 +44,4 @@ g++ -O1 -g -fno-rtti "${flags[@]}" -o $out/names-cc names.cc -Wl,--unresolved-sy
 rustc -g -C opt-level=1 -C panic=abort -C symbol-mangling-version=v0 --remap-path-prefix "$PWD=/src" \
 	-C link-args='-nostdlib -static -nostartfiles -Wl,-z,noseparate-code -Wl,--gc-sections' \
 	-C relocation-model=static -o $out/names-rs names.rs
-chmod a-x $out/demo* $out/names-* $out/markers $out/usdt $out/library* $out/bash $out/libc.so.6
+chmod a-x $out/demo* $out/names-* $out/markers $out/usdt $out/postgres $out/library* $out/bash $out/libc.so.6

@@ -1,6 +1,8 @@
 /* USDT probes with arguments in all kinds of places. Nothing here is ever run. */
 #define NOTE(provider, name, semaphore, arguments) \
-	"990: nop\n" \
+	NOTE_ON("nop", provider, name, semaphore, arguments)
+#define NOTE_ON(instruction, provider, name, semaphore, arguments) \
+	"990: " instruction "\n" \
 	".pushsection .note.stapsdt,\"\",\"note\"\n" \
 	".balign 4\n .4byte 992f-991f, 994f-993f, 3\n" \
 	"991: .asciz \"stapsdt\"\n" \
@@ -29,7 +31,8 @@ void _start(void)
 		NOTE("app", "numbers", "0", "8@$0x10 -4@$-1 1@$300")
 		NOTE("app", "floats", "0", "-4@%eax 8f@%xmm0 8@%xmm1 16@(%rdi) 8@%fs:16 8@?")
 		NOTE("app", "done", "0", "")
-		NOTE("other", "request", "0", "2@%ax"));
+		NOTE("other", "request", "0", "2@%ax")
+		NOTE_ON("int3", "other", "trapped", "0", ""));
 	for (;;)
 		;
 }
