@@ -127,10 +127,11 @@ func (m *markerSites) findIn(file userFile) bool {
 	found := false
 	for _, marker := range matchingMarkers(markers, m.provider, m.name) {
 		found = true
-		if !m.place(file, &marker) {
+		place, ok := m.place(file, &marker)
+		if !ok {
 			return false
 		}
-		m.add(file, marker)
+		m.add(file, marker, place)
 	}
 	if !found && m.Hinting() {
 		m.near = append(m.near, nearestMarkers(markers, m.name)...)
@@ -140,7 +141,7 @@ func (m *markerSites) findIn(file userFile) bool {
 
 // place moves a probe away from an instruction where it would do harm, or never fire. It
 // reports false after an error.
-func (m *markerSites) place(file userFile, marker *target.Marker) bool {
+func (m *markerSites) place(file userFile, marker *target.Marker) (place object.UserPlace, ok bool) {
 	placement, err := file.binary.Placement(marker.Offset)
 	var placed Placed
 	if err == nil {
@@ -148,11 +149,17 @@ func (m *markerSites) place(file userFile, marker *target.Marker) bool {
 	}
 	if err != nil {
 		m.Errorf(m.function.Span, "%s:%s of %s cannot be traced: %v", marker.Provider, marker.Name, file.Path, err)
-		return false
+		return place, false
 	}
-	marker.Address += placed.Offset - marker.Offset
-	marker.Offset = placed.Offset
-	return true
+	place = object.UserPlace{
+		Name:   file.Path + ":" + marker.Provider + ":" + marker.Name,
+		Offset: placed.Offset, Semaphore: marker.Semaphore,
+	}
+	if moved := placed.Offset - marker.Offset; moved > 0 {
+		place.Moved = fmt.Sprintf("%d bytes on, because %s", moved, placed.Why)
+		marker.Address += moved
+	}
+	return place, true
 }
 
 // matchingMarkers are those that patterns match; an empty one matches all.
@@ -186,7 +193,7 @@ func nearestMarkers(markers []target.Marker, name string) []string {
 
 // add puts a place to those that share a program with it: of the same form where a clause
 // reads arguments, and of the same name where it reads that.
-func (m *markerSites) add(file userFile, marker target.Marker) {
+func (m *markerSites) add(file userFile, marker target.Marker, place object.UserPlace) {
 	full := marker.Provider + ":" + marker.Name
 	found := &Marker{Name: full}
 	if m.UsesArguments() {
@@ -196,7 +203,6 @@ func (m *markerSites) add(file userFile, marker target.Marker) {
 	if m.UsesProbeName() {
 		form = full + "\x00" + form
 	}
-	place := object.UserPlace{Name: file.Path + ":" + full, Offset: marker.Offset, Semaphore: marker.Semaphore}
 	i := slices.IndexFunc(m.groups, func(g *markerGroup) bool { return g.file == file.identity && g.form == form })
 	if i < 0 {
 		m.groups = append(m.groups, &markerGroup{form: form, file: file.identity, marker: found,
