@@ -45,6 +45,43 @@ func TestNoEventIsLostUnderLoad(t *testing.T) {
 	}
 }
 
+// called is how often the functions of a program are called in all, by eight threads that
+// are interrupted.
+const (
+	called  = 4000
+	calling = "noise /programs/c 500 8"
+)
+
+// everyUse is what programs keep memory of their CPU for.
+const everyUse = `
+	uprobe:/programs/c:add { @entry = count(); @sum = sum(arg1); @least = min(arg0); @most = max(arg0); @threads[tid & 0] = max(arg1); }
+	uprobe:/programs/c:leaf { $n = 0; for $i : 0..20 { $n += 1; } @loops = sum($n); }
+	uretprobe:/programs/c:add { @return = count(); @first = min(retval); @last = max(retval); }`
+
+const everyUseOf = `
+@entry: %[1]d
+@first: 2
+@last: 501
+@least: 0
+@loops: %[2]d
+@most: 499
+@return: %[1]d
+@sum: %[3]d
+@threads[0]: 2
+`
+
+// Functions of programs are counted exactly, and what is computed of them is right,
+// although programs at uprobes are preempted.
+func TestNoCallOfAProgramIsLostUnderLoad(t *testing.T) {
+	for _, attach := range []string{"auto", "uprobe"} {
+		out := trace(t, everyUse, calling, "-v", "--attach", attach)
+		equal(t, attach, out.Stdout, fmt.Sprintf(everyUseOf, called, 20*called, 2*called))
+		if strings.Contains(out.Stderr, "missed") {
+			t.Errorf("%s: %s", attach, out.Stderr)
+		}
+	}
+}
+
 // One link for many functions counts every call.
 func TestNoEventOfManyFunctionsIsLostUnderLoad(t *testing.T) {
 	out := trace(t, `kprobe:__x64_sys_getp* /func == "__x64_sys_getpgid"/ { @entry = count(); }

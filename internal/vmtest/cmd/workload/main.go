@@ -36,6 +36,7 @@ type cli struct {
 	Read     read     `cmd:"" help:"Reads of a known size from a file."`
 	Spin     spin     `cmd:"" help:"Use a CPU."`
 	Sleep    sleep    `cmd:"" help:"Do nothing."`
+	Noise    noise    `cmd:"" help:"Interrupt another program, a thousand times a second on each CPU."`
 	Family   family   `cmd:"" help:"A process and its descendants, each of which makes the same calls."`
 	Memory   memory   `cmd:"" help:"First touches of pages, and writes to a word that can be watched."`
 

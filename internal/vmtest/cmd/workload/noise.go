@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"runtime"
 	"time"
 
@@ -43,4 +45,21 @@ func interrupt(cpu int, started chan<- error) {
 		for began := time.Now(); time.Since(began) < noiseLength; {
 		}
 	}
+}
+
+// noise interrupts another program.
+type noise struct {
+	Program []string `arg:"" help:"The program and its arguments, which end this one, too."`
+}
+
+func (n *noise) Run() error {
+	if err := makeNoise(); err != nil {
+		return err
+	}
+	program := exec.Command(n.Program[0], n.Program[1:]...)
+	program.Stderr = os.Stderr
+	if err := program.Run(); err != nil {
+		return fmt.Errorf("%s: %w", program, err)
+	}
+	return report(map[string]any{"load": "noise", "name": n.Program[0]})
 }

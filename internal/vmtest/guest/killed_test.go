@@ -1,0 +1,100 @@
+//go:build guest
+
+package guest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// killed are scripts, one for each mechanism, and the value of --attach that leads to it.
+// The last is the oldest kernel that has it.
+var killed = []struct {
+	attach, script string
+	major, minor   int
+}{
+	{"kprobe", `kprobe:vfs_read { @[tid] = count() } kretprobe:vfs_read { @r = count() }`, 5, 10},
+	{"kprobe", `kprobe:vfs_rea* { @ = count() }`, 5, 10},
+	{"kprobe_multi", `kprobe:vfs_rea* { @ = count() } kretprobe:vfs_rea* { @r = count() }`, 6, 12},
+	{"fentry", `kprobe:vfs_read { @ = count() } kretprobe:vfs_read { @r = count() }`, 5, 10},
+	{"tracepoint", `tracepoint:sched:sched_switch { @ = count() } tracepoint:syscalls:sys_enter_read { @r = count() }`, 5, 10},
+	{"rawtracepoint", `tracepoint:sched:sched_switch { @ = count() } tracepoint:syscalls:sys_enter_read { @r = count() }`, 5, 10},
+	{"auto", `tracepoint:syscalls:sys_enter_read { @r = count() } rawtracepoint:sched_switch { @ = count() }`, 5, 10},
+	{"auto", `profile:hz:99 { @ = count() } interval:s:1 { print(@) }`, 5, 10},
+	{"auto", `software:context-switches:10 { @ = count() }`, 5, 10},
+	{"uprobe", `uprobe:/programs/c:add { @ = count() } uretprobe:/programs/c:add { @r = count() }`, 5, 10},
+	{"uprobe_multi", `uprobe:/programs/c:* { @ = count() } uretprobe:/programs/c:add { @r = count() }`, 6, 12},
+}
+
+// Nothing is left in the kernel of a tracer that was killed: no link, no program, no map,
+// no event of tracefs. The kernel takes its time.
+func TestKilledLeavesNothing(t *testing.T) {
+	events := tracefs(t)
+	before := leftBehind(t, events)
+	for _, test := range killed {
+		if !AtLeast(t, test.major, test.minor) {
+			continue
+		}
+		t.Run(test.attach+" "+test.script, func(t *testing.T) {
+			p := Start(t, "ponytrace", "--attach", test.attach, "-e", test.script)
+			p.Await("Attached ")
+			if during := leftBehind(t, events); during == before {
+				t.Errorf("nothing is attached: %s", during)
+			}
+			p.Signal(syscall.SIGKILL)
+			p.Wait()
+			after := leftBehind(t, events)
+			for end := time.Now().Add(patience); after != before && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+				after = leftBehind(t, events)
+			}
+			if after != before {
+				t.Errorf("left behind: %s, before: %s", after, before)
+			}
+		})
+	}
+}
+
+// leftBehind counts what tracers make in the kernel.
+func leftBehind(t *testing.T, events string) string {
+	t.Helper()
+	programs, maps, links := 0, 0, 0
+	for id, err := ebpf.ProgramGetNextID(0); err == nil; id, err = ebpf.ProgramGetNextID(id) {
+		programs++
+	}
+	for id, err := ebpf.MapGetNextID(0); err == nil; id, err = ebpf.MapGetNextID(id) {
+		maps++
+	}
+	iterator := new(link.Iterator)
+	defer iterator.Close()
+	for iterator.Next() {
+		links++
+	}
+	text := fmt.Sprintf("%d programs, %d maps, %d links", programs, maps, links)
+	for _, file := range []string{"kprobe_events", "uprobe_events"} {
+		list, err := os.ReadFile(filepath.Join(events, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += fmt.Sprintf(", %s %q", file, list)
+	}
+	return text
+}
+
+// tracefs mounts it for the test.
+func tracefs(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := unix.Mount("tracefs", folder, "tracefs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Unmount(folder, unix.MNT_DETACH) })
+	return folder
+}
