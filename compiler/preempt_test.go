@@ -72,6 +72,10 @@ func TestPreemption(t *testing.T) {
 	if programs := compilePreempted(t, user, frozen.Target("7.x"), "").Programs; !callsKernel(programs[0]) || callsKernel(programs[1]) {
 		t.Error("uprobes are preempted, and pay where they change values in steps")
 	}
+	iterated := `iter:task { @ = max(ctx->task->pid) }`
+	if built := compilePreempted(t, iterated, frozen.Target("7.x"), ""); !callsKernel(built.Programs[0]) {
+		t.Error("iterators are preempted")
+	}
 	raw := `rawtracepoint:sched_switch { @ = min(nsecs) } tracepoint:sched:sched_switch { @ = min(nsecs) }`
 	built := compilePreempted(t, raw, frozen.Target("7.x"), "")
 	if !callsKernel(built.Programs[0]) || callsKernel(built.Programs[1]) {

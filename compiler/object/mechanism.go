@@ -129,7 +129,7 @@ var mechanisms = [...]record{
 	Profile: {name: "perf clock", context: ClockRegs, exclusive: true},
 	TypedTracepoint: {name: "typed raw tracepoint", context: EventWords, typed: true, framed: true,
 		plainer: RawTracepoint, lacks: withoutTypedRaw, nests: rawNests, preempted: rawPreempted},
-	Iter: {name: "iterator", context: ObjectWords, typed: true, framed: true, outermost: true},
+	Iter: {name: "iterator", context: ObjectWords, typed: true, framed: true, outermost: true, preempted: preemptible},
 	Uprobe: {name: "uprobe", fires: AtEntry, context: UserRegs, user: true, outermost: true,
 		lacks: withoutUprobes, preempted: preemptible},
 	Uretprobe: {name: "uretprobe", fires: AtReturn, context: UserRegs, user: true, outermost: true,
