@@ -16,11 +16,21 @@ type placeFinder struct {
 	binary target.Binary
 	path   string // as probes show it
 	seen   map[uint64]bool
-	places []object.UserPlace
-	// functions are those that begin at the places; none inside of functions.
-	functions  []target.BinaryFunction
-	leftOut    int // places where nothing can be traced
+	placeList
+	returns    placeList // the instructions of Go functions that return
+	leftOut    int       // places where nothing can be traced
 	leftOutWhy string
+}
+
+// placeList is places, and the functions that begin there; none inside of functions.
+type placeList struct {
+	places    []object.UserPlace
+	functions []target.BinaryFunction
+	atReturns bool
+}
+
+func (l *placeList) append(place object.UserPlace, function target.BinaryFunction) {
+	l.places, l.functions = append(l.places, place), append(l.functions, function)
 }
 
 // maxPlaces bounds how many places one attach point has in a file.
@@ -83,24 +93,40 @@ func (f *placeFinder) add(name string, offset uint64, function target.BinaryFunc
 		return true
 	}
 	f.seen[offset] = true
-	placement, err := f.binary.Placement(offset)
-	var placed Placed
-	if err == nil {
-		placed, err = PlaceUser(placement, f.Target().Features)
-	}
-	if err != nil {
-		f.leftOut, f.leftOutWhy = f.leftOut+1, name+": "+err.Error()
-		if !f.matched {
-			f.Errorf(f.function.Span, "%s of %s cannot be traced: %v", name, f.path, err)
+	if function.Name != "" {
+		g, made, err := f.binary.GoFunction(offset)
+		if made || err != nil {
+			return f.addGo(name, g, err, function)
 		}
-		return f.matched
+	}
+	placed, err := f.placed(offset)
+	if err != nil {
+		return f.leaveOut(name, err)
 	}
 	place := object.UserPlace{Name: f.path + ":" + name, Offset: placed.Offset}
 	if placed.Why != "" {
 		place.Moved = fmt.Sprintf("%d bytes on, because %s", placed.Offset-offset, placed.Why)
 	}
-	f.places, f.functions = append(f.places, place), append(f.functions, function)
+	f.append(place, function)
 	return true
+}
+
+// placed finds where a probe on a place can be.
+func (f *placeFinder) placed(offset uint64) (Placed, error) {
+	placement, err := f.binary.Placement(offset)
+	if err != nil {
+		return Placed{}, err
+	}
+	return PlaceUser(placement, f.Target().Features)
+}
+
+// leaveOut takes no place of a function, which is an error unless it matched a pattern.
+func (f *placeFinder) leaveOut(name string, err error) bool {
+	f.leftOut, f.leftOutWhy = f.leftOut+1, name+": "+err.Error()
+	if !f.matched {
+		f.Errorf(f.function.Span, "%s of %s cannot be traced: %v", name, f.path, err)
+	}
+	return f.matched
 }
 
 // fail reports what a file answered. Of several files, those that fail are passed over.

@@ -46,9 +46,14 @@ var uretprobeProbe = &ProbeType{
 		Doc:     "Fires when a function of a program or library returns; retval is what it returns.",
 		Example: `uretprobe:/bin/bash:readline { printf("%s\n", str(retval)) }`},
 	Aliases:  []string{"ur"},
-	MinParts: 1, MaxParts: 3, Mechanisms: []object.Mechanism{object.UretprobeMulti, object.Uretprobe},
+	MinParts: 1, MaxParts: 3, Mechanisms: userReturns,
 	Expand: expandUser(object.UretprobeMulti, object.Uretprobe),
 	Meant:  meantUser, List: listUser,
+}
+
+// userReturns has those of functions that Go has made last.
+var userReturns = []object.Mechanism{
+	object.UretprobeMulti, object.Uretprobe, object.UprobeReturnsMulti, object.UprobeReturns,
 }
 
 // userSites makes the sites of one attach point.
@@ -69,6 +74,16 @@ type foundPlaces struct {
 	binary target.Binary
 	// functions are those that begin at the places; none inside of functions.
 	functions []target.BinaryFunction
+	// atReturns: they are the instructions that return of functions of Go.
+	atReturns bool
+}
+
+// mechanisms are those of the places.
+func (u *userSites) mechanisms(found foundPlaces) (multi, plain object.Mechanism) {
+	if found.atReturns {
+		return object.UprobeReturnsMulti, object.UprobeReturns
+	}
+	return u.multi, u.plain
 }
 
 func expandUser(multi, plain object.Mechanism) func(Expansion, At) []*Site {
@@ -213,10 +228,15 @@ func (u *userSites) findIn(file userFile) bool {
 		return false
 	}
 	if n := finder.leftOut; n > 0 {
-		u.Notice("%s: %d of %d places of %s cannot be traced, as %s", u.at.Text(), n, n+len(finder.places), file.Path, finder.leftOutWhy)
+		u.Notice("%s: %d of %d places of %s cannot be traced, as %s", u.at.Text(), n, n+len(finder.places)+len(finder.returns.places), file.Path, finder.leftOutWhy)
 	}
-	if len(finder.places) > 0 {
-		u.found = append(u.found, foundPlaces{u.point(file, finder.places), file.binary, finder.functions})
+	for _, places := range []placeList{finder.placeList, finder.returns} {
+		if len(places.places) > 0 {
+			u.found = append(u.found, foundPlaces{
+				UserPoint: u.point(file, places.places), binary: file.binary, functions: places.functions,
+				atReturns: places.atReturns,
+			})
+		}
 	}
 	return true
 }
@@ -235,11 +255,15 @@ func (u *userSites) point(file userFile, places []object.UserPlace) object.UserP
 func (u *userSites) typed(found foundPlaces) (sites []*Site) {
 	at := found.UserPoint
 	if !u.UsesArguments() || len(at.Places) > maxTypedFunctions {
-		return u.sites(at, nil, "")
+		return u.sites(found, at, nil, "")
 	}
 	untyped, why := at, ""
 	untyped.Places = nil
-	for i, place := range at.Places {
+	for i, next := 0, 0; i < len(at.Places); i = next {
+		for next = i + 1; next < len(at.Places) && found.functions[next] == found.functions[i]; {
+			next++
+		}
+		places := at.Places[i:next]
 		var function *target.Function
 		if found.functions[i].Name != "" {
 			var err error
@@ -248,15 +272,15 @@ func (u *userSites) typed(found foundPlaces) (sites []*Site) {
 			}
 		}
 		if function == nil {
-			untyped.Places = append(untyped.Places, place)
+			untyped.Places = append(untyped.Places, places...)
 			continue
 		}
 		one := at
-		one.Places = []object.UserPlace{place}
-		sites = append(sites, u.sites(one, function, "")...)
+		one.Places = places
+		sites = append(sites, u.sites(found, one, function, "")...)
 	}
 	if len(untyped.Places) > 0 {
-		sites = append(sites, u.sites(untyped, nil, why)...)
+		sites = append(sites, u.sites(found, untyped, nil, why)...)
 	}
 	return sites
 }
@@ -269,12 +293,15 @@ const (
 
 // sites attach to the places of a file: by one link, or by a perf event for each place.
 // Without attach cookies only a program of its own knows where it is.
-func (u *userSites) sites(at object.UserPoint, function *target.Function, untyped string) []*Site {
+func (u *userSites) sites(
+	found foundPlaces, at object.UserPoint, function *target.Function, untyped string,
+) []*Site {
+	multi, plain := u.mechanisms(found)
 	probe := u.at.Text()
 	if len(at.Places) == 1 {
 		probe = u.at.Probe.Name + ":" + at.Places[0].Name
 	}
-	why := u.multi.Avoid(&u.Target().Features)
+	why := multi.Avoid(&u.Target().Features)
 	if why == "" {
 		why = u.Refused(probe)
 	}
@@ -287,18 +314,18 @@ func (u *userSites) sites(at object.UserPoint, function *target.Function, untype
 	}
 	site := &Site{
 		Scope: Scope{
-			Probe: u.at.Probe, Mechanism: u.multi, Symbols: len(at.Places), Inside: u.inside,
+			Probe: u.at.Probe, Mechanism: multi, Symbols: len(at.Places), Inside: u.inside,
 			Function: function, Untyped: untyped,
 		},
 		Type: ebpf.Kprobe,
 	}
-	point := object.Point{Probe: probe, Mechanism: u.multi, At: at, Optional: u.matched || u.Optional()}
+	point := object.Point{Probe: probe, Mechanism: multi, At: at, Optional: u.matched || u.Optional()}
 	if why == "" {
 		site.Attach, site.Points = ebpf.AttachTraceUprobeMulti, []object.Point{point}
 		return []*Site{site}
 	}
-	site.Scope.Mechanism, point.Mechanism = u.plain, u.plain
-	point.Over = []object.PassedOver{{Mechanism: u.multi, Why: why}}
+	site.Scope.Mechanism, point.Mechanism = plain, plain
+	point.Over = []object.PassedOver{{Mechanism: multi, Why: why}}
 	var sites []*Site
 	named := u.UsesProbeName() && differingNames(at.Places)
 	for i, place := range at.Places {

@@ -37,6 +37,10 @@ const (
 	Uretprobe
 	UprobeMulti
 	UretprobeMulti
+	// UprobeReturns and UprobeReturnsMulti are the instructions that return of functions that
+	// Go has made, which end the program when a uretprobe replaces a return address.
+	UprobeReturns
+	UprobeReturnsMulti
 	PerfEvent // a counter of the kernel or the CPU
 	Watchpoint
 	Iter
@@ -138,6 +142,11 @@ var mechanisms = [...]record{
 		many: true, plainer: Uprobe, lacks: withoutUprobeMulti, preempted: preemptible},
 	UretprobeMulti: {name: "uretprobe_multi", fires: AtReturn, context: UserRegs, user: true, outermost: true,
 		many: true, plainer: Uretprobe, lacks: withoutUprobeMulti, preempted: preemptible},
+	UprobeReturns: {name: "uprobe at each return instruction", fires: AtReturn, context: UserRegs,
+		user: true, outermost: true, lacks: withoutUprobes, preempted: preemptible},
+	UprobeReturnsMulti: {name: "uprobe_multi at each return instruction", fires: AtReturn,
+		context: UserRegs, user: true, outermost: true, many: true, plainer: UprobeReturns,
+		lacks: withoutUprobeMulti, preempted: preemptible},
 	PerfEvent:  {name: "perf event", context: ClockRegs, exclusive: true},
 	Watchpoint: {name: "watchpoint", context: ClockRegs, exclusive: true},
 }

@@ -65,6 +65,14 @@ var contexts = []struct {
 	{object.UretprobeMulti, "It runs each time one of the functions returns, by one link for all: %s.",
 		"The registers of the CPU as the process left them, struct pt_regs. What the function returned " +
 			"is among them; its arguments are gone."},
+	{object.UprobeReturns, "It runs each time %s returns: the kernel has put a breakpoint on an " +
+		"instruction that returns, since Go ends programs whose return addresses were replaced.",
+		"The registers of the CPU as the process left them, struct pt_regs. What the function returned " +
+			"is among them; its arguments are gone."},
+	{object.UprobeReturnsMulti, "It runs each time one of the functions returns, by one link for all " +
+		"the instructions that return: %s.",
+		"The registers of the CPU as the process left them, struct pt_regs. What the function returned " +
+			"is among them; its arguments are gone."},
 	{object.Fentry, "It runs each time the kernel function %s is entered: the function's first " +
 		"bytes call it directly.",
 		"A word of 8 bytes for each argument of the function. The verifier knows their types, from " +
