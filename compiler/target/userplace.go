@@ -34,6 +34,7 @@ type Prototype struct {
 	Name     string
 	Arch     string
 	Rust     bool
+	Go       bool
 	Params   []Declared
 	Result   Declared // Type is nil for void
 	Variadic bool
@@ -72,6 +73,9 @@ const (
 // Place returns the function with the places of its parameters at entry and of its result
 // at return.
 func (p Prototype) Place() *Function {
+	if p.Go {
+		return p.placeGo()
+	}
 	at := userPlacer{placer: placer{arm: p.Arch == "arm64", registers: len(registers[p.Arch].Args)}, rust: p.Rust}
 	if !at.arm {
 		at.stack = returnAddress

@@ -109,3 +109,17 @@ func (b *body) begins(at uint64) bool {
 	}
 	return false
 }
+
+// madeByGo reports whether the function at an address is one that passes arguments as Go
+// does.
+func (f *File) madeByGo(address uint64) bool {
+	made, _ := ask(f, func() (bool, error) {
+		table, err := f.goTable()
+		if table == nil || err != nil {
+			return false, err
+		}
+		_, known := table.describe(address)
+		return known, nil
+	})
+	return made
+}

@@ -12,6 +12,10 @@ import (
 // arguments in a way of their own.
 const languageRust = 0x1c
 
+// languageGo is that of Go, which has them in its own registers, and marks results as
+// variable parameters.
+const languageGo = 0x16
+
 // Signature returns a function with the types and places of its arguments and its result.
 func (f *File) Signature(of target.BinaryFunction) (*target.Function, error) {
 	found, err := ask(f, func() (*target.Prototype, error) {
@@ -21,6 +25,9 @@ func (f *File) Signature(of target.BinaryFunction) (*target.Function, error) {
 		}
 		return info.prototype(of)
 	})
+	if err != nil && f.madeByGo(of.Address) {
+		return target.UntypedGo(of.Name, architectures[f.elf.Machine]), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +43,7 @@ func (d *debugInfo) prototype(of target.BinaryFunction) (*target.Prototype, erro
 	p := &target.Prototype{
 		Name: cmp.Or(of.Source, of.Name), Arch: d.arch, Types: programTypes{d.file, u.start},
 		Rust: u.root.place(dwarf.AttrLanguage) == languageRust,
+		Go:   u.root.place(dwarf.AttrLanguage) == languageGo,
 	}
 	to, result := u.declaring(e, dwarf.AttrType)
 	if result != nil {
@@ -50,7 +58,12 @@ func (d *debugInfo) prototype(of target.BinaryFunction) (*target.Prototype, erro
 		switch {
 		case child.tag == dwarf.TagUnspecifiedParameters:
 			p.Variadic = true
-		case child.tag == dwarf.TagFormalParameter && child.place(dwarf.AttrVarParam) == 0:
+		case child.tag != dwarf.TagFormalParameter:
+		case child.place(dwarf.AttrVarParam) != 0:
+			if p.Go && p.Result.Type == nil {
+				p.Result = from.declared(child)
+			}
+		default:
 			p.Params = append(p.Params, from.parameter(child, e, of.Address, strict))
 		}
 		return len(p.Params) < maxParameters

@@ -1,0 +1,51 @@
+//go:build guest
+
+package guest
+
+import (
+	"strings"
+	"testing"
+)
+
+// Functions of Go are counted exactly while stacks grow, goroutines end and panics are
+// recovered, and the program outlives the probes at its returns.
+func TestGo(t *testing.T) {
+	script := `
+		uprobe:P:main.deep, uprobe:P:"main.(*Counter).Get", uprobe:P:main.show { @entry[func] = count(); }
+		uretprobe:P:main.deep, uretprobe:P:"main.(*Counter).Get", uretprobe:P:main.show, uretprobe:P:main.divide {
+			@left[func] = count();
+		}
+		uprobe:P:main.add { @sum = sum(arg0 + arg1); }
+		uretprobe:P:main.add { @added = sum(retval); }
+		uprobe:P:main.total { @words[arg1, arg2] = count(); }`
+	typed := `
+		uprobe:P:main.total { @words[args.list.len, args.list.cap] = count(); }
+		uprobe:P:"main.(*Counter).Get" { @counter[args.c->Value, args.i == 7] = count(); }`
+	for _, variant := range []string{"go", "go-O0", "go-stripped", "go-pie", "go-cgo"} {
+		text, counters := script, ""
+		if variant != "go-stripped" {
+			text = strings.Replace(script, "uprobe:P:main.total { @words[arg1, arg2] = count(); }", typed, 1)
+			counters = "@counter[42, true]: 2\n@counter[42, false]: 38\n"
+		}
+		program := "/programs/" + variant
+		out := MustRun(t, "ponytrace", "-e", strings.ReplaceAll(text, "P", program), "-c", program+" 20")
+		equal(t, variant, afterRounds(out), `
+@added: 460
+`+counters+`@entry[main.(*Counter).Get]: 40
+@entry[main.show]: 80
+@entry[main.deep]: 12040
+@left[main.(*Counter).Get]: 40
+@left[main.divide]: 40
+@left[main.show]: 80
+@left[main.deep]: 12040
+@sum: 460
+@words[3, 3]: 40
+`)
+	}
+}
+
+// afterRounds is what the script has printed, behind what the program has.
+func afterRounds(out Output) string {
+	_, text, _ := strings.Cut(out.Stdout, "2 goroutines\n")
+	return strings.TrimLeft(text, "\n")
+}
