@@ -134,6 +134,10 @@ func (f *functionSites) names(pattern string) []string {
 	if kind := functionEvents[pattern]; kind != "" && f.Target().Traceable(f.module) {
 		near = []string{kind + ":" + f.module}
 	}
+	if part, left := f.Target().PartOf(pattern); left {
+		f.Missing(span, near, "%s was inlined: of it there is only %s, which sees some of the calls", pattern, part)
+		return nil
+	}
 	f.Missing(span, near, "this kernel has no traceable function %s", pattern)
 	return nil
 }

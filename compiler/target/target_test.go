@@ -459,6 +459,19 @@ func TestRenames(t *testing.T) {
 	}
 }
 
+// The compiler leaves parts of functions that it inlines; a function as a whole is not
+// taken for its part.
+func TestPartOf(t *testing.T) {
+	target := &Target{Sources: Sources{Functions: func() ([]string, error) {
+		return []string{"whole", "gone.part.0", "wholesale.cold", "last.cold"}, nil
+	}}}
+	for name, want := range map[string]string{"gone": "gone.part.0", "whole": "", "last": "last.cold", "lasting": "", "zzz": ""} {
+		if part, left := target.PartOf(name); part != want || left != (want != "") {
+			t.Errorf("%s: %q, %t", name, part, left)
+		}
+	}
+}
+
 // TestConstantTable checks what a table of hand-typed and generated lines can be held to:
 // every entry is a name and a value, and no name stands in both tables.
 func TestConstantTable(t *testing.T) {

@@ -153,3 +153,46 @@ func successor(b *bytes.Buffer, t *target.Target, name string) {
 		fmt.Fprintln(b, name, "?", t.Nearest(name))
 	}
 }
+
+// Functions that left the kernel between the frozen ones lead to what took over, and each
+// argument that is said to mean the same is passed as the same.
+func TestSuccessors(t *testing.T) {
+	kernels := []string{"5.10", "6.1", "6.12", "7.x"}
+	for name, checked := range map[string]int{
+		"blk_mq_sched_insert_request": 1, "do_mkdirat": 3, "do_rmdir": 2, "do_linkat": 5, "do_symlinkat": 3,
+		"user_path_at_empty": 4, "scheduler_tick": 0, "load_balance": 5, "tick_sched_timer": 1, "send_signal": 4,
+		"cgroup_exit": 1, "alloc_pages_current": 2, "__kmalloc": 2, "kmem_cache_alloc_node": 3,
+		"kmem_cache_alloc_trace": 3, "krealloc": 3, "vmalloc": 1, "__vmalloc_node_range": 5, "lru_cache_add": 1,
+		"__add_to_page_cache_locked": 5, "delete_from_page_cache": 1, "__set_page_dirty": 3,
+		"__set_page_dirty_buffers": 1, "__set_page_dirty_nobuffers": 1, "test_clear_page_writeback": 1,
+		"wait_on_page_bit": 2, "__lock_page": 1, "__page_cache_alloc": 1, "__put_page": 1, "mem_cgroup_charge": 3,
+		"swap_readpage": 0, "register_shrinker": 1, "__napi_alloc_skb": 2, "napi_gro_receive": 1,
+	} {
+		var last *target.Function // as the last kernel that has it passes its arguments
+		left := false
+		for _, kernel := range kernels {
+			machine := frozen.Target(kernel)
+			if found, ok := machine.Function(name); ok && machine.Traceable(name) {
+				last = found
+				continue
+			}
+			rename, ok := machine.Successor(name)
+			if !ok || last == nil || len(rename.Arguments) != checked {
+				t.Errorf("%s: %s leads to %+v, %t", kernel, name, rename, ok)
+				continue
+			}
+			left = true
+			successor, _ := machine.Function(rename.New)
+			for from, to := range rename.Arguments {
+				old, now := last.Params[from].Type, successor.Params[to].Type
+				if same := strings.ReplaceAll(now.String(), "folio", "page"); old.Size != now.Size || old.Kind != now.Kind ||
+					old.Kind == types.Pointer && same != old.String() && !strings.Contains(old.String(), "char") {
+					t.Errorf("%s: argument %d of %s, %s, is argument %d of %s, %s", kernel, from, name, old, to, rename.New, now)
+				}
+			}
+		}
+		if !left {
+			t.Errorf("%s is in every kernel", name)
+		}
+	}
+}
