@@ -24,13 +24,13 @@ import (
 // https://elixir.bootlin.com/linux/v6.12/source/arch/x86/kernel/hw_breakpoint.c
 
 var watchpointProbe = &ProbeType{
-	Info: Info{Name: "watchpoint", Signature: "watchpoint:ADDRESS:LENGTH:MODE",
+	Info: Info{Name: "watchpoint", Signature: "watchpoint:[PROGRAM:]ADDRESS:LENGTH:MODE",
 		Doc: "Fires at each access to 1, 2, 4 or 8 bytes of memory: reads (r), writes (w), execution (x). " +
-			"The address is a number, or a symbol of the kernel with an offset. " +
+			"The address is a number, or a symbol of the kernel or of a program with an offset. " +
 			"That of a process needs -p or -c.",
 		Example: `watchpoint:jiffies_64:8:w { @[kstack(3)] = count() }`},
 	Aliases:  []string{"w"},
-	MinParts: 3, MaxParts: 3, Mechanisms: []object.Mechanism{object.Watchpoint}, Expand: expandWatchpoint,
+	MinParts: 3, MaxParts: 4, Mechanisms: []object.Mechanism{object.Watchpoint}, Expand: expandWatchpoint,
 	Meant: example("watchpoint:jiffies_64:8:w"), List: listNothing,
 }
 
@@ -38,8 +38,12 @@ var watchpointProbe = &ProbeType{
 func listNothing(*ProbeType, *target.Target, []string, func(string)) error { return nil }
 
 func expandWatchpoint(x Expansion, at At) []*Site {
-	place, ok := watchedPlace(x, at.Parts[0])
-	if !ok || !watchedLength(x, &place, at.Parts[1]) || !watchedMode(x, &place, at.Parts[2]) {
+	parts := at.Parts[len(at.Parts)-3:]
+	place, ok := watchedPlace(x, parts[0])
+	if ok && len(at.Parts) == 4 {
+		ok = watchedVariable(x, at, &place)
+	}
+	if !ok || !watchedLength(x, &place, parts[1]) || !watchedMode(x, &place, parts[2]) {
 		return nil
 	}
 	if lacks := noWatchpoints(x.Target()); lacks != "" {
@@ -47,7 +51,7 @@ func expandWatchpoint(x Expansion, at At) []*Site {
 		return nil
 	}
 	if mask := uint64(place.Length - 1); place.Symbol == "" && place.Address&mask != 0 && x.Target().Arch == "x86_64" {
-		x.Errorf(at.Parts[0].Span, "the address is not aligned: %d bytes are watched at multiples of %[1]d", place.Length)
+		x.Errorf(parts[0].Span, "the address is not aligned: %d bytes are watched at multiples of %[1]d", place.Length)
 		x.Hint("two watchpoints of fewer bytes see the same: watchpoint:%#x:1:w is the first", place.Address)
 		return nil
 	}
@@ -97,6 +101,41 @@ func watchedPlace(x Expansion, part Part) (place object.WatchPoint, ok bool) {
 	return place, false
 }
 
+// watchedVariable makes a place by name one of a program or library.
+func watchedVariable(x Expansion, at At, place *object.WatchPoint) bool {
+	path, name, offset := at.Parts[0], at.Parts[1], place.Address
+	if place.Symbol == "" {
+		x.Errorf(name.Span, "behind a program stands the name of a variable, not %q", name.Text)
+		return false
+	}
+	u := &userSites{Expansion: x, at: at, program: path}
+	return u.files(func(file userFile) bool {
+		found := object.WatchPoint{Address: offset}
+		start, _ := file.binary.Address(0)
+		if facts := file.binary.Facts(); facts.PIE || facts.Library {
+			found.File, found.Start = file.Opens, start
+		}
+		if found.File != "" && len(x.Processes().only()) == 0 {
+			x.Errorf(path.Span, "every process has %s at another address", file.Path)
+			x.Hint("-p PID names the process, without --children; -c starts programs that are linked with -no-pie")
+			return false
+		}
+		addresses, err := file.binary.Variables(place.Symbol)
+		switch {
+		case err != nil:
+			x.Errorf(path.Span, "%s: %v", file.Path, err)
+			return false
+		case len(addresses) != 1:
+			x.Errorf(name.Span, "%s has %s of the name %s", file.Path,
+				plural(len(addresses), "variable"), place.Symbol)
+			return false
+		}
+		found.Address += addresses[0]
+		*place = found
+		return true
+	})
+}
+
 func watchedLength(x Expansion, place *object.WatchPoint, part Part) bool {
 	length, err := strconv.ParseUint(part.Text, 0, 8)
 	if err != nil || !slices.Contains([]uint64{1, 2, 4, 8}, length) {
@@ -136,7 +175,7 @@ const kernelHalf = 1 << 63
 
 // watchedProcesses says whose memory an address of user space is.
 func watchedProcesses(x Expansion, at At, place *object.WatchPoint) bool {
-	if place.Symbol != "" || place.Address >= kernelHalf {
+	if place.Symbol != "" || place.Address >= kernelHalf && place.File == "" {
 		return true
 	}
 	processes := x.Processes()

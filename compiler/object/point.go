@@ -86,8 +86,12 @@ type PerfPoint struct {
 type WatchPoint struct {
 	Symbol  string // of the kernel, from whose address Address counts; "" for none
 	Address uint64
-	Length  int
-	Mode    Access
+	// File is that of a program or library which may be anywhere in memory: Address and
+	// Start, that of the file's first byte, are as the linker has them. "" for others.
+	File   string
+	Start  uint64
+	Length int
+	Mode   Access
 	// Processes are those in which memory is watched, Command whether it is the command's.
 	Processes []int
 	Command   bool
@@ -154,7 +158,7 @@ func (p PerfPoint) Events() []string {
 	return []string{fmt.Sprintf("%d:%#x:%d", p.Type, p.Config, p.Period)}
 }
 func (p WatchPoint) Events() []string {
-	return []string{fmt.Sprintf("%s+%#x:%d:%d", p.Symbol, p.Address, p.Length, p.Mode)}
+	return []string{fmt.Sprintf("%s%s+%#x:%d:%d", p.File, p.Symbol, p.Address, p.Length, p.Mode)}
 }
 func (p IterPoint) Events() []string { return []string{p.Name} }
 func (p RunPoint) Events() []string  { return nil }

@@ -3,6 +3,8 @@ package attach
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -20,15 +22,20 @@ func attachWatchpoint(r request, at object.WatchPoint) ([]Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	links, err := watch(r, watched(at, address), at)
-	if why := watchProblem(err, at, address); why != "" {
+	links, err := watch(r, address, at)
+	var known *explained
+	if why := watchProblem(err, at, address); why != "" && !errors.As(err, &known) {
 		return links, &explained{why, err}
 	}
 	return links, err
 }
 
-func watch(r request, attributes unix.PerfEventAttr, at object.WatchPoint) ([]Link, error) {
-	if !at.Command {
+func watch(r request, address uint64, at object.WatchPoint) (links []Link, err error) {
+	attributes := watched(at, address)
+	switch {
+	case at.File != "":
+		return watchFile(r, at)
+	case !at.Command:
 		return attachCounter(r, attributes, at.Processes)
 	}
 	attributes.Bits |= unix.PerfBitInherit | unix.PerfBitDisabled | unix.PerfBitEnableOnExec
@@ -37,6 +44,47 @@ func watch(r request, attributes unix.PerfEventAttr, at object.WatchPoint) ([]Li
 		return nil, err
 	}
 	return []Link{l}, nil
+}
+
+// watchFile watches memory of a file where each of the processes has it.
+func watchFile(r request, at object.WatchPoint) (links []Link, err error) {
+	for _, process := range at.Processes {
+		start, err := mappedAt(process, at.File)
+		if err != nil {
+			return links, err
+		}
+		of, err := attachCounter(r, watched(at, start+at.Address-at.Start), []int{process})
+		links = append(links, of...)
+		if err != nil {
+			return links, err
+		}
+	}
+	return links, nil
+}
+
+// mappedAt is where a process has the first byte of a file. The file is known by its
+// inode: file systems in layers have other numbers of devices there.
+func mappedAt(process int, path string) (uint64, error) {
+	var file unix.Stat_t
+	if err := unix.Stat(path, &file); err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", process))
+	if err != nil {
+		return 0, &explained{"the process has ended", err}
+	}
+	inode := strconv.FormatUint(file.Ino, 10)
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) < 6 || fields[4] != inode || strings.Trim(fields[2], "0") != "" {
+			continue
+		}
+		first, _, _ := strings.Cut(fields[0], "-")
+		if start, err := strconv.ParseUint(first, 16, 64); err == nil {
+			return start, nil
+		}
+	}
+	return 0, &explained{fmt.Sprintf("process %d does not have %s in its memory", process, path), syscall.ESRCH}
 }
 
 // watchedAddress finds the symbol, if the point has one.

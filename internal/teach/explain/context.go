@@ -172,6 +172,8 @@ func placeOf(point *object.Point) []string {
 
 func watchedPlace(at object.WatchPoint) string {
 	switch {
+	case at.File != "":
+		return fmt.Sprintf("%#x of %s", at.Address, at.File)
 	case at.Symbol == "":
 		return fmt.Sprintf("%#x", at.Address)
 	case at.Address == 0:
