@@ -161,22 +161,22 @@ func atPath(name string, pid int) ([]target.Program, error) {
 		opens = inProcess(pid, absolute)
 	}
 	if _, err := os.Stat(opens); errors.Is(err, fs.ErrNotExist) {
-		return nil, &target.UnknownProgramError{Text: "there is no file " + name, Near: nearby(opens)}
+		return nil, &target.UnknownProgramError{Text: "there is no file " + name, Near: nearby(name, opens)}
 	}
 	return []target.Program{{Path: name, Opens: opens}}, nil
 }
 
-// nearby are files of the folder with similar names.
-func nearby(path string) []string {
-	folder, err := os.Open(filepath.Dir(path))
+// nearby are paths of files in the same folder with similar names.
+func nearby(name, opens string) []string {
+	folder, err := os.Open(filepath.Dir(opens))
 	if err != nil {
 		return nil
 	}
 	defer folder.Close()
 	names, _ := folder.Readdirnames(10_000)
-	near := diag.Nearest(filepath.Base(path), slices.Values(names), 3)
+	near := diag.Nearest(filepath.Base(name), slices.Values(names), 3)
 	for i := range near {
-		near[i] = filepath.Join(filepath.Dir(path), near[i])
+		near[i] = strings.TrimSuffix(name, filepath.Base(name)) + near[i]
 	}
 	return near
 }

@@ -287,9 +287,12 @@ func (c *checker) placeClause(clause *lang.Clause) (list []*placed) {
 	defer ir.Blame(clause.Span, "sema")
 	use, nodes := c.usesOf(clause)
 	x := expansion{c, use}
-	errors := len(c.diagnostics)
+	errors, seen := len(c.diagnostics), map[string]bool{}
 	for _, probe := range clause.Probes {
 		for _, site := range x.sites(probe) {
+			if site.Points = unseen(site, seen); len(site.Points) == 0 {
+				continue
+			}
 			list = append(list, &placed{clause: clause, use: use, site: site, nodes: nodes})
 		}
 	}
@@ -297,6 +300,28 @@ func (c *checker) placeClause(clause *lang.Clause) (list []*placed) {
 		c.missingMaps(clause)
 	}
 	return list
+}
+
+// unseen leaves out places of programs that the clause has already: paths of one file, and
+// patterns that overlap.
+func unseen(site *builtin.Site, seen map[string]bool) (points []object.Point) {
+	for _, point := range site.Points {
+		if !point.Mechanism.User() {
+			points = append(points, point)
+			continue
+		}
+		var kept []int
+		for i, event := range point.At.Events() {
+			if event = site.Scope.Probe.Name + " " + event; !seen[event] {
+				seen[event] = true
+				kept = append(kept, i)
+			}
+		}
+		if len(kept) > 0 {
+			points = append(points, point.Picked(kept...))
+		}
+	}
+	return points
 }
 
 // missingMaps enters the maps of a clause that has no attach point.

@@ -1,0 +1,86 @@
+package compiler_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ponytrace/ponytrace/compiler"
+	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/compiler/target/frozen"
+	"github.com/ponytrace/ponytrace/lang/diag"
+)
+
+// Places of programs: each once for a clause, one link for those of a file, the clauses of
+// one place in one program.
+func TestUserPlaces(t *testing.T) {
+	for _, test := range []struct{ kernel, script, want string }{
+		{"6.12", "u:/bin/bash:readline { @ = count() }",
+			"uprobe_multi 1 /bin/bash:readline+0x340"},
+		{"6.12", "u:/bin/bash:readline, u:/bin/bash:read*, u:bash:readline { @ = count() }",
+			"uprobe_multi 1 /bin/bash:readline+0x340; uprobe_multi 1 /bin/bash:readline_internal+0x350"},
+		{"6.12", "u:/bin/bash:readline { @ = count() } u:/bin/bash:read* { @b = count() }",
+			"uprobe_multi 2 /bin/bash:readline+0x340; uprobe_multi 1 /bin/bash:readline_internal+0x350"},
+		{"6.12", "u:/bin/bash:readline { @ = count() } ur:/bin/bash:readline { @b = count() }",
+			"uprobe_multi 1 /bin/bash:readline+0x340; uretprobe_multi 1 /bin/bash:readline+0x340"},
+		{"6.12", "u:libc:puts, u:/bin/bash:0x350 { @ = count() }",
+			"uprobe_multi 1 /lib/x86_64-linux-gnu/libc.so.6:puts+0x2f0; uprobe_multi 1 /bin/bash:0x350+0x350"},
+		{"5.10", "u:/bin/bash:read* { @ = count() }",
+			"uprobe 1 /bin/bash:readline+0x340 /bin/bash:readline_internal+0x350"},
+		{"5.10", "u:/bin/bash:read* { @[probe] = count() }",
+			"uprobe 1 /bin/bash:readline+0x340; uprobe 1 /bin/bash:readline_internal+0x350"},
+	} {
+		result, err := compileText(test.script, frozen.Target(test.kernel), compiler.Options{})
+		if err != nil {
+			t.Fatal(test.script, err)
+		}
+		var programs []string
+		for _, program := range result.Programs {
+			text := fmt.Sprint(program.Points[0].Mechanism, " ", program.Clauses)
+			for _, point := range program.Points {
+				for _, place := range point.At.(object.UserPoint).Places {
+					text += fmt.Sprintf(" %s+%#x", place.Name, place.Offset)
+				}
+			}
+			programs = append(programs, text)
+		}
+		if got := strings.Join(programs, "; "); got != test.want {
+			t.Errorf("%s on %s\ngot  %s\nwant %s", test.script, test.kernel, got, test.want)
+		}
+	}
+}
+
+// With -p, the kernel is asked for the events of the process alone, of two processes for
+// all, and the program filters.
+func TestUserProcesses(t *testing.T) {
+	for _, test := range []struct {
+		processes []int
+		children  bool
+		want      int
+	}{{[]int{7}, false, 7}, {[]int{7, 8}, false, 0}, {[]int{7}, true, 0}} {
+		processes := compiler.Processes{IDs: test.processes, Children: test.children}
+		result, err := compileText("u:/bin/demo:compute { @ = count() }", frozen.Target("6.12"), compiler.Options{Processes: processes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := result.Programs[len(result.Programs)-1]
+		if at := last.Points[0].At.(object.UserPoint); at.Pid != test.want {
+			t.Errorf("%+v: %+v", test, at)
+		}
+	}
+	result, err := compileText("u:compute { @ = count() }", frozen.Target("6.12"), compiler.Options{Processes: compiler.Processes{IDs: []int{7}}})
+	if err != nil || result.Programs[0].Points[0].Probe != "uprobe:/bin/demo:compute" {
+		t.Errorf("the program of a process: %v", err)
+	}
+}
+
+func TestNoUprobes(t *testing.T) {
+	machine := without("6.12", func(f *target.Features) { f.Uprobe, f.UprobeMulti = false, false })
+	var diagnostics diag.Diagnostics
+	_, err := compileText("u:/bin/bash:readline { @ = count() }", machine, compiler.Options{})
+	if !errors.As(err, &diagnostics) || diagnostics[0].Message != "this kernel is built without uprobes (CONFIG_UPROBE_EVENTS)" {
+		t.Errorf("%v", err)
+	}
+}
