@@ -214,6 +214,7 @@ func (c *program) compile() (result compiled) {
 	}
 	span := c.Instances[0].Clause.Span
 	defer ir.Blame(span, c.Name)
+	c.Join()
 	collected := newCollector(c)
 	passes := opt.Run
 	if c.options.Plain {
@@ -254,6 +255,7 @@ func (c *program) compile() (result compiled) {
 	result.program = &object.ProgramSpec{
 		Name: c.Name, Type: site.Type, Attach: site.Attach, AttachTo: site.AttachTo,
 		Instructions: code.Instructions, Points: site.Points, Lines: code.Lines, Reads: code.Reads, ReadsMap: reads, Clause: span, Clauses: c.written(), Dispatched: c.Dispatched,
+		Sleepable: len(c.Waiting) > 0,
 	}
 	return result
 }

@@ -72,12 +72,18 @@ func filesOf(o *object.Object, machine *target.Target) uint64 {
 	return uint64(n)
 }
 
+// sleepable is BPF_F_SLEEPABLE of include/uapi/linux/bpf.h.
+const sleepable = 1 << 4
+
 func specification(o *object.Object) *ebpf.CollectionSpec {
 	spec := &ebpf.CollectionSpec{Maps: o.Kernel, Programs: map[string]*ebpf.ProgramSpec{}}
 	for _, program := range o.All() {
 		spec.Programs[program.Name] = &ebpf.ProgramSpec{
 			Name: program.Name, Type: program.Type, AttachType: program.Attach, AttachTo: program.AttachTo,
 			Instructions: program.Instructions, License: o.Settings.License,
+		}
+		if program.Sleepable {
+			spec.Programs[program.Name].Flags = sleepable
 		}
 	}
 	return spec

@@ -236,6 +236,8 @@ type Scope struct {
 	// Untyped says why nothing is known of the arguments of a program's function; empty
 	// where that was not asked.
 	Untyped string
+	// Sleeps: the kernel lets the program wait for memory of the process.
+	Sleeps bool
 	// Inside: the place in a program need not be where a function begins, so that nothing is
 	// known of the stack there.
 	Inside bool

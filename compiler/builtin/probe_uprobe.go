@@ -316,6 +316,7 @@ func (u *userSites) sites(
 		Scope: Scope{
 			Probe: u.at.Probe, Mechanism: multi, Symbols: len(at.Places), Inside: u.inside,
 			Function: function, Untyped: untyped,
+			Sleeps: u.Target().Features.SleepableUprobe && u.Refused(probe) == "",
 		},
 		Type: ebpf.Kprobe,
 	}

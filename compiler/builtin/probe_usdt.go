@@ -72,7 +72,7 @@ func expandMarkers(x Expansion, at At) []*Site {
 	}
 	var sites []*Site
 	for _, group := range m.groups {
-		for _, site := range m.sites(group.point, nil, "") {
+		for _, site := range m.sites(foundPlaces{}, group.point, nil, "") {
 			site.Scope.Marker = group.marker
 			sites = append(sites, site)
 		}

@@ -32,6 +32,7 @@ var helpers = map[asm.BuiltinFunc]helper{
 	asm.FnGetCurrentComm:     {2, comm},
 	asm.FnProbeReadKernel:    {3, probeReadKernel},
 	asm.FnProbeReadUser:      {3, probeRead},
+	asm.FnCopyFromUser:       {3, probeRead},
 	asm.FnProbeReadKernelStr: {3, probeReadString},
 	asm.FnProbeReadUserStr:   {3, probeReadString},
 	asm.FnRingbufOutput:      {4, output},

@@ -161,6 +161,8 @@ type ProgramSpec struct {
 	Clause diag.Span
 	// Clauses is how many of the script run, 0 in a program that only follows processes.
 	Clauses int
+	// Sleepable: the program may wait for memory of the process (BPF_F_SLEEPABLE).
+	Sleepable bool
 	// Dispatched: the program is not attached, but called by a Dispatcher.
 	Dispatched bool
 }

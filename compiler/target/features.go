@@ -107,6 +107,11 @@ type Features struct {
 	// before, only the one whose number is that of the process.
 	// https://git.kernel.org/linus/46ba0e49b642
 	UprobeMultiPid bool
+	// SleepableUprobe: programs at places of programs may wait for memory that is not
+	// there, since 6.0, through uprobe_multi from its beginning.
+	// https://elixir.bootlin.com/linux/v6.0/source/kernel/trace/trace_uprobe.c
+	// (__uprobe_perf_func)
+	SleepableUprobe bool
 	// RingBuffer: BPF_MAP_TYPE_RINGBUF, since 5.8.
 	// https://elixir.bootlin.com/linux/v5.8/source/kernel/bpf/ringbuf.c
 	RingBuffer bool
@@ -187,6 +192,7 @@ func ByVersion(arch string, v Version) Features {
 		TracingCookie:       v.AtLeast(5, 19),
 		FunctionAddress:     v.AtLeast(5, 15),
 		UprobeMultiPid:      v.AtLeast(6, 10),
+		SleepableUprobe:     v.AtLeast(6, 0),
 		RingBuffer:          v.AtLeast(5, 8),
 		BootTime:            v.AtLeast(5, 8),
 		BoundedLoops:        v.AtLeast(5, 3),

@@ -65,6 +65,7 @@ const (
 	LastFrame
 	CurrentNamespace
 	UserMode
+	AwaitMemory
 	GuardEnter
 	GuardMissed
 	GuardLeave
@@ -123,6 +124,7 @@ var reasons = [...]string{
 	Interval:         "which interval the time belongs to",
 	IntervalStart:    "a new interval starts with zeroes",
 	KernelOrUser:     "addresses of the kernel are below 0 as numbers with a sign, those of processes are not",
+	AwaitMemory:      "memory of the process that is not there is waited for, while nothing is held",
 	TextCut:          "a text without a zero at its end is one that was cut",
 	SizeLimit:        "not more than there is room for",
 	FieldPlace:       "a word of the record tells where the field lies",

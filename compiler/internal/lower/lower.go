@@ -139,6 +139,19 @@ type Code struct {
 	// probe a system call is; nil for none.
 	Syscalls []byte
 	Table    string
+	// Waiting are blocks that come first, and wait for memory: nothing may be held there.
+	Waiting []*ir.Block
+}
+
+// Join puts the blocks that wait before all others. What guards the program is in these.
+func (c *Code) Join() { c.setBlocks(slices.Concat(c.Waiting, c.Func.Blocks)) }
+
+// setBlocks also numbers them: their numbers are those of their places.
+func (c *Code) setBlocks(blocks []*ir.Block) {
+	c.Func.Blocks = blocks
+	for i, block := range blocks {
+		block.ID = i
+	}
 }
 
 // Program lowers the clauses of a program, the number of which names what belongs to it
@@ -156,6 +169,7 @@ func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 		frames:       1,
 	}
 	f.end = f.newDestination(nil)
+	waiting := f.awaitTexts(program)
 	f.systemCall(program, number)
 	finishStart := f.iteratorStart(program)
 	for i, instance := range program.Instances {
@@ -167,6 +181,8 @@ func (u *Unit) Program(program *sema.Program, name string, number int) *Code {
 	finishStart()
 	f.finish()
 	code := &Code{Func: f.b.Func, Shared: f.sharedMemory.name, SharedSize: f.size}
+	code.Waiting = code.Func.Blocks[:waiting:waiting]
+	code.setBlocks(code.Func.Blocks[waiting:])
 	if f.syscalls != nil && f.syscalls.used {
 		code.Table, code.Syscalls = f.syscalls.name, f.syscalls.content()
 	}
