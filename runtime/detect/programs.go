@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -312,7 +313,7 @@ func notProgram(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &format):
+	case errors.As(err, &format), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("it is no program or library: not an ELF file, or a damaged one")
 	case errors.Is(err, fs.ErrPermission):
 		return errors.New("it may not be read")
