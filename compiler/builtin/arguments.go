@@ -431,8 +431,7 @@ func argumentsType(c Checker, name *lang.Call) *types.Type {
 		c.Errorf(name.Span, "args are gone when the function returns")
 		c.Hint("keep what you need at the entry: %s { @a[tid] = arg0 }", entryProbe(scope))
 	case scope.Mechanism.User():
-		c.Errorf(name.Span, "the arguments are not known by name: %s", cmp.Or(scope.Untyped, "the probe is not at the entry of a function"))
-		c.Hint("use arg0, arg1, ..., with a cast where they are pointers: *(uint64 *)arg0, str(arg1)")
+		untypedArguments(c, name)
 	case scope.Probe.Numbered:
 		c.Errorf(name.Span, "this kernel's BTF does not describe the tracepoint, or there is none (/sys/kernel/btf/vmlinux)")
 		c.Hint("use arg0, arg1, ... with a cast: (struct task_struct *)arg0")
@@ -447,6 +446,18 @@ func argumentsType(c Checker, name *lang.Call) *types.Type {
 		c.Errorf(name.Span, "%s probes have no arguments", scope.Probe.Name)
 	}
 	return nil
+}
+
+// untypedArguments reports that a program does not describe the traced function.
+func untypedArguments(c Checker, name *lang.Call) {
+	why := cmp.Or(c.Scope().Untyped, "the probe is not at the entry of a function")
+	c.Errorf(name.Span, "the arguments are not known by name: %s", why)
+	const positions = "use arg0, arg1, ..., with a cast where they are pointers: *(uint64 *)arg0, str(arg1)"
+	if c.Scope().Untyped == target.ErrNoDebugInfo.Error() {
+		c.Hint("%s; or get its debug symbols, a package of their own, or compile it with -g", positions)
+		return
+	}
+	c.Hint("%s", positions)
 }
 
 func argumentStruct(name string, fields []Argument) *types.Type {

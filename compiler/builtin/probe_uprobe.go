@@ -38,7 +38,7 @@ var uprobeProbe = &ProbeType{
 	Aliases:  []string{"u"},
 	MinParts: 1, MaxParts: 3, Mechanisms: []object.Mechanism{object.UprobeMulti, object.Uprobe},
 	Expand: expandUser(object.UprobeMulti, object.Uprobe),
-	Meant:  meantUser, List: listUser, Twin: "uretprobe",
+	Meant:  meantUser, List: listUser, Arguments: userEntry, Twin: "uretprobe",
 }
 
 var uretprobeProbe = &ProbeType{
@@ -48,7 +48,7 @@ var uretprobeProbe = &ProbeType{
 	Aliases:  []string{"ur"},
 	MinParts: 1, MaxParts: 3, Mechanisms: userReturns,
 	Expand: expandUser(object.UretprobeMulti, object.Uretprobe),
-	Meant:  meantUser, List: listUser,
+	Meant:  meantUser, List: listUser, Arguments: userReturn,
 }
 
 // userReturns has those of functions that Go has made last.

@@ -1,10 +1,14 @@
 package target
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/ponytrace/ponytrace/compiler/internal/glob"
 )
+
+// ErrNoDebugInfo means that a program does not describe its functions.
+var ErrNoDebugInfo = errors.New("the program has no debug information")
 
 // Binary answers questions about a program or library: for probes, where functions, lines
 // and markers are and what their arguments are; for stacks, what an address belongs to.

@@ -109,7 +109,7 @@ func (p *userPlacer) place(d Declared) Param {
 		p.byConvention(&placed, d)
 	}
 	switch {
-	case placed.Absent == passedNowhere:
+	case placed.Absent == passedNowhere, d.Type == nil:
 	case len(d.Pieces) > 0 && slices.Equal(d.Pieces, p.piecesOf(placed)): // as the convention has it
 	case len(d.Pieces) > 0 || d.Absent != "":
 		placed = Param{Name: d.Name, Type: d.Type, Register: -1, Stack: -1, Slot: -1, User: true,

@@ -39,19 +39,59 @@ func (c composite) entry() (*unit, entry, error) {
 	return u, e, err
 }
 
+// knownStructs are those whose members were read. What all of that may cost together is
+// bounded: a file can have structs without end inside of one another.
+type knownStructs struct {
+	members map[composite][]target.Member
+	count   int // of members
+	steps   int // spent
+}
+
+const (
+	// maxKnown is how many members are kept.
+	maxKnown = 1 << 16
+	// maxStructs is how many questions the members of all structs may cost.
+	maxStructs = 4
+)
+
 // Members returns the members of the struct, its bases among them.
 func (c composite) Members() ([]target.Member, error) {
-	return ask(c.file, func() (list []target.Member, err error) {
-		u, e, err := c.entry()
-		if err != nil {
-			return nil, err
+	return ask(c.file, func() ([]target.Member, error) {
+		known := &c.file.structs
+		if list, ok := known.members[c]; ok {
+			return list, nil
 		}
-		err = u.eachChild(&e, func(child *entry) bool {
-			list = u.appendMembers(list, child, 0)
-			return len(list) < maxMembers
-		})
+		if known.steps > maxStructs*c.file.most {
+			return nil, errSteps
+		}
+		before := *c.file.pages.steps
+		list, err := c.read()
+		known.steps += before - *c.file.pages.steps
+		if err == nil {
+			known.keep(c, list)
+		}
 		return list, err
 	})
+}
+
+func (k *knownStructs) keep(c composite, list []target.Member) {
+	if k.members == nil || k.count > maxKnown {
+		k.members, k.count = map[composite][]target.Member{}, 0
+	}
+	k.members[c] = list
+	k.count += 1 + len(list)
+}
+
+func (c composite) read() (list []target.Member, err error) {
+	u, e, err := c.entry()
+	if err != nil {
+		return nil, err
+	}
+	err = u.eachChild(&e, func(child *entry) bool {
+		list = u.appendMembers(list, child, 0)
+		return len(list) < maxMembers
+	})
+	return list, err
 }
 
 // appendMembers adds what a child of a struct is: a member, a base, or what Rust has for

@@ -27,6 +27,7 @@
 //	                .debug_abbrev           the shape of entries
 //	                .debug_str .debug_line_str .debug_str_offsets .debug_addr
 //	                .debug_ranges .debug_rnglists .debug_aranges
+//	                .debug_loc .debug_loclists  where a variable is, by address
 //	                .debug_line             a program for each unit, which makes its rows
 //
 // Three kinds of numbers must not be confused. An offset is a place in the file: a probe
@@ -100,6 +101,13 @@
 // Functions of Go have an entry of their own (gocode.go): behind the check of the stack, as
 // the function begins anew when its stack had to grow. Where it returns are its return
 // instructions.
+//
+// # Types
+//
+// A type is converted as far as the next struct: that is a place in .debug_info
+// (composite), whose members are read when somebody asks for them. So an argument costs
+// some entries, whatever its type leads to. A struct that is only declared is looked for
+// by its name, in its own unit first.
 //
 // # Everything is hostile
 //

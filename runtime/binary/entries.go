@@ -4,6 +4,8 @@ import (
 	"debug/dwarf"
 	"debug/elf"
 	"errors"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
 // The forms of values: DWARF 5, section 7.5.6. Those of GNU are from before version 5.
@@ -57,7 +59,7 @@ const (
 )
 
 var (
-	errNoDebug = errors.New("the program has no debug information")
+	errNoDebug = target.ErrNoDebugInfo
 	errSplit   = errors.New("its debug information is in .dwo files, which are not read")
 	errForm    = errors.New("debug information of an unknown form")
 )

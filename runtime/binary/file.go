@@ -54,6 +54,7 @@ type File struct {
 	debugs   *File // whose debug information it is, when it is in a file of its own
 	info     *debugInfo
 	types    map[namedType]*types.Type
+	structs  knownStructs
 	table    *Table
 	starts   []extent
 }

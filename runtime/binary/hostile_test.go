@@ -138,11 +138,11 @@ func askAll(f *File) (errs []error) {
 		errs = append(errs, err)
 		for _, function := range list[:min(len(list), 4)] {
 			_, err := f.Arguments(function)
-			errs = append(errs, err)
+			errs = append(errs, err, askTypes(f, function.Address))
 		}
 	}
 	_, err := f.Arguments(target.BinaryFunction{Address: 0x1000})
-	errs = append(errs, err)
+	errs = append(errs, err, askTypes(f, 0x1000))
 	for _, offset := range []uint64{0, 0x185, 0x233, 0x1041} {
 		_, err := f.Frames(offset)
 		errs = append(errs, err)

@@ -247,6 +247,8 @@ func (x *expression) keep(at, size int) (location, bool) {
 		return location{absent: partlyInVector}, true
 	case x.state != there:
 		return location{absent: absences[x.state]}, true
+	case !x.part.InMemory && size > 8:
+		return location{}, true
 	}
 	x.part.At, x.part.Size = at, size
 	x.found = append(x.found, x.part)

@@ -131,6 +131,17 @@ func (r recordedStruct) Members() (list []target.Member, err error) {
 // Definition has nothing to return: declarations are recorded as they are.
 func (r recordedStruct) Definition() (*types.Type, bool) { return nil, false }
 
+// Named finds the types that the function leads to.
+func (s *signature) Named(tag, name string) *types.Type {
+	for _, t := range s.types {
+		isStruct := t.Kind == types.Struct && !t.Union && (tag == "struct" || tag == "")
+		if t.Name == name && (isStruct || t.Kind == types.Enum && tag == "enum") {
+			return t
+		}
+	}
+	return nil
+}
+
 func (s *signature) numbered(n int) *types.Type {
 	if n < 1 || n > len(s.types) {
 		return nil
@@ -174,7 +185,7 @@ func (s *signature) read(words, texts []string, name string) {
 	n, has := integers(words)
 	switch words[0] {
 	case "function":
-		s.function = &target.Function{Name: name, User: true, Return: s.numbered(n[0]),
+		s.function = &target.Function{Name: name, User: true, Types: s, Return: s.numbered(n[0]),
 			ReturnsMemory: has("memory"), Variadic: has("variadic"), ReturnAbsent: texts[0]}
 	case "param":
 		s.function.Params = append(s.function.Params, target.Param{
