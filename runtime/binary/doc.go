@@ -85,6 +85,9 @@
 // call has 16 bytes: 4 of no use here, the name, where in the outer function it was
 // called, a line.
 //
+// A stripped program is asked for lines of the source by it, too (golines.go). Its runs of
+// a line need not be statements: the check of the stack's end is of the line of func.
+//
 // # Where a probe may go
 //
 // The kernel puts a breakpoint on an instruction, and then has to execute what was there.

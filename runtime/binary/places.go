@@ -36,12 +36,8 @@ type source struct {
 // Lines returns the places where the code of a line begins.
 func (f *File) Lines(file string, line int) ([]target.BinaryPlace, error) {
 	return ask(f, func() ([]target.BinaryPlace, error) {
-		info, err := f.debugFile().debugInfo()
-		if err != nil {
-			return nil, err
-		}
 		search := &lineSearch{file: path.Clean(file), line: int64(line)}
-		if err := info.eachUnit(func(u *unit) { search.unit(f, u) }); err != nil {
+		if err := search.all(f); err != nil {
 			return nil, err
 		}
 		found, err := search.answer()
@@ -50,6 +46,21 @@ func (f *File) Lines(file string, line int) ([]target.BinaryPlace, error) {
 		}
 		return f.places(found, line), nil
 	})
+}
+
+// all looks through the line tables of all units, or through that of Go. What was not
+// looked at for want of time must not be missing in the answer.
+func (s *lineSearch) all(f *File) error {
+	info, err := f.debugFile().debugInfo()
+	if err == nil {
+		err = info.eachUnit(func(u *unit) { s.unit(f, u) })
+	} else if table, none := f.goTable(); none == nil && table != nil {
+		err = s.golang(table)
+	}
+	if err != nil {
+		return err
+	}
+	return f.pages.step(1)
 }
 
 // eachUnit visits the units that can be read.

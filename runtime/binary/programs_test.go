@@ -203,6 +203,40 @@ func compareLinesOf(t *testing.T, path string) {
 	}
 }
 
+// By Go's table a stripped program has the lines of the one that is not.
+func TestLinesOfGo(t *testing.T) {
+	whole, _ := opened(t, programs.Build(t, "go"))
+	stripped, _ := opened(t, programs.Build(t, "go-stripped"))
+	text, err := os.ReadFile("../../internal/vmtest/programs/golang/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for line := range strings.Count(string(text), "\n") {
+		want, missing := whole.Lines("golang/main.go", line+1)
+		got, err := stripped.Lines("golang/main.go", line+1)
+		if missing == nil && err != nil {
+			t.Errorf("line %d is found only with debug information: %v", line+1, err)
+		}
+		for _, place := range got {
+			found++
+			frames, err := stripped.Frames(place.Offset)
+			if err != nil || len(frames) == 0 || frames[0].Line != line+1 || frames[0].File != place.File {
+				t.Errorf("%+v is in %+v, %v", place, frames, err)
+			}
+		}
+		if len(got) < len(want)/2 {
+			t.Errorf("line %d has %d places, with debug information %d", line+1, len(got), len(want))
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d places were found", found)
+	}
+	if _, err := stripped.Lines("main.go", 1); err == nil || !strings.Contains(err.Error(), "has no code") {
+		t.Errorf("%v", err)
+	}
+}
+
 // addLines adds where the lines of a unit begin: the first statement of each run of rows
 // of a line.
 func addLines(t *testing.T, data *dwarf.Data, unit *dwarf.Entry, lines map[string]map[int][]uint64, isCode func(uint64) bool) {
