@@ -17,6 +17,7 @@ var errNoStruct = errors.New("the debug information of the struct is damaged")
 type composite struct {
 	file     *File
 	unit, at uint64
+	common   bool // in what the debug file shares with others
 }
 
 var _ target.Composite = composite{}
@@ -26,6 +27,11 @@ func (c composite) entry() (*unit, entry, error) {
 	info, err := c.file.debugFile().debugInfo()
 	if err != nil {
 		return nil, entry{}, err
+	}
+	if c.common {
+		if info = info.common(); info == nil {
+			return nil, entry{}, errNoStruct
+		}
 	}
 	u, err := info.unitAt(c.unit)
 	if err != nil {

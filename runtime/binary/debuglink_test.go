@@ -119,3 +119,31 @@ func TestInTree(t *testing.T) {
 		}
 	}
 }
+
+// What debug files share is taken from the file with the right build ID alone.
+func TestCommon(t *testing.T) {
+	for _, changed := range []bool{false, true} {
+		folder := t.TempDir()
+		common := fixtures(t)["demo-dwz.common"]
+		if changed {
+			common[bytes.Index(common, []byte("GNU\x00"))+8] ^= 1
+		}
+		program := filepath.Join(folder, "program")
+		for path, text := range map[string][]byte{
+			program: fixtures(t)["demo-dwz"], filepath.Join(folder, "demo-dwz.common"): common,
+		} {
+			if err := os.WriteFile(path, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f, err := Open(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		list, err := f.Arguments(target.BinaryFunction{Address: 0x400190})
+		if err != nil || len(list) != 10 || changed == (list[2].Type == "size_t") {
+			t.Errorf("changed %v: %+v, %v", changed, list, err)
+		}
+	}
+}

@@ -41,6 +41,9 @@
 //	/usr/lib/debug/.build-id/AB/CDEF.debug
 //	FOLDER/NAME, FOLDER/.debug/NAME, /usr/lib/debug/FOLDER/NAME
 //
+// What the debug files of several programs have alike may be in a further file (dwz), whose
+// path and build ID they have in .gnu_debugaltlink (common.go).
+//
 // A program of a container has it in its own tree (/proc/PID/root, where links stay
 // inside), or we have it.
 //
@@ -149,10 +152,10 @@
 // prefix, of which the C library is full, and is ten times as large. The lengths of all
 // 1.8 million instructions of libc, bash and PostgreSQL agree with those of objdump.
 //
-// Not read: .dwo and .dwp files, dwz's common files, .debug_types of DWARF 4. Location
-// lists are read for where arguments are at the entry of a function. What gcc -O0 says of
-// that is about what the first instructions do: there it follows from the calling
-// convention, as where nothing is said.
+// Not read: .dwo and .dwp files, .debug_types of DWARF 4. Location lists are read for where
+// arguments are at the entry of a function. What gcc -O0 says of that is about what the
+// first instructions do: there it follows from the calling convention, as where nothing is
+// said.
 //
 // # Cost
 //

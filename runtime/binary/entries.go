@@ -70,6 +70,8 @@ type debugInfo struct {
 	loc, locLists *section
 
 	file   *File // whose functions are described
+	holder *File // whose sections these are
+	shared bool  // by several debug files
 	arch   string
 	pages  *pages
 	tables abbreviations // of the unit that was read last
@@ -84,7 +86,7 @@ func (f *File) debugInfo() (*debugInfo, error) {
 	if f.elf.Class != elf.ELFCLASS64 {
 		return nil, errNoDebug
 	}
-	d := &debugInfo{pages: f.pages, file: f, arch: f.arch()}
+	d := &debugInfo{pages: f.pages, file: f, holder: f, arch: f.arch()}
 	if f.debugs != nil {
 		d.file = f.debugs
 	}
@@ -415,6 +417,10 @@ func (u *unit) textAt(e *entry, name dwarf.Attr) cursor {
 		formStringIndex1 + 3:
 		at := u.strOffsets.from(u.strBase + a.n*uint64(u.place))
 		return u.str.from(at.number(u.place))
+	case formStringOther, formStringPlaceGNU:
+		if other := u.common(); other != nil {
+			return other.str.from(a.n)
+		}
 	}
 	return cursor{err: errEnds}
 }
@@ -459,11 +465,22 @@ func (u *unit) refer(e *entry, name dwarf.Attr) (*unit, entry, bool) {
 				return nil, entry{}, false
 			}
 		}
+	case formReferenceAltGNU, formReferenceOther4, formReferenceOther8:
+		at = a.n
+		if other := u.common(); other != nil {
+			to = other.unitOf(at)
+		}
+		if to == nil || to == u {
+			return nil, entry{}, false
+		}
 	default:
 		return nil, entry{}, false
 	}
 	if at < to.entries || at >= to.end {
 		return nil, entry{}, false
+	}
+	if language, has := u.root.get(dwarf.AttrLanguage); has && to != u {
+		to.root.attributes = append(to.root.attributes, language) // a part of units has none
 	}
 	c := to.info.from(at)
 	found, err := to.next(&c)

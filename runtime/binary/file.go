@@ -51,6 +51,7 @@ type File struct {
 	unpack   map[*elf.Section]*section
 	mini     *File // what is in .gnu_debugdata; f itself without that
 	debug    *File // holds the debug information: f itself, or a file of its own
+	common   *File // what a debug file shares with others; f itself without that
 	debugs   *File // whose debug information it is, when it is in a file of its own
 	info     *debugInfo
 	types    map[namedType]*types.Type
@@ -136,8 +137,10 @@ func (f *File) Close() error {
 	if f.slow {
 		return nil
 	}
-	if f.debug != nil && f.debug != f {
-		f.debug.Close()
+	for _, other := range []*File{f.debug, f.common} {
+		if other != nil && other != f {
+			other.Close()
+		}
 	}
 	if f.shut == nil {
 		return nil

@@ -209,7 +209,7 @@ func (u *unit) typedef(e *entry, left int) *types.Type {
 func (u *unit) structType(e *entry, size int) *types.Type {
 	return &types.Type{
 		Kind: types.Struct, Name: u.label(e), Size: size,
-		Union: e.tag == dwarf.TagUnionType, Origin: composite{u.file, u.start, e.at},
+		Union: e.tag == dwarf.TagUnionType, Origin: composite{u.file, u.start, e.at, u.shared},
 	}
 }
 

@@ -13,6 +13,12 @@ gcc -O2 -g -gz=zlib "${flags[@]}" -o $out/demo-packed demo.c
 gcc -O2 -gdwarf-5 -gsplit-dwarf "${flags[@]}" -o $out/demo-split demo.c
 rm -f ./*.dwo $out/*.dwo
 
+# What two programs have alike, in a file of its own; of one of them the tests have no need.
+gcc -O2 -gdwarf-4 "${flags[@]}" -o $out/demo-dwz demo.c
+gcc -O1 -gdwarf-4 "${flags[@]}" -o $out/other demo.c
+dwz -m $out/demo-dwz.common -M demo-dwz.common $out/demo-dwz $out/other
+rm $out/other
+
 # The symbols of functions packed, as Fedora has them.
 objcopy --strip-all --keep-symbol=reduced.constprop.0 --keep-symbol=none $out/demo $out/mini
 xz -f $out/mini
