@@ -63,7 +63,7 @@ func (f *functionSites) resolve() []string {
 	if !ok {
 		return nil
 	}
-	f.matched = strings.ContainsAny(pattern, "*?[")
+	f.matched = strings.ContainsAny(f.module+pattern, "*?[")
 	return f.names(pattern)
 }
 
@@ -174,7 +174,10 @@ func (f *functionSites) inModule(name string) []string {
 }
 
 func (f *functionSites) probe(name string) string {
-	if f.module != "" {
+	switch {
+	case strings.ContainsAny(f.module, "*?["):
+		name = f.Target().Module(name) + ":" + name
+	case f.module != "":
 		name = f.module + ":" + name
 	}
 	if f.offset > 0 {

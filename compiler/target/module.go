@@ -1,6 +1,9 @@
 package target
 
 import (
+	"cmp"
+	"fmt"
+	"path"
 	"slices"
 
 	"github.com/cilium/ebpf/btf"
@@ -75,15 +78,16 @@ func (t *Target) Module(function string) string {
 
 const vmlinux = "vmlinux"
 
-// MatchFunctionsIn lists the traceable functions of a module, or of vmlinux, that match a
-// pattern, sorted.
+// MatchFunctionsIn lists the traceable functions that match a pattern, of the modules whose
+// names match another one, sorted. The kernel itself is vmlinux.
 func (t *Target) MatchFunctionsIn(module, pattern string) ([]string, error) {
 	names, err := t.MatchFunctions(pattern)
+	if _, wrong := path.Match(module, ""); wrong != nil {
+		return nil, fmt.Errorf("bad pattern %q: %w", module, wrong)
+	}
 	modules := t.functionList().modules
 	return slices.DeleteFunc(names, func(name string) bool {
-		if module == vmlinux {
-			return modules[name] != ""
-		}
-		return modules[name] != module
+		matches, _ := path.Match(module, cmp.Or(modules[name], vmlinux))
+		return !matches
 	}), err
 }

@@ -544,7 +544,8 @@ func TestModules(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	for pattern, want := range map[string]string{"vmlinux:*": "[vfs_read vfs_write]", "zlast:*": "[added_start]", "zlast:vfs*": "[]"} {
+	for pattern, want := range map[string]string{"vmlinux:*": "[vfs_read vfs_write]", "zlast:*": "[added_start]", "zlast:vfs*": "[]", "z*:*": "[added_start]",
+		"*:*e*": "[added_start vfs_read vfs_write]", "[vx]m*:vfs_*": "[vfs_read vfs_write]", "?:*": "[]"} {
 		module, function, _ := strings.Cut(pattern, ":")
 		if got, err := target.MatchFunctionsIn(module, function); err != nil || fmt.Sprint(got) != want {
 			t.Errorf("%s: %s, %v", pattern, got, err)
