@@ -42,6 +42,7 @@ type command struct {
 	starting  func(thread uint64) // tells programs which thread starts it; 0 when it is started
 	child     atomic.Pointer[child]
 	once      sync.Once
+	closed    sync.Once
 	thread    chan func() // what it gets is run by the thread that starts the command
 }
 
@@ -106,7 +107,7 @@ func (c *command) onThread(run func()) {
 // close ends that thread when it has nothing to do any more.
 func (c *command) close() {
 	c.once.Do(func() { c.thread = make(chan func()) })
-	close(c.thread)
+	c.closed.Do(func() { close(c.thread) })
 }
 
 // starter is the number of that thread.
