@@ -31,15 +31,29 @@ func List(t *target.Target, pattern string, visit func(probe string)) error {
 	if len(list) == 0 {
 		return unknownProbeType(t, pattern)
 	}
+	return listAll(list, t, parts, visit)
+}
+
+// listAll visits the attach points of several types. What is none of one type may be one
+// of another, so an error is told where nothing is found.
+func listAll(list []*ProbeType, t *target.Target, parts []string, visit func(probe string)) (failed error) {
+	found := false
 	for _, p := range list {
 		if len(parts) > p.MaxParts {
 			continue
 		}
-		if err := p.List(p, t, parts, visit); err != nil {
-			return err
+		err := p.List(p, t, parts, func(probe string) {
+			found = true
+			visit(probe)
+		})
+		if failed == nil {
+			failed = err
 		}
 	}
-	return nil
+	if found {
+		return nil
+	}
+	return failed
 }
 
 func unknownProbeType(t *target.Target, pattern string) error {

@@ -361,13 +361,21 @@ func meantUser(_ *target.Target, at At) string {
 	return "such as " + at.Probe.Name + ":/bin/bash:readline"
 }
 
+// noProgram reports a pattern for -l that does not say which program is meant.
+func noProgram(patterns []string) bool {
+	switch len(patterns) {
+	case 0:
+		return true
+	case 1:
+		return !strings.Contains(patterns[0], "/")
+	}
+	return patterns[0] == "" || patterns[0] == "*"
+}
+
 // listUser visits the functions of the programs that a path or name stands for; without
 // one there are too many.
 func listUser(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
-	switch {
-	case len(patterns) == 0, len(patterns) == 1 && !strings.Contains(patterns[0], "/"):
-		return nil
-	case patterns[0] == "", patterns[0] == "*":
+	if noProgram(patterns) {
 		return nil
 	}
 	pattern := "*"

@@ -247,7 +247,7 @@ func meantMarker(*target.Target, At) string {
 // listMarkers visits the USDT probes of the programs that a path or name stands for, each
 // name once.
 func listMarkers(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
-	if len(patterns) == 0 || len(patterns) == 1 && !strings.Contains(patterns[0], "/") {
+	if noProgram(patterns) {
 		return nil
 	}
 	programs, err := t.Programs(patterns[0], 0)
