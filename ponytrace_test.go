@@ -164,7 +164,7 @@ func TestStreams(t *testing.T) {
 // A way to attach that is not there is an error.
 func TestOptionsAreChecked(t *testing.T) {
 	_, err := compile("BEGIN { }", frozen.Target("6.12"), ponytrace.Options{Attach: "bogus"})
-	if want := `there is no way to attach "bogus": there are kprobe, fentry, tracepoint`; err == nil || err.Error() != want {
+	if want := `there is no way to attach "bogus": there are kprobe, kprobe_multi, fentry, tracepoint, rawtracepoint, uprobe, uprobe_multi`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

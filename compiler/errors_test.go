@@ -136,6 +136,7 @@ var errorsOfKernels = []struct{ kernel, script, want string }{
 		`this search takes up to 12288 steps; a kernel older than 5.17, without bpf_loop, can make 10000(.|\n)*search in less, as of str\(p, 128\)`},
 	{"5.10", "BEGIN { @a[1] = 2; for ($kv : @a) { } }", `1:20-38: ERROR: a loop over a map needs Linux 5.13 or later \(bpf_for_each_map_elem\), and this is 5.10`},
 	{"5.10", "BEGIN { @a[1] = 2; print(len(@a)) }", `1:26-33: ERROR: len\(\) of a map needs Linux 5.13 or later \(bpf_for_each_map_elem\), and this is 5.10`},
+	{"5.10", "iter:task_file { print(path(ctx.file.f_path)) }", `1:24-45: ERROR: path\(\) in iterators needs Linux 5.12, and this is 5.10`},
 	{"5.10", "kprobe:vfs_read { @[kstack(60), ustack] = count() }", `1:19-40: ERROR: the key of @ has 728 bytes; this kernel, older than 5.11, takes 512 at most(.|\n)*kstack\(20\)`},
 }
 

@@ -175,6 +175,14 @@ func TestProbeTypesDeclareTheirMechanisms(t *testing.T) {
 			}
 		}
 	}
+	for _, kernel := range []string{"5.10", "6.12"} {
+		machine := madeByGo(kernel, target.GoFunction{Returns: []uint64{0x170}})
+		o, err := compileText(`uretprobe:/bin/demo:none { @ = count() }`, machine, compiler.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		noteChoices(t, o, chosen)
+	}
 	for _, m := range object.Mechanisms() {
 		if !chosen[m] {
 			t.Errorf("nothing chooses %s", m)

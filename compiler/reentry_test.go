@@ -71,6 +71,7 @@ func untyped() *target.Target {
 func TestKernelWithoutTypes(t *testing.T) {
 	for script, want := range map[string]string{
 		"kprobe:vfs_read { print(args.count) }": "1:25-29: ERROR: this kernel does not describe its functions: it has no BTF (/sys/kernel/btf/vmlinux)",
+		"iter:task { @ = count() }":             "1:1-10: ERROR: this kernel does not describe its iterators: it has no BTF",
 		"BEGIN { print(curtask->pid) }":         "1:15-22: ERROR: what curtask points at is not known: this kernel does not describe its types",
 		"BEGIN { print(ppid) }":                 "1:15-19: ERROR: ppid() needs the kernel's types, and this kernel does not describe them (CONFIG_DEBUG_INFO_BTF)",
 	} {

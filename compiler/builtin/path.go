@@ -47,7 +47,7 @@ func checkPathPlace(c Checker, call *lang.Call, t *types.Type) {
 	case !scope.Mechanism.Typed():
 		c.Errorf(call.Span, "path() works in kprobes and kretprobes that are attached through fentry, not in %s by %s", scope.Probe.Name, scope.Mechanism)
 	case scope.Mechanism.Iterates() && !c.Target().Features.IteratorPaths:
-		c.Errorf(call.Span, "this kernel does not allow path() in iterators (Linux 5.12)")
+		c.Errorf(call.Span, "path() in iterators needs Linux 5.12, and this is %s", c.Target().Version)
 	case !scope.Mechanism.Iterates() && (scope.Function == nil || !target.TakesPath(scope.Function.Name)):
 		c.Errorf(call.Span, "the kernel does not allow path() in this function")
 		c.Hint("it does in %s", strings.Join(target.PathFunctions(), ", "))
