@@ -86,7 +86,18 @@ func ownFrames(l Lowering) int64 {
 // https://elixir.bootlin.com/linux/v5.10/source/kernel/bpf/stackmap.c (__bpf_get_stack)
 func readStack(l Lowering, to Place, size int, flags int64) {
 	b := l.IR()
+	if to.Space == ir.Frame && wantsWritten(l) {
+		l.Zero(to, size)
+	}
 	helper(l, asm.FnGetStack, ir.Writes, b.Context(), l.Pointer(to), b.Const(int64(size)), b.Const(flags))
+}
+
+// wantsWritten reports a verifier that wants the memory to be written before, in programs
+// at raw tracepoints and of fentry, up to Linux 6.2.
+// https://elixir.bootlin.com/linux/v6.1/source/kernel/trace/bpf_trace.c
+// (bpf_get_stack_proto_raw_tp)
+func wantsWritten(l Lowering) bool {
+	return l.Scope().Mechanism.Words() && !l.Target().Version.AtLeast(6, 3)
 }
 
 // countFrames finds where a stack ends: behind its last address are zeroes. It is a tree

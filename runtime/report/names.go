@@ -85,7 +85,7 @@ func (n *Names) Probe(v events.Value) string {
 	}
 	name := n.Probes[index]
 	if v.Type.Name == types.FunctionName.Name {
-		if strings.HasPrefix(name, "u") {
+		if strings.HasPrefix(name, "uprobe:") || strings.HasPrefix(name, "uretprobe:") {
 			return userFunction(name)
 		}
 		return name[strings.LastIndexByte(name, ':')+1:]

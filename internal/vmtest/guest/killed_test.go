@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestKilledLeavesNothing(t *testing.T) {
 		if !AtLeast(t, test.major, test.minor) {
 			continue
 		}
-		t.Run(test.attach+" "+test.script, func(t *testing.T) {
+		t.Run(test.attach+" "+strings.ReplaceAll(test.script, "/", " "), func(t *testing.T) {
 			p := Start(t, "ponytrace", "--attach", test.attach, "-e", test.script)
 			p.Await("Attached ")
 			if during := leftBehind(t, events); during == before {

@@ -31,7 +31,12 @@ uprobe:PROGRAM:big {
 uprobe:PROGRAM:local { @local[args.n] = count() }
 uretprobe:PROGRAM:sum { @sums[retval.first, retval.second] = count() }
 uretprobe:PROGRAM:big { @bigger[retval.name, retval.large[7]] = count() }`), "-c", program+" 2")
-			equal(t, "arguments", withoutLoad(out).Stdout, `
+			// Before 6.0, a text that the program itself has not touched is not in memory.
+			got := withoutLoad(out).Stdout
+			if !AtLeast(t, 6, 0) {
+				got = strings.Replace(got, "@greet[]: 1\n@greet[round]: 1\n", "@greet[round]: 2\n", 1)
+			}
+			equal(t, "arguments", got, `
 2 rounds in each of 1 threads
 @add[0, 2]: 1
 @add[1, 2]: 1
