@@ -39,7 +39,28 @@ type mappings struct {
 }
 
 // readMappings reads the executable mappings of a process, as many as there is room for.
-func readMappings(pid, room int) (mappings, error) {
+// While the process executes another program, those of the one before may come, which
+// would give wrong names; so they are read again.
+func readMappings(pid, room int) (all mappings, err error) {
+	const tries = 3
+	for range tries {
+		all, err = readMappingsOnce(pid, room)
+		if err != nil || all.cut || all.ofProgram(pid) {
+			break
+		}
+	}
+	return all, err
+}
+
+// ofProgram reports whether the program that a process runs is among its mappings. A
+// program can remove itself from there, and a process that has ended does not tell.
+func (m mappings) ofProgram(pid int) bool {
+	program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	program = strings.TrimSuffix(program, " (deleted)")
+	return err != nil || slices.ContainsFunc(m.list, func(one mapping) bool { return one.path == program })
+}
+
+func readMappingsOnce(pid, room int) (mappings, error) {
 	return safeopen.Within(safeopen.Patience, func() (mappings, error) {
 		file, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))
 		if err != nil {

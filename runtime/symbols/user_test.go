@@ -36,6 +36,20 @@ func TestMappings(t *testing.T) {
 	}
 }
 
+func TestMappingsOfProgram(t *testing.T) {
+	own, err := readMappings(os.Getpid(), 1<<20)
+	if err != nil || !own.ofProgram(os.Getpid()) {
+		t.Errorf("our own program is not among %+v: %v", own.list, err)
+	}
+	before := mappings{list: []mapping{{path: "/before/exec"}}}
+	if before.ofProgram(os.Getpid()) {
+		t.Error("another program is taken for ours")
+	}
+	if !before.ofProgram(1 << 22) {
+		t.Error("a process that has ended is taken for one that executes a program")
+	}
+}
+
 //go:noinline
 func here() uintptr {
 	pc, _, _, _ := runtime.Caller(0)

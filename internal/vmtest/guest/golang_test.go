@@ -29,6 +29,9 @@ func TestGo(t *testing.T) {
 		}
 		program := "/programs/" + variant
 		out := MustRun(t, "ponytrace", "-e", strings.ReplaceAll(text, "P", program), "-c", program+" 20")
+		if !strings.HasPrefix(out.Stdout, "20 rounds in each of 2 goroutines\n") {
+			t.Errorf("%s did not end well\n%s%s", variant, out.Stdout, out.Stderr)
+		}
 		equal(t, variant, afterRounds(out), `
 @added: 460
 `+counters+`@entry[main.(*Counter).Get]: 40
