@@ -60,6 +60,19 @@ func (m mappings) ofProgram(pid int) bool {
 	return err != nil || slices.ContainsFunc(m.list, func(one mapping) bool { return one.path == program })
 }
 
+// aboutToExecute reports a child of ours that does not run its program yet, so that its
+// memory is still ours: package os returns from starting it a little earlier.
+func aboutToExecute(pid int) bool {
+	const forkedOnly = 0x40 // PF_FORKNOEXEC of include/linux/sched.h
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields := strings.Fields(string(status[bytes.LastIndexByte(status, ')')+1:]))
+	if err != nil || len(fields) < 7 {
+		return false
+	}
+	flags, err := strconv.ParseUint(fields[6], 10, 64)
+	return err == nil && fields[1] == strconv.Itoa(os.Getpid()) && flags&forkedOnly != 0
+}
+
 func readMappingsOnce(pid, room int) (mappings, error) {
 	return safeopen.Within(safeopen.Patience, func() (mappings, error) {
 		file, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))

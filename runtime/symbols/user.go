@@ -136,6 +136,9 @@ func (u *User) find(pid int, address uint64) (mapping, bool) {
 // refresh reads the mappings anew. Of a process that has ended the old ones remain.
 func (u *User) refresh(pid int) *process {
 	p := u.processes[pid]
+	if aboutToExecute(pid) {
+		return p
+	}
 	if p == nil && len(u.processes) >= maxProcesses {
 		u.forgetProcesses()
 	}
