@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -58,9 +59,9 @@ func events(ponytrace string) error {
 // touch is for uprobes.
 //
 //go:noinline
-func touch(n int) { touched = n }
+func touch(n int) { touched.Store(int64(n)) }
 
-var touched int
+var touched atomic.Int64
 
 func costOf(ponytrace, way, script string, fd int) (cost sample, err error) {
 	for range 5 {
