@@ -292,7 +292,6 @@ const (
 )
 
 // sites attach to the places of a file: by one link, or by a perf event for each place.
-// Without attach cookies only a program of its own knows where it is.
 func (u *userSites) sites(
 	found foundPlaces, at object.UserPoint, function *target.Function, untyped string,
 ) []*Site {
@@ -301,13 +300,7 @@ func (u *userSites) sites(
 	if len(at.Places) == 1 {
 		probe = u.at.Probe.Name + ":" + at.Places[0].Name
 	}
-	why := multi.Avoid(&u.Target().Features)
-	if why == "" {
-		why = u.Refused(probe)
-	}
-	if u.Forced() == forcedUser {
-		why = asked(u)
-	}
+	why := u.notByLink(multi, probe)
 	if u.Forced() == forcedUserMulti && why != "" {
 		u.Errorf(u.at.Span, "--attach %s cannot serve %s: %s", forcedUserMulti, u.at.Text(), why)
 		return nil
@@ -327,9 +320,25 @@ func (u *userSites) sites(
 	}
 	site.Scope.Mechanism, point.Mechanism = plain, plain
 	point.Over = []object.PassedOver{{Mechanism: multi, Why: why}}
-	var sites []*Site
-	named := u.UsesProbeName() && differingNames(at.Places)
-	for i, place := range at.Places {
+	return u.eachPlace(site, point, at.Places)
+}
+
+// notByLink says why the link for many places is not taken; empty where it is.
+func (u *userSites) notByLink(multi object.Mechanism, probe string) (why string) {
+	if u.Forced() == forcedUser {
+		return asked(u)
+	}
+	if why = multi.Avoid(&u.Target().Features); why == "" {
+		why = u.Refused(probe)
+	}
+	return why
+}
+
+// eachPlace has a perf event for each place. Without attach cookies only a program of its
+// own knows where it is.
+func (u *userSites) eachPlace(site *Site, point object.Point, places []object.UserPlace) (sites []*Site) {
+	named := u.UsesProbeName() && differingNames(places)
+	for i, place := range places {
 		one := point.Picked(i)
 		one.Probe = u.at.Probe.Name + ":" + place.Name
 		if alone := *site; named && !u.Target().Features.AttachCookie {
