@@ -14,7 +14,7 @@
 //
 // [Variants] is the table. On the host, [Build] makes one and gives its path; in a test
 // machine all of them are /programs/NAME ([Files]), with the libraries that they need at
-// their usual places. All that is built stays in the cache, by the sum of sources and
+// their usual places, and a few of Debian's own programs. All that is built stays in the cache, by the sum of sources and
 // commands.
 //
 // The compilers are Debian's gcc, g++ and rustc, which internal/compilers.sh installs, and
@@ -92,6 +92,9 @@ const (
 	rust    = "rustc --edition 2021 -g -o @ target.rs"
 )
 
+// real are programs of Debian's, which examples trace. They are at their usual places.
+var real = []string{"/bin/bash"}
+
 // Build makes a variant, unless the cache has it, and gives its path. Without its compiler
 // the test is skipped, and in CI fails.
 func Build(t testing.TB, name string) string {
@@ -116,6 +119,10 @@ func Files(t testing.TB) (files []vmtest.File) {
 			file := strings.Replace(beside, "@", program, 1)
 			files = append(files, vmtest.File{Guest: "/programs/" + filepath.Base(file), Host: file})
 		}
+		needed(t, program, libraries)
+	}
+	for _, program := range real {
+		files = append(files, vmtest.File{Guest: program, Host: program})
 		needed(t, program, libraries)
 	}
 	for library := range libraries {
