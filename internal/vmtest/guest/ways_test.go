@@ -26,12 +26,14 @@ func TestEveryWayPrintsTheSame(t *testing.T) {
 		ways               []way
 		want               string
 	}{
-		{"entry", `kprobe:vfs_read /comm == "pony" && arg2 == 123/ { @n[func, comm, probe] = count(); @words = sum(arg2 + (arg1 != 0)); @types = sum(args.count) }`,
-			readAll, functions, "@n[vfs_read, pony, kprobe:vfs_read]: 200\n@types: 24600\n@words: 24800\n"},
-		{"return", `kretprobe:vfs_read /comm == "pony" && retval == 123/ { @n[func, comm, probe] = count(); @ = sum(retval) }`,
-			readAll, functions, "@: 24600\n@n[vfs_read, pony, kretprobe:vfs_read]: 200\n"},
-		{"pair", `kprobe:vfs_read /comm == "pony" && arg2 == 123/ { @s[tid] = arg2 } kretprobe:vfs_read /@s[tid]/ { @ = sum(retval + @s[tid]); delete(@s, tid) }`,
-			readAll, functions, "@: 49200\n"},
+		{"function", `kprobe:vfs_read /comm == "pony" && arg2 == 123/ {
+				@entry[func, comm, probe] = count(); @words = sum(arg2 + (arg1 != 0)); @types = sum(args.count); @s[tid] = arg2
+			}
+			kretprobe:vfs_read /comm == "pony" && retval == 123/ {
+				@return[func, comm, probe] = count(); @results = sum(retval); @pairs = sum(retval + @s[tid]); delete(@s, tid)
+			}`,
+			readAll, functions, "@entry[vfs_read, pony, kprobe:vfs_read]: 200\n@pairs: 49200\n@results: 24600\n" +
+				"@return[vfs_read, pony, kretprobe:vfs_read]: 200\n@types: 24600\n@words: 24800\n"},
 		{"stack", `kprobe:vfs_read /comm == "pony" && arg2 == 123/ { @[kstack(20)] = count() }`, readAll, functions, ""},
 		{"stack at return", `kretprobe:vfs_read /comm == "pony" && retval == 123/ { @[kstack(20)] = count() }`, readAll, functions, ""},
 		{"user stack", `kprobe:vfs_read /comm == "pony" && arg2 == 123/ { @[ustack(raw, 3)] = count() }`, readAll, functions, ""},
