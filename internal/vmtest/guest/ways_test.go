@@ -46,6 +46,10 @@ func TestEveryWayPrintsTheSame(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			want := test.want
 			for _, way := range test.ways {
+				// Before 5.16 the kernel's walk of a stack ends at the trampoline of a kretprobe.
+				if test.name == "stack at return" && way.attach != "fentry" && !AtLeast(t, 5, 16) {
+					continue
+				}
 				out, served := attachedBy(t, way, test.script, test.load)
 				if want == "" {
 					want = out
