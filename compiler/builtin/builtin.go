@@ -92,6 +92,9 @@ type Function struct {
 	// HandsContext: a helper is handed the context, or a pointer from there whose type
 	// the verifier must know.
 	HandsContext bool
+	// Awaits: where a program may wait, it waits first for the memory of a process that the
+	// first argument leads to, as many bytes as the type has.
+	Awaits bool
 	// Fills: Into writes every byte of the type, padding included.
 	Fills bool
 

@@ -16,7 +16,7 @@ var memoryFunctions = []*Function{
 		Info: Info{Name: "buf", Signature: "buffer buf(pointer p [, int size]) or buf(array or string [, int size])",
 			Doc:     `Bytes of memory, at most max_strlen of them; of an array or a string all. A size below zero, such as an error in the place of a length, is none. They print as text with \x escapes, as hexadecimal by %rx.`,
 			Example: `kprobe:vfs_write { printf("%r\n", buf(args.buf, args.count)) }`},
-		MinArgs: 1, MaxArgs: 2, Check: checkBuffer, Into: lowerBuffer,
+		MinArgs: 1, MaxArgs: 2, Check: checkBuffer, Into: lowerBuffer, Awaits: true,
 	},
 	{
 		Info: Info{Name: "ntop", Signature: "inet ntop([int family,] address)",

@@ -14,7 +14,7 @@ var stringFunctions = slices.Concat([]*Function{
 		Info: Info{Name: "str", Signature: "string str(pointer p [, int size]) or str(uint8[] text [, int size])",
 			Doc:     "The string that p points at, up to the first zero byte, at most size bytes, the ending zero included (default and limit: the setting max_strlen). A size below zero, such as an error in the place of a length, reads nothing. What max_strlen cuts is marked when it is printed. Kernel and user addresses are told apart by themselves. An array of bytes is a text, too, and so are the strings of C++, Go and Rust. str($1) is a positional parameter as text, str($1 + 2) one that is no number without its first two bytes.",
 			Example: `tracepoint:syscalls:sys_enter_openat { printf("%s\n", str(args.filename)) }`},
-		MinArgs: 1, MaxArgs: 2, Check: checkStr, Into: lowerStr, ParameterText: true,
+		MinArgs: 1, MaxArgs: 2, Check: checkStr, Into: lowerStr, ParameterText: true, Awaits: true,
 	},
 }, textFunctions)
 

@@ -13,7 +13,7 @@ import (
 // lets a program wait (a sleepable one), the first thing that it does is to touch the texts
 // that its clauses are going to read:
 //
-//	look at the first and the last byte of each without waiting; where that fails, with
+//	look at the first and the last byte of each without waiting; where that fails, wait
 //	then everything else, as in programs that cannot wait
 //
 // Nothing is held while it waits, no memory of the CPU and no room in the ring buffer, so that
@@ -55,7 +55,10 @@ func (f *function) awaitTexts(program *sema.Program) int {
 func (f *function) textsOfArguments(instance *sema.Instance) (texts []*lang.Call) {
 	lang.Walk(instance.Clause, func(node any) bool {
 		call, ok := node.(*lang.Call)
-		if !ok || len(call.Args) == 0 || call.Name != "str" && call.Name != "buf" {
+		if !ok || len(call.Args) == 0 {
+			return true
+		}
+		if named := builtin.FunctionNamed(call.Name); named == nil || !named.Awaits {
 			return true
 		}
 		e := call.Args[0]
