@@ -194,6 +194,7 @@ type program struct {
 	// framed: the program is preempted, and may have no memory but its frame where
 	// preemption is on.
 	framed     bool
+	ownFrame   int  // bytes of it that stay when the program is preempted
 	uncallable bool // what errParts tells
 }
 
@@ -233,7 +234,7 @@ func (c *program) compile() (result compiled) {
 	if err != nil {
 		return compiled{err: err}
 	}
-	if c.framed && code.ScratchSize > 0 {
+	if c.framed && (code.ScratchSize > 0 || code.Stack > c.ownFrame) {
 		return compiled{err: errScratch}
 	}
 	result.stages = collected.generated(code)

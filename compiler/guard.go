@@ -44,6 +44,7 @@ func protect(programs []*program, unit *lower.Unit) (guarded bool) {
 		c, p := programs[i], described[i]
 		g.Insert(c.Func, guardWords(unit))
 		guarded = guarded || !g.None()
+		c.ownFrame = p.Mechanism.OwnFrame(features)
 		c.framed = p.Mechanism.Preempted(features) && !p.Memory
 		if p.KeepsCPU(g, features) && !guard.KeepCPU(c.Func, p.Memory, features) {
 			c.uncallable = true
@@ -53,7 +54,7 @@ func protect(programs []*program, unit *lower.Unit) (guarded bool) {
 }
 
 // errScratch: a program that is preempted needs memory of the CPU where preemption is on,
-// because its frame is full.
+// because its frame is full, or because the kernel has the frame there.
 var errScratch = errors.New("the frame is full")
 
 // errParts: a program cannot call the parts of its clauses without preemption.

@@ -83,6 +83,32 @@ func TestPreemption(t *testing.T) {
 	}
 }
 
+// From 6.13 on the frame of a program at a uprobe is memory of the CPU where it has 49 bytes
+// or more, and preemption is off from the first instruction on.
+func TestPreemptionOfFrames(t *testing.T) {
+	const small, large = `{ @[arg0, arg1, arg2, arg0, arg1] = count() }`, `{ @[arg0, arg1, arg2, arg0, arg1, arg2] = count() }`
+	for _, test := range []struct {
+		kernel, probe, clause string
+		off                   bool
+	}{
+		{"7.x", "uprobe:/bin/bash:readline", small, false},
+		{"7.x", "uprobe:/bin/bash:readline", large, true},
+		{"7.x", "kprobe:vfs_read", large, false},
+		{"6.12", "uprobe:/bin/bash:readline", large, false},
+	} {
+		program := compilePreempted(t, test.probe+" "+test.clause, frozen.Target(test.kernel), "").Programs[0]
+		first := slices.IndexFunc(program.Instructions, func(i asm.Instruction) bool { return i.OpCode.JumpOp() == asm.Call })
+		if off := program.Instructions[first].IsKfuncCall(); off != test.off {
+			t.Errorf("%s: %s %s: preemption is off: %t", test.kernel, test.probe, test.clause, off)
+		}
+		if before := program.Instructions[:first]; test.off && slices.ContainsFunc(before, storesInFrame) {
+			t.Errorf("%s: uses its frame before preemption is off: %v", test.probe, before)
+		}
+	}
+}
+
+func storesInFrame(i asm.Instruction) bool { return i.OpCode.Class().IsStore() && i.Dst == asm.RFP }
+
 // unpreempted runs the programs, with contexts that lead different ways.
 func unpreempted(t *testing.T, built *object.Object) {
 	t.Helper()

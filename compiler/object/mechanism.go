@@ -291,6 +291,23 @@ func (m Mechanism) Preempted(f *target.Features) bool {
 	return m.record().preempted != nil && m.record().preempted(f)
 }
 
+// OwnFrame is how many bytes of a frame surely are the program's own until it ends. From
+// some size on the kernel may have the frame in memory of the CPU, and keep nobody away
+// who comes to it meanwhile.
+func (m Mechanism) OwnFrame(f *target.Features) int {
+	if m.User() && f.PrivateStack && m.Preempted(f) {
+		return privateStack - stackRounding
+	}
+	return bpfStack
+}
+
+// How the kernel sizes frames: all in bytes.
+const (
+	bpfStack      = 512 // MAX_BPF_STACK
+	privateStack  = 64  // BPF_PRIV_STACK_MIN_SIZE, of the frame as it was rounded up
+	stackRounding = 16  // round_up_stack_depth
+)
+
 // Plainer is the mechanism that may serve where the kernel refuses this one.
 func (m Mechanism) Plainer() (plainer Mechanism, ok bool) {
 	plainer = m.record().plainer

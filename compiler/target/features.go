@@ -48,6 +48,12 @@ type Features struct {
 	// 6.15. https://elixir.bootlin.com/linux/v6.15/source/kernel/bpf/verifier.c
 	// (check_func_call)
 	UnpreemptedParts bool
+	// PrivateStack: a program whose frame has 49 bytes or more has it in memory of the CPU,
+	// not on the stack of the task that runs it, since 6.13. A tracing program that comes to
+	// the same CPU meanwhile is left out; one of a uprobe writes over the frame.
+	// https://elixir.bootlin.com/linux/v6.13/source/kernel/bpf/verifier.c
+	// (bpf_enable_priv_stack, BPF_PRIV_STACK_MIN_SIZE)
+	PrivateStack bool
 	// PreemptedTracing: a tracing program may be preempted, and then the events of other
 	// threads on that CPU are left out.
 	PreemptedTracing bool
@@ -187,6 +193,7 @@ func ByVersion(arch string, v Version) Features {
 		PreemptedTracepoint: v.AtLeast(7, 0),
 		Preemptible:         v.AtLeast(7, 0),
 		UnpreemptedParts:    v.AtLeast(6, 15),
+		PrivateStack:        v.AtLeast(6, 13),
 		PerfLink:            v.AtLeast(5, 15),
 		AttachCookie:        v.AtLeast(5, 15),
 		TracingCookie:       v.AtLeast(5, 19),

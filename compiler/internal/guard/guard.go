@@ -47,6 +47,9 @@
 // has one of is then in the hands of both: rows of "scratch" and "shared", which hold
 // what one event computes, and the values of aggregations.
 //
+// From 6.13 on that is true of frames of 49 bytes and more themselves: the kernel has them
+// in memory of the CPU, and only programs of uprobes may find another one in it.
+//
 // The kfuncs bpf_preempt_disable and bpf_preempt_enable (6.10) around the use of such
 // memory keep the second thread away. Both together are some ten instructions of the
 // CPU. The verifier wants them in pairs on every way, and no call in between that may
