@@ -49,9 +49,6 @@ type Binary interface {
 	Offset(address uint64) (uint64, bool)
 	// Facts describes the file as a whole.
 	Facts() BinaryFacts
-	// Arguments returns the arguments of a function in the order of the source; an error
-	// when the file does not describe them.
-	Arguments(of BinaryFunction) ([]BinaryArgument, error)
 	// Signature returns a function with the types of its arguments and its result, and the
 	// places where they are when it is entered and when it returns; an error when the file
 	// does not describe them.
@@ -122,34 +119,6 @@ func ParsePattern(text string) (*Pattern, error) {
 	}
 	return pattern, nil
 }
-
-// BinaryArgument is an argument of a function. Where it is at entry follows from its
-// place in the list, kind and size by the calling convention.
-type BinaryArgument struct {
-	Name string
-	Type string // as the source has it
-	Kind ArgumentKind
-	Size int // in bytes
-}
-
-// ArgumentKind is what a calling convention asks of a type.
-type ArgumentKind int
-
-// The kinds of arguments.
-const (
-	Unknown ArgumentKind = iota
-	Signed
-	Unsigned
-	Bool
-	Float
-	Pointer
-	Memory // a struct, union, class or array
-)
-
-var kindNames = [...]string{"unknown", "signed", "unsigned", "bool", "float", "pointer", "memory"}
-
-// String returns the name of the kind.
-func (k ArgumentKind) String() string { return kindNames[k] }
 
 // Frame is a function at an address of code.
 type Frame struct {

@@ -32,20 +32,6 @@ func ask[T any](f *File, question func() (T, error)) (T, error) {
 	return answer, err
 }
 
-// Arguments returns the parameters of a function, in the order of the source.
-func (f *File) Arguments(of target.BinaryFunction) ([]target.BinaryArgument, error) {
-	return ask(f, func() ([]target.BinaryArgument, error) {
-		if cloned(of.Name) {
-			return nil, errChanged
-		}
-		info, err := f.debugFile().debugInfo()
-		if err != nil {
-			return nil, err
-		}
-		return info.arguments(of.Address)
-	})
-}
-
 // cloned reports whether GCC made the function of another one, for callers that it knows.
 // Its debug information still has the arguments that it no longer takes.
 func cloned(name string) bool {

@@ -68,8 +68,6 @@ func askRecorded(t *testing.T, b target.Binary, question, what string) (
 			return true
 		})
 		return functionRows(list), list, err
-	case "arguments":
-		return askArguments(t, b, what)
 	case "frames":
 		return askFrames(t, b, what)
 	case "placement":
@@ -139,19 +137,6 @@ func functionRows(list []target.BinaryFunction) string {
 		out.WriteString("\t" + strings.TrimRight(texts, "\t") + "\n")
 	}
 	return out.String()
-}
-
-func askArguments(t *testing.T, b target.Binary, name string) (string, any, error) {
-	functions, err := b.Functions(name)
-	if err != nil || len(functions) != 1 {
-		t.Fatalf("%v, %v", functions, err)
-	}
-	list, err := b.Arguments(functions[0])
-	var out strings.Builder
-	for _, a := range list {
-		fmt.Fprintf(&out, "%d %s\t%s\t%s\n", a.Size, a.Kind, a.Name, a.Type)
-	}
-	return out.String(), list, err
 }
 
 func askFrames(t *testing.T, b target.Binary, offset string) (string, any, error) {

@@ -80,9 +80,9 @@ func TestOtherDebugFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			list, err := f.Arguments(target.BinaryFunction{Address: 0x400190})
-			if changed != errors.Is(err, errNoDebug) || !changed && len(list) != 10 {
-				t.Errorf("%+v, changed %v: %v, %v", test, changed, list, err)
+			function, err := f.Signature(target.BinaryFunction{Address: 0x400190})
+			if changed != errors.Is(err, errNoDebug) || !changed && len(function.Params) != 10 {
+				t.Errorf("%+v, changed %v: %v, %v", test, changed, function, err)
 			}
 			f.Close()
 		}
@@ -141,9 +141,9 @@ func TestCommon(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		list, err := f.Arguments(target.BinaryFunction{Address: 0x400190})
-		if err != nil || len(list) != 10 || changed == (list[2].Type == "size_t") {
-			t.Errorf("changed %v: %+v, %v", changed, list, err)
+		function, err := f.Signature(target.BinaryFunction{Address: 0x400190})
+		if err != nil || len(function.Params) != 10 || changed == (function.Params[2].Type != nil) {
+			t.Errorf("changed %v: %+v, %v", changed, function, err)
 		}
 	}
 }

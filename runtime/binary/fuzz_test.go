@@ -206,7 +206,7 @@ func FuzzDWARF(f *testing.F) {
 			if err == nil && len(frames) > maxInlined {
 				t.Errorf("%d frames at %#x", len(frames), offset)
 			}
-			_, _ = file.Arguments(target.BinaryFunction{Address: 0x400000 + offset})
+			_, _ = file.Signature(target.BinaryFunction{Address: 0x400000 + offset})
 		}
 	})
 }

@@ -137,11 +137,11 @@ func askAll(f *File) (errs []error) {
 		list, err := f.Functions(name)
 		errs = append(errs, err)
 		for _, function := range list[:min(len(list), 4)] {
-			_, err := f.Arguments(function)
+			_, err := f.Signature(function)
 			errs = append(errs, err, askTypes(f, function.Address))
 		}
 	}
-	_, err := f.Arguments(target.BinaryFunction{Address: 0x1000})
+	_, err := f.Signature(target.BinaryFunction{Address: 0x1000})
 	errs = append(errs, err, askTypes(f, 0x1000))
 	for _, offset := range []uint64{0, 0x185, 0x233, 0x1041} {
 		_, err := f.Frames(offset)
@@ -209,9 +209,9 @@ func TestMadeUp(t *testing.T) {
 	if want := []target.Frame{{Offset: 1, File: "/b", Line: 1}}; err != nil || !slices.Equal(frames, want) {
 		t.Errorf("%+v, %v, want %+v", frames, err, want)
 	}
-	list, err := f.Arguments(target.BinaryFunction{Address: 0x1000})
-	if err != nil || len(list) != 0 {
-		t.Errorf("%v, %v", list, err)
+	function, err := f.Signature(target.BinaryFunction{Address: 0x1000})
+	if err != nil || len(function.Params) != 0 {
+		t.Errorf("%v, %v", function, err)
 	}
 }
 
@@ -304,7 +304,7 @@ func TestTruncated(t *testing.T) {
 				t.Errorf("of %d bytes: %v", size, list)
 			}
 		}
-		if _, err := f.Arguments(target.BinaryFunction{Address: 0x400190}); err == nil && size <= 0x400 {
+		if _, err := f.Signature(target.BinaryFunction{Address: 0x400190}); err == nil && size <= 0x400 {
 			t.Errorf("of %d bytes the arguments are known", size)
 		}
 		askAll(f)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
 // What package debug/dwarf reads, which needs files that can be trusted.
@@ -66,12 +68,12 @@ func compareFunction(t *testing.T, data *dwarf.Data, e *dwarf.Entry, info *debug
 	if err != nil || len(found.entries) == 0 || found.entries[0].at != uint64(e.Offset) {
 		t.Fatalf("%#x: %+v, %v, want the function at %#x", low, found.entries, err, e.Offset)
 	}
-	list, err := u.parameters(&found.entries[0])
+	declared, err := info.prototype(target.BinaryFunction{Address: low})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var names, want []string
-	for _, a := range list {
+	for _, a := range declared.Params {
 		names = append(names, a.Name)
 	}
 	children := data.Reader()

@@ -11,6 +11,8 @@ import (
 )
 
 const (
+	// maxTypes is how many types may be made of one another.
+	maxTypes = 32
 	// maxValue is the size in bytes of the largest type; larger ones have no use.
 	maxValue = 1 << 30
 	// maxEnumerators is how many constants of an enumeration have names.
@@ -21,9 +23,13 @@ const (
 	maxDimensions = 8
 )
 
-// encodingComplex is a pair of floating point numbers: DWARF 5, section 7.8.
+// The encodings of basic types: DWARF 5, section 7.8.
 const (
-	encodingComplex      = 3
+	encodingBool         = 2
+	encodingComplex      = 3 // a pair of floating point numbers
+	encodingFloat        = 4
+	encodingSigned       = 5
+	encodingSignedChar   = 6
 	encodingUnsignedChar = 8
 	encodingUTF          = 0x10
 )

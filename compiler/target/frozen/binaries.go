@@ -205,25 +205,6 @@ func (r recorded) Facts() (facts target.BinaryFacts) {
 	return facts
 }
 
-func (r recorded) Arguments(of target.BinaryFunction) (list []target.BinaryArgument, err error) {
-	err = r.rows("arguments "+of.Name, func(numbers, texts []string) error {
-		a := target.BinaryArgument{Name: texts[0], Type: texts[1], Kind: kind(numbers[1])}
-		a.Size, err = strconv.Atoi(numbers[0])
-		list = append(list, a)
-		return err
-	})
-	return list, err
-}
-
-func kind(name string) target.ArgumentKind {
-	for k := target.Unknown; k < target.Memory; k++ {
-		if k.String() == name {
-			return k
-		}
-	}
-	return target.Memory
-}
-
 func (r recorded) Frames(offset uint64) (list []target.Frame, err error) {
 	err = r.rows(fmt.Sprintf("frames %#x", offset), func(numbers, texts []string) error {
 		f := target.Frame{Function: texts[0], File: texts[1], Inlined: numbers[2] == "inlined"}

@@ -21,10 +21,9 @@ func TestBinary(t *testing.T) {
 	if err != nil || len(functions) != 1 || functions[0].Offset != 0x190 {
 		t.Fatalf("%+v, %v", functions, err)
 	}
-	arguments, err := demo.Arguments(functions[0])
-	ratio := target.BinaryArgument{Name: "ratio", Type: "double", Kind: target.Float, Size: 8}
-	if err != nil || len(arguments) != 10 || arguments[3] != ratio {
-		t.Errorf("%+v, %v, want %+v", arguments, err, ratio)
+	signature, err := demo.Signature(functions[0])
+	if err != nil || len(signature.Params) != 10 || signature.Params[3].Name != "ratio" {
+		t.Errorf("%+v, %v", signature, err)
 	}
 	frames, err := demo.Frames(0x233)
 	twice := target.Frame{Function: "twice", File: "/src/demo.c", Line: 7, Inlined: true}
