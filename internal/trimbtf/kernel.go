@@ -1,19 +1,20 @@
 package main
 
 import (
-	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
 	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/compiler/target/frozen"
 )
 
 // kernel is what one kernel says about itself.
@@ -167,20 +168,26 @@ func (k *kernel) formats(r *roots, t *trimmer) []byte {
 	return []byte(strings.Join(kept, ""))
 }
 
-func writeZip(path string, files map[string][]byte) error {
-	var buffer bytes.Buffer
-	z := zip.NewWriter(&buffer)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		w, err := z.Create(name)
-		if err != nil {
+// writeArchive replaces a target of the archive, which is made if there is none.
+func writeArchive(path, name string, files map[string][]byte) error {
+	archive := frozen.Files{}
+	switch packed, err := os.ReadFile(path); {
+	case err == nil:
+		if archive, err = frozen.Unpack(packed); err != nil {
 			return err
 		}
-		if _, err := w.Write(files[name]); err != nil {
-			return err
-		}
-	}
-	if err := z.Close(); err != nil {
+	case !os.IsNotExist(err):
 		return err
 	}
-	return os.WriteFile(path, buffer.Bytes(), 0o644)
+	maps.DeleteFunc(archive, func(file string, _ []byte) bool { return strings.HasPrefix(file, name+"/") })
+	for file, content := range files {
+		archive[name+"/"+file] = content
+	}
+	pack := exec.Command("xz", "-9e", "--check=none", "--stdout")
+	pack.Stdin, pack.Stderr = bytes.NewReader(archive.Unpacked()), os.Stderr
+	packed, err := pack.Output()
+	if err != nil {
+		return fmt.Errorf("packing by xz: %w", err)
+	}
+	return os.WriteFile(path, packed, 0o644)
 }

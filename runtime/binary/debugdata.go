@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 
-	"github.com/ponytrace/ponytrace/runtime/binary/unxz"
+	"github.com/ponytrace/ponytrace/compiler/target/unxz"
 )
 
 const (

@@ -1,7 +1,7 @@
 // Package frozen holds targets that never change, for tests, and for lessons and
 // explanations without a kernel: what the compiler asks of one, taken from real ones and
-// kept in files of 60 KB. A golden that was made for frozen.Target("6.12") is true on every
-// machine.
+// kept in one packed file. A golden that was made for frozen.Target("6.12") is true on
+// every machine.
 //
 // The names are those of the test kernels (Debian's cloud kernels of four suites), and
 // one for arm64:
@@ -22,11 +22,9 @@
 package frozen
 
 import (
-	"archive/zip"
 	"bytes"
-	"embed"
+	_ "embed"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"slices"
@@ -38,24 +36,26 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
 
-//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/5.10 -features Kprobe,Fentry,Tracefs -out 5.10.zip
-//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/6.1 -features Kprobe,Fentry,Tracefs -out 6.1.zip
-//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/6.12 -features Kprobe,KprobeMulti,Fentry,Tracefs -out 6.12.zip
-//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/7.x -features Kprobe,KprobeMulti,Fentry,Tracefs -out 7.x.zip
-//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/6.12-arm64 -events ../../../.cache/extract/6.12 -arch arm64 -features Kprobe,Fentry,Tracefs -out arm64/6.12-arm64.zip
+//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/5.10 -features Kprobe,Fentry,Tracefs -out kernels.xz
+//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/6.1 -features Kprobe,Fentry,Tracefs -out kernels.xz
+//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/6.12 -features Kprobe,KprobeMulti,Fentry,Tracefs -out kernels.xz
+//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/7.x -features Kprobe,KprobeMulti,Fentry,Tracefs -out kernels.xz
+//go:generate go run ../../../internal/trimbtf -roots roots.txt -from ../../../.cache/extract/6.12-arm64 -events ../../../.cache/extract/6.12 -arch arm64 -features Kprobe,Fentry,Tracefs -out arm64/6.12-arm64.xz
 
-//go:embed *.zip
-var files embed.FS
+//go:embed kernels.xz
+var kernels []byte
 
 var names = []string{"5.10", "6.1", "6.12", "7.x"}
 
-// added are targets that are not in every program.
-var added = map[string]string{}
+var unpacked = sync.OnceValues(func() (Files, error) { return Unpack(kernels) })
 
-// Add adds a target, a zip file. It is called before main.
-func Add(name, archive string) {
+// added are targets that are not in every program.
+var added = map[string][]byte{}
+
+// Add adds a target that is in an archive of its own. It is called before main.
+func Add(name string, packed []byte) {
 	names = append(names, name)
-	added[name] = archive
+	added[name] = packed
 }
 
 // Names lists the frozen targets.
@@ -63,7 +63,7 @@ func Names() []string { return slices.Clone(names) }
 
 // Kept lists those that every program has.
 func Kept() []string {
-	return slices.DeleteFunc(Names(), func(name string) bool { return added[name] != "" })
+	return slices.DeleteFunc(Names(), func(name string) bool { return added[name] != nil })
 }
 
 // Target returns a new target of the name, one of Names. Any other is a mistake of the
@@ -83,37 +83,26 @@ func Target(name string) *target.Target {
 	return t
 }
 
-// archive is an opened zip file; internal/trimbtf describes what is in it. It is no fs.FS:
-// that makes the program 45 KB larger.
-type archive []*zip.File
+// archive is the files of one kernel; internal/trimbtf describes them.
+type archive struct {
+	files  Files
+	kernel string
+}
 
 func open(name string) (archive, error) {
-	data, isAdded := added[name]
-	if !isAdded {
-		kept, err := files.ReadFile(name + ".zip")
-		if err != nil {
-			return nil, err
-		}
-		data = string(kept)
+	files, err := unpacked()
+	if packed, isAdded := added[name]; isAdded {
+		files, err = Unpack(packed)
 	}
-	z, err := zip.NewReader(strings.NewReader(data), int64(len(data)))
-	if err != nil {
-		return nil, err
-	}
-	return z.File, nil
+	return archive{files, name}, err
 }
 
 func (a archive) read(name string) ([]byte, error) {
-	for _, file := range a {
-		if file.Name == name {
-			content, err := file.Open()
-			if err != nil {
-				return nil, err
-			}
-			return io.ReadAll(content)
-		}
+	content, exists := a.files[a.kernel+"/"+name]
+	if !exists {
+		return nil, fs.ErrNotExist
 	}
-	return nil, fs.ErrNotExist
+	return content, nil
 }
 
 func (a archive) target() (*target.Target, error) {
@@ -191,11 +180,14 @@ func (a archive) sources() target.Sources {
 // modules are those whose types are kept; unlike the kernel's own, their descriptions are
 // complete in themselves.
 func (a archive) modules() (names []string) {
-	for _, file := range a {
-		if name, ok := strings.CutSuffix(file.Name, ".btf"); ok && name != "vmlinux" {
+	for path := range a.files {
+		folder, file, _ := strings.Cut(path, "/")
+		name, ok := strings.CutSuffix(file, ".btf")
+		if ok && folder == a.kernel && name != "vmlinux" {
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 

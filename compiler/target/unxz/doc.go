@@ -1,4 +1,5 @@
-// Package unxz unpacks what xz packed: the symbols in .gnu_debugdata.
+// Package unxz unpacks what xz packed: the symbols in .gnu_debugdata of programs, and the
+// frozen targets.
 //
 // # The format
 //
