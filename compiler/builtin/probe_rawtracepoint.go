@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -155,17 +156,27 @@ func meantRawTracepoint(t *target.Target, at At) string {
 	return "such as rawtracepoint:sched_switch"
 }
 
+// listRawTracepoints leaves out what programs run through in any of the categories of its
+// name.
 func listRawTracepoints(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
 	pattern := "*"
 	if len(patterns) > 0 && patterns[0] != "" {
 		pattern = patterns[0]
 	}
-	for _, name := range rawTracepoints(t, pattern) {
-		if _, reentered := reenteredIn(eventsNamed(t, name), name); !reentered {
+	found, err := t.MatchTracepoints("*", pattern)
+	reentered := map[string]bool{}
+	for _, full := range found {
+		category, name, _ := strings.Cut(full, ":")
+		if !syntheticCategories[category] {
+			reentered[name] = reentered[name] || target.ReenteredEvent(category, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(reentered)) {
+		if !reentered[name] {
 			visit(p.Name + ":" + name)
 		}
 	}
-	return nil
+	return err
 }
 
 func rawArguments(t *target.Target, parts []string) (list []string) {
