@@ -73,10 +73,34 @@ func TestKernelWithoutTypes(t *testing.T) {
 		"kprobe:vfs_read { print(args.count) }": "1:25-29: ERROR: this kernel does not describe its functions: it has no BTF (/sys/kernel/btf/vmlinux)",
 		"iter:task { @ = count() }":             "1:1-10: ERROR: this kernel does not describe its iterators: it has no BTF",
 		"BEGIN { print(curtask->pid) }":         "1:15-22: ERROR: what curtask points at is not known: this kernel does not describe its types",
+		"rt:vmlinux:sched_switch { @ = 1 }":     "1:4-11: ERROR: this kernel does not tell which module sched_switch is part of",
 		"BEGIN { print(ppid) }":                 "1:15-19: ERROR: ppid() needs the kernel's types, and this kernel does not describe them (CONFIG_DEBUG_INFO_BTF)",
 	} {
 		if _, err := compileText(script, untyped(), compiler.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", script, err)
+		}
+	}
+}
+
+// TestRawTracepointOfModule takes the module of a tracepoint from its types, or else from
+// the function that calls its subscribers.
+func TestRawTracepointOfModule(t *testing.T) {
+	machine := untyped()
+	machine.Sources.Functions = func() ([]string, error) {
+		return []string{"__traceiter_sched_switch [scheduler]", "__traceiter_sched_waking"}, nil
+	}
+	for script, want := range map[string]string{
+		"rt:scheduler:sched_switch { @ = count() }": "rawtracepoint:scheduler:sched_switch",
+		"rt:sched*r:sched_* { @ = count() }":        "rawtracepoint:scheduler:sched_switch",
+		"rt:vmlinux:sched_* { @ = count() }":        "rawtracepoint:vmlinux:sched_waking",
+		"rt:sched_waking { @ = count() }":           "rawtracepoint:sched_waking",
+	} {
+		built, err := compileText(script, machine, compiler.Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", script, err)
+		}
+		if points := built.Programs[0].Points; len(built.Programs) != 1 || points[0].Probe != want {
+			t.Errorf("%s is attached to %v", script, points)
 		}
 	}
 }

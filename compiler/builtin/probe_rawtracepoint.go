@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -23,21 +24,25 @@ import (
 // https://elixir.bootlin.com/linux/v6.12/source/include/trace/bpf_probe.h
 
 var rawTracepointProbe = &ProbeType{
-	Info: Info{Name: "rawtracepoint", Signature: "rawtracepoint:NAME",
+	Info: Info{Name: "rawtracepoint", Signature: "rawtracepoint:[MODULE:]NAME",
 		Doc: "Fires at a static tracepoint of the kernel, with the arguments that the kernel's code gives it: " +
-			"args.NAME with their types from BTF, or arg0, arg1 and so on. The name may hold * ? and [...].",
+			"args.NAME with their types from BTF, or arg0, arg1 and so on. The name may hold * ? and [...]; " +
+			"the module of the kernel itself is vmlinux.",
 		Example: `rawtracepoint:sched_switch { @[args.next->comm] = count() }`},
 	Aliases:  []string{"rt"},
-	MinParts: 1, MaxParts: 1, Numbered: true,
+	MinParts: 1, MaxParts: 2, Numbered: true,
 	Mechanisms: []object.Mechanism{object.TypedTracepoint, object.RawTracepoint}, Expand: expandRawTracepoint,
 	Meant: meantRawTracepoint, List: listRawTracepoints, Arguments: rawArguments,
 }
 
 func expandRawTracepoint(x Expansion, at At) (sites []*Site) {
-	name := at.Parts[0].Text
-	names := []string{name}
+	name := at.Parts[len(at.Parts)-1]
+	names := []string{name.Text}
 	if at.pattern() {
-		names = rawTracepoints(x.Target(), name)
+		names = slices.Sorted(maps.Keys(rawTracepoints(x.Target(), name.Text)))
+	}
+	if len(at.Parts) == 2 {
+		names = rawInModule(x, at, names)
 	}
 	for _, name := range names {
 		if site := rawTracepointSite(x, at, name); site != nil {
@@ -45,9 +50,42 @@ func expandRawTracepoint(x Expansion, at At) (sites []*Site) {
 		}
 	}
 	if len(sites) == 0 && at.pattern() {
-		x.Missing(at.Parts[0].Span, nil, "no raw tracepoint that can be traced matches %s", name)
+		x.Missing(name.Span, nil, "no raw tracepoint that can be traced matches %s", name.Text)
 	}
 	return sites
+}
+
+// rawInModule keeps the tracepoints of the module, or pattern of modules, that is written
+// before them.
+func rawInModule(x Expansion, at At, names []string) (kept []string) {
+	written, t := at.Parts[0], x.Target()
+	for _, name := range names {
+		module, events := t.RawTracepointModule(name), eventsNamed(t, name)
+		switch {
+		case module != "" && fits(written.Text, module):
+			kept = append(kept, name)
+		case at.pattern():
+		case slices.Contains(events, written.Text):
+			x.Errorf(written.Span, "%s is a category of tracepoints, and no module", written.Text)
+			x.Hint("write rawtracepoint:%s", name)
+		case len(events) == 0 && module == "":
+			missingRaw(x, at, name)
+		case module == "":
+			x.Errorf(written.Span, "this kernel does not tell which module %s is part of", name)
+			x.Hint("write rawtracepoint:%s", name)
+		default:
+			x.Missing(written.Span, []string{module}, "%s is not part of %s", name, written.Text)
+		}
+	}
+	return kept
+}
+
+// rawProbe names the probe of a tracepoint, with the module where the script has one.
+func rawProbe(x Expansion, at At, name string) string {
+	if len(at.Parts) == 1 {
+		return at.Probe.Name + ":" + name
+	}
+	return at.Probe.Name + ":" + x.Target().RawTracepointModule(name) + ":" + name
 }
 
 // rawTracepointSite is that of one tracepoint; nil where there is none, or programs run
@@ -59,7 +97,7 @@ func rawTracepointSite(x Expansion, at At, name string) *Site {
 	case reentered && at.pattern():
 		return nil
 	case reentered:
-		x.Errorf(at.Parts[0].Span, "%s is not safe to trace by a raw tracepoint: programs run through it, and the kernel could hang", name)
+		x.Errorf(at.Parts[len(at.Parts)-1].Span, "%s is not safe to trace by a raw tracepoint: programs run through it, and the kernel could hang", name)
 		x.Hint("the kernel runs no other program meanwhile at tracepoint:%s:%s", category, name)
 		return nil
 	case !typed && len(events) == 0:
@@ -67,7 +105,7 @@ func rawTracepointSite(x Expansion, at At, name string) *Site {
 		return nil
 	}
 	point := object.Point{
-		Probe: at.Probe.Name + ":" + name, Mechanism: object.RawTracepoint, At: object.TracepointPoint{Name: name},
+		Probe: rawProbe(x, at, name), Mechanism: object.RawTracepoint, At: object.TracepointPoint{Name: name},
 		Optional: x.Optional() || at.pattern(), Only: true,
 	}
 	site := rawSite(at, point)
@@ -103,13 +141,7 @@ func eventsNamed(t *target.Target, name string) (categories []string) {
 	if strings.ContainsAny(name, `*?[\`) {
 		return nil
 	}
-	found, _ := t.MatchTracepoints("*", name)
-	for _, full := range found {
-		if category, _, _ := strings.Cut(full, ":"); !syntheticCategories[category] {
-			categories = append(categories, category)
-		}
-	}
-	return categories
+	return rawTracepoints(t, name)[name]
 }
 
 func reenteredIn(categories []string, name string) (category string, reentered bool) {
@@ -120,20 +152,20 @@ func reenteredIn(categories []string, name string) (category string, reentered b
 	return categories[i], true
 }
 
-// rawTracepoints lists those that match a pattern and have an event.
-func rawTracepoints(t *target.Target, pattern string) (names []string) {
+// rawTracepoints are those that match a pattern and have an event, with its categories.
+func rawTracepoints(t *target.Target, pattern string) map[string][]string {
+	categories := map[string][]string{}
 	found, _ := t.MatchTracepoints("*", pattern)
 	for _, full := range found {
 		if category, name, _ := strings.Cut(full, ":"); !syntheticCategories[category] {
-			names = append(names, name)
+			categories[name] = append(categories[name], category)
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return categories
 }
 
 func missingRaw(x Expansion, at At, name string) {
-	x.Missing(at.Parts[0].Span, nearestRaw(x.Target(), name), "this kernel has no raw tracepoint %s", name)
+	x.Missing(at.Parts[len(at.Parts)-1].Span, nearestRaw(x.Target(), name), "this kernel has no raw tracepoint %s", name)
 }
 
 func nearestRaw(t *target.Target, name string) (names []string) {
@@ -159,24 +191,25 @@ func meantRawTracepoint(t *target.Target, at At) string {
 // listRawTracepoints leaves out what programs run through in any of the categories of its
 // name.
 func listRawTracepoints(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
-	pattern := "*"
-	if len(patterns) > 0 && patterns[0] != "" {
-		pattern = patterns[0]
+	module, pattern := "", "*"
+	if len(patterns) > 0 {
+		pattern = cmp.Or(patterns[len(patterns)-1], "*")
 	}
-	found, err := t.MatchTracepoints("*", pattern)
-	reentered := map[string]bool{}
-	for _, full := range found {
-		category, name, _ := strings.Cut(full, ":")
-		if !syntheticCategories[category] {
-			reentered[name] = reentered[name] || target.ReenteredEvent(category, name)
+	if len(patterns) > 1 {
+		module = cmp.Or(patterns[0], "*")
+	}
+	found := rawTracepoints(t, pattern)
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if _, reentered := reenteredIn(found[name], name); reentered {
+			continue
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(reentered)) {
-		if !reentered[name] {
+		if part := t.RawTracepointModule(name); module == "" {
 			visit(p.Name + ":" + name)
+		} else if part != "" && fits(module, part) {
+			visit(p.Name + ":" + part + ":" + name)
 		}
 	}
-	return err
+	return nil
 }
 
 func rawArguments(t *target.Target, parts []string) (list []string) {

@@ -142,6 +142,22 @@ func (t *Target) RawTracepoint(name string) ([]Param, bool) {
 	return params, true
 }
 
+// RawTracepointModule returns the module that a tracepoint is part of, vmlinux for the
+// kernel itself; nothing where neither its types nor its functions tell.
+func (t *Target) RawTracepointModule(name string) string {
+	described := func(spec *btf.Spec) bool {
+		var definition *btf.Typedef
+		return spec.TypeByName("btf_trace_"+name, &definition) == nil
+	}
+	if spec := t.spec(); spec != nil && described(spec) {
+		return vmlinux
+	}
+	if module, _ := t.moduleWith(described); module != "" {
+		return module
+	}
+	return t.Module("__traceiter_" + name)
+}
+
 // argumentNames are the names of a raw tracepoint's parameters. The type has none, but
 // the functions have that the kernel makes for each tracepoint: the one that calls the
 // subscribers, since 5.10, and the one that runs BPF programs.

@@ -72,7 +72,8 @@ func TestNamedMechanisms(t *testing.T) {
 		rawtracepoint:block_rq_issue { @len[args.rq->__data_len] = count(); }
 		rt:sys_enter /args.id == 32/ { @call[probe, args.regs->di & 0xffffffff] = count(); }
 		rt:sys_exit /args.regs->orig_ax == 32 && comm == "pony"/ { @result[(int64)arg1] = count(); }
-		rt:sys_e* { @both = count(); }`
+		rt:vmlinux:sys_e* { @both = count(); }
+		rt:null_blk:nullb_* { @zoned = count(); }`
 	p := tracing(t, script, "-v")
 	Workload(t, "--comm", "pony", "syscalls", "--name", "dup", "--n", "777")
 	Workload(t, "--comm", "pony", "block", "--dev", "/dev/nullb0", "--sizes", "8192x10,512x3")
@@ -87,7 +88,7 @@ fexit:__x64_sys_dup: attached by fexit
 rawtracepoint:block_rq_issue: attached by typed raw tracepoint
 rawtracepoint:sys_enter: attached by typed raw tracepoint
 rawtracepoint:sys_exit: attached by typed raw tracepoint
-Attached 7 probes`)
+Attached 9 probes`)
 	counted, _, _ := strings.Cut(out.Stdout, "@both")
 	_, rest, _ := strings.Cut(out.Stdout, "\n@call")
 	equalOrReported(t, out.Stderr, counted+"@call"+rest, `
