@@ -118,6 +118,7 @@ func madeUp(t *testing.T, arch string) *target.Target {
 		function("make_id", id, number), function("make_pair", pair, number), function("make_time", time, number),
 		function("make_odd", odd, number), function("make_large", large, number), function("nothing", void, number),
 		function("amount", number, number), function("mixed", number, id, time, long), function("aimed", &btf.Pointer{Target: pair}, &btf.Pointer{Target: pair}, long),
+		function("broad", void, number, &btf.Int{Name: "__int128", Size: 16, Encoding: btf.Signed}, long),
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +138,7 @@ func madeUp(t *testing.T, arch string) *target.Target {
 			BTF:    func() (*btf.Spec, error) { return spec, nil },
 			RawBTF: func() ([]byte, error) { return raw, nil },
 			Functions: func() ([]string, error) {
-				return strings.Fields("small spilled make_id make_pair make_time make_odd make_large nothing amount aimed mixed"), nil
+				return strings.Fields("small spilled make_id make_pair make_time make_odd make_large nothing amount aimed mixed broad"), nil
 			},
 			Tracepoints: func() ([]string, error) { return []string{"made:made", "syscalls:sys_enter_made"}, nil },
 			Format:      func(category, name string) ([]byte, error) { return []byte(recordFormat), nil },
@@ -318,6 +319,41 @@ func printed(record string) string {
 		words = append(words, fmt.Sprint(int32(n)))
 	}
 	return strings.Join(words, " ")
+}
+
+// TestWideIntegers: an integer of 128 bits is copied as it is, and what follows is found
+// behind it. fentry does not know how such a one is passed.
+func TestWideIntegers(t *testing.T) {
+	x86 := registerFiring(t, "x86_64", map[int]uint64{112: garbage | 7, 104: 0x1122334455667788, 96: 0x99, 88: 5})
+	arm := registerFiring(t, "arm64", map[int]uint64{0: garbage | 7, 16: 0x1122334455667788, 24: 0x99, 32: 5})
+	for _, s := range []firing{x86, arm} {
+		for script, want := range map[string]string{
+			`print(args.p1)`:                          "Print 88776655443322119900000000000000",
+			`print(arg1)`:                             "Print 88776655443322119900000000000000",
+			`printf("%d %d", arg0, args.p2)`:          ` "%d %d" 7 5`,
+			`@[args.p1] = 3; printf("%d", @[arg1])`:   ` "%d" 3`,
+			`$copy = arg1; print(*(uint8 *)(&$copy))`: "Print 136",
+		} {
+			got, _, err := s.prints("kprobe:broad { " + script + " }")
+			if err != nil || len(got) != 1 || got[0] != want {
+				t.Errorf("%s: got %q, %v, want %q", script, got, err, want)
+			}
+		}
+	}
+	for script, want := range map[string]string{
+		`print(args.p1 + 1)`: "+ does not apply to __int128 and int32",
+		`@ = sum(arg1)`:      "sum() wants a number, not __int128",
+		`printf("%d", arg1)`: "%d cannot print a value of type __int128",
+	} {
+		if _, _, err := x86.prints(`kprobe:broad { ` + script + ` }`); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", script, err, want)
+		}
+	}
+	x86.attach = "fentry"
+	_, _, err := x86.prints(`kprobe:broad { print(arg2) }`)
+	if want := "an argument of the function is passed in a way that fentry does not know"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
 }
 
 func TestStructResults(t *testing.T) {

@@ -88,6 +88,8 @@ fexit:__x64_sys_dup: attached by fexit
 rawtracepoint:block_rq_issue: attached by typed raw tracepoint
 rawtracepoint:sys_enter: attached by typed raw tracepoint
 rawtracepoint:sys_exit: attached by typed raw tracepoint
+rawtracepoint:null_blk:nullb_report_zones: attached by raw tracepoint
+rawtracepoint:null_blk:nullb_zone_op: attached by raw tracepoint
 Attached 9 probes`)
 	counted, _, _ := strings.Cut(out.Stdout, "@both")
 	_, rest, _ := strings.Cut(out.Stdout, "\n@call")
@@ -126,6 +128,20 @@ func equalOrReported(t *testing.T, stderr, got, want string) {
 			t.Errorf("%s of %d, and %d events were reported as missed", lines[i], of, missed)
 		}
 	}
+}
+
+// The module before a function's name is a name or a pattern, vmlinux for the kernel itself.
+func TestFunctionsOfModules(t *testing.T) {
+	const script = `
+		kprobe:null_b*:null_c* /func == "null_complete_rq"/ { @entered[probe] = count(); }
+		kretprobe:*:null_complete_rq { @returned[probe] = count(); }
+		kprobe:vmlinux:blk_mq_start_reques* { @started[probe] = count(); }`
+	out := trace(t, script, "block --dev /dev/nullb0 --sizes 8192x10,512x3")
+	equal(t, "counts", out.Stdout, `
+@entered[kprobe:null_blk:null_complete_rq]: 13
+@returned[kretprobe:null_blk:null_complete_rq]: 13
+@started[kprobe:vmlinux:blk_mq_start_request]: 13
+`)
 }
 
 // Where a name cannot be attached as it is called, nothing else is taken.
