@@ -29,6 +29,9 @@ func Load(o *object.Object, machine *target.Target, options Options) (*Session, 
 		notices: &notices{options.Stderr, options.Notify, options.Quiet},
 		user:    symbols.NewUser(o.Settings.Demangle, o.Settings.MaxSymbolBytes),
 	}
+	if o.Settings.ShowDebugInfo {
+		b.user.ShowLines()
+	}
 	s := b.session()
 	if err := b.open(s); err != nil {
 		s.Close()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang/diag"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/records"
 	"github.com/ponytrace/ponytrace/runtime/report"
@@ -40,6 +41,11 @@ func (l *lossCounts) list() (list []report.Loss) {
 	list = append(list, records.LostRounds(l.store)...)
 	if l.user.Refused() {
 		list = append(list, refusedNames(settings.MaxSymbolBytes))
+	}
+	if file := l.user.SlowFile(); file != "" {
+		list = append(list, report.Loss{Kind: report.LostNames, Text: fmt.Sprintf(
+			"stacks lack lines and inlined functions of %s, which took too long to read",
+			diag.Printable(file))})
 	}
 	add(report.LostCommands, uint64(l.shell.skipped),
 		"%d commands of system() did not run, because tracing was interrupted")

@@ -42,6 +42,13 @@ var limitSettings = []*Setting{
 		Default: "true",
 		Apply:   func(s *Settings, value string) error { return boolean(value, &s.Demangle) },
 	},
+	{
+		Info: Info{Name: "show_debug_info", Signature: "bool",
+			Doc:     "Whether stacks of processes have a frame for each function that was inlined, and the line of the source for each frame: main+12@/src/main.c:3. The mode perf marks inlined functions, but has no lines. They are read from debug information, of Go programs from Go's own table.",
+			Example: `config = { show_debug_info = true } profile:hz:99 { @[ustack(5)] = count() }`},
+		Default: "false",
+		Apply:   func(s *Settings, value string) error { return boolean(value, &s.ShowDebugInfo) },
+	},
 }
 
 // Settings that bpftrace has and that have nothing to decide here. Scripts that set them
@@ -52,7 +59,6 @@ var idleSettings = []*Setting{
 	idle("max_ast_nodes", "0", "a script has 4 MiB at most, and compiling takes time in proportion", isNumber),
 	idle("max_type_res_iterations", "0", "types are looked for until they stand still, which takes a bounded number of rounds", isNumber),
 	idle("on_stack_limit", "32", "the compiler keeps what fits in the 512 bytes of stack and the rest in a map", isNumber),
-	idle("show_debug_info", "true", "names of functions are all that prints of an address", isBool),
 	idle("symbol_source", "symbol_table", "functions are found in symbol tables, and debugging information is not read", isWord("dwarf", "symbol_table")),
 	idle("use_blazesym", "true", "ponytrace has its own reader of symbols", isBool),
 	idle("unstable_addr", "enable", "taking addresses is part of the language", isStability),

@@ -355,4 +355,5 @@ type Settings struct {
 	MaxSymbolBytes  int    // of names of functions of processes
 	VerifierLogSize int    // bytes of log asked for at first
 	Demangle        bool   // names of C++ and Rust print as in their source
+	ShowDebugInfo   bool   // stacks of processes have lines and inlined functions
 }

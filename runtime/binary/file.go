@@ -130,6 +130,32 @@ func New(from io.ReaderAt) (*File, error) {
 	return f, nil
 }
 
+// Own makes Close close what New has read as well.
+func (f *File) Own(from io.Closer) { f.shut = from.Close }
+
+// Held is about how many bytes are kept of the file and of those that it leads to.
+func (f *File) Held() int {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if f.slow {
+		return 0
+	}
+	return f.held()
+}
+
+func (f *File) held() (bytes int) {
+	bytes = pageSize * len(f.pages.kept)
+	for _, s := range f.unpack {
+		bytes += len(s.text)
+	}
+	for _, other := range []*File{f.mini, f.debug, f.common} {
+		if other != nil && other != f {
+			bytes += other.held()
+		}
+	}
+	return bytes
+}
+
 // Close closes the file and that of its debug information, unless a question still waits.
 func (f *File) Close() error {
 	f.mutex.Lock()

@@ -14,6 +14,7 @@ type Table struct {
 	names   []byte // each with a zero behind it
 	room    int    // for more
 	bytes   int    // taken
+	inlines bool   // Go's table tells what was inlined
 }
 
 // function is 24 bytes, so that a table of a million takes no more than it must.
@@ -73,6 +74,9 @@ func (f *File) wholeTable(room int) (*Table, error) {
 		return nil, err
 	}
 	t.order()
+	if golang, err := f.goTable(); err == nil {
+		t.inlines = golang.hasInlined()
+	}
 	return t, nil
 }
 
@@ -83,6 +87,9 @@ func (t *Table) Bytes() int {
 	}
 	return t.bytes
 }
+
+// Inlines reports whether the file has Go's table of inlined calls.
+func (t *Table) Inlines() bool { return t != nil && t.inlines }
 
 // take reports whether there is room for so many bytes, which are then taken.
 func (t *Table) take(bytes uint64) bool {

@@ -283,9 +283,13 @@ func (t *goTable) line(d goFunction, pc uint64) (file string, line int) {
 	return name.text(), int(n)
 }
 
+// hasInlined reports whether the table tells inlined calls, as those of Go 1.20 and later
+// do, and where they are described is known.
+func (t *goTable) hasInlined() bool { return t != nil && t.data != nil && t.startLine }
+
 // inlined returns where the inlined call is described that an address comes from.
 func (t *goTable) inlined(d goFunction, pc uint64) (uint64, bool) {
-	if t.data == nil || !t.startLine || d.values <= goInlineIndex || d.tables <= goInlineTree {
+	if !t.hasInlined() || d.values <= goInlineIndex || d.tables <= goInlineTree {
 		return 0, false
 	}
 	values, tree := t.from(d.list+4*goInlineIndex), t.from(d.data+4*goInlineTree)

@@ -16,7 +16,7 @@ type Names struct {
 	// Kernel appends the frames at a kernel address, User those at an address of a
 	// process.
 	Kernel func(frames []Frame, address uint64) []Frame
-	User   func(frames []Frame, process int, address uint64) []Frame
+	User   func(frames []Frame, process int, address uint64, role Role) []Frame
 	// Account names a user ID.
 	Account func(id uint64) (string, bool)
 	// Cgroup returns the paths of a cgroup in the hierarchies that the pattern matches.
@@ -26,6 +26,19 @@ type Names struct {
 	// Zone is the time zone in which moments are printed; nil for that of Boot.
 	Zone func() *time.Location
 }
+
+// Role tells what an address of a process stands for.
+type Role int
+
+const (
+	// Alone is an address that was asked for by itself: its function is wanted, and not
+	// what was inlined there.
+	Alone Role = iota
+	// Innermost is the instruction that a stack begins with.
+	Innermost
+	// Return is where a call of a stack returns to: behind the call.
+	Return
+)
 
 // Frame is a function at an address. What is not known is empty; without Function only
 // the address is. An address has several where functions were inlined, the innermost
@@ -45,28 +58,30 @@ type Frame struct {
 func (n *Names) Frames(frames []Frame, v events.Value) []Frame {
 	switch v.Type.Kind {
 	case types.KernelSymbol:
-		return n.at(frames, v, v.Uint())
+		return n.at(frames, v, v.Uint(), Alone)
 	case types.UserSymbol:
-		return n.at(frames, v, v.Address(0))
+		return n.at(frames, v, v.Address(0), Alone)
 	}
+	role := Innermost
 	for i := range v.Type.Count {
 		address := v.Address(i)
 		if address == 0 {
 			break
 		}
-		frames = n.at(frames, v, address)
+		frames = n.at(frames, v, address, role)
+		role = Return
 	}
 	return frames
 }
 
 // at appends the frames at an address of the kernel, or of the process of a symbol or
 // stack.
-func (n *Names) at(frames []Frame, v events.Value, address uint64) []Frame {
+func (n *Names) at(frames []Frame, v events.Value, address uint64, role Role) []Frame {
 	before := len(frames)
 	user := v.Type.Kind == types.UserSymbol || v.Type.Kind == types.UserStack
 	switch {
 	case user && n.User != nil:
-		frames = n.User(frames, v.Process(), address)
+		frames = n.User(frames, v.Process(), address, role)
 	case !user && n.Kernel != nil:
 		frames = n.Kernel(frames, address)
 	}

@@ -106,8 +106,8 @@ func TestFrames(t *testing.T) {
 				Frame{Address: 16, Function: "inner", File: "a.c", Line: 3, Inlined: true},
 				Frame{Address: 16, Function: "outer", Offset: 4})
 		},
-		User: func(frames []Frame, process int, address uint64) []Frame {
-			return append(frames, Frame{Address: address, Function: fmt.Sprint(process)})
+		User: func(frames []Frame, process int, address uint64, role Role) []Frame {
+			return append(frames, Frame{Address: address, Function: fmt.Sprint(process, role)})
 		},
 	}
 	for _, test := range []struct {
@@ -117,8 +117,8 @@ func TestFrames(t *testing.T) {
 		{events.Decode(types.NewKernelStack("", 3), words(16, 32, 0)), "inner outer+4 32"},
 		{events.Decode(types.NewKernelStack("", 2), words(32, 16)), "32 inner outer+4"},
 		{events.Decode(types.Symbol, words(16)), "inner outer+4"},
-		{events.Decode(types.NewUserStack("", 2), words(7, 16, 32)), "7 7"},
-		{events.Decode(types.UserAddress, words(16, 9)), "9"},
+		{events.Decode(types.NewUserStack("", 2), words(7, 16, 32)), "7 1 7 2"},
+		{events.Decode(types.UserAddress, words(16, 9)), "9 0"},
 	} {
 		text := ""
 		for _, f := range names.Frames(nil, test.value) {

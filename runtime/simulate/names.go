@@ -79,7 +79,7 @@ func (s *Session) names() *report.Names {
 		Probes: s.object.ProbeNames, Boot: s.options.Boot,
 		Zone:   func() *time.Location { return s.options.Boot.Location() },
 		Kernel: s.kernelSymbols.frames,
-		User: func(frames []report.Frame, _ int, address uint64) []report.Frame {
+		User: func(frames []report.Frame, _ int, address uint64, _ report.Role) []report.Frame {
 			return s.userSymbols.frames(frames, address)
 		},
 		Account: func(id uint64) (string, bool) {

@@ -25,6 +25,12 @@ type mapping struct {
 	path       string // as the process sees it, or a name such as [vdso]
 }
 
+// made reports whether the code was made while the process ran.
+func (m mapping) made() bool {
+	return m.file.inode == 0 && m.path != vdso ||
+		strings.HasPrefix(m.path, "/memfd:") || strings.HasPrefix(m.path, "//anon")
+}
+
 // fileID tells files apart wherever they are mounted.
 type fileID struct {
 	device string // major:minor in hexadecimal

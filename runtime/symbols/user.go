@@ -22,6 +22,8 @@ type User struct {
 	images    map[fileID]*binary.Table // nil where a file could not be read
 	budget    budget
 	decoded   decoded
+	lines     bool // frames have them
+	sources   sources
 }
 
 // process is what is known of the memory of a process. It stays known when the process
@@ -67,7 +69,11 @@ func (u *User) Lookup(pid int, address uint64) (Symbol, bool) {
 	if !ok {
 		return Symbol{}, false
 	}
-	if m.file.inode == 0 && m.path != vdso || strings.HasPrefix(m.path, "/memfd:") || strings.HasPrefix(m.path, "//anon") {
+	return u.lookup(pid, m, address)
+}
+
+func (u *User) lookup(pid int, m mapping, address uint64) (Symbol, bool) {
+	if m.made() {
 		return u.lookupMade(pid, address)
 	}
 	i := u.image(pid, m)

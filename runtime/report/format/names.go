@@ -66,6 +66,9 @@ func (f *Formatter) appendStack(b []byte, v events.Value) []byte {
 	b = append(b, '\n')
 	f.frames = f.names.Frames(f.frames[:0], v)
 	for i := range f.frames {
+		if v.Type.Name == "raw" && f.frames[i].Inlined {
+			continue // an address has one line
+		}
 		b = append(f.appendFrame(b, v.Type, &f.frames[i]), '\n')
 	}
 	return b
@@ -81,20 +84,34 @@ func (f *Formatter) appendFrame(b []byte, t *types.Type, frame *report.Frame) []
 		b = append(b, f.indent...)
 	}
 	known := frame.Function != ""
-	if known {
+	switch {
+	case !known:
+		b = appendAddress(b, frame.Address)
+	case frame.Inlined:
+		b = appendInlined(b, t, frame)
+	default:
 		b = appendWord(b, frame.Function)
 		b = strconv.AppendUint(append(b, '+'), frame.Offset, 10)
-	} else {
-		b = appendAddress(b, frame.Address)
 	}
 	switch {
-	case t.Name != "perf" || t.Kind != types.UserStack:
+	case t.Name != "perf" && frame.File != "":
+		b = append(appendWord(append(b, '@'), frame.File), ':')
+		b = strconv.AppendInt(b, int64(frame.Line), 10)
+	case t.Name != "perf" || t.Kind != types.UserStack || frame.Inlined:
 	case known:
 		b = append(appendWord(append(b, " ("...), frame.Module), ')')
 	default:
 		b = append(b, " ([unknown])"...)
 	}
 	return b
+}
+
+// appendInlined marks what has no frame of its own, as bpftrace does and perf script.
+func appendInlined(b []byte, t *types.Type, frame *report.Frame) []byte {
+	if t.Name == "perf" {
+		return append(appendWord(b, frame.Function), " (inlined)"...)
+	}
+	return appendWord(append(b, "[inlined] "...), frame.Function)
 }
 
 // appendTimestamp appends the moment of a Timestamp by its format. Bpftrace prints "(?)"

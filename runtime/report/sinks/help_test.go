@@ -22,7 +22,12 @@ var testNames = report.Names{
 		}
 		return append(frames, report.Frame{Address: address, Function: "vfs_read", Offset: address & 0xff})
 	},
-	User: func(frames []report.Frame, process int, address uint64) []report.Frame {
+	User: func(frames []report.Frame, process int, address uint64, _ report.Role) []report.Frame {
+		if process == 9 {
+			return append(frames,
+				report.Frame{Address: address, Function: "in\nner", Module: "/bin/app", File: "/a\x1b.c", Line: 3, Inlined: true},
+				report.Frame{Address: address, Function: "outer", Module: "/bin/app", Offset: 4, File: "/b.c", Line: 5})
+		}
 		if process != 7 || address >= 0x1000 {
 			return frames
 		}

@@ -73,6 +73,9 @@ func TestNames(t *testing.T) {
 		{value(types.NewUserStack("bpftrace", 2), words(7, 16, 4096)), "\n        a\\x0ab+16\n        0x1000\n", `"\n        a\\x0ab+16\n        0x1000\n"`},
 		{value(types.NewUserStack("perf", 2), words(7, 16, 4096)), "\n\t10 a\\x0ab+16 (/bin/app)\n\t1000 0x1000 ([unknown])\n", `"\n\t10 a\\x0ab+16 (/bin/app)\n\t1000 0x1000 ([unknown])\n"`},
 		{value(types.NewUserStack("raw", 1), words(7, 0)), "\n", `"\n"`},
+		{value(types.NewUserStack("bpftrace", 1), words(9, 16)), "\n        [inlined] in\\x0aner@/a\\x1b.c:3\n        outer+4@/b.c:5\n", `"\n        [inlined] in\\x0aner@/a\\x1b.c:3\n        outer+4@/b.c:5\n"`},
+		{value(types.NewUserStack("perf", 1), words(9, 16)), "\n\t10 in\\x0aner (inlined)\n\t10 outer+4 (/bin/app)\n", `"\n\t10 in\\x0aner (inlined)\n\t10 outer+4 (/bin/app)\n"`},
+		{value(types.NewUserStack("raw", 1), words(9, 16)), "\n10\n", `"\n10\n"`},
 	} {
 		check(t, textOf(object.Settings{}, func(r *printer) { r.value(test.value) }), test.text+"\n")
 		check(t, printf("%s", test.value), test.text)
