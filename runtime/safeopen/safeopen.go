@@ -45,14 +45,19 @@ func Open(path string) (*File, error) {
 
 // OpenIn opens a file of another tree, such as /proc/PID/root, in which links stay: they
 // lead to where they lead whoever has the tree as the root.
-func OpenIn(root, path string) (*File, error) {
+func OpenIn(root, path string) (*File, error) { return openIn(root, path, 0) }
+
+// OpenLast is OpenIn for a path that is itself no link.
+func OpenLast(root, path string) (*File, error) { return openIn(root, path, unix.O_NOFOLLOW) }
+
+func openIn(root, path string, flags uint64) (*File, error) {
 	tree, err := unix.Open(root, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(tree)
 	place, err := unix.Openat2(tree, path, &unix.OpenHow{
-		Flags:   unix.O_PATH | unix.O_CLOEXEC,
+		Flags:   unix.O_PATH | unix.O_CLOEXEC | flags,
 		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
 	})
 	if err != nil {
@@ -122,6 +127,13 @@ func (f *File) Stat() (size int64, inode uint64, err error) {
 	var info unix.Stat_t
 	err = unix.Fstat(f.descriptor, &info)
 	return info.Size, info.Ino, err
+}
+
+// Owner returns the user that the file belongs to.
+func (f *File) Owner() (user uint32, err error) {
+	var info unix.Stat_t
+	err = unix.Fstat(f.descriptor, &info)
+	return info.Uid, err
 }
 
 // Place is a path that leads to this very file as long as it is open.

@@ -40,28 +40,60 @@ const (
 	jitEntrySize = int(unsafe.Sizeof(jitEntry{}))
 	// maxJITNames bounds jit.names, so that jitEntry.name can tell where a name is.
 	maxJITNames = 1 << 30
+	// maxJITFile bounds what is read of a list.
+	maxJITFile = 256 << 20
 )
 
-func jitPath(pid int) string {
-	return fmt.Sprintf("/proc/%d/root/tmp/perf-%d.map", pid, innerPid(pid))
+// openJIT opens the list in the process's own tree. Anybody may put a file there, so it
+// must be one of the process's user or of root, and not a link.
+func openJIT(pid int) (*safeopen.File, error) {
+	file, err := safeopen.OpenLast(fmt.Sprintf("/proc/%d/root", pid), fmt.Sprintf("/tmp/perf-%d.map", innerPid(pid)))
+	if err != nil {
+		return nil, err
+	}
+	if !ownedBy(file, pid) {
+		file.Close()
+		return nil, os.ErrPermission
+	}
+	return file, nil
+}
+
+// ownedBy reports whether a file belongs to the user that a process acts as, or to root.
+func ownedBy(file *safeopen.File, pid int) bool {
+	owner, err := file.Owner()
+	if err != nil {
+		return false
+	}
+	users := strings.Fields(statusLine(pid, "Uid:"))
+	return owner == 0 || len(users) == 4 && users[1] == strconv.FormatUint(uint64(owner), 10)
+}
+
+// statusLine returns what /proc/PID/status has behind a heading, or "".
+func statusLine(pid int, heading string) string {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, heading); ok {
+			return rest
+		}
+	}
+	return ""
 }
 
 // innerPid returns the process ID in the innermost namespace: the last number of "NSpid:
 // 4711  1".
 func innerPid(pid int) int {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	numbers := strings.Fields(statusLine(pid, "NSpid:"))
+	if len(numbers) == 0 {
+		return pid
+	}
+	inner, err := strconv.Atoi(numbers[len(numbers)-1])
 	if err != nil {
 		return pid
 	}
-	for line := range strings.Lines(string(status)) {
-		if numbers, ok := strings.CutPrefix(line, "NSpid:"); ok {
-			fields := strings.Fields(numbers)
-			if inner, err := strconv.Atoi(fields[max(0, len(fields)-1)]); err == nil {
-				return inner
-			}
-		}
-	}
-	return pid
+	return inner
 }
 
 // stale reports whether the list may have grown since it was read.
@@ -71,7 +103,7 @@ func (j *jit) stale() bool { return time.Since(j.read) >= freshness }
 // far as there is room.
 func (j jit) refresh(pid, room int) jit {
 	fresh, err := safeopen.Within(safeopen.Patience, func() (jit, error) {
-		file, err := safeopen.Open(jitPath(pid))
+		file, err := openJIT(pid)
 		if err != nil {
 			return j, err
 		}
@@ -80,7 +112,7 @@ func (j jit) refresh(pid, room int) jit {
 		if err != nil || size == j.size {
 			return j, err
 		}
-		fresh := parseJIT(file, room)
+		fresh := parseJIT(io.LimitReader(file, maxJITFile), room)
 		fresh.size = size
 		return fresh, nil
 	})
@@ -98,21 +130,34 @@ func parseJIT(from io.Reader, room int) (made jit) {
 	for {
 		line, err := lines.ReadSlice('\n')
 		if entry, name, ok := parseJITEntry(line); ok {
-			if made.cut = made.bytesUsed()+jitEntrySize+len(name) > min(room, maxJITNames); made.cut {
+			if !made.add(entry, name, room) {
 				break
 			}
-			entry.name, entry.long = uint32(len(made.names)), uint16(len(name))
-			made.entries, made.names = append(made.entries, entry), append(made.names, name...)
 		}
 		if err != nil {
 			break
 		}
 	}
-	slices.Reverse(made.entries)
-	slices.SortStableFunc(made.entries, func(a, b jitEntry) int { return cmp.Compare(a.start, b.start) })
-	made.entries = slices.CompactFunc(made.entries, func(a, b jitEntry) bool { return a.start == b.start })
-	made.entries, made.names = slices.Clone(made.entries), slices.Clone(made.names)
+	made.order()
 	return made
+}
+
+// add adds code as the latest, if there is room for it.
+func (j *jit) add(e jitEntry, name []byte, room int) bool {
+	if j.cut = j.bytesUsed()+jitEntrySize+len(name) > min(room, maxJITNames); j.cut {
+		return false
+	}
+	e.name, e.long = uint32(len(j.names)), uint16(len(name))
+	j.entries, j.names = append(j.entries, e), append(j.names, name...)
+	return true
+}
+
+// order sorts by address. Of several entries for one the latest stays.
+func (j *jit) order() {
+	slices.Reverse(j.entries)
+	slices.SortStableFunc(j.entries, func(a, b jitEntry) int { return cmp.Compare(a.start, b.start) })
+	j.entries = slices.CompactFunc(j.entries, func(a, b jitEntry) bool { return a.start == b.start })
+	j.entries, j.names = slices.Clone(j.entries), slices.Clone(j.names)
 }
 
 func parseJITEntry(line []byte) (entry jitEntry, name []byte, ok bool) {

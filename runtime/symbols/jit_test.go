@@ -1,12 +1,17 @@
 package symbols
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"unsafe"
 
+	"github.com/ponytrace/ponytrace/internal/testkit"
 	"golang.org/x/sys/unix"
 )
 
@@ -51,4 +56,78 @@ func FuzzJIT(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A list in /tmp is taken only from the process's user or root, and only where it is no
+// link: anybody may put one there.
+func TestForeignList(t *testing.T) {
+	path := fmt.Sprintf("/tmp/perf-%d.map", os.Getpid())
+	own := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(own, []byte("1000 40 name\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(own, path); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(path)
+	if file, err := openJIT(os.Getpid()); err == nil {
+		file.Close()
+		t.Error("a link is followed")
+	}
+	if err := os.Rename(own, path); err != nil {
+		t.Fatal(err)
+	}
+	file, err := openJIT(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	if os.Geteuid() != 0 {
+		return
+	}
+	if err := os.Chown(path, 12345, 12345); err != nil {
+		t.Fatal(err)
+	}
+	if file, err := openJIT(os.Getpid()); !errors.Is(err, os.ErrPermission) {
+		file.Close()
+		t.Errorf("somebody else's file is opened: %v", err)
+	}
+}
+
+// The list of a process that has another root is in its own /tmp.
+func TestListInOtherTree(t *testing.T) {
+	if os.Geteuid() != 0 {
+		testkit.Lack(t, "root")
+	}
+	if os.Getenv("IN_OTHER_TREE") != "" {
+		_, _ = os.Stdin.Read(make([]byte, 1))
+		os.Exit(0)
+	}
+	root := t.TempDir()
+	text, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(filepath.Join(root, "test"), text, 0o755), os.Mkdir(filepath.Join(root, "tmp"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command("/test", "-test.run", "^TestListInOtherTree$")
+	child.Env = []string{"IN_OTHER_TREE=1"}
+	child.Dir, child.SysProcAttr = "/", &syscall.SysProcAttr{Chroot: root}
+	release, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Wait()
+	defer release.Close()
+	path := filepath.Join(root, fmt.Sprintf("tmp/perf-%d.map", child.Process.Pid))
+	if err := os.WriteFile(path, []byte("1000 40 inside\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if made := (jit{}).refresh(child.Process.Pid, 1<<20); len(made.entries) != 1 || made.name(made.entries[0]) != "inside" {
+		t.Errorf("%+v", made)
+	}
 }

@@ -48,7 +48,9 @@
 // only, which is told at the end.
 //
 // Names of C++ and Rust are decoded; those of Go need no decoding. Code that a runtime
-// made is looked up in the list that it may keep for perf (/tmp/perf-PID.map).
+// made is looked up in the lists that it may keep for perf: a dump of the code that it has
+// mapped (dump.go), or /tmp/perf-PID.map in its own tree. Both must belong to the
+// process's user or to root, as anybody may put files into /tmp.
 //
 // Sources: https://elixir.bootlin.com/linux/v6.12/source/kernel/kallsyms.c (s_show,
 // get_symbol_pos), proc_pid_maps(5)

@@ -32,9 +32,13 @@ type process struct {
 	mappings mappings
 	read     time.Time
 	made     jit
+	dumped   dump
 }
 
-func (p *process) bytesUsed() int { return p.mappings.bytes + p.made.bytesUsed() }
+func (p *process) bytesUsed() int { return p.mappings.bytes + p.madeBytes() }
+
+// madeBytes is what the lists of code occupy that the process made.
+func (p *process) madeBytes() int { return p.made.bytesUsed() + p.dumped.bytesUsed() }
 
 // The caches are emptied when they are larger; and a process may have loaded a library or
 // another program after so long.
@@ -93,16 +97,24 @@ func (u *User) lookupMade(pid int, address uint64) (Symbol, bool) {
 	if p.made.stale() {
 		u.refreshMade(pid, p)
 	}
-	symbol, ok := p.made.lookup(address)
+	symbol, ok := p.dumped.lookup(address)
+	if !ok {
+		symbol, ok = p.made.lookup(address)
+	}
 	symbol.Module = "[unknown]"
 	return symbol, ok
 }
 
 func (u *User) refreshMade(pid int, p *process) {
-	before := p.made.bytesUsed()
-	p.made = p.made.refresh(pid, u.budget.room(p.mappings.bytes)+before)
-	u.budget.take(p.made.bytesUsed() - before)
-	u.budget.refused = u.budget.refused || p.made.cut
+	before := p.madeBytes()
+	p.made = p.made.refresh(pid, u.budget.room(p.bytesUsed())+p.made.bytesUsed())
+	u.budget.take(p.madeBytes() - before)
+	before = p.madeBytes()
+	if m, has := p.mappings.dumpOf(pid); has {
+		p.dumped = p.dumped.refresh(pid, m, u.budget.room(p.bytesUsed())+p.dumped.bytesUsed())
+	}
+	u.budget.take(p.madeBytes() - before)
+	u.budget.refused = u.budget.refused || p.made.cut || p.dumped.cut
 }
 
 // Remember reads the memory map of a process now, for the time when it will have gone;
@@ -150,7 +162,7 @@ func (u *User) refresh(pid int) *process {
 	}
 	before, made := 0, 0
 	if p != nil {
-		before, made = p.mappings.bytes, p.made.bytesUsed()
+		before, made = p.mappings.bytes, p.madeBytes()
 	}
 	fresh, err := readMappings(pid, u.budget.room(made)+before)
 	if fresh.cut && before == 0 && u.forgetImages() {
@@ -190,8 +202,8 @@ func (u *User) forgetImages() bool {
 	}
 	clear(u.images)
 	for _, p := range u.processes {
-		u.budget.take(-p.made.bytesUsed())
-		p.made = jit{}
+		u.budget.take(-p.madeBytes())
+		p.made, p.dumped = jit{}, dump{}
 	}
 	if u.budget.used > u.budget.most/2 {
 		u.forgetProcesses()
