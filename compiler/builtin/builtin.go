@@ -246,6 +246,8 @@ type Scope struct {
 	Inside bool
 	// Symbols counts the functions that the program is attached to.
 	Symbols int
+	// Goroutine returns how places in a program find theirs; nil in other probes.
+	Goroutine func() (target.Goroutine, error)
 }
 
 // Lowering is what Lower hooks may ask of lower: what needs to know how expressions,

@@ -3,6 +3,7 @@ package builtin
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
@@ -15,6 +16,17 @@ var (
 	errLeaves  = errors.New("it returns by jumping to another function of Go, which returns in its place")
 	errEndless = errors.New("it never returns")
 )
+
+// goroutineAt asks once how places of a program find the goroutine.
+func goroutineAt(binary target.Binary, places []object.UserPlace) func() (target.Goroutine, error) {
+	return sync.OnceValues(func() (target.Goroutine, error) {
+		offsets := make([]uint64, len(places))
+		for i, place := range places {
+			offsets[i] = place.Offset
+		}
+		return binary.Goroutine(offsets)
+	})
+}
 
 // addGo takes the places of a function of Go. It reports false after an error.
 func (f *placeFinder) addGo(name string, g target.GoFunction, err error, function target.BinaryFunction) bool {

@@ -308,7 +308,7 @@ func (u *userSites) sites(
 	site := &Site{
 		Scope: Scope{
 			Probe: u.at.Probe, Mechanism: multi, Symbols: len(at.Places), Inside: u.inside,
-			Function: function, Untyped: untyped,
+			Function: function, Untyped: untyped, Goroutine: goroutineAt(found.binary, at.Places),
 			Sleeps: u.Target().Features.SleepableUprobe && u.Refused(probe) == "",
 		},
 		Type: ebpf.Kprobe,

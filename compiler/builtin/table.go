@@ -15,7 +15,7 @@ var (
 )
 
 func init() {
-	functions = indexed(slices.Concat(outputFunctions, mapFunctions, stringFunctions, processVariables, taskFunctions, timeFunctions, nameFunctions, pathFunctions, constantFunctions, memoryFunctions, stackFunctions, numberFunctions, actionFunctions, assertFunctions, settingFunctions, argumentVariables()))
+	functions = indexed(slices.Concat(outputFunctions, mapFunctions, stringFunctions, processVariables, goVariables, taskFunctions, timeFunctions, nameFunctions, pathFunctions, constantFunctions, memoryFunctions, stackFunctions, numberFunctions, actionFunctions, assertFunctions, settingFunctions, argumentVariables()))
 	aggregations = indexed(aggregationList)
 	settings = indexed(settingList)
 	mapKinds = indexed(mapKindList)

@@ -61,6 +61,9 @@ type Binary interface {
 	// GoFunction returns where probes of the function that begins at an offset go if Go has
 	// compiled it, and reports whether it has.
 	GoFunction(offset uint64) (f GoFunction, made bool, err error)
+	// Goroutine returns how probes at some places find the number of the goroutine; an
+	// error where one of them is not in a function of Go.
+	Goroutine(places []uint64) (Goroutine, error)
 }
 
 // BinaryFunction is where a function begins.

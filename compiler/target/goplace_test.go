@@ -42,3 +42,21 @@ func TestGoResult(t *testing.T) {
 		t.Errorf("the tenth argument: %+v", last)
 	}
 }
+
+// Where goroutines have their numbers, as debug information of programs has it that these
+// versions made.
+func TestGoroutineID(t *testing.T) {
+	for version, want := range map[string]int{
+		"go1.16.15": 152, "go1.17.13": 152, "go1.18.10": 152, "go1.20.14": 152, "go1.21.13": 152,
+		"go1.23.4": 160, "go1.24.9": 160, "go1.25.5": 152, "go1.26.8 X:nocoverageredesign": 152,
+	} {
+		if at, err := target.GoroutineID(version); at != want || err != nil {
+			t.Errorf("%s: %d, %v; want %d", version, at, err, want)
+		}
+	}
+	for _, version := range []string{"go", "go1.15.1", "go1.27.0", "devel go1.27-abcdef", "go2.20", ""} {
+		if at, err := target.GoroutineID(version); err == nil {
+			t.Errorf("%q: %d", version, at)
+		}
+	}
+}

@@ -99,6 +99,11 @@ func askRecorded(t *testing.T, b target.Binary, question, what string) (
 		return factsRow(facts), facts, nil
 	case "signature":
 		return askSignature(t, b, what)
+	case "gofunction":
+		g, _, err := b.GoFunction(number(t, what))
+		return goFunctionRow(g), g, err
+	case "goroutine":
+		return askGoroutine(t, b, what)
 	}
 	t.Fatalf("the record asks for %s", question)
 	return "", nil, nil

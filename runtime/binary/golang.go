@@ -218,6 +218,9 @@ type goFunction struct {
 	list       uint64
 	data       uint64 // where the list of other tables is, with so many entries
 	tables     uint8
+	// unusual: it is of the runtime, in assembly or a wrapper, and may be called in another
+	// way than Go calls functions.
+	unusual bool
 }
 
 // describe finds a function by halving, since they are ordered by address.
@@ -241,7 +244,9 @@ func (t *goTable) describe(address uint64) (d goFunction, ok bool) {
 	if t.startLine {
 		c.skip(4)
 	}
-	c.skip(3)
+	kind, marks := c.u8(), c.u8()
+	d.unusual = kind != 0 || marks&goAssembly != 0
+	c.skip(1)
 	d.tables = c.u8()
 	d.list = c.at
 	d.data = d.list + 4*uint64(d.values)

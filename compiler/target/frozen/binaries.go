@@ -30,6 +30,8 @@ import (
 //	segments PATH all      offset, size, address of what is loaded
 //	facts PATH all         "pie", "library", "static", "dwarf", "stripped"; machine, build ID, Go
 //	placement PATH OFFSET  offset, class, and "entry" or "unchecked"; below it those behind
+//	gofunction PATH OFFSET where probes go at entry, and at the instructions that return; "leaves"
+//	goroutine PATH NAME    register, place in the thread, place of the number
 //
 // Texts are separated by tabs. A test of runtime/binary compares the record with the live
 // answers, and writes it anew with -update.
@@ -37,11 +39,16 @@ import (
 //go:embed binaries.txt
 var binaryAnswers string
 
+// serverAnswers is the same of a program of Go, made by another test.
+//
+//go:embed server.txt
+var serverAnswers string
+
 // Binary opens a program of the record.
 func Binary(path string) (target.Binary, error) {
 	b := recorded{}
 	question := ""
-	for line := range strings.Lines(binaryAnswers) {
+	for line := range strings.Lines(binaryAnswers + serverAnswers) {
 		line = strings.TrimSuffix(line, "\n")
 		if row, indented := strings.CutPrefix(line, "\t"); indented {
 			if _, wanted := b[question]; wanted {
@@ -239,7 +246,36 @@ func class(name string) target.InstructionClass {
 	return target.NoCode
 }
 
-// GoFunction knows of no Go: its programs are too large for a record.
-func (r recorded) GoFunction(uint64) (target.GoFunction, bool, error) {
-	return target.GoFunction{}, false, nil
+// GoFunction finds none in programs of which no question for one was recorded.
+func (r recorded) GoFunction(offset uint64) (f target.GoFunction, made bool, err error) {
+	question := fmt.Sprintf("gofunction %#x", offset)
+	if _, made = r[question]; !made {
+		return f, false, nil
+	}
+	err = r.rows(question, func(words, _ []string) error {
+		f.Leaves = slices.Contains(words, "leaves")
+		for i, word := range words {
+			n, err := strconv.ParseUint(word, 0, 64)
+			switch {
+			case err != nil:
+			case i == 0:
+				f.Entry = n
+			default:
+				f.Returns = append(f.Returns, n)
+			}
+		}
+		return nil
+	})
+	return f, true, err
+}
+
+func (r recorded) Goroutine([]uint64) (g target.Goroutine, err error) {
+	if _, known := r["goroutine main.total"]; !known {
+		return g, target.ErrNotGo
+	}
+	err = r.rows("goroutine main.total", func(numbers, _ []string) error {
+		_, err := fmt.Sscan(strings.Join(numbers, " "), &g.Register, &g.Thread, &g.ID)
+		return err
+	})
+	return g, err
 }

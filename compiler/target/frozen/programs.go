@@ -37,7 +37,7 @@ func programs(name string, pid int) (list []target.Program, err error) {
 }
 
 func recordedPaths() (paths []string) {
-	for line := range strings.Lines(binaryAnswers) {
+	for line := range strings.Lines(binaryAnswers + serverAnswers) {
 		words := strings.Fields(line)
 		if len(words) > 1 && words[0] == "facts" && !slices.Contains(paths, words[1]) {
 			paths = append(paths, words[1])

@@ -17,6 +17,10 @@ func TestGo(t *testing.T) {
 		}
 		uprobe:P:main.add { @sum = sum(arg0 + arg1); }
 		uretprobe:P:main.add { @added = sum(retval); }
+		uprobe:P:main.greet { @number[goid] = count(); @start[goid] = 1; }
+		uretprobe:P:main.greet { @same[@start[goid]] = count(); }
+		uprobe:P:runtime.memmove /goid != *(uint64 *)(uptr(reg("r14")) + 152)/ { @differs = count(); }
+		END { @numbers = len(@number); clear(@number); clear(@start); }
 		uprobe:P:main.total { @words[arg1, arg2] = count(); }`
 	typed := `
 		uprobe:P:main.total { @words[args.list.len, args.list.cap] = count(); }
@@ -41,6 +45,8 @@ func TestGo(t *testing.T) {
 @left[main.divide]: 40
 @left[main.show]: 80
 @left[main.deep]: 12040
+@numbers: 2
+@same[1]: 40
 @sum: 460
 @words[3, 3]: 40
 `)
