@@ -89,6 +89,8 @@ type Function struct {
 	Argument bool
 	// ProbeName is set when the value tells attach points of one program apart.
 	ProbeName bool
+	// UserStack: the kernel walks the stack of the process.
+	UserStack bool
 	// HandsContext: a helper is handed the context, or a pointer from there whose type
 	// the verifier must know.
 	HandsContext bool
@@ -241,6 +243,9 @@ type Scope struct {
 	Untyped string
 	// Sleeps: the kernel lets the program wait for memory of the process.
 	Sleeps bool
+	// CallerHidden: the kernel's walk of the process's stack passes the caller over
+	// (readUserStack).
+	CallerHidden bool
 	// Inside: the place in a program need not be where a function begins, so that nothing is
 	// known of the stack there.
 	Inside bool

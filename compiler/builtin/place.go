@@ -17,6 +17,7 @@ type placeFinder struct {
 	path   string // as probes show it
 	seen   map[uint64]bool
 	placeList
+	opened     placeList // where the kernel knows that a function begins (opensWalk)
 	returns    placeList // the instructions of Go functions that return
 	leftOut    int       // places where nothing can be traced
 	leftOutWhy string
@@ -27,6 +28,29 @@ type placeList struct {
 	places    []object.UserPlace
 	functions []target.BinaryFunction
 	atReturns bool
+	opened    bool
+}
+
+// entered is the list for a place where a function is entered. Only stacks tell the two
+// apart.
+func (f *placeFinder) entered(placed Placed) *placeList {
+	if f.walksOpened() && (placed.Opens || placed.Lands) {
+		f.opened.opened = true
+		return &f.opened
+	}
+	return &f.placeList
+}
+
+// walksOpened: the kernel walks the process's stack, in a way of its own where it knows
+// that a function begins.
+func (f *placeFinder) walksOpened() bool {
+	atEntry := f.plain.Fires() == object.AtEntry && !f.inside
+	return atEntry && f.UsesUserStack() && opensWalk(f.Target())
+}
+
+// count is how many places there are.
+func (f *placeFinder) count() int {
+	return len(f.places) + len(f.opened.places) + len(f.returns.places)
 }
 
 func (l *placeList) append(place object.UserPlace, function target.BinaryFunction) {
@@ -89,7 +113,7 @@ func lineOf(text string) (file string, line int, ok bool) {
 // add takes a place, where a probe can be. Of a pattern, the others are left out. It reports
 // false after an error.
 func (f *placeFinder) add(name string, offset uint64, function target.BinaryFunction) bool {
-	if f.seen[offset] || len(f.places) == maxPlaces {
+	if f.seen[offset] || f.count() >= maxPlaces {
 		return true
 	}
 	f.seen[offset] = true
@@ -107,7 +131,7 @@ func (f *placeFinder) add(name string, offset uint64, function target.BinaryFunc
 	if placed.Why != "" {
 		place.Moved = fmt.Sprintf("%d bytes on, because %s", placed.Offset-offset, placed.Why)
 	}
-	f.append(place, function)
+	f.entered(placed).append(place, function)
 	return true
 }
 
@@ -117,7 +141,11 @@ func (f *placeFinder) placed(offset uint64) (Placed, error) {
 	if err != nil {
 		return Placed{}, err
 	}
-	return PlaceUser(placement, f.Target().Features)
+	placed, err := PlaceUser(placement, f.Target().Features)
+	if err == nil && f.walksOpened() {
+		placed = PastLanding(placement, placed, f.Target().Features)
+	}
+	return placed, err
 }
 
 // leaveOut takes no place of a function, which is an error unless it matched a pattern.
@@ -191,7 +219,7 @@ func (f *placeFinder) match(pattern string) bool {
 		if !function.Indirect {
 			f.add(shown(function), function.Offset, function)
 		}
-		return len(f.places) < maxPlaces
+		return f.count() < maxPlaces
 	})
 	if err != nil {
 		f.Errorf(f.function.Span, "%s: %v", f.path, err)
@@ -237,10 +265,10 @@ func (f *placeFinder) atLine(file string, line int) bool {
 			}
 		}
 	}
-	if len(f.places) == 0 && !f.matched {
+	if f.count() == 0 && !f.matched {
 		f.Missing(f.function.Span, nil, "%s has no code of %s:%d in %s", f.path, file, line, only)
 	}
-	return len(f.places) > 0 || f.matched
+	return f.count() > 0 || f.matched
 }
 
 // shown is the name of a function as a script would write it.

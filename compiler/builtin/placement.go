@@ -3,6 +3,7 @@ package builtin
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
@@ -12,6 +13,27 @@ type Placed struct {
 	Offset uint64
 	// Why is the reason why that is not where it was asked for; empty where it is.
 	Why string
+	// Opens and Lands are those of the instruction there.
+	Opens, Lands bool
+}
+
+// placedAt is a place at an instruction.
+func placedAt(i target.Instruction, why string) Placed {
+	return Placed{i.Offset, why, i.Opens, i.Lands}
+}
+
+// PastLanding moves a place that is at endbr64 to the instruction behind, where a probe
+// may be there.
+func PastLanding(p target.Placement, placed Placed, features target.Features) Placed {
+	i := slices.IndexFunc(p.Next, func(next target.Instruction) bool { return next.Offset > placed.Offset })
+	if !placed.Lands || i < 0 {
+		return placed
+	}
+	p.Instruction = p.Next[i]
+	if worse, err := harmful(p, features); worse != "" || err != nil {
+		return placed
+	}
+	return placedAt(p.Next[i], "some kernels add the caller to a stack at endbr64, and others do not")
 }
 
 // PlaceUser decides where a probe on a place of a program goes: there, or on an instruction
@@ -24,7 +46,7 @@ func PlaceUser(p target.Placement, features target.Features) (Placed, error) {
 		return Placed{}, err
 	}
 	if harm == "" && (!p.Entry || quick(p.Class, features)) {
-		return Placed{Offset: p.Offset}, nil
+		return placedAt(p.Instruction, ""), nil
 	}
 	for _, next := range p.Next {
 		moved := p
@@ -37,12 +59,12 @@ func PlaceUser(p target.Placement, features target.Features) (Placed, error) {
 		if why == "" {
 			why = "the kernel single-steps the instruction there, which takes several times as long"
 		}
-		return Placed{next.Offset, why}, nil
+		return placedAt(next, why), nil
 	}
 	if harm != "" {
 		return Placed{}, errors.New(harm)
 	}
-	return Placed{Offset: p.Offset}, nil
+	return placedAt(p.Instruction, ""), nil
 }
 
 // quick reports whether a probe costs the process no single step.

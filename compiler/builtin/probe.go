@@ -77,6 +77,8 @@ type Expansion interface {
 	UsesArguments() bool
 	// UsesProbeName: the clause reads probe or func.
 	UsesProbeName() bool
+	// UsesUserStack: the clause reads the stack of the process.
+	UsesUserStack() bool
 	// Forced is what --attach asks for, Mechanism also what the clause needs; empty
 	// leaves the choice to us.
 	Forced() string

@@ -41,7 +41,7 @@ func (f *placeFinder) addGo(name string, g target.GoFunction, err error, functio
 	if distance := placed.Offset - function.Offset; distance > 0 {
 		place.Moved = fmt.Sprintf("%d bytes on, because Go begins a function anew whose stack has to grow", distance)
 	}
-	f.append(place, function)
+	f.entered(placed).append(place, function)
 	return true
 }
 

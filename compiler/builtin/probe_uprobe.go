@@ -76,6 +76,8 @@ type foundPlaces struct {
 	functions []target.BinaryFunction
 	// atReturns: they are the instructions that return of functions of Go.
 	atReturns bool
+	// opened: the kernel knows by the instructions that functions begin there.
+	opened bool
 }
 
 // mechanisms are those of the places.
@@ -228,13 +230,13 @@ func (u *userSites) findIn(file userFile) bool {
 		return false
 	}
 	if n := finder.leftOut; n > 0 {
-		u.Notice("%s: %d of %d places of %s cannot be traced, as %s", u.at.Text(), n, n+len(finder.places)+len(finder.returns.places), file.Path, finder.leftOutWhy)
+		u.Notice("%s: %d of %d places of %s cannot be traced, as %s", u.at.Text(), n, n+finder.count(), file.Path, finder.leftOutWhy)
 	}
-	for _, places := range []placeList{finder.placeList, finder.returns} {
+	for _, places := range []placeList{finder.placeList, finder.opened, finder.returns} {
 		if len(places.places) > 0 {
 			u.found = append(u.found, foundPlaces{
 				UserPoint: u.point(file, places.places), binary: file.binary, functions: places.functions,
-				atReturns: places.atReturns,
+				atReturns: places.atReturns, opened: places.opened,
 			})
 		}
 	}
@@ -309,7 +311,8 @@ func (u *userSites) sites(
 		Scope: Scope{
 			Probe: u.at.Probe, Mechanism: multi, Symbols: len(at.Places), Inside: u.inside,
 			Function: function, Untyped: untyped, Goroutine: goroutineAt(found.binary, at.Places),
-			Sleeps: u.Target().Features.SleepableUprobe && u.Refused(probe) == "",
+			CallerHidden: u.hidesCaller(found),
+			Sleeps:       u.Target().Features.SleepableUprobe && u.Refused(probe) == "",
 		},
 		Type: ebpf.Kprobe,
 	}
@@ -321,6 +324,13 @@ func (u *userSites) sites(
 	site.Scope.Mechanism, point.Mechanism = plain, plain
 	point.Over = []object.PassedOver{{Mechanism: multi, Why: why}}
 	return u.eachPlace(site, point, at.Places)
+}
+
+// hidesCaller reports places where the address of the caller is on the stack, and the
+// kernel's walk passes it over.
+func (u *userSites) hidesCaller(found foundPlaces) bool {
+	atEntry := u.plain.Fires() == object.AtEntry && !u.inside && !found.opened
+	return atEntry || found.atReturns
 }
 
 // notByLink says why the link for many places is not taken; empty where it is.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
+	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -26,11 +27,11 @@ var stackFunctions = []*Function{
 		Info: Info{Name: "ustack", Signature: "ustack ustack([bpftrace | perf | raw] [, int depth])",
 			Doc:     "The stack of calls of the current process, as kstack. Programs that were built without frame pointers show little of theirs.",
 			Example: `profile:hz:99 { @[ustack] = count(); @top[ustack(perf, 3), comm] = count() }`},
-		MaxArgs: 2, Bare: true, Fills: true, HandsContext: true,
+		MaxArgs: 2, Bare: true, Fills: true, HandsContext: true, UserStack: true,
 		Check: func(c Checker, call *lang.Call) *types.Type { return types.NewUserStack(checkStack(c, call)) },
 		Into: func(l Lowering, call *lang.Call, to Place) {
 			storeWord(l, to, 0, upperHalf(asm.FnGetCurrentPidTgid)(l, call))
-			readStack(l, placeAfter(to, 8), 8*l.Type(call).Count, userStack)
+			readUserStack(l, placeAfter(to, 8), 8*l.Type(call).Count)
 		},
 	},
 }
@@ -80,6 +81,66 @@ func ownFrames(l Lowering) int64 {
 		return 2 + int64(l.Parts())
 	}
 	return 0
+}
+
+// # The caller at the entry of a function
+//
+// The kernel walks the stack of a process by frame pointers: the first frame is where the
+// process is, the next ones are the return addresses of the frames that %rbp (x29) leads
+// to. A function has a frame of its own only behind the instructions that make it, and no
+// more where it returns. At both, the chain begins with the frame of the caller, whose
+// return address leads to the caller's caller; the caller itself is missing.
+//
+//	x86_64   0(%rsp)            its address
+//	         8(%rbp)            that of its own caller
+//	arm64    x30, 8(x29)        the same
+//
+// So a program there puts it in. Since Linux 6.11 the kernel of x86_64 does so itself, where
+// it finds push %rbp at the probe; such places have a program apart, which leaves it to
+// the kernel. It does so at endbr64 too if it was built with CONFIG_X86_KERNEL_IBT, which
+// nothing tells; so probes go behind that. To compare what the kernel gives with 0(%rsp) would not do: a
+// function that calls itself has the same address in both words.
+//
+// https://elixir.bootlin.com/linux/v6.12/source/arch/x86/events/core.c
+// (is_uprobe_at_func_entry)
+
+// opensWalk reports kernels that put the caller in where target.Instruction.Opens.
+func opensWalk(t *target.Target) bool { return t.Arch == "x86_64" && t.Version.AtLeast(6, 11) }
+
+// leastCode is the lowest address that code can have; what is lower, as at the first
+// instruction of a program, is no caller.
+const leastCode = 4096
+
+// readUserStack fills the memory, with the caller as the second frame. The kernel's first
+// frame goes where that belongs, so that the others are in their places already.
+func readUserStack(l Lowering, to Place, size int) {
+	if !l.Scope().CallerHidden || size < 2*8 {
+		readStack(l, to, size, userStack)
+		return
+	}
+	b := l.IR()
+	caller := callerAddress(l)
+	called, begins, end := b.NewBlock(), b.NewBlock(), b.NewBlock()
+	b.If(ir.Less, caller, b.Const(leastCode), begins, called)
+	b.Enter(called)
+	readStack(l, placeAfter(to, 8), size-8, userStack)
+	b.Store(to.Space, to.Address, to.Offset, 8, loadWord(b, to, 1))
+	b.Store(to.Space, to.Address, to.Offset+8, 8, caller)
+	b.Jump(end)
+	b.Enter(begins)
+	readStack(l, to, size, userStack)
+	b.Jump(end)
+	b.Enter(end)
+}
+
+// callerAddress is where the function at whose first or last instruction the process is
+// returns to.
+func callerAddress(l Lowering) *ir.Value {
+	registers := l.Target().Registers()
+	if registers.Link != 0 {
+		return loadRegister(l, registers.Link)
+	}
+	return l.IR().ReadUser(stackPointer(l), 0, 8, false)
 }
 
 // readStack fills the memory: the kernel zeroes what lies behind the last address.

@@ -18,6 +18,9 @@ type Placement struct {
 type Instruction struct {
 	Offset uint64
 	Class  InstructionClass
+	// Opens: it is push %rbp, by which kernels tell that a function begins. Lands: it is
+	// endbr64, by which some do.
+	Opens, Lands bool
 }
 
 // InstructionClass is what a kernel does with a probe on an instruction. A probe is a

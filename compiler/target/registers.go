@@ -10,6 +10,8 @@ type Registers struct {
 	ReturnHigh         int // the second word of a struct
 	InstructionPointer int
 	StackPointer       int
+	// Link holds the return address, where a call does not put that on the stack.
+	Link int
 	// SyscallNumber, and SyscallArgs by the calling convention of system calls, which
 	// differs in places.
 	SyscallNumber int
@@ -25,7 +27,7 @@ var registers = map[string]Registers{
 		SyscallNumber: 120, SyscallArgs: []int{112, 104, 96, 56, 72, 64}, Named: wordOffsets(
 			"r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax ip cs flags sp ss")},
 	// x0..x7, x0, x1, pc, sp
-	"arm64": {Args: []int{0, 8, 16, 24, 32, 40, 48, 56}, Return: 0, ReturnHigh: 8, InstructionPointer: 256, StackPointer: 248,
+	"arm64": {Args: []int{0, 8, 16, 24, 32, 40, 48, 56}, Return: 0, ReturnHigh: 8, InstructionPointer: 256, StackPointer: 248, Link: 240,
 		// syscallno, orig_x0 x1..x5, behind the registers that user space sees
 		SyscallNumber: 280, SyscallArgs: []int{272, 8, 16, 24, 32, 40}, Named: wordOffsets(
 			"r0 r1 r2 r3 r4 r5 r6 r7 r8 r9 r10 r11 r12 r13 r14 r15 r16 r17 r18 r19 r20 r21 r22 r23 r24 r25 r26 r27 r28 r29 r30 sp pc pstate")},

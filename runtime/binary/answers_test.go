@@ -158,11 +158,15 @@ func askPlacement(t *testing.T, b target.Binary, offset string) (string, any, er
 	p, err := b.Placement(number(t, offset))
 	var out strings.Builder
 	mark := map[bool]string{p.Entry: " entry", p.Unchecked: " unchecked"}[true]
-	fmt.Fprintf(&out, "%#x %s%s\n", p.Offset, p.Class, mark)
+	fmt.Fprintf(&out, "%#x %s%s%s\n", p.Offset, p.Class, mark, opening(p.Instruction))
 	for _, i := range p.Next {
-		fmt.Fprintf(&out, "%#x %s\n", i.Offset, i.Class)
+		fmt.Fprintf(&out, "%#x %s%s\n", i.Offset, i.Class, opening(i))
 	}
 	return out.String(), p, err
+}
+
+func opening(i target.Instruction) string {
+	return map[bool]string{i.Opens: " opens", i.Lands: " lands"}[true]
 }
 
 func askLines(t *testing.T, b target.Binary, place string) (string, any, error) {

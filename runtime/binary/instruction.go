@@ -12,11 +12,18 @@ type instruction struct {
 	class target.InstructionClass
 	// idle: it changes no register and no memory.
 	idle bool
+	// opens and lands are those of target.Instruction.
+	opens, lands bool
 	// saves: it puts a register on the stack. calls: it calls a function.
 	saves, calls bool
 	flow         flow
 	// to is how far from the end of the instruction a direct jump leads.
 	to int64
+}
+
+// at is what a probe must know of it.
+func (i instruction) at(offset uint64) target.Instruction {
+	return target.Instruction{Offset: offset, Class: i.class, Opens: i.opens, Lands: i.lands}
 }
 
 // flow is where control goes after an instruction.

@@ -70,7 +70,7 @@ func (f *File) place(p *target.Placement, decode decoder, address uint64) error 
 		return nil
 	}
 	i := b.at(address)
-	if p.Class = i.class; i.idle && !p.Unchecked {
+	if p.Instruction = i.at(p.Offset); i.idle && !p.Unchecked {
 		p.Next = b.behind(address, p.Offset, p.Entry)
 	}
 	return nil
@@ -187,7 +187,7 @@ func (b *body) behind(address, offset uint64, entry bool) (list []target.Instruc
 			break
 		}
 		at += i.size
-		list = append(list, target.Instruction{Offset: offset + at - address, Class: next.class})
+		list = append(list, next.at(offset+at-address))
 	}
 	return list
 }

@@ -49,9 +49,10 @@ const unprobed = "" +
 	"\xcc\xcd\xce\xcf\xd4\xd5\xd6\xe4\xe5\xe6\xe7\xea\xec\xed\xee\xef\xf1\xf4\xfa\xfb"
 
 var (
-	endbr64 = []byte{0xf3, 0x0f, 0x1e, 0xfa}
-	nop5    = []byte{0x0f, 0x1f, 0x44, 0, 0}
-	nop10   = []byte{0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0}
+	endbr64   = []byte{0xf3, 0x0f, 0x1e, 0xfa}
+	nop5      = []byte{0x0f, 0x1f, 0x44, 0, 0}
+	nop10     = []byte{0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0}
+	pushFrame = []byte{0x55} // push %rbp
 )
 
 // Prefixes, of which an instruction has a set. Kernels take no probes where one of those
@@ -88,7 +89,8 @@ func decodeX86(code []byte) instruction {
 	code = code[:i.size]
 	i.flow, i.class, i.saves = x.flow(), x.class(), x.push()
 	i.calls = x.call()
-	i.idle = x.idle() || bytes.Equal(code, endbr64)
+	i.opens, i.lands = bytes.Equal(code, pushFrame), bytes.Equal(code, endbr64)
+	i.idle = x.idle() || i.lands
 	switch {
 	case bytes.Equal(code, nop5):
 		i.class = target.Nop5

@@ -90,7 +90,7 @@ func (c *checker) wrongParameters(script *lang.Script) bool {
 }
 
 // clauseUse says what a clause reads that depends on the attach point.
-type clauseUse struct{ arguments, probeName, registers, tracing, ends bool }
+type clauseUse struct{ arguments, probeName, userStack, registers, tracing, ends bool }
 
 // usesOf also counts the nodes of the syntax tree.
 func (c *checker) usesOf(clause *lang.Clause) (use clauseUse, nodes int) {
@@ -99,6 +99,7 @@ func (c *checker) usesOf(clause *lang.Clause) (use clauseUse, nodes int) {
 		if f := c.builtinOf(node); f != nil {
 			use.arguments = use.arguments || f.Argument
 			use.probeName = use.probeName || f.ProbeName
+			use.userStack = use.userStack || f.UserStack
 			use.registers = use.registers || f.Registers
 			use.tracing = use.tracing || f.Tracing
 			use.ends = use.ends || f.Ends
@@ -171,6 +172,7 @@ type expansion struct {
 
 func (x expansion) UsesArguments() bool    { return x.use.arguments }
 func (x expansion) UsesProbeName() bool    { return x.use.probeName }
+func (x expansion) UsesUserStack() bool    { return x.use.userStack }
 func (x expansion) Target() *target.Target { return x.target }
 
 // Refused says why the cheaper mechanisms do not serve a point.

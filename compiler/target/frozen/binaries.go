@@ -29,7 +29,7 @@ import (
 //	code PATH OFFSET       bytes from there on, in hexadecimal
 //	segments PATH all      offset, size, address of what is loaded
 //	facts PATH all         "pie", "library", "static", "dwarf", "stripped"; machine, build ID, Go
-//	placement PATH OFFSET  offset, class, and "entry" or "unchecked"; below it those behind
+//	placement PATH OFFSET  offset, class, "entry" or "unchecked", "opens" or "lands"; below it those behind
 //	gofunction PATH OFFSET where probes go at entry, and at the instructions that return; "leaves"
 //	goroutine PATH NAME    register, place in the thread, place of the number
 //
@@ -225,7 +225,9 @@ func (r recorded) Frames(offset uint64) (list []target.Frame, err error) {
 func (r recorded) Placement(offset uint64) (p target.Placement, err error) {
 	first := true
 	err = r.rows(fmt.Sprintf("placement %#x", offset), func(words, _ []string) error {
-		i := target.Instruction{Class: class(words[1])}
+		i := target.Instruction{
+			Class: class(words[1]), Opens: slices.Contains(words, "opens"), Lands: slices.Contains(words, "lands"),
+		}
 		if i.Offset, err = strconv.ParseUint(words[0], 0, 64); !first {
 			p.Next = append(p.Next, i)
 			return err
