@@ -66,7 +66,7 @@ func loadAll(o *object.Object, machine *target.Target) (*ebpf.Collection, error)
 // filesOf is how many open files a session needs at most: a map has one more for each
 // part that is loaded at the same time, and a link of a perf event two on each CPU.
 func filesOf(o *object.Object, machine *target.Target) uint64 {
-	n := detect.FewFiles + len(o.Kernel)*(2+runtime.GOMAXPROCS(0)) + 2*len(o.Programs)
+	n := detect.FewFiles + machine.CPUs + len(o.Kernel)*(2+runtime.GOMAXPROCS(0)) + 2*len(o.Programs)
 	for _, program := range o.Programs {
 		for i := range program.Points {
 			n += 2 * attach.Events(&program.Points[i], machine.CPUs)

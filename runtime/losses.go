@@ -39,6 +39,9 @@ func (l *lossCounts) list() (list []report.Loss) {
 	}
 	list = append(list, l.tables.Losses(l.object)...)
 	list = append(list, records.LostRounds(l.store)...)
+	add(report.LostNames, l.user.Lost(),
+		"%d memory mappings of processes were not noted, because too many came at once: their "+
+			"addresses may print as numbers")
 	if l.user.Refused() {
 		list = append(list, refusedNames(settings.MaxSymbolBytes))
 	}

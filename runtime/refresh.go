@@ -29,6 +29,8 @@ type mapRefresh struct {
 	user   *symbols.User
 	traced *atomic.Int64 // the process of -c or -p
 	maps   []*events.Map // of the script, with addresses of processes
+	// noted: the script has addresses of processes, so that mappings are noted.
+	noted bool
 }
 
 func newMapRefresh(o *object.Object, store *events.Store, user *symbols.User, traced *atomic.Int64) *mapRefresh {
@@ -38,7 +40,35 @@ func newMapRefresh(o *object.Object, store *events.Store, user *symbols.User, tr
 			r.maps = append(r.maps, store.Map(m))
 		}
 	}
+	r.noted = len(r.maps) > 0 || slices.ContainsFunc(o.Events, func(e *object.Event) bool {
+		return slices.ContainsFunc(e.Layout.Fields, func(f types.Field) bool { return events.HoldsProcess(f.Type) })
+	})
 	return r
+}
+
+// notePeriod is how long notes wait where few come, in milliseconds.
+const notePeriod = 100
+
+// note has mappings noted until stop is closed. Where the kernel does not tell of them, as
+// it does not without CAP_PERFMON, those are named that are read in time.
+func (r *mapRefresh) note(ticks *sync.WaitGroup, stop <-chan struct{}) {
+	if !r.noted || r.user.Note() != nil {
+		return
+	}
+	ticks.Go(func() {
+		<-stop
+		r.user.Relax()
+	})
+	ticks.Go(func() {
+		for {
+			r.user.Await(notePeriod)
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	})
 }
 
 func holdsProcess(m *object.MapSpec) bool {

@@ -209,6 +209,7 @@ func (s *Session) trace() (await func() int, err error) {
 	if err := s.tracees.find(); err != nil {
 		return nil, err
 	}
+	s.refresh.note(&s.ticks, s.over)
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
@@ -336,6 +337,7 @@ func benchesAlone(o *object.Object) bool {
 // Close frees the maps and programs.
 func (s *Session) Close() {
 	s.tracees.close()
+	s.refresh.user.Close()
 	s.pump.close()
 	s.store.Close()
 	s.collection.Close()

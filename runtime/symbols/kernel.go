@@ -29,8 +29,9 @@
 // which function lies where in the file. Functions are kept by device and inode, so that
 // a library is read once however many processes have it. A memory map is read again after
 // a second, since programs load libraries and become other programs. That of a process
-// which has ended stays as it was; of one that was never asked about before it ended,
-// nothing is known, and its addresses print as numbers.
+// which has ended stays as it was. One that ends before anybody asked about it is known
+// by what the kernel tells while mappings are made (mapEvents, notes), as long as its files
+// are there; without that, nothing is known, and its addresses print as numbers.
 //
 // Files are opened as the process sees them (/proc/PID/map_files, /proc/PID/root), for
 // processes in containers. All of it is hostile: paths lead to regular files or are not

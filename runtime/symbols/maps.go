@@ -44,6 +44,23 @@ type mappings struct {
 	cut   bool // there were more than fit
 }
 
+// find returns the mapping of an address.
+func (m *mappings) find(address uint64) (mapping, bool) {
+	i, inside := slices.BinarySearchFunc(m.list, address, func(m mapping, a uint64) int {
+		switch {
+		case m.end <= a:
+			return -1
+		case m.start > a:
+			return 1
+		}
+		return 0
+	})
+	if !inside {
+		return mapping{}, false
+	}
+	return m.list[i], true
+}
+
 // readMappings reads the executable mappings of a process, as many as there is room for.
 // While the process executes another program, those of the one before may come, which
 // would give wrong names; so they are read again.

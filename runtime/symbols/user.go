@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +23,8 @@ type User struct {
 	decoded   decoded
 	lines     bool // frames have them
 	sources   sources
+	notes     notes
+	told      *mapEvents // nil where nothing is noted
 }
 
 // process is what is known of the memory of a process. It stays known when the process
@@ -31,6 +32,7 @@ type User struct {
 type process struct {
 	mappings mappings
 	read     time.Time
+	ended    bool
 	made     jit
 	dumped   dump
 }
@@ -53,7 +55,7 @@ const (
 func NewUser(demangle bool, bytes int) *User {
 	return &User{
 		processes: map[int]*process{}, images: map[fileID]*binary.Table{},
-		decoded: decoded{raw: !demangle}, budget: budget{most: bytes},
+		decoded: decoded{raw: !demangle}, budget: budget{most: bytes}, notes: notes{most: bytes / notesShare},
 	}
 }
 
@@ -71,6 +73,7 @@ func (u *User) Lookup(pid int, address uint64) (Symbol, bool) {
 	defer u.mutex.Unlock()
 	m, ok := u.find(pid, address)
 	if !ok {
+		u.budget.refused = u.budget.refused || u.notes.forgot && u.processes[pid] == nil
 		return Symbol{}, false
 	}
 	return u.lookup(pid, m, address)
@@ -94,6 +97,9 @@ func (u *User) lookup(pid int, m mapping, address uint64) (Symbol, bool) {
 // lookupMade looks among the functions that the process made while it ran.
 func (u *User) lookupMade(pid int, address uint64) (Symbol, bool) {
 	p := u.processes[pid]
+	if p == nil {
+		return Symbol{}, false
+	}
 	if p.made.stale() {
 		u.refreshMade(pid, p)
 	}
@@ -127,28 +133,80 @@ func (u *User) Remember(pid int, age time.Duration) {
 	}
 }
 
-// find returns the mapping of an address.
-func (u *User) find(pid int, address uint64) (mapping, bool) {
+// find returns the mapping of an address that a process has or had, or the one that it was
+// forked from. A child of ours has nothing of ours: it executes at once.
+func (u *User) find(pid int, address uint64) (m mapping, ok bool) {
+	for range maxAncestors {
+		if m, ok = u.findIn(pid, address); ok {
+			break
+		}
+		if pid = u.notes.parent(pid); pid == 0 || pid == os.Getpid() {
+			break
+		}
+	}
+	return m, ok
+}
+
+// findIn looks among the mappings of a process, and among those that were noted: these
+// first where it has ended, as it may have executed another program since it was read.
+func (u *User) findIn(pid int, address uint64) (m mapping, ok bool) {
 	p := u.processes[pid]
 	if p == nil || time.Since(p.read) > freshness {
 		p = u.refresh(pid)
 	}
-	if p == nil {
-		return mapping{}, false
-	}
-	i, inside := slices.BinarySearchFunc(p.mappings.list, address, func(m mapping, a uint64) int {
-		switch {
-		case m.end <= a:
-			return -1
-		case m.start > a:
-			return 1
+	if p != nil && !p.ended {
+		if m, ok = p.mappings.find(address); ok {
+			return m, ok
 		}
-		return 0
-	})
-	if !inside {
-		return mapping{}, false
 	}
-	return p.mappings.list[i], true
+	if u.told != nil {
+		u.told.drain(&u.notes)
+	}
+	if m, ok = u.notes.find(pid, address); !ok && p != nil {
+		m, ok = p.mappings.find(address)
+	}
+	return m, ok
+}
+
+// Note has the mappings noted that processes make from now on, until Close. It fails where
+// the kernel does not tell; then only those are known that are read in time.
+func (u *User) Note() error {
+	told, err := openMapEvents()
+	if err != nil {
+		return err
+	}
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	u.told = told
+	return nil
+}
+
+// Await enters what was noted, when there is much of it or after some milliseconds.
+func (u *User) Await(milliseconds int) {
+	u.told.wait(milliseconds)
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	u.told.drain(&u.notes)
+}
+
+// Relax ends Await, now and later.
+func (u *User) Relax() { u.told.end() }
+
+// Lost is how many notes the kernel had no room for.
+func (u *User) Lost() uint64 {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	return u.notes.lost
+}
+
+// Close ends what Note began.
+func (u *User) Close() {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	if u.told != nil {
+		u.told.close()
+	}
+	u.told = nil
 }
 
 // refresh reads the mappings anew. Of a process that has ended the old ones remain.
@@ -170,7 +228,7 @@ func (u *User) refresh(pid int) *process {
 	}
 	if err != nil || len(fresh.list) == 0 && !fresh.cut {
 		if p != nil {
-			p.read = time.Now()
+			p.read, p.ended = time.Now(), true
 		}
 		return p
 	}
@@ -180,7 +238,7 @@ func (u *User) refresh(pid int) *process {
 	}
 	u.budget.take(fresh.bytes - before)
 	u.budget.refused = u.budget.refused || fresh.cut
-	p.mappings, p.read = fresh, time.Now()
+	p.mappings, p.read, p.ended = fresh, time.Now(), false
 	return p
 }
 
