@@ -35,3 +35,29 @@ func TestStacks(t *testing.T) {
 		}
 	}
 }
+
+// At the entry of a function its caller is the second frame, once, whatever the function
+// begins with: with a frame pointer, without, with endbr64. So it is where Go returns. One
+// that calls itself is there as often as it does.
+func TestCallers(t *testing.T) {
+	script, command := "", ""
+	for _, name := range []string{"c_O0", "c", "c_frames", "c_endbr", "go"} {
+		program := "/programs/" + strings.ReplaceAll(name, "_", "-")
+		command += program + " 1 1; "
+		function := "eight"
+		if name == "go" {
+			function = "main.add"
+			script += "uretprobe:" + program + ":main.add { @go_returns[ustack(2)] = count() }\n"
+		}
+		script += "uprobe:" + program + ":" + function + " { @" + name + "[ustack(2)] = count() }\n"
+	}
+	script += `uprobe:/programs/c-O0:descend /(int32)arg0 == 0/ { @deep[ustack(6)] = count() }
+		uprobe:/programs/c-O0:[ds]* /func == "sum"/ { @some[ustack(2)] = count() }`
+	out := MustRun(t, "ponytrace", "-e", script, "-c", "/bin/bash -c '"+command+"'")
+	got := regexp.MustCompile(`\+\d+|\n+ *|\]: `).ReplaceAllString(withoutRounds(out), " ")
+	equal(t, "stacks", strings.Join(strings.Fields(got), " "), strings.Join(strings.Fields(`
+		@c[ eight round_of 1  @c_O0[ eight round_of 1  @c_endbr[ eight round_of 1
+		@c_frames[ eight round_of 1
+		@deep[ descend descend descend descend round_of rounds 1
+		@go[ main.add main.round 2  @go_returns[ main.add main.round 2  @some[ sum round_of 1`), " "))
+}
