@@ -8,6 +8,11 @@
 // text of all names and a sorted table of 16 bytes a symbol, 7 MB for 250,000. A script
 // that prints no kernel address pays nothing.
 //
+// Modules and programs of BPF may be loaded later. They lie outside of the kernel's own
+// text; for an address there that was not looked up since the table was read, what is
+// loaded is compared with what was loaded then (loadedCode), and the table read again if
+// there is more. That takes a part of a second at first, and a 20th of the time.
+//
 // Of several names at one address the first that the kernel lists is taken, as the kernel
 // does itself. Of several addresses with one name (static functions) Address returns the
 // lowest.
@@ -68,6 +73,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // Symbol is what lies at an address.
@@ -85,45 +91,79 @@ var ErrHidden = errors.New("the kernel hides its addresses from this process (sy
 
 // Kernel resolves addresses of the running kernel. It reads its table when first asked.
 type Kernel struct {
-	open  func() (io.ReadCloser, error)
-	once  sync.Once
-	table table
-	err   error
+	open   func() (io.ReadCloser, error)
+	loaded func() loadedCode
+	mutex  sync.Mutex
+	read   bool
+	table  table
+	err    error
+	later  laterCode
 }
 
 // NewKernel returns the symbols of the running kernel.
 func NewKernel() *Kernel {
-	return &Kernel{open: func() (io.ReadCloser, error) { return os.Open("/proc/kallsyms") }}
+	return &Kernel{
+		open:   func() (io.ReadCloser, error) { return os.Open("/proc/kallsyms") },
+		loaded: newCodeWatch().loaded,
+	}
 }
 
 // Lookup returns the symbol that an address lies in.
 func (k *Kernel) Lookup(address uint64) (Symbol, bool) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
 	k.load()
+	if k.err == nil && !k.table.own(address) {
+		k.refresh(address)
+	}
 	return k.table.lookup(address)
 }
 
 // Address returns where a symbol is.
 func (k *Kernel) Address(name string) (uint64, bool) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
 	k.load()
 	return k.table.address(name)
 }
 
 // Err returns why nothing can be resolved, or nil.
 func (k *Kernel) Err() error {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
 	k.load()
 	return k.err
 }
 
 func (k *Kernel) load() {
-	k.once.Do(func() {
-		file, err := k.open()
-		if err != nil {
-			k.err = fmt.Errorf("kernel symbols: %w", err)
-			return
-		}
-		defer file.Close()
-		k.table, k.err = read(file)
-	})
+	if k.read {
+		return
+	}
+	k.read = true
+	k.later.begin(k.loaded())
+	k.table, k.err = k.readTable()
+}
+
+func (k *Kernel) readTable() (table, error) {
+	file, err := k.open()
+	if err != nil {
+		return table{}, fmt.Errorf("kernel symbols: %w", err)
+	}
+	defer file.Close()
+	return read(file)
+}
+
+// refresh reads the table again if the address may be of code that was loaded since. What
+// cannot be read leaves the old table.
+func (k *Kernel) refresh(address uint64) {
+	if !k.later.unseen(address) || !k.later.changed(k.loaded()) {
+		return
+	}
+	start := time.Now()
+	if fresh, err := k.readTable(); err == nil {
+		k.table = fresh
+	}
+	k.later.spent += time.Since(start)
 }
 
 // The largest table that is taken, and the farthest that an address may lie behind a
@@ -139,6 +179,8 @@ type table struct {
 	entries []entry
 	names   []byte // each ended by a zero
 	modules []string
+	// start and end are those of the kernel's own text; 0 where they are not listed.
+	start, end uint64
 }
 
 type entry struct {
@@ -180,6 +222,12 @@ func (b *builder) add(line []byte) bool {
 		b.hidden++
 		return true
 	}
+	switch string(name) {
+	case "_stext":
+		b.start = address
+	case "_etext":
+		b.end = address
+	}
 	b.entries = append(b.entries, entry{address, uint32(len(b.names)), b.module(bytes.Trim(module, "[]"))})
 	b.names = append(append(b.names, name...), 0)
 	return len(b.entries) <= maxSymbols && len(b.names) <= maxNames
@@ -216,6 +264,9 @@ func (b *builder) finish() (table, error) {
 	b.entries, b.names = slices.Clip(b.entries), slices.Clip(b.names)
 	return b.table, nil
 }
+
+// own reports an address in the kernel's own text, where nothing is loaded later.
+func (t *table) own(address uint64) bool { return address >= t.start && address < t.end }
 
 func (t *table) lookup(address uint64) (Symbol, bool) {
 	after, _ := slices.BinarySearchFunc(t.entries, address, func(e entry, a uint64) int {

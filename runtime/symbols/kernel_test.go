@@ -10,7 +10,10 @@ import (
 )
 
 func kernelOf(text string) *Kernel {
-	return &Kernel{open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }}
+	return &Kernel{
+		open:   func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil },
+		loaded: func() loadedCode { return loadedCode{} },
+	}
 }
 
 const sample = `ffffffff81000000 T _stext
