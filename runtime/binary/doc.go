@@ -115,6 +115,14 @@
 // some entries, whatever its type leads to. A struct that is only declared is looked for
 // by its name, in its own unit first.
 //
+// # Frames
+//
+// A stack asks for many addresses of a file. The first one of a unit has the unit walked
+// as a whole, for a list of where its functions are and where the sequences of its line
+// table begin (spans.go); from then on an address costs the entries of its function and
+// the rows of its sequence. With the standard library of Rust, one unit of which has 1 MB,
+// that is 1.4 ms for an address on average and not 21. By Go's table it is 9 us.
+//
 // # Everything is hostile
 //
 // Whoever is traced owns the files, and may change them while they are read. So:

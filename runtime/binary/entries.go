@@ -76,6 +76,7 @@ type debugInfo struct {
 	pages  *pages
 	tables abbreviations // of the unit that was read last
 	units  *typeUnits
+	index  index
 }
 
 // debugInfo opens the sections.

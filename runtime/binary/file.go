@@ -148,6 +148,9 @@ func (f *File) held() (bytes int) {
 	for _, s := range f.unpack {
 		bytes += len(s.text)
 	}
+	if f.info != nil {
+		bytes += spanSize * f.info.index.kept
+	}
 	for _, other := range []*File{f.mini, f.debug, f.common} {
 		if other != nil && other != f {
 			bytes += other.held()

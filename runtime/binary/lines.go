@@ -92,14 +92,12 @@ type row struct {
 	ends          bool
 }
 
-// find runs the program until two rows have an address between them.
-func (l *lines) find(address uint64) (file string, line int, ok bool) {
-	if !l.ok {
-		return "", 0, false
-	}
+// find runs the program, from the start of a sequence of rows on, until two rows have an
+// address between them.
+func (l *lines) find(at, address uint64) (file string, line int, ok bool) {
 	var last row
 	started := false
-	for c, now := l.line.from(l.program), firstRow(l); c.at < l.end && c.more(); {
+	for c, now := l.line.from(at), firstRow(l); c.at < l.end && c.more(); {
 		if !l.step(&c, &now) {
 			continue
 		}

@@ -127,11 +127,14 @@ func compareLines(t *testing.T, data *dwarf.Data, unit *dwarf.Entry, info *debug
 		if err = table.Next(&next); err != nil || row.EndSequence || row.Address >= next.Address || row.File == nil {
 			continue
 		}
+		if row.Address == 0 {
+			continue // the linker left it out
+		}
 		*info.pages.steps = maxSteps
-		file, line, ok := lines.find(row.Address)
+		file, line := lines.findIn(row.Address)
 		same := line == row.Line && strings.HasSuffix(file, filepath.Clean(row.File.Name))
-		if count++; !ok || !same {
-			t.Errorf("%#x: %s:%d, %v, want %s:%d", row.Address, file, line, ok, row.File.Name, row.Line)
+		if count++; !same {
+			t.Errorf("%#x: %s:%d, want %s:%d", row.Address, file, line, row.File.Name, row.Line)
 		}
 	}
 	return count

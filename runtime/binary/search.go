@@ -66,61 +66,71 @@ func (d *debugInfo) listed(address uint64) (unit uint64, ok bool) {
 
 // covers reports whether the code of an entry has an address. One without any code has
 // not.
-func (u *unit) covers(e *entry, address uint64) bool {
+func (u *unit) covers(e *entry, address uint64) (found bool) {
+	u.eachRange(e, func(low, high uint64) bool {
+		found = address >= low && address < high
+		return !found
+	})
+	return found
+}
+
+// rangeVisitor takes a part of the code, and reports whether it wants the next.
+type rangeVisitor func(low, high uint64) bool
+
+// eachRange visits the parts of the code of an entry.
+func (u *unit) eachRange(e *entry, visit rangeVisitor) {
 	if low, ok := u.addressOf(e, dwarf.AttrLowpc); ok {
 		if high, ok := u.addressOf(e, dwarf.AttrHighpc); ok {
-			return address >= low && address < high
+			visit(low, high)
+			return
 		}
 		if high, ok := e.get(dwarf.AttrHighpc); ok {
-			return address-low < high.n
+			visit(low, low+high.n)
+			return
 		}
 	}
 	ranges, ok := e.get(dwarf.AttrRanges)
-	if !ok {
-		return false
-	}
-	if u.version < 5 {
-		return u.inRanges(ranges.n, address)
-	}
-	at := ranges.n
-	if ranges.form == formRangesIndex {
+	switch {
+	case !ok:
+	case u.version < 5:
+		u.oldRanges(ranges.n, visit)
+	case ranges.form == formRangesIndex:
 		c := u.rangeLists.from(u.rangesBase + ranges.n*uint64(u.place))
-		at = u.rangesBase + c.number(u.place)
+		u.rangeList(u.rangesBase+c.number(u.place), visit)
+	default:
+		u.rangeList(ranges.n, visit)
 	}
-	return u.inRangeList(at, address)
 }
 
-// inRanges reads a list of .debug_ranges: pairs of start and end, from the unit's own
+// oldRanges reads a list of .debug_ranges: pairs of start and end, from the unit's own
 // start unless a pair with the largest address has set another; the end is a pair of
 // zeroes.
-func (u *unit) inRanges(at, address uint64) bool {
+func (u *unit) oldRanges(at uint64, visit rangeVisitor) {
 	c, base := u.ranges.from(at), u.low
 	largest := ^uint64(0) >> (64 - 8*u.address)
 	for c.more() {
 		start, end := c.number(u.address), c.number(u.address)
 		switch {
 		case start == 0 && end == 0:
-			return false
+			return
 		case start == largest:
 			base = end
-		case address-base >= start && address-base < end && address >= base:
-			return c.err == nil
+		case c.err != nil || !visit(base+start, base+end):
+			return
 		}
 	}
-	return false
 }
 
-// inRangeList reads a list of .debug_rnglists (DWARF 5, section 2.17.3): a kind, and what
+// rangeList reads a list of .debug_rnglists (DWARF 5, section 2.17.3): a kind, and what
 // belongs to it.
-func (u *unit) inRangeList(at, address uint64) bool {
+func (u *unit) rangeList(at uint64, visit rangeVisitor) {
 	c, base := u.rangeLists.from(at), u.low
 	for c.more() {
 		start, end := uint64(0), uint64(0)
 		switch c.u8() {
-		case 0: // the end
-			return false
 		case 1: // base address, by index
 			base, _ = u.addressAt(c.uleb())
+			continue
 		case 2: // start and end, by index
 			start, _ = u.addressAt(c.uleb())
 			end, _ = u.addressAt(c.uleb())
@@ -132,19 +142,19 @@ func (u *unit) inRangeList(at, address uint64) bool {
 			end = base + c.uleb()
 		case 5:
 			base = c.number(u.address)
+			continue
 		case 6: // start and end
 			start, end = c.number(u.address), c.number(u.address)
 		case 7: // start and length
 			start = c.number(u.address)
 			end = start + c.uleb()
-		default:
-			return false
+		default: // 0 is the end
+			return
 		}
-		if address >= start && address < end {
-			return c.err == nil
+		if c.err != nil || !visit(start, end) {
+			return
 		}
 	}
-	return false
 }
 
 // chain is the function that an address is in, and the inlined calls inside of it, the
@@ -157,17 +167,17 @@ type chain struct {
 // chain walks the entries of the unit: those inside of functions elsewhere only if it is
 // in no other, for a function may have classes of its own with functions.
 func (u *unit) chain(address uint64) (found chain, err error) {
-	found, err = u.walk(address, false)
+	found, err = u.walk(u.entries, address, false)
 	if err == nil && len(found.entries) == 0 {
-		found, err = u.walk(address, true)
+		found, err = u.walk(u.entries, address, true)
 	}
 	return found, err
 }
 
-// walk counts depth, so that a hostile tree costs no stack.
-func (u *unit) walk(address uint64, everywhere bool) (found chain, err error) {
+// walk begins at an entry. It counts depth, so that a hostile tree costs no stack.
+func (u *unit) walk(at, address uint64, everywhere bool) (found chain, err error) {
 	found.unit = u
-	c := u.info.from(u.entries)
+	c := u.info.from(at)
 	for depth, within := 0, 0; c.at < u.end; {
 		e, err := u.next(&c)
 		if err != nil {
@@ -246,16 +256,16 @@ func (u *unit) origin(e *entry) (*unit, entry, bool) {
 // frames returns the functions at an address, the innermost first. Each line is that of
 // the address or of the call that was inlined there.
 func (d *debugInfo) frames(address uint64) (frames []target.Frame, err error) {
-	u, err := d.unitWith(address)
+	u, err := d.indexedUnit(address)
 	if err != nil || u == nil {
 		return nil, err
 	}
-	found, err := u.chain(address)
+	found, err := u.indexedChain(address)
 	if err != nil {
 		return nil, err
 	}
 	lines := u.lines()
-	file, line, _ := lines.find(address)
+	file, line := lines.findIn(address)
 	for i := len(found.entries) - 1; i >= 0; i-- {
 		e := &found.entries[i]
 		frame := target.Frame{Function: u.name(e), File: file, Line: line}

@@ -61,3 +61,20 @@ func TestCallers(t *testing.T) {
 		@deep[ descend descend descend descend round_of rounds 1
 		@go[ main.add main.round 2  @go_returns[ main.add main.round 2  @some[ sum round_of 1`), " "))
 }
+
+// Lines and inlined functions of stacks of processes, in C by debug information and in a
+// stripped program of Go by its own table.
+func TestLinesOfStacks(t *testing.T) {
+	const script = `config = { show_debug_info = true } `
+	out := MustRun(t, "ponytrace", "-q", "-e", script+`uprobe:/programs/c-frames:add { @[ustack(2)] = count() }`,
+		"-c", "/programs/c-frames 500")
+	if !regexp.MustCompile(`@\[\n +add\+\d+@/.*/c/target\.c:\d+\n +round_of\+\d+@/.*/c/target\.c:\d+\n\]: 500\n`).MatchString(out.Stdout) {
+		t.Errorf("C: %s", out.Stdout)
+	}
+	out = MustRun(t, "ponytrace", "-q", "-e", script+`uprobe:/programs/go-stripped:os.init.0 { @[ustack] = count() }`,
+		"-c", "/programs/go-stripped 50")
+	if !regexp.MustCompile(`@\[\n +os\.init\.0\+\d+@.*/os/proc\.go:\d+\n(.*\n)*` +
+		` +\[inlined\] runtime\.doInit@.*/runtime/proc\.go:\d+\n +runtime\.main\+\d+@.*/runtime/proc\.go:\d+\n`).MatchString(out.Stdout) {
+		t.Errorf("Go: %s", out.Stdout)
+	}
+}
