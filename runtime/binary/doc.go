@@ -86,7 +86,9 @@
 //
 // A table of values is pairs of differences, of a value and of an address. An inlined
 // call has 16 bytes: 4 of no use here, the name, where in the outer function it was
-// called, a line.
+// called, a line. Where all tables of inlined calls begin is known to the description of
+// the program (runtime.moduledata): the section .go.module, and before Go 1.26 a part of
+// .noptrdata. Those of Go before 1.20 have another form and are not read.
 //
 // A stripped program is asked for lines of the source by it, too (golines.go). Its runs of
 // a line need not be statements: the check of the stack's end is of the line of func.

@@ -233,21 +233,27 @@ func FuzzLines(f *testing.F) {
 					t.Errorf("%+v, %v", places, err)
 				}
 			}
+			for _, p := range places {
+				if _, err := file.Frames(p.Offset); err != nil {
+					t.Errorf("%#x has no frames: %v", p.Offset, err)
+				}
+			}
 		}
 	})
 }
 
 func FuzzGoTable(f *testing.F) {
-	f.Add(goTableOf(0x1000))
-	f.Add(goTableOf(0))
+	f.Add(goTableOf(0x1000), []byte(nil))
+	f.Add(goTableOf(0), make([]byte, 8*(goModuleFuncData+2)))
 	sectionsOf(f, func(section func(string) []byte) {
 		if table := section(".gopclntab"); table != nil {
-			f.Add(table)
+			f.Add(table, section(".noptrdata"))
 		}
 	})
-	f.Fuzz(func(t *testing.T, table []byte) {
+	f.Fuzz(func(t *testing.T, table, data []byte) {
 		file := fuzzed(t, elfSection{".text", elf.SHT_PROGBITS, 0, allocated, make([]byte, 0x100)},
-			elfSection{".gopclntab", elf.SHT_PROGBITS, 0, elf.SHF_ALLOC, table})
+			elfSection{".gopclntab", elf.SHT_PROGBITS, 0, elf.SHF_ALLOC, table},
+			elfSection{".noptrdata", elf.SHT_PROGBITS, 0, elf.SHF_ALLOC, data})
 		checkFunctions(t, file)
 		for _, offset := range []uint64{0, 0x40, 0x80, 0x100} {
 			if frames, err := file.Frames(offset); err == nil && len(frames) > maxInlined {

@@ -101,12 +101,45 @@ func (f *File) placeGo(t *goTable) error {
 			t.text = at
 		}
 		t.data, t.dataAt = f.sectionAt(data.u64())
+	} else if t.startLine {
+		t.data, t.dataAt = f.sectionAt(f.inlinedAt(t))
 	}
 	code := f.elf.Section(".text")
 	if t.text == 0 && code != nil && t.startsAt(f.elf.Entry, code.Addr) {
 		t.text = code.Addr
 	}
 	return nil
+}
+
+// maxModule bounds the data that is searched for the description of the program.
+const maxModule = 8 << 20
+
+// inlinedAt returns where the tables of inlined calls begin, for which Go before 1.26 has
+// no section: among the data is what .go.module has later, which begins with the address
+// of the table. In a program that is moved when it starts it may be left to the loader.
+func (f *File) inlinedAt(t *goTable) (address uint64) {
+	if f.inlined != nil {
+		return *f.inlined
+	}
+	f.inlined = &address
+	table := f.elf.Section(".gopclntab")
+	if table == nil {
+		table = f.elf.Section(".data.rel.ro.gopclntab")
+	}
+	data, err := f.section(".noptrdata")
+	if err != nil || data == nil || table == nil {
+		return 0
+	}
+	for c := data.from(0); c.at+8*goModuleFuncData < min(data.size, maxModule) && c.more(); {
+		if at := c.at; c.u64() == table.Addr {
+			text, tables := data.from(at+8*goModuleText), data.from(at+8*goModuleFuncData)
+			if text.u64() == t.text {
+				address = tables.u64()
+				break
+			}
+		}
+	}
+	return address
 }
 
 func (f *File) isCode(address uint64) bool {

@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/internal/testkit"
+	"github.com/ponytrace/ponytrace/internal/vmtest/programs"
 )
 
 // goTableOf has the functions _rt0_ and main.main at 0 and 0x40, up to 0x60.
@@ -181,4 +183,82 @@ func goProgram(t *testing.T, path string) {
 	if !inlined {
 		t.Errorf("%v, %v: no call is inlined", main, err)
 	}
+}
+
+// Before Go 1.26 the tables of inlined calls are found by the description of the program
+// among its data: what has the addresses of Go's table and of the code.
+func TestInlinedByData(t *testing.T) {
+	const text, tables = 0x1000, 0x777
+	program := func(data ...uint64) *File {
+		var raw []byte
+		for _, word := range data {
+			raw = binary.LittleEndian.AppendUint64(raw, word)
+		}
+		return fuzzed(t, elfSection{".text", elf.SHT_PROGBITS, 0, allocated, make([]byte, 0x100)},
+			elfSection{".gopclntab", elf.SHT_PROGBITS, 0, elf.SHF_ALLOC, goTableOf(text)},
+			elfSection{".noptrdata", elf.SHT_PROGBITS, 0, elf.SHF_ALLOC, raw})
+	}
+	at := program(0).elf.Section(".gopclntab").Addr
+	module := make([]uint64, goModuleFuncData+1)
+	module[0], module[goModuleText], module[goModuleFuncData] = at, text, tables
+	other := slices.Clone(module)
+	other[goModuleText] = text + 1
+	for name, test := range map[string]struct {
+		data []uint64
+		want uint64
+	}{
+		"there": {slices.Concat([]uint64{1, at, 2}, other, module, []uint64{3}), tables},
+		"cut":   {slices.Concat([]uint64{1}, module[:goModuleFuncData]), 0},
+		"other": {other, 0},
+		"none":  {nil, 0},
+	} {
+		f := program(test.data...)
+		table, err := f.goTable()
+		if err != nil || table == nil {
+			t.Fatalf("%s: no table, %v", name, err)
+		}
+		for range 2 {
+			if got := f.inlinedAt(table); got != test.want {
+				t.Errorf("%s: %#x, want %#x", name, got, test.want)
+			}
+		}
+	}
+}
+
+// Go's table has the functions, inlined calls and lines that debug information has.
+func TestGoTableAgainstDebugInformation(t *testing.T) {
+	for _, name := range []string{"go", "go-pie"} {
+		f, headers := opened(t, programs.Build(t, name))
+		table, err := f.goTable()
+		if err != nil || !table.hasInlined() {
+			t.Fatalf("%s: no table with inlined calls, %v", name, err)
+		}
+		info, err := f.debugInfo()
+		if err != nil {
+			t.Fatal(err)
+		}
+		inlined, all := 0, symbolsOf(headers)
+		for i := 0; i < len(all); i += 1 + len(all)/300 {
+			*f.pages.steps = maxSteps
+			address := all[i].Value + all[i].Size/2
+			got, want := table.frames(address), []target.Frame{}
+			if want, err = info.frames(address); err != nil {
+				t.Fatal(err)
+			}
+			if len(want) == 0 || strings.HasPrefix(all[i].Name, "type:") || f.codeSection(address).Name != ".text" {
+				continue
+			}
+			if !slices.EqualFunc(got, want, sameFrame) {
+				t.Errorf("%s: %s: %+v, want %+v", name, all[i].Name, got, want)
+			}
+			inlined += len(got) - 1
+		}
+		if inlined < 20 {
+			t.Errorf("%s: only %d calls are inlined", name, inlined)
+		}
+	}
+}
+
+func sameFrame(a, b target.Frame) bool {
+	return a.Function == b.Function && a.Line == b.Line && a.Inlined == b.Inlined
 }
