@@ -132,3 +132,33 @@ func TestSlowSource(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 }
+
+// The kernel's code in a process has names in stacks, and no lines.
+func TestFramesOfVDSO(t *testing.T) {
+	u := NewUser(true, 64<<20)
+	u.ShowLines()
+	if u.refresh(os.Getpid()) == nil {
+		t.Fatal("no mappings")
+	}
+	table, err := readVDSO()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range u.processes[os.Getpid()].mappings.list {
+		if m.path != vdso {
+			continue
+		}
+		found := 0
+		table.All(func(name []byte, address uint64) {
+			list := u.Frames(nil, os.Getpid(), m.start+address+1, true)
+			if want := (Frame{Symbol: Symbol{Name: string(name), Module: vdso, Offset: 1}}); len(list) == 1 && list[0] == want {
+				found++
+			}
+		})
+		if found < 3 {
+			t.Errorf("%d functions have frames", found)
+		}
+		return
+	}
+	t.Error("there is no such code")
+}
