@@ -1,0 +1,181 @@
+package cfi
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// ErrRows means that there are more rows than may be.
+var ErrRows = errors.New("the table of frames has too many rows")
+
+// common is what the entries of several functions share (CIE).
+type common struct {
+	code, data int64
+	form       byte // of addresses
+	sized      bool // entries have augmentation data
+	signal     bool
+	program    [2]int
+}
+
+// function is an entry (FDE).
+type function struct {
+	start, size uint64
+	common      *common
+	program     [2]int
+}
+
+// parser reads a section.
+type parser struct {
+	text    []byte
+	address uint64
+	commons map[int]*common
+	list    []function
+}
+
+// Parse returns the rows of a section that goes to an address, at most so many. place
+// tells where in the file an address lies; what is nowhere is left out. Entries that make
+// no sense are left out, too.
+func Parse(text []byte, address uint64, most int, place func(uint64) (uint64, bool)) ([]Row, error) {
+	p := &parser{text: text, address: address, commons: map[int]*common{}}
+	if err := p.entries(place); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(p.list, func(a, b function) int { return cmp.Compare(a.start, b.start) })
+	return p.rows(most)
+}
+
+// entries reads all entries, but for their programs.
+func (p *parser) entries(place func(uint64) (uint64, bool)) error {
+	r := &reader{text: p.text, end: len(p.text)}
+	for r.left() {
+		start := r.at
+		length := r.number(4)
+		if length == 0 || r.err != nil { // a section may end before its last bytes
+			break
+		}
+		if length == 0xffffffff {
+			length = r.number(8)
+		}
+		if length > uint64(r.end-r.at) {
+			return errEnds
+		}
+		entry := &reader{text: p.text, at: r.at, end: r.at + int(length)}
+		r.at = entry.end
+		pointer := entry.at
+		if distance := entry.number(4); distance != 0 {
+			p.function(entry, pointer-int(distance), place)
+		} else if c := p.common(entry); entry.err == nil {
+			p.commons[start] = c
+		}
+	}
+	return nil
+}
+
+func (p *parser) common(r *reader) *common {
+	version := r.byte()
+	augmentation := r.cstring()
+	c := &common{signal: strings.Contains(augmentation, "S")}
+	c.code = int64(r.uleb())
+	c.data = r.sleb()
+	if version == 1 {
+		r.byte() // the number of the return address
+	} else {
+		r.uleb()
+	}
+	behind := r.at
+	if strings.HasPrefix(augmentation, "z") {
+		c.sized = true
+		length := r.uleb()
+		behind = r.at + int(min(length, uint64(r.end-r.at)))
+		p.augment(r, c, augmentation[1:])
+	} else if augmentation != "" && augmentation != "S" {
+		r.fail(errForm)
+	}
+	c.program = [2]int{behind, r.end}
+	return c
+}
+
+// augment reads what the letters stand for.
+func (p *parser) augment(r *reader, c *common, letters string) {
+	for _, letter := range letters {
+		switch letter {
+		case 'R':
+			c.form = r.byte()
+		case 'P':
+			r.plain(r.byte() & formMask)
+		case 'L':
+			r.byte()
+		case 'S', 'B':
+		default:
+			r.fail(errForm)
+		}
+	}
+}
+
+func (p *parser) function(r *reader, commonAt int, place func(uint64) (uint64, bool)) {
+	c := p.commons[commonAt]
+	if c == nil {
+		return
+	}
+	f := function{common: c}
+	start := r.address(c.form, p.address)
+	f.size = r.plain(c.form & formMask)
+	if c.sized {
+		r.bytes(r.uleb())
+	}
+	f.program = [2]int{r.at, r.end}
+	var ok bool
+	if f.start, ok = place(start); !ok || r.err != nil || f.size == 0 || f.start+f.size > 1<<32 || f.size > 1<<32 {
+		return
+	}
+	p.list = append(p.list, f)
+}
+
+// rows runs the programs. Between functions the rule is that of frame pointers.
+func (p *parser) rows(most int) ([]Row, error) {
+	t := &table{most: most}
+	end := uint64(0)
+	for _, f := range p.list {
+		if f.start < end || t.full {
+			continue
+		}
+		if f.start > end {
+			t.add(end, ByFramePointer)
+		}
+		end = f.start + f.size
+		m := &machine{common: f.common, table: t, place: f.start, end: end}
+		m.run(&reader{text: p.text, at: f.common.program[0], end: f.common.program[1]})
+		m.initial = m.state
+		m.run(&reader{text: p.text, at: f.program[0], end: f.program[1]})
+		m.flush()
+	}
+	if end > 0 && end < 1<<32 {
+		t.add(end, ByFramePointer)
+	}
+	if t.full {
+		return nil, ErrRows
+	}
+	return slices.Clip(t.rows), nil
+}
+
+// table collects rows. One that has the rule of the row before is left out.
+type table struct {
+	rows []Row
+	most int
+	full bool
+}
+
+func (t *table) add(place uint64, rule Rule) {
+	n := len(t.rows)
+	switch {
+	case n > 0 && t.rows[n-1].Place == uint32(place):
+		t.rows[n-1].Rule = rule
+	case n > 0 && t.rows[n-1].Rule == rule:
+	case n == t.most:
+		t.full = true
+	default:
+		t.rows = append(t.rows, Row{uint32(place), rule})
+	}
+}
