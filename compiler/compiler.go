@@ -318,6 +318,9 @@ func addMaps(out *object.Object, unit *lower.Unit) {
 			Name: object.CgroupsMap, Type: ebpf.CGroupArray, KeySize: 4, ValueSize: 4, MaxEntries: uint32(n),
 		}
 	}
+	if unit.Unwinds {
+		addUnwinding(out.Kernel, unit.Target)
+	}
 	for _, m := range unit.Maps {
 		out.Maps = append(out.Maps, m)
 		if m.Kernel != "" {
@@ -328,6 +331,26 @@ func addMaps(out *object.Object, unit *lower.Unit) {
 		}
 	}
 	slices.SortFunc(out.Maps, func(a, b *object.MapSpec) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// addUnwinding adds the maps by which stacks of processes are walked.
+func addUnwinding(kernel map[string]*ebpf.MapSpec, machine *target.Target) {
+	processes := &ebpf.MapSpec{
+		Name: object.UnwindMap, Type: ebpf.Hash, KeySize: 8, ValueSize: object.UnwindSize,
+		MaxEntries: object.MaxUnwound,
+	}
+	if !lower.Preallocates(machine) {
+		processes.Flags = noPreallocate
+	}
+	kernel[object.UnwindMap] = processes
+	kernel[object.WantedMap] = slots(object.WantedMap, 8*object.WantedWords)
+	kernel[object.FramesMap] = &ebpf.MapSpec{
+		Name: object.FramesMap, Type: ebpf.ArrayOfMaps, KeySize: 4, ValueSize: 4,
+		MaxEntries: object.MaxShards,
+		InnerMap: &ebpf.MapSpec{
+			Type: ebpf.Array, KeySize: 4, ValueSize: 8 * object.ShardRows, MaxEntries: 1,
+		},
+	}
 }
 
 // addFollowing takes the set of processes from the maps of the script.

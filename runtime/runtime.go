@@ -109,6 +109,7 @@ type Session struct {
 	clauses      *clauses
 	followed     *followed // nil where nobody is
 	refresh      *mapRefresh
+	unwinder     *unwinder
 	reads        *readCounts
 	notices      *notices
 	shell        *shell
@@ -210,6 +211,7 @@ func (s *Session) trace() (await func() int, err error) {
 		return nil, err
 	}
 	s.refresh.note(&s.ticks, s.over)
+	s.unwinder.prepare()
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
@@ -232,6 +234,7 @@ func (s *Session) trace() (await func() int, err error) {
 	s.clauses.startIntervals(&s.ticks, s.over)
 	s.clauses.startSignals(&s.ticks, s.over)
 	s.refresh.start(&s.ticks, s.over)
+	s.unwinder.start(&s.ticks, s.over)
 	s.reads.start(&s.ticks, s.over, s.notices.losses)
 	if !canFire(s.object) && (finished == nil || s.attachments.iterated && len(s.options.Command) == 0) {
 		return s.waiter.exit.code, nil
@@ -338,6 +341,7 @@ func benchesAlone(o *object.Object) bool {
 func (s *Session) Close() {
 	s.tracees.close()
 	s.refresh.user.Close()
+	s.unwinder.close()
 	s.pump.close()
 	s.store.Close()
 	s.collection.Close()

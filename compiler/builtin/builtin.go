@@ -322,6 +322,10 @@ type Lowering interface {
 	// SyscallProbe is the index of the attach point's text by the number of the system
 	// call.
 	SyscallProbe() *ir.Value
+	// UserFrames walks the stack of the current process by the tables of its programs and
+	// writes the addresses, depth at most, and zeroes behind them. Where no program of 64
+	// bits was interrupted, otherwise writes all that.
+	UserFrames(to Place, depth int, otherwise func())
 	// Parts is how many parts of a large clause are active where the code runs: 1 or 0.
 	Parts() int
 	// Outlined computes a number from another: in a clause that is cut into parts by a

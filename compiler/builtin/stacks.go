@@ -24,14 +24,20 @@ var stackFunctions = []*Function{
 		},
 	},
 	{
-		Info: Info{Name: "ustack", Signature: "ustack ustack([bpftrace | perf | raw] [, int depth])",
-			Doc:     "The stack of calls of the current process, as kstack. Programs that were built without frame pointers show little of theirs.",
+		Info: Info{Name: "ustack", Signature: "ustack ustack([bpftrace | perf | raw] [, dwarf] [, int depth])",
+			Doc:     "The stack of calls of the current process, as kstack. Programs that were built without frame pointers show little of theirs, unless dwarf says to walk the stack by their tables (.eh_frame).",
 			Example: `profile:hz:99 { @[ustack] = count(); @top[ustack(perf, 3), comm] = count() }`},
-		MaxArgs: 2, Bare: true, Fills: true, HandsContext: true, UserStack: true,
+		MaxArgs: 3, Bare: true, Fills: true, HandsContext: true, UserStack: true,
 		Check: func(c Checker, call *lang.Call) *types.Type { return types.NewUserStack(checkStack(c, call)) },
 		Into: func(l Lowering, call *lang.Call, to Place) {
 			storeWord(l, to, 0, upperHalf(asm.FnGetCurrentPidTgid)(l, call))
-			readUserStack(l, placeAfter(to, 8), 8*l.Type(call).Count)
+			addresses, depth := placeAfter(to, 8), l.Type(call).Count
+			byFramePointers := func() { readUserStack(l, addresses, 8*depth) }
+			if byTables(call) {
+				l.UserFrames(addresses, depth, byFramePointers)
+			} else {
+				byFramePointers()
+			}
 		},
 	},
 }
@@ -60,10 +66,12 @@ func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
 	for i, arg := range call.Args {
 		n, known := c.Integer(arg)
 		switch name := word(call, i); {
+		case name == dwarf && call.Name == "ustack":
+			checkTables(c, arg)
 		case slices.Contains(stackModes, name):
 			mode = name
 		case name != "" && !known:
-			c.Errorf(arg.Range(), "%s() knows the modes %s, not %s", call.Name, listed(stackModes), name)
+			c.Errorf(arg.Range(), "%s() knows the modes %s, not %s", call.Name, listed(modesOf(call)), name)
 		case !known || n < 1 || n > maxStackDepth:
 			c.Errorf(arg.Range(), "the depth of %s() is a number from 1 to %d, written in the script", call.Name, maxStackDepth)
 		default:
@@ -71,6 +79,39 @@ func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
 		}
 	}
 	return mode, depth
+}
+
+// dwarf is how ustack walks by tables, as perf has it (--call-graph dwarf).
+const dwarf = "dwarf"
+
+// modesOf lists what a call may say.
+func modesOf(call *lang.Call) []string {
+	if call.Name == "ustack" {
+		return append(slices.Clone(stackModes), dwarf)
+	}
+	return stackModes
+}
+
+func byTables(call *lang.Call) bool {
+	return slices.ContainsFunc(call.Args, func(arg lang.Expr) bool {
+		name, ok := lang.Unparen(arg).(*lang.Name)
+		return ok && name.Name == dwarf
+	})
+}
+
+// checkTables reports a machine that cannot walk by tables: that takes the helpers
+// bpf_loop and, since 5.15, bpf_task_pt_regs.
+func checkTables(c Checker, arg lang.Expr) {
+	machine := c.Target()
+	switch {
+	case machine.Arch != "x86_64":
+		c.Errorf(arg.Range(), "ustack(dwarf) is there on x86_64 only")
+	case !machine.Features.Loop || !machine.Features.TaskPointer:
+		c.Errorf(arg.Range(), "ustack(dwarf) needs Linux 5.17 or later with BTF, and this is %s", machine.Version)
+	default:
+		return
+	}
+	c.Hint("ustack follows frame pointers")
 }
 
 // ownFrames is how many functions stand in the kernel's stack that only run because of

@@ -43,6 +43,7 @@ var helpers = map[asm.BuiltinFunc]helper{
 
 	asm.FnMapLookupPercpuElem: {3, lookupOn},
 	asm.FnGetStack:            {4, stack},
+	asm.FnTaskPtRegs:          {1, taskRegisters},
 	asm.FnGetNsCurrentPidTgid: {4, namespaceProcess},
 	asm.FnStrncmp:             {3, compareStrings},
 	asm.FnDPath:               {3, path},

@@ -45,6 +45,15 @@ func stack(m *machine, a [5]uint64) uint64 {
 	return uint64(8 * len(frames))
 }
 
+// sizeOfRegisters is that of struct pt_regs, on arm64.
+const sizeOfRegisters = 336
+
+// taskRegisters is task_pt_regs. They are those of no program: a process has its stack by
+// bpf_get_stack then, and no memory that one could be walked in.
+func taskRegisters(m *machine, _ [5]uint64) uint64 {
+	return m.newRegion(region{kind: Context, bytes: make([]byte, sizeOfRegisters)})
+}
+
 // namespaceProcess is get_ns_current_pid_tgid. It does not look which namespace is asked
 // for.
 func namespaceProcess(m *machine, a [5]uint64) uint64 {

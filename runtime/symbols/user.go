@@ -366,8 +366,16 @@ const vdso = "[vdso]"
 // maxVDSO bounds it, and what is known of our own mappings.
 const maxVDSO = 1 << 20
 
-// readVDSO reads our own copy, which is everybody's.
+// readVDSO reads the functions of our own copy, which is everybody's.
 func readVDSO() (*binary.Table, error) {
+	text, err := vdsoText()
+	if err != nil {
+		return nil, err
+	}
+	return readTable(bytes.NewReader(text), "", maxVDSO)
+}
+
+func vdsoText() ([]byte, error) {
 	own, err := readMappings(os.Getpid(), maxVDSO)
 	if err != nil {
 		return nil, err
@@ -378,14 +386,11 @@ func readVDSO() (*binary.Table, error) {
 	}
 	defer memory.Close()
 	for _, m := range own.list {
-		if m.path != vdso || m.end-m.start > maxVDSO {
-			continue
+		if m.path == vdso && m.end-m.start <= maxVDSO {
+			text := make([]byte, m.end-m.start)
+			_, err := memory.ReadAt(text, int64(m.start))
+			return text, err
 		}
-		text := make([]byte, m.end-m.start)
-		if _, err := memory.ReadAt(text, int64(m.start)); err != nil {
-			return nil, err
-		}
-		return readTable(bytes.NewReader(text), "", maxVDSO)
 	}
 	return nil, os.ErrNotExist
 }

@@ -64,6 +64,8 @@ type Unit struct {
 	Checked bool
 	// Stops: every program tests DataStopped, as object.Object.Stops says.
 	Stops bool
+	// Unwinds: a program walks stacks of processes by tables.
+	Unwinds bool
 }
 
 // quickLinks is how many links are detached before the results are printed. One takes up
