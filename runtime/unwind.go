@@ -133,7 +133,8 @@ func (u *unwinder) forget() {
 func (u *unwinder) tell() {
 	if u.callers.Full && !u.told {
 		u.told = true
-		u.notices.notice("Stacks of some programs are followed by frame pointers: the tables of all take more than %d MiB", object.MaxShards*object.ShardRows*cfi.RowSize>>20)
+		u.notices.notice("Stacks of some programs are followed by frame pointers: "+
+			"the tables of all take more than %d MiB", object.MaxShards*object.ShardRows*cfi.RowSize>>20)
 	}
 }
 

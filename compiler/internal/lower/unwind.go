@@ -62,7 +62,8 @@ func (h hooks) UserFrames(to builtin.Place, depth int, otherwise func()) {
 
 func (f *function) newUnwinding(depth int) *unwinding {
 	capacity := powerOfTwo(8 * depth)
-	u := &unwinding{function: f, stack: text{extent: f.allocate(capacity + wordSize), capacity: capacity}}
+	stack := text{extent: f.allocate(capacity + wordSize), capacity: capacity}
+	u := &unwinding{function: f, stack: stack}
 	for _, word := range u.words() {
 		*word = f.allocate(8).offset
 	}
@@ -219,7 +220,8 @@ func (u *unwinding) interrupted() {
 // read reads a word of the process; 0 where there is none.
 func (u *unwinding) read(address *ir.Value, offset int64) *ir.Value {
 	word := u.b.SlotAddress(u.b.NewSlot("word", 8))
-	u.b.Call(asm.FnProbeReadUser, ir.Writes, word, u.b.Const(8), u.b.Binary(ir.Add, address, u.b.Const(offset)))
+	from := u.b.Binary(ir.Add, address, u.b.Const(offset))
+	u.b.Call(asm.FnProbeReadUser, ir.Writes, word, u.b.Const(8), from)
 	return u.b.Load(ir.Frame, word, 0, 8, false)
 }
 
@@ -229,7 +231,8 @@ func (u *unwinding) caller() {
 	u.stopIf(ir.LessEqual, cfa, u.get(u.sp))
 	distance := u.b.Extend(u.b.Binary(ir.ShiftRight, u.get(u.rule), u.b.Const(16)), 1, true)
 	u.when(ir.SignedLess, distance, u.b.Const(0), func() {
-		u.set(u.bp, u.read(u.b.Binary(ir.Add, cfa, u.b.Binary(ir.ShiftLeft, distance, u.b.Const(3))), 0))
+		at := u.b.Binary(ir.Add, cfa, u.b.Binary(ir.ShiftLeft, distance, u.b.Const(3)))
+		u.set(u.bp, u.read(at, 0))
 	})
 	u.when(ir.Equal, distance, u.b.Const(1), func() { u.set(u.bp, u.read(u.get(u.bp), 0)) })
 	u.set(u.pc, u.read(cfa, -8))

@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -76,5 +77,45 @@ func TestLinesOfStacks(t *testing.T) {
 	if !regexp.MustCompile(`@\[\n +os\.init\.0\+\d+@.*/os/proc\.go:\d+\n(.*\n)*` +
 		` +\[inlined\] runtime\.doInit@.*/runtime/proc\.go:\d+\n +runtime\.main\+\d+@.*/runtime/proc\.go:\d+\n`).MatchString(out.Stdout) {
 		t.Errorf("Go: %s", out.Stdout)
+	}
+}
+
+// By tables, stacks of programs without frame pointers are whole, from a function, a thread
+// and a system call, in programs with shared libraries and without.
+func TestUnwoundStacks(t *testing.T) {
+	if !AtLeast(t, 5, 17) {
+		out := Run(t, "ponytrace", "-e", "profile:hz:99 { @[ustack(dwarf)] = count() }")
+		if out.Code != 1 || !strings.Contains(out.Stderr, "needs Linux 5.17") {
+			t.Errorf("ended with %d: %s", out.Code, out.Stderr)
+		}
+		return
+	}
+	traced, start := waiting(t, "/programs/c", "100", "1")
+	static, startStatic := waiting(t, "/programs/c-static", "100", "1")
+	p := tracing(t, `
+		u:/programs/c:leaf { @leaf[ustack(dwarf, 3)] = count(); @short[ustack(3)] = count() }
+		u:/programs/c:descend { @thread[ustack(perf, dwarf)] = count() }
+		u:/programs/c-static:descend { @static[len(ustack(dwarf))] = count() }
+		tracepoint:syscalls:sys_enter_write /strncmp(comm, "c-static", 8) != 0/ { @write[ustack(dwarf)] = count() }`,
+		"-p", fmt.Sprint(traced.Process.Pid), "-p", fmt.Sprint(static.Process.Pid))
+	start()
+	startStatic()
+	out := p.Wait()
+	for _, want := range []string{
+		`@leaf\[\n +leaf\+0\n +round_of\+\d+\n +rounds\+\d+\n\]: 100\n`,
+		`@thread\[\n.* descend\+0 .*\n.* round_of\+\d+ .*\n.* rounds\+\d+ .*\n.*\n.*\n\]: 100\n`,
+		`@static\[5\]: 100\n`,
+	} {
+		if !regexp.MustCompile(want).MatchString(out.Stdout) {
+			t.Errorf("no %s", want)
+		}
+	}
+	for _, stack := range strings.Split(out.Stdout, "@write[")[1:] {
+		if !regexp.MustCompile(`\n +_start\+\d+\n\]: 1\n`).MatchString(stack) {
+			t.Errorf("does not lead to _start: %s", stack)
+		}
+	}
+	if t.Failed() || !strings.Contains(out.Stdout, "@write[") {
+		t.Errorf("%s%s", out.Stdout, out.Stderr)
 	}
 }

@@ -19,6 +19,9 @@ type common struct {
 	program    [2]int
 }
 
+// maxPlace bounds the places that rows can have.
+const maxPlace = 1 << 32
+
 // function is an entry (FDE).
 type function struct {
 	start, size uint64
@@ -126,11 +129,11 @@ func (p *parser) function(r *reader, commonAt int, place func(uint64) (uint64, b
 		r.bytes(r.uleb())
 	}
 	f.program = [2]int{r.at, r.end}
-	var ok bool
-	if f.start, ok = place(start); !ok || r.err != nil || f.size == 0 || f.start+f.size > 1<<32 || f.size > 1<<32 {
-		return
+	at, ok := place(start)
+	f.start = at
+	if ok && r.err == nil && f.size > 0 && f.size <= maxPlace && at <= maxPlace-f.size {
+		p.list = append(p.list, f)
 	}
-	p.list = append(p.list, f)
 }
 
 // rows runs the programs. Between functions the rule is that of frame pointers.
@@ -151,7 +154,7 @@ func (p *parser) rows(most int) ([]Row, error) {
 		m.run(&reader{text: p.text, at: f.program[0], end: f.program[1]})
 		m.flush()
 	}
-	if end > 0 && end < 1<<32 {
+	if end > 0 && end < maxPlace {
 		t.add(end, ByFramePointer)
 	}
 	if t.full {
