@@ -19,6 +19,7 @@ type listing struct {
 	machine   *ponytrace.Target
 	out       *bufio.Writer
 	arguments bool
+	pids      []int // of -p
 	found     int
 }
 
@@ -28,7 +29,7 @@ func (t *traceCommand) list() error {
 	if err != nil {
 		return err
 	}
-	l := &listing{machine: machine, out: bufio.NewWriterSize(stdout, 64<<10), arguments: t.Verbose}
+	l := &listing{machine: machine, out: bufio.NewWriterSize(stdout, 64<<10), arguments: t.Verbose, pids: t.Pids}
 	defer l.out.Flush()
 	if len(t.Texts) > 0 || isScript(t.Script) {
 		return t.listScript(l)
@@ -71,16 +72,17 @@ func (l *listing) pattern(pattern string) error {
 			return l.structure(tag, strings.TrimSpace(name))
 		}
 	}
-	return builtin.List(l.machine, pattern, l.probe)
+	lister := builtin.Lister{Target: l.machine, Pids: l.pids, Visit: l.probe}
+	return lister.List(pattern)
 }
 
-func (l *listing) probe(probe string) {
+func (l *listing) probe(probe string, arguments func() []string) {
 	l.found++
 	fmt.Fprintln(l.out, diag.Printable(probe))
 	if !l.arguments {
 		return
 	}
-	for _, argument := range builtin.ArgumentsAt(l.machine, probe) {
+	for _, argument := range arguments() {
 		fmt.Fprintln(l.out, "    "+diag.Printable(argument))
 	}
 }
@@ -125,7 +127,7 @@ func (t *traceCommand) listScript(l *listing) error {
 		for _, name := range probe.Names {
 			if !listed[name] {
 				listed[name] = true
-				l.probe(name)
+				l.probe(name, func() []string { return builtin.ArgumentsAt(l.machine, name) })
 			}
 		}
 	}

@@ -12,11 +12,20 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/types"
 )
 
-// List visits the attach points of a kernel that match a pattern, which is written as in
-// a script and may hold * ? and [...] in each part; an empty one matches all. A word
-// alone names types of probes, or where no type is like it what the last part of an
-// attach point is like.
-func List(t *target.Target, pattern string, visit func(probe string)) error {
+// Lister visits attach points that match a pattern.
+type Lister struct {
+	Target *target.Target
+	// Pids are the processes whose programs names of programs stand for; without any, they
+	// are those of the machine.
+	Pids []int
+	// Visit is told an attach point, and how to find its arguments, which takes longer.
+	Visit func(probe string, arguments func() []string)
+}
+
+// List visits the attach points that match a pattern, which is written as in a script and
+// may hold * ? and [...] in each part; an empty one matches all. A word alone names types
+// of probes, or where no type is like it what the last part of an attach point is like.
+func (l *Lister) List(pattern string) error {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return fmt.Errorf("the pattern %q has a [ that is never closed", pattern)
 	}
@@ -29,24 +38,25 @@ func List(t *target.Target, pattern string, visit func(probe string)) error {
 		list, parts = probeList, []string{kind}
 	}
 	if len(list) == 0 {
-		return unknownProbeType(t, pattern)
+		return unknownProbeType(l.Target, pattern)
 	}
-	return listAll(list, t, parts, visit)
+	return l.all(list, parts)
 }
 
-// listAll visits the attach points of several types. What is none of one type may be one
-// of another, so an error is told where nothing is found.
-func listAll(list []*ProbeType, t *target.Target, parts []string, visit func(probe string)) (failed error) {
+// all visits the attach points of several types. What is none of one type may be one of
+// another, so an error is told where nothing is found.
+func (l *Lister) all(list []*ProbeType, parts []string) (failed error) {
 	found := false
+	counting := &Lister{Target: l.Target, Pids: l.Pids, Visit: func(probe string, arguments func() []string) {
+		found = true
+		l.Visit(probe, arguments)
+	}}
 	for _, p := range list {
 		if len(parts) > p.MaxParts {
 			continue
 		}
-		err := p.List(p, t, parts, func(probe string) {
-			found = true
-			visit(probe)
-		})
-		if failed == nil {
+		err := counting.one(p, parts)
+		if failed == nil && (len(list) == 1 || !errors.Is(err, errNoProgram)) {
 			failed = err
 		}
 	}
@@ -54,6 +64,16 @@ func listAll(list []*ProbeType, t *target.Target, parts []string, visit func(pro
 		return nil
 	}
 	return failed
+}
+
+// one visits those of one type.
+func (l *Lister) one(p *ProbeType, parts []string) error {
+	if p.ListPrograms != nil {
+		return p.ListPrograms(p, l, parts)
+	}
+	return p.List(p, l.Target, parts, func(probe string) {
+		l.Visit(probe, func() []string { return ArgumentsAt(l.Target, probe) })
+	})
 }
 
 func unknownProbeType(t *target.Target, pattern string) error {

@@ -33,6 +33,8 @@ type ProbeType struct {
 	// List visits the attach points that a kernel has and that match a pattern for each
 	// part; without patterns, all.
 	List func(p *ProbeType, t *target.Target, patterns []string, visit func(probe string)) error
+	// ListPrograms is List of a type whose attach points are those of programs.
+	ListPrograms func(p *ProbeType, l *Lister, patterns []string) error
 	// Arguments lists what args and retval hold at an attach point, each as its type and
 	// name; nil for none.
 	Arguments func(t *target.Target, parts []string) []string

@@ -38,7 +38,7 @@ var uprobeProbe = &ProbeType{
 	Aliases:  []string{"u"},
 	MinParts: 1, MaxParts: 3, Mechanisms: []object.Mechanism{object.UprobeMulti, object.Uprobe},
 	Expand: expandUser(object.UprobeMulti, object.Uprobe),
-	Meant:  meantUser, List: listUser, Arguments: userEntry, Twin: "uretprobe",
+	Meant:  meantUser, ListPrograms: listUser(parameters), Arguments: userEntry, Twin: "uretprobe",
 }
 
 var uretprobeProbe = &ProbeType{
@@ -48,7 +48,7 @@ var uretprobeProbe = &ProbeType{
 	Aliases:  []string{"ur"},
 	MinParts: 1, MaxParts: 3, Mechanisms: userReturns,
 	Expand: expandUser(object.UretprobeMulti, object.Uretprobe),
-	Meant:  meantUser, List: listUser, Arguments: userReturn,
+	Meant:  meantUser, ListPrograms: listUser(result), Arguments: userReturn,
 }
 
 // userReturns has those of functions that Go has made last.
@@ -378,44 +378,4 @@ func meantUser(_ *target.Target, at At) string {
 		return fmt.Sprintf("a name with colons is quoted: %s:%s:%q", at.Name, at.Parts[0].Text, strings.Join(rest, ":"))
 	}
 	return "such as " + at.Probe.Name + ":/bin/bash:readline"
-}
-
-// noProgram reports a pattern for -l that does not say which program is meant.
-func noProgram(patterns []string) bool {
-	switch len(patterns) {
-	case 0:
-		return true
-	case 1:
-		return !strings.Contains(patterns[0], "/")
-	}
-	return patterns[0] == "" || patterns[0] == "*"
-}
-
-// listUser visits the functions of the programs that a path or name stands for; without
-// one there are too many.
-func listUser(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
-	if noProgram(patterns) {
-		return nil
-	}
-	pattern := "*"
-	if len(patterns) > 1 && patterns[1] != "" {
-		pattern = strings.Join(patterns[1:], ":")
-	}
-	programs, err := t.Programs(patterns[0], 0)
-	if err != nil {
-		return err
-	}
-	for _, program := range programs {
-		binary, err := t.Binary(program.Opens)
-		if err == nil {
-			err = binary.Match(pattern, func(f target.BinaryFunction) bool {
-				visit(p.Name + ":" + program.Path + ":" + shown(f))
-				return true
-			})
-		}
-		if err != nil && len(programs) == 1 {
-			return fmt.Errorf("%s: %w", program.Path, err)
-		}
-	}
-	return nil
 }

@@ -36,7 +36,7 @@ var usdtProbe = &ProbeType{
 	Aliases:  []string{"U"},
 	MinParts: 1, MaxParts: 3, Numbered: true,
 	Mechanisms: []object.Mechanism{object.UprobeMulti, object.Uprobe}, Expand: expandMarkers,
-	Meant: meantMarker, List: listMarkers, Arguments: markerArguments,
+	Meant: meantMarker, ListPrograms: listMarkers, Arguments: markerArguments,
 }
 
 // markerSites makes the sites of one attach point.
@@ -242,76 +242,4 @@ func (m *markerSites) missing() {
 
 func meantMarker(*target.Target, At) string {
 	return "such as usdt:/usr/lib/postgresql/15/bin/postgres:query__start"
-}
-
-// listMarkers visits the USDT probes of the programs that a path or name stands for, each
-// name once.
-func listMarkers(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
-	if noProgram(patterns) {
-		return nil
-	}
-	programs, err := t.Programs(patterns[0], 0)
-	if err != nil {
-		return err
-	}
-	provider, name := "", patterns[len(patterns)-1]
-	switch len(patterns) {
-	case 1:
-		name = ""
-	case 3:
-		provider = patterns[1]
-	}
-	for _, program := range programs {
-		markers, err := markersOf(t, program)
-		if err != nil && len(programs) == 1 {
-			return fmt.Errorf("%s: %w", program.Path, err)
-		}
-		for _, full := range markerNames(matchingMarkers(markers, provider, name)) {
-			visit(p.Name + ":" + program.Path + ":" + full)
-		}
-	}
-	return nil
-}
-
-// markerNames are the names of markers with their providers, each once.
-func markerNames(markers []target.Marker) (names []string) {
-	for _, marker := range markers {
-		names = append(names, marker.Provider+":"+marker.Name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-func markersOf(t *target.Target, program target.Program) ([]target.Marker, error) {
-	binary, err := t.Binary(program.Opens)
-	if err != nil {
-		return nil, err
-	}
-	return binary.Markers()
-}
-
-// markerArguments lists the arguments of the first place of a name; those of others
-// differ in where they are, and seldom in size.
-func markerArguments(t *target.Target, parts []string) (list []string) {
-	if len(parts) != 3 {
-		return nil
-	}
-	programs, err := t.Programs(parts[0], 0)
-	if err != nil || len(programs) != 1 {
-		return nil
-	}
-	markers, _ := markersOf(t, programs[0])
-	i := slices.IndexFunc(markers, func(m target.Marker) bool { return m.Provider == parts[1] && m.Name == parts[2] })
-	if i < 0 {
-		return nil
-	}
-	binary, _ := t.Binary(programs[0].Opens)
-	for n, a := range argumentsOf(t, binary, markers[i]) {
-		if a.Unreadable != "" {
-			list = append(list, fmt.Sprintf("unknown arg%d", n))
-			continue
-		}
-		list = append(list, typed(markerType(a), fmt.Sprintf("arg%d", n)))
-	}
-	return list
 }

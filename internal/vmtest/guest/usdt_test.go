@@ -140,6 +140,12 @@ func (m *marked) until(want string) {
 func TestMarkersOfAProcess(t *testing.T) {
 	first, other := startMarked(t, 50), startMarked(t, 70)
 	pid := strconv.Itoa(first.cmd.Process.Pid)
+	listed := MustRun(t, "ponytrace", "-l", "-p", pid, "usdt:*").Stdout
+	for _, want := range []string{"usdt:/programs/usdt:app:counted\n", ":shared:event\n"} {
+		if strings.Count(listed, want) != 1 {
+			t.Errorf("-l does not have %q once:\n%s", want, listed)
+		}
+	}
 	p := tracing(t, `
 		usdt::counted { @counted = count() }
 		usdt:*:shared:event { @events = count(); @sum = sum(arg1 - arg0) }
