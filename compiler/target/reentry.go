@@ -127,55 +127,99 @@ var reentries = []reentry{
 	}},
 }
 
-// byFirstByte are the patterns that may match names which begin with a byte, in the order
-// of the table. A script may have a hundred thousand names.
-var byFirstByte = sync.OnceValue(func() *[256][]reentryPattern {
-	all := &[256][]reentryPattern{}
+// reentryIndex finds the patterns that may match a name by two bytes of it: those that a
+// pattern begins with, or between its stars. A list has a hundred thousand names, and the
+// table 300 patterns.
+type reentryIndex struct {
+	begins map[[2]byte][]int // patterns without a star before
+	within map[[2]byte][]int // `*text*` and `*text`, by the first bytes of the text
+	rest   []int             // what has less than two bytes that stand for themselves
+	all    []reentryPattern  // in the order of the table
+}
+
+var byTwoBytes = sync.OnceValue(func() *reentryIndex {
+	index := &reentryIndex{begins: map[[2]byte][]int{}, within: map[[2]byte][]int{}}
 	for _, group := range reentries {
 		for _, text := range group.patterns {
-			for first := range all {
-				if open := strings.ContainsRune("*?[", rune(text[0])); open || int(text[0]) == first {
-					all[first] = append(all[first], reentryPattern{text, group.why})
-				}
+			index.add(newReentryPattern(text, group.why))
+		}
+	}
+	return index
+})
+
+func (x *reentryIndex) add(p reentryPattern) {
+	n := len(x.all)
+	x.all = append(x.all, p)
+	fixed := strings.TrimPrefix(p.text, "*")
+	switch pair := [2]byte([]byte(fixed + "  ")); {
+	case prefixLength(fixed) < 2:
+		x.rest = append(x.rest, n)
+	case fixed == p.text:
+		x.begins[pair] = append(x.begins[pair], n)
+	default:
+		x.within[pair] = append(x.within[pair], n)
+	}
+}
+
+// first is the first pattern of the table that matches.
+func (x *reentryIndex) first(name string) (why string, yes bool) {
+	best := len(x.all)
+	try := func(candidates []int) {
+		for _, n := range candidates {
+			if n < best && x.all[n].matches(name) {
+				best = n
 			}
 		}
 	}
-	return all
-})
+	try(x.rest)
+	for i := range len(name) - 1 {
+		pair := [2]byte{name[i], name[i+1]}
+		if i == 0 {
+			try(x.begins[pair])
+		}
+		try(x.within[pair])
+	}
+	if best == len(x.all) {
+		return "", false
+	}
+	return x.all[best].why, true
+}
 
-type reentryPattern struct{ text, why string }
+// reentryPattern is a pattern of package path, taken apart.
+type reentryPattern struct {
+	text, why     string
+	middle        string // without the stars at its ends
+	before, after bool   // there is a star at the beginning, at the end
+	inner         bool   // there is more than text between them
+}
+
+func newReentryPattern(text, why string) reentryPattern {
+	middle := strings.Trim(text, "*")
+	return reentryPattern{
+		text: text, why: why, middle: middle,
+		before: text[0] == '*', after: text[len(text)-1] == '*', inner: strings.ContainsAny(middle, "*?["),
+	}
+}
 
 // matches is path.Match, without its search where stars stand at the ends only.
 func (p *reentryPattern) matches(name string) bool {
-	middle := strings.Trim(p.text, "*")
-	before, behind := p.text[0] == '*', p.text[len(p.text)-1] == '*'
 	switch {
-	case strings.ContainsAny(middle, "*?["):
+	case p.inner:
 		matched, _ := path.Match(p.text, name)
 		return matched
-	case before && behind:
-		return strings.Contains(name, middle)
-	case before:
-		return strings.HasSuffix(name, middle)
-	case behind:
-		return strings.HasPrefix(name, middle)
+	case p.before && p.after:
+		return strings.Contains(name, p.middle)
+	case p.before:
+		return strings.HasSuffix(name, p.middle)
+	case p.after:
+		return strings.HasPrefix(name, p.middle)
 	}
-	return name == middle
+	return name == p.middle
 }
 
 // Reentered reports that programs may run through the function, so that only a kprobe is
 // safe there, and why.
-func Reentered(function string) (why string, yes bool) {
-	if function == "" {
-		return "", false
-	}
-	for _, pattern := range byFirstByte()[function[0]] {
-		if pattern.matches(function) {
-			return pattern.why, true
-		}
-	}
-	return "", false
-}
+func Reentered(function string) (why string, yes bool) { return byTwoBytes().first(function) }
 
 // reenteredEvents are the tracepoints that fire inside of helpers and locks, or in NMIs:
 // all of a category, or one.
@@ -187,7 +231,7 @@ var reenteredEvents = []string{
 // ReenteredEvent is Reentered for a tracepoint.
 func ReenteredEvent(category, name string) bool {
 	return slices.ContainsFunc(reenteredEvents, func(text string) bool {
-		pattern := reentryPattern{text: text}
+		pattern := newReentryPattern(text, "")
 		return pattern.matches(category + ":" + name)
 	})
 }
