@@ -1,6 +1,7 @@
 package target
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -11,7 +12,8 @@ import (
 //	int bpf_iter_task(struct bpf_iter_meta *meta, struct task_struct *task)
 //	struct bpf_iter__task { meta, task }
 //
-// Each parameter is a word of the context.
+// Each parameter is a word of the context. A module describes its iterators in types of
+// its own.
 // https://elixir.bootlin.com/linux/v6.12/source/include/linux/bpf.h (DEFINE_BPF_ITER_FUNC)
 const (
 	iteratorFunction = "bpf_iter_"
@@ -35,8 +37,8 @@ func (t *Target) Iterator(name string) ([]Param, bool) {
 	return params, true
 }
 
-// Iterators lists the iterators of the kernel itself, sorted. The verifier has a struct
-// of its own among theirs, which has no function (bpf_iter__task__safe_trusted).
+// Iterators lists the iterators of the kernel and its modules, sorted. The verifier has a
+// struct of its own among theirs, which has no function (bpf_iter__task__safe_trusted).
 func (t *Target) Iterators() (names []string) {
 	raw := t.rawTypes()
 	if raw == nil {
@@ -48,8 +50,35 @@ func (t *Target) Iterators() (names []string) {
 			names = append(names, name)
 		}
 	}
+	for _, module := range t.Modules() {
+		names = append(names, t.iteratorsOf(module)...)
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// iteratorsOf are those that a module brings. Its types are opened only where its strings
+// have a name of a context: that takes milliseconds, and a machine has a hundred modules.
+func (t *Target) iteratorsOf(module string) (names []string) {
+	t = t.kernel()
+	if t.Sources.RawModuleBTF == nil {
+		return nil
+	}
+	data, err := t.Sources.RawModuleBTF(module)
+	if err != nil {
+		return nil
+	}
+	raw, err := newRawBTF(data)
+	if err != nil || !bytes.Contains(raw.strings, []byte(iteratorContext)) {
+		return nil
+	}
+	for text := range bytes.SplitSeq(raw.strings, []byte{0}) {
+		name, ok := strings.CutPrefix(string(text), iteratorContext)
+		if _, known := t.Iterator(name); ok && known {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // MatchIterators lists those that match a pattern of *, ? and [...].

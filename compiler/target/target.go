@@ -144,6 +144,8 @@ type Sources struct {
 	ModuleBTF func(module string) (*btf.Spec, error)
 	// RawBTF returns the same description of vmlinux as bytes; they are only read.
 	RawBTF func() ([]byte, error)
+	// RawModuleBTF returns what a kernel module adds as bytes; they are only read.
+	RawModuleBTF func(module string) ([]byte, error)
 	// Helper reports whether tracing programs can call a helper; known is false when it
 	// cannot tell.
 	Helper func(helper asm.BuiltinFunc) (has, known bool)

@@ -29,17 +29,18 @@ const (
 
 func sources() target.Sources {
 	return target.Sources{
-		BTF:         Types.Kernel,
-		Modules:     modules,
-		ModuleBTF:   moduleTypes,
-		RawBTF:      rawTypes,
-		Helper:      helper,
-		Functions:   functions,
-		Symbol:      new(symbolTable).has,
-		Tracepoints: tracepoints,
-		Format:      format,
-		Binary:      program,
-		Programs:    programs,
+		BTF:          Types.Kernel,
+		Modules:      modules,
+		ModuleBTF:    moduleTypes,
+		RawBTF:       rawTypes,
+		RawModuleBTF: rawModuleTypes,
+		Helper:       helper,
+		Functions:    functions,
+		Symbol:       new(symbolTable).has,
+		Tracepoints:  tracepoints,
+		Format:       format,
+		Binary:       program,
+		Programs:     programs,
 	}
 }
 
@@ -72,6 +73,13 @@ func moduleTypes(module string) (*btf.Spec, error) {
 		return nil, fs.ErrNotExist
 	}
 	return Types.Module(module)
+}
+
+func rawModuleTypes(module string) ([]byte, error) {
+	if !plain(module) {
+		return nil, fs.ErrNotExist
+	}
+	return readFile(filepath.Join(filepath.Dir(kernelTypes), module), typesLimit)
 }
 
 // rawTypes maps the file, which Linux allows since 6.18, and else reads it.

@@ -159,6 +159,7 @@ func (a archive) sources() target.Sources {
 			}
 			return btf.LoadSpecFromReader(bytes.NewReader(data))
 		},
+		RawModuleBTF: func(module string) ([]byte, error) { return a.read(module + ".btf") },
 		Functions: func() ([]string, error) {
 			text, err := a.read("functions")
 			return strings.Split(strings.TrimSpace(string(text)), "\n"), err
