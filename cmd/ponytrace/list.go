@@ -78,7 +78,8 @@ func (l *listing) pattern(pattern string) error {
 
 func (l *listing) probe(probe string, arguments func() []string) {
 	l.found++
-	fmt.Fprintln(l.out, diag.Printable(probe))
+	l.out.WriteString(diag.Printable(probe))
+	l.out.WriteByte('\n')
 	if !l.arguments {
 		return
 	}

@@ -133,6 +133,9 @@ func printable(text string) string {
 
 // Printable replaces what could command the terminal, but for ends of lines and tabs.
 func Printable(text string) string {
+	if isPlain(text) {
+		return text
+	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		lines[i] = printable(line)
