@@ -31,7 +31,10 @@ func attach(ponytrace string) error {
 	if err := attachEach(ponytrace, "functions of a program", "uprobe:"+self+":", attachCounts[:3]); err != nil {
 		return err
 	}
-	_, err = list(ponytrace, "tracepoints", "tracepoint:*:*")
+	if _, err := list(ponytrace, "tracepoints", "tracepoint:*:*"); err != nil {
+		return err
+	}
+	_, err = list(ponytrace, "all probes", "")
 	return err
 }
 
@@ -51,22 +54,32 @@ func attachEach(ponytrace, what, probe string, counts []int) error {
 
 // list times -l, and returns the names.
 func list(ponytrace, what, pattern string) (names []string, err error) {
-	var took sample
+	var took, work sample
 	for range attachRounds {
-		began := time.Now()
-		text, err := exec.Command(ponytrace, "-l", pattern).Output()
+		run, began := exec.Command(ponytrace, "-l", pattern), time.Now()
+		text, err := run.Output()
 		if err != nil {
 			return nil, fmt.Errorf("-l %s: %w", pattern, err)
 		}
 		took = append(took, milliseconds(time.Since(began)))
+		work = append(work, milliseconds(run.ProcessState.UserTime()+run.ProcessState.SystemTime()))
 		names = names[:0]
 		for line := range bytes.Lines(text) {
 			name := strings.TrimSpace(string(line))
 			names = append(names, strings.Trim(name[strings.LastIndexByte(name, ':')+1:], `"`))
 		}
 	}
-	report("ponytrace", fmt.Sprintf("-l, %d lines of %s, ms", len(names), what), took, none)
+	report("ponytrace", fmt.Sprintf("-l, %d lines of %s, ms", len(names), what), took, listBudget(pattern))
+	report("ponytrace", fmt.Sprintf("-l, %d lines of %s, ms of CPU", len(names), what), work, none)
 	return names, nil
+}
+
+// listBudget is that of all probes.
+func listBudget(pattern string) float64 {
+	if pattern == "" {
+		return allBudget
+	}
+	return none
 }
 
 // attached times a pattern that stands for about n functions.

@@ -10,8 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reads is how many events one measurement sees.
-const reads = 20000
+// reads is how many events one measurement sees. Under -icount each measurement of the
+// same differs by some instructions only.
+const (
+	reads       = 10_000
+	eventRounds = 2
+)
 
 // eventScripts are scripts, and the values of --attach that they are tried with: the
 // choice of ponytrace first. Each makes one event of a read.
@@ -22,7 +26,10 @@ var eventScripts = []struct {
 	{"kprobe:vfs_read { @ = count() }", []string{"auto", "kprobe_multi", "kprobe"}},
 	{"kretprobe:vfs_read { @ = count() }", []string{"auto", "kprobe_multi", "kprobe"}},
 	{"tracepoint:syscalls:sys_enter_read { @ = count() }", []string{"auto", "kprobe", "tracepoint"}},
+	{"tracepoint:raw_syscalls:sys_enter { @ = count() }", []string{"auto", "tracepoint"}},
+	{"rawtracepoint:sys_enter { @ = max(arg1) }", []string{"auto", "rawtracepoint"}},
 	{"uprobe:" + self + ":main.touch { @ = count() }", []string{"auto", "uprobe"}},
+	{"uretprobe:" + self + ":main.touch { @ = count() }", []string{"auto", "uprobe"}},
 	{"uprobe:" + self + ":main.touch { @ = max(arg0) }", []string{"auto"}},
 	{"kprobe:vfs_read { @ = hist(arg2) }", []string{"auto"}},
 	{"kprobe:vfs_read { @[comm] = count() }", []string{"auto"}},
@@ -64,7 +71,7 @@ func touch(n int) { touched.Store(int64(n)) }
 var touched atomic.Int64
 
 func costOf(ponytrace, way, script string, fd int) (cost sample, err error) {
-	for range 5 {
+	for range eventRounds {
 		without := timeReads(fd)
 		t, err := start(ponytrace, "--attach", way, "-e", script)
 		if err != nil {

@@ -33,6 +33,7 @@ const (
 	lineBudget   = 500
 	keysBudget   = 800
 	memoryBudget = 60
+	allBudget    = 500 // ms, of -l
 )
 
 // typesMemory is the budget of peak memory with kernel types, which Linux lets us map
@@ -56,10 +57,13 @@ func host(ponytrace string) error {
 	}
 	report("ponytrace", "size of the binary, MB", sample{float64(info.Size()) / 1e6}, sizeBudget)
 	if text, err := exec.Command(ponytrace, "-q", "-e", "BEGIN { exit() }").CombinedOutput(); err != nil {
-		fmt.Printf("not run, as this machine does not let us trace: start, end and memory; CPU for a line; lines lost; a million keys\n%s", text)
+		fmt.Printf("not run, as this machine does not let us trace: start, end and memory; stacks; CPU for a line; lines lost; a million keys\n%s", text)
 		return nil
 	}
 	if err := measure("ponytrace", ponytrace); err != nil {
+		return err
+	}
+	if err := stacks(ponytrace); err != nil {
 		return err
 	}
 	if err := large(ponytrace); err != nil {
@@ -114,6 +118,28 @@ func lifetime(name, program string, which int) error {
 	report(name, "start to attached, "+script.name+", ms", attached, script.start)
 	report(name, "attached to gone, "+script.name+", ms", gone, goneBudget)
 	report(name, "peak memory, "+script.name+", MB", memory, script.memory)
+	return nil
+}
+
+// stacks measures what it takes to name the stacks of everything that ran in a second,
+// kernel and programs, at the end.
+func stacks(ponytrace string) error {
+	var gone, memory sample
+	for range attachRounds {
+		t, err := start(ponytrace, "-e", "tracepoint:sched:sched_switch { @[kstack, ustack, comm] = count() }")
+		if err != nil {
+			return err
+		}
+		time.Sleep(time.Second)
+		end, peak, err := t.stop()
+		if err != nil {
+			return err
+		}
+		gone = append(gone, milliseconds(end))
+		memory = append(memory, peak/1e6)
+	}
+	report("ponytrace", "stacks of a second named at exit, ms", gone, none)
+	report("ponytrace", "peak memory with names of stacks, MB", memory, none)
 	return nil
 }
 

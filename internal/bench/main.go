@@ -1,6 +1,6 @@
 // Command bench measures ponytrace from outside, as a user meets it.
 //
-//	bench host PONYTRACE      start, end, memory, size and output on this machine; bpftrace beside it when it is installed
+//	bench host PONYTRACE      start, end, memory, size, stacks and output on this machine; bpftrace beside it when it is installed
 //	bench events PONYTRACE    what an event costs; in a guest under -icount nanoseconds are executed instructions
 //	bench attach PONYTRACE    attaching and detaching many functions, and listing what can be attached
 //
