@@ -254,7 +254,7 @@ func (c *program) compile() (result compiled) {
 	}
 	site := c.Site
 	result.program = &object.ProgramSpec{
-		Name: c.Name, Type: site.Type, Attach: site.Attach, AttachTo: site.AttachTo,
+		Name: c.Name, Type: site.Type, Attach: site.Attach, AttachTo: site.AttachTo, AttachProgram: site.AttachProgram,
 		Instructions: code.Instructions, Points: site.Points, Lines: code.Lines, Reads: code.Reads, ReadsMap: reads, Clause: span, Clauses: c.written(), Dispatched: c.Dispatched,
 		Sleepable: len(c.Waiting) > 0,
 	}

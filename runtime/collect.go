@@ -19,7 +19,12 @@ const fewPrograms = 8
 //
 // The verifier writes its log where level asks for it, and of what it refuses.
 func collect(o *object.Object, level ebpf.LogLevel) (*ebpf.Collection, error) {
-	spec, options := specification(o), ebpf.CollectionOptions{
+	spec, done, err := specification(o)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	options := ebpf.CollectionOptions{
 		Cache:    detect.Types,
 		Programs: ebpf.ProgramOptions{LogLevel: level, LogSizeStart: uint32(o.Settings.VerifierLogSize)},
 	}

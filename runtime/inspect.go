@@ -126,7 +126,11 @@ func inspected(o *object.Object, program *object.ProgramSpec, log string) Inspec
 // line information for each instruction. The verifier's log of the first time is the one
 // of the programs as they run.
 func collectMarked(o *object.Object, maps map[string]*ebpf.Map) (*ebpf.Collection, error) {
-	spec := specification(o)
+	spec, done, err := specification(o)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	for _, program := range spec.Programs {
 		var err error
 		if program.Instructions, err = marked(program.Instructions); err != nil {

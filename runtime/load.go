@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"fmt"
 	"runtime"
 
 	"github.com/cilium/ebpf"
@@ -78,7 +79,9 @@ func filesOf(o *object.Object, machine *target.Target) uint64 {
 // sleepable is BPF_F_SLEEPABLE of include/uapi/linux/bpf.h.
 const sleepable = 1 << 4
 
-func specification(o *object.Object) *ebpf.CollectionSpec {
+// specification is what to load. The function closes what it holds of other programs, once
+// that is done.
+func specification(o *object.Object) (*ebpf.CollectionSpec, func(), error) {
 	spec := &ebpf.CollectionSpec{Maps: o.Kernel, Programs: map[string]*ebpf.ProgramSpec{}}
 	for _, program := range o.All() {
 		spec.Programs[program.Name] = &ebpf.ProgramSpec{
@@ -89,5 +92,36 @@ func specification(o *object.Object) *ebpf.CollectionSpec {
 			spec.Programs[program.Name].Flags = sleepable
 		}
 	}
-	return spec
+	targets, err := traced(o, spec)
+	return spec, targets.close, err
+}
+
+// programs are BPF programs that those of a run trace.
+type programs map[uint32]*ebpf.Program
+
+func (list programs) close() {
+	for _, program := range list {
+		program.Close()
+	}
+}
+
+// traced opens the BPF programs that are to be traced.
+func traced(o *object.Object, spec *ebpf.CollectionSpec) (programs, error) {
+	list := programs{}
+	for _, program := range o.Programs {
+		id := program.AttachProgram
+		if id == 0 {
+			continue
+		}
+		if list[id] == nil {
+			found, err := ebpf.NewProgramFromID(ebpf.ProgramID(id))
+			if err != nil {
+				list.close()
+				return nil, fmt.Errorf("the BPF program %d cannot be traced: %w", id, err)
+			}
+			list[id] = found
+		}
+		spec.Programs[program.Name].AttachTarget = list[id]
+	}
+	return list, nil
 }

@@ -191,7 +191,7 @@ func describedArgument(c Checker, name *lang.Call, i int) *types.Type {
 	if oneWord(param) {
 		return unsignedOf(param.Type.Size)
 	}
-	return inRegister(trusted(param.Type, c.Scope().Mechanism))
+	return inRegister(trusted(param.Type, c.Scope()))
 }
 
 // inRegister marks a pointer as what a register held: scripts that know no types of
@@ -239,14 +239,19 @@ func plural(n int, what string) string {
 }
 
 // trusted marks pointers to structs that the verifier knows by their BTF type: those that
-// a tracing program finds in its context.
-func trusted(t *types.Type, m object.Mechanism) *types.Type {
-	if !m.Typed() || t.Kind != types.Pointer || t.Elem == nil || t.Elem.Kind != types.Struct || t.User {
+// a tracing program finds in its context. Those of a BPF program it may know otherwise.
+func trusted(t *types.Type, scope *Scope) *types.Type {
+	if scope.Function != nil && scope.Function.BPF || !tracked(t, scope.Mechanism) {
 		return t
 	}
 	pointer := *t
 	pointer.Trusted = true
 	return &pointer
+}
+
+// tracked reports a pointer that the verifier may know by its BTF type.
+func tracked(t *types.Type, m object.Mechanism) bool {
+	return m.Typed() && t.Kind == types.Pointer && t.Elem != nil && t.Elem.Kind == types.Struct && !t.User
 }
 
 func lowerArgument(l Lowering, i int) *ir.Value {
@@ -261,7 +266,11 @@ func lowerArgument(l Lowering, i int) *ir.Value {
 	case scope.Function == nil:
 		return b.Load(ir.ContextSpace, b.Context(), l.Target().Registers().Args[i], 8, false)
 	}
-	return argumentValue(l, scope.Function.Params[i])
+	param := scope.Function.Params[i]
+	if scope.Function.BPF {
+		return launder(l, param.Type, argumentValue(l, param))
+	}
+	return argumentValue(l, param)
 }
 
 // argumentWord loads a word of what is passed: from the context of a tracing program, a
@@ -359,6 +368,9 @@ func returnType(c Checker, name *lang.Call) *types.Type {
 	case result == nil:
 		c.Errorf(name.Span, "%s returns nothing", scope.Function.Name)
 		return nil
+	case scope.Function.BPF && !c.Target().Version.AtLeast(5, 17):
+		c.Errorf(name.Span, "what functions of BPF programs return can be read from Linux 5.17 on")
+		return nil
 	case scope.Function.ReturnAbsent != "":
 		c.Errorf(name.Span, "%s returns %s %s", scope.Function.Name, result, scope.Function.ReturnAbsent)
 		return nil
@@ -366,7 +378,7 @@ func returnType(c Checker, name *lang.Call) *types.Type {
 		c.Errorf(name.Span, "%s returns %s, which has %d bytes, in memory of its caller: a probe cannot read it", scope.Function.Name, result, result.Size)
 		return nil
 	}
-	return inRegister(trusted(scope.Function.Return, scope.Mechanism))
+	return inRegister(trusted(scope.Function.Return, scope))
 }
 
 func lowerReturn(l Lowering, _ *lang.Call) *ir.Value {
@@ -395,6 +407,8 @@ func returnWord(l Lowering, n int) *ir.Value {
 	b, scope, registers := l.IR(), l.Scope(), l.Target().Registers()
 	offset := registers.Return
 	switch {
+	case scope.Function != nil && scope.Function.BPF:
+		return returnOfProgram(l)
 	case scope.Mechanism.Words():
 		offset = 8 * scope.Function.Slots
 	case n == 1:
@@ -467,12 +481,13 @@ func argumentStruct(name string, fields []Argument) *types.Type {
 func functionFields(c Checker, function *target.Function) []Argument {
 	fields := make([]Argument, len(function.Params))
 	for i, param := range function.Params {
-		fields[i] = functionField(c.Scope().Mechanism, param, i)
+		fields[i] = functionField(c.Scope(), param, i)
 	}
 	return fields
 }
 
-func functionField(m object.Mechanism, param target.Param, i int) Argument {
+func functionField(scope *Scope, param target.Param, i int) Argument {
+	m := scope.Mechanism
 	field := Argument{Name: param.Name, Type: param.Type, Missing: missing(param, m)}
 	if field.Name == "" {
 		field.Name = fmt.Sprintf("arg%d", i)
@@ -480,7 +495,7 @@ func functionField(m object.Mechanism, param target.Param, i int) Argument {
 	switch {
 	case field.Missing != "":
 	case param.Type.Scalar():
-		field.Type = trusted(param.Type, m)
+		field.Type = trusted(param.Type, scope)
 		field.Load = func(l Lowering) *ir.Value { return lowerArgument(l, i) }
 		if m.Iterates() && param.Type.Kind == types.Pointer {
 			field.Load = func(l Lowering) *ir.Value { return presentWord(l, param) }

@@ -102,7 +102,7 @@ func unreadable(f *target.Function) bool {
 // launder copies a pointer that the verifier knows through memory, after which it takes
 // it for a number.
 func launder(l Lowering, t *types.Type, value *ir.Value) *ir.Value {
-	if !trusted(t, l.Scope().Mechanism).Trusted {
+	if !tracked(t, l.Scope().Mechanism) {
 		return value
 	}
 	b := l.IR()

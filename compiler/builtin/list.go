@@ -190,7 +190,7 @@ func listTracepoints(p *ProbeType, t *target.Target, patterns []string, visit fu
 }
 
 func entryArguments(t *target.Target, parts []string) []string {
-	function, known := t.Function(parts[len(parts)-1])
+	function, known := functionAt(t, parts)
 	if !known {
 		return nil
 	}
@@ -215,7 +215,7 @@ func resultArguments(t *target.Target, parts []string, kept bool) []string {
 	if kept {
 		list = entryArguments(t, parts)
 	}
-	if function, known := t.Function(parts[len(parts)-1]); known && function.Return != nil {
+	if function, known := functionAt(t, parts); known && function.Return != nil {
 		list = append(list, typed(function.Return, "retval"))
 	}
 	return list

@@ -69,7 +69,10 @@ type Site struct {
 	Type     ebpf.ProgramType
 	Attach   ebpf.AttachType
 	AttachTo string
-	Points   []object.Point
+	// AttachProgram is the number of the BPF program that has the function AttachTo; 0 for
+	// the kernel's.
+	AttachProgram uint32
+	Points        []object.Point
 }
 
 // Expansion is what Expand hooks may ask of sema.

@@ -11,22 +11,23 @@ import (
 // or fexit wants just that, or a message that says why it cannot be.
 
 var fentryProbe = &ProbeType{
-	Info: Info{Name: "fentry", Signature: "fentry:[MODULE:]FUNCTION",
+	Info: Info{Name: "fentry", Signature: "fentry:[MODULE:]FUNCTION, fentry:bpf:[ID:]FUNCTION",
 		Doc: "Fires when a kernel function is entered, as kprobe does, and is never attached in another way. " +
-			"The kernel must describe the function (BTF).",
+			"The kernel must describe the function (BTF). With bpf, fires when a function of a BPF program is entered, " +
+			"of any that is loaded or of that with the number ID.",
 		Example: `fentry:vfs_read { @ = hist(args.count) }`},
 	Aliases:  []string{"f", "kfunc"},
-	MinParts: 1, MaxParts: 2, Mechanisms: []object.Mechanism{object.Fentry}, Expand: expandTracing(entryMechanisms),
+	MinParts: 1, MaxParts: 3, Mechanisms: []object.Mechanism{object.Fentry}, Expand: expandTracing(entryMechanisms),
 	Meant: example("fentry:vfs_read"), List: listTraced, Arguments: entryArguments, Twin: "fexit",
 }
 
 var fexitProbe = &ProbeType{
-	Info: Info{Name: "fexit", Signature: "fexit:[MODULE:]FUNCTION",
+	Info: Info{Name: "fexit", Signature: "fexit:[MODULE:]FUNCTION, fexit:bpf:[ID:]FUNCTION",
 		Doc: "Fires when a kernel function returns, as kretprobe does, and still has its arguments. " +
-			"It is never attached in another way.",
+			"It is never attached in another way. bpf has the functions of BPF programs, as for fentry.",
 		Example: `fexit:vfs_read /retval > 0/ { @[args.count] = sum(retval) }`},
 	Aliases:  []string{"fr", "kretfunc"},
-	MinParts: 1, MaxParts: 2, Mechanisms: []object.Mechanism{object.Fexit}, Expand: expandTracing(returnMechanisms),
+	MinParts: 1, MaxParts: 3, Mechanisms: []object.Mechanism{object.Fexit}, Expand: expandTracing(returnMechanisms),
 	Meant: example("fexit:vfs_read"), List: listTraced, Arguments: fexitArguments,
 }
 
@@ -36,7 +37,16 @@ func expandTracing(m mechanisms) func(Expansion, At) []*Site {
 		f.only = true
 		if lacks := m.tracing.Lacks(&x.Target().Features); lacks != "" {
 			x.Errorf(at.Span, "%s", lacks)
-			x.Hint("write %s in the place of %s, which is attached as the kernel can", m.probe, at.Name)
+			if !at.ofPrograms() {
+				x.Hint("write %s in the place of %s, which is attached as the kernel can", m.probe, at.Name)
+			}
+			return nil
+		}
+		switch {
+		case at.ofPrograms():
+			return f.ofPrograms()
+		case len(at.Parts) == 3:
+			x.Errorf(at.Parts[0].Span, "of three parts the first is bpf: %s:bpf:ID:FUNCTION", at.Name)
 			return nil
 		}
 		for _, name := range f.resolve() {
@@ -94,6 +104,10 @@ func listReturns(p *ProbeType, t *target.Target, patterns []string, visit func(s
 
 // listTraced visits the functions that BTF describes and programs do not run through.
 func listTraced(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {
+	if len(patterns) > 1 && patterns[0] == bpfModule {
+		listPrograms(p, t, patterns, visit)
+		return nil
+	}
 	return listFunctions(p, t, patterns, func(probe string) {
 		name := probe[strings.LastIndexByte(probe, ':')+1:]
 		if _, reentered := target.Reentered(name); !reentered {

@@ -78,6 +78,8 @@ type Environment struct {
 	Paths map[uint64]string
 	// Signals are those sent to the task.
 	Signals []uint32
+	// Returned is what the traced function returns, for the helper that asks.
+	Returned uint64
 	// Overrides are the values that the probed function shall return.
 	Overrides []uint64
 	// Records are the ring buffer records submitted.

@@ -49,11 +49,12 @@ var helpers = map[asm.BuiltinFunc]helper{
 	asm.FnDPath:               {3, path},
 	asm.FnSendSignal:          {1, signal},
 	asm.FnOverrideReturn:      {2, override},
+	asm.FnGetFuncRet:          {2, returned},
 }
 
 // contextual are those of Environment.Values that are handed the context.
 var contextual = map[asm.BuiltinFunc]bool{
-	asm.FnGetAttachCookie: true, asm.FnGetFuncIp: true, asm.FnGetFuncRet: true,
+	asm.FnGetAttachCookie: true, asm.FnGetFuncIp: true,
 }
 
 // Those that call a function of the program back lead to call again.

@@ -70,6 +70,15 @@ func namespaceProcess(m *machine, a [5]uint64) uint64 {
 	return 0
 }
 
+// returned is what the traced function returns.
+func returned(m *machine, a [5]uint64) uint64 {
+	if a[0] != m.context {
+		m.fail("get_func_ret wants the context")
+	}
+	binary.LittleEndian.PutUint64(m.object(a[1], 8, true), m.Returned)
+	return 0
+}
+
 // compareStrings is strncmp: the second string is the program's own constant.
 func compareStrings(m *machine, a [5]uint64) uint64 {
 	first := m.object(a[0], int(a[1]), false)

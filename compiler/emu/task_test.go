@@ -13,10 +13,11 @@ import (
 // TestTask calls what tells of the task or does something to it.
 func TestTask(t *testing.T) {
 	environment := &Environment{
-		Stack:   []uint64{11, 22, 33, 44},
-		Process: &Process{PID: 5, TGID: 6},
-		Paths:   map[uint64]string{7: "/etc/hosts"},
-		Values:  map[asm.BuiltinFunc]uint64{asm.FnGetAttachCookie: 9},
+		Stack:    []uint64{11, 22, 33, 44},
+		Returned: 1<<64 - 42,
+		Process:  &Process{PID: 5, TGID: 6},
+		Paths:    map[uint64]string{7: "/etc/hosts"},
+		Values:   map[asm.BuiltinFunc]uint64{asm.FnGetAttachCookie: 9},
 	}
 	frame := func(to asm.Register, offset int32) asm.Instructions {
 		return asm.Instructions{asm.Mov.Reg(to, asm.R10), asm.Add.Imm(to, offset)}
@@ -39,6 +40,7 @@ func TestTask(t *testing.T) {
 			^uint64(35), nil},
 		{asm.FnSendSignal, asm.Instructions{asm.Mov.Imm(asm.R1, 10)}, 0, nil},
 		{asm.FnSendSignal, asm.Instructions{asm.Mov.Imm(asm.R1, 65)}, ^uint64(21), nil},
+		{asm.FnGetFuncRet, frame(asm.R2, -16), 0, []byte{0xd6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
 		{asm.FnOverrideReturn, asm.Instructions{asm.Mov.Imm(asm.R2, -1)}, 0, nil},
 		{asm.FnGetAttachCookie, nil, 9, nil},
 	}

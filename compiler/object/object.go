@@ -144,12 +144,15 @@ type Following struct {
 
 // ProgramSpec is one eBPF program with the attach points it serves.
 type ProgramSpec struct {
-	Name         string // valid as a kernel object name: at most 15 characters
-	Type         ebpf.ProgramType
-	Attach       ebpf.AttachType
-	AttachTo     string // the kernel function or tracepoint for Tracing programs
-	Instructions asm.Instructions
-	Points       []Point
+	Name     string // valid as a kernel object name: at most 15 characters
+	Type     ebpf.ProgramType
+	Attach   ebpf.AttachType
+	AttachTo string // the function or tracepoint for Tracing programs
+	// AttachProgram is the number of the BPF program that has the function; 0 for the
+	// kernel's.
+	AttachProgram uint32
+	Instructions  asm.Instructions
+	Points        []Point
 	// Lines maps an instruction's index (in the verifier's numbering, in 8-byte units) to
 	// the script.
 	Lines []Line

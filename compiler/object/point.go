@@ -31,10 +31,12 @@ type Place interface {
 	Events() []string
 }
 
-// FunctionPoint is kernel functions: one, or many where the mechanism takes them.
+// FunctionPoint is kernel functions, or one of a BPF program: one, or many where the
+// mechanism takes them.
 type FunctionPoint struct {
 	Functions []string
 	Offset    uint64 // bytes into the function
+	Program   uint32 // the number of the BPF program that has them; 0 for the kernel's
 }
 
 // UserPoint is places in one program or library.
@@ -139,6 +141,9 @@ func (p FunctionPoint) Events() []string {
 	list := make([]string, len(p.Functions))
 	for i, function := range p.Functions {
 		list[i] = function + "+" + strconv.FormatUint(p.Offset, 10)
+		if p.Program > 0 {
+			list[i] = fmt.Sprintf("%s of program %d", function, p.Program)
+		}
 	}
 	return list
 }
@@ -167,16 +172,19 @@ func (p RunPoint) Events() []string  { return nil }
 // kinds.
 func (p *Point) Functions() []string {
 	at, _ := p.At.(FunctionPoint)
+	if at.Program > 0 {
+		return nil
+	}
 	return at.Functions
 }
 
-// Names are what the parts of a point are called behind the type of the probe: kernel
-// functions, or places in programs; none for points of other kinds.
+// Names are what the parts of a point are called behind the type of the probe: functions,
+// or places in programs; none for points of other kinds.
 func (p *Point) Names() []string {
-	at, ok := p.At.(UserPoint)
-	if !ok {
-		return p.Functions()
+	if on, ok := p.At.(FunctionPoint); ok {
+		return on.Functions
 	}
+	at, _ := p.At.(UserPoint)
 	names := make([]string, len(at.Places))
 	for i, place := range at.Places {
 		names[i] = place.Name

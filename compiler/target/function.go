@@ -24,6 +24,7 @@ type Function struct {
 	// User: a function of a program, and Types those that the program knows by name; nil
 	// where it describes none.
 	User  bool
+	BPF   bool // a function of a BPF program
 	Types TypeNames
 	// Slots is how many words of arguments the context of a tracing program has, before
 	// that of the result.

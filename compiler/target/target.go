@@ -22,6 +22,7 @@
 //	constants    Constant                               constants.go, rawbtf.go
 //	tracepoints  Tracepoint, RawTracepoint              tracepoint.go, format.go
 //	programs     Binary, Programs                       binary.go, program.go
+//	             BPFPrograms, BPFFunction               bpfprogram.go
 //	the machine  Features, Registers                    features.go, registers.go
 //	             Helper, Kfunc                          helpers.go
 //	names like   Nearest, NearestType, ...              likeness.go
@@ -105,8 +106,11 @@ type Target struct {
 	functions memo[functionList]
 	points    memo[[]string]
 	loaded    memo[[]string]
-	names     memo[[]string]
-	listed    atomic.Bool // functions holds the list
+
+	loadedPrograms memo[[]BPFProgram]
+
+	names  memo[[]string]
+	listed atomic.Bool // functions holds the list
 
 	modules     answers[string, *btf.Spec]
 	helpers     answers[asm.BuiltinFunc, bool]
@@ -159,6 +163,8 @@ type Sources struct {
 	// Format returns the text of a tracepoint's format file; its error satisfies
 	// fs.ErrNotExist when there is no such tracepoint.
 	Format func(category, name string) ([]byte, error)
+	// BPFPrograms lists the BPF programs that are loaded.
+	BPFPrograms func() ([]BPFProgram, error)
 	// Binary opens a program or library.
 	Binary func(path string) (Binary, error)
 	// Programs finds the files that a name stands for, in the root folder of a process or,

@@ -41,6 +41,7 @@ func sources() target.Sources {
 		Format:       format,
 		Binary:       program,
 		Programs:     programs,
+		BPFPrograms:  bpfPrograms,
 	}
 }
 

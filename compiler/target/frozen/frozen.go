@@ -79,6 +79,7 @@ func Target(name string) *target.Target {
 	}
 	if t.Arch == "x86_64" { // as the programs of the record
 		t.Sources.Binary, t.Sources.Programs = Binary, programs
+		t.Sources.BPFPrograms = bpfPrograms
 	}
 	return t
 }

@@ -133,13 +133,13 @@ func equalOrReported(t *testing.T, stderr, got, want string) {
 // The module before a function's name is a name or a pattern, vmlinux for the kernel itself.
 func TestFunctionsOfModules(t *testing.T) {
 	const script = `
-		kprobe:null_b*:null_c* /func == "null_complete_rq"/ { @entered[probe] = count(); }
-		kretprobe:*:null_complete_rq { @returned[probe] = count(); }
+		kprobe:null_b*:null_q* /func == "null_queue_rq"/ { @entered[func] = count(); }
+		kretprobe:*:null_queue_rq { @returned[probe] = count(); }
 		kprobe:vmlinux:blk_mq_start_reques* { @started[probe] = count(); }`
 	out := trace(t, script, "block --dev /dev/nullb0 --sizes 8192x10,512x3")
 	equal(t, "counts", out.Stdout, `
-@entered[kprobe:null_blk:null_complete_rq]: 13
-@returned[kretprobe:null_blk:null_complete_rq]: 13
+@entered[null_queue_rq]: 13
+@returned[kretprobe:null_blk:null_queue_rq]: 13
 @started[kprobe:vmlinux:blk_mq_start_request]: 13
 `)
 }

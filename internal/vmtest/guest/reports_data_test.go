@@ -110,8 +110,8 @@ func TestArgumentVector(t *testing.T) {
 	equal(t, "argv", out.Stdout, "workload syscalls --n 1")
 }
 
-// Structs by value: in one register, in two, and as results in one and in two. fentry
-// sees the same where it serves.
+// Structs by value: in one register, in two, in memory, and as results in one register and
+// in two. fentry sees the same where it serves.
 func TestStructsByValue(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
@@ -122,6 +122,7 @@ func TestStructsByValue(t *testing.T) {
 		kprobe:timestamp_truncate /comm == "guest.test" && args.t.tv_nsec == 5/ { printf("truncate %d %d %d\n", args.t.tv_sec, arg0.tv_nsec, args.inode == arg1); print(args.t); }
 		kretprobe:timestamp_truncate /comm == "guest.test" && retval.tv_nsec == 5/ { printf("truncated %d %d\n", retval.tv_sec, retval.tv_nsec); print(retval); $r = retval; @last = $r; @[retval] = count(); }
 		kretprobe:make_kuid /comm == "guest.test" && retval.val == 1234/ { @uid = retval; @k[retval] = 1; }
+		kprobe:rtc_tm_to_ktime /comm == "guest.test"/ { printf("alarm %d %d, %d bytes\n", args.tm.tm_year, arg0.tm_mday, sizeof(args.tm)); $t = args.tm; @month = $t.tm_mon; }
 		kprobe:sock_setsockopt /comm == "guest.test"/ { printf("setsockopt %d %d %d %d\n", args.level, args.optname, args.optval.is_kernel, args.optlen); }`
 	for _, attach := range []string{"auto", "kprobe"} {
 		got := lookAt(t, script, func() {
@@ -130,6 +131,7 @@ func TestStructsByValue(t *testing.T) {
 			fd, _ := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 			unix.Close(fd)
+			setAlarm(t)
 		}, "--attach", attach)
 		equal(t, attach, got, `
 chown 1234 5678 1234 5678
@@ -139,11 +141,26 @@ truncate 1234567890 5 1
 truncated 1234567890 5
 { .tv_sec = 1234567890, .tv_nsec = 5 }
 setsockopt 1 2 0 4
+alarm 137 9, 36 bytes
 @[{ .tv_sec = 1234567890, .tv_nsec = 5 }]: 1
 @k[{ .val = 1234 }]: 1
 @last: { .tv_sec = 1234567890, .tv_nsec = 5 }
+@month: 7
 @uid: { .val = 1234 }
 `)
+	}
+}
+
+// setAlarm sets an alarm of the clock, without enabling it.
+func setAlarm(t *testing.T) {
+	clock, err := os.Open("/dev/rtc0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer clock.Close()
+	at := unix.RTCTime{Year: 137, Mon: 7, Mday: 9}
+	if err := unix.IoctlSetRTCWkAlrm(int(clock.Fd()), &unix.RTCWkAlrm{Time: at}); err != nil {
+		t.Fatal(err)
 	}
 }
 
