@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler"
+	"github.com/ponytrace/ponytrace/compiler/emu"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/target/frozen"
@@ -82,5 +84,41 @@ func TestNoUprobes(t *testing.T) {
 	_, err := compileText("u:/bin/bash:readline { @ = count() }", machine, compiler.Options{})
 	if !errors.As(err, &diagnostics) || diagnostics[0].Message != "this kernel is built without uprobes (CONFIG_UPROBE_EVENTS)" {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestWaitingForOthers: a program waits for memory only of processes that its clauses see,
+// and where a simple predicate holds. One that reads memory itself waits first.
+func TestWaitingForOthers(t *testing.T) {
+	own, others := compiler.Processes{IDs: []int{1234}}, compiler.Processes{IDs: []int{7}}
+	for _, c := range []struct {
+		predicate string
+		processes compiler.Processes
+		waits     bool
+	}{
+		{"", compiler.Processes{}, true},
+		{"", own, true},
+		{"", others, false},
+		{"/1 == 1/", others, false},
+		{"/pid == 1234/", own, true},
+		{"/pid == 7/", compiler.Processes{}, false},
+		{"/pid == 1234 && !(tid == 7)/", compiler.Processes{}, true},
+		{`/str(arg0, 16) == "x"/`, compiler.Processes{}, true},
+		{`/str(arg0, 16) == "x"/`, others, false},
+		{`/@never/`, compiler.Processes{}, true},
+	} {
+		script := "uprobe:/bin/bash:readline " + c.predicate + " { @[str(arg0, 16)] = count(); @never = 0 }"
+		o, err := compileText(script, frozen.Target("6.12"), compiler.Options{Processes: c.processes})
+		if err != nil {
+			t.Fatalf("%s: %v", script, err)
+		}
+		machine, waited := emulator(o), false
+		machine.Values[asm.FnGetCurrentPidTgid] = 1234<<32 | 1234
+		machine.Trace = func(step *emu.Step) {
+			waited = waited || step.Call != nil && step.Call.Helper == asm.FnCopyFromUser
+		}
+		if err := runAll(o, machine); err != nil || waited != c.waits {
+			t.Errorf("%s, %+v: waited %t, %v", script, c.processes, waited, err)
+		}
 	}
 }

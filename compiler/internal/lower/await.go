@@ -13,13 +13,15 @@ import (
 // lets a program wait (a sleepable one), the first thing that it does is to touch the texts
 // that its clauses are going to read:
 //
+//	where the clause sees the process and its predicate, if that is simple, holds,
 //	look at the first and the last byte of each without waiting; where that fails, wait
 //	then everything else, as in programs that cannot wait
 //
 // Nothing is held while it waits, no memory of the CPU and no room in the ring buffer, so that
 // these blocks come before the guard and before preemption is switched off. Only texts whose
 // address follows from the arguments are touched: what is in variables and maps is not known
-// yet.
+// yet. A condition is evaluated a second time in the clause itself: what it says here decides
+// only whether to wait. A predicate that reads memory or a map is not asked here.
 //
 // Rejected: to wait where a text is read. Records are built in the ring buffer, whose reader
 // would wait for the disk with the program.
@@ -34,11 +36,9 @@ func (f *function) awaitTexts(program *sema.Program) int {
 	touched := false
 	for _, instance := range program.Instances {
 		f.instance, f.constants = instance, f.unit.Info.Constants.For(instance)
-		for _, text := range f.textsOfArguments(instance) {
+		if texts := f.textsOfArguments(instance); len(texts) > 0 {
 			touched = true
-			address := f.value(text.Args[0])
-			f.touch(address)
-			f.touch(f.b.Binary(ir.Add, address, f.b.Const(int64(f.typeOf(text).Size-1))))
+			f.touchAll(texts, conditionsOfWaiting(instance))
 		}
 	}
 	if !touched {
@@ -49,6 +49,55 @@ func (f *function) awaitTexts(program *sema.Program) int {
 	f.b.Jump(main)
 	f.b.Enter(main)
 	return blocks
+}
+
+// touchAll touches texts where conditions hold.
+func (f *function) touchAll(texts []*lang.Call, conditions []lang.Expr) {
+	var done *ir.Block
+	if len(conditions) > 0 {
+		done = f.b.NewBlock()
+	}
+	for _, condition := range conditions {
+		body := f.b.NewBlock()
+		f.condition(condition, body, done)
+		f.b.Enter(body)
+	}
+	for _, text := range texts {
+		address := f.value(text.Args[0])
+		f.touch(address)
+		f.touch(f.b.Binary(ir.Add, address, f.b.Const(int64(f.typeOf(text).Size-1))))
+	}
+	if done != nil {
+		f.b.Jump(done)
+		f.b.Enter(done)
+	}
+}
+
+// conditionsOfWaiting are the filter of the processes, and the predicate where it is simple.
+func conditionsOfWaiting(instance *sema.Instance) (conditions []lang.Expr) {
+	if instance.Filter != nil {
+		conditions = append(conditions, instance.Filter)
+	}
+	if predicate := instance.Clause.Predicate; predicate != nil && computed(predicate) {
+		conditions = append(conditions, predicate)
+	}
+	return conditions
+}
+
+// computed reports an expression of numbers, texts of the script and what the kernel tells
+// of the task and the probe.
+func computed(e lang.Expr) bool {
+	switch e := lang.Unparen(e).(type) {
+	case *lang.Integer, *lang.String:
+		return true
+	case *lang.Name:
+		return builtin.FunctionNamed(e.Name) != nil
+	case *lang.Unary:
+		return e.Op != "*" && e.Op != "&" && computed(e.X)
+	case *lang.Binary:
+		return computed(e.X) && computed(e.Y)
+	}
+	return false
 }
 
 // textsOfArguments are the calls that read texts or bytes where an argument leads to.
