@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
 )
 
 // tracedProgram loads a program that calls two functions. It describes the kernel's task
@@ -45,6 +46,10 @@ func tracedProgram(t *testing.T) *ebpf.Program {
 
 // A BPF program of others is traced as functions of the kernel are.
 func TestProgramsAreTraced(t *testing.T) {
+	unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY} // below 5.11
+	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited); err != nil {
+		t.Fatal(err)
+	}
 	program := tracedProgram(t)
 	defer program.Close()
 	info, err := program.Info()
