@@ -35,6 +35,15 @@ var (
 	armHint        = pattern{0xffff_f01f, 0xd503_201f}
 )
 
+// armScratch is an instruction that puts a number or an address into r27. Go's assembler
+// keeps there what the next instruction needs of a constant that fits into no single one.
+// A goroutine that a signal interrupts between the two continues at the first, as others
+// may have changed r27 meanwhile: a probe there would fire twice. And a signal that came
+// while the kernel was busy with the probe is delivered just there.
+//
+// https://github.com/golang/go/blob/go1.26.0/src/cmd/internal/obj/arm64/asm7.go (isRestartable)
+var armScratch = pattern{0x1c00_001f, 0x1000_001b}
+
 const armSize = 4
 
 // Operations of instructions that branch to an address in a register; a bit above tells
@@ -55,7 +64,7 @@ func decodeARM(code []byte) instruction {
 		return instruction{class: target.Undecodable}
 	}
 	word := binary.LittleEndian.Uint32(code)
-	i := instruction{size: armSize}
+	i := instruction{size: armSize, restarts: armScratch.has(word)}
 	i.flow, i.to = armFlow(word)
 	i.calls = armCall.has(word) || armBranches.has(word) && word>>21&7 == armJumpAndLink
 	hint := uint64(1) << (word >> 5 & 63)

@@ -52,7 +52,7 @@ func (f *File) GoFunction(offset uint64) (g target.GoFunction, made bool, err er
 }
 
 func (b *body) goFunction(offset uint64) (g target.GoFunction, err error) {
-	g.Entry = offset + b.checked() - b.start
+	g.Entry = offset + b.once(b.checked()) - b.start
 	whole := b.sweep(func(at uint64, i instruction) bool {
 		to := at + i.size + uint64(i.to)
 		switch {
@@ -85,6 +85,15 @@ func (b *body) checked() uint64 {
 		}
 	}
 	return behind
+}
+
+// once returns the first place from an address on that is executed once for each call,
+// though the goroutine is interrupted there.
+func (b *body) once(at uint64) uint64 {
+	for b.at(at).restarts {
+		at += b.at(at).size
+	}
+	return at
 }
 
 // begins reports whether the code at an address calls something and then begins the

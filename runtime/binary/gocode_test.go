@@ -50,6 +50,9 @@ func TestGoFunction(t *testing.T) {
 		{"wrapper", "4883c008 e900010000", decodeX86, 0, nil, true},
 		{"arm64", "900b40f9 ff6310eb 89000054 fe0f1ef8 fe0741f8 c0035fd6 e3031eaa 00000094 f8ffff17",
 			decodeARM, 12, []int64{20}, false},
+		// nop; adrp x27; ldrb w2, [x27, #749]; ret, and the same without the nop
+		{"arm64 with a scratch register", "1f2003d5 db0800b0 62b74b39 c0035fd6", decodeARM, 0, []int64{12}, false},
+		{"arm64 with a scratch register first", "db0800b0 62b74b39 c0035fd6", decodeARM, 4, []int64{8}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			entry, returns, leaves := goOffsets(t, test.code, test.decode)

@@ -16,7 +16,9 @@ type instruction struct {
 	opens, lands bool
 	// saves: it puts a register on the stack. calls: it calls a function.
 	saves, calls bool
-	flow         flow
+	// restarts: a Go program that was interrupted behind it may execute it again.
+	restarts bool
+	flow     flow
 	// to is how far from the end of the instruction a direct jump leads.
 	to int64
 }

@@ -173,14 +173,14 @@ func (b *body) instructionAt(address uint64) (begins uint64, found bool) {
 }
 
 // behind returns the instructions behind one that does nothing, up to the first that does
-// something, as long as no jump leads there. Where computed jumps lead is not known; but
-// none leads from a function to where it saves registers.
+// something, as long as no jump leads there and none is executed again. Where computed
+// jumps lead is not known; but none leads from a function to where it saves registers.
 func (b *body) behind(address, offset uint64, entry bool) (list []target.Instruction) {
 	direct, computed, known := b.targets()
 	for at := address; known && len(list) < maxIdle; {
 		i := b.at(at)
 		next := b.at(at + i.size)
-		if !i.idle || next.size == 0 || at+i.size >= b.end || slices.Contains(direct, at+i.size) {
+		if !i.idle || next.size == 0 || next.restarts || at+i.size >= b.end || slices.Contains(direct, at+i.size) {
 			break
 		}
 		if computed && !(entry && (next.saves || next.idle)) {

@@ -80,6 +80,9 @@ e1ffff54                      | emulated branches -8        | b.ne .-4
 400000b4                      | emulated branches 4         | cbz x0, .+8
 40000036                      | emulated branches 4         | tbz w0, #0, .+8
 000000b0                      | emulated                    | adrp
+db0800b0                      | emulated restarts           | adrp x27
+3b0080d2                      | stepped restarts            | mov x27, #1
+3b000091                      | stepped restarts            | add x27, x1, #0
 00021fd6                      | emulated computes           | br x16
 00003fd6                      | emulated calls              | blr x0
 c0035fd6                      | emulated returns             | ret
@@ -99,7 +102,7 @@ ff0b5fd6                      | refused returns              | retaa
 func described(i instruction) string {
 	text := i.class.String()
 	text += map[bool]string{true: " idle"}[i.idle] + map[bool]string{true: " saves"}[i.saves]
-	text += map[bool]string{true: " calls"}[i.calls]
+	text += map[bool]string{true: " calls"}[i.calls] + map[bool]string{true: " restarts"}[i.restarts]
 	text += [...]string{"", " branches", " jumps", " computes", " returns", " stops"}[i.flow]
 	if i.flow == branches || i.flow == jumps {
 		text += fmt.Sprintf(" %d", i.to)
@@ -135,22 +138,25 @@ func TestBehind(t *testing.T) {
 		name, code string
 		at         uint64
 		want       string
+		decode     decoder
 	}{
-		{"push", "f30f1efa 55 5d c3", 0, "4 emulated"},
-		{"two nops", "f30f1efa 0f1f440000 55 5d c3", 0, "4 nop5, 9 emulated"},
-		{"a loop back to it", "f30f1efa 50 58 ebfc", 0, ""},
-		{"a loop to behind it", "f30f1efa 50 58 ebfd", 0, "4 emulated"},
-		{"a switch at the entry", "f30f1efa 55 ffe0", 0, "4 emulated"},
-		{"a switch without a frame", "f30f1efa 31c0 ffe0", 0, ""},
-		{"a nop inside of a switch", "31c0 90 31c0 ffe0", 2, ""},
-		{"a nop inside", "31c0 90 31c0 c3", 2, "3 stepped"},
-		{"unknown bytes", "f30f1efa 55 06 5d c3", 0, ""},
-		{"the end", "31c0 90", 2, ""},
+		{"push", "f30f1efa 55 5d c3", 0, "4 emulated", decodeX86},
+		{"two nops", "f30f1efa 0f1f440000 55 5d c3", 0, "4 nop5, 9 emulated", decodeX86},
+		{"a loop back to it", "f30f1efa 50 58 ebfc", 0, "", decodeX86},
+		{"a loop to behind it", "f30f1efa 50 58 ebfd", 0, "4 emulated", decodeX86},
+		{"a switch at the entry", "f30f1efa 55 ffe0", 0, "4 emulated", decodeX86},
+		{"a switch without a frame", "f30f1efa 31c0 ffe0", 0, "", decodeX86},
+		{"a nop inside of a switch", "31c0 90 31c0 ffe0", 2, "", decodeX86},
+		{"a nop inside", "31c0 90 31c0 c3", 2, "3 stepped", decodeX86},
+		{"unknown bytes", "f30f1efa 55 06 5d c3", 0, "", decodeX86},
+		{"the end", "31c0 90", 2, "", decodeX86},
+		{"arm64", "5f2403d5 20008052 c0035fd6", 0, "4 stepped", decodeARM},
+		{"a scratch register of Go", "1f2003d5 db0800b0 62b74b39 c0035fd6", 0, "", decodeARM},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			code, steps := unhex(t, test.code), maxSteps
 			b := &body{
-				extent: extent{0x1000, 0x1000 + uint64(len(code))}, decode: decodeX86, code: code,
+				extent: extent{0x1000, 0x1000 + uint64(len(code))}, decode: test.decode, code: code,
 				file: &File{pages: &pages{steps: &steps}},
 			}
 			var got []string
