@@ -4,7 +4,8 @@
 set -euo pipefail
 
 packages=()
-for command in gcc:gcc g++:g++ rustc:rustc objcopy:binutils xz:xz-utils; do
+for command in gcc:gcc g++:g++ rustc:rustc objcopy:binutils xz:xz-utils \
+	aarch64-linux-gnu-as:binutils-aarch64-linux-gnu; do
 	command -v "${command%:*}" >/dev/null || packages+=("${command#*:}")
 done
 [[ ${#packages[@]} != 0 ]] || exit 0

@@ -56,19 +56,31 @@ func FindKernel(name string) (kernel.Kernel, error) {
 // Programs are the static binaries that every machine has.
 type Programs struct{ Init, Workload []byte }
 
-// Tools builds them, once in a process. Go's own cache makes that quick when nothing
-// changed.
-var Tools = sync.OnceValues(func() (p Programs, err error) {
-	if p.Init, err = Build("build", "internal/vmtest/init"); err != nil {
+// Tools builds them for an architecture, once in a process. Go's own cache makes that
+// quick when nothing changed.
+func Tools(arch string) (Programs, error) {
+	if arch == kernel.ARM64 {
+		return armTools()
+	}
+	return tools()
+}
+
+var (
+	tools    = sync.OnceValues(func() (Programs, error) { return buildTools(kernel.AMD64) })
+	armTools = sync.OnceValues(func() (Programs, error) { return buildTools(kernel.ARM64) })
+)
+
+func buildTools(arch string) (p Programs, err error) {
+	if p.Init, err = Build(arch, "build", "internal/vmtest/init"); err != nil {
 		return p, err
 	}
-	p.Workload, err = Build("build", "internal/vmtest/cmd/workload")
+	p.Workload, err = Build(arch, "build", "internal/vmtest/cmd/workload")
 	return p, err
-})
+}
 
 // Build makes a static binary with `go build` or `go test -c` of a package of this module
 // and gives its bytes.
-func Build(verb, pkg string, flags ...string) ([]byte, error) {
+func Build(arch, verb, pkg string, flags ...string) ([]byte, error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return nil, err
@@ -77,7 +89,7 @@ func Build(verb, pkg string, flags ...string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := filepath.Join(cache, "bin", strings.ReplaceAll(pkg, "/", "-")+"."+verb)
+	out := filepath.Join(cache, "bin", strings.ReplaceAll(pkg, "/", "-")+"."+verb+"."+arch)
 	unlock, err := kernel.Lock(out + ".lock")
 	if err != nil {
 		return nil, err
@@ -86,7 +98,7 @@ func Build(verb, pkg string, flags ...string) ([]byte, error) {
 	args := append([]string{verb, "-trimpath", "-o", out}, flags...)
 	cmd := exec.Command("go", append(args, "./"+pkg)...)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("cannot build %s for the machine: %w\n%s", pkg, err, text)
 	}

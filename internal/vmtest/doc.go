@@ -18,6 +18,10 @@
 // nanosecond is one guest instruction, whatever else the host is doing: costs measured so
 // can be repeated to the digit.
 //
+// The kernel 6.12-arm64 boots on the machine virt of qemu-system-aarch64, in eight
+// seconds, with all programs built for arm64. Its processor signs addresses by a cheap
+// function of QEMU's own (pauth-impdef), as the architecture's is slow to emulate.
+//
 // # What can be relied upon
 //
 //   - Before a machine is ready no command has run. If it dies until then it is started once more, and that is said. After

@@ -24,7 +24,7 @@ var moduleParams = map[string]string{
 }
 
 func (m Machine) initramfs() ([]byte, error) {
-	tools, err := Tools()
+	tools, err := Tools(m.Kernel.Arch)
 	if err != nil {
 		return nil, err
 	}

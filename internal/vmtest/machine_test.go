@@ -18,8 +18,9 @@ import (
 
 func aMachine(t *testing.T, commands ...string) vmtest.Machine {
 	t.Helper()
-	guesttest.NeedQEMU(t)
-	k, err := vmtest.FindKernel(guesttest.Kernels()[0])
+	name := guesttest.Kernels()[0]
+	guesttest.NeedQEMU(t, kernel.Arch(name))
+	k, err := vmtest.FindKernel(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,19 +10,31 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ponytrace/ponytrace/internal/vmtest/kernel"
 	"github.com/ponytrace/ponytrace/internal/vmtest/wire"
 )
 
-const (
-	emulator   = "qemu-system-x86_64"
-	oldestQEMU = 10
-)
+const oldestQEMU = 10
+
+// emulator is one of QEMU's programs: what it is called, Debian's package with it, and
+// the machine that it emulates.
+type emulator struct {
+	program, pkg string
+	machine      []string
+	console      string
+}
+
+var emulators = map[string]emulator{
+	kernel.AMD64: {"qemu-system-x86_64", "qemu-system-x86", []string{"-machine", "pc", "-cpu", "max,la57=off"}, "ttyS0"},
+	kernel.ARM64: {"qemu-system-aarch64", "qemu-system-arm", []string{"-machine", "virt", "-cpu", "max,pauth-impdef=on"}, "ttyAMA0"},
+}
 
 // QEMUError says that there is no QEMU to use.
 type QEMUError struct{ Reason string }
@@ -33,15 +45,17 @@ func (e *QEMUError) Error() string {
 
 var versionLine = regexp.MustCompile(`version (\d+)\.(\d+)`)
 
-// CheckQEMU finds out whether a QEMU is installed that does not corrupt its guests.
-func CheckQEMU() error {
-	out, err := exec.Command(emulator, "--version").Output()
+// CheckQEMU finds out whether a QEMU for the architecture is installed that does not
+// corrupt its guests.
+func CheckQEMU(arch string) error {
+	program := emulators[arch].program
+	out, err := exec.Command(program, "--version").Output()
 	if err != nil {
-		return &QEMUError{emulator + " is not installed"}
+		return &QEMUError{program + " is not installed"}
 	}
 	m := versionLine.FindStringSubmatch(string(out))
 	if m == nil {
-		return &QEMUError{emulator + " does not tell its version"}
+		return &QEMUError{program + " does not tell its version"}
 	}
 	if major, _ := strconv.Atoi(m[1]); major < oldestQEMU {
 		return &QEMUError{fmt.Sprintf("QEMU %s.%s corrupts its guests", m[1], m[2])}
@@ -59,7 +73,7 @@ type qemu struct {
 }
 
 func startQEMU(ctx context.Context, m Machine, image []byte, console io.Writer) (*qemu, error) {
-	if err := CheckQEMU(); err != nil {
+	if err := CheckQEMU(m.Kernel.Arch); err != nil {
 		return nil, err
 	}
 	initrd, err := memoryFile("initramfs", image)
@@ -80,7 +94,7 @@ func startQEMU(ctx context.Context, m Machine, image []byte, console io.Writer) 
 
 	ctx, kill := context.WithCancel(ctx)
 	q := &qemu{frames: frames, kill: kill, ended: make(chan error, 1), console: make(chan struct{})}
-	cmd := exec.CommandContext(ctx, emulator, m.arguments()...)
+	cmd := exec.CommandContext(ctx, emulators[m.Kernel.Arch].program, m.arguments()...)
 	cmd.ExtraFiles = []*os.File{initrd, frameEnd, logEnd}
 	cmd.Stderr = &q.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
@@ -123,18 +137,18 @@ func (q *qemu) stop() error {
 }
 
 func (m Machine) arguments() []string {
-	args := []string{
+	e := emulators[m.Kernel.Arch]
+	args := append(slices.Clone(e.machine),
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-		"-machine", "pc", "-cpu", "max,la57=off",
 		"-smp", strconv.Itoa(m.CPUs), "-m", strconv.Itoa(m.MemoryMB),
 		"-kernel", m.Kernel.Image, "-initrd", "/proc/self/fd/3",
-		"-append", "console=ttyS0 panic=-1 nokaslr random.trust_cpu=on",
+		"-append", "console="+e.console+" panic=-1 nokaslr random.trust_cpu=on",
 		"-chardev", "socket,id=frames,fd=4", "-chardev", "socket,id=console,fd=5",
 		"-serial", "chardev:console",
-		"-device", "virtio-serial-pci", "-device", "virtserialport,chardev=frames,name=" + wire.PortName,
+		"-device", "virtio-serial-pci", "-device", "virtserialport,chardev=frames,name="+wire.PortName,
 		"-blockdev", "driver=null-co,node-name=disk,size=67108864,read-zeroes=on",
 		"-device", "virtio-blk-pci,drive=disk",
-	}
+	)
 	if m.Icount {
 		return append(args, "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off")
 	}

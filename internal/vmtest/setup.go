@@ -10,19 +10,17 @@ import (
 	"github.com/ponytrace/ponytrace/internal/vmtest/kernel"
 )
 
-const (
-	extraSources = "/etc/apt/sources.list.d/ponytrace-backports.sources"
-	qemuPackage  = "qemu-system-x86"
-)
+const extraSources = "/etc/apt/sources.list.d/ponytrace-backports.sources"
 
 // ErrNotRoot is for work that only root can do.
 var ErrNotRoot = errors.New("installing QEMU needs root")
 
-// InstallQEMU installs a QEMU that can be trusted, from Debian's packages, unless there
-// is one. Debian 12 has its own only in an older version, so there the backports are
-// added to apt's sources.
+// InstallQEMU installs a QEMU that can be trusted for each architecture, from Debian's
+// packages, unless it is there. Debian 12 has its own only in an older version, so there
+// the backports are added to apt's sources.
 func InstallQEMU(log io.Writer) error {
-	if CheckQEMU() == nil {
+	packages := missingQEMU()
+	if len(packages) == 0 {
 		return nil
 	}
 	if os.Geteuid() != 0 {
@@ -32,7 +30,7 @@ func InstallQEMU(log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	install := []string{"install", "-y", "--no-install-recommends", qemuPackage}
+	install := append([]string{"install", "-y", "--no-install-recommends"}, packages...)
 	if codename == "bookworm" {
 		if err := addBackports(codename); err != nil {
 			return err
@@ -47,7 +45,16 @@ func InstallQEMU(log io.Writer) error {
 	if err := aptGet(log, install...); err != nil {
 		return err
 	}
-	return CheckQEMU()
+	return errors.Join(CheckQEMU(kernel.AMD64), CheckQEMU(kernel.ARM64))
+}
+
+func missingQEMU() (packages []string) {
+	for _, arch := range []string{kernel.AMD64, kernel.ARM64} {
+		if CheckQEMU(arch) != nil {
+			packages = append(packages, emulators[arch].pkg)
+		}
+	}
+	return packages
 }
 
 func addBackports(codename string) error {

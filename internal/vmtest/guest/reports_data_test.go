@@ -76,7 +76,7 @@ func TestSystemCallTypedefs(t *testing.T) {
 		tracepoint:syscalls:sys_enter_shmget /comm == "guest.test"/ { printf("shmget %d %d\n", args.key, args.key < 0); }
 		tracepoint:syscalls:sys_enter_add_key /comm == "guest.test"/ { printf("add_key %d %d\n", args.ringid, args.ringid < 0); }
 		tracepoint:syscalls:sys_enter_preadv2 /comm == "guest.test"/ { printf("preadv2 %d %d\n", args.flags, args.flags < 0); }
-		tracepoint:syscalls:sys_enter_mkdir /comm == "guest.test"/ { printf("mkdir %o %d\n", args.mode, sizeof(args.mode)); }`,
+		tracepoint:syscalls:sys_enter_mkdirat /comm == "guest.test"/ { printf("mkdirat %o %d\n", args.mode, sizeof(args.mode)); }`,
 		func() {
 			call(unix.SYS_LSEEK, uintptr(fd), minus(5), unix.SEEK_END)
 			call(unix.SYS_PREAD64, uintptr(fd), 0, 0, minus(6))
@@ -86,7 +86,7 @@ func TestSystemCallTypedefs(t *testing.T) {
 			call(unix.SYS_SHMGET, minus(10), 0, 0)
 			call(unix.SYS_ADD_KEY, 0, 0, 0, 0, minus(11))
 			call(unix.SYS_PREADV2, uintptr(fd), 0, 0, 0, 0, minus(12))
-			call(unix.SYS_MKDIR, uintptr(unsafe.Pointer(name)), 0xabcd0000|0o750)
+			call(unix.SYS_MKDIRAT, minus(100), uintptr(unsafe.Pointer(name)), 0xabcd0000|0o750)
 		})
 	equal(t, "typedefs", got, `
 lseek -5 1
@@ -97,7 +97,7 @@ mq -9 1
 shmget -10 1
 add_key -11 1
 preadv2 -12 1
-mkdir 750 2
+mkdirat 750 2
 @:
 (..., 0)               1 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|
 `)

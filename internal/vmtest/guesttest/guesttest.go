@@ -9,7 +9,7 @@
 // test2json, which is part of Go, reads it.
 //
 // KERNELS chooses the kernels (KERNELS=6.12,5.10), KERNEL a kernel of your own, GUEST_RUN
-// the tests; other variables GUEST_* reach the guest. Two machines run at a time, as
+// the tests; a suite runs on those of its architecture. Other variables GUEST_* reach the guest. Two machines run at a time, as
 // -parallel says. Without QEMU a developer's run skips and says so; in CI (CI=true) that
 // is a failure.
 //
@@ -28,6 +28,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,6 +45,7 @@ type Suite struct {
 	Tests    string        // a pattern of those that need a kernel; all without it
 	Programs []string      // main packages, found in the guest by their last name
 	Files    []vmtest.File // anything else
+	Arch     string        // amd64 without it
 	Machine  vmtest.Machine
 }
 
@@ -55,14 +57,14 @@ func Kernels() []string {
 	if list := os.Getenv("KERNELS"); list != "" {
 		return strings.Split(list, ",")
 	}
-	return kernel.Names
+	return append(slices.Clone(kernel.Names), kernel.Arm)
 }
 
-// NeedQEMU skips the test where there is no QEMU, and fails it in CI.
-func NeedQEMU(t testing.TB) {
+// NeedQEMU skips the test where there is no QEMU of the architecture, and fails it in CI.
+func NeedQEMU(t testing.TB, arch string) {
 	t.Helper()
 	testkit.Long(t)
-	err := vmtest.CheckQEMU()
+	err := vmtest.CheckQEMU(arch)
 	switch {
 	case err == nil:
 	case os.Getenv("CI") == "true":
@@ -72,34 +74,40 @@ func NeedQEMU(t testing.TB) {
 	}
 }
 
-// Run tests on every kernel.
+// Run tests on every kernel of the suite's architecture. What they need is built when the
+// first of them begins.
 func (s Suite) Run(t *testing.T) {
-	NeedQEMU(t)
+	s.Arch = cmp.Or(s.Arch, kernel.AMD64)
+	NeedQEMU(t, s.Arch)
 	root, err := vmtest.ModuleRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dependOn(root)
-	files, err := s.files(root)
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := sync.OnceValues(func() ([]vmtest.File, error) { return s.files(root) })
 	for _, name := range Kernels() {
+		if kernel.Arch(name) != s.Arch {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			files, err := files()
+			if err != nil {
+				t.Fatal(err)
+			}
 			s.on(t, name, files)
 		})
 	}
 }
 
 func (s Suite) files(root string) ([]vmtest.File, error) {
-	tests, err := vmtest.Build("test", s.Package, "-c", "-tags", "guest")
+	tests, err := vmtest.Build(s.Arch, "test", s.Package, "-c", "-tags", "guest")
 	if err != nil {
 		return nil, err
 	}
 	files := append(s.Files, vmtest.File{Guest: "/tmp/guest.test", Content: tests, Mode: 0o755})
 	for _, pkg := range s.Programs {
-		program, err := vmtest.Build("build", pkg)
+		program, err := vmtest.Build(s.Arch, "build", pkg)
 		if err != nil {
 			return nil, err
 		}

@@ -142,11 +142,12 @@ func Codename() (string, error) {
 	return "", errors.New("/etc/os-release names no release: is this Debian?")
 }
 
-// apt is an apt that knows only the sources in its own folder.
-type apt struct{ dir string }
+// apt is an apt that knows only the sources in its own folder, and packages of one
+// architecture, as Debian and Go call it.
+type apt struct{ dir, arch string }
 
-func newApt(dir, sources string) (apt, error) {
-	a := apt{dir}
+func newApt(dir, arch, sources string) (apt, error) {
+	a := apt{dir, arch}
 	for _, sub := range []string{"sources", "state/lists/partial", "cache/archives/partial"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return a, err
@@ -167,7 +168,7 @@ func (a apt) run(in, tool string, args ...string) (string, error) {
 		"-o", "Dir::State=" + filepath.Join(a.dir, "state"),
 		"-o", "Dir::State::status=" + filepath.Join(a.dir, "status"),
 		"-o", "Dir::Cache=" + filepath.Join(a.dir, "cache"),
-		"-o", "APT::Architecture=amd64", "-o", "APT::Architectures::=amd64",
+		"-o", "APT::Architecture=" + a.arch, "-o", "APT::Architectures::=" + a.arch,
 		"-o", "APT::Sandbox::User=root",
 		"-o", "Acquire::Languages=none", "-o", "Acquire::Retries=3",
 		"-o", "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",

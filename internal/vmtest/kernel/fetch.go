@@ -11,15 +11,16 @@ import (
 	"strings"
 )
 
-// source says where Debian keeps a kernel: the suite, and the beginning of its packages'
-// names.
-type source struct{ suite, version string }
+// source says where Debian keeps a kernel: the suite, the beginning of its packages'
+// names, and the architecture.
+type source struct{ suite, version, arch string }
 
 var sources = map[string]source{
-	"5.10": {"bullseye", "5.10."},
-	"6.1":  {"bookworm", "6.1."},
-	"6.12": {"trixie", "6.12."},
-	"7.x":  {"trixie-backports", "7."},
+	"5.10": {"bullseye", "5.10.", AMD64},
+	"6.1":  {"bookworm", "6.1.", AMD64},
+	"6.12": {"trixie", "6.12.", AMD64},
+	"7.x":  {"trixie-backports", "7.", AMD64},
+	Arm:    {"trixie", "6.12.", ARM64},
 }
 
 func (s source) fetch(into string) error {
@@ -63,7 +64,7 @@ func (s source) apt(dir string) (apt, error) {
 	if security.URI != "" && !strings.Contains(s.suite, "-") {
 		text += "\n" + security.Source(s.suite+"-security")
 	}
-	tool, err := newApt(dir, text)
+	tool, err := newApt(dir, s.arch, text)
 	if err != nil {
 		return apt{}, err
 	}
@@ -83,7 +84,7 @@ func (s source) packages(tool apt) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	image := newest(strings.Fields(names))
+	image := newest(strings.Fields(names), s.arch)
 	if image == "" {
 		return nil, fmt.Errorf("the suite %s has no kernel %s", s.suite, s.version)
 	}
@@ -98,8 +99,8 @@ func (s source) packages(tool apt) ([]string, error) {
 	return slices.Compact(slices.Sorted(slices.Values(parts))), nil
 }
 
-func newest(names []string) string {
-	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasSuffix(n, "-cloud-amd64") })
+func newest(names []string, arch string) string {
+	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasSuffix(n, "-cloud-"+arch) })
 	if len(names) == 0 {
 		return ""
 	}

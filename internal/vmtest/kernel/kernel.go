@@ -3,7 +3,7 @@
 // The four kernels are Debian's own, one per suite: 5.10 is the oldest that ponytrace
 // serves, 6.1 and 6.12 are the long-term ones people run, 7.x is the newest. The cloud
 // flavour is taken: it is half the size and has everything a test machine needs, as
-// modules or built in.
+// modules or built in. A fifth, [Arm], is the 6.12 of arm64.
 //
 // Nothing is installed. For each kernel a sources file of its own and a state folder of
 // its own make apt see just the suite concerned; apt checks the signatures as always;
@@ -21,34 +21,50 @@
 package kernel
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// Names are the kernels known by name, oldest first.
+// Names are the kernels of amd64, oldest first.
 var Names = []string{"5.10", "6.1", "6.12", "7.x"}
+
+// Arm is the kernel of arm64.
+const Arm = "6.12-arm64"
+
+// The architectures, as Go calls them.
+const (
+	AMD64 = "amd64"
+	ARM64 = "arm64"
+)
+
+// Arch is the architecture of the kernel of that name; of one that is not known by name,
+// amd64.
+func Arch(name string) string { return cmp.Or(sources[name].arch, AMD64) }
 
 // Kernel is one that is ready to boot. Modules is the folder of its modules, or empty.
 type Kernel struct {
 	Name    string
+	Arch    string
 	Image   string
 	Modules string
 }
 
-// Custom is a kernel of the user's own.
+// Custom is a kernel of the user's own, for amd64.
 func Custom(image, modules string) Kernel {
-	return Kernel{Name: filepath.Base(image), Image: image, Modules: modules}
+	return Kernel{Name: filepath.Base(image), Arch: AMD64, Image: image, Modules: modules}
 }
 
-// UnknownError names a kernel that is not in [Names].
+// UnknownError names a kernel that is neither in [Names] nor [Arm].
 type UnknownError struct{ Name string }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("no kernel %q; there are %s", e.Name, strings.Join(Names, ", "))
+	return fmt.Sprintf("no kernel %q; there are %s", e.Name, strings.Join(append(slices.Clone(Names), Arm), ", "))
 }
 
 // FetchError says why a kernel could not be had.
@@ -63,7 +79,7 @@ func (e *FetchError) Unwrap() error { return e.Err }
 // Cached finds a kernel that an earlier [Get] left in the cache folder.
 func Cached(cache, name string) (Kernel, bool) {
 	dir := filepath.Join(cache, "kernels", name)
-	k := Kernel{Name: name, Image: filepath.Join(dir, "vmlinuz"), Modules: filepath.Join(dir, "modules")}
+	k := Kernel{Name: name, Arch: Arch(name), Image: filepath.Join(dir, "vmlinuz"), Modules: filepath.Join(dir, "modules")}
 	_, err := os.Stat(k.Image)
 	return k, err == nil
 }

@@ -49,7 +49,7 @@ func describe(a Archive) string {
 func TestNewestKernelOfTheCloudFlavour(t *testing.T) {
 	names := strings.Fields(`linux-image-6.12.9+deb13-cloud-amd64 linux-image-6.12.117+deb13-cloud-amd64
 		linux-image-6.12.107+deb13-cloud-amd64 linux-image-6.12.200+deb13-amd64 linux-image-6.12.300+deb13-cloud-amd64-dbg`)
-	if got := newest(names); got != "linux-image-6.12.117+deb13-cloud-amd64" {
+	if got := newest(names, AMD64); got != "linux-image-6.12.117+deb13-cloud-amd64" {
 		t.Error(got)
 	}
 }
@@ -60,7 +60,7 @@ func TestKernelOfAnUnknownName(t *testing.T) {
 	if !errors.As(err, &unknown) {
 		t.Fatal(err)
 	}
-	if want := `no kernel "2.4"; there are 5.10, 6.1, 6.12, 7.x`; err.Error() != want {
+	if want := `no kernel "2.4"; there are 5.10, 6.1, 6.12, 7.x, 6.12-arm64`; err.Error() != want {
 		t.Error(err)
 	}
 }

@@ -14,11 +14,15 @@
 //
 // [Variants] is the table. On the host, [Build] makes one and gives its path; in a test
 // machine all of them are /programs/NAME ([Files]), with the libraries that they need at
-// their usual places, and a few of Debian's own programs. All that is built stays in the cache, by the sum of sources and
-// commands.
+// their usual places, and a few of Debian's own programs. All that is built stays in the
+// cache, by the sum of sources and commands.
 //
 // The compilers are Debian's gcc, g++ and rustc, which internal/compilers.sh installs, and
 // the Go that builds ponytrace.
+//
+// A machine with the kernel for arm64 has [ARM64] ([ARM64Files]): a Go program, and one in
+// assembly, whose instructions and notes do not depend on a compiler. Debian's C compiler
+// for arm64 takes 158 MB, the assembler and linker alone 19 MB.
 package programs
 
 import (
@@ -85,6 +89,13 @@ var Variants = []Variant{
 	{Name: "rust-stripped", Source: "rust", Steps: []string{rust + " -O -C strip=debuginfo"}},
 }
 
+// ARM64 are the programs for arm64.
+var ARM64 = []Variant{
+	{Name: "asm", Source: "arm64", Steps: []string{
+		"aarch64-linux-gnu-as -o @.o target.s", "aarch64-linux-gnu-ld -o @ @.o", "rm @.o"}},
+	{Name: "go", Source: "golang", Steps: []string{"env GOARCH=arm64 CGO_ENABLED=0 go build -o @ ."}},
+}
+
 const (
 	c       = "gcc -std=gnu17 -g -pthread -o @ target.c"
 	cpp     = "g++ -std=c++17 -g -o @ target.cpp"
@@ -131,9 +142,18 @@ func Files(t testing.TB) (files []vmtest.File) {
 	return files
 }
 
+// ARM64Files are all programs for a test machine with the kernel for arm64.
+func ARM64Files(t testing.TB) (files []vmtest.File) {
+	t.Helper()
+	for _, v := range ARM64 {
+		files = append(files, vmtest.File{Guest: "/programs/" + v.Name, Host: v.build(t)})
+	}
+	return files
+}
+
 func (v Variant) build(t testing.TB) string {
 	t.Helper()
-	compiler, _, _ := strings.Cut(strings.TrimPrefix(v.Steps[0], "env CGO_ENABLED=1 "), " ")
+	compiler := v.compiler()
 	_, err := exec.LookPath(compiler)
 	testkit.Need(t, compiler, err == nil)
 	root, err := vmtest.ModuleRoot()
@@ -147,6 +167,16 @@ func (v Variant) build(t testing.TB) string {
 	}
 	v.make(t, source, program)
 	return program
+}
+
+// compiler is the command of the first step, behind variables that env sets for it.
+func (v Variant) compiler() string {
+	for _, word := range strings.Fields(v.Steps[0]) {
+		if word != "env" && !strings.Contains(word, "=") {
+			return word
+		}
+	}
+	return ""
 }
 
 // folder is where the program is kept: by the sum of what it is made of.

@@ -40,7 +40,7 @@ type cli struct {
 
 // shape is the part of the machine that flags choose.
 type shape struct {
-	Kernel  string        `short:"k" default:"6.12" help:"Kernel: 5.10, 6.1, 6.12, 7.x, several with commas, or all."`
+	Kernel  string        `short:"k" default:"6.12" help:"Kernel: 5.10, 6.1, 6.12, 7.x, several with commas, or all; 6.12-arm64."`
 	Icount  bool          `help:"Count guest instructions as time; one CPU."`
 	SMP     int           `name:"smp" default:"2" help:"Number of CPUs."`
 	Mem     int           `default:"1024" help:"Memory in MB."`

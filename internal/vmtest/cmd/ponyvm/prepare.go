@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/ponytrace/ponytrace/internal/vmtest"
 	"github.com/ponytrace/ponytrace/internal/vmtest/kernel"
@@ -18,7 +19,7 @@ type fetchCmd struct {
 
 func (f fetchCmd) Run() error {
 	if len(f.Kernels) == 0 {
-		f.Kernels = kernel.Names
+		f.Kernels = append(slices.Clone(kernel.Names), kernel.Arm)
 	}
 	for _, name := range f.Kernels {
 		k, err := vmtest.FindKernel(name)

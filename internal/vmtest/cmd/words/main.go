@@ -82,7 +82,7 @@ func ask(name string, names []string) (said map[string][]string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := vmtest.Build("build", "internal/vmtest/cmd/words")
+	program, err := vmtest.Build(k.Arch, "build", "internal/vmtest/cmd/words")
 	if err != nil {
 		return nil, err
 	}
