@@ -3,6 +3,7 @@ package compiler_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +120,23 @@ func TestWaitingForOthers(t *testing.T) {
 		}
 		if err := runAll(o, machine); err != nil || waited != c.waits {
 			t.Errorf("%s, %+v: waited %t, %v", script, c.processes, waited, err)
+		}
+	}
+}
+
+// A number added to an address of the process is one, too.
+func TestUserAddresses(t *testing.T) {
+	for _, address := range []string{"arg0", "arg0 + 8", "8 + arg0", "arg0 - 8", "arg0 + tid", "arg0 + arg1", "arg0 + 2 * arg1"} {
+		script := fmt.Sprintf("u:/bin/bash:readline { @ = *(uint64 *)(%s); }", address)
+		result, err := compileText(script, frozen.Target("6.12"), compiler.Options{})
+		if err != nil {
+			t.Fatal(script, err)
+		}
+		read := slices.ContainsFunc(result.Programs[0].Instructions, func(i asm.Instruction) bool {
+			return i.IsBuiltinCall() && i.Constant == int64(asm.FnProbeReadUser)
+		})
+		if !read {
+			t.Errorf("%s reads memory of the kernel", script)
 		}
 	}
 }

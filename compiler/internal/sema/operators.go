@@ -284,7 +284,9 @@ func (c *checker) arithmetic(e *lang.Binary, x, y *types.Type) *types.Type {
 	if (e.Op == "/" || e.Op == "%") && c.zero(e.Y) {
 		return nil
 	}
-	return arithmeticType(e.Op, x, y)
+	t := arithmeticType(e.Op, x, y)
+	t.User = (x.User || y.User) && (e.Op == "+" || e.Op == "-")
+	return t
 }
 
 // asNumber is what an operator makes of argN and retval, and of what they were assigned
