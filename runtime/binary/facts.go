@@ -40,9 +40,10 @@ var architectures = map[elf.Machine]string{
 	elf.EM_X86_64: "x86_64", elf.EM_AARCH64: "arm64", elf.EM_386: "386", elf.EM_ARM: "arm",
 }
 
-// Facts describes the file. What cannot be read is taken to be absent.
+// Facts describes the file. What cannot be read is taken to be absent, but for the
+// machine, which is known since the file was opened.
 func (f *File) Facts() target.BinaryFacts {
-	facts, _ := ask(f, func() (target.BinaryFacts, error) {
+	facts, err := ask(f, func() (target.BinaryFacts, error) {
 		facts := target.BinaryFacts{
 			Arch: architectures[f.elf.Machine], BuildID: f.buildID(), Go: f.goVersion(),
 		}
@@ -53,6 +54,9 @@ func (f *File) Facts() target.BinaryFacts {
 			debug.elf.SectionByType(elf.SHT_SYMTAB) == nil
 		return facts, nil
 	})
+	if err != nil {
+		facts.Arch = architectures[f.elf.Machine]
+	}
 	return facts
 }
 

@@ -343,6 +343,9 @@ func TestStuck(t *testing.T) {
 			t.Errorf("%v, want %v", err, safeopen.ErrSlow)
 		}
 	}
+	if arch := f.Facts().Arch; arch != "x86_64" {
+		t.Errorf("a program for %q", arch)
+	}
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
