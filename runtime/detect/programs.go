@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -119,9 +120,12 @@ func mapped(pid int, wanted func(path string) bool) (list []target.Program, err 
 	return list, nil
 }
 
+// rooted is a path that already tells in whose root folder it is to be found.
+var rooted = regexp.MustCompile(`^/proc/\d+/root/`)
+
 // inProcess leads to a file of another mount namespace.
 func inProcess(pid int, path string) string {
-	if pid == 0 || sameFiles(pid) {
+	if pid == 0 || sameFiles(pid) || rooted.MatchString(path) {
 		return path
 	}
 	root, err := unix.Open(process(pid, "root"), unix.O_PATH|unix.O_CLOEXEC, 0)
