@@ -25,7 +25,7 @@ func TestUprobes(t *testing.T) {
 		u:P:greet { @greeted[str(arg0)] = count(); }
 		u:P:[ag]*d, u:P:leaf { @some[func] = count(); }`
 	variants := []string{
-		"c", "c-O0", "c-frames", "c-endbr", "c-fixed", "c-static", "c-static-pie", "c-stripped", "c-debuglink",
+		"c", "c-O0", "c-frames", "c-endbr", "c-fixed", "c-static", "c-static-pie", "c-stripped", "c-debuglink", "c-debugdata",
 	}
 	// Before 6.0 no program can wait for a text that is only in the file yet.
 	greeted := "@greeted[round]: 300\n"
