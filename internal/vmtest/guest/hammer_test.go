@@ -82,6 +82,41 @@ func TestNoCallOfAProgramIsLostUnderLoad(t *testing.T) {
 	}
 }
 
+// USDT probes fire as often as a program passes them, in the library beside it, too, and
+// the program sees its semaphore raised each time.
+func TestNoMarkerIsLostUnderLoad(t *testing.T) {
+	out := trace(t, `
+		usdt:/programs/usdt:request { @request = count(); @shorts = sum(arg2); }
+		usdt:/programs/usdt:counted { @counted = count(); @most = max(arg0); }
+		usdt:/programs/usdt:twelve { $n = 0; for $i : 0..20 { $n += 1; } @loops = sum($n); }
+		usdt:/programs/usdt.so:event { @event = count(); }`, "noise /programs/usdt 250 8")
+	equal(t, "markers", out.Stdout, `
+@counted: 2000
+@event: 2000
+@loops: 40000
+@most: 249
+@request: 4000
+@shorts: 737000
+`)
+	if strings.Contains(out.Stderr, "missed") {
+		t.Error(out.Stderr)
+	}
+}
+
+// Every page that is touched for the first time counts, and so does every write to a word,
+// by eight threads.
+func TestNoPerfEventIsLostUnderLoad(t *testing.T) {
+	out := trace(t, `
+		software:page-faults:1 /comm == "pony"/ { @faults[reg("ip")] = count(); }
+		watchpoint:0x7000000000:8:w { @writes[comm] = count(); }`,
+		"noise -- workload --comm pony memory --pages 777 --threads 8 --writes 500")
+	for _, want := range []string{"]: 777\n", "@writes[pony]: 4000\n"} {
+		if !strings.Contains(out.Stdout, want) {
+			t.Errorf("there is no %q in\n%s%s", want, out.Stdout, out.Stderr)
+		}
+	}
+}
+
 // One link for many functions counts every call.
 func TestNoEventOfManyFunctionsIsLostUnderLoad(t *testing.T) {
 	out := trace(t, `kprobe:__x64_sys_getp* /func == "__x64_sys_getpgid"/ { @entry = count(); }

@@ -34,6 +34,7 @@ var killed = []struct {
 	{"auto", `software:context-switches:10 { @ = count() }`, 5, 10},
 	{"uprobe", `uprobe:/programs/c:add { @ = count() } uretprobe:/programs/c:add { @r = count() }`, 5, 10},
 	{"uprobe_multi", `uprobe:/programs/c:* { @ = count() } uretprobe:/programs/c:add { @r = count() }`, 6, 12},
+	{"auto", `usdt:/programs/usdt:counted { @ = count() } watchpoint:panic_timeout:4:w { @w = count() } iter:task { @t = count() }`, 5, 10},
 }
 
 // Nothing is left in the kernel of a tracer that was killed: no link, no program, no map,
