@@ -85,3 +85,32 @@ func TestForeignPrograms(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
+
+// Slices and strings of Go have a pointer, a length, and slices a capacity.
+func TestSequencesOfGo(t *testing.T) {
+	scripts := func(slice, text string) string {
+		return "uprobe:/bin/server:main.total { @[args.list." + slice + ", args.list.len, args.list.cap] = count() }\n" +
+			"uprobe:/bin/server:main.greet { @b[args.name." + text + ", args.name.len] = count() }"
+	}
+	want, err := compileText(scripts("array", "str"), frozen.Target("6.12"), compiler.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := compileText(scripts("ptr", "ptr"), frozen.Target("6.12"), compiler.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range got.Programs {
+		for n, have := range want.Programs[i].Instructions {
+			is := p.Instructions[n]
+			if is.OpCode != have.OpCode || is.Dst != have.Dst || is.Src != have.Src ||
+				is.Offset != have.Offset || is.Constant != have.Constant {
+				t.Errorf("instruction %d is %v, want %v", n, is, have)
+			}
+		}
+	}
+	_, err = compileText("uprobe:/bin/server:main.greet { @ = args.name.cap }", frozen.Target("6.12"), compiler.Options{})
+	if err == nil || !strings.Contains(err.Error(), "has no member cap") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -48,7 +48,22 @@ const maxBases = 1 << 8
 // compositeMember finds a member: those of the struct itself hide those of its bases.
 func compositeMember(of Composite, name string) (Member, bool) {
 	left := maxBases
-	return searchComposite(of, name, Member{}, &left)
+	found, ok := searchComposite(of, name, Member{}, &left)
+	if members, err := of.Members(); !ok && name == "ptr" && err == nil && isSequence(members) {
+		return members[0], true
+	}
+	return found, ok
+}
+
+// isSequence reports a slice or string of Go, whose first member is called `ptr` as well,
+// as in Rust: what Go's runtime calls it is not known to those who use them.
+func isSequence(members []Member) bool {
+	var names [3]string
+	for i, m := range members[:min(len(members), len(names))] {
+		names[i] = m.Name
+	}
+	return len(members) == 2 && names == [3]string{"str", "len"} ||
+		len(members) == 3 && names == [3]string{"array", "len", "cap"}
 }
 
 func searchComposite(of Composite, name string, at Member, left *int) (Member, bool) {
