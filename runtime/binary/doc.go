@@ -99,12 +99,21 @@
 // Placement decodes it (x86.go, arm64.go: length, where it jumps, whether it does
 // something), and the function around it from its start on, so that offsets within
 // instructions are found. Behind an instruction that does nothing it also names the next
-// ones, unless a jump leads there: all of the function's code, and the pieces that it
+// ones, and at the entry of a function behind those that only compare, or compute what is
+// in a register without an argument; unless a jump leads there: all of the function's code, and the pieces that it
 // jumps to (what GCC moves away as .cold), are searched for direct jumps. Which place is
 // taken depends on the kernel: compiler/builtin/placement.go.
 //
 //	f+0  endbr64       single-stepped, 14 us
 //	f+4  push %rbp     emulated, 0.4 us: runs as often, if nothing jumps to f+4
+//
+//	f+0  test %rdi,%rdi
+//	f+3  je            emulated: a call costs 4 us there against 78 us, medians on a machine
+//	                   under heavy load (6.18)
+//
+// Of the 3,613 functions of Debian's libc 1,624 are single-stepped, 1,997 without the
+// second rule. Functions in assembly jump into one another (mempcpy into memmove, behind
+// its first mov), so the code around is searched for such jumps as well.
 //
 // Functions of Go have an entry of their own (gocode.go): behind the check of the stack, as
 // the function begins anew when its stack had to grow. Where it returns are its return

@@ -14,6 +14,10 @@ type instruction struct {
 	idle bool
 	// opens and lands are those of target.Instruction.
 	opens, lands bool
+	// quiet: it changes no memory, cannot fault, and of the registers at most writes and the
+	// flags. writes is the number of the register, -1 for none.
+	quiet  bool
+	writes int
 	// saves: it puts a register on the stack. calls: it calls a function.
 	saves, calls bool
 	// restarts: a Go program that was interrupted behind it may execute it again.

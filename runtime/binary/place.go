@@ -3,6 +3,7 @@ package binary
 import (
 	"cmp"
 	"debug/elf"
+	"encoding/binary"
 	"slices"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
@@ -62,6 +63,9 @@ func (f *File) place(p *target.Placement, decode decoder, address uint64) error 
 	if err != nil {
 		return err
 	}
+	if table, none := f.goTable(); f.elf.Machine == elf.EM_X86_64 && none == nil && table == nil {
+		b.unused = unusedX86
+	}
 	begins, found := b.instructionAt(address)
 	p.Unchecked = !known || !found
 	p.Entry = !p.Unchecked && address == at.start
@@ -70,7 +74,7 @@ func (f *File) place(p *target.Placement, decode decoder, address uint64) error 
 		return nil
 	}
 	i := b.at(address)
-	if p.Instruction = i.at(p.Offset); i.idle && !p.Unchecked {
+	if p.Instruction = i.at(p.Offset); !p.Unchecked && b.passable(i, p.Entry) {
 		p.Next = b.behind(address, p.Offset, p.Entry)
 	}
 	return nil
@@ -115,6 +119,7 @@ type body struct {
 	file   *File
 	decode decoder
 	code   []byte
+	unused uint64 // registers without arguments, as bits
 }
 
 // body reads the code of a function, up to maxBody.
@@ -172,18 +177,69 @@ func (b *body) instructionAt(address uint64) (begins uint64, found bool) {
 	return begins, found
 }
 
-// behind returns the instructions behind one that does nothing, up to the first that does
-// something, as long as no jump leads there and none is executed again. Where computed
-// jumps lead is not known; but none leads from a function to where it saves registers.
+// passable reports an instruction that a probe may be put behind: one that does nothing,
+// or where a function is entered, one that leaves its arguments, its stack and all memory
+// as they are.
+func (b *body) passable(i instruction, entry bool) bool {
+	return i.idle || entry && i.quiet && (i.writes < 0 || b.unused>>i.writes&1 != 0)
+}
+
+// Registers of x86_64, by their numbers, that have no argument when a function is entered:
+// rax (in which C has how many floating point registers variadic functions get), r10 and
+// r11. With Go they have arguments.
+const unusedX86 = 1<<0 | 1<<10 | 1<<11
+
+// near is how far around a function jumps into it are looked for. Only functions in
+// assembly jump into others, which they are written beside of: mempcpy into memmove.
+const near = 8 << 10
+
+// enteredAt reports whether other code may jump to an address of the function. All bytes
+// that could be a jump are taken for one, as it is not known where instructions begin.
+func (b *body) enteredAt(to uint64) bool {
+	from := extent{max(b.start, near) - near, b.end + near}
+	for _, s := range b.file.elf.Sections {
+		if to-s.Addr < s.Size && s.Flags&elf.SHF_EXECINSTR != 0 {
+			from.start, from.end = max(from.start, s.Addr), min(from.end, s.Addr+s.Size)
+		}
+	}
+	around, err := b.file.body(from, b.decode)
+	if err != nil {
+		return true
+	}
+	return jumpsTo(to, around.code, from.start, b.extent)
+}
+
+// jumpsTo reports a jump to an address in code that begins at start, but for that within.
+func jumpsTo(to uint64, code []byte, start uint64, within extent) bool {
+	for at, op := range code {
+		address := start + uint64(at)
+		switch rest := code[at+1:]; {
+		case within.has(address):
+		case (op == 0xeb || op>>4 == 7) && len(rest) >= 1 && address+2+uint64(int8(rest[0])) == to:
+			return true
+		case (op == 0xe9 || op>>4 == 8) && len(rest) >= 4 &&
+			address+5+uint64(int32(binary.LittleEndian.Uint32(rest))) == to:
+			return true
+		}
+	}
+	return false
+}
+
+// behind returns the instructions behind one that is passable, up to the first that is
+// not, as long as no jump leads there and none is executed again. Where computed jumps
+// lead is not known; but none leads from a function to where it saves registers.
 func (b *body) behind(address, offset uint64, entry bool) (list []target.Instruction) {
 	direct, computed, known := b.targets()
 	for at := address; known && len(list) < maxIdle; {
 		i := b.at(at)
 		next := b.at(at + i.size)
-		if !i.idle || next.size == 0 || next.restarts || at+i.size >= b.end || slices.Contains(direct, at+i.size) {
+		if !b.passable(i, entry) || next.size == 0 || next.restarts || at+i.size >= b.end || slices.Contains(direct, at+i.size) {
 			break
 		}
 		if computed && !(entry && (next.saves || next.idle)) {
+			break
+		}
+		if !i.idle && b.enteredAt(at+i.size) {
 			break
 		}
 		at += i.size

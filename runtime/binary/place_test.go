@@ -291,3 +291,45 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// What a probe at the entry of a function may be put behind: no argument, stack or memory
+// changes, and nothing is read that may not be there.
+func TestPassable(t *testing.T) {
+	for code, want := range map[string]bool{
+		"4885ff": true, "39f7": true, "83ff05": true, "803d0000000000": true, // test, cmp
+		"4889f8": true, "31c0": true, "b801000000": true, "488d4708": true, // into eax
+		"4589c2": true, "440fb6d7": true, "488b0500000000": true, // into r10, from beside the code
+		"4889fe": false, "31d2": false, "4983c001": false, "bf01000000": false, // into arguments
+		"4883ec18": false, "4889e5": false, "488d642410": false, // the stack, its frame
+		"488b07": false, "833f00": false, "488907": false, "48893d00000000": false, // memory
+		"c7f800000000": false, "f6d0": false, "64488b042528000000": false, // xbegin, not, mov %fs
+	} {
+		b := &body{decode: decodeX86, unused: unusedX86}
+		i := decodeX86(unhex(t, code))
+		if got := b.passable(i, true); got != want || b.passable(i, false) {
+			t.Errorf("%s: %v, want %v: %+v", code, got, want, i)
+		}
+		if goes := (&body{}).passable(i, true); goes != (want && i.writes < 0) {
+			t.Errorf("%s in a function of Go: %v", code, goes)
+		}
+	}
+}
+
+// Functions in assembly jump into others: those of the table do, at any distance.
+func TestJumpsTo(t *testing.T) {
+	within := extent{0x1000, 0x1010}
+	for _, test := range []struct {
+		code  string
+		start uint64
+		want  bool
+	}{
+		{"4889f8 4801d0 eb05", 0xff6, true}, {"4889f8 4801d0 eb06", 0xff6, false},
+		{"e9fe0f0000", 0x0, true}, {"0f84fd0f0000", 0x0, true}, {"7401", 0x1000, false},
+		{"eb", 0xfff, false}, {"90 74f0", 0x1010, true},
+	} {
+		to := uint64(0x1003)
+		if got := jumpsTo(to, unhex(t, test.code), test.start, within); got != test.want {
+			t.Errorf("%s at %#x: %v, want %v", test.code, test.start, got, test.want)
+		}
+	}
+}

@@ -90,6 +90,7 @@ func decodeX86(code []byte) instruction {
 	i.flow, i.class, i.saves = x.flow(), x.class(), x.push()
 	i.calls = x.call()
 	i.opens, i.lands = bytes.Equal(code, pushFrame), bytes.Equal(code, endbr64)
+	i.writes, i.quiet = x.quiet()
 	i.idle = x.idle() || i.lands
 	switch {
 	case bytes.Equal(code, nop5):
@@ -231,6 +232,41 @@ func (x *x86) escape() bool { return !x.vector && x.escaped }
 // idle reports a nop. With REX.B the shortest one exchanges registers.
 func (x *x86) idle() bool {
 	return x.plain() && x.opcode == 0x90 && x.rex&1 == 0 || x.escape() && x.opcode == 0x1f
+}
+
+// The opcodes of instructions that compare, copy or compute, by what they change: nothing,
+// the register that the middle of ModRM names, and the operand that its end names.
+const (
+	comparing  = "\x38\x39\x3a\x3b\x84\x85"
+	intoMiddle = "\x03\x0b\x23\x2b\x33\x63\x8b\x8d"
+	intoEnd    = "\x01\x09\x21\x29\x31\x89\xc7"
+	extending  = "\xb6\xb7\xbe\xbf" // behind 0f
+)
+
+// quiet returns the register that an instruction changes, -1 for none, if it is one of
+// those above and reads no memory but what lies beside the code.
+func (x *x86) quiet() (writes int, ok bool) {
+	middle := int(x.middle() | x.rex&4<<1)
+	end := int(x.modRM&7 | x.rex&1<<3)
+	direct := x.modRM>>6 == 3
+	beside := direct || x.modRM>>6 == 0 && x.modRM&7 == 5
+	has := func(list string) bool { return strings.IndexByte(list, x.opcode) >= 0 }
+	switch op := x.opcode; {
+	case x.vector || x.prefixes&^wordPrefix != 0:
+	case x.escaped:
+		return middle, has(extending) && beside
+	case op == 0x3c, op == 0x3d, op == 0xa8, op == 0xa9: // cmp and test of rax
+		return -1, true
+	case has(comparing), op&^3 == 0x80 && x.middle() == 7, op|1 == 0xf7 && x.middle() == 0:
+		return -1, beside
+	case op>>3 == 0xb8>>3:
+		return int(op&7 | x.rex&1<<3), true
+	case has(intoMiddle):
+		return middle, beside || op == 0x8d
+	case has(intoEnd) && (op != 0xc7 || x.middle() == 0), op == 0x81 && x.middle() != 7, op == 0x83 && x.middle() != 7:
+		return end, direct
+	}
+	return 0, false
 }
 
 func (x *x86) call() bool {
