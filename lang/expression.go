@@ -370,6 +370,7 @@ func (p *parser) startsOperand() bool {
 	return false
 }
 
+//go:noinline
 func (p *parser) at(operator string) bool {
 	token := p.lex.Peek()
 	return token.Type == operatorToken && token.Value == operator

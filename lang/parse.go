@@ -168,6 +168,8 @@ func (p *parser) report(span diag.Span, message, hint string) {
 }
 
 // fail gives the section up.
+//
+//go:noinline
 func (p *parser) fail(span diag.Span, message, hint string) {
 	p.failWith(diag.Diagnostic{Span: span, Message: message, Hint: hint})
 }
@@ -177,6 +179,7 @@ func (p *parser) failWith(d diag.Diagnostic) {
 	panic(p.failure)
 }
 
+//go:noinline
 func (p *parser) tokenSpan(token *lexer.Token) diag.Span {
 	start := token.Pos.Offset
 	return diag.Span{Source: p.source, Start: start, End: start + len(token.Value)}

@@ -414,6 +414,8 @@ func (s *scanner) open(kind lexer.TokenType) {
 }
 
 // take makes the next length bytes a token.
+//
+//go:noinline
 func (s *scanner) take(kind lexer.TokenType, length int) {
 	value := s.text[s.pos : s.pos+length]
 	s.keep(lexer.Token{Type: kind, Value: value, Pos: lexer.Position{Offset: s.pos}})
@@ -422,6 +424,8 @@ func (s *scanner) take(kind lexer.TokenType, length int) {
 
 // keep appends a token. A section that has its diagnostic is not parsed: of its tokens
 // only the last is looked at.
+//
+//go:noinline
 func (s *scanner) keep(t lexer.Token) {
 	if n := len(s.tokens); s.broken && n > s.first {
 		s.tokens[n-1] = t
@@ -460,6 +464,8 @@ func (s *scanner) span(start, end int) diag.Span {
 
 // fail reports the first error of a section; what follows it there is mostly its
 // consequence.
+//
+//go:noinline
 func (s *scanner) fail(start, end int, message, hint string) {
 	if s.broken {
 		return
@@ -468,10 +474,12 @@ func (s *scanner) fail(start, end int, message, hint string) {
 	s.report(start, end, message, hint)
 }
 
+//go:noinline
 func (s *scanner) report(start, end int, message, hint string) {
 	s.reportSpan(s.span(start, end), message, hint)
 }
 
+//go:noinline
 func (s *scanner) reportSpan(span diag.Span, message, hint string) {
 	s.add(diag.Diagnostic{Span: span, Message: message, Hint: hint})
 }

@@ -375,6 +375,8 @@ const internalPrefix = "__builtin_"
 
 // FunctionNamed, AggregationNamed, SettingNamed and ProbeNamed look an entry up; nil when
 // there is none.
+//
+//go:noinline
 func FunctionNamed(name string) *Function {
 	if f := unspeakable[name]; f != nil {
 		return f

@@ -223,6 +223,7 @@ func Mechanisms() []Mechanism {
 	return list
 }
 
+//go:noinline
 func (m Mechanism) record() *record {
 	if int(m) >= len(mechanisms) {
 		return &record{name: "an unknown mechanism"}

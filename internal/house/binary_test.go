@@ -32,6 +32,9 @@ func built(t *testing.T) (path string, references []byte) {
 // that is not constant, which the linker marks, makes it keep every exported method of
 // every package: a tenth of the file.
 // https://github.com/golang/go/blob/go1.26.0/src/cmd/link/internal/ld/deadcode.go
+//
+// What is marked go:noinline is so for the size: it is called from 20 to 200 places, none
+// of which is in a loop that counts. All such marks together save 0.36 MB.
 func TestBinary(t *testing.T) {
 	testkit.Long(t)
 	path, references := built(t)

@@ -147,6 +147,8 @@ func (c *cursor) fill() bool {
 }
 
 // number reads a little-endian number of up to 8 bytes.
+//
+//go:noinline
 func (c *cursor) number(bytes int) (n uint64) {
 	for i := range bytes {
 		n |= uint64(c.u8()) << (8 * i)

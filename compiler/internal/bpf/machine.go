@@ -168,6 +168,7 @@ type function struct {
 	into     []register // what a virtual register has become part of, which may be itself
 }
 
+//go:noinline
 func (f *function) newVirtual() *virtual {
 	const chunk = 32 // many are made: together they cost less
 	if len(f.room) == 0 {

@@ -7,6 +7,8 @@ import (
 )
 
 // emit appends an instruction for the current value.
+//
+//go:noinline
 func (s *selector) emit(i instruction) {
 	i.from, i.span, i.reason = s.value, s.ir.Span, s.reason
 	if s.value != nil && s.value.Span.Source != nil {

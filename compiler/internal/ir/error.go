@@ -25,6 +25,8 @@ func (e *Error) Error() string {
 }
 
 // Fail panics with an Error.
+//
+//go:noinline
 func (f *Func) Fail(span diag.Span, format string, args ...any) {
 	if span.Source == nil {
 		span = f.Span

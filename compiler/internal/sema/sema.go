@@ -378,6 +378,8 @@ func (c *checker) report(d diag.Diagnostic) {
 }
 
 // Hint adds a suggestion to the last error.
+//
+//go:noinline
 func (c *checker) Hint(format string, args ...any) {
 	if n := len(c.diagnostics); n > 0 {
 		c.diagnostics[n-1].Hint = fmt.Sprintf(format, args...)
