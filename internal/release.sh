@@ -26,7 +26,8 @@ out=$(realpath "$out")
 # build ARCHITECTURE SOURCES BINARY. The version is that of the linker, so that nothing depends on the git folder.
 build() {
 	(cd "$2" && CGO_ENABLED=0 GOOS=linux GOARCH=$1 GOAMD64=v1 GOARM64=v8.0 GOFLAGS=-mod=readonly \
-		go build -trimpath -buildvcs=false -ldflags "-s -w -funcalign=16 -X main.version=$version" -o "$3" ./cmd/ponytrace)
+		go build -trimpath -buildvcs=false -gcflags github.com/ianlancetaylor/demangle=-l \
+		-ldflags "-s -w -funcalign=16 -X main.version=$version" -o "$3" ./cmd/ponytrace)
 }
 
 reproduced() {
