@@ -50,7 +50,7 @@ var memoryFunctions = []*Function{
 		},
 		Into: func(l Lowering, call *lang.Call, to Place) {
 			storeWord(l, to, 0, l.Value(call.Args[0]))
-			storeWord(l, to, 8, upperHalf(asm.FnGetCurrentPidTgid)(l, call))
+			storeWord(l, to, 8, namingProcess(l, call))
 		},
 	},
 	{

@@ -178,14 +178,29 @@ func lowerTaskID(half func(asm.BuiltinFunc) func(Lowering, *lang.Call) *ir.Value
 		if word(call, 0) != "curr_ns" {
 			return initial(l, call)
 		}
-		b := l.IR()
-		before := b.Because(ir.CurrentNamespace)
-		defer func() { b.Why = before }()
-		numbers := b.SlotAddress(b.NewSlot("ids", namespaceSize))
-		helper(l, asm.FnGetNsCurrentPidTgid, ir.Writes, runtimeConst(l, object.NamespaceDevice, "", call),
-			runtimeConst(l, object.NamespaceInode, "", call), numbers, b.Const(namespaceSize))
-		return b.Load(ir.Frame, numbers, offset, 4, false)
+		return idInNamespace(l, call, offset)
 	}
+}
+
+// namingProcess is the number by which the runtime finds the memory map of the current
+// process in /proc.
+func namingProcess(l Lowering, call *lang.Call) *ir.Value {
+	if l.Target().Nested {
+		return idInNamespace(l, call, namespaceProcess)
+	}
+	return upperHalf(asm.FnGetCurrentPidTgid)(l, call)
+}
+
+// idInNamespace is one of the numbers that the current thread has in ponytrace's own PID
+// namespace, 0 where it has none.
+func idInNamespace(l Lowering, call *lang.Call, offset int) *ir.Value {
+	b := l.IR()
+	before := b.Because(ir.CurrentNamespace)
+	defer func() { b.Why = before }()
+	numbers := b.SlotAddress(b.NewSlot("ids", namespaceSize))
+	helper(l, asm.FnGetNsCurrentPidTgid, ir.Writes, runtimeConst(l, object.NamespaceDevice, "", call),
+		runtimeConst(l, object.NamespaceInode, "", call), numbers, b.Const(namespaceSize))
+	return b.Load(ir.Frame, numbers, offset, 4, false)
 }
 
 // checkTask reports an argument that is no task, or a kernel whose tasks nobody

@@ -30,7 +30,7 @@ var stackFunctions = []*Function{
 		MaxArgs: 3, Bare: true, Fills: true, HandsContext: true, UserStack: true,
 		Check: func(c Checker, call *lang.Call) *types.Type { return types.NewUserStack(checkStack(c, call)) },
 		Into: func(l Lowering, call *lang.Call, to Place) {
-			storeWord(l, to, 0, upperHalf(asm.FnGetCurrentPidTgid)(l, call))
+			storeWord(l, to, 0, namingProcess(l, call))
 			addresses, depth := placeAfter(to, 8), l.Type(call).Count
 			byFramePointers := func() { readUserStack(l, addresses, 8*depth) }
 			if byTables(call) {

@@ -98,6 +98,9 @@ type Target struct {
 	Version  Version
 	CPUs     int // possible CPUs: numbers below this may ever be seen
 	PageSize int
+	// Nested: ponytrace is in a PID namespace that is not the initial one, so that /proc has
+	// other numbers of processes than the kernel.
+	Nested   bool
 	Features Features
 	Sources  Sources
 

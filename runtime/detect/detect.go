@@ -76,6 +76,7 @@ func Detect() (*target.Target, error) {
 	if t.Version, err = target.ParseVersion(t.Release); err != nil {
 		return nil, err
 	}
+	t.Nested = !InitialProcesses()
 	if t.CPUs, err = ebpf.PossibleCPU(); err != nil {
 		return nil, numberOfCPUs(err)
 	}
