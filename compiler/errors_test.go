@@ -136,7 +136,7 @@ var errorsOfKernels = []struct{ kernel, script, want string }{
 		`this search takes up to 12288 steps; a kernel older than 5.17, without bpf_loop, can make 10000(.|\n)*search in less, as of str\(p, 128\)`},
 	{"5.10", "BEGIN { @a[1] = 2; for ($kv : @a) { } }", `1:20-38: ERROR: a loop over a map needs Linux 5.13 or later \(bpf_for_each_map_elem\), and this is 5.10`},
 	{"5.10", "BEGIN { @a[1] = 2; print(len(@a)) }", `1:26-33: ERROR: len\(\) of a map needs Linux 5.13 or later \(bpf_for_each_map_elem\), and this is 5.10`},
-	{"5.10", "fexit:bpf:allowed { print(retval) }", `1:27-33: ERROR: what functions of BPF programs return can be read from Linux 5.17 on`},
+	{"5.10", "fexit:bpf:allowed { print(retval) }", `1:27-33: ERROR: retval of BPF programs needs Linux 5.17, and this is 5.10`},
 	{"5.10", "fentry:bpf:on_exec { @ = count() }", `1:12-19: ERROR: no function of the BPF programs that are loaded matches on_exec`},
 	{"5.10", "iter:task_file { print(path(ctx.file.f_path)) }", `1:24-45: ERROR: path\(\) in iterators needs Linux 5.12, and this is 5.10`},
 	{"5.10", "profile:hz:99 { @[ustack(perf, dwarf)] = count() }", `1:32-37: ERROR: ustack\(dwarf\) needs Linux 5.17 or later with BTF, and this is 5.10(.|\n)*frame pointers`},

@@ -369,7 +369,7 @@ func returnType(c Checker, name *lang.Call) *types.Type {
 		c.Errorf(name.Span, "%s returns nothing", scope.Function.Name)
 		return nil
 	case scope.Function.BPF && !c.Target().Version.AtLeast(5, 17):
-		c.Errorf(name.Span, "what functions of BPF programs return can be read from Linux 5.17 on")
+		c.Errorf(name.Span, "retval of BPF programs needs Linux 5.17, and this is %s", c.Target().Version)
 		return nil
 	case scope.Function.ReturnAbsent != "":
 		c.Errorf(name.Span, "%s returns %s %s", scope.Function.Name, result, scope.Function.ReturnAbsent)

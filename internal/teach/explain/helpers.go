@@ -106,6 +106,9 @@ var helpers = []helper{
 		"Stores the chain of calls that led here, as return addresses of the kernel or of the " +
 			"process, and returns its length in bytes.",
 		"stores the chain of calls"},
+	{asm.FnGetFuncRet, "long get_func_ret(void *ctx, u64 *value)",
+		"Stores what the function has returned.",
+		"stores the result of the function"},
 	{asm.FnTaskPtRegs, "struct pt_regs *task_pt_regs(struct task_struct *task)",
 		"Returns the registers that the process had when it entered the kernel.",
 		"the registers of the process"},
