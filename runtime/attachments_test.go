@@ -21,7 +21,7 @@ func TestLeftOut(t *testing.T) {
 		{object.Point{}, untraceable, false},
 		{object.Point{Optional: true}, &attach.RefusedError{}, false},
 		{object.Point{Optional: true}, errors.New("another"), false},
-		{object.Point{Optional: true}.On("f", "g"), untraceable, false},
+		{object.Point{Optional: true, At: object.FunctionPoint{Functions: []string{"f", "g"}}}, untraceable, false},
 	} {
 		a := &attachments{object: &object.Object{}}
 		if got := a.leavesOut(&test.point, test.err); got != test.want {

@@ -173,12 +173,22 @@ func (f *functionSites) inModule(name string) []string {
 	return []string{name}
 }
 
+// modules are those of some functions, where the script has a module or a pattern of them.
+func (f *functionSites) modules(names []string) (list []string) {
+	for _, name := range names {
+		switch {
+		case strings.ContainsAny(f.module, "*?["):
+			list = append(list, f.Target().Module(name))
+		case f.module != "":
+			list = append(list, f.module)
+		}
+	}
+	return list
+}
+
 func (f *functionSites) probe(name string) string {
-	switch {
-	case strings.ContainsAny(f.module, "*?["):
-		name = f.Target().Module(name) + ":" + name
-	case f.module != "":
-		name = f.module + ":" + name
+	if modules := f.modules([]string{name}); modules != nil {
+		name = modules[0] + ":" + name
 	}
 	if f.offset > 0 {
 		return f.at.Probe.Name + ":" + name + "+" + strconv.FormatUint(f.offset, 10)
@@ -210,7 +220,7 @@ func (f *functionSites) forcedMany(names []string) []*Site {
 func (f *functionSites) linked(names []string, over ...object.PassedOver) *Site {
 	site := f.site(f.multi, names[0], nil)
 	site.Attach = ebpf.AttachTraceKprobeMulti
-	site.Points[0] = site.Points[0].On(names...)
+	site.Points[0].At = object.FunctionPoint{Functions: names, Modules: f.modules(names)}
 	site.Points[0].Probe, site.Points[0].Over = f.at.Text(), over
 	site.Scope.Symbols = len(names)
 	return site

@@ -35,8 +35,10 @@ type Place interface {
 // mechanism takes them.
 type FunctionPoint struct {
 	Functions []string
-	Offset    uint64 // bytes into the function
-	Program   uint32 // the number of the BPF program that has them; 0 for the kernel's
+	// Modules are those of the functions, where probes show them; empty where they do not.
+	Modules []string
+	Offset  uint64 // bytes into the function
+	Program uint32 // the number of the BPF program that has them; 0 for the kernel's
 }
 
 // UserPoint is places in one program or library.
@@ -192,12 +194,16 @@ func (p *Point) Names() []string {
 	return names
 }
 
-// On is the point at other functions.
-func (p Point) On(functions ...string) Point {
-	at, _ := p.At.(FunctionPoint)
-	at.Functions = slices.Clone(functions)
-	p.At = at
-	return p
+// Shown are the names as the probe shows them: functions with their modules where the
+// script has those.
+func (p *Point) Shown() []string {
+	names := slices.Clone(p.Names())
+	if on, ok := p.At.(FunctionPoint); ok {
+		for i, module := range on.Modules {
+			names[i] = module + ":" + names[i]
+		}
+	}
+	return names
 }
 
 // Picked is the point with some of its parts, by their indices among its Names.
@@ -205,6 +211,9 @@ func (p Point) Picked(indices ...int) Point {
 	switch at := p.At.(type) {
 	case FunctionPoint:
 		at.Functions = picked(at.Functions, indices)
+		if len(at.Modules) > 0 {
+			at.Modules = picked(at.Modules, indices)
+		}
 		p.At = at
 	case UserPoint:
 		at.Places = picked(at.Places, indices)

@@ -346,7 +346,7 @@ func (c *checker) nameProbes(site *builtin.Site) {
 		}
 		point.ProbeName = len(c.ProbeNames)
 		if point.Probes() > 1 {
-			for _, symbol := range point.Names() {
+			for _, symbol := range point.Shown() {
 				c.addProbeName(site.Scope.Probe.Name + ":" + symbol)
 			}
 			continue
