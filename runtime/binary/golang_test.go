@@ -241,8 +241,9 @@ func TestGoTableAgainstDebugInformation(t *testing.T) {
 		for i := 0; i < len(all); i += 1 + len(all)/300 {
 			*f.pages.steps = maxSteps
 			address := all[i].Value + all[i].Size/2
-			got, want := table.frames(address), []target.Frame{}
-			if want, err = info.frames(address); err != nil {
+			got := table.frames(address)
+			want, err := info.frames(address)
+			if err != nil {
 				t.Fatal(err)
 			}
 			if len(want) == 0 || strings.HasPrefix(all[i].Name, "type:") || f.codeSection(address).Name != ".text" {
