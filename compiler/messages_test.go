@@ -81,7 +81,7 @@ var showing = map[string]func(*testing.T){
 	"OverrideWithoutHelper": TestOverrideWithoutHelper, "FentryIsRefused": TestFentryIsRefused,
 	"WrongNamedParameters": TestWrongNamedParameters, "HostileProbeParameters": TestHostileProbeParameters,
 	"ForcedMechanisms": TestForcedMechanisms, "StructResults": TestStructResults,
-	"KernelWithoutTypes": TestKernelWithoutTypes, "LockedReturns": TestLockedReturns, "ForeignPrograms": TestForeignPrograms,
+	"KernelWithoutTypes": TestKernelWithoutTypes, "LockedReturns": TestLockedReturns, "ForeignPrograms": TestForeignPrograms, "NestedTables": TestNestedTables,
 }
 
 func exempt(format string) bool {

@@ -2,6 +2,7 @@ package compiler_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf/asm"
@@ -27,5 +28,15 @@ func TestNestedProcesses(t *testing.T) {
 				t.Errorf("%s, nested %v: asks for the number in the namespace: %v", script, nested, asks)
 			}
 		}
+	}
+}
+
+// Tables are brought to processes by their numbers outside of it.
+func TestNestedTables(t *testing.T) {
+	machine := *frozen.Target("6.12")
+	machine.Nested = true
+	_, err := compileText("profile:hz:99 { @[ustack(dwarf)] = count() }", &machine, compiler.Options{})
+	if err == nil || !strings.Contains(err.Error(), "ustack(dwarf) finds no processes from a PID namespace of its own") {
+		t.Error(err)
 	}
 }

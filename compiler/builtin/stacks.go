@@ -108,6 +108,8 @@ func checkTables(c Checker, arg lang.Expr) {
 		c.Errorf(arg.Range(), "ustack(dwarf) is there on x86_64 only")
 	case !machine.Features.Loop || !machine.Features.TaskPointer:
 		c.Errorf(arg.Range(), "ustack(dwarf) needs Linux 5.17 or later with BTF, and this is %s", machine.Version)
+	case machine.Nested:
+		c.Errorf(arg.Range(), "ustack(dwarf) finds no processes from a PID namespace of its own, such as a container's")
 	default:
 		return
 	}
