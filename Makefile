@@ -73,7 +73,7 @@ kernels:
 	@echo '== tests on real kernels'
 	@[[ $$EUID != 0 ]] || { $(PONYVM) setup && $(PONYVM) fetch; } || [[ "$${CI:-}" != true ]]
 	internal/gotest.sh $$(go list ./internal/vmtest/... | grep -v /vmtest$$)
-	internal/gotest.sh -timeout 60m -parallel 2 ./internal/vmtest
+	internal/gotest.sh -timeout 80m -parallel 2 ./internal/vmtest
 
 bench: build
 	go run ./internal/bench host ./ponytrace

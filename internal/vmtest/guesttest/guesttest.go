@@ -128,7 +128,7 @@ func (s Suite) on(t *testing.T, name string, files []vmtest.File) {
 	m := s.Machine
 	m.Kernel, m.Files, m.Log, m.Env = k, files, t.Output(), switches()
 	if m.Timeout == 0 {
-		m.Timeout = testkit.Choose(0, 20*time.Minute, 12*time.Hour)
+		m.Timeout = testkit.Choose(0, 35*time.Minute, 12*time.Hour)
 	}
 	m.Commands = []wire.Command{{Args: s.command(m.Timeout)}}
 	var complaints strings.Builder
