@@ -33,7 +33,7 @@ func (l *Lister) List(pattern string) error {
 	list, parts := probesLike(kind), []string(nil)
 	switch {
 	case parted:
-		parts = strings.Split(rest, ":")
+		parts = quotedParts(rest)
 	case len(list) == 0:
 		list, parts = probeList, []string{kind}
 	}
@@ -41,6 +41,23 @@ func (l *Lister) List(pattern string) error {
 		return unknownProbeType(l.Target, pattern)
 	}
 	return l.all(list, parts)
+}
+
+// quotedParts cuts a pattern at its colons, but for those between quotes, which are taken
+// away, as in /bin/app:"ns::T::*".
+func quotedParts(pattern string) (parts []string) {
+	part, quoted := []byte(nil), false
+	for _, c := range []byte(pattern) {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == ':' && !quoted:
+			parts, part = append(parts, string(part)), nil
+		default:
+			part = append(part, c)
+		}
+	}
+	return append(parts, string(part))
 }
 
 // all visits the attach points of several types. What is none of one type may be one of

@@ -69,6 +69,7 @@ func TestListPrograms(t *testing.T) {
 		{[]int{7}, "uprobe:*:*", []string{"uprobe:/app:app_main", "uprobe:/lib:lib_main"}},
 		{[]int{7}, "uprobe:*:lib_*", []string{"uprobe:/lib:lib_main"}},
 		{[]int{7}, "u*probe:app_main", []string{"uprobe:/app:app_main", "uretprobe:/app:app_main"}},
+		{[]int{7}, `usdt:"*":l"ib":end`, both[2:3]},
 		{nil, "usdt:/app", app},
 		{nil, "usdt:/app:*", app},
 		{nil, "uprobe:/app:*", []string{"uprobe:/app:app_main"}},
