@@ -41,6 +41,7 @@ func withProcess() *target.Target {
 			files := map[string][]target.Program{"": {{Path: "/app", Opens: "/app"}}}
 			files["*"] = append(files[""], target.Program{Path: "/lib", Opens: "/lib"})
 			files["/app"] = files[""]
+			files["/ns::T"] = []target.Program{{Path: "/ns::T", Opens: "/ns::T"}}
 			if (name == "" || name == "*") && pid != 7 {
 				return nil, fmt.Errorf("nothing is known of process %d", pid)
 			}
@@ -70,6 +71,7 @@ func TestListPrograms(t *testing.T) {
 		{[]int{7}, "uprobe:*:lib_*", []string{"uprobe:/lib:lib_main"}},
 		{[]int{7}, "u*probe:app_main", []string{"uprobe:/app:app_main", "uretprobe:/app:app_main"}},
 		{[]int{7}, `usdt:"*":l"ib":end`, both[2:3]},
+		{nil, `uprobe:"/ns::T":"ns::*"`, []string{`uprobe:"/ns::T":"ns::T_main"`}},
 		{nil, "usdt:/app", app},
 		{nil, "usdt:/app:*", app},
 		{nil, "uprobe:/app:*", []string{"uprobe:/app:app_main"}},

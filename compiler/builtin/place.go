@@ -280,9 +280,14 @@ func shown(function target.BinaryFunction) string {
 }
 
 // quotedName puts a name into quotes that would not be one part of a probe.
-func quotedName(name string) string {
-	if strings.ContainsAny(name, " :,{}<>;$=/()[]*?") {
-		return `"` + name + `"`
+func quotedName(name string) string { return quoted(name, " :,{}<>;$=/()[]*?") }
+
+// quotedPath does so with a path.
+func quotedPath(path string) string { return quoted(path, " :,{}<>;$=()[]*?") }
+
+func quoted(text, marks string) string {
+	if strings.ContainsAny(text, marks) {
+		return `"` + text + `"`
 	}
-	return name
+	return text
 }

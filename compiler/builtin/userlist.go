@@ -40,7 +40,7 @@ func (l *Lister) ofPrograms(patterns []string, unnamed string) (program string, 
 
 // listedFile is a program or library.
 type listedFile struct {
-	path   string // as probes show it
+	path   string // as a script would write it
 	binary target.Binary
 }
 
@@ -60,7 +60,7 @@ func (l *Lister) files(name string, visit func(listedFile) error) error {
 				continue
 			}
 			known[identity] = true
-			err = visit(listedFile{program.Path, binary})
+			err = visit(listedFile{quotedPath(program.Path), binary})
 		}
 		if err != nil && len(programs) == 1 {
 			return fmt.Errorf("%s: %w", program.Path, err)
