@@ -282,7 +282,11 @@ func (d *debugInfo) frames(address uint64) (frames []target.Frame, err error) {
 	return frames, nil
 }
 
-var errNoFunction = errors.New("the debug information does not have the function")
+// Errors of the question for a function's arguments.
+var (
+	errNoFunction = errors.New("the debug information does not have the function")
+	errAssembly   = errors.New("the function is in assembly, which does not tell its arguments")
+)
 
 // maxParameters is more than any function has.
 const maxParameters = 1 << 8

@@ -16,6 +16,10 @@ const languageRust = 0x1c
 // variable parameters.
 const languageGo = 0x16
 
+// languageAssembly is the number of what an assembler makes, whose functions are described
+// without arguments whatever they take.
+const languageAssembly = 0x8001
+
 // Signature returns a function with the types and places of its arguments and its result.
 func (f *File) Signature(of target.BinaryFunction) (*target.Function, error) {
 	found, err := ask(f, func() (*target.Prototype, error) {
@@ -82,6 +86,9 @@ func (d *debugInfo) functionAt(address uint64) (*unit, *entry, error) {
 	}
 	if _, split := u.root.get(dwarf.AttrDwoName); split || u.root.tag == dwarf.TagSkeletonUnit {
 		return nil, nil, errSplit
+	}
+	if u.root.place(dwarf.AttrLanguage) == languageAssembly {
+		return nil, nil, errAssembly
 	}
 	found, err := u.chain(address)
 	if err != nil {

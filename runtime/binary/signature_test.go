@@ -35,6 +35,18 @@ func compiled(t *testing.T, command string, sources ...string) *File {
 	return f
 }
 
+// Functions in assembly are described, and take arguments that are not.
+func TestSignatureOfAssembly(t *testing.T) {
+	f := compiled(t, "gcc -g -m64 -nostdlib -static", "assembly.S")
+	found, err := f.Functions("twice")
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%v, %v", found, err)
+	}
+	if function, err := f.Signature(found[0]); err != errAssembly {
+		t.Errorf("%+v, %v", function, err)
+	}
+}
+
 func signatureOf(t *testing.T, f *File, name string) *target.Function {
 	t.Helper()
 	found, err := f.Functions(name)
