@@ -212,3 +212,27 @@ func noteChoices(t *testing.T, o *object.Object, chosen map[object.Mechanism]boo
 		}
 	}
 }
+
+// TestModulesAreShown: probe has the module where the script does, whatever the mechanism.
+func TestModulesAreShown(t *testing.T) {
+	preempting := without("7.x", func(f *target.Features) { f.PreemptedTracing = true })
+	for script, want := range map[string][]string{
+		"kprobe:*:vfs_read":           {"kprobe:vmlinux:vfs_read"},
+		"kretprobe:vmlinux:vfs_[or]*": {"kretprobe:vmlinux:vfs_open", "kretprobe:vmlinux:vfs_read"},
+		"kretprobe:*:vfs_[or]*":       {"kretprobe:vmlinux:vfs_open", "kretprobe:vmlinux:vfs_read"},
+		"kretprobe:*:vfs_read":        {"kretprobe:vmlinux:vfs_read"},
+		"kretprobe:vfs_r*":            {"kretprobe:vfs_read"},
+	} {
+		for _, way := range []string{"auto", "kprobe", "kprobe_multi", "fentry"} {
+			built, err := compileText(script+" { @[probe] = count() }", preempting, compiler.Options{Attach: way})
+			if err != nil {
+				t.Fatal(script, err)
+			}
+			for _, name := range want {
+				if !slices.Contains(built.ProbeNames, name) {
+					t.Errorf("%s by %s: %q is not among %q", script, way, name, built.ProbeNames)
+				}
+			}
+		}
+	}
+}

@@ -331,7 +331,7 @@ func (f *functionSites) site(m object.Mechanism, name string, function *target.F
 func (f *functionSites) point(m object.Mechanism, name string) object.Point {
 	return object.Point{
 		Probe: f.probe(name), Mechanism: m, Optional: f.matched || f.Optional(),
-		At: object.FunctionPoint{Functions: []string{name}, Offset: f.offset},
+		At: object.FunctionPoint{Functions: []string{name}, Modules: f.modules([]string{name}), Offset: f.offset},
 	}
 }
 

@@ -66,7 +66,7 @@ func always(site *builtin.Site) bool {
 
 // keepFunctions matches a point, or each function of one that has many.
 func keepFunctions(only *regexp.Regexp, site *builtin.Site, point *object.Point) bool {
-	names := point.Names()
+	names := point.Shown()
 	if len(names) <= 1 {
 		return only.MatchString(point.Probe)
 	}

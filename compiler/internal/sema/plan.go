@@ -347,13 +347,13 @@ func (j *joint) site() *builtin.Site {
 func pointsBy(scope builtin.Scope, point object.Point) []object.Point {
 	multi := point.Mechanism.Many()
 	if point.Mechanism == scope.Mechanism || !multi {
-		if names := point.Names(); multi && len(names) == 1 {
+		if names := point.Shown(); multi && len(names) == 1 {
 			point.Probe = scope.Probe.Name + ":" + names[0]
 		}
 		return []object.Point{point}
 	}
 	var list []object.Point
-	for i, name := range point.Names() {
+	for i, name := range point.Shown() {
 		one := object.Point{Probe: scope.Probe.Name + ":" + name, Mechanism: scope.Mechanism, At: point.At}
 		list = append(list, one.Picked(i))
 	}
