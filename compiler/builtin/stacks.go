@@ -147,8 +147,19 @@ func ownFrames(l Lowering) int64 {
 // https://elixir.bootlin.com/linux/v6.12/source/arch/x86/events/core.c
 // (is_uprobe_at_func_entry)
 
-// opensWalk reports kernels that put the caller in where target.Instruction.Opens.
-func opensWalk(t *target.Target) bool { return t.Arch == "x86_64" && t.Version.AtLeast(6, 11) }
+// opensWalk reports kernels that put the caller in where target.Instruction.Opens. Some
+// stable kernels before 6.11 do, and have the member of uprobe_task that it takes.
+func opensWalk(t *target.Target) bool {
+	if t.Arch != "x86_64" || t.Version.AtLeast(6, 11) {
+		return t.Arch == "x86_64"
+	}
+	task, known := t.Struct("struct", "uprobe_task")
+	if !known {
+		return false
+	}
+	_, opens := t.Member(task, "auprobe")
+	return opens
+}
 
 // leastCode is the lowest address that code can have; what is lower, as at the first
 // instruction of a program, is no caller.
