@@ -34,7 +34,7 @@ type placeList struct {
 // entered is the list for a place where a function is entered. Only stacks tell the two
 // apart.
 func (f *placeFinder) entered(placed Placed) *placeList {
-	if f.walksOpened() && (placed.Opens || placed.Lands) {
+	if (placed.Opens || placed.Lands) && f.walksOpened() {
 		f.opened.opened = true
 		return &f.opened
 	}
