@@ -348,7 +348,7 @@ func addUnwinding(kernel map[string]*ebpf.MapSpec, machine *target.Target) {
 		Name: object.FramesMap, Type: ebpf.ArrayOfMaps, KeySize: 4, ValueSize: 4,
 		MaxEntries: object.MaxShards,
 		InnerMap: &ebpf.MapSpec{
-			Type: ebpf.Array, KeySize: 4, ValueSize: 8 * object.ShardRows, MaxEntries: 1,
+			Type: ebpf.Array, KeySize: 4, ValueSize: 8 * object.ShardRows, MaxEntries: 1, Flags: mappable,
 		},
 	}
 }

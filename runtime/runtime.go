@@ -211,7 +211,9 @@ func (s *Session) trace() (await func() int, err error) {
 		return nil, err
 	}
 	s.refresh.note(&s.ticks, s.over)
-	s.unwinder.prepare()
+	if err := s.unwinder.prepare(); err != nil {
+		return nil, err
+	}
 	if err := s.begin(); err != nil {
 		return nil, err
 	}

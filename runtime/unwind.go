@@ -2,21 +2,30 @@ package runtime
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/binary/cfi"
+	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 )
 
 // unwinder hands the programs the tables by which they walk stacks of processes. The
 // processes of -p have theirs from the beginning. Of all others a program notes that it
 // wanted one, and walks by frame pointers until it is there.
+//
+// Rows and notes are memory that the kernel and we share. Rejected: the system call for
+// elements of maps. It raises bpf_prog_active of its CPU, and a thread that is preempted
+// in it while it copies half a megabyte keeps every probe of that CPU from running.
 type unwinder struct {
 	maps    map[string]*ebpf.Map
+	shards  *ebpf.MapSpec
+	wanted  []byte
 	callers *symbols.Callers
 	traced  *atomic.Int64 // the process of -c or -p
 	pids    []int         // of -p
@@ -26,10 +35,12 @@ type unwinder struct {
 	told    bool
 }
 
-// unwound is when the code of a process was looked at, and for how long it is not again.
+// unwound is what was found when the code of a process was looked at, and for how long it
+// is not again.
 type unwound struct {
-	at   time.Time
-	rest time.Duration
+	at     time.Time
+	rest   time.Duration
+	ranges []symbols.Range
 }
 
 const (
@@ -38,25 +49,30 @@ const (
 )
 
 // newUnwinder returns nil where no program walks by tables.
-func newUnwinder(maps map[string]*ebpf.Map, traced *atomic.Int64, pids []int, n *notices) *unwinder {
+func newUnwinder(o *object.Object, maps map[string]*ebpf.Map, traced *atomic.Int64, pids []int, n *notices) *unwinder {
 	if maps[object.UnwindMap] == nil {
 		return nil
 	}
 	u := &unwinder{
 		maps: maps, traced: traced, pids: pids, notices: n, known: map[uint64]*unwound{},
+		shards: o.Kernel[object.FramesMap].InnerMap,
 	}
 	u.callers = symbols.NewCallers(u.store)
 	return u
 }
 
 // prepare brings the processes of -p their tables.
-func (u *unwinder) prepare() {
+func (u *unwinder) prepare() (err error) {
 	if u == nil {
-		return
+		return nil
+	}
+	if u.wanted, err = events.MapMemory(u.maps[object.WantedMap]); err != nil {
+		return err
 	}
 	for _, pid := range u.pids {
 		u.refresh(uint64(pid))
 	}
+	return nil
 }
 
 // start brings processes their tables when they are wanted, until stop is closed.
@@ -78,25 +94,17 @@ func (u *unwinder) start(ticks *sync.WaitGroup, stop <-chan struct{}) {
 	})
 }
 
-// look brings the tables that are wanted. One that is noted while the list is emptied is
-// wanted again.
+// look brings the tables that are wanted. A process whose note is taken off before its
+// table is there notes itself again.
 func (u *unwinder) look() {
 	if pid := u.traced.Load(); pid > 0 && u.known[uint64(pid)] == nil {
 		u.refresh(uint64(pid))
 	}
-	list := make([]byte, 8*object.WantedWords)
-	if u.maps[object.WantedMap].Lookup(uint32(0), list) != nil {
-		return
-	}
-	empty := true
-	for at := 0; at < len(list); at += 8 {
-		if pid := binary.NativeEndian.Uint64(list[at:]); pid != 0 {
-			empty = false
-			u.refresh(pid)
+	for at := 0; at < len(u.wanted); at += 8 {
+		word := (*uint64)(unsafe.Pointer(&u.wanted[at]))
+		if atomic.LoadUint64(word) != 0 {
+			u.refresh(atomic.SwapUint64(word, 0))
 		}
-	}
-	if !empty {
-		_ = u.maps[object.WantedMap].Put(uint32(0), make([]byte, len(list)))
 	}
 }
 
@@ -117,8 +125,10 @@ func (u *unwinder) refresh(pid uint64) {
 		u.forget()
 	}
 	p.at, p.rest = time.Now(), min(2*p.rest, unwindMost)
-	u.known[pid] = p
-	_ = u.maps[object.UnwindMap].Put(pid, rangesOf(ranges))
+	if u.known[pid] == nil || !slices.Equal(p.ranges, ranges) {
+		_ = u.maps[object.UnwindMap].Put(pid, rangesOf(ranges))
+	}
+	u.known[pid], p.ranges = p, ranges
 	u.tell()
 }
 
@@ -153,44 +163,55 @@ func rangesOf(ranges []symbols.Range) []byte {
 	return value
 }
 
-// shard is the one that rows are added to: in the kernel, and as we wrote it.
+// shard is the one that rows are added to.
 type shard struct {
 	number int
-	list   *ebpf.Map
-	text   []byte
+	memory []byte
 }
 
-// store writes rows into a shard: the last, or a new one behind it. The kernel copies the
-// whole of it, which changes nothing in the rows that are there.
+// store writes rows into a shard: the last, or a new one behind it.
 func (u *unwinder) store(number, first int, rows []cfi.Row) error {
-	if u.shard.list == nil || u.shard.number != number {
+	if u.shard.memory == nil || u.shard.number != number {
 		if err := u.newShard(number); err != nil {
 			return err
 		}
 	}
-	at := u.shard.text[first*cfi.RowSize : first*cfi.RowSize]
+	at := u.shard.memory[first*cfi.RowSize : first*cfi.RowSize]
 	for _, row := range rows {
 		at = row.Append(at)
 	}
-	return u.shard.list.Put(uint32(0), u.shard.text)
+	return nil
 }
 
 func (u *unwinder) newShard(number int) error {
-	text := make([]byte, object.ShardRows*cfi.RowSize)
-	list, err := ebpf.NewMap(&ebpf.MapSpec{
-		Type: ebpf.Array, KeySize: 4, ValueSize: uint32(len(text)), MaxEntries: 1,
-	})
+	list, err := ebpf.NewMap(u.shards)
 	if err != nil {
 		return err
 	}
-	u.close()
-	u.shard = shard{number, list, text}
+	defer list.Close()
+	memory, err := events.MapMemory(list)
+	if err != nil {
+		return err
+	}
+	u.closeShard()
+	u.shard = shard{number, memory}
 	return u.maps[object.FramesMap].Put(uint32(number), list)
+}
+
+func (u *unwinder) closeShard() {
+	if u.shard.memory != nil {
+		events.UnmapMemory(u.shard.memory)
+	}
+	u.shard = shard{}
 }
 
 // close leaves the shards to the kernel.
 func (u *unwinder) close() {
-	if u != nil && u.shard.list != nil {
-		u.shard.list.Close()
+	if u == nil {
+		return
+	}
+	u.closeShard()
+	if u.wanted != nil {
+		events.UnmapMemory(u.wanted)
 	}
 }

@@ -17,20 +17,21 @@ func Open(o *object.Object, maps map[string]*ebpf.Map) (*Store, error) {
 // machine is the kernel of this machine.
 type machine struct {
 	maps  map[string]*ebpf.Map
-	mmaps []memory
+	mmaps [][]byte
 	grace gracePeriod
 }
 
 func (k *machine) Array(name string) ([]byte, error) {
-	memory, err := mapMemory(k.maps[name])
+	memory, err := MapMemory(k.maps[name])
 	if memory != nil {
 		k.mmaps = append(k.mmaps, memory)
 	}
 	return memory, err
 }
 
-// mapMemory mmaps the value of an array map; nil stands for no map.
-func mapMemory(m *ebpf.Map) (memory, error) {
+// MapMemory mmaps the first value of an array map that has BPF_F_MMAPABLE; nil stands for
+// no map. [UnmapMemory] gives it back.
+func MapMemory(m *ebpf.Map) ([]byte, error) {
 	if m == nil {
 		return nil, nil
 	}
@@ -40,8 +41,11 @@ func mapMemory(m *ebpf.Map) (memory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mapping the memory of %s: %w", m, err)
 	}
-	return memory(b)[:int(m.ValueSize())], nil
+	return b[:int(m.ValueSize())], nil
 }
+
+// UnmapMemory ends what [MapMemory] began.
+func UnmapMemory(memory []byte) { _ = unix.Munmap(memory[:cap(memory)]) }
 
 func (k *machine) Hash(name string, m *object.MapSpec) (Hash, error) {
 	return newHash(m, k.maps[name])
@@ -51,7 +55,7 @@ func (k *machine) Grace() func() { return k.grace.wait }
 
 func (k *machine) Close() {
 	for _, m := range k.mmaps {
-		_ = unix.Munmap(m[:cap(m)])
+		UnmapMemory(m)
 	}
 	k.mmaps = nil
 }
