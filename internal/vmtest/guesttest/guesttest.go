@@ -9,8 +9,8 @@
 // test2json, which is part of Go, reads it.
 //
 // KERNELS chooses the kernels (KERNELS=6.12,5.10), KERNEL a kernel of your own, GUEST_RUN
-// the tests; a suite runs on those of its architecture. Other variables GUEST_* reach the guest. Two machines run at a time, as
-// -parallel says. Without QEMU a developer's run skips and says so; in CI (CI=true) that
+// the tests, GUEST_COUNT how often each runs; a suite runs on those of its architecture.
+// Other variables GUEST_* reach the guest. Two machines run at a time, as -parallel says. Without QEMU a developer's run skips and says so; in CI (CI=true) that
 // is a failure.
 //
 // The go command must not take an old result for a new one: the sources of the guest's
@@ -153,6 +153,9 @@ func (s Suite) command(limit time.Duration) []string {
 	args := []string{"/tmp/guest.test", "-test.v=test2json", fmt.Sprintf("-test.timeout=%s", limit-time.Minute)}
 	if pattern := cmp.Or(os.Getenv("GUEST_RUN"), s.Tests); pattern != "" {
 		args = append(args, "-test.run="+pattern)
+	}
+	if count := os.Getenv("GUEST_COUNT"); count != "" {
+		args = append(args, "-test.count="+count)
 	}
 	return args
 }
