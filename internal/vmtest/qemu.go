@@ -23,17 +23,17 @@ import (
 
 const oldestQEMU = 10
 
-// emulator is one of QEMU's programs: what it is called, Debian's package with it, and
-// the machine that it emulates.
+// emulator is one of QEMU's programs: what it is called, Debian's package with it, the
+// machine that it emulates, and what its kernel is told.
 type emulator struct {
 	program, pkg string
 	machine      []string
-	console      string
+	parameters   string
 }
 
 var emulators = map[string]emulator{
-	kernel.AMD64: {"qemu-system-x86_64", "qemu-system-x86", []string{"-machine", "pc", "-cpu", "max,la57=off"}, "ttyS0"},
-	kernel.ARM64: {"qemu-system-aarch64", "qemu-system-arm", []string{"-machine", "virt", "-cpu", "max,pauth-impdef=on"}, "ttyAMA0"},
+	kernel.AMD64: {"qemu-system-x86_64", "qemu-system-x86", []string{"-machine", "pc", "-cpu", "max,la57=off,erms=off,fsrm=off"}, "console=ttyS0 tsc=reliable"},
+	kernel.ARM64: {"qemu-system-aarch64", "qemu-system-arm", []string{"-machine", "virt", "-cpu", "max,pauth-impdef=on"}, "console=ttyAMA0"},
 }
 
 // QEMUError says that there is no QEMU to use.
@@ -142,7 +142,7 @@ func (m Machine) arguments() []string {
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
 		"-smp", strconv.Itoa(m.CPUs), "-m", strconv.Itoa(m.MemoryMB),
 		"-kernel", m.Kernel.Image, "-initrd", "/proc/self/fd/3",
-		"-append", "console="+e.console+" panic=-1 nokaslr random.trust_cpu=on",
+		"-append", e.parameters+" panic=-1 nokaslr random.trust_cpu=on",
 		"-chardev", "socket,id=frames,fd=4", "-chardev", "socket,id=console,fd=5",
 		"-serial", "chardev:console",
 		"-device", "virtio-serial-pci", "-device", "virtserialport,chardev=frames,name="+wire.PortName,
