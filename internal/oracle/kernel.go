@@ -66,7 +66,7 @@ func (k *Kernel) introduce() error {
 	if diagnostics.HasErrors() {
 		return diagnostics
 	}
-	o, err := compiler.Compile(parsed, k.machine, compiler.Options{})
+	o, err := compiler.Compile(parsed, k.machine, compiler.Options{Environment: os.Getenv})
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (k *Kernel) Judge(text string) error {
 		return err
 	}
 	for _, size := range []int{0, PartSize} {
-		o, err := compiler.Compile(parsed, k.machine, compiler.Options{Args: Args, PartSize: size})
+		o, err := compiler.Compile(parsed, k.machine, compiler.Options{Args: Args, PartSize: size, Environment: os.Getenv})
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestErrors(t *testing.T) {
 		"kprobe:blk_mq_start_request { @ = counts() }":            "did you mean count",
 		"kprobe:no_such_thing_at_all* { @ = count(); }":           "no traceable kernel function matches",
 	} {
-		if err := load(script, machine, ponytrace.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		if err := load(script, machine, ponytrace.Options{Environment: os.Getenv}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v\nwant: %s", script, err, want)
 		}
 	}

@@ -198,14 +198,20 @@ func (s DiskStat) Since(before DiskStat) DiskStat {
 // Kernel gives the version of the kernel, to be compared with [AtLeast].
 func Kernel(t testing.TB) (major, minor int) {
 	t.Helper()
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor); err != nil {
+	major, minor, err := version()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return major, minor
+}
+
+func version() (major, minor int, err error) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return 0, 0, err
+	}
+	_, err = fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor)
+	return major, minor, err
 }
 
 // AtLeast says whether the kernel is that version or a later one.

@@ -35,7 +35,7 @@ func TestTableLoads(t *testing.T) {
 			if n, _ := fmt.Sscanf(entry.Since, "%d.%d", &major, &minor); n == 2 && !AtLeast(t, major, minor) {
 				continue
 			}
-			switch err := load(entry.Example, machine, ponytrace.Options{Unsafe: true}); {
+			switch err := load(entry.Example, machine, ponytrace.Options{Unsafe: true, Environment: os.Getenv}); {
 			case err == nil:
 				loaded++
 			case !lacking(err.Error()):
