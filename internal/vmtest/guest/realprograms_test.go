@@ -140,3 +140,39 @@ func TestBash(t *testing.T) {
 	}
 	equal(t, "bash", withoutBlankLines(string(text)), "@status[0]: 50\n@word[round]: 50")
 }
+
+// Python's own probes, each with a semaphore, count what a script does, in any version:
+// it says itself how much garbage was collected.
+func TestPython(t *testing.T) {
+	const script = `
+		usdt:/usr/bin/python3:audit {
+			if str(arg0) == "pony.begin" { @on = 1 }
+			if str(arg0) =~ "pony*" { @audit[str(arg0)] = count() }
+		}
+		usdt:/usr/bin/python3:gc__start /@on/ { @collections[arg0] = count() }
+		usdt:/usr/bin/python3:gc__done /@on/ { @collected = sum(arg0) }
+		usdt:/usr/bin/python3:import__find__load__start /@on/ { @import[str(arg0)] = count() }
+		usdt:/usr/bin/python3:import__find__load__done /@on/ { @found[str(arg0), arg1] = count() }
+		END { clear(@on) }`
+	out := MustRun(t, "ponytrace", "-c", "/usr/bin/python3 -ISB testdata/usdt.py", "-e", script)
+	equal(t, "python", withoutBlankLines(out.Stdout), `
+700 collected
+@audit[pony.begin]: 1
+@audit[pony.end]: 1
+@audit[pony.round]: 40
+@collected: 700
+@collections[2]: 20
+@collections[1]: 30
+@collections[0]: 50
+@found[pony0, 0]: 10
+@found[pony1, 0]: 10
+@found[pony2, 0]: 10
+@found[pony3, 0]: 10
+@found[_string, 1]: 25
+@import[pony0]: 10
+@import[pony1]: 10
+@import[pony2]: 10
+@import[pony3]: 10
+@import[_string]: 25
+`)
+}

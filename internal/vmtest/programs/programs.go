@@ -17,8 +17,8 @@
 // their usual places, and a few of Debian's own programs. All that is built stays in the
 // cache, by the sum of sources and commands.
 //
-// The compilers are Debian's gcc, g++ and rustc, which internal/compilers.sh installs, and
-// the Go that builds ponytrace.
+// The compilers are Debian's gcc, g++ and rustc, and the Go that builds ponytrace. What is
+// Debian's, internal/compilers.sh installs.
 //
 // A machine with the kernel for arm64 has [ARM64] ([ARM64Files]): a Go program, and one in
 // assembly, whose instructions and notes do not depend on a compiler. Debian's C compiler
@@ -103,8 +103,10 @@ const (
 	rust    = "rustc --edition 2021 -g -o @ target.rs"
 )
 
-// real are programs of Debian's, which examples trace. They are at their usual places.
-var real = []string{"/bin/bash"}
+// real are programs of Debian's, at their usual places.
+var real = []string{"/bin/bash", python}
+
+const python = "/usr/bin/python3"
 
 // Build makes a variant, unless the cache has it, and gives its path. Without its compiler
 // the test is skipped, and in CI fails.
@@ -133,8 +135,12 @@ func Files(t testing.TB) (files []vmtest.File) {
 		needed(t, program, libraries)
 	}
 	for _, program := range real {
+		testkit.Need(t, program, exists(program))
 		files = append(files, vmtest.File{Guest: program, Host: program})
 		needed(t, program, libraries)
+	}
+	for _, module := range modules(t) {
+		libraries[module] = true
 	}
 	for library := range libraries {
 		files = append(files, vmtest.File{Guest: library, Host: library})
@@ -162,7 +168,7 @@ func (v Variant) build(t testing.TB) string {
 	}
 	source := filepath.Join(root, "internal/vmtest/programs", v.Source)
 	program := filepath.Join(v.folder(t, source), v.Name)
-	if _, err := os.Stat(program); err == nil {
+	if exists(program) {
 		return program
 	}
 	v.make(t, source, program)
@@ -224,10 +230,31 @@ func (v Variant) make(t testing.TB, source, program string) {
 		t.Fatal(err)
 	}
 	if err := os.Rename(work, folder); err != nil {
-		if _, built := os.Stat(program); built != nil {
+		if !exists(program) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// modules are the files of Python's library that it reads before a script begins, and
+// os.py, by which it finds the library.
+func modules(t testing.TB) []string {
+	t.Helper()
+	const tell = `
+import os, sys
+for module in sys.modules.values():
+	if file := getattr(module, "__file__", None):
+		print(file)`
+	out, err := exec.Command(python, "-ISB", "-c", tell).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return strings.Fields(string(out))
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // needed adds the libraries that a program is linked with, and those that they need.
@@ -256,7 +283,7 @@ func needed(t testing.TB, path string, libraries map[string]bool) {
 func find(t testing.TB, name string) string {
 	t.Helper()
 	for _, folder := range []string{"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64"} {
-		if _, err := os.Stat(folder + "/" + name); err == nil {
+		if exists(folder + "/" + name) {
 			return folder + "/" + name
 		}
 	}
