@@ -46,6 +46,7 @@ type Suite struct {
 	Programs []string      // main packages, found in the guest by their last name
 	Files    []vmtest.File // anything else
 	Arch     string        // amd64 without it
+	Kernel   string        // the one to run on; all of the architecture without it
 	Machine  vmtest.Machine
 }
 
@@ -74,8 +75,7 @@ func NeedQEMU(t testing.TB, arch string) {
 	}
 }
 
-// Run tests on every kernel of the suite's architecture. What they need is built when the
-// first of them begins.
+// Run tests on the suite's kernels. What they need is built when the first of them begins.
 func (s Suite) Run(t *testing.T) {
 	s.Arch = cmp.Or(s.Arch, kernel.AMD64)
 	NeedQEMU(t, s.Arch)
@@ -86,7 +86,7 @@ func (s Suite) Run(t *testing.T) {
 	dependOn(root)
 	files := sync.OnceValues(func() ([]vmtest.File, error) { return s.files(root) })
 	for _, name := range Kernels() {
-		if kernel.Arch(name) != s.Arch {
+		if kernel.Arch(name) != s.Arch || s.Kernel != "" && s.Kernel != name {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
