@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,6 +45,8 @@ var queries = "CREATE TABLE pony (n int);\n" +
 // rewritten. Plans are made for 24 queries, 5 deletions and the insertion that EXPLAIN
 // executes. A deletion is executed as one statement of several.
 const want = `
+@blocks[buffer__read__done, %[1]s]: %[2]d
+@blocks[buffer__read__start, %[1]s]: %[2]d
 @queries[CREATE TAB]: 1
 @queries[EXPLAIN (A]: 1
 @queries[SELECT pg_]: 1
@@ -69,6 +72,7 @@ const want = `
 @transactions[transaction__abort]: 7
 @transactions[transaction__commit]: 27
 @transactions[transaction__start]: 34
+@wal_records: %[3]s
 `
 
 // Each probe of PostgreSQL fires as often as its queries and its own account of them say.
@@ -78,22 +82,23 @@ func TestPostgreSQL(t *testing.T) {
 	p.Await("Attached ")
 	account := run(t)
 	p.Signal(os.Interrupt)
-	got := strings.ReplaceAll(p.Wait().Stdout, "\n]", "]")
-
-	if !strings.Contains(got, want) {
-		t.Errorf("got:\n%s\nwant:%s", got, want)
-	}
-	records, file := number(t, account, `records=(\d+)`), number(t, account, `file = "(\d+)"`)
+	file, records := number(t, account, `file = "(\d+)"`), number(t, account, `records=(\d+)`)
 	blocks, _ := strconv.Atoi(number(t, account, `blocks = "(\d+)"`))
-	for _, row := range []string{
-		fmt.Sprintf("@wal_records: %s\n", records),
-		fmt.Sprintf("@blocks[buffer__read__start, %s]: %d\n", file, 20*blocks),
-		fmt.Sprintf("@blocks[buffer__read__done, %s]: %d\n", file, 20*blocks),
-	} {
-		if !strings.Contains(got, row) {
-			t.Errorf("%q is not in\n%s\nThe server's account:\n%s", row, got, account)
-		}
+
+	printed := strings.ReplaceAll(p.Wait().Stdout, "\n]", "]")
+	got := slices.DeleteFunc(sorted(printed), func(row string) bool {
+		return strings.HasPrefix(row, "@blocks[") && !strings.Contains(row, ", "+file+"]")
+	})
+	if want := sorted(fmt.Sprintf(want, file, 20*blocks, records)); !slices.Equal(got, want) {
+		t.Errorf("got:\n%s\nwant:\n%s\nthe server's account:\n%s",
+			strings.Join(got, "\n"), strings.Join(want, "\n"), account)
 	}
+}
+
+// sorted are the lines of a text: which of two equal counts is printed first depends on
+// where the server's compiler put the probes.
+func sorted(text string) []string {
+	return slices.Sorted(strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' }))
 }
 
 // number is what the server says of itself.
