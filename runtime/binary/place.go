@@ -1,13 +1,12 @@
 package binary
 
 import (
-	"cmp"
 	"debug/elf"
 	"encoding/binary"
 	"slices"
+	"sort"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
-	"github.com/ponytrace/ponytrace/lang/order"
 )
 
 const (
@@ -299,8 +298,9 @@ func (f *File) functionStarts() ([]extent, error) {
 			}
 		}
 	}
-	order.Stable(starts, func(a, b extent) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end))
+	sort.Slice(starts, func(i, j int) bool {
+		a, b := starts[i], starts[j]
+		return a.start < b.start || a.start == b.start && a.end > b.end
 	})
 	f.starts = slices.CompactFunc(starts, func(a, b extent) bool { return a.start == b.start })
 	return f.starts, nil
