@@ -163,16 +163,16 @@ func TestPython(t *testing.T) {
 @collections[2]: 20
 @collections[1]: 30
 @collections[0]: 50
-@found[pony0, 0]: 10
-@found[pony1, 0]: 10
-@found[pony2, 0]: 10
-@found[pony3, 0]: 10
-@found[_string, 1]: 25
-@import[pony0]: 10
-@import[pony1]: 10
-@import[pony2]: 10
-@import[pony3]: 10
-@import[_string]: 25
+@found[pony0, 0]: 3
+@found[pony1, 0]: 3
+@found[pony2, 0]: 3
+@found[pony3, 0]: 3
+@found[_string, 1]: 9
+@import[pony0]: 3
+@import[pony1]: 3
+@import[pony2]: 3
+@import[pony3]: 3
+@import[_string]: 9
 `
 	python, err := os.ReadFile("/usr/bin/python3")
 	if err != nil {
