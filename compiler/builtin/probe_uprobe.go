@@ -26,8 +26,9 @@ import (
 // uprobe_multi, one link serves all places of a file, and even one place is attached by it:
 // to take a perf event away takes the kernel up to 140 ms, one after the other.
 //
-// A file is one and the same by its device and inode, so that two paths of it in a clause
-// do not count twice. It is opened once: what the compiler has read is what is attached to.
+// A file is one and the same by its device and inode, in layers (overlayfs) by its memory,
+// so that two paths of it in a clause do not count twice. It is opened once: what the
+// compiler has read is what is attached to.
 
 var uprobeProbe = &ProbeType{
 	Info: Info{Name: "uprobe", Signature: "uprobe:PROGRAM:FUNCTION[+OFFSET]",

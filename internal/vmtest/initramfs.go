@@ -17,7 +17,7 @@ import (
 // The modules every machine loads, and their parameters. null_blk completes each request
 // where it is submitted, without a timer or another CPU: what is issued is done when the
 // system call returns.
-var modules = []string{"virtio_pci", "virtio_console", "virtio_blk", "null_blk"}
+var modules = []string{"virtio_pci", "virtio_console", "virtio_blk", "null_blk", "overlay"}
 
 var moduleParams = map[string]string{
 	"null_blk": "queue_mode=2 submit_queues=1 no_sched=1 irqmode=0 completion_nsec=0 gb=1 bs=512 nr_devices=1",

@@ -45,6 +45,7 @@ type File struct {
 	elf      *elf.File
 	root     string // of the tree that path is in; empty for our own
 	path     string // empty where it has none
+	identity string // of the file that it is the same as; empty where that was not asked
 	pages    *pages
 	loads    []segment
 	shut     func() error

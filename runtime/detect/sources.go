@@ -39,18 +39,22 @@ func sources() target.Sources {
 		Symbol:       new(symbolTable).has,
 		Tracepoints:  tracepoints,
 		Format:       format,
-		Binary:       program,
+		Binary:       new(openPrograms).open,
 		Programs:     programs,
 		BPFPrograms:  bpfPrograms,
 	}
 }
 
-// program opens a program or library; it stays open as long as the Target is in use.
-func program(path string) (target.Binary, error) {
+// openPrograms are the programs and libraries that were opened, which stay open as long as
+// the Target is in use.
+type openPrograms struct{ binary.Opened }
+
+func (p *openPrograms) open(path string) (target.Binary, error) {
 	file, err := binary.Open(path)
 	if err != nil {
 		return nil, notProgram(err)
 	}
+	p.Add(file)
 	return file, nil
 }
 

@@ -69,6 +69,34 @@ func TestUprobesInAMountNamespace(t *testing.T) {
 `)
 }
 
+// The program of an image that several containers have is one, so that each call counts
+// once; a container that has changed it has another.
+func TestUprobesInLayers(t *testing.T) {
+	const folder = "/tmp/layers/"
+	for _, layer := range []string{"image", "changed", "one", "two", "three"} {
+		if err := os.MkdirAll(folder+layer, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, layer := range []string{"image", "changed"} {
+		if err := copyFile("/programs/c-plain", folder+layer+"/program"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for container, over := range map[string]string{"one": "one", "two": "two", "three": "changed"} {
+		options := "lowerdir=" + folder + over + ":" + folder + "image"
+		if err := unix.Mount("overlay", folder+container, "overlay", 0, options); err != nil {
+			t.Fatal(options, err)
+		}
+		t.Cleanup(func() { unix.Unmount(folder+container, unix.MNT_DETACH) })
+	}
+	p := tracing(t, "u:"+folder+"*/program:add { @ = count(); }")
+	for container, rounds := range map[string]string{"image": "1", "one": "20", "two": "300", "three": "4000"} {
+		MustRun(t, folder+container+"/program", rounds)
+	}
+	equal(t, "an image and its containers", ended(p).Stdout, "@: 4321")
+}
+
 func copyFile(from, to string) error {
 	text, err := os.ReadFile(from)
 	if err != nil {
