@@ -42,7 +42,7 @@ func (b *builder) session() *Session {
 		tables:  records.NewTables(b.store, time.Now), shell: &shell{},
 		output: newOutput(b.options.Stdout, b.options.Stderr),
 	}
-	s.refresh = newMapRefresh(o, b.store, b.user, &s.tracees.first)
+	s.refresh = newMapRefresh(o, b.store, b.user, s.tracees)
 	s.unwinder = newUnwinder(o, kernel.Maps, &s.tracees.first, b.options.Pids, b.notices)
 	s.attachments = &attachments{
 		object: o, machine: b.machine, collection: kernel, starter: s.tracees.command.starter,

@@ -33,17 +33,21 @@ func (f *followed) add(pid int) error {
 	return nil
 }
 
-// enter enters the processes of -p and what descends from them. The programs are
-// attached by now: a child that a member gets is entered by them, one that it had before
-// is found here. So it is enough to look until nobody new is found.
-func (f *followed) enter() error {
+// enter enters the processes of -p and what descends from them, and visits each. The
+// programs are attached by now: a child that a member gets is entered by them, one that it
+// had before is found here. So it is enough to look until nobody new is found.
+func (f *followed) enter(visit func(pid int)) error {
 	if f == nil {
 		return nil
 	}
 	known := map[int]bool{}
-	for _, pid := range f.IDs {
+	enter := func(pid int) error {
 		known[pid] = true
-		if err := f.add(pid); err != nil {
+		defer visit(pid)
+		return f.add(pid)
+	}
+	for _, pid := range f.IDs {
+		if err := enter(pid); err != nil {
 			return err
 		}
 	}
@@ -53,8 +57,8 @@ func (f *followed) enter() error {
 			if !known[parent] || known[pid] {
 				continue
 			}
-			known[pid], grown = true, true
-			if err := f.add(pid); err != nil {
+			grown = true
+			if err := enter(pid); err != nil {
 				return err
 			}
 		}

@@ -3,6 +3,7 @@ package runtime
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,8 +49,12 @@ func TestFollowed(t *testing.T) {
 		}
 	}
 	f := following(t, 16, parent.Process.Pid)
-	if err := f.enter(); err != nil {
+	var visited []int
+	if err := f.enter(func(pid int) { visited = append(visited, pid) }); err != nil {
 		t.Fatal(err)
+	}
+	if want := []int{parent.Process.Pid, child}; !slices.Equal(visited, want) {
+		t.Errorf("visited %v, want %v", visited, want)
 	}
 	var member bool
 	for pid, want := range map[int]bool{parent.Process.Pid: true, child: true, os.Getpid(): false} {
@@ -60,14 +65,14 @@ func TestFollowed(t *testing.T) {
 }
 
 func TestTooManyFollowed(t *testing.T) {
-	err := following(t, 1, os.Getpid(), os.Getppid()).enter()
+	err := following(t, 1, os.Getpid(), os.Getppid()).enter(func(int) {})
 	if err == nil || !strings.HasPrefix(err.Error(), "there are too many processes to follow: ") {
 		t.Error(err)
 	}
 }
 
 func TestNobodyIsFollowed(t *testing.T) {
-	if f := followedBy(&object.Object{}, &ebpf.Collection{}); f != nil || f.enter() != nil {
+	if f := followedBy(&object.Object{}, &ebpf.Collection{}); f != nil || f.enter(nil) != nil {
 		t.Errorf("%+v", f)
 	}
 }

@@ -3,7 +3,6 @@ package runtime
 import (
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
@@ -27,13 +26,13 @@ const (
 // mapRefresh remembers the memory maps of processes.
 type mapRefresh struct {
 	user   *symbols.User
-	traced *atomic.Int64 // the process of -c or -p
+	traced *tracees
 	maps   []*events.Map // of the script, with addresses of processes
 	// noted: the script has addresses of processes, so that mappings are noted.
 	noted bool
 }
 
-func newMapRefresh(o *object.Object, store *events.Store, user *symbols.User, traced *atomic.Int64) *mapRefresh {
+func newMapRefresh(o *object.Object, store *events.Store, user *symbols.User, traced *tracees) *mapRefresh {
 	r := &mapRefresh{user: user, traced: traced}
 	for _, m := range o.Maps {
 		if holdsProcess(m) {
@@ -96,11 +95,19 @@ func (r *mapRefresh) repeat(stop <-chan struct{}) {
 	}
 }
 
-// refresh remembers the traced process, and those that have addresses in maps. A map that
+// begin remembers what runs already: of that the kernel tells nothing, and it may end as
+// soon as it has an event.
+func (r *mapRefresh) begin(pid int) {
+	if r.noted {
+		r.user.Remember(pid, refreshRest)
+	}
+}
+
+// refresh remembers the traced processes, and those that have addresses in maps. A map that
 // cannot be read gives its error when it is printed.
 func (r *mapRefresh) refresh() {
-	if pid := r.traced.Load(); pid > 0 {
-		r.user.Remember(int(pid), refreshRest)
+	for _, pid := range r.traced.known() {
+		r.user.Remember(pid, refreshRest)
 	}
 	for _, m := range r.maps {
 		_ = m.Processes(func(pid int) { r.user.Remember(pid, memoryAge) })

@@ -26,37 +26,86 @@ func TestSleeper(t *testing.T) {
 	}
 }
 
-// A stack of a process that has ended prints with names, if its memory map was
-// remembered.
-func TestMapRefresh(t *testing.T) {
+// sleeper starts a process of this program, which lies at the same place in both, and gives
+// the function that ends it.
+func sleeper(t *testing.T) (pid int, end func()) {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSleeper$")
+	cmd.Env = append(os.Environ(), "PONYTRACE_SLEEPER=1")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	t.Cleanup(end)
+	return cmd.Process.Pid, end
+}
+
+// stacksOf is a session with a map of stacks of processes.
+func stacksOf(t *testing.T, out io.Writer, pids ...int) (*Session, *object.MapSpec) {
 	key := types.NewLayout(0, types.NewUserStack("bpftrace", 2))
 	stacks := &object.MapSpec{Key: &key, Value: types.NewAggregation(builtin.Count, false), Storage: object.Hash, Kernel: "h"}
-	o := lineObject(16)
-	o.Maps = []*object.MapSpec{stacks}
-	o.Kernel["h"] = &ebpf.MapSpec{Type: ebpf.Hash, KeySize: uint32(key.Size), ValueSize: 8, MaxEntries: 4}
-	var out bytes.Buffer
-	s := open(t, o, Options{Stdout: &out, Stderr: io.Discard})
-	sleeper := exec.Command(os.Args[0], "-test.run=^TestSleeper$")
-	sleeper.Env = append(os.Environ(), "PONYTRACE_SLEEPER=1")
-	if err := sleeper.Start(); err != nil {
-		t.Fatal(err)
-	}
-	address := uint64(reflect.ValueOf(TestSleeper).Pointer()) + 1 // the test binary lies at the same place in both processes
-	record := binary.NativeEndian.AppendUint64(nil, uint64(sleeper.Process.Pid))
-	record = binary.NativeEndian.AppendUint64(binary.NativeEndian.AppendUint64(record, address), 0)
-	if err := s.collection.Maps["h"].Put(record, uint64(3)); err != nil {
-		t.Fatal(err)
-	}
 	if !holdsProcess(stacks) {
 		t.Error("the map holds no stack of a process")
 	}
-	s.refresh.refresh()
-	_ = sleeper.Process.Kill()
-	_ = sleeper.Wait()
+	o := lineObject(16)
+	o.Maps = []*object.MapSpec{stacks}
+	o.Kernel["h"] = &ebpf.MapSpec{Type: ebpf.Hash, KeySize: uint32(key.Size), ValueSize: 8, MaxEntries: 4}
+	return open(t, o, Options{Stdout: out, Stderr: io.Discard, Pids: pids}), stacks
+}
+
+// enterStack enters a stack of a process, with one address in TestSleeper.
+func enterStack(t *testing.T, s *Session, pid int) {
+	address := uint64(reflect.ValueOf(TestSleeper).Pointer()) + 1
+	var record []byte
+	for _, word := range []uint64{uint64(pid), address, 0} {
+		record = binary.NativeEndian.AppendUint64(record, word)
+	}
+	if err := s.collection.Maps["h"].Put(record, uint64(3)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const stackOfSleeper = "@[\n        github.com/ponytrace/ponytrace/runtime.TestSleeper+1\n]: 3\n"
+
+func tableOf(s *Session, stacks *object.MapSpec, out *bytes.Buffer) string {
 	s.printer.Sink.Table(report.NewTable(&s.object.Settings, s.tables.Of(stacks), 0, 0))
 	s.printer.Flush()
-	if want := "@[\n        github.com/ponytrace/ponytrace/runtime.TestSleeper+1\n]: 3\n"; out.String() != want {
-		t.Errorf("%q, want %q", out.String(), want)
+	return out.String()
+}
+
+// A stack of a process that has ended prints with names, if its memory map was
+// remembered.
+func TestMapRefresh(t *testing.T) {
+	var out bytes.Buffer
+	s, stacks := stacksOf(t, &out)
+	pid, end := sleeper(t)
+	enterStack(t, s, pid)
+	s.refresh.refresh()
+	end()
+	if got := tableOf(s, stacks, &out); got != stackOfSleeper {
+		t.Errorf("%q, want %q", got, stackOfSleeper)
+	}
+}
+
+// Each process of -p that ends with its first event has names.
+func TestTraceesAreRemembered(t *testing.T) {
+	var out bytes.Buffer
+	pid, end := sleeper(t)
+	s, stacks := stacksOf(t, &out, os.Getpid(), pid)
+	s.over = make(chan struct{})
+	if _, err := s.trace(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		close(s.over)
+		s.ticks.Wait()
+	})
+	end()
+	enterStack(t, s, pid)
+	if got := tableOf(s, stacks, &out); got != stackOfSleeper {
+		t.Errorf("%q, want %q", got, stackOfSleeper)
 	}
 }
 

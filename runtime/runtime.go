@@ -211,6 +211,9 @@ func (s *Session) trace() (await func() int, err error) {
 		return nil, err
 	}
 	s.refresh.note(&s.ticks, s.over)
+	for _, pid := range s.tracees.known() {
+		s.refresh.begin(pid)
+	}
 	if err := s.unwinder.prepare(); err != nil {
 		return nil, err
 	}
@@ -281,7 +284,7 @@ func (s *Session) begin() error {
 	case err != nil:
 		return err
 	default:
-		if err := s.followed.enter(); err != nil {
+		if err := s.followed.enter(s.refresh.begin); err != nil {
 			return err
 		}
 		s.announcement.announce(probes)

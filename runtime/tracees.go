@@ -36,6 +36,14 @@ func (t *tracees) start(ticks *sync.WaitGroup, stop <-chan struct{}) (<-chan str
 	return nil, nil
 }
 
+// known are the numbers of the processes, or of the command once it has started.
+func (t *tracees) known() []int {
+	if first := t.first.Load(); len(t.pids) == 0 && first > 0 {
+		return []int{int(first)}
+	}
+	return t.pids
+}
+
 // end ends the command; the processes go on.
 func (t *tracees) end() { t.command.end() }
 
