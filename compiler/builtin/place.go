@@ -17,7 +17,7 @@ type placeFinder struct {
 	path   string // as probes show it
 	seen   map[uint64]bool
 	placeList
-	opened     placeList // where the kernel knows that a function begins (opensWalk)
+	opened     placeList // where the kernel knows that a function begins (Features.OpenedWalk)
 	returns    placeList // the instructions of Go functions that return
 	leftOut    int       // places where nothing can be traced
 	leftOutWhy string
@@ -45,7 +45,7 @@ func (f *placeFinder) entered(placed Placed) *placeList {
 // that a function begins.
 func (f *placeFinder) walksOpened() bool {
 	atEntry := f.plain.Fires() == object.AtEntry && !f.inside
-	return atEntry && f.UsesUserStack() && opensWalk(f.Target())
+	return atEntry && f.UsesUserStack() && f.Target().OpenedWalk()
 }
 
 // count is how many places there are.

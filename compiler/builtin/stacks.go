@@ -5,7 +5,6 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/ponytrace/ponytrace/compiler/internal/ir"
-	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/compiler/types"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -146,20 +145,6 @@ func ownFrames(l Lowering) int64 {
 //
 // https://elixir.bootlin.com/linux/v6.12/source/arch/x86/events/core.c
 // (is_uprobe_at_func_entry)
-
-// opensWalk reports kernels that put the caller in where target.Instruction.Opens. Some
-// stable kernels before 6.11 do, and have the member of uprobe_task that it takes.
-func opensWalk(t *target.Target) bool {
-	if t.Arch != "x86_64" || t.Version.AtLeast(6, 11) {
-		return t.Arch == "x86_64"
-	}
-	task, known := t.Struct("struct", "uprobe_task")
-	if !known {
-		return false
-	}
-	_, opens := t.Member(task, "auprobe")
-	return opens
-}
 
 // leastCode is the lowest address that code can have; what is lower, as at the first
 // instruction of a program, is no caller.

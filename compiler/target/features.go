@@ -118,6 +118,12 @@ type Features struct {
 	// https://elixir.bootlin.com/linux/v6.0/source/kernel/trace/trace_uprobe.c
 	// (__uprobe_perf_func)
 	SleepableUprobe bool
+	// OpenedWalk: a walk of a process's stack from a uprobe on push %rbp, where a function
+	// makes its frame, has the caller in, since 6.11 on x86_64. Some stable kernels before
+	// have it; [Target.OpenedWalk] tells.
+	// https://elixir.bootlin.com/linux/v6.11/source/arch/x86/events/core.c
+	// (is_uprobe_at_func_entry)
+	OpenedWalk bool
 	// RingBuffer: BPF_MAP_TYPE_RINGBUF, since 5.8.
 	// https://elixir.bootlin.com/linux/v5.8/source/kernel/bpf/ringbuf.c
 	RingBuffer bool
@@ -200,6 +206,7 @@ func ByVersion(arch string, v Version) Features {
 		FunctionAddress:     v.AtLeast(5, 15),
 		UprobeMultiPid:      v.AtLeast(6, 10),
 		SleepableUprobe:     v.AtLeast(6, 0),
+		OpenedWalk:          arch == "x86_64" && v.AtLeast(6, 11),
 		RingBuffer:          v.AtLeast(5, 8),
 		BootTime:            v.AtLeast(5, 8),
 		BoundedLoops:        v.AtLeast(5, 3),
@@ -214,6 +221,21 @@ func ByVersion(arch string, v Version) Features {
 		Nop5Call:            arch == "x86_64" && v.AtLeast(6, 18) && !v.AtLeast(7, 3),
 		Nop10Call:           arch == "x86_64" && v.AtLeast(7, 3),
 	}
+}
+
+// OpenedWalk reports whether the kernel has the feature of that name. Before 6.11 its types
+// tell, which are opened only when a script needs to know: a kernel that has it notes in
+// uprobe_task which place fired.
+func (t *Target) OpenedWalk() bool {
+	t = t.kernel()
+	return t.Features.OpenedWalk || t.Arch == "x86_64" && t.openedWalk.get(func() bool {
+		task, known := t.Struct("struct", "uprobe_task")
+		if !known {
+			return false
+		}
+		_, notes := t.Member(task, "auprobe")
+		return notes
+	})
 }
 
 // Typed reports whether the kernel describes its types (BTF).

@@ -112,6 +112,8 @@ type Target struct {
 
 	loadedPrograms memo[[]BPFProgram]
 
+	openedWalk memo[bool]
+
 	names  memo[[]string]
 	listed atomic.Bool // functions holds the list
 

@@ -640,3 +640,38 @@ func TestWithoutParameters(t *testing.T) {
 		}
 	}
 }
+
+// What the version does not tell of stacks at a function's entry, the kernel's types do:
+// once, and not what a script declares.
+func TestOpenedWalk(t *testing.T) {
+	task := func(member string) btf.Type {
+		return &btf.Struct{Name: "uprobe_task", Size: 8, Members: []btf.Member{{Name: member, Type: longBTF}}}
+	}
+	for _, test := range []struct {
+		arch, member string
+		version      Version
+		want         bool
+		opened       int
+	}{
+		{"x86_64", "vaddr", Version{Major: 6, Minor: 1}, false, 1},
+		{"x86_64", "auprobe", Version{Major: 6, Minor: 1}, true, 1},
+		{"x86_64", "vaddr", Version{Major: 6, Minor: 11}, true, 0},
+		{"arm64", "auprobe", Version{Major: 6, Minor: 12}, false, 0},
+	} {
+		target := build(t, test.arch, task(test.member))
+		target.Features = ByVersion(test.arch, test.version)
+		told, open := 0, target.Sources.BTF
+		target.Sources.BTF = func() (*btf.Spec, error) {
+			told++
+			return open()
+		}
+		for range 3 {
+			if got := target.OpenedWalk(); got != test.want {
+				t.Errorf("%s %s %s: %v", test.arch, test.version, test.member, got)
+			}
+		}
+		if told != test.opened {
+			t.Errorf("%s %s: types were opened %d times", test.arch, test.version, told)
+		}
+	}
+}
