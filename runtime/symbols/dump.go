@@ -24,13 +24,17 @@ import (
 //	        its bytes, its number; the name up to a zero, the code
 //	move    process, thread; 64 bits each: an address of no use here, where the code ran,
 //	        where it runs, its bytes, its number
+//	lines   64 bits each: where the code of the next load runs, how many entries; and those
 //
 // https://elixir.bootlin.com/linux/v6.12/source/tools/perf/Documentation/jitdump-specification.txt
 type dump struct {
 	jit
+	codeLines
 	file fileID
 	read int64 // up to where it is read
 }
+
+func (d *dump) bytesUsed() int { return d.jit.bytesUsed() + d.codeLines.bytes }
 
 const (
 	dumpMagic   = 0x4A695444
@@ -39,6 +43,7 @@ const (
 	dumpRecord  = 16
 	dumpLoad    = 0
 	dumpMove    = 1
+	dumpLines   = 2
 	dumpName    = 56 // where a load has it
 	dumpMoved   = 64 // bytes of a move
 	dumpWindow  = 64 << 10
@@ -61,11 +66,11 @@ func (m mappings) dumpOf(pid int) (mapping, bool) {
 	return m.list[i], true
 }
 
-// refresh reads what was added to the list, as far as there is room. As it is mapped, so
-// is the file: it cannot be exchanged.
-func (d dump) refresh(pid int, m mapping, room int) dump {
+// refresh reads what was added to the list, with or without lines, as far as there is room.
+// As it is mapped, so is the file: it cannot be exchanged.
+func (d dump) refresh(pid int, m mapping, lines bool, room int) dump {
 	if d.file != m.file {
-		d = dump{file: m.file}
+		d = dump{file: m.file, codeLines: codeLines{wanted: lines}}
 	}
 	fresh, err := safeopen.Within(safeopen.Patience, func() (dump, error) {
 		file, err := openMapped(pid, m)
@@ -97,9 +102,9 @@ func (d dump) parse(from io.ReaderAt, size int64, room int) (dump, error) {
 		if len(head) < dumpHeader || word(head, 0) != dumpMagic || word(head, 4) != dumpVersion {
 			return d, errDump
 		}
-		d.read = max(dumpHeader, int64(word(head, 8)))
+		d.read, d.shift = max(dumpHeader, int64(word(head, 8))), shiftOf(head)
 	}
-	list := moves{jit: jit{entries: slices.Clone(d.entries), names: slices.Clone(d.names)}}
+	list := moves{jit: jit{entries: slices.Clone(d.entries), names: slices.Clone(d.names)}, lines: d.codeLines.clone()}
 	for range dumpRecords {
 		head := w.bytes(d.read, dumpName+maxName)
 		if len(head) < dumpRecord {
@@ -109,12 +114,19 @@ func (d dump) parse(from io.ReaderAt, size int64, room int) (dump, error) {
 		if long < dumpRecord {
 			return d, errDump
 		}
-		if d.read+long > size || !list.take(head[:min(long, int64(len(head)))], room) {
+		if d.read+long > size {
+			break
+		}
+		record := head[:min(long, int64(len(head)))]
+		if list.lines.wanted && word(head, 0) == dumpLines {
+			record = w.whole(d.read, long)
+		}
+		if len(record) < dumpRecord || !list.take(record, room) {
 			break
 		}
 		d.read += long
 	}
-	d.jit = list.jit
+	d.jit, d.codeLines = list.jit, list.lines
 	d.order()
 	return d, nil
 }
@@ -122,6 +134,7 @@ func (d dump) parse(from io.ReaderAt, size int64, room int) (dump, error) {
 // moves is a list to which records are added.
 type moves struct {
 	jit
+	lines  codeLines
 	places map[uint64]int // of entries, by where they start; made when code moves
 }
 
@@ -130,15 +143,18 @@ func (m *moves) take(record []byte, room int) bool {
 	switch kind := word(record, 0); {
 	case kind == dumpLoad && len(record) >= dumpName:
 		name, _, _ := bytes.Cut(record[dumpName:], []byte{0})
+		m.lines.loaded(quad(record, 32))
 		return m.put(jitEntry{start: quad(record, 32), size: quad(record, 40)}, name, room)
 	case kind == dumpMove && len(record) >= dumpMoved:
 		return m.move(quad(record, 32), quad(record, 40), quad(record, 48), room)
+	case kind == dumpLines && m.lines.wanted:
+		m.lines.read(record, min(room/2, room-m.jit.bytesUsed()))
 	}
 	return true
 }
 
 func (m *moves) put(e jitEntry, name []byte, room int) bool {
-	if !m.add(e, name, room) {
+	if !m.add(e, name, room-m.lines.bytes) {
 		return false
 	}
 	if m.places != nil {
@@ -162,6 +178,7 @@ func (m *moves) move(from, to, size uint64, room int) bool {
 	}
 	name := m.names[m.entries[i].name:][:m.entries[i].long]
 	m.entries[i].size = 0
+	m.lines.moved(from, to)
 	return m.put(jitEntry{start: to, size: size}, name, room)
 }
 
@@ -183,6 +200,20 @@ func (w *window) bytes(at int64, n int) []byte {
 	}
 	part := w.text[at-w.at:]
 	return part[:min(n, len(part))]
+}
+
+// whole returns a record that may be larger than the window; of one that is too large the
+// beginning.
+func (w *window) whole(at, size int64) []byte {
+	switch {
+	case size > maxLines:
+		return w.bytes(at, dumpRecord)
+	case size <= dumpWindow:
+		return w.bytes(at, int(size))
+	}
+	record := make([]byte, size)
+	n, _ := w.from.ReadAt(record, at)
+	return record[:n]
 }
 
 func word(b []byte, at int) uint32 { return binary.NativeEndian.Uint32(b[at:]) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -104,7 +105,8 @@ func TestMappedDump(t *testing.T) {
 	defer unix.Munmap(code)
 	start := uint64(uintptr(unsafe.Pointer(&code[0])))
 	path := filepath.Join(t.TempDir(), fmt.Sprintf("jit-%d.dump", os.Getpid()))
-	if err := os.WriteFile(path, append(dumpHead(), loaded("loop", start, 64)...), 0o600); err != nil {
+	list := slices.Concat(dumpHead(), lined(start, at(start+4, 7, "loop.js")), loaded("loop", start, 64))
+	if err := os.WriteFile(path, list, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.Open(path)
@@ -124,6 +126,14 @@ func TestMappedDump(t *testing.T) {
 	}
 	if u.budget.used != u.processes[os.Getpid()].bytesUsed()+imagesUsed(u) {
 		t.Errorf("%d bytes are counted", u.budget.used)
+	}
+	lines := NewUser(true, 64<<20)
+	lines.ShowLines()
+	frame := []Frame{{Symbol: want, File: "loop.js", Line: 7}}
+	for user, want := range map[*User][]Frame{lines: frame, u: {{Symbol: want}}} {
+		if got := user.Frames(nil, os.Getpid(), start+5, false); !slices.Equal(got, want) {
+			t.Errorf("%+v, want %+v", got, want)
+		}
 	}
 	if os.Geteuid() != 0 {
 		return
@@ -145,9 +155,10 @@ func imagesUsed(u *User) (bytes int) {
 
 func FuzzDump(f *testing.F) {
 	f.Add(bytes.Join([][]byte{dumpHead(), loaded("a", 0x1000, 8), moved(0x1000, 0x2000, 8), loaded("b", 0x2000, 8)}, nil))
+	f.Add(bytes.Join([][]byte{dumpHead(), lined(0x1000, at(0x1000, 1, "f"), at(0x1002, 2, "\xff")), loaded("a", 0x1000, 8)}, nil))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		const room = 1 << 16
-		d, _ := dump{}.parse(bytes.NewReader(text), int64(len(text)), room)
+		d, _ := dump{codeLines: codeLines{wanted: true}}.parse(bytes.NewReader(text), int64(len(text)), room)
 		if d.bytesUsed() > room || d.read > int64(len(text))+1<<32 {
 			t.Errorf("%d bytes are kept, %d of %d read", d.bytesUsed(), d.read, len(text))
 		}

@@ -56,7 +56,10 @@ func (u *User) appendFrames(list []Frame, pid int, address uint64) []Frame {
 		return list
 	}
 	outer, found := u.lookup(pid, m, address)
-	if m.made() || m.file.inode == 0 || !u.lines && !u.image(pid, m).Inlines() {
+	if m.made() && found {
+		return append(list, u.processes[pid].dumped.frame(outer, address))
+	}
+	if m.file.inode == 0 || !u.lines && !u.image(pid, m).Inlines() {
 		if !found {
 			return list
 		}

@@ -117,7 +117,7 @@ func (u *User) refreshMade(pid int, p *process) {
 	u.budget.take(p.madeBytes() - before)
 	before = p.madeBytes()
 	if m, has := p.mappings.dumpOf(pid); has {
-		p.dumped = p.dumped.refresh(pid, m, u.budget.room(p.bytesUsed())+p.dumped.bytesUsed())
+		p.dumped = p.dumped.refresh(pid, m, u.lines, u.budget.room(p.bytesUsed())+p.dumped.bytesUsed())
 	}
 	u.budget.take(p.madeBytes() - before)
 	u.budget.refused = u.budget.refused || p.made.cut || p.dumped.cut
