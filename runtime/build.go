@@ -50,7 +50,7 @@ func (b *builder) session() *Session {
 	s.detacher = &detacher{
 		object: o, store: b.store, attachments: s.attachments, notices: b.notices,
 	}
-	s.losses = &lossCounts{o, b.store, s.tables, s.reads, b.user, s.shell, s.detacher}
+	s.losses = &lossCounts{o, b.store, s.tables, s.reads, b.user, s.shell, s.detacher, &s.cpus}
 	b.connect(s)
 	return s
 }

@@ -20,6 +20,7 @@ type lossCounts struct {
 	user     *symbols.User
 	shell    *shell
 	detacher *detacher
+	cpus     *laterCPUs
 }
 
 // list is what the report lacks: how much, and what helps.
@@ -54,6 +55,9 @@ func (l *lossCounts) list() (list []report.Loss) {
 		"%d commands of system() did not run, because tracing was interrupted")
 	add(report.MissedEvents, l.detacher.missed,
 		"%d events were missed because the probe was busy on the same CPU")
+	if loss, any := l.cpus.loss(); any {
+		list = append(list, loss)
+	}
 	return list
 }
 

@@ -38,7 +38,7 @@
 //	              records)
 //	host          reads files and runs commands that scripts ask for
 //	announcement  tells to how many probes the session is attached
-//	lossCounts    counts what was lost, with the failed reads of readCounts
+//	lossCounts    counts what was lost, with the failed reads of readCounts and laterCPUs
 //
 // # Waking up
 //
@@ -122,6 +122,7 @@ type Session struct {
 	pump         *pump
 	announcement *announcement
 	losses       *lossCounts
+	cpus         laterCPUs
 	detacher     *detacher
 	output       *output // what the sink writes to
 	benches      report.Benches
@@ -311,6 +312,7 @@ func (s *Session) Interrupted() bool { return s.interruption.asked() }
 
 // attachAll attaches everything, and tells what patterns go on without.
 func (s *Session) attachAll() (probes int, err error) {
+	s.cpus.await(s.object)
 	probes, err = s.attachments.attach(s.interruption.asked)
 	if without := s.attachments.without(); err == nil && without != "" {
 		s.notices.notice("%s", without)
@@ -347,6 +349,7 @@ func (s *Session) Close() {
 	s.tracees.close()
 	s.refresh.user.Close()
 	s.unwinder.close()
+	s.cpus.close()
 	s.pump.close()
 	s.store.Close()
 	s.collection.Close()

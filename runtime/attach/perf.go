@@ -86,7 +86,7 @@ func attachCounter(r request, attributes unix.PerfEventAttr, processes []int) ([
 
 // attachCPUs opens an event on every CPU that is online.
 func attachCPUs(r request, attributes unix.PerfEventAttr) (links []Link, err error) {
-	cpus, err := onlineCPUs()
+	cpus, err := OnlineCPUs()
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +148,19 @@ func threadsOf(processes []int) (threads []int) {
 		}
 	}
 	return threads
+}
+
+// OnEachCPU reports whether a point has an event on each CPU.
+func OnEachCPU(point object.Point) bool {
+	switch at := point.At.(type) {
+	case object.ClockPoint:
+		return true
+	case object.PerfPoint:
+		return len(at.Processes) == 0
+	case object.WatchPoint:
+		return len(at.Processes) == 0 && !at.Command
+	}
+	return false
 }
 
 // Events is how many events a point takes on a machine of so many CPUs.

@@ -18,8 +18,8 @@ func attachProfile(r request, at object.ClockPoint) ([]Link, error) {
 	})
 }
 
-// onlineCPUs reads a list such as "0-3,8".
-func onlineCPUs() ([]int, error) {
+// OnlineCPUs reads a list such as "0-3,8".
+func OnlineCPUs() ([]int, error) {
 	text, err := os.ReadFile("/sys/devices/system/cpu/online")
 	if err != nil {
 		return nil, err

@@ -57,4 +57,5 @@ const (
 	LostNames                     // of functions of processes
 	LostCommands                  // of system()
 	MissedEvents                  // the probe was busy
+	LostCPUs                      // they came online later
 )

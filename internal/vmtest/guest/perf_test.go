@@ -53,6 +53,28 @@ func TestSoftwareEventsOfAProcess(t *testing.T) {
 	}
 }
 
+// TestLaterCPUs: a CPU that went offline and came back has no clock, which is told.
+func TestLaterCPUs(t *testing.T) {
+	const online = "/sys/devices/system/cpu/cpu1/online"
+	p := tracing(t, `self:signal:USR1 { @back = 1; }
+		profile:hz:997 /@back/ { @[cpu] = count(); if (@ticks++ == 50) { printf("ticked\n"); } }`, "-B", "line")
+	for _, state := range []string{"0", "1"} {
+		if err := os.WriteFile(online, []byte(state), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Signal(unix.SIGUSR1)
+	p.Await("ticked")
+	out := ended(p)
+	if !strings.Contains(out.Stdout, "@[0]: ") || strings.Contains(out.Stdout, "@[1]: ") {
+		t.Error(out.Stdout)
+	}
+	const want = "WARNING: CPU 1 came online later, and probes that have an event on each CPU did not fire there: start ponytrace again"
+	if !strings.Contains(out.Stderr, want) {
+		t.Error(out.Stderr)
+	}
+}
+
 // TestSignals: a clause for each signal, and none of them prints the maps.
 func TestSignals(t *testing.T) {
 	p := Start(t, "ponytrace", "-B", "line", "-e", `
