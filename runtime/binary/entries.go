@@ -56,11 +56,11 @@ const (
 	maxDepth             = 1 << 10 // of entries inside one another
 	maxOrigins           = 8       // entries that refer to one another for a name
 	attributeNameLinkage = 0x2007  // of GNU compilers before version 4
+	attributeNameSplit   = 0x2130  // of GNU compilers before DWARF 5
 )
 
 var (
 	errNoDebug = target.ErrNoDebugInfo
-	errSplit   = errors.New("its debug information is in .dwo files, which are not read")
 	errForm    = errors.New("debug information of an unknown form")
 )
 

@@ -3,9 +3,12 @@ package binary
 import (
 	"cmp"
 	"debug/dwarf"
+	"fmt"
+	"path"
 	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/lang/diag"
 )
 
 // languageRust is the number that Rust has (DWARF 5, section 7.12), whose functions pass
@@ -84,8 +87,8 @@ func (d *debugInfo) functionAt(address uint64) (*unit, *entry, error) {
 	if u == nil {
 		return nil, nil, errNoFunction
 	}
-	if _, split := u.root.get(dwarf.AttrDwoName); split || u.root.tag == dwarf.TagSkeletonUnit {
-		return nil, nil, errSplit
+	if err := u.splitOff(); err != nil {
+		return nil, nil, err
 	}
 	if u.root.place(dwarf.AttrLanguage) == languageAssembly {
 		return nil, nil, errAssembly
@@ -102,6 +105,22 @@ func (d *debugInfo) functionAt(address uint64) (*unit, *entry, error) {
 		return nil, nil, errNoFunction
 	}
 	return u, e, nil
+}
+
+// splitOff is the error for a unit whose entries the compiler has put into a file of their
+// own (-gsplit-dwarf), which is not read; nil for others.
+func (u *unit) splitOff() error {
+	name := cmp.Or(u.text(&u.root, dwarf.AttrDwoName), u.text(&u.root, attributeNameSplit))
+	switch {
+	case name == "" && u.root.tag != dwarf.TagSkeletonUnit:
+		return nil
+	case name == "":
+		name = "a .dwo file"
+	case !path.IsAbs(name):
+		name = path.Join(u.text(&u.root, dwarf.AttrCompDir), name)
+	}
+	return fmt.Errorf("its debug information is in %s, and such files are not read: "+
+		"build it without -gsplit-dwarf", diag.Printable(name))
 }
 
 // declaring returns the entry that has an attribute: the one in hand, or one that it is

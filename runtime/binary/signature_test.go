@@ -285,3 +285,21 @@ func TestTypesSection(t *testing.T) {
 		}
 	}
 }
+
+// What a compiler has put into a file of its own is not known, and the message names the
+// file.
+func TestSignatureInASplitFile(t *testing.T) {
+	for _, version := range []string{"4", "5"} {
+		f := compiled(t, "gcc -O1 -gsplit-dwarf -gdwarf-"+version, "split.c")
+		found, err := f.Functions("compute")
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%+v, %v", found, err)
+		}
+		_, err = f.Signature(found[0])
+		want := fmt.Sprintf("its debug information is in %s-split.dwo, and such files are not read: "+
+			"build it without -gsplit-dwarf", f.path)
+		if err == nil || err.Error() != want {
+			t.Errorf("DWARF %s: %v, want %s", version, err, want)
+		}
+	}
+}
