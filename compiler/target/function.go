@@ -139,13 +139,25 @@ func (t *Target) Traceable(name string) bool {
 	if t.listed.Load() {
 		return t.inList(name) || t.aliased(name)
 	}
-	switch raw := t.rawTypes(); {
-	case raw == nil:
+	switch described, known := t.describes(name); {
+	case !known:
 		return t.inList(name)
-	case raw.hasFunction(name):
+	case described:
 		return !moved(name) || t.inList(name)
 	}
 	return !moved(name) && (t.inList(name) || t.aliased(name))
+}
+
+// describes reports whether the kernel's types have a function of the name, if there are
+// any. Their bytes tell sooner than their index, but where functions are traced by tracing
+// programs the index is needed anyway, and kernels before 6.18 hand out a copy of 6 MB for
+// each.
+func (t *Target) describes(name string) (described, known bool) {
+	if t.Features.Fentry && !t.Features.PreemptedTracing && prototype(t.spec(), name) != nil {
+		return true, true
+	}
+	raw := t.rawTypes()
+	return raw != nil && raw.hasFunction(name), raw != nil
 }
 
 // aliased reports a second name of an address, such as __x64_sys_getppid, whose address
