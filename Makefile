@@ -82,8 +82,9 @@ bench: build
 	@grep -roE '^static [0-9]+.*' --include='*.txtar' compiler/testdata
 	$(PONYVM) setup
 	CGO_ENABLED=0 go build -trimpath -o .build/bench ./internal/bench
-	$(PONYVM) -k $(DEMO_KERNEL) --icount --timeout 600s -f ponytrace -f .build/bench -- bench events /bin/ponytrace
-	$(PONYVM) -k $(DEMO_KERNEL) -f ponytrace -f .build/bench -- bench attach /bin/ponytrace
+	gcc -std=gnu17 -O2 -static -I internal/vmtest/programs/usdt -o .build/calls internal/bench/calls/calls.c
+	$(PONYVM) -k $(DEMO_KERNEL) --icount --timeout 40m -f ponytrace -f .build/bench -f .build/calls -- bench events /bin/ponytrace
+	$(PONYVM) -k $(DEMO_KERNEL) --icount --timeout 40m -f ponytrace -f .build/bench -- bench attach /bin/ponytrace
 
 soak:
 	internal/soak.sh $(PARTS)

@@ -1,98 +1,147 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// reads is how many events one measurement sees. Under -icount each measurement of the
-// same differs by some instructions only.
-const (
-	reads       = 10_000
-	eventRounds = 2
-)
+// eventRounds are few: under -icount measurements of the same differ only by what the timer
+// interrupts.
+const eventRounds = 3
 
-// eventScripts are scripts, and the values of --attach that they are tried with: the
-// choice of ponytrace first. Each makes one event of a read.
+// eventScripts are scripts, each with what makes its events and the values of --attach
+// that it is tried with: the choice of ponytrace first.
 var eventScripts = []struct {
 	script string
+	load   load
 	ways   []string
 }{
-	{"kprobe:vfs_read { @ = count() }", []string{"auto", "kprobe_multi", "kprobe"}},
-	{"kretprobe:vfs_read { @ = count() }", []string{"auto", "kprobe_multi", "kprobe"}},
-	{"tracepoint:syscalls:sys_enter_read { @ = count() }", []string{"auto", "kprobe", "tracepoint"}},
-	{"tracepoint:raw_syscalls:sys_enter { @ = count() }", []string{"auto", "tracepoint"}},
-	{"rawtracepoint:sys_enter { @ = max(arg1) }", []string{"auto", "rawtracepoint"}},
-	{"uprobe:" + self + ":main.touch { @ = count() }", []string{"auto", "uprobe"}},
-	{"uretprobe:" + self + ":main.touch { @ = count() }", []string{"auto", "uprobe"}},
-	{"uprobe:" + self + ":main.touch { @ = max(arg0) }", []string{"auto"}},
-	{"kprobe:vfs_read { @ = hist(arg2) }", []string{"auto"}},
-	{"kprobe:vfs_read { @[comm] = count() }", []string{"auto"}},
-	{"kprobe:vfs_read { @s[tid] = nsecs } kretprobe:vfs_read /@s[tid]/ { @ = hist(nsecs - @s[tid]); delete(@s, tid) }", []string{"auto", "kprobe"}},
+	{"kprobe:vfs_read { @ = count() }", reads, []string{"auto", "kprobe_multi", "kprobe"}},
+	{"kretprobe:vfs_read { @ = count() }", reads, []string{"auto", "kprobe_multi", "kprobe"}},
+	{"tracepoint:syscalls:sys_enter_read { @ = count() }", reads, []string{"auto", "kprobe", "tracepoint"}},
+	{"tracepoint:raw_syscalls:sys_enter { @ = count() }", reads, []string{"auto", "tracepoint"}},
+	{"rawtracepoint:sys_enter { @ = max(arg1) }", reads, []string{"auto", "rawtracepoint"}},
+	{"uprobe:" + self + ":main.touch { @ = count() }", touches, []string{"auto", "uprobe"}},
+	{"uretprobe:" + self + ":main.touch { @ = count() }", touches, []string{"auto", "uprobe"}},
+	{"uprobe:" + self + ":main.touch { @ = max(arg0) }", touches, []string{"auto"}},
+	{"uprobe:" + calls + ":opened { @ = count() }", passes("opened"), []string{"auto", "uprobe"}},
+	{"uprobe:" + calls + ":moved { @ = count() }", passes("moved"), []string{"auto", "uprobe"}},
+	{"uprobe:" + calls + ":stepped { @ = count() }", passes("stepped"), []string{"auto", "uprobe"}},
+	{"uretprobe:" + calls + ":opened { @ = count() }", passes("opened"), []string{"auto", "uprobe"}},
+	{"usdt:" + calls + ":bench:fired { @ = count() }", passes("fired"), []string{"auto", "uprobe"}},
+	{"usdt:" + calls + ":bench:fired { @ = max(arg0) }", passes("fired"), []string{"auto"}},
+	{"software:page-faults:1 { @ = count() }", faults, []string{"auto"}},
+	{"software:cpu-clock:100000 { @ = count() }", spin, []string{"auto"}},
+	{"hardware:instructions:100000 { @ = count() }", spin, []string{"auto"}},
+	{"iter:ksym { @ = count() }", nil, []string{"auto"}},
+	{"kprobe:vfs_read { @ = hist(arg2) }", reads, []string{"auto"}},
+	{"kprobe:vfs_read { @[comm] = count() }", reads, []string{"auto"}},
+	{"kprobe:vfs_read { @s[tid] = nsecs } kretprobe:vfs_read /@s[tid]/ { @ = hist(nsecs - @s[tid]); delete(@s, tid) }", reads, []string{"auto", "kprobe"}},
 }
 
-// self is this program.
-const self = "/proc/self/exe"
+// The programs that have probes: this one, and calls, which is beside it.
+const (
+	self  = "/proc/self/exe"
+	calls = "/proc/self/calls"
+)
 
-// events tells how much longer a read takes while a script counts it.
+// events tells how much longer what makes an event takes while a script counts it.
 func events(ponytrace string) error {
-	fd, err := unix.Open("/dev/zero", unix.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
 	program, err := os.Executable()
 	if err != nil {
 		return err
 	}
+	places := strings.NewReplacer(self, program, calls, besides(program))
 	for _, s := range eventScripts {
-		script := strings.ReplaceAll(s.script, self, program)
+		script := places.Replace(s.script)
 		for _, way := range s.ways {
-			cost, err := costOf(ponytrace, way, script, fd)
-			if err != nil {
+			cost, err := costOf(traced{ponytrace, way, script}, s.load)
+			switch unattached := (*unattachedError)(nil); {
+			case errors.As(err, &unattached):
+				fmt.Printf("not run: --attach %s %s: %s\n", way, script, unattached)
+			case err != nil:
 				return err
+			default:
+				fmt.Printf("%s ns an event  --attach %-12s %s\n", cost, way, script)
 			}
-			fmt.Printf("%s ns an event  --attach %-12s %s\n", cost, way, script)
 		}
 	}
 	return nil
 }
 
-// touch is for uprobes.
-//
-//go:noinline
-func touch(n int) { touched.Store(int64(n)) }
+// besides is the path of calls.
+func besides(program string) string { return filepath.Join(filepath.Dir(program), "calls") }
 
-var touched atomic.Int64
+// traced is a script and how it is attached.
+type traced struct{ ponytrace, way, script string }
 
-func costOf(ponytrace, way, script string, fd int) (cost sample, err error) {
+func (t traced) args() []string { return []string{"--attach", t.way, "-e", t.script} }
+
+func costOf(t traced, make load) (cost sample, err error) {
 	for range eventRounds {
-		without := timeReads(fd)
-		t, err := start(ponytrace, "--attach", way, "-e", script)
+		var each float64
+		if make == nil {
+			each, err = t.costOfObject()
+		} else {
+			each, err = t.costOfEvent(make)
+		}
 		if err != nil {
 			return nil, err
 		}
-		timeReads(fd) // the first events after attaching cost more
-		with := timeReads(fd)
-		if _, _, err := t.stop(); err != nil {
-			return nil, err
-		}
-		cost = append(cost, float64(with-without)/reads)
+		cost = append(cost, each)
 	}
 	return cost, nil
 }
 
-func timeReads(fd int) time.Duration {
-	var buffer [1]byte
-	began := time.Now()
-	for n := range reads {
-		touch(n)
-		unix.Read(fd, buffer[:])
+// costOfEvent compares a load with the same one while it is traced.
+func (t traced) costOfEvent(make load) (each float64, err error) {
+	without, _, err := make()
+	if err != nil {
+		return 0, err
 	}
-	return time.Since(began)
+	running, err := start(t.ponytrace, t.args()...)
+	if err != nil {
+		return 0, err
+	}
+	_, _, failed := make() // the first events after attaching cost more
+	with, events, err := make()
+	_, _, stopped := running.stop()
+	if events == counted {
+		events = countIn(running.printed.String()) / 2
+	}
+	return float64(with-without) / float64(max(events, 1)), errors.Join(failed, err, stopped)
+}
+
+// costOfObject compares an iterator with one that goes through a few maps only, as its run
+// has nothing but the objects.
+func (t traced) costOfObject() (each float64, err error) {
+	took, objects, err := t.whole()
+	if err != nil {
+		return 0, err
+	}
+	t.script = "iter:bpf_map { @ = count() }"
+	without, few, err := t.whole()
+	return float64(took-without) / float64(max(objects-few, 1)), err
+}
+
+// whole runs a script that ends by itself.
+func (t traced) whole() (took time.Duration, count int, err error) {
+	cmd, began := exec.Command(t.ponytrace, t.args()...), time.Now()
+	text, err := cmd.Output()
+	if err != nil {
+		return 0, 0, &unattachedError{t.ponytrace, t.script, err}
+	}
+	return time.Since(began), countIn(string(text)), nil
+}
+
+// countIn finds what a script printed of its count().
+func countIn(text string) (count int) {
+	_, after, _ := strings.Cut(text, "@: ")
+	fmt.Sscan(after, &count)
+	return count
 }

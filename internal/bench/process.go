@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +18,17 @@ type tracer struct {
 	cmd      *exec.Cmd
 	attached time.Duration // from its start
 	drained  chan struct{}
+	printed  bytes.Buffer // since it attached; only once it has stopped
+}
+
+// unattachedError is what a tracer printed that attached nothing.
+type unattachedError struct {
+	program, said string
+	err           error
+}
+
+func (e *unattachedError) Error() string {
+	return fmt.Sprintf("%s ended without attaching: %s: %v", e.program, strings.TrimSpace(e.said), e.err)
 }
 
 // attaching is how long a tracer may take that prints its notice before it attaches. A
@@ -42,7 +54,7 @@ func start(program string, args ...string) (*tracer, error) {
 		line, err := lines.ReadString('\n')
 		said += line
 		if err != nil {
-			return nil, fmt.Errorf("%s ended without attaching: %s: %v", program, said, t.cmd.Wait())
+			return nil, &unattachedError{program, said, t.cmd.Wait()}
 		}
 		if strings.HasPrefix(line, "Attach") {
 			early = strings.HasPrefix(line, "Attaching")
@@ -54,7 +66,7 @@ func start(program string, args ...string) (*tracer, error) {
 		time.Sleep(attaching)
 	}
 	go func() {
-		io.Copy(io.Discard, lines)
+		io.Copy(&t.printed, lines)
 		close(t.drained)
 	}()
 	return t, nil
