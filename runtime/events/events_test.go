@@ -216,3 +216,22 @@ func TestClearWithoutPrint(t *testing.T) {
 		t.Error("the value is still there")
 	}
 }
+
+// TestReserve has a map with room for many more rows than it has: of 2 KB each, as with
+// stacks.
+func TestReserve(t *testing.T) {
+	key := types.NewLayout(0, types.NewString(2048))
+	table := NewTable(&object.MapSpec{Key: &key, Value: types.NewAggregation(builtin.Count, false)})
+	first := make([]byte, key.Size)
+	copy(first, "first")
+	table.Append(first, row(7))
+	table.reserve(1 << 20)
+	table.Append(make([]byte, key.Size), row(8))
+	if room := cap(table.Keys); room < reserveLimit || room > 2*reserveLimit {
+		t.Errorf("%d bytes are reserved for keys", room)
+	}
+	name, _ := table.KeyPart(table.Row(0), 0).Text()
+	if count := table.Value(table.Row(0)).Int(); string(name) != "first" || count != 7 || table.Len() != 2 {
+		t.Errorf("of %d rows the first is %q %d", table.Len(), name, count)
+	}
+}

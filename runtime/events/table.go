@@ -69,12 +69,24 @@ func (t *Table) clone() *Table {
 	return c
 }
 
+// reserveLimit is the most that is reserved of keys or values: a map may have room for far
+// more rows with stacks than it has.
+const reserveLimit = 16 << 20
+
 // reserve makes room for so many rows at once: growing by steps would touch the memory
 // twice. What is never filled is never resident.
 func (t *Table) reserve(rows int) {
-	rows = min(rows, 1<<22)
-	t.Keys = slices.Grow(t.Keys, max(0, rows*t.KeySize-len(t.Keys)))
-	t.Values = slices.Grow(t.Values, max(0, rows*t.ValueSize-len(t.Values)))
+	t.Keys = withRoom(t.Keys, rows*t.KeySize)
+	t.Values = withRoom(t.Values, rows*t.ValueSize)
+}
+
+// withRoom takes memory that the kernel has zeroed; slices.Grow would write zeros to it.
+func withRoom(data []byte, size int) []byte {
+	size = min(size, reserveLimit)
+	if size <= cap(data) {
+		return data
+	}
+	return append(make([]byte, 0, size), data...)
 }
 
 // AppendMerged adds a row made of one row per CPU, stride bytes apart.
