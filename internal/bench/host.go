@@ -121,28 +121,6 @@ func lifetime(name, program string, which int) error {
 	return nil
 }
 
-// stacks measures what it takes to name the stacks of everything that ran in a second,
-// kernel and programs, at the end.
-func stacks(ponytrace string) error {
-	var gone, memory sample
-	for range attachRounds {
-		t, err := start(ponytrace, "-e", "tracepoint:sched:sched_switch { @[kstack, ustack, comm] = count() }")
-		if err != nil {
-			return err
-		}
-		time.Sleep(time.Second)
-		end, peak, err := t.stop()
-		if err != nil {
-			return err
-		}
-		gone = append(gone, milliseconds(end))
-		memory = append(memory, peak/1e6)
-	}
-	report("ponytrace", "stacks of a second named at exit, ms", gone, none)
-	report("ponytrace", "peak memory with names of stacks, MB", memory, none)
-	return nil
-}
-
 // report prints a measurement, and whether its median is within the budget. Only
 // ponytrace has budgets.
 func report(name, what string, s sample, budget float64) {

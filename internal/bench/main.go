@@ -3,6 +3,7 @@
 //	bench host PONYTRACE      start, end, memory, size, stacks and output on this machine; bpftrace beside it when it is installed
 //	bench events PONYTRACE    what an event costs; in a guest under -icount nanoseconds are executed instructions
 //	bench attach PONYTRACE    attaching and detaching many functions, and listing what can be attached
+//	bench stacks PONYTRACE    naming stacks of this machine, which host does, too
 //
 // Every number is the median of its runs, with the lowest and the highest in brackets,
 // and the budget beside it: those of the README. Nothing here fails, for a machine that
@@ -33,7 +34,9 @@ func run(args []string) error {
 			return events(args[1])
 		case "attach":
 			return attach(args[1])
+		case "stacks":
+			return stacks(args[1])
 		}
 	}
-	return fmt.Errorf("usage: bench host|events|attach PONYTRACE")
+	return fmt.Errorf("usage: bench host|events|attach|stacks PONYTRACE")
 }
