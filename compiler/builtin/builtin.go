@@ -246,6 +246,8 @@ type Scope struct {
 	// CallerHidden: the kernel's walk of the process's stack passes the caller over
 	// (readUserStack).
 	CallerHidden bool
+	// Watched: the program fires where memory of a process is accessed.
+	Watched bool
 	// Inside: the place in a program need not be where a function begins, so that nothing is
 	// known of the stack there.
 	Inside bool
@@ -254,6 +256,9 @@ type Scope struct {
 	// Goroutine returns how places in a program find theirs; nil in other probes.
 	Goroutine func() (target.Goroutine, error)
 }
+
+// InUser reports whether an address of which nothing is known is one of the process.
+func (s *Scope) InUser() bool { return s.Mechanism.User() || s.Watched }
 
 // Lowering is what Lower hooks may ask of lower: what needs to know how expressions,
 // memory, texts and maps are held. All else is made of these and of instructions.

@@ -201,8 +201,7 @@ func checkContainer(c Checker, call *lang.Call) *types.Type {
 		return types.NoValue
 	}
 	pointer := types.NewPointer(t)
-	pointer.User = c.Type(call.Args[0]).User
-	return pointer
+	return pointer.Beside(c.Type(call.Args[0]))
 }
 
 func lowerContainer(l Lowering, call *lang.Call) *ir.Value {

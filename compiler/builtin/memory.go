@@ -320,7 +320,7 @@ func checkSpace(user bool) func(Checker, *lang.Call) *types.Type {
 			copied := *t
 			pointer = &copied
 		}
-		pointer.User = user
+		pointer.User, pointer.Kernel = user, !user
 		pointer.Trusted = pointer.Trusted && !user
 		return pointer
 	}

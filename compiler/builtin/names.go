@@ -83,8 +83,11 @@ func checkSymbolName(c Checker, call *lang.Call) *types.Type {
 	if name, ok := wantText(c, call, 0, "the name"); ok && name == "" {
 		c.Errorf(call.Args[0].Range(), "%s() wants the name of a symbol", call.Name)
 	}
-	return types.Uint64
+	return kernelAddress
 }
+
+// kernelAddress is a number that is an address of the kernel.
+var kernelAddress = &types.Type{Kind: types.Int, Size: 8, Kernel: true}
 
 func lowerSymbolAddress(l Lowering, call *lang.Call) *ir.Value {
 	name, _ := l.Text(call.Args[0])

@@ -124,7 +124,7 @@ func contextType(c Checker, name *lang.Call) *types.Type {
 	if scope := c.Scope(); scope.Mechanism.Iterates() {
 		return argumentStruct(scope.Function.Name, functionFields(c, scope.Function))
 	}
-	return types.NewPointer(nil)
+	return kernelPointer(nil)
 }
 
 func listIterators(p *ProbeType, t *target.Target, patterns []string, visit func(string)) error {

@@ -61,7 +61,7 @@ func expandWatchpoint(x Expansion, at At) []*Site {
 	at.Name = at.Probe.Name
 	point := object.Point{Probe: at.Text(), Mechanism: object.Watchpoint, At: place}
 	return []*Site{{
-		Scope:  Scope{Probe: at.Probe, Mechanism: object.Watchpoint},
+		Scope:  Scope{Probe: at.Probe, Mechanism: object.Watchpoint, Watched: !inKernel(&place)},
 		Type:   ebpf.PerfEvent,
 		Points: []object.Point{point},
 	}}
@@ -173,9 +173,14 @@ func watchedMode(x Expansion, place *object.WatchPoint, part Part) bool {
 // kernelHalf is where the kernel's addresses begin, on x86 as on arm64.
 const kernelHalf = 1 << 63
 
+// inKernel reports a place in the kernel's memory.
+func inKernel(place *object.WatchPoint) bool {
+	return place.Symbol != "" || place.Address >= kernelHalf && place.File == ""
+}
+
 // watchedProcesses says whose memory an address of user space is.
 func watchedProcesses(x Expansion, at At, place *object.WatchPoint) bool {
-	if place.Symbol != "" || place.Address >= kernelHalf && place.File == "" {
+	if inKernel(place) {
 		return true
 	}
 	processes := x.Processes()

@@ -92,7 +92,7 @@ func lowerStr(l Lowering, call *lang.Call, to Place) {
 func readArray(l Lowering, e lang.Expr, size *ir.Value, limit int, to Place) {
 	b := l.IR()
 	id := asm.FnProbeReadKernelStr
-	if l.Type(e).User && !l.Held(e) {
+	if l.Type(e).InUser(l.Scope().InUser()) && !l.Held(e) {
 		id = asm.FnProbeReadUserStr
 	}
 	address, length, varies := l.Extent(e)
@@ -157,7 +157,7 @@ func markCut(l Lowering, read *ir.Value, limit int, to Place, next func() *ir.Va
 // atEither reads by the one or the other way: user memory is the half below the sign bit,
 // on x86_64 and arm64 alike, so that one branch tells what no type says.
 func atEither(l Lowering, t *types.Type, address *ir.Value, readKernel, readUser func()) {
-	if t.User {
+	if t.User && !t.Kernel {
 		readUser()
 		return
 	}

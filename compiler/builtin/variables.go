@@ -87,12 +87,19 @@ func lowerHalf(id asm.BuiltinFunc) func(Lowering, *lang.Call) *ir.Value {
 	}
 }
 
+// kernelPointer is one that leads to the kernel's memory in probes on programs, too.
+func kernelPointer(to *types.Type) *types.Type {
+	pointer := types.NewPointer(to)
+	pointer.Kernel = true
+	return pointer
+}
+
 func currentTaskType(c Checker, _ *lang.Call) *types.Type {
 	task, ok := c.Target().Struct("struct", "task_struct")
 	if !ok {
-		return types.NewPointer(nil)
+		return kernelPointer(nil)
 	}
-	pointer := types.NewPointer(task)
+	pointer := kernelPointer(task)
 	pointer.Trusted = c.Target().Features.TaskPointer
 	return pointer
 }

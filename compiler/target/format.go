@@ -22,7 +22,7 @@ func parseFormat(machine *Target, category, name, text string) (*Tracepoint, err
 		if !strings.HasPrefix(line, "field:") {
 			continue
 		}
-		field, err := parseField(line, category == "syscalls")
+		field, err := parseField(line, category == "syscalls" || category == "raw_syscalls")
 		if err != nil {
 			return nil, fmt.Errorf("format of tracepoint %s:%s: %w", category, name, err)
 		}
@@ -149,14 +149,20 @@ func (r resolver) scalar(base string) *types.Type {
 	switch {
 	case known == nil || known.Size > r.size || known.Size == 0:
 		return r.unnamed(base)
-	case known.Kind == types.Pointer && r.user:
-		pointer := *known
-		pointer.User = true
-		return &pointer
 	case known.Scalar(), known.Size == r.size && r.size > 8:
-		return known
+		return r.placed(known)
 	}
-	return types.NewInt(r.size, r.signed)
+	return r.placed(types.NewInt(r.size, r.signed))
+}
+
+// processAddress is what the words of a system call are, where they are addresses.
+var processAddress = &types.Type{User: true}
+
+func (r resolver) placed(t *types.Type) *types.Type {
+	if r.user {
+		return t.Beside(processAddress)
+	}
+	return t
 }
 
 // unnamed is for what has no type here.
@@ -164,7 +170,7 @@ func (r resolver) unnamed(base string) *types.Type {
 	if r.size > 8 {
 		return structByName(base, r.size)
 	}
-	return types.NewInt(r.size, r.signed)
+	return r.placed(types.NewInt(r.size, r.signed))
 }
 
 // named returns C's type of the name, the kernel's, or, where that is not described, the
@@ -206,7 +212,7 @@ func (r resolver) text() *types.Type {
 }
 
 func (r resolver) array(base, count string) *types.Type {
-	elem := r.element(base, count)
+	elem := r.placed(r.element(base, count))
 	array := &types.Type{Kind: types.Array, Elem: elem}
 	if !r.dynamic {
 		array.Count = r.size / elem.Size

@@ -324,8 +324,8 @@ func TestFormatTypes(t *testing.T) {
 		on                    *Target
 		category, field, want string
 	}{
-		{none, "syscalls", "off_t offset;	offset:24;	size:8;	signed:0;", "int64"},
-		{none, "syscalls", "loff_t offset;	offset:24;	size:8;	signed:0;", "int64"},
+		{none, "syscalls", "off_t offset;	offset:24;	size:8;	signed:0;", "int64 of a process"},
+		{none, "syscalls", "loff_t offset;	offset:24;	size:8;	signed:0;", "int64 of a process"},
 		{none, "syscalls", "key_t key;	offset:24;	size:8;	signed:0;", "int32"},
 		{none, "syscalls", "const clockid_t which_clock;	offset:24;	size:8;	signed:0;", "int32"},
 		{none, "syscalls", "timer_t timer_id;	offset:24;	size:8;	signed:0;", "int32"},
@@ -334,7 +334,7 @@ func TestFormatTypes(t *testing.T) {
 		{none, "syscalls", "rwf_t flags;	offset:24;	size:8;	signed:0;", "int32"},
 		{none, "syscalls", "umode_t mode;	offset:24;	size:8;	signed:0;", "uint16"},
 		{none, "syscalls", "qid_t id;	offset:24;	size:8;	signed:0;", "uint32"},
-		{none, "syscalls", "aio_context_t ctx;	offset:24;	size:8;	signed:0;", "uint64"},
+		{none, "syscalls", "aio_context_t ctx;	offset:24;	size:8;	signed:0;", "uint64 of a process"},
 		{none, "syscalls", "pid_t pid;	offset:24;	size:8;	signed:0;", "int32"},
 		{none, "syscalls", "const enum landlock_rule_type type;	offset:24;	size:8;	signed:0;", "uint32"},
 		{none, "syscalls", "unsigned fd;	offset:24;	size:8;	signed:0;", "uint32"},
@@ -342,7 +342,7 @@ func TestFormatTypes(t *testing.T) {
 		{none, "syscalls", "char * const* volatile argv;	offset:24;	size:8;	signed:0;", "int8 ** of a process"},
 		{none, "syscalls", "const cap_user_data_t data;	offset:24;	size:8;	signed:0;", "void * of a process"},
 		{none, "syscalls", "const void *const arg;	offset:24;	size:8;	signed:0;", "void * of a process"},
-		{none, "syscalls", "unknown_t x;	offset:24;	size:8;	signed:0;", "uint64"},
+		{none, "syscalls", "unknown_t x;	offset:24;	size:8;	signed:0;", "uint64 of a process"},
 		{none, "x86", "void __seg_gs * p;	offset:24;	size:8;	signed:0;", "void *"},
 		{none, "x", "volatile int const n;	offset:24;	size:4;	signed:1;", "int32"},
 		{none, "x", "unknown_t x[4];	offset:24;	size:16;	signed:1;", "int32[4]"},
@@ -351,7 +351,7 @@ func TestFormatTypes(t *testing.T) {
 		{none, "x", "__data_loc cpumask_t cpus;	offset:24;	size:4;	signed:0;", "uint64[0]"},
 		{none, "x", "__data_loc const char[] text;	offset:24;	size:4;	signed:0;", "string[0]"},
 		{none, "x", "__data_loc unsigned char[] bytes;	offset:24;	size:4;	signed:0;", "uint8[0]"},
-		{described, "syscalls", "off_t offset;	offset:24;	size:8;	signed:0;", "uint64"}, // as the types say, not the list
+		{described, "syscalls", "off_t offset;	offset:24;	size:8;	signed:0;", "uint64 of a process"}, // as the types say, not the list
 		{described, "syscalls", "made_t x;	offset:24;	size:8;	signed:0;", "int32"},
 		{described, "syscalls", "const enum rule type;	offset:24;	size:8;	signed:0;", "enum rule"},
 		{described, "x", "call_t f;	offset:24;	size:8;	signed:0;", "void *"},

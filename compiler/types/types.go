@@ -63,8 +63,11 @@ type Type struct {
 	// Trusted marks a Pointer that the verifier knows by its BTF type: it may be loaded
 	// through directly.
 	Trusted bool
-	// User marks a Pointer into user memory, or the number that argN + n makes of one.
-	User bool
+	// User marks an address of a process: a Pointer into its memory, or an Int that was
+	// found there or made of one. Of a Struct or Array, it is what the members lead to.
+	// Kernel is the same for the kernel's memory. With neither, or where values of both
+	// come together, the probe decides.
+	User, Kernel bool
 	// Exact is what an Int of 64 bits in a map, tuple or key was before it was extended
 	// to these; nil where it had 64 bits.
 	Exact *Type
@@ -311,6 +314,41 @@ func Texts(x, y *Type) bool {
 
 // Integer reports whether arithmetic applies: integers, booleans and enums.
 func (t *Type) Integer() bool { return t.Kind == Int || t.Kind == Bool || t.Kind == Enum }
+
+// InUser reports whether an address is one of the process, in probes where that is usual
+// or not.
+func (t *Type) InUser(usual bool) bool {
+	if t.User == t.Kernel {
+		return usual
+	}
+	return t.User
+}
+
+// Beside is the type for an address in memory that one of these leads to as well. What is
+// no address stays as it is.
+func (t *Type) Beside(others ...*Type) *Type {
+	user, kernel := t.User, t.Kernel
+	for _, other := range others {
+		user, kernel = user || other.User, kernel || other.Kernel
+	}
+	if !t.address() || user == t.User && kernel == t.Kernel {
+		return t
+	}
+	placed := *t
+	placed.User, placed.Kernel = user, kernel
+	return &placed
+}
+
+// address reports what may be an address, or hold some.
+func (t *Type) address() bool {
+	switch t.Kind {
+	case Int:
+		return t.Size == 8
+	case Pointer, Struct, Array:
+		return true
+	}
+	return false
+}
 
 // Equal reports whether values of both types are stored and printed alike.
 func (t *Type) Equal(other *Type) bool {

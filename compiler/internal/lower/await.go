@@ -111,7 +111,7 @@ func (f *function) textsOfArguments(instance *sema.Instance) (texts []*lang.Call
 			return true
 		}
 		e := call.Args[0]
-		if t := f.typeOf(e); t != nil && f.typeOf(call) != nil && t.Scalar() && t.User && ofArguments(e) {
+		if t := f.typeOf(e); t != nil && f.typeOf(call) != nil && t.Scalar() && f.inUser(t) && ofArguments(e) {
 			texts = append(texts, call)
 		}
 		return true

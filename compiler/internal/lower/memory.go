@@ -35,16 +35,19 @@ func (f *function) reference(e lang.Expr) reference {
 		return f.element(e)
 	case *lang.Unary:
 		t := f.typeOf(e.X)
-		return reference{base: f.value(e.X), direct: t.Trusted && !f.unit.Checked, user: t.User, t: f.typeOf(e)}
+		return reference{base: f.value(e.X), direct: t.Trusted && !f.unit.Checked, user: f.inUser(t), t: f.typeOf(e)}
 	}
 	panic("lower: no memory behind the expression")
 }
+
+// inUser reports whether an address of the type is one of the process.
+func (f *function) inUser(t *types.Type) bool { return t.InUser(f.instance.Site.Scope.InUser()) }
 
 // whole is the struct that a member is taken from, through a pointer or inside another.
 func (f *function) whole(e lang.Expr) reference {
 	t := f.typeOf(e)
 	if t.Kind == types.Pointer {
-		return reference{base: f.value(e), direct: t.Trusted && !f.unit.Checked, user: t.User, t: t.Elem}
+		return reference{base: f.value(e), direct: t.Trusted && !f.unit.Checked, user: f.inUser(t), t: t.Elem}
 	}
 	return f.reference(e)
 }
@@ -110,7 +113,7 @@ func (f *function) element(e *lang.Index) reference {
 	t := f.typeOf(e.X)
 	var r reference
 	if t.Kind == types.Pointer {
-		r = reference{base: f.plainValue(e.X), user: t.User}
+		r = reference{base: f.plainValue(e.X), user: f.inUser(t)}
 	} else {
 		r = f.reference(e.X)
 	}

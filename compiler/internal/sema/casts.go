@@ -32,12 +32,32 @@ func (c *checker) cast(e *lang.Cast) *types.Type {
 		return nil
 	}
 	c.warnUnscaled(e, to)
-	if to.Kind == types.Pointer && from.User {
-		user := *to
-		user.User = true
-		return &user
+	return c.addressed(e, from, to)
+}
+
+// addressed is the type of a cast: an address stays one of the same memory. Which NULL is
+// meant, the other values tell.
+func (c *checker) addressed(e *lang.Cast, from, to *types.Type) *types.Type {
+	if from.User || from.Kernel {
+		to = own(to)
 	}
-	return to
+	to = to.Beside(from)
+	if _, constant := c.Integer(e.X); constant {
+		return to
+	}
+	return c.inUsualMemory(to)
+}
+
+// inUsualMemory makes a pointer that nothing else is known of one into the memory that
+// probes of the kind are about: of the process for places in programs, else the kernel's.
+func (c *checker) inUsualMemory(t *types.Type) *types.Type {
+	if t.Kind != types.Pointer || t.User != t.Kernel || c.instance == nil {
+		return t
+	}
+	placed := *t
+	placed.User = c.Scope().InUser()
+	placed.Kernel = !placed.User
+	return &placed
 }
 
 // decay is the type of an array that a cast makes a pointer of: to its first element, as
@@ -47,9 +67,7 @@ func (c *checker) decay(e *lang.Cast, from, to *types.Type) *types.Type {
 	if address == nil {
 		return nil
 	}
-	pointer := *to
-	pointer.User = address.User
-	return &pointer
+	return own(to).Beside(address)
 }
 
 // warnUnscaled warns of `(struct x *)(arg0 + 1)`: the cast shows that whole structs were

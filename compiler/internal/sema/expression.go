@@ -23,6 +23,10 @@ func (c *checker) expression(e lang.Expr) *types.Type {
 	if t == nil {
 		t = types.NoValue
 	}
+	switch e.(type) {
+	case *lang.Name, *lang.Call, *lang.Field:
+		t = c.inUsualMemory(t)
+	}
 	c.instance.Types[e] = t
 	return t
 }

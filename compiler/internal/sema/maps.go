@@ -232,7 +232,7 @@ func (c *checker) CheckKey(e *lang.Map) {
 // @start[0], @start[arg0].
 func (c *checker) widenKey(a, b *types.Type) (*types.Type, bool) {
 	if a.Kind == types.Pointer && b.Integer() || b.Kind == types.Pointer && a.Integer() {
-		return types.Uint64, true
+		return types.Uint64.Beside(a, b), true
 	}
 	return c.widen(a, b)
 }

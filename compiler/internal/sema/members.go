@@ -48,20 +48,21 @@ func (c *checker) varying(e lang.Expr) *builtin.Argument {
 
 func (c *checker) foreign(e lang.Expr) bool { return c.instance.Foreign(e) }
 
+// inherit is the type of what lies in memory that another type leads to. An address that
+// is found there leads to the same memory, unless it is declared as one of a process.
 func inherit(t, from *types.Type) *types.Type {
-	if !from.Trusted && !from.User {
+	if !t.User && !t.Kernel {
+		t = t.Beside(from)
+	}
+	if !from.Trusted {
 		return t
 	}
 	child := *t
-	child.User = from.User
 	switch t.Kind {
 	case types.Struct, types.Array:
-		child.Trusted = from.Trusted
+		child.Trusted = true
 	case types.Pointer:
-		child.User = t.User || from.User
-		child.Trusted = from.Trusted && !child.User && t.Elem != nil && t.Elem.Kind == types.Struct && t.Elem.Size > 0
-	case types.Int, types.Bool, types.Enum, types.String:
-		child.User = false
+		child.Trusted = !t.User && t.Elem != nil && t.Elem.Kind == types.Struct && t.Elem.Size > 0
 	}
 	return &child
 }

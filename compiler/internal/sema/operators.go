@@ -53,7 +53,7 @@ func negated(e lang.Expr, t *types.Type) *types.Type {
 // bpftrace: *kaddr("avenrun").
 func (c *checker) dereference(e *lang.Unary, t *types.Type) *types.Type {
 	if t.Kind == types.Int && t.Size == 8 {
-		return types.Uint64
+		return types.Uint64.Beside(t)
 	}
 	if t.Kind != types.Pointer || t.Elem == nil || t.Elem.Size == 0 {
 		c.Errorf(e.Span, "* wants a pointer to something, not %s", t)
@@ -65,8 +65,10 @@ func (c *checker) dereference(e *lang.Unary, t *types.Type) *types.Type {
 func (c *checker) addressOf(e *lang.Unary, t *types.Type) *types.Type {
 	x := lang.Unparen(e.X)
 	pointer := types.NewPointer(own(t))
+	pointer.Kernel = true
 	if argument := c.varying(x); argument != nil {
-		return types.NewPointer(argument.Element())
+		pointer.Elem = argument.Element()
+		return pointer
 	}
 	if t.Register {
 		pointer.Elem.Register = true
@@ -84,6 +86,7 @@ func (c *checker) addressOf(e *lang.Unary, t *types.Type) *types.Type {
 			return nil
 		}
 		pointer.User = c.inUserMemory(x)
+		pointer.Kernel = !pointer.User
 		if c.foreign(x) {
 			return pointer
 		}
@@ -103,12 +106,12 @@ func (c *checker) inUserMemory(e lang.Expr) bool {
 	case *lang.Index:
 		whole = e.X
 	case *lang.Unary:
-		return c.instance.Types[e.X].User
+		return c.instance.Types[e.X].InUser(c.Scope().InUser())
 	default:
 		return false
 	}
 	if t := c.instance.Types[whole]; t.Kind == types.Pointer {
-		return t.User
+		return t.InUser(c.Scope().InUser())
 	}
 	return c.inUserMemory(whole)
 }
@@ -264,10 +267,10 @@ func (c *checker) arithmetic(e *lang.Binary, x, y *types.Type) *types.Type {
 	if x.Kind == types.Pointer && y.Kind == types.Pointer && e.Op == "-" {
 		return types.Int64
 	}
-	if user := x.User || y.User; x.Register || y.Register {
+	if x.Register || y.Register {
 		x, y = asNumber(x), asNumber(y)
 		if x.Integer() && y.Integer() && (e.Op == "+" || e.Op == "-") {
-			return &types.Type{Kind: types.Int, Size: 8, User: user}
+			return sumOf(types.Uint64, e.Op, x, y)
 		}
 	}
 	if x.Kind == types.Pointer && y.Integer() && (e.Op == "+" || e.Op == "-") {
@@ -284,9 +287,22 @@ func (c *checker) arithmetic(e *lang.Binary, x, y *types.Type) *types.Type {
 	if (e.Op == "/" || e.Op == "%") && c.zero(e.Y) {
 		return nil
 	}
-	t := arithmeticType(e.Op, x, y)
-	t.User = (x.User || y.User) && (e.Op == "+" || e.Op == "-")
-	return t
+	return arithmeticType(e.Op, x, y)
+}
+
+// sumOf is the type of x op y as an address: of the memory of the first that is one. What
+// is multiplied is an index.
+func sumOf(t *types.Type, op lang.Operator, x, y *types.Type) *types.Type {
+	switch op {
+	case "*", "/", "%":
+		return t
+	case "<<", ">>":
+		return t.Beside(x)
+	}
+	if x.User || x.Kernel {
+		return t.Beside(x)
+	}
+	return t.Beside(y)
 }
 
 // asNumber is what an operator makes of argN and retval, and of what they were assigned
@@ -295,7 +311,7 @@ func asNumber(t *types.Type) *types.Type {
 	if !t.Register {
 		return t
 	}
-	return &types.Type{Kind: types.Int, Size: 8, User: t.User}
+	return types.Uint64.Beside(t)
 }
 
 func moved(pointer *types.Type) *types.Type {
@@ -338,7 +354,7 @@ func arithmeticType(op lang.Operator, x, y *types.Type) *types.Type {
 	if op == "<<" || op == ">>" {
 		y = x
 	}
-	return types.NewInt(8, Signed(x, y))
+	return sumOf(types.NewInt(8, Signed(x, y)), op, x, y)
 }
 
 // Signed reports whether an operation on both types is signed: every integer of fewer

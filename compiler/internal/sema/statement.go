@@ -321,13 +321,14 @@ func (c *checker) fix(v *Variable, name *lang.TypeName) {
 		c.Errorf(name.Span, "no variable can be %s", name.Span.Text())
 		return
 	}
-	v.Type, v.Fixed = c.complete(t), true
+	v.Type, v.Fixed = c.complete(t).Beside(v.Type), true
 }
 
 // assignFixed holds a value against the type that its variable was declared with.
 func (c *checker) assignFixed(v *Variable, t *types.Type, span diag.Span) {
-	if v.assigned++; v.assigned == 1 {
-		v.Type = inSpaceOf(v.Type, t)
+	v.assigned++
+	if wider := inSpaceOf(v.Type, t); wider != v.Type {
+		v.Type, c.changed = wider, true
 	}
 	if !convertible(t, v.Type) {
 		c.report(diag.Diagnostic{Span: span, Message: "$" + v.Name + " is " + v.Type.String() + " and cannot become " + t.String(),

@@ -80,9 +80,9 @@ func common(a, b *types.Type) *types.Type {
 	signed := a.Signed || b.Signed
 	size := max(room(a, signed), room(b, signed))
 	if size > 8 {
-		return types.Uint64
+		return types.Uint64.Beside(a, b)
 	}
-	return &types.Type{Kind: types.Int, Size: size, Signed: signed, User: a.User && b.User}
+	return types.NewInt(size, signed).Beside(a, b)
 }
 
 // room is the size of the type, signed or not, that holds the values of an integer.
@@ -94,25 +94,25 @@ func room(t *types.Type, signed bool) int {
 }
 
 // own is the type of a copy: what the verifier or the address space says of the original
-// does not hold for it.
+// does not hold for it. Members of a copied struct lead where they led.
 func own(t *types.Type) *types.Type {
-	if !t.Trusted && !t.User && !t.Register {
+	holds := t.Kind == types.Struct || t.Kind == types.Array
+	if !t.Trusted && !t.Register && (holds || !t.User && !t.Kernel) {
 		return t
 	}
 	copied := *t
-	copied.Trusted, copied.User, copied.Register = false, false, false
+	copied.Trusted, copied.Register = false, false
+	copied.User, copied.Kernel = holds && t.User, holds && t.Kernel
 	return &copied
 }
 
-// inSpaceOf is a declared type for a value. The declaration does not tell whose memory a
-// pointer leads to, so the value does.
+// inSpaceOf is a declared type for one more value. The declaration does not tell whose
+// memory an address leads to, so the values do.
 func inSpaceOf(declared, value *types.Type) *types.Type {
-	if declared.Kind != types.Pointer || value.Kind != types.Pointer || declared.User || !value.User {
+	if value.Kind != types.Pointer && value.Kind != types.Int {
 		return declared
 	}
-	copied := *declared
-	copied.User = true
-	return &copied
+	return declared.Beside(value)
 }
 
 // Widen returns a type that holds values of both; false where there is none.
@@ -128,7 +128,7 @@ func widen(a, b *types.Type) (*types.Type, bool) {
 	}
 	switch {
 	case a.Register && b.Integer(), b.Register && a.Integer():
-		return types.Uint64, true
+		return types.Uint64.Beside(a, b), true
 	case a.Kind == types.None:
 		return b, true
 	case b.Kind == types.None:
@@ -169,9 +169,9 @@ func widenIntegers(a, b *types.Type) *types.Type {
 // point at different things are numbers.
 func widenPointers(a, b *types.Type) *types.Type {
 	if a.Register && b.Register && !a.Elem.Equal(b.Elem) {
-		return types.Uint64
+		return types.Uint64.Beside(a, b)
 	}
-	wider := *a
+	wider := *a.Beside(b)
 	wider.Trusted = a.Trusted && b.Trusted
 	wider.Register = a.Register || b.Register
 	return &wider
@@ -179,7 +179,7 @@ func widenPointers(a, b *types.Type) *types.Type {
 
 // same reports whether values of both types mean the same.
 func same(a, b *types.Type) bool {
-	if !a.Equal(b) || a.Register != b.Register || !a.Exact.Equal(b.Exact) || a.Kind == types.Int && a.User != b.User {
+	if !a.Equal(b) || a.Register != b.Register || !a.Exact.Equal(b.Exact) || !sameMemory(a, b) {
 		return false
 	}
 	for i := 0; tuple(a) && i < len(a.Fields); i++ {
@@ -188,6 +188,11 @@ func same(a, b *types.Type) bool {
 		}
 	}
 	return true
+}
+
+// sameMemory reports whether addresses of both types lead to the same.
+func sameMemory(a, b *types.Type) bool {
+	return a.Kind != types.Int && a.Kind != types.Pointer || a.User == b.User && a.Kernel == b.Kernel
 }
 
 // widen is the type of a variable or map that is given another value. A text that grows

@@ -27,6 +27,9 @@ uprobe:PROGRAM:big {
 	@big[args.b.name, str(args.b.title), args.b.inner.low, args.b.inner.high, args.b.inner.numbers[0]] = count();
 	@more[args.b.colour, args.b.pair->second, args.b.next->word, args.b.bytes[3], args.i] = count();
 	@cast[((struct block *)args.b.next)->inner.high] = count();
+	@at[tid] = (uint64)args.b.next + offsetof(struct block, pair);
+	@chain[*(int64 *)(*(uint64 *)@at[tid] + 8), (int64)((uint64 **)@at[tid])[0][1]] = count();
+	delete(@at, tid);
 }
 uprobe:PROGRAM:local { @local[args.n] = count() }
 uretprobe:PROGRAM:sum { @sums[retval.first, retval.second] = count() }
@@ -46,6 +49,8 @@ uretprobe:PROGRAM:big { @bigger[retval.name, retval.large[7]] = count() }`), "-c
 @byNumber[0, 2]: 1
 @byNumber[1, 2]: 1
 @cast[17]: 2
+@chain[-1, -1]: 1
+@chain[0, 0]: 1
 @eight[{ .a = 1, .b = 2, .c = 3, .d = 4, .e = 5, .f = 6, .g = -7, .h = 8 }]: 2
 @greet[round]: 2
 @local[0]: 1
