@@ -61,9 +61,9 @@ func TestWhoseMemory(t *testing.T) {
 		{"struct n { struct n *next; uint64 at; } u:/bin/bash:readline { $n = *(struct n *)arg0; @ = $n.next->at }", "uu"},
 		{"struct n { struct n *next; uint64 at; } u:/bin/bash:readline { $n = *(struct n *)arg0; @ = *(uint64 *)$n.at }", "uu"},
 		{"struct n { struct n *next; uint64 at; } u:/bin/bash:readline { @ = container_of(arg0, struct n, at)->next }", "u"},
-		// Texts and bytes, whose functions look at the address where nothing else is known.
-		{"u:/bin/bash:readline { @ = str(*(uint64 *)(arg0 + 8), 8) }", "us"},
-		{"u:/bin/bash:readline { @ = buf(*(uint64 *)(arg0 + 8), 8) }", "uu"},
+		// Texts and bytes, which are waited for first: the address, and a byte at either end.
+		{"u:/bin/bash:readline { @ = str(*(uint64 *)(arg0 + 8), 8) }", "uuuus"},
+		{"u:/bin/bash:readline { @ = buf(*(uint64 *)(arg0 + 8), 8) }", "uuuuu"},
 		// The kernel's memory stays the kernel's in probes on programs.
 		{"u:/bin/bash:readline { @ = *kaddr(\"jiffies\") }", "k"},
 		{"u:/bin/bash:readline { @ = *(uint64 *)*(uint64 *)(kaddr(\"jiffies\") + 8 * arg0) }", "kk"},

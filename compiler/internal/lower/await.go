@@ -122,6 +122,8 @@ func (f *function) textsOfArguments(instance *sema.Instance) (texts []*lang.Call
 // ofArguments reports an expression that only needs what the program was handed.
 func ofArguments(e lang.Expr) bool {
 	switch e := lang.Unparen(e).(type) {
+	case *lang.Integer:
+		return true
 	case *lang.Name:
 		named := builtin.FunctionNamed(e.Name)
 		return named != nil && named.Argument
@@ -131,6 +133,10 @@ func ofArguments(e lang.Expr) bool {
 		return ofArguments(e.X)
 	case *lang.Unary:
 		return e.Op == "*" && ofArguments(e.X)
+	case *lang.Binary:
+		return ofArguments(e.X) && ofArguments(e.Y)
+	case *lang.Index:
+		return ofArguments(e.X) && ofArguments(e.I)
 	}
 	return false
 }
