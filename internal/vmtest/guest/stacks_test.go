@@ -80,7 +80,8 @@ func TestLinesOfStacks(t *testing.T) {
 }
 
 // By tables, stacks of programs without frame pointers are whole, from a function, a thread
-// and a system call, in programs with shared libraries and without.
+// and a system call, in programs with shared libraries and without. A system call has the
+// same stack by a tracepoint, a kprobe and fentry.
 func TestUnwoundStacks(t *testing.T) {
 	if !AtLeast(t, 5, 17) {
 		out := Run(t, "ponytrace", "-e", "profile:hz:99 { @[ustack(dwarf)] = count() }")
@@ -95,8 +96,10 @@ func TestUnwoundStacks(t *testing.T) {
 		u:/programs/c:leaf { @leaf[ustack(dwarf, 3)] = count(); @short[ustack(3)] = count() }
 		u:/programs/c:descend { @thread[ustack(perf, dwarf)] = count() }
 		u:/programs/c-static:descend { @static[len(ustack(dwarf))] = count() }
-		tracepoint:syscalls:sys_enter_write /strncmp(comm, "c-static", 8) != 0/ { @write[ustack(dwarf)] = count() }`,
-		"-p", fmt.Sprint(traced.Process.Pid), "-p", fmt.Sprint(static.Process.Pid))
+		tracepoint:syscalls:sys_enter_write /strncmp(comm, "c-static", 8) != 0/ { @write[ustack(dwarf)] = count() }
+		kprobe:__x64_sys_write /strncmp(comm, "c-static", 8) != 0/ { @write[ustack(dwarf)] = count() }
+		fentry:__x64_sys_write /strncmp(comm, "c-static", 8) != 0/ { @write[ustack(dwarf)] = count() }`,
+		"--attach", "kprobe", "-p", fmt.Sprint(traced.Process.Pid), "-p", fmt.Sprint(static.Process.Pid))
 	start()
 	startStatic()
 	out := p.Wait()
@@ -110,8 +113,8 @@ func TestUnwoundStacks(t *testing.T) {
 		}
 	}
 	for _, stack := range strings.Split(out.Stdout, "@write[")[1:] {
-		if !regexp.MustCompile(`\n +_start\+\d+\n\]: 1\n`).MatchString(stack) {
-			t.Errorf("does not lead to _start: %s", stack)
+		if !regexp.MustCompile(`\n +_start\+\d+\n\]: 3\n`).MatchString(stack) {
+			t.Errorf("does not lead to _start in three ways: %s", stack)
 		}
 	}
 	if t.Failed() || !strings.Contains(out.Stdout, "@write[") {
