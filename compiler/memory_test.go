@@ -52,7 +52,7 @@ func TestWhoseMemory(t *testing.T) {
 		{"u:/bin/demo:compute { @ = *(uint64 *)*(uint64 *)((uint64)args.where + 8) }", "uu"},
 		{"u:/bin/demo:compute { $p = args.where; $p++; @ = $p->y }", "u"},
 		{"watchpoint:0x601000:8:w { @ = *(uint64 *)*(uint64 *)0x601000 }", "uu"},
-		{"watchpoint:jiffies_64:8:w { @ = *(uint64 *)*(uint64 *)reg(\"sp\") }", "kk"},
+		{"watchpoint:jiffies_64:8:w { @ = *(uint64 *)*(uint64 *)kptr(reg(\"sp\")) }", "kk"},
 		// What is declared in the script, and members of members.
 		{"struct n { struct n *next; uint64 at[4]; struct n *all[2]; } u:/bin/bash:readline { @ = ((struct n *)arg0)->next->next->at[3] }", "uuu"},
 		{"struct n { struct n *next; uint64 at[4]; struct n *all[2]; } u:/bin/bash:readline { @ = *(uint64 *)((struct n *)arg0)->at[1] }", "uu"},
@@ -90,7 +90,13 @@ func TestWhoseMemory(t *testing.T) {
 		{"kprobe:vfs_read { $x = (uint64)uptr(arg1) & ~7; @ = *(uint64 *)$x }", "u"},
 		{"kprobe:vfs_read { $x = *(struct iovec *)uptr(arg1); @ = *(uint64 *)$x.iov_base }", "uu"},
 		{"kprobe:vfs_read { @ = *(uint64 *)0x601000 }", "k"},
-		{"profile:hz:9 { @ = *(uint64 *)reg(\"sp\") }", "k"},
+		// Programs that interrupt the kernel and processes see by the address what it is.
+		{"profile:hz:9 { @ = *(uint64 *)reg(\"sp\") }", "ku"},
+		{"profile:hz:9 { $l = *(struct list_head *)reg(\"sp\"); @ = $l.next }", "ku"},
+		{"profile:hz:9 { $p = &((struct list_head *)reg(\"sp\"))->prev; @ = *$p }", "ku"},
+		{"profile:hz:9 { @ = ((struct task_struct *)kptr(reg(\"bx\")))->pid }", "k"},
+		{"profile:hz:9 { @ = *(uint64 *)kaddr(\"jiffies\") + *(uint64 *)uptr(reg(\"sp\")) }", "ku"},
+		{"profile:hz:9 { @ = curtask->pid }", ""},
 		// System calls, whose arguments are the process's.
 		{"tracepoint:syscalls:sys_enter_openat { @ = *(uint8 *)args.filename }", "u"},
 		{"tracepoint:syscalls:sys_enter_openat { @ = *(uint64 *)*(uint64 *)args.filename }", "uu"},

@@ -260,6 +260,10 @@ type Scope struct {
 // InUser reports whether an address of which nothing is known is one of the process.
 func (s *Scope) InUser() bool { return s.Mechanism.User() || s.Watched }
 
+// InEither reports whether it may be one of the kernel as well: the program interrupts
+// both, so that the address itself has to tell.
+func (s *Scope) InEither() bool { return s.Mechanism.Context() == object.ClockRegs && !s.Watched }
+
 // Lowering is what Lower hooks may ask of lower: what needs to know how expressions,
 // memory, texts and maps are held. All else is made of these and of instructions.
 type Lowering interface {

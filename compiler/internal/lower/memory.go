@@ -21,6 +21,7 @@ type reference struct {
 	direct bool // the verifier knows base by its BTF type, or as the program's context
 	record bool // base is the context
 	user   bool // base is an address of the process
+	either bool // base is one of the process or of the kernel
 	t      *types.Type
 	member target.Member // set for bitfields
 	room   int           // from a bitfield to the end of its struct
@@ -35,7 +36,7 @@ func (f *function) reference(e lang.Expr) reference {
 		return f.element(e)
 	case *lang.Unary:
 		t := f.typeOf(e.X)
-		return reference{base: f.value(e.X), direct: t.Trusted && !f.unit.Checked, user: f.inUser(t), t: f.typeOf(e)}
+		return reference{base: f.value(e.X), direct: t.Trusted && !f.unit.Checked, user: f.inUser(t), either: f.inEither(t), t: f.typeOf(e)}
 	}
 	panic("lower: no memory behind the expression")
 }
@@ -43,11 +44,32 @@ func (f *function) reference(e lang.Expr) reference {
 // inUser reports whether an address of the type is one of the process.
 func (f *function) inUser(t *types.Type) bool { return t.InUser(f.instance.Site.Scope.InUser()) }
 
+// inEither reports whether only an address itself tells whose it is.
+func (f *function) inEither(t *types.Type) bool {
+	return t.User == t.Kernel && !t.Trusted && f.instance.Site.Scope.InEither()
+}
+
+// kernelOrUser goes one way where an address is the kernel's, and another for those of
+// processes.
+func (f *function) kernelOrUser(address *ir.Value) func(kernel, user *ir.Block) {
+	return func(kernel, user *ir.Block) {
+		before := f.b.Because(ir.KernelOrUser)
+		f.b.If(ir.SignedLess, address, f.b.Const(0), kernel, user)
+		f.b.Why = before
+	}
+}
+
+// in is a reference to memory of the process or of the kernel.
+func (r reference) in(user bool) reference {
+	r.user, r.either = user, false
+	return r
+}
+
 // whole is the struct that a member is taken from, through a pointer or inside another.
 func (f *function) whole(e lang.Expr) reference {
 	t := f.typeOf(e)
 	if t.Kind == types.Pointer {
-		return reference{base: f.value(e), direct: t.Trusted && !f.unit.Checked, user: f.inUser(t), t: t.Elem}
+		return reference{base: f.value(e), direct: t.Trusted && !f.unit.Checked, user: f.inUser(t), either: f.inEither(t), t: t.Elem}
 	}
 	return f.reference(e)
 }
@@ -113,7 +135,7 @@ func (f *function) element(e *lang.Index) reference {
 	t := f.typeOf(e.X)
 	var r reference
 	if t.Kind == types.Pointer {
-		r = reference{base: f.plainValue(e.X), user: f.inUser(t)}
+		r = reference{base: f.plainValue(e.X), user: f.inUser(t), either: f.inEither(t)}
 	} else {
 		r = f.reference(e.X)
 	}
@@ -142,6 +164,11 @@ func (f *function) field(e *lang.Field) *ir.Value {
 }
 
 func (f *function) load(r reference) *ir.Value {
+	if r.either {
+		return f.choose("read", f.kernelOrUser(r.base),
+			func() *ir.Value { return f.load(r.in(false)) },
+			func() *ir.Value { return f.load(r.in(true)) })
+	}
 	if r.member.BitSize > 0 {
 		return f.bitfield(r)
 	}
@@ -541,6 +568,18 @@ func (f *function) into(e lang.Expr, to builtin.Place) {
 
 // readText copies a character array up to its first zero, anything else whole.
 func (f *function) readText(r reference, to builtin.Place) {
+	if r.either {
+		kernel, user, join := f.b.NewBlock(), f.b.NewBlock(), f.b.NewBlock()
+		f.kernelOrUser(r.base)(kernel, user)
+		f.b.Enter(kernel)
+		f.readText(r.in(false), to)
+		f.b.Jump(join)
+		f.b.Enter(user)
+		f.readText(r.in(true), to)
+		f.b.Jump(join)
+		f.b.Enter(join)
+		return
+	}
 	helper := asm.FnProbeReadKernelStr
 	switch whole := r.t.Kind != types.String; {
 	case whole && r.user:

@@ -51,7 +51,7 @@ func (c *checker) addressed(e *lang.Cast, from, to *types.Type) *types.Type {
 // inUsualMemory makes a pointer that nothing else is known of one into the memory that
 // probes of the kind are about: of the process for places in programs, else the kernel's.
 func (c *checker) inUsualMemory(t *types.Type) *types.Type {
-	if t.Kind != types.Pointer || t.User != t.Kernel || c.instance == nil {
+	if t.Kind != types.Pointer || t.User != t.Kernel || c.instance == nil || c.Scope().InEither() {
 		return t
 	}
 	placed := *t

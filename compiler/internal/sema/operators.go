@@ -65,9 +65,8 @@ func (c *checker) dereference(e *lang.Unary, t *types.Type) *types.Type {
 func (c *checker) addressOf(e *lang.Unary, t *types.Type) *types.Type {
 	x := lang.Unparen(e.X)
 	pointer := types.NewPointer(own(t))
-	pointer.Kernel = true
 	if argument := c.varying(x); argument != nil {
-		pointer.Elem = argument.Element()
+		pointer.Elem, pointer.Kernel = argument.Element(), true
 		return pointer
 	}
 	if t.Register {
@@ -79,16 +78,15 @@ func (c *checker) addressOf(e *lang.Unary, t *types.Type) *types.Type {
 			c.share(v)
 			v.Pointed = true
 		}
+		pointer.Kernel = true
 		return pointer
 	case *lang.Field, *lang.Index, *lang.Unary:
 		if member, ok := x.(*lang.Field); ok && c.isBitfield(member) {
 			c.Errorf(e.Span, "a bitfield has no address")
 			return nil
 		}
-		pointer.User = c.inUserMemory(x)
-		pointer.Kernel = !pointer.User
 		if c.foreign(x) {
-			return pointer
+			return c.inUsualMemory(pointer.Beside(c.wayTo(x)))
 		}
 	}
 	c.Errorf(e.Span, "%s has no address", e.X.Range().Text())
@@ -96,9 +94,8 @@ func (c *checker) addressOf(e *lang.Unary, t *types.Type) *types.Type {
 	return nil
 }
 
-// inUserMemory reports what the last pointer on the way to it finds in the memory of a
-// process.
-func (c *checker) inUserMemory(e lang.Expr) bool {
+// wayTo is the type of the last address on the way to something in memory.
+func (c *checker) wayTo(e lang.Expr) *types.Type {
 	var whole lang.Expr
 	switch e := lang.Unparen(e).(type) {
 	case *lang.Field:
@@ -106,14 +103,14 @@ func (c *checker) inUserMemory(e lang.Expr) bool {
 	case *lang.Index:
 		whole = e.X
 	case *lang.Unary:
-		return c.instance.Types[e.X].InUser(c.Scope().InUser())
+		return c.instance.Types[e.X]
 	default:
-		return false
+		return types.NoValue
 	}
 	if t := c.instance.Types[whole]; t.Kind == types.Pointer {
-		return t.InUser(c.Scope().InUser())
+		return t
 	}
-	return c.inUserMemory(whole)
+	return c.wayTo(whole)
 }
 
 func (c *checker) isBitfield(e *lang.Field) bool {
