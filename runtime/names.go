@@ -22,9 +22,13 @@ func namesOf(o *object.Object, user *symbols.User, notices *notices) *report.Nam
 			return appendFrame(frames, address, symbol, found)
 		},
 		User: func(frames []report.Frame, process int, address uint64, role report.Role) []report.Frame {
-			if role == report.Alone {
+			switch role {
+			case report.Alone:
 				symbol, found := user.Lookup(process, address)
 				return appendFrame(frames, address, symbol, found)
+			case report.GoType, report.GoTable:
+				name, found := user.GoType(process, address, role == report.GoTable)
+				return appendFrame(frames, address, symbols.Symbol{Name: name}, found)
 			}
 			found = user.Frames(found[:0], process, address, role == report.Return)
 			return appendFrames(frames, address, found)

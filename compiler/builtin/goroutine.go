@@ -17,6 +17,12 @@ var goVariables = []*Function{
 			Example: `uprobe:/bin/server:main.total { @start[goid] = nsecs }`},
 		Check: checkGoroutine, Lower: lowerGoroutine, Bare: true,
 	},
+	{
+		Info: Info{Name: "gotype", Signature: "gotype gotype(interface i) or gotype(uint64 type)",
+			Doc:     "The type of what an interface of a Go program holds, printed as its %T does: *os.PathError, or nil for nothing. A number or pointer is the address of a type's description, which is the first word of an interface without methods. Types that the program made while it ran print as that address.",
+			Example: `uprobe:/bin/server:main.show { @[gotype(args.value)] = count() }`},
+		MinArgs: 1, MaxArgs: 1, Check: checkGoType, Into: lowerGoType, Fills: true,
+	},
 }
 
 var errNoThreadPointer = errors.New("it is in a variable of the thread, which only the kernel's types lead to, " +

@@ -41,7 +41,7 @@ const (
 	SyscallName                // Size 8; a system call's number that prints by name
 	UserName                   // Size 8; a user ID that prints by name
 	CgroupPath                 // Size 8; a cgroup's ID that prints as its path; Name is a pattern that the path must match, or empty
-	UserSymbol                 // Size 16: an address, a process ID in 8 bytes; prints as a function of that process
+	UserSymbol                 // Size 16: an address, a process ID in 8 bytes; prints as a function of that process, or, with a Name, as a type of Go
 	KernelStack                // Size 8*Count: return addresses, the innermost first, 0 behind the last; Name is the mode
 	UserStack                  // Size 8+8*Count: a process ID in 8 bytes, then as KernelStack
 	NetworkAddress             // Size 20: AF_INET or AF_INET6 in 4 bytes, then 4 or 16 bytes of address in network order
@@ -166,8 +166,11 @@ var (
 	UserID       = &Type{Kind: UserName, Size: 8}
 	// Memory that prints as the address or name that it holds.
 	UserAddress = &Type{Kind: UserSymbol, Size: 16}
-	IPAddress   = &Type{Kind: NetworkAddress, Size: 20}
-	MAC         = &Type{Kind: MACAddress, Size: 6}
+	// GoType has where a type of Go is described; or, with bit 0 set, the table of an
+	// interface that leads there.
+	GoType    = &Type{Kind: UserSymbol, Size: 16, Name: "gotype"}
+	IPAddress = &Type{Kind: NetworkAddress, Size: 20}
+	MAC       = &Type{Kind: MACAddress, Size: 6}
 )
 
 // AF_INET and AF_INET6 of Linux, wherever this is compiled: for a browser, package unix
@@ -415,6 +418,10 @@ func (t *Type) String() string {
 	case ProbeName:
 		if t.Name != "" {
 			return "function name"
+		}
+	case UserSymbol:
+		if t.Name != "" {
+			return t.Name
 		}
 	case Aggregated:
 		return t.Record.text(t)

@@ -59,7 +59,7 @@ type File struct {
 	structs  knownStructs
 	table    *Table
 	starts   []extent
-	inlined  *uint64 // where Go's tables of inlined calls are; nil before anybody asked
+	module   *goModule // nil before anybody asked
 }
 
 // segment maps a part of the file to where in memory it goes, before it is moved

@@ -16,8 +16,8 @@ const (
 	goMagic118 = 0xfffffff0
 	goMagic120 = 0xfffffff1
 	goHeader   = 72
-	// Words of .go.module, since Go 1.26.
-	goModuleText, goModuleFuncData = 22, 40
+	// Words of the description of the program. Before Go 1.20 that of the types is 2 less.
+	goModuleText, goModuleTypes, goModuleFuncData = 22, 37, 40
 	// What a function's description has: its tables, and those of them that are needed.
 	goInlineIndex, goInlineTree = 2, 3
 	goInlineSize                = 16
@@ -96,13 +96,13 @@ func (f *File) placeGo(t *goTable) error {
 		return err
 	}
 	if module != nil {
-		text, data := module.from(8*goModuleText), module.from(8*goModuleFuncData)
-		if at := text.u64(); t.text == 0 && f.isCode(at) {
+		described := goModule{words: module}
+		if at := described.word(goModuleText); t.text == 0 && f.isCode(at) {
 			t.text = at
 		}
-		t.data, t.dataAt = f.sectionAt(data.u64())
+		t.data, t.dataAt = f.sectionAt(described.word(goModuleFuncData))
 	} else if t.startLine {
-		t.data, t.dataAt = f.sectionAt(f.inlinedAt(t))
+		t.data, t.dataAt = f.sectionAt(f.goModule(t).word(goModuleFuncData))
 	}
 	code := f.elf.Section(".text")
 	if t.text == 0 && code != nil && t.startsAt(f.elf.Entry, code.Addr) {
@@ -111,35 +111,58 @@ func (f *File) placeGo(t *goTable) error {
 	return nil
 }
 
+// goModule is the description of the program, runtime.moduledata: words from a place on.
+type goModule struct {
+	words *section // nil where it was not found
+	at    uint64
+}
+
+// word returns one of them, 0 where there is none.
+func (m goModule) word(n uint64) uint64 {
+	if m.words == nil {
+		return 0
+	}
+	c := m.words.from(m.at + 8*n)
+	return c.u64()
+}
+
 // maxModule bounds the data that is searched for the description of the program.
 const maxModule = 8 << 20
 
-// inlinedAt returns where the tables of inlined calls begin, for which Go before 1.26 has
-// no section: among the data is what .go.module has later, which begins with the address
-// of the table. In a program that is moved when it starts it may be left to the loader.
-func (f *File) inlinedAt(t *goTable) (address uint64) {
-	if f.inlined != nil {
-		return *f.inlined
+// goModule returns the description of the program, for which Go before 1.26 has no section:
+// it is among the data, and begins with the address of the table. In a program that is
+// moved when it starts its words may be left to the loader.
+func (f *File) goModule(t *goTable) (m goModule) {
+	if f.module != nil {
+		return *f.module
 	}
-	f.inlined = &address
+	f.module = &m
+	if s, err := f.section(".go.module"); s != nil || err != nil {
+		m.words = s
+		return m
+	}
 	table := f.elf.Section(".gopclntab")
 	if table == nil {
 		table = f.elf.Section(".data.rel.ro.gopclntab")
 	}
 	data, err := f.section(".noptrdata")
 	if err != nil || data == nil || table == nil {
-		return 0
+		return m
 	}
 	for c := data.from(0); c.at+8*goModuleFuncData < min(data.size, maxModule) && c.more(); {
-		if at := c.at; c.u64() == table.Addr {
-			text, tables := data.from(at+8*goModuleText), data.from(at+8*goModuleFuncData)
-			if text.u64() == t.text {
-				address = tables.u64()
-				break
-			}
+		found := goModule{data, c.at}
+		if c.u64() == table.Addr && t.codeAt(f, found.word(goModuleText)) {
+			m = found
+			break
 		}
 	}
-	return address
+	return m
+}
+
+// codeAt reports whether all code begins at an address. The tables of Go 1.16 and 1.17 do
+// not have it.
+func (t *goTable) codeAt(f *File, address uint64) bool {
+	return address == t.text || t.word == 8 && f.isCode(address)
 }
 
 func (f *File) isCode(address uint64) bool {

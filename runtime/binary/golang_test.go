@@ -218,7 +218,7 @@ func TestInlinedByData(t *testing.T) {
 			t.Fatalf("%s: no table, %v", name, err)
 		}
 		for range 2 {
-			if got := f.inlinedAt(table); got != test.want {
+			if got := f.goModule(table).word(goModuleFuncData); got != test.want {
 				t.Errorf("%s: %#x, want %#x", name, got, test.want)
 			}
 		}

@@ -57,7 +57,7 @@ func recordServer(t *testing.T, b *File) string {
 	}
 	question("facts", "all")
 	question("goroutine", "main.total")
-	for _, name := range []string{"main.total", "main.greet", "main.show", "main.(*Counter).Get"} {
+	for _, name := range []string{"main.total", "main.greet", "main.show", "main.(*Counter).Get", "fmt.Fprintln"} {
 		question("functions", name)
 		question("signature", name)
 		list, err := b.Functions(name)

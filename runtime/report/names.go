@@ -38,6 +38,10 @@ const (
 	Innermost
 	// Return is where a call of a stack returns to: behind the call.
 	Return
+	// GoType is the description of a type of Go, whose name stands for the function;
+	// GoTable is the table of an interface that leads there.
+	GoType
+	GoTable
 )
 
 // Frame is a function at an address. What is not known is empty; without Function only
@@ -60,6 +64,9 @@ func (n *Names) Frames(frames []Frame, v events.Value) []Frame {
 	case types.KernelSymbol:
 		return n.at(frames, v, v.Uint(), Alone)
 	case types.UserSymbol:
+		if v.Type.Name == types.GoType.Name {
+			return n.goType(frames, v)
+		}
 		return n.at(frames, v, v.Address(0), Alone)
 	}
 	role := Innermost
@@ -72,6 +79,18 @@ func (n *Names) Frames(frames []Frame, v events.Value) []Frame {
 		role = Return
 	}
 	return frames
+}
+
+// goType appends the type of what an interface holds, nil where it holds nothing.
+func (n *Names) goType(frames []Frame, v events.Value) []Frame {
+	address, role := v.Address(0), GoType
+	if address&1 != 0 {
+		address, role = address&^1, GoTable
+	}
+	if address == 0 {
+		return append(frames, Frame{Function: "nil"})
+	}
+	return n.at(frames, v, address, role)
 }
 
 // at appends the frames at an address of the kernel, or of the process of a symbol or

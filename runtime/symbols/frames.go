@@ -97,7 +97,8 @@ type sources struct {
 	spent map[fileID]time.Duration
 	known map[place][]Frame
 	texts map[string]string // names of files, each once
-	bytes int               // that known and texts occupy
+	types map[goType]string // "" for one without a name
+	bytes int               // that all of them occupy
 	late  string            // a file that took too long
 }
 
@@ -118,25 +119,39 @@ func (u *User) sourceFrames(pid int, m mapping, offset uint64) []Frame {
 	if frames, known := s.known[at]; known {
 		return frames
 	}
-	start := time.Now()
+	frames, asked := askFile(u, pid, m, func(file *binary.File) ([]target.Frame, error) {
+		return file.Frames(offset)
+	})
+	if !asked {
+		return nil
+	}
+	return u.keepFrames(at, frames)
+}
+
+// askFile asks the file of a mapping, unless it took too long before or cannot be read. An
+// answer that is an error is empty.
+func askFile[T any](
+	u *User, pid int, m mapping, question func(*binary.File) (T, error),
+) (answer T, asked bool) {
+	s, start := &u.sources, time.Now()
 	if s.began.IsZero() {
 		s.began, s.spent = start, map[fileID]time.Duration{}
 	}
 	if s.spent[m.file] > sourceTime+start.Sub(s.began)/sourceShare {
 		s.late = m.path
-		return nil
+		return answer, false
 	}
 	file := s.source(pid, m)
 	if file == nil {
-		return nil
+		return answer, false
 	}
-	frames, err := file.Frames(offset)
+	found, err := question(file)
 	s.spent[m.file] += time.Since(start)
 	s.shut(u.budget.most / share)
-	if err != nil {
-		frames = nil
+	if err == nil {
+		answer = found
 	}
-	return u.keepFrames(at, frames)
+	return answer, true
 }
 
 // source returns the open file of a mapping, or nil.
@@ -198,9 +213,7 @@ func (s *sources) shut(most int) {
 // keepFrames converts frames, and keeps them for the next time.
 func (u *User) keepFrames(at place, found []target.Frame) []Frame {
 	s := &u.sources
-	if s.known == nil || s.bytes > u.budget.most/share {
-		s.known, s.texts, s.bytes = map[place][]Frame{}, map[string]string{}, 0
-	}
+	u.shrinkSources()
 	frames := make([]Frame, 0, len(found))
 	for _, f := range found {
 		frame := Frame{Symbol: Symbol{Name: u.decoded.text([]byte(f.Function)), Offset: f.Offset}, Inlined: f.Inlined}
@@ -213,6 +226,15 @@ func (u *User) keepFrames(at place, found []target.Frame) []Frame {
 	s.bytes += frameSize
 	s.known[at] = frames
 	return frames
+}
+
+// shrinkSources forgets what is known where it is too much.
+func (u *User) shrinkSources() {
+	s := &u.sources
+	if s.known == nil || s.bytes > u.budget.most/share {
+		s.known, s.texts, s.types = map[place][]Frame{}, map[string]string{}, map[goType]string{}
+		s.bytes = 0
+	}
 }
 
 // text returns the one copy of a file's name.

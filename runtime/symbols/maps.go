@@ -61,6 +61,18 @@ func (m *mappings) find(address uint64) (mapping, bool) {
 	return m.list[i], true
 }
 
+// before returns the last mapping of a file that begins before an address; the first one
+// of all if there is none.
+func (m *mappings) before(address uint64) (found mapping, ok bool) {
+	for _, one := range m.list {
+		if one.file.inode == 0 || ok && one.start > address {
+			continue
+		}
+		found, ok = one, true
+	}
+	return found, ok
+}
+
 // readMappings reads the executable mappings of a process, as many as there is room for.
 // While the process executes another program, those of the one before may come, which
 // would give wrong names; so they are read again.

@@ -144,6 +144,20 @@ func (n *notes) find(pid int, address uint64) (mapping, bool) {
 	return mapping{}, false
 }
 
+// before is mappings.before for what a process has, or had.
+func (n *notes) before(pid int, address uint64) (found mapping, ok bool) {
+	p := n.processes[pid]
+	if p == nil {
+		return found, false
+	}
+	for _, one := range slices.Backward(p.list) {
+		if one.file.inode != 0 && one.start <= address && (!ok || one.start > found.start) {
+			found, ok = one.mapping, true
+		}
+	}
+	return found, ok
+}
+
 // parent is the process that one was forked from; 0 where that was not seen.
 func (n *notes) parent(pid int) int {
 	if p := n.processes[pid]; p != nil {

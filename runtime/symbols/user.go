@@ -135,9 +135,24 @@ func (u *User) Remember(pid int, age time.Duration) {
 
 // find returns the mapping of an address that a process has or had, or the one that it was
 // forked from. A child of ours has nothing of ours: it executes at once.
-func (u *User) find(pid int, address uint64) (m mapping, ok bool) {
+func (u *User) find(pid int, address uint64) (mapping, bool) {
+	return u.findBy(holding, pid, address)
+}
+
+// relation finds a mapping by how it lies to an address.
+type relation struct {
+	inMappings func(*mappings, uint64) (mapping, bool)
+	inNotes    func(n *notes, pid int, address uint64) (mapping, bool)
+}
+
+var (
+	holding   = relation{(*mappings).find, (*notes).find}
+	preceding = relation{(*mappings).before, (*notes).before}
+)
+
+func (u *User) findBy(r relation, pid int, address uint64) (m mapping, ok bool) {
 	for range maxAncestors {
-		if m, ok = u.findIn(pid, address); ok {
+		if m, ok = u.findIn(r, pid, address); ok {
 			break
 		}
 		if pid = u.notes.parent(pid); pid == 0 || pid == os.Getpid() {
@@ -149,21 +164,21 @@ func (u *User) find(pid int, address uint64) (m mapping, ok bool) {
 
 // findIn looks among the mappings of a process, and among those that were noted: these
 // first where it has ended, as it may have executed another program since it was read.
-func (u *User) findIn(pid int, address uint64) (m mapping, ok bool) {
+func (u *User) findIn(r relation, pid int, address uint64) (m mapping, ok bool) {
 	p := u.processes[pid]
 	if p == nil || time.Since(p.read) > freshness {
 		p = u.refresh(pid)
 	}
 	if p != nil && !p.ended {
-		if m, ok = p.mappings.find(address); ok {
+		if m, ok = r.inMappings(&p.mappings, address); ok {
 			return m, ok
 		}
 	}
 	if u.told != nil {
 		u.told.drain(&u.notes)
 	}
-	if m, ok = u.notes.find(pid, address); !ok && p != nil {
-		m, ok = p.mappings.find(address)
+	if m, ok = r.inNotes(&u.notes, pid, address); !ok && p != nil {
+		m, ok = r.inMappings(&p.mappings, address)
 	}
 	return m, ok
 }

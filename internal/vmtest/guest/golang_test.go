@@ -20,9 +20,16 @@ func TestGo(t *testing.T) {
 		uretprobe:P:main.add { @added = sum(retval); }
 		uprobe:P:main.greet { if (@start[goid] == 0) { @numbers++; } @start[goid] = 1; }
 		uretprobe:P:main.greet { @same[@start[goid]] = count(); }
-		END { clear(@start); }
-		uprobe:P:main.total { @words[arg1, arg2] = count(); }`
+		END { clear(@start); clear(@int); }`
+	untyped := `
+		uprobe:P:main.total { @words[arg1, arg2] = count(); }
+		uprobe:P:main.show { if (@int == 0) { @int = arg0; } @ints[gotype(arg0)] = sum(arg0 == @int); }`
 	typed := `
+		uprobe:P:main.show {
+			$type = (uint64)args.value._type;
+			if (@int == 0) { @int = $type; }
+			@ints[gotype(args.value)] = sum($type == @int);
+		}
 		uprobe:P:main.total { @words[args.list.len, args.list.cap] = count(); }
 		uprobe:P:"main.(*Counter).Get" { @counter[args.c->Value, args.i == 7] = count(); }`
 	variants := []string{"go", "go-O0", "go-stripped", "go-pie", "go-cgo"}
@@ -30,9 +37,9 @@ func TestGo(t *testing.T) {
 		variants = variants[:1]
 	}
 	for _, variant := range variants {
-		text, counters := script, ""
+		text, counters := script+untyped, ""
 		if variant != "go-stripped" {
-			text = strings.Replace(script, "uprobe:P:main.total { @words[arg1, arg2] = count(); }", typed, 1)
+			text = script + typed
 			counters = "@counter[42, true]: 2\n@counter[42, false]: 38\n"
 		}
 		program := "/programs/" + variant
@@ -45,6 +52,8 @@ func TestGo(t *testing.T) {
 `+counters+`@entry[main.(*Counter).Get]: 40
 @entry[main.show]: 80
 @entry[main.deep]: 12040
+@ints[string]: 0
+@ints[int]: 40
 @left[main.(*Counter).Get]: 40
 @left[main.divide]: 40
 @left[main.show]: 80
