@@ -26,9 +26,6 @@ type Lister struct {
 // may hold * ? and [...] in each part; an empty one matches all. A word alone names types
 // of probes, or where no type is like it what the last part of an attach point is like.
 func (l *Lister) List(pattern string) error {
-	if _, err := path.Match(pattern, ""); err != nil {
-		return fmt.Errorf("the pattern %q has a [ that is never closed", pattern)
-	}
 	kind, rest, parted := strings.Cut(pattern, ":")
 	list, parts := probesLike(kind), []string(nil)
 	switch {
@@ -87,6 +84,11 @@ func (l *Lister) all(list []*ProbeType, parts []string) (failed error) {
 func (l *Lister) one(p *ProbeType, parts []string) error {
 	if p.ListPrograms != nil {
 		return p.ListPrograms(p, l, parts)
+	}
+	for _, part := range parts {
+		if _, err := path.Match(part, ""); err != nil {
+			return fmt.Errorf("the pattern %q has a [ that is never closed", part)
+		}
 	}
 	return p.List(p, l.Target, parts, func(probe string) {
 		l.Visit(probe, func() []string { return ArgumentsAt(l.Target, probe) })

@@ -33,6 +33,14 @@ func (p program) Match(pattern string, visit func(target.BinaryFunction) bool) e
 	return nil
 }
 
+// Functions has one whose name looks like a pattern.
+func (p program) Functions(name string) (list []target.BinaryFunction, _ error) {
+	if name == "T::operator[]" {
+		list = append(list, target.BinaryFunction{Name: "_ZN1TixEi", Source: "T::operator[](int)"})
+	}
+	return list, nil
+}
+
 // withProcess is a machine where process 7 runs app and has mapped lib.
 func withProcess() *target.Target {
 	return &target.Target{Arch: "x86_64", Sources: target.Sources{
@@ -72,6 +80,8 @@ func TestListPrograms(t *testing.T) {
 		{[]int{7}, "u*probe:app_main", []string{"uprobe:/app:app_main", "uretprobe:/app:app_main"}},
 		{[]int{7}, `usdt:"*":l"ib":end`, both[2:3]},
 		{nil, `uprobe:"/ns::T":"ns::*"`, []string{`uprobe:"/ns::T":"ns::T_main"`}},
+		{nil, `uprobe:/app:"T::operator[]"`, []string{`uprobe:/app:"T::operator[](int)"`}},
+		{nil, "uprobe:/app:app[_]*", []string{"uprobe:/app:app_main"}},
 		{nil, "usdt:/app", app},
 		{nil, "usdt:/app:*", app},
 		{nil, "uprobe:/app:*", []string{"uprobe:/app:app_main"}},
@@ -105,5 +115,17 @@ func TestListArguments(t *testing.T) {
 	}}
 	if err := l.List("usdt::app:start"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestListBadPatterns(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"uprobe:/app:a[b": `/app: bad pattern "a[b": the set of the pattern is never closed with ]`,
+		"iter:a[b":        `the pattern "a[b" has a [ that is never closed`,
+	} {
+		l := builtin.Lister{Target: withProcess()}
+		if err := l.List(pattern); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", pattern, err, want)
+		}
 	}
 }

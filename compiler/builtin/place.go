@@ -73,8 +73,8 @@ func (f *placeFinder) find() bool {
 		return f.atLine(file, line)
 	case digits(name, 0) > 0:
 		return f.atAddress(name, offset)
-	case strings.ContainsAny(name, "*?[") && !strings.Contains(name, "("):
-		return f.match(name)
+	case strings.ContainsAny(name, "*?["):
+		return f.like(name, offset)
 	}
 	return f.named(name, offset)
 }
@@ -173,6 +173,45 @@ func (f *placeFinder) named(name string, offset uint64) bool {
 	if len(functions) == 0 {
 		return f.matched || f.unknown(name)
 	}
+	return f.each(functions, name, offset)
+}
+
+// like takes a text with the marks of a pattern.
+func (f *placeFinder) like(text string, offset uint64) bool {
+	functions, err := namedInFull(f.binary, text)
+	switch {
+	case err != nil:
+		return f.fail(err)
+	case len(functions) > 0:
+		return f.each(functions, text, offset)
+	case offset > 0:
+		f.Errorf(f.function.Span, "%s is a pattern, and an offset is that in one function", text)
+		return false
+	}
+	only := !f.matched
+	if !f.match(text) {
+		return false
+	}
+	if only && bracketed(text) && f.count()+f.leftOut == 0 {
+		return f.unknown(text)
+	}
+	return true
+}
+
+// bracketed texts may be names though they have the marks of patterns: operator[],
+// (*Store).Get, Map[int].
+func bracketed(text string) bool { return strings.ContainsAny(text, "[(") }
+
+// namedInFull returns the functions whose whole name a text is that may be a pattern.
+func namedInFull(binary target.Binary, text string) ([]target.BinaryFunction, error) {
+	if !bracketed(text) {
+		return nil, nil
+	}
+	return binary.Functions(text)
+}
+
+// each takes the functions of a name.
+func (f *placeFinder) each(functions []target.BinaryFunction, name string, offset uint64) bool {
 	shown := quotedName(name)
 	if offset > 0 {
 		f.inside = true

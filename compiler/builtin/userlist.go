@@ -96,7 +96,7 @@ func listUser(declared func(*target.Function) []string) func(*ProbeType, *Lister
 			pattern = "*"
 		}
 		return l.files(program, func(file listedFile) error {
-			return file.binary.Match(pattern, func(f target.BinaryFunction) bool {
+			return eachLike(file.binary, pattern, func(f target.BinaryFunction) bool {
 				l.Visit(p.Name+":"+file.path+":"+shown(f), func() []string {
 					function, err := file.binary.Signature(f)
 					if err != nil {
@@ -108,6 +108,23 @@ func listUser(declared func(*target.Function) []string) func(*ProbeType, *Lister
 			})
 		})
 	}
+}
+
+// eachLike visits the functions that a text names in full, or else those that are like it.
+func eachLike(binary target.Binary, text string, visit func(target.BinaryFunction) bool) error {
+	functions, err := namedInFull(binary, text)
+	if err != nil {
+		return err
+	}
+	if len(functions) == 0 {
+		return binary.Match(text, visit)
+	}
+	for _, f := range functions {
+		if !visit(f) {
+			break
+		}
+	}
+	return nil
 }
 
 // parameters lists the arguments of a function of a program as -lv shows them.

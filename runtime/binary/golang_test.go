@@ -263,3 +263,27 @@ func TestGoTableAgainstDebugInformation(t *testing.T) {
 func sameFrame(a, b target.Frame) bool {
 	return a.Function == b.Function && a.Line == b.Line && a.Inlined == b.Inlined
 }
+
+// A generic function of Go is named without its types, or as Go's reports print it, or as
+// it was made for one of them.
+func TestInstancesByName(t *testing.T) {
+	const name = "main.(*Map[go.shape.int,go.shape.struct { X []int }]).Get"
+	for wanted, means := range map[string]bool{
+		name:                   true,
+		"main.(*Map).Get":      true,
+		"main.(*Map[...]).Get": true,
+		"main.(*Map[int]).Get": false,
+		"main.(*Map).Put":      false,
+		"main.(*Ma).Get":       false,
+		"main.(*Map[...])":     false,
+		"main.Map.Get":         false,
+	} {
+		n := (&File{}).named(wanted)
+		if got := n.byLinker([]byte(name)) || n.bySource([]byte(name)); got != means {
+			t.Errorf("%s means %s: %t", wanted, name, got)
+		}
+	}
+	if n := (&File{}).named("f"); n.bySource([]byte("f[")) || n.bySource([]byte("f]")) {
+		t.Error("f[ and f] are no instances of f")
+	}
+}

@@ -106,9 +106,13 @@ func (n *naming) byLinker(name []byte) bool {
 	return !bytes.HasSuffix(name, []byte(".cold")) && (n.linker || !Mangled(name)) && n.pattern.Matches(string(name))
 }
 
-// bySource reports whether the name is meant that a mangled one stands for. Parts that the
-// compiler split off from a function are not the function.
+// bySource reports whether the name is meant that a mangled one stands for, or one of Go
+// without the arguments of its types. Parts that the compiler split off from a function
+// are not the function.
 func (n *naming) bySource(name []byte) bool {
+	if n.pattern == nil && n.instance(name) {
+		return true
+	}
 	if !Mangled(name) || !bytes.Contains(name, []byte(n.part)) || cloned(string(name)) {
 		return false
 	}
@@ -123,6 +127,19 @@ func (n *naming) bySource(name []byte) bool {
 		return true
 	}
 	return n.parameters && n.fits(decode(text))
+}
+
+// instance reports whether a name of Go is the one that is meant but for the types that a
+// generic function was made for: [...] in their place, as Go's own reports print it, or
+// nothing.
+func (n *naming) instance(name []byte) bool {
+	before, rest, found := bytes.Cut(name, []byte("["))
+	last := bytes.LastIndexByte(rest, ']')
+	if !found || last < 0 {
+		return false
+	}
+	after, matched := strings.CutPrefix(n.exact, string(before))
+	return matched && strings.TrimPrefix(after, "[...]") == string(rest[last+1:])
 }
 
 func (n *naming) fits(text string) bool {
