@@ -117,13 +117,17 @@ func (f *placeFinder) add(name string, offset uint64, function target.BinaryFunc
 		return true
 	}
 	f.seen[offset] = true
-	if function.Name != "" {
+	atReturn := f.plain.Fires() == object.AtReturn
+	if function.Name != "" || atReturn {
 		g, made, err := f.binary.GoFunction(offset)
 		if made || err != nil {
 			return f.addGo(name, g, err, function)
 		}
 	}
 	placed, err := f.placed(offset)
+	if err == nil && atReturn {
+		err = f.returnsFrom(offset, function)
+	}
 	if err != nil {
 		return f.leaveOut(name, err)
 	}
@@ -133,6 +137,16 @@ func (f *placeFinder) add(name string, offset uint64, function target.BinaryFunc
 	}
 	f.entered(placed).append(place, function)
 	return true
+}
+
+// returnsFrom reports why there can be no probe on the return of a function that begins at
+// a place.
+func (f *placeFinder) returnsFrom(offset uint64, function target.BinaryFunction) error {
+	placement, err := f.binary.Placement(offset)
+	if err != nil {
+		return err
+	}
+	return HarmfulReturn(placement, function.Name)
 }
 
 // placed finds where a probe on a place can be.

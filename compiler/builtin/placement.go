@@ -99,3 +99,24 @@ func harmful(p target.Placement, features target.Features) (string, error) {
 	}
 	return "", nil
 }
+
+// rememberReturn are functions of C libraries that note the address to return to, for a
+// jump there later on.
+var rememberReturn = []string{
+	"setjmp", "_setjmp", "__setjmp", "sigsetjmp", "_sigsetjmp", "__sigsetjmp", "getcontext", "__getcontext",
+}
+
+// HarmfulReturn is why a probe on the return of a function that begins at a place would
+// end the program. The kernel puts an address of its own where it takes the one to return
+// to to be, on top of the stack.
+func HarmfulReturn(p target.Placement, name string) error {
+	switch {
+	case !p.Unchecked && !p.Entry:
+		return errors.New("no function begins there, so the address to return to is not known")
+	case p.Uncalled:
+		return errors.New("it is entered by no call, so that what the kernel takes for the address to return to is other data")
+	case slices.Contains(rememberReturn, name):
+		return errors.New("it keeps the address to return to for a jump back there, and the kernel exchanges that address")
+	}
+	return nil
+}

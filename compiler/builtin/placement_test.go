@@ -70,3 +70,24 @@ func TestPlaceUser(t *testing.T) {
 		})
 	}
 }
+
+func TestHarmfulReturn(t *testing.T) {
+	for _, test := range []struct {
+		p    target.Placement
+		name string
+		want string // a part of the reason; empty for none
+	}{
+		{target.Placement{Entry: true}, "puts", ""},
+		{target.Placement{Unchecked: true}, "", ""},
+		{target.Placement{}, "", "no function begins there"},
+		{target.Placement{Entry: true, Uncalled: true}, "_start", "it is entered by no call"},
+		{target.Placement{Unchecked: true, Uncalled: true}, "", "it is entered by no call"},
+		{target.Placement{Entry: true}, "_setjmp", "for a jump back there"},
+		{target.Placement{Entry: true}, "longjmp", ""},
+	} {
+		err := builtin.HarmfulReturn(test.p, test.name)
+		if (err != nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v %s: %v, want %q", test.p, test.name, err, test.want)
+		}
+	}
+}

@@ -67,6 +67,7 @@ type userSites struct {
 	matched      bool // it, or the program, is a pattern
 	inside       bool // the places need not be where functions begin
 	found        []foundPlaces
+	leftOut      string // why the last place was left out that cannot be traced
 }
 
 // foundPlaces are those of one file.
@@ -135,7 +136,11 @@ func (u *userSites) find() bool {
 	if !u.files(u.findIn) {
 		return false
 	}
-	if len(u.found) == 0 {
+	switch {
+	case len(u.found) > 0:
+	case u.leftOut != "":
+		u.Missing(u.function.Span, nil, "%s cannot be traced: %s", u.at.Text(), u.leftOut)
+	default:
 		u.Missing(u.function.Span, nil, "no function that can be traced matches %s", u.at.Text())
 	}
 	return len(u.found) > 0
@@ -231,6 +236,7 @@ func (u *userSites) findIn(file userFile) bool {
 		return false
 	}
 	if n := finder.leftOut; n > 0 {
+		u.leftOut = finder.leftOutWhy
 		u.Notice("%s: %d of %d places of %s cannot be traced, as %s", u.at.Text(), n, n+finder.count(), file.Path, finder.leftOutWhy)
 	}
 	for _, places := range []placeList{finder.placeList, finder.opened, finder.returns} {

@@ -9,6 +9,9 @@ type Placement struct {
 	// Unchecked: nothing in the file shows where the function begins that the offset lies
 	// in, so that it may be inside of an instruction.
 	Unchecked bool
+	// Uncalled: by the tables for unwinding, the address to return to is not on top of the
+	// stack there, as it is where a call leads.
+	Uncalled bool
 	// Next are those behind it that run exactly when it does, with the same arguments, stack
 	// and memory, and no jump leads there: it does nothing, or it is where a function is
 	// entered and only compares, or computes what is in a register without an argument.

@@ -158,6 +158,9 @@ func askPlacement(t *testing.T, b target.Binary, offset string) (string, any, er
 	p, err := b.Placement(number(t, offset))
 	var out strings.Builder
 	mark := map[bool]string{p.Entry: " entry", p.Unchecked: " unchecked"}[true]
+	if p.Uncalled {
+		mark += " uncalled"
+	}
 	fmt.Fprintf(&out, "%#x %s%s%s\n", p.Offset, p.Class, mark, opening(p.Instruction))
 	for _, i := range p.Next {
 		fmt.Fprintf(&out, "%#x %s%s\n", i.Offset, i.Class, opening(i))

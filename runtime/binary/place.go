@@ -68,6 +68,10 @@ func (f *File) place(p *target.Placement, decode decoder, address uint64) error 
 	begins, found := b.instructionAt(address)
 	p.Unchecked = !known || !found
 	p.Entry = !p.Unchecked && address == at.start
+	if p.Entry || p.Unchecked {
+		called, known := f.calledAt(address)
+		p.Uncalled = known && !called
+	}
 	if found && begins < address {
 		p.Offset, p.Class = p.Offset-(address-begins), target.Within
 		return nil

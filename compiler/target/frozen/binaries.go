@@ -29,7 +29,7 @@ import (
 //	code PATH OFFSET       bytes from there on, in hexadecimal
 //	segments PATH all      offset, size, address of what is loaded
 //	facts PATH all         "pie", "library", "static", "dwarf", "stripped"; machine, build ID, Go
-//	placement PATH OFFSET  offset, class, "entry" or "unchecked", "opens" or "lands"; below it those behind
+//	placement PATH OFFSET  offset, class, "entry" or "unchecked", "uncalled", "opens" or "lands"; below it those behind
 //	gofunction PATH OFFSET where probes go at entry, and at the instructions that return; "leaves"
 //	goroutine PATH NAME    register, place in the thread, place of the number
 //
@@ -234,6 +234,7 @@ func (r recorded) Placement(offset uint64) (p target.Placement, err error) {
 		}
 		p.Instruction, first = i, false
 		p.Entry, p.Unchecked = slices.Contains(words, "entry"), slices.Contains(words, "unchecked")
+		p.Uncalled = slices.Contains(words, "uncalled")
 		return err
 	})
 	return p, err

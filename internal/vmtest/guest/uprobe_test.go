@@ -177,6 +177,7 @@ func TestUprobeRefusals(t *testing.T) {
 		"u:/programs/c:add+100000 { @ = 1; }":     "nothing of it is at +100000",
 		"u:/programs/c-bare:add { @ = count(); }": "/programs/c-bare has no function add: it was stripped",
 		"u:nosuchprogram:f { @ = count(); }":      "no program or library nosuchprogram is found",
+		"ur:/programs/c-static:_start { @ = 1; }": "it is entered by no call",
 		"u:/programs/c:add { @ = args.nosuch; }":  "nosuch is not among the args of add",
 	} {
 		out := Run(t, "ponytrace", "-e", script)

@@ -191,7 +191,26 @@ func TestRules(t *testing.T) {
 			if err != nil || !slices.Equal(rows, want) {
 				t.Errorf("got %v, %v, want %v", rows, err, want)
 			}
+			atEnd(t, test.program, test.want)
 		})
+	}
+}
+
+// atEnd asks for the rule of the last byte, of entries that are read one by one.
+func atEnd(t *testing.T, program []byte, want Rule) {
+	t.Helper()
+	text := entries(program)
+	own := int(text[0]) + 4
+	at := func(place uint64) (Rule, bool) {
+		return At(Entry{Text: text[4:own], Address: 4}, Entry{Text: text[own+4:], Address: uint64(own) + 4}, place, same)
+	}
+	if rule, known := at(0x100f); rule != want || !known && want != (Rule{}) {
+		t.Errorf("at the end %v, %t, want %v", rule, known, want)
+	}
+	for _, outside := range []uint64{0, 0xfff, 0x1010} {
+		if rule, known := at(outside); known {
+			t.Errorf("%#x is of no function, and has %v", outside, rule)
+		}
 	}
 }
 
@@ -232,6 +251,9 @@ func FuzzParse(f *testing.F) {
 	f.Add(entries(append([]byte{0x0f, 11}, linkage...)))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		const few = 1000
+		if _, known := At(Entry{Text: text}, Entry{Text: text[len(text)/2:], Address: 0x1000}, 0x1000, same); known && len(text) < 2*distanceSize {
+			t.Error("a rule of no entry")
+		}
 		rows, err := Parse(text, 0x1000, few, same)
 		if err != nil && rows != nil {
 			t.Error("rows with an error")

@@ -57,6 +57,15 @@ func (m *machine) run(r *reader) {
 	m.failed = m.failed || r.err != nil
 }
 
+// function runs the programs of a function: that of its common entry, whose state the own
+// one comes back to, and its own.
+func (m *machine) function(shared, own []byte, f function) {
+	m.run(&reader{text: shared, at: f.common.program[0], end: f.common.program[1]})
+	m.initial = m.state
+	m.run(&reader{text: own, at: f.program[0], end: f.program[1]})
+	m.flush()
+}
+
 // flush adds the row of the place.
 func (m *machine) flush() {
 	if m.place < m.end {

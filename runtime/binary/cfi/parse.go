@@ -149,10 +149,7 @@ func (p *parser) rows(most int) ([]Row, error) {
 		}
 		end = f.start + f.size
 		m := &machine{common: f.common, table: t, place: f.start, end: end}
-		m.run(&reader{text: p.text, at: f.common.program[0], end: f.common.program[1]})
-		m.initial = m.state
-		m.run(&reader{text: p.text, at: f.program[0], end: f.program[1]})
-		m.flush()
+		m.function(p.text, p.text, f)
 	}
 	if end > 0 && end < maxPlace {
 		t.add(end, ByFramePointer)
