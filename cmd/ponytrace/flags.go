@@ -132,6 +132,8 @@ func (t *traceCommand) take(arguments []string) error {
 	switch {
 	case t.BTF != "" && !t.List:
 		return errors.New("--btf goes with -l")
+	case t.Command == "" && t.flags.Changed("command"):
+		return errors.New("-c has no command")
 	case t.Command != "" && len(t.Pids) > 0:
 		return errors.New("-c and -p exclude each other: the tracing ends with the command, " +
 			"or with the process")

@@ -18,6 +18,8 @@ import (
 func CgroupFolder(name string) (string, error) {
 	mount, err := unified()
 	switch {
+	case name == "": // below the mounted hierarchy, that would be all of it
+		return "", errors.New("the name of the control group is empty")
 	case err != nil:
 		return "", err
 	case isCgroup(name):
@@ -54,6 +56,9 @@ func unified() (mount string, err error) {
 // The beginning of an ID will do where it has at least four digits and one container
 // alone has it.
 func ContainerFolder(id string) (string, error) {
+	if id == "" {
+		return "", errors.New("the name of the container is empty")
+	}
 	mount, err := unified()
 	if err != nil {
 		return "", err
