@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"os"
 	"testing"
 
 	"github.com/cilium/ebpf/asm"
@@ -137,6 +138,21 @@ func TestAllZero(t *testing.T) {
 	} {
 		if got := allZero([]byte(symbols)); got != want {
 			t.Errorf("%q: got %v", symbols, got)
+		}
+	}
+}
+
+// A process that is not there, or has no program, is told in words.
+func TestNoProcess(t *testing.T) {
+	for _, name := range []string{"", "*", "libc"} {
+		if _, err := programs(name, 1<<22); err == nil || err.Error() != "there is no process 4194304" {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if comm, _ := os.ReadFile("/proc/2/comm"); string(comm) == "kthreadd\n" && os.Geteuid() == 0 {
+		const want = "process 2 has no program: it is a thread of the kernel, or has ended"
+		if _, err := programs("", 2); err == nil || err.Error() != want {
+			t.Errorf("a thread of the kernel: %v", err)
 		}
 	}
 }

@@ -84,9 +84,21 @@ func process(pid int, file string) string { return fmt.Sprintf("/proc/%d/%s", pi
 func ownProgram(pid int) ([]target.Program, error) {
 	path, err := os.Readlink(process(pid, "exe"))
 	if err != nil {
-		return nil, fmt.Errorf("the program of process %d is not known: %w", pid, errnoOf(err))
+		return nil, unknownProcess(pid, "the program of process %d is not known", err)
 	}
 	return []target.Program{{Path: path, Opens: process(pid, "exe")}}, nil
+}
+
+// unknownProcess is why a file of a process cannot be read. Threads of the kernel have no
+// program.
+func unknownProcess(pid int, what string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		if _, err := os.Stat(process(pid, "")); err != nil {
+			return fmt.Errorf("there is no process %d", pid)
+		}
+		return fmt.Errorf("process %d has no program: it is a thread of the kernel, or has ended", pid)
+	}
+	return fmt.Errorf(what+": %w", pid, errnoOf(err))
 }
 
 func errnoOf(err error) error {
@@ -102,7 +114,7 @@ func errnoOf(err error) error {
 func mapped(pid int, wanted func(path string) bool) (list []target.Program, err error) {
 	text, err := readFile(process(pid, "maps"), mapsLimit)
 	if err != nil {
-		return nil, fmt.Errorf("what process %d has mapped is not known: %w", pid, errnoOf(err))
+		return nil, unknownProcess(pid, "what process %d has mapped is not known", err)
 	}
 	known := map[string]bool{}
 	for line := range bytes.Lines(text) {
