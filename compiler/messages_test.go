@@ -19,6 +19,7 @@ import (
 var unshown = map[string]string{
 	"%s cannot be copied":             "a net: aggregations, and what has no size, are refused where they are read",
 	"%s cannot be printed as a whole": "a net: what has no size is refused where it is read",
+	"%s has %s of the name %s":        "of variables of one name in several files, of which the frozen programs have none",
 	"there are no %s":                 "of functions without arguments, of which the frozen kernels keep none",
 	"this block has no value":         "a net: the parser refuses such a block",
 }

@@ -115,6 +115,10 @@ func (u *userSites) split() bool {
 	switch {
 	case len(parts) > 1:
 		u.program = parts[0]
+	case len(u.Processes().only()) == 0 && strings.Contains(u.function.Text, "/"):
+		u.Errorf(u.at.Span, "%s names no function", u.at.Span.Text())
+		u.Hint("write %s:FUNCTION", u.at.Span.Text())
+		return false
 	case len(u.Processes().only()) == 0:
 		u.Errorf(u.at.Span, "%s names no program", u.at.Span.Text())
 		u.Hint("write %s:PATH:%s, or -p PID for the program of a process", u.at.Name, u.function.Text)

@@ -90,6 +90,11 @@ func (m *markerSites) split() bool {
 	if len(parts) == 3 {
 		m.provider = parts[1].Text
 	}
+	if len(parts) == 1 && strings.Contains(m.name, "/") {
+		m.Errorf(m.at.Span, "%s names no probe of the program", m.at.Span.Text())
+		m.Hint("write %s:NAME", m.at.Span.Text())
+		return false
+	}
 	everywhere := m.program.Text == "" || m.program.Text == "*"
 	switch {
 	case m.name == "":

@@ -125,6 +125,9 @@ func watchedVariable(x Expansion, at At, place *object.WatchPoint) bool {
 		case err != nil:
 			x.Errorf(path.Span, "%s: %v", file.Path, err)
 			return false
+		case len(addresses) == 0:
+			x.Errorf(name.Span, "%s has no variable %s", file.Path, place.Symbol)
+			return false
 		case len(addresses) != 1:
 			x.Errorf(name.Span, "%s has %s of the name %s", file.Path,
 				plural(len(addresses), "variable"), place.Symbol)

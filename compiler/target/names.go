@@ -57,8 +57,10 @@ func (t *Target) Nearest(name string) []string { return nearest(t.functionList()
 
 // NearestFunctions returns at most 3 names of functions of a program like the given one,
 // those of C++ and Rust as their source has them, without parameters. What a compiler
-// made of a function (name.constprop.0) is most like it.
+// made of a function (name.constprop.0) is most like it, as is a name with the namespace
+// that was left out.
 func NearestFunctions(b Binary, name string) []string {
+	name = withoutParameters(name)
 	best, likeness := ranking{}, newLikeness(name)
 	_ = b.Match("*", func(f BinaryFunction) bool {
 		candidate := f.Name
@@ -67,12 +69,36 @@ func NearestFunctions(b Binary, name string) []string {
 		}
 		if strings.HasPrefix(f.Name, name+".") {
 			best.add(f.Name, 1)
+		} else if lastPart(candidate) == name && !best.has(candidate) {
+			best.add(candidate, 1)
 		} else if score := likeness.of(candidate); score >= alike && !best.has(candidate) {
 			best.add(candidate, score)
 		}
 		return true
 	})
 	return best.names()
+}
+
+// lastPart is a name without its namespaces, class or package, and without what is in
+// brackets at its end: ns::T<int>::grow<long> is grow.
+func lastPart(name string) string {
+	depth, end, behind := 0, len(name), true // of the part; nothing of it was seen yet
+	for i := len(name) - 1; i >= 0; i-- {
+		switch c := name[i]; {
+		case strings.IndexByte(">])", c) >= 0:
+			depth++
+		case strings.IndexByte("<[(", c) >= 0:
+			if depth--; depth == 0 && behind {
+				end = i
+			}
+		case depth > 0:
+		case c == ':' || c == '.':
+			return name[i+1 : end]
+		default:
+			behind = false
+		}
+	}
+	return name[:end]
 }
 
 // withoutParameters takes off a name of C++ what it returns and is given:

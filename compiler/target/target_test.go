@@ -675,3 +675,20 @@ func TestOpenedWalk(t *testing.T) {
 		}
 	}
 }
+
+func TestLastPart(t *testing.T) {
+	for name, want := range map[string]string{
+		"grow":                        "grow",
+		"ns::T<int>::grow<a::b>":      "grow",
+		"<[u32; 3] as a::Sum>::sum":   "sum",
+		"main.(*G[go.shape.int]).Get": "Get",
+		"main.Map[...]":               "Map",
+		"ns::(anonymous)::f":          "f",
+		"operator>":                   "operator>",
+		"":                            "",
+	} {
+		if got := lastPart(name); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
