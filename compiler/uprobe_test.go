@@ -142,3 +142,24 @@ func TestUserAddresses(t *testing.T) {
 		}
 	}
 }
+
+// The kernel's probe on a return stands in the way of exceptions and panics, which C does
+// not have.
+func TestReturnsOfWhatUnwinds(t *testing.T) {
+	for script, want := range map[string]int{
+		`ur:/bin/names-rs:"<[u32; 3] as names::inner::Sum>::sum" { @ = count() }`: 1,
+		`u:/bin/names-rs:"<[u32; 3] as names::inner::Sum>::sum" { @ = count() }`:  0,
+		`ur:/bin/bash:readline { @ = count() }`:                                   0,
+	} {
+		o, err := compileText(script, frozen.Target("6.12"), compiler.Options{})
+		if err != nil {
+			t.Fatal(script, err)
+		}
+		said := slices.DeleteFunc(slices.Clone(o.Notices), func(notice string) bool {
+			return !strings.Contains(notice, "an exception or panic that leaves the function ends the program")
+		})
+		if len(said) != want || len(o.Notices) != want {
+			t.Errorf("%s: %q", script, o.Notices)
+		}
+	}
+}

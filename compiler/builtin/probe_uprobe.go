@@ -243,6 +243,9 @@ func (u *userSites) findIn(file userFile) bool {
 		u.leftOut = finder.leftOutWhy
 		u.Notice("%s: %d of %d places of %s cannot be traced, as %s", u.at.Text(), n, n+finder.count(), file.Path, finder.leftOutWhy)
 	}
+	if u.plain.Fires() == object.AtReturn && slices.ContainsFunc(finder.functions, unwinds) {
+		u.Notice("%s: while a return is traced, an exception or panic that leaves the function ends the program", u.at.Text())
+	}
 	for _, places := range []placeList{finder.placeList, finder.opened, finder.returns} {
 		if len(places.places) > 0 {
 			u.found = append(u.found, foundPlaces{
@@ -253,6 +256,10 @@ func (u *userSites) findIn(file userFile) bool {
 	}
 	return true
 }
+
+// unwinds: exceptions of C++ and panics of Rust look for who catches them by the addresses
+// that functions return to, of which the kernel exchanges those that are traced.
+func unwinds(function target.BinaryFunction) bool { return function.Source != "" }
 
 // point is places of a file.
 func (u *userSites) point(file userFile, places []object.UserPlace) object.UserPoint {
