@@ -32,6 +32,10 @@ func TestUserPlaces(t *testing.T) {
 			"uprobe_multi 1 /lib/x86_64-linux-gnu/libc.so.6:puts+0x2f0; uprobe_multi 1 /bin/bash:0x350+0x350"},
 		{"6.12", `u:/bin/names-rs:"<[u32; 3] as names::inner::Sum>::sum" { @ = count() }`, // no set of characters
 			`uprobe_multi 1 /bin/names-rs:"<[u32; 3] as names::inner::Sum>::sum"+0x230`},
+		{"6.12", `u:/bin/names-cc:names.cc:7 { @ = count() }`,
+			`uprobe_multi 1 /bin/names-cc:"long outer::shape::grow<long>(long)@names.cc:7"+0x148`},
+		{"6.12", `u:/bin/names-cc:"outer::shape::grow<long>@names.cc":7 { @ = count() }`,
+			`uprobe_multi 1 /bin/names-cc:"long outer::shape::grow<long>(long)@names.cc:7"+0x148`},
 		{"5.10", "u:/bin/bash:read* { @ = count() }",
 			"uprobe 1 /bin/bash:readline+0x340 /bin/bash:readline_internal+0x350"},
 		{"5.10", "u:/bin/bash:read* { @[probe] = count() }",

@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -311,9 +312,8 @@ func (f *placeFinder) atLine(file string, line int) bool {
 	only, _, found := strings.Cut(f.function.Text, "@")
 	f.inside = true
 	for _, place := range places {
-		if !found || only == "" || only == place.Function {
-			name := fmt.Sprintf("%s@%s:%d", quotedName(place.Function), file, line)
-			if !f.add(name, place.Offset, target.BinaryFunction{}) {
+		if !found || only == "" || place.In(only) {
+			if !f.add(shownPlace(place, file), place.Offset, target.BinaryFunction{}) {
 				return false
 			}
 		}
@@ -322,6 +322,16 @@ func (f *placeFinder) atLine(file string, line int) bool {
 		f.Missing(f.function.Span, nil, "%s has no code of %s:%d in %s", f.path, file, line, only)
 	}
 	return f.count() > 0 || f.matched
+}
+
+// shownPlace is a place of a line as a script would write it.
+func shownPlace(place target.BinaryPlace, file string) string {
+	name := cmp.Or(place.Source, place.Function)
+	text := fmt.Sprintf("%s@%s:%d", name, file, place.Line)
+	if quotedName(name) != name {
+		return quotedName(text)
+	}
+	return text
 }
 
 // shown is the name of a function as a script would write it.

@@ -84,8 +84,15 @@ type BinaryPlace struct {
 	Address  uint64
 	Offset   uint64
 	Function string // as the linker has it; of inlined code, the one that it was put into
+	Source   string // the name in the source, of C++ and Rust
 	File     string // its full path
 	Line     int
+}
+
+// In reports whether the function of the place has a name: the linker's, or that of the
+// source, with its parameters or without.
+func (p BinaryPlace) In(name string) bool {
+	return name == p.Function || p.Source != "" && (name == p.Source || name == withoutParameters(p.Source))
 }
 
 // Marker is a place of a USDT probe. Its address is where the linker put the code, also

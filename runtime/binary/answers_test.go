@@ -177,7 +177,8 @@ func askLines(t *testing.T, b target.Binary, place string) (string, any, error) 
 	list, err := b.Lines(file, int(number(t, line)))
 	var out strings.Builder
 	for _, p := range list {
-		fmt.Fprintf(&out, "%#x %#x\t%s\t%s\n", p.Address, p.Offset, p.Function, p.File)
+		row := fmt.Sprintf("%#x %#x\t%s\t%s\t%s", p.Address, p.Offset, p.Function, p.File, p.Source)
+		fmt.Fprintln(&out, strings.TrimSuffix(row, "\t"))
 	}
 	return out.String(), list, err
 }

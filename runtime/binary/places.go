@@ -202,6 +202,7 @@ func (f *File) places(s *source, line int) (list []target.BinaryPlace) {
 		place := target.BinaryPlace{Address: address, Offset: offset, File: s.path, Line: line}
 		if frames, err := f.symbolFrame(offset); err == nil && len(frames) > 0 {
 			place.Function = frames[0].Function
+			place.Source = sourceOf([]byte(place.Function))
 		}
 		list = append(list, place)
 	}

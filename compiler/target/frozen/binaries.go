@@ -23,7 +23,7 @@ import (
 //	arguments PATH NAME    size, kind; name; type
 //	signature PATH NAME    as signatures.go says
 //	frames PATH OFFSET     offset, line, "inlined" or "code"; function; file
-//	lines PATH FILE:LINE   address, offset; function; file
+//	lines PATH FILE:LINE   address, offset; function; file; function in the source
 //	markers PATH all       address, offset, semaphore; provider; name; arguments
 //	variables PATH NAME    addresses in hexadecimal
 //	code PATH OFFSET       bytes from there on, in hexadecimal
@@ -136,6 +136,9 @@ func (r recorded) Lines(file string, line int) (list []target.BinaryPlace, err e
 	question := fmt.Sprintf("lines %s:%d", file, line)
 	err = r.rows(question, func(numbers, texts []string) error {
 		p := target.BinaryPlace{Function: texts[0], File: texts[1], Line: line}
+		if len(texts) > 2 {
+			p.Source = texts[2]
+		}
 		err := scan(numbers, &p.Address, &p.Offset)
 		list = append(list, p)
 		return err
