@@ -159,6 +159,8 @@ type (
 )
 
 // NewSource is a script's text. Messages call it by the name.
+//
+//go:noinline
 func NewSource(name, text string) *Source { return diag.NewSource(name, text) }
 
 // ReadSource reads a script from a regular file, or from standard input for "-".

@@ -68,7 +68,7 @@ var declarationHints = map[string]string{"let": mapHint, "fn": functionHint, "ma
 
 // mapDeclaration adds `let @name = kind(size);`, whose semicolon may be left out.
 func (p *parser) mapDeclaration(script *Script) {
-	keyword := p.lex.Next()
+	keyword := p.next()
 	name := p.lex.Peek()
 	switch name.Type {
 	case mapToken:
@@ -77,17 +77,17 @@ func (p *parser) mapDeclaration(script *Script) {
 	default:
 		p.fail(p.gap(name), "expected a @map after let", mapHint)
 	}
-	p.lex.Next()
+	p.next()
 	m := &MapDeclaration{Map: &Map{Name: name.Value[1:], Span: p.tokenSpan(name)}}
 	if p.lex.Peek().Value != "=" {
 		p.fail(p.gap(p.lex.Peek()), "expected = and the kind of the map", mapHint)
 	}
-	p.lex.Next()
+	p.next()
 	kind := p.lex.Peek()
 	if kind.Type != wordToken {
 		p.fail(p.gap(kind), "expected the kind of the map", mapHint)
 	}
-	m.Kind, m.KindSpan = kind.Value, p.tokenSpan(p.lex.Next())
+	m.Kind, m.KindSpan = kind.Value, p.tokenSpan(p.next())
 	if !p.at("(") {
 		p.fail(p.gap(p.lex.Peek()), "expected ( and the size of the map", mapHint)
 	}
@@ -101,12 +101,12 @@ func (p *parser) mapDeclaration(script *Script) {
 
 // function adds `fn name($a : type, ...) : type { ... }`.
 func (p *parser) function(script *Script) {
-	keyword := p.lex.Next()
+	keyword := p.next()
 	f := &Function{}
 	f.Name, f.NameSpan = p.declaredName(keyword)
 	p.parameters(keyword, func() { f.Params = append(f.Params, p.param()) })
 	if p.lex.Peek().Type == colonToken {
-		p.lex.Next()
+		p.next()
 		f.Result = p.requiredType()
 	}
 	f.Body = p.braces(keyword)
@@ -117,7 +117,7 @@ func (p *parser) function(script *Script) {
 // macro adds `macro name($v, @m, e) { ...; value }`. One without parameters may lack the
 // parentheses.
 func (p *parser) macro(script *Script) {
-	keyword := p.lex.Next()
+	keyword := p.next()
 	m := &Macro{}
 	m.Name, m.NameSpan = p.declaredName(keyword)
 	if p.lex.Peek().Type != blockOpenToken {
@@ -136,7 +136,7 @@ func (p *parser) declaredName(keyword *lexer.Token) (string, diag.Span) {
 	if name.Type != wordToken {
 		p.fail(p.gap(name), "expected a name after "+keyword.Value, declarationHints[keyword.Value])
 	}
-	return name.Value, p.tokenSpan(p.lex.Next())
+	return name.Value, p.tokenSpan(p.next())
 }
 
 // parameters is `(parameter, ...)`. No two have the same text.
@@ -165,11 +165,11 @@ func (p *parser) param() *Param {
 	if token.Type != variableToken {
 		p.fail(p.gap(token), "expected a $variable for the parameter", functionHint)
 	}
-	param := &Param{Variable: p.variable(p.lex.Next())}
+	param := &Param{Variable: p.variable(p.next())}
 	if p.lex.Peek().Type != colonToken {
 		p.fail(p.gap(p.lex.Peek()), "expected : and the type of "+token.Value, functionHint)
 	}
-	p.lex.Next()
+	p.next()
 	param.Type = p.requiredType()
 	param.Span = param.Variable.Span.To(param.Type.Span)
 	return param
@@ -178,11 +178,11 @@ func (p *parser) param() *Param {
 func (p *parser) macroParam() Expr {
 	switch token := p.lex.Peek(); token.Type {
 	case variableToken:
-		return p.variable(p.lex.Next())
+		return p.variable(p.next())
 	case mapToken:
-		return &Map{Name: token.Value[1:], Span: p.tokenSpan(p.lex.Next())}
+		return &Map{Name: token.Value[1:], Span: p.tokenSpan(p.next())}
 	case wordToken:
-		return &Name{Name: token.Value, Span: p.tokenSpan(p.lex.Next())}
+		return &Name{Name: token.Value, Span: p.tokenSpan(p.next())}
 	default:
 		p.fail(p.gap(token), "expected a parameter: a $variable, a @map or a name", macroHint)
 		return nil

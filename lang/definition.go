@@ -121,7 +121,7 @@ func (p *parser) definition(script *Script) {
 }
 
 func (p *parser) typedef(script *Script) {
-	keyword := p.lex.Next()
+	keyword := p.next()
 	declarations := p.declarations()
 	for i := range declarations {
 		d := &declarations[i]
@@ -143,11 +143,11 @@ func (p *parser) typedef(script *Script) {
 
 // tagged is `struct name`, `struct name { ... }`, or the same of a union or enum.
 func (p *parser) tagged() *TypeDefinition {
-	keyword := p.lex.Next()
+	keyword := p.next()
 	definition := &TypeDefinition{Tag: keyword.Value, Span: p.tokenSpan(keyword)}
 	p.attributes(&definition.Packed, &definition.Aligned)
 	if token := p.lex.Peek(); token.Type == wordToken {
-		definition.Name, definition.NameSpan = token.Value, p.tokenSpan(p.lex.Next())
+		definition.Name, definition.NameSpan = token.Value, p.tokenSpan(p.next())
 		definition.Span = definition.Span.To(definition.NameSpan)
 	}
 	switch token := p.lex.Peek(); {
@@ -161,7 +161,7 @@ func (p *parser) tagged() *TypeDefinition {
 
 // body is `{ ... }` with the attributes behind it.
 func (p *parser) body(definition *TypeDefinition) {
-	open := p.lex.Next()
+	open := p.next()
 	for p.lex.Peek().Type != blockCloseToken {
 		if definition.Tag == "enum" {
 			p.enumerators(definition)
@@ -169,7 +169,7 @@ func (p *parser) body(definition *TypeDefinition) {
 			definition.Members = append(definition.Members, p.members()...)
 		}
 	}
-	definition.Body = p.tokenSpan(open).To(p.tokenSpan(p.lex.Next()))
+	definition.Body = p.tokenSpan(open).To(p.tokenSpan(p.next()))
 	definition.Span = definition.Span.To(definition.Body)
 	if end := p.attributes(&definition.Packed, &definition.Aligned); end.Source != nil {
 		definition.Span = definition.Span.To(end)
@@ -183,10 +183,10 @@ func (p *parser) body(definition *TypeDefinition) {
 // width.
 func (p *parser) enumerators(definition *TypeDefinition) {
 	for p.lex.Peek().Type == wordToken {
-		name := p.lex.Next()
+		name := p.next()
 		value := &EnumeratorDefinition{Name: name.Value, Span: p.tokenSpan(name)}
 		if p.lex.Peek().Value == "=" {
-			p.lex.Next()
+			p.next()
 			value.Value = p.expression()
 			value.Span = value.Span.To(value.Value.Range())
 		}
@@ -194,9 +194,9 @@ func (p *parser) enumerators(definition *TypeDefinition) {
 		if p.lex.Peek().Type != commaToken {
 			break
 		}
-		p.lex.Next()
+		p.next()
 	}
-	if token := p.lex.Next(); token.Type != semicolonToken || token.Value != "" {
+	if token := p.next(); token.Type != semicolonToken || token.Value != "" {
 		p.fail(p.gap(token), "unexpected "+describe(token), "an enum is { NAME, NAME = value, ... }")
 	}
 }
@@ -204,7 +204,7 @@ func (p *parser) enumerators(definition *TypeDefinition) {
 // members are those of one declaration: `int a, *b;`.
 func (p *parser) members() []*MemberDefinition {
 	if p.lex.Peek().Type == semicolonToken {
-		p.lex.Next()
+		p.next()
 		return nil
 	}
 	var members []*MemberDefinition
@@ -226,7 +226,7 @@ func (p *parser) declarations() []declaration {
 	var all []declaration
 	for {
 		all = append(all, p.declarator(base, len(all) == 0))
-		token := p.lex.Next()
+		token := p.next()
 		switch {
 		case token.Type == semicolonToken:
 			for i := range all {
@@ -265,7 +265,7 @@ func (p *parser) specifiers() declaration {
 			d.written.Specifiers = strings.Join(words, " ")
 			return d
 		}
-		words = append(words, p.lex.Next().Value)
+		words = append(words, p.next().Value)
 		d.span.End = p.tokenSpan(token).End
 	}
 	if d.typeName == nil && d.definition == nil {
@@ -305,7 +305,7 @@ func (p *parser) declarator(base declaration, first bool) declaration {
 	p.pointers(&d)
 	switch token := p.lex.Peek(); {
 	case token.Type == wordToken:
-		d.name, d.nameSpan = token.Value, p.tokenSpan(p.lex.Next())
+		d.name, d.nameSpan = token.Value, p.tokenSpan(p.next())
 		d.span = d.span.To(d.nameSpan)
 	case p.at("("):
 		p.functionPointer(&d)
@@ -317,7 +317,7 @@ func (p *parser) declarator(base declaration, first bool) declaration {
 		d.dimensions = append(d.dimensions, p.dimension(&d))
 	}
 	if p.lex.Peek().Type == colonToken {
-		p.lex.Next()
+		p.next()
 		d.bits = p.expression()
 		d.span = d.span.To(d.bits.Range())
 	}
@@ -339,14 +339,14 @@ func (p *parser) pointers(d *declaration) {
 		default:
 			return
 		}
-		d.span = d.span.To(p.tokenSpan(p.lex.Next()))
+		d.span = d.span.To(p.tokenSpan(p.next()))
 	}
 }
 
 // functionPointer takes `(*name)(...)` and `(*name)[n]`, pointers to what has no size of
 // interest here.
 func (p *parser) functionPointer(d *declaration) {
-	open := p.lex.Next()
+	open := p.next()
 	if d.definition != nil {
 		p.fail(d.definition.Span, "a pointer to a function cannot define the type of its result", "define the type before")
 	}
@@ -356,7 +356,7 @@ func (p *parser) functionPointer(d *declaration) {
 	inner := declaration{span: d.span}
 	p.pointers(&inner)
 	if token := p.lex.Peek(); token.Type == wordToken {
-		d.name, d.nameSpan = token.Value, p.tokenSpan(p.lex.Next())
+		d.name, d.nameSpan = token.Value, p.tokenSpan(p.next())
 	}
 	for p.at("[") {
 		d.dimensions = append(d.dimensions, p.dimension(&inner))
@@ -378,7 +378,7 @@ func (p *parser) functionPointer(d *declaration) {
 // made sure of.
 func (p *parser) skipGroup() diag.Span {
 	for depth := 0; ; {
-		token := p.lex.Next()
+		token := p.next()
 		switch token.Value {
 		case "(", "[":
 			depth++
@@ -412,7 +412,7 @@ func (p *parser) written(start, end int) string {
 
 // dimension is `[size]`, or `[]`, which gives nil.
 func (p *parser) dimension(d *declaration) (size Expr) {
-	open := p.lex.Next()
+	open := p.next()
 	if !p.at("]") {
 		size = p.expression()
 	}
@@ -437,13 +437,13 @@ func (p *parser) attributes(packed *bool, aligned *Expr) (end diag.Span) {
 		case "":
 			return end
 		case "packed":
-			end = p.tokenSpan(p.lex.Next())
+			end = p.tokenSpan(p.next())
 			*packed = true
 		case "aligned":
-			end = p.tokenSpan(p.lex.Next())
+			end = p.tokenSpan(p.next())
 			end = end.To(p.alignment(token, aligned))
 		default:
-			end = p.attributeList(p.lex.Next(), packed, aligned)
+			end = p.attributeList(p.next(), packed, aligned)
 		}
 	}
 }
@@ -457,7 +457,7 @@ func (p *parser) attributeList(keyword *lexer.Token, packed *bool, aligned *Expr
 		if p.lex.Peek().Type != commaToken {
 			break
 		}
-		p.lex.Next()
+		p.next()
 	}
 	p.close(inner, ")")
 	return p.close(outer, ")")
@@ -467,11 +467,11 @@ func (p *parser) openGroup(keyword *lexer.Token) *lexer.Token {
 	if !p.at("(") {
 		p.fail(p.gap(p.lex.Peek()), fmt.Sprintf("expected ( after %s", keyword.Value), "write __attribute__((packed))")
 	}
-	return p.lex.Next()
+	return p.next()
 }
 
 func (p *parser) attribute(packed *bool, aligned *Expr) {
-	token := p.lex.Next()
+	token := p.next()
 	switch name := strings.Trim(token.Value, "_"); {
 	case token.Type == wordToken && name == "packed":
 		*packed = true
@@ -492,7 +492,7 @@ func (p *parser) alignment(keyword *lexer.Token, aligned *Expr) diag.Span {
 	if !p.at("(") {
 		p.fail(p.tokenSpan(keyword), fmt.Sprintf("expected the bytes after %s", keyword.Value), "write aligned(8)")
 	}
-	open := p.lex.Next()
+	open := p.next()
 	*aligned = p.expression()
 	return p.close(open, ")")
 }

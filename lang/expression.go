@@ -32,7 +32,7 @@ func (p *parser) expression() Expr {
 	if !p.at("?") {
 		return cond
 	}
-	p.lex.Next()
+	p.next()
 	var x Expr
 	if p.lex.Peek().Type != colonToken {
 		x = p.expression()
@@ -40,7 +40,7 @@ func (p *parser) expression() Expr {
 	if token := p.lex.Peek(); token.Type != colonToken {
 		p.fail(p.gap(token), "expected : and the other value of ?", "write cond ? a : b")
 	}
-	p.lex.Next()
+	p.next()
 	y := p.expression()
 	return &Ternary{Cond: cond, X: x, Y: y, Span: cond.Range().To(y.Range())}
 }
@@ -55,7 +55,7 @@ func (p *parser) binary(least int) Expr {
 			return x
 		}
 		p.tooLong(count, op)
-		p.lex.Next()
+		p.next()
 		y := p.binary(level + 1)
 		x = &Binary{Op: Operator(op.Value), OpSpan: p.tokenSpan(op), X: x, Y: y, Span: x.Range().To(y.Range())}
 	}
@@ -66,16 +66,16 @@ func (p *parser) unary() Expr {
 	defer p.ascend()
 	token := p.lex.Peek()
 	if token.Type == comptimeToken {
-		return p.prefixed(p.lex.Next())
+		return p.prefixed(p.next())
 	}
 	if token.Type != operatorToken {
 		return p.postfix(p.primary())
 	}
 	switch token.Value {
 	case "-", "!", "~", "*", "&":
-		return p.prefixed(p.lex.Next())
+		return p.prefixed(p.next())
 	case "++", "--":
-		p.lex.Next()
+		p.next()
 		return p.incDec(p.unary(), token, true)
 	case "+":
 		hint := "leave it out"
@@ -113,11 +113,11 @@ func (p *parser) postfix(x Expr) Expr {
 		}
 		switch token.Value {
 		case ".", "->":
-			x = p.field(x, p.lex.Next())
+			x = p.field(x, p.next())
 		case "[":
 			x = p.index(x)
 		case "++", "--":
-			x = p.incDec(x, p.lex.Next(), false)
+			x = p.incDec(x, p.next(), false)
 		case "(":
 			p.fail(x.Range(), fmt.Sprintf("%s is not a function", quote(x.Range().Text())), noFunction(x))
 		default:
@@ -141,7 +141,7 @@ func (p *parser) field(x Expr, op *lexer.Token) Expr {
 			p.fail(p.gap(name), fmt.Sprintf("expected a field name after %s", op.Value), memberHint(name))
 		}
 	}
-	span := p.tokenSpan(p.lex.Next())
+	span := p.tokenSpan(p.next())
 	return &Field{X: x, Name: name.Value, NameSpan: span, Arrow: op.Value == "->", Span: x.Range().To(span)}
 }
 
@@ -175,11 +175,11 @@ func (p *parser) primary() Expr {
 	case stringToken:
 		return p.stringLiteral(token)
 	case variableToken:
-		return p.variable(p.lex.Next())
+		return p.variable(p.next())
 	case positionalToken:
 		return p.positional(token)
 	case countToken:
-		p.lex.Next()
+		p.next()
 		return &PositionalCount{Span: p.tokenSpan(token)}
 	case mapToken:
 		return p.mapAccess()
@@ -213,7 +213,7 @@ func (p *parser) argument() Expr {
 }
 
 func (p *parser) nameOrCall() Expr {
-	name := p.lex.Next()
+	name := p.next()
 	span := p.tokenSpan(name)
 	if !p.at("(") {
 		return &Name{Name: name.Value, Span: span}
@@ -223,7 +223,7 @@ func (p *parser) nameOrCall() Expr {
 }
 
 func (p *parser) mapAccess() Expr {
-	token := p.lex.Next()
+	token := p.next()
 	m := &Map{Name: token.Value[1:], Span: p.tokenSpan(token)}
 	if !p.at("[") {
 		return m
@@ -242,7 +242,7 @@ func (p *parser) positional(token *lexer.Token) Expr {
 	if err != nil || index == 0 {
 		p.fail(p.tokenSpan(token), fmt.Sprintf("%s is not a parameter", token.Value), "the first is $1, their number is $#")
 	}
-	p.lex.Next()
+	p.next()
 	return &Positional{Index: int(index), Span: p.tokenSpan(token)}
 }
 
@@ -283,7 +283,7 @@ func (p *parser) atRecord() bool {
 		return false
 	}
 	start := p.lex.MakeCheckpoint()
-	p.lex.Next()
+	p.next()
 	defer p.lex.LoadCheckpoint(start)
 	return p.lex.Peek().Value == "="
 }
@@ -308,8 +308,8 @@ func (p *parser) recordField() RecordField {
 	if !p.atRecord() {
 		p.fail(p.gap(name), "expected name = value, as in the fields before", "a record is (name = value, ...), a tuple (value, ...)")
 	}
-	p.lex.Next()
-	p.lex.Next()
+	p.next()
+	p.next()
 	return RecordField{Name: name.Value, NameSpan: p.tokenSpan(name), Value: p.expression()}
 }
 
@@ -318,7 +318,7 @@ func (p *parser) comma() bool {
 	if p.lex.Peek().Type != commaToken {
 		return false
 	}
-	p.lex.Next()
+	p.next()
 	return true
 }
 
@@ -334,14 +334,14 @@ func (p *parser) list(open *lexer.Token, closer string, element func() Expr) ([]
 // open takes a ( or [.
 func (p *parser) open() *lexer.Token {
 	p.groups++
-	return p.lex.Next()
+	return p.next()
 }
 
 // close takes the closing bracket and returns its span.
 func (p *parser) close(open *lexer.Token, closer string) diag.Span {
 	if p.at(closer) {
 		p.groups--
-		return p.tokenSpan(p.lex.Next())
+		return p.tokenSpan(p.next())
 	}
 	token := p.lex.Peek()
 	if token.Type == assignToken {

@@ -45,7 +45,7 @@ func (s *scanner) importLine() {
 }
 
 func (p *parser) importLine(script *Script) {
-	keyword := p.lex.Next()
+	keyword := p.next()
 	path := p.stringLiteral(p.lex.Peek()).(*String)
 	i := &Import{Path: path.Value, PathSpan: path.Span, Span: p.tokenSpan(keyword).To(path.Span)}
 	switch {
@@ -237,6 +237,7 @@ func (m *merger) within(i *Import, size int) bool {
 	return false
 }
 
+//go:noinline
 func (m *merger) fail(i *Import, message, hint string) {
 	m.diagnostics = append(m.diagnostics, diag.Diagnostic{Span: i.PathSpan, Message: message, Hint: hint})
 }

@@ -22,7 +22,7 @@ func (p *parser) integer(token *lexer.Token) Expr {
 	if problem != nil {
 		p.fail(p.tokenSpan(token), problem.message, problem.hint)
 	}
-	p.lex.Next()
+	p.next()
 	return &Integer{Value: value, Unsigned: unsigned, Span: p.tokenSpan(token)}
 }
 
@@ -30,7 +30,7 @@ func (p *parser) integer(token *lexer.Token) Expr {
 // stands there.
 func (p *parser) decimal() Expr {
 	start := p.lex.MakeCheckpoint()
-	whole, point, fraction := p.lex.Next(), p.lex.Next(), p.lex.Next()
+	whole, point, fraction := p.next(), p.next(), p.next()
 	span := p.tokenSpan(whole).To(p.tokenSpan(fraction))
 	text := whole.Value + point.Value + fraction.Value
 	if whole.Type == integerToken && point.Value == "." && fraction.Type == integerToken &&
@@ -157,7 +157,7 @@ func power10(exponent string, value uint64) (power uint64, fits bool) {
 
 func (p *parser) stringLiteral(token *lexer.Token) Expr {
 	value := p.unescape(token.Pos.Offset, token.Value)
-	p.lex.Next()
+	p.next()
 	return &String{Value: value, Span: p.tokenSpan(token)}
 }
 

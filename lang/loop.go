@@ -9,13 +9,13 @@ const forHint = "write for ($i : 0..10) { ... } or for ($kv : @map) { ... }"
 func (p *parser) loopHead() loopHead {
 	switch token := p.lex.Peek(); token.Type {
 	case whileToken:
-		p.lex.Next()
+		p.next()
 		return &While{Cond: p.condition(), Span: p.tokenSpan(token)}
 	case unrollToken:
-		p.lex.Next()
+		p.next()
 		return &Unroll{Count: p.condition(), Span: p.tokenSpan(token)}
 	case forToken:
-		return p.forHead(p.lex.Next())
+		return p.forHead(p.next())
 	}
 	return nil
 }
@@ -43,19 +43,19 @@ func (p *parser) loopVariable() *Variable {
 	if token.Type != variableToken {
 		p.fail(p.gap(token), "expected a $variable after for", forHint)
 	}
-	variable := p.variable(p.lex.Next())
+	variable := p.variable(p.next())
 	colon := p.lex.Peek()
 	if colon.Type != colonToken {
 		p.fail(p.gap(colon), "expected : after "+token.Value, forHint)
 	}
-	p.lex.Next()
+	p.next()
 	return variable
 }
 
 func (p *parser) loopRange(loop *For) {
 	first := p.expression()
 	if p.at("..") {
-		p.lex.Next()
+		p.next()
 		loop.Low, loop.High = first, p.expression()
 		return
 	}

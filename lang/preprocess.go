@@ -124,6 +124,7 @@ func (s *scanner) named(d *Directive, rest *scanner) bool {
 	return d.Name != ""
 }
 
+//go:noinline
 func (s *scanner) definitions() map[string]string {
 	if s.defined == nil {
 		s.defined = make(map[string]string)

@@ -14,20 +14,20 @@ import (
 func (p *parser) simpleStatement() Statement {
 	switch token := p.lex.Peek(); token.Type {
 	case letToken:
-		return p.let(p.lex.Next())
+		return p.let(p.next())
 	case returnToken:
-		return p.returnStatement(p.lex.Next())
+		return p.returnStatement(p.next())
 	case breakToken:
-		return &Break{Span: p.jump(p.lex.Next())}
+		return &Break{Span: p.jump(p.next())}
 	case continueToken:
-		return &Continue{Span: p.jump(p.lex.Next())}
+		return &Continue{Span: p.jump(p.next())}
 	}
 	if !p.startsOperand() {
 		return nil
 	}
 	x := p.expression()
 	if token := p.lex.Peek(); token.Type == assignToken {
-		return p.assignment(x, p.lex.Next())
+		return p.assignment(x, p.next())
 	}
 	p.endStatement(x)
 	return &ExprStatement{X: x, Span: x.Range()}
@@ -43,10 +43,10 @@ func (p *parser) let(keyword *lexer.Token) Statement {
 	default:
 		p.fail(p.gap(token), "expected a $variable after let", "write let $x = value; or let $x : type;")
 	}
-	variable := p.variable(p.lex.Next())
+	variable := p.variable(p.next())
 	s := &Let{Variable: variable, Span: p.tokenSpan(keyword).To(variable.Span)}
 	if p.lex.Peek().Type == colonToken {
-		p.lex.Next()
+		p.next()
 		s.Type = p.requiredType()
 		s.Span = s.Span.To(s.Type.Span)
 	}
@@ -70,7 +70,7 @@ func (p *parser) plainAssign(op *lexer.Token, declared *TypeName) {
 	default:
 		p.fail(p.tokenSpan(op), fmt.Sprintf("%s changes a value that is there, and let declares a new one", op.Value), "write =")
 	}
-	p.lex.Next()
+	p.next()
 }
 
 func (p *parser) returnStatement(keyword *lexer.Token) Statement {
@@ -146,7 +146,7 @@ func (p *parser) assigned() Expr {
 func (p *parser) endStatement(last Expr) {
 	token := p.lex.Peek()
 	if token.Type == semicolonToken {
-		p.lex.Next()
+		p.next()
 		return
 	}
 	call, isCall := last.(*Call)
@@ -245,7 +245,7 @@ func (p *parser) predicate() predicate {
 	if p.lex.Peek().Type != predicateOpenToken {
 		return nil
 	}
-	open := p.lex.Next()
+	open := p.next()
 	if token := p.lex.Peek(); token.Type == predicateCloseToken {
 		p.fail(p.tokenSpan(open).To(p.tokenSpan(token)), "this predicate is empty", "leave it out to take every event")
 	}
@@ -256,7 +256,7 @@ func (p *parser) predicate() predicate {
 	if token.Type != predicateCloseToken {
 		p.fail(p.gap(token), "unexpected "+describe(token), p.habitOr(token, "expected an operator, or / at the end of the predicate"))
 	}
-	p.lex.Next()
+	p.next()
 	return x
 }
 

@@ -40,7 +40,7 @@ func (p *parser) castType() *TypeName {
 	word := p.lex.Peek().Value
 	typeName, certain := p.typeName()
 	if typeName != nil && p.at(")") {
-		p.lex.Next()
+		p.next()
 		if certain || p.startsCastOperand() {
 			p.groups--
 			return typeName
@@ -93,7 +93,7 @@ func (p *parser) mayBeType() bool {
 		return false
 	}
 	start := p.lex.MakeCheckpoint()
-	p.lex.Next()
+	p.next()
 	defer p.lex.LoadCheckpoint(start)
 	return namesType(token.Value) || tags[token.Value] || token.Value == "typeof" || p.at("*")
 }
@@ -128,7 +128,7 @@ const typeHint = "such as uint64, string[64] or struct file *"
 // typeName takes a type. It is certain when it can be no value: a tag, a type's word, or
 // a `*` at the end.
 func (p *parser) typeName() (name *TypeName, certain bool) {
-	first := p.lex.Next()
+	first := p.next()
 	name = &TypeName{Name: first.Value, Array: -1, Span: p.tokenSpan(first)}
 	certain = namesType(first.Value)
 	switch {
@@ -166,7 +166,7 @@ func (p *parser) typeOf(name *TypeName) {
 
 // extend takes a token into the type's span.
 func (p *parser) extend(name *TypeName) string {
-	token := p.lex.Next()
+	token := p.next()
 	name.Span.End = token.Pos.Offset + len(token.Value)
 	return token.Value
 }

@@ -39,6 +39,8 @@ func (c *clauses) runOnce(program *ebpf.Program) {
 }
 
 // onSignals returns the programs of each signal that the script is to be told of.
+//
+//go:noinline
 func (c *clauses) onSignals() map[os.Signal][]*ebpf.Program {
 	programs := map[os.Signal][]*ebpf.Program{}
 	for _, program := range c.object.Programs {

@@ -82,6 +82,8 @@ func refusedProgram(program *object.ProgramSpec, err error) *attach.RefusedError
 }
 
 // explain has the error shown with its place in the script.
+//
+//go:noinline
 func explain(r *attach.RefusedError, d diag.Diagnostic) {
 	shown := diag.Diagnostics{d}
 	r.Message, r.Cause = shown.Error(), shown

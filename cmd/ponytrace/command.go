@@ -48,6 +48,8 @@ func commandOf(word string) (c *command) {
 }
 
 // commands makes them all.
+//
+//go:noinline
 func commands() (all []*command) {
 	for _, word := range commandWords {
 		all = append(all, commandOf(word))

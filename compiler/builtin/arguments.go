@@ -231,6 +231,7 @@ func missing(param target.Param, m object.Mechanism) string {
 	return ""
 }
 
+//go:noinline
 func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -474,6 +475,7 @@ func untypedArguments(c Checker, name *lang.Call) {
 	c.Hint("%s", positions)
 }
 
+//go:noinline
 func argumentStruct(name string, fields []Argument) *types.Type {
 	return &types.Type{Kind: types.Struct, Name: "args of " + name, Origin: &Arguments{Fields: fields}}
 }

@@ -92,6 +92,7 @@ func kindFunctions() []*Function {
 	}
 }
 
+//go:noinline
 func kindFunction(name, what string, is func(*types.Type) bool) *Function {
 	return &Function{
 		Info: Info{Name: name, Signature: "bool " + name + "(value)",

@@ -54,6 +54,7 @@ func (f *placeFinder) count() int {
 	return len(f.places) + len(f.opened.places) + len(f.returns.places)
 }
 
+//go:noinline
 func (l *placeList) append(place object.UserPlace, function target.BinaryFunction) {
 	l.places, l.functions = append(l.places, place), append(l.functions, function)
 }

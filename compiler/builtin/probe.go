@@ -49,6 +49,8 @@ type At struct {
 }
 
 // Text is the attach point with the values of its parameters.
+//
+//go:noinline
 func (at At) Text() string {
 	text := at.Name
 	for _, part := range at.Parts {
@@ -218,6 +220,8 @@ func meantPeriod(unit, number string) func(*target.Target, At) string {
 }
 
 // rawSite is the program for what the runtime runs itself, and for raw tracepoints.
+//
+//go:noinline
 func rawSite(at At, point object.Point) *Site {
 	return &Site{
 		Scope:  Scope{Probe: at.Probe, Mechanism: point.Mechanism},

@@ -82,6 +82,8 @@ func tracepointSites(x Expansion, at At, names []string) (sites []*Site) {
 }
 
 // pattern reports whether the attach point may stand for several.
+//
+//go:noinline
 func (at At) pattern() bool {
 	return slices.ContainsFunc(at.Parts, func(p Part) bool { return strings.ContainsAny(p.Text, "*?[") })
 }

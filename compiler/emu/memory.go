@@ -28,6 +28,7 @@ const (
 
 func addressOf(index int) uint64 { return firstRegion + uint64(index)<<regionShift }
 
+//go:noinline
 func (m *machine) newRegion(r region) (address uint64) {
 	m.regions = append(m.regions, &r)
 	return addressOf(len(m.regions) - 1)

@@ -184,6 +184,8 @@ func (p *ProgramSpec) Attachments() []Point {
 
 // ProbesAt is as how many probes a point of the program counts: one for each clause that
 // runs there.
+//
+//go:noinline
 func (p *ProgramSpec) ProbesAt(point int) int { return p.Points[point].Probes() * p.Clauses }
 
 // Dispatcher is a program that is attached to the tracepoint of all system calls, and
@@ -196,6 +198,8 @@ type Dispatcher struct {
 }
 
 // All are the programs with those of the dispatchers.
+//
+//go:noinline
 func (o *Object) All() []*ProgramSpec {
 	all := slices.Clone(o.Programs)
 	for _, d := range o.Dispatchers {

@@ -182,6 +182,8 @@ func (p *Point) Functions() []string {
 
 // Names are what the parts of a point are called behind the type of the probe: functions,
 // or places in programs; none for points of other kinds.
+//
+//go:noinline
 func (p *Point) Names() []string {
 	if on, ok := p.At.(FunctionPoint); ok {
 		return on.Functions
@@ -231,6 +233,8 @@ func picked[T any](from []T, indices []int) []T {
 }
 
 // Probes is as how many probes the point counts.
+//
+//go:noinline
 func (p *Point) Probes() int { return max(len(p.Names()), 1) }
 
 // Replaceable reports whether a plainer mechanism may serve where the kernel refuses this
@@ -241,10 +245,14 @@ func (p *Point) Replaceable() bool {
 }
 
 // Runs reports whether the runtime runs the program at such a moment.
+//
+//go:noinline
 func (p *Point) Runs(when When) bool {
 	at, ok := p.At.(RunPoint)
 	return ok && at.When == when
 }
 
 // Once reports a point of BEGIN or END.
+//
+//go:noinline
 func (p *Point) Once() bool { return p.Runs(AtBegin) || p.Runs(AtEnd) }

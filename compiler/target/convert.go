@@ -103,6 +103,8 @@ func nameOf(bare, from btf.Type) string {
 }
 
 // strip removes typedefs and qualifiers; user tells whether a __user tag was among them.
+//
+//go:noinline
 func strip(t btf.Type) (bare btf.Type, user bool) {
 	for range maxDepth {
 		switch q := t.(type) {

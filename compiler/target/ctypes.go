@@ -102,6 +102,8 @@ func (t *Target) kernelTypes(name string) (candidates []btf.Type) {
 }
 
 // tagOf returns the C keyword that names of the type's kind follow.
+//
+//go:noinline
 func tagOf(t btf.Type) string {
 	switch t.(type) {
 	case *btf.Struct:

@@ -70,6 +70,7 @@ func (d *definitions) all(name string) []btf.Type {
 	return slices.Clip(d.types[name])
 }
 
+//go:noinline
 func (d *definitions) named(tag, name string) btf.Type {
 	for _, t := range d.all(name) {
 		if tagOf(t) == tag {

@@ -39,6 +39,8 @@ func UntypedGo(name, arch string) *Function {
 }
 
 // goPlaces are where struct pt_regs has the registers.
+//
+//go:noinline
 func goPlaces(arch string) (list []int) {
 	for _, name := range goRegisters[arch] {
 		list = append(list, registers[arch].Named[name])

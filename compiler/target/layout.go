@@ -176,6 +176,7 @@ func (l *layout) size() uint32 {
 
 func roundUp(n, to uint64) uint64 { return (n + to - 1) / to * to }
 
+//go:noinline
 func bare(t btf.Type) btf.Type {
 	stripped, _ := strip(t)
 	return stripped

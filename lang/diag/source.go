@@ -14,6 +14,8 @@ type Source struct {
 }
 
 // NewSource indexes the lines of text.
+//
+//go:noinline
 func NewSource(name, text string) *Source {
 	source := &Source{Name: name, Text: text, lines: []int{0}}
 	for i := 0; i < len(text); i++ {

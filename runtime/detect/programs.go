@@ -79,6 +79,7 @@ func called(name, file string) bool {
 		strings.HasPrefix(rest, "-") && len(rest) > 1 && rest[1] >= '0' && rest[1] <= '9' && strings.HasSuffix(rest, ".so")
 }
 
+//go:noinline
 func process(pid int, file string) string { return fmt.Sprintf("/proc/%d/%s", pid, file) }
 
 func ownProgram(pid int) ([]target.Program, error) {

@@ -144,12 +144,14 @@ func (e *emitter) branch(b, following *block) {
 	}
 }
 
+//go:noinline
 func (e *emitter) jump(i asm.Instruction, to *block, from origin) {
 	i.Offset = -1
 	e.jumps = append(e.jumps, jump{index: len(e.code), block: to})
 	e.append(i, from)
 }
 
+//go:noinline
 func (e *emitter) append(i asm.Instruction, from origin) {
 	e.code = append(e.code, i)
 	e.origins = append(e.origins, from)

@@ -220,6 +220,8 @@ func follow(with []*Value, v *Value) *Value {
 func (f *Func) Size() int { return f.values }
 
 // NewValue returns a value that is in no block yet: the pass that makes it places it.
+//
+//go:noinline
 func (f *Func) NewValue(v Value) *Value {
 	const chunk = 32 // many are made: together they cost less
 	if len(f.room) == 0 {

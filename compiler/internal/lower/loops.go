@@ -277,6 +277,8 @@ func (f *function) callback(name string, captured, first int, start func(callbac
 
 // enterFunction goes on in another function of the program, which has cells and slots of
 // its own.
+//
+//go:noinline
 func (f *function) enterFunction(b *ir.Builder) {
 	b.Span, b.Blind = f.b.Span, f.b.Blind
 	f.b = b
@@ -285,6 +287,7 @@ func (f *function) enterFunction(b *ir.Builder) {
 	f.row, f.usesRow, f.rowOfCPU = nil, false, nil
 }
 
+//go:noinline
 func (f *function) leaveFunction(outer *function) {
 	f.b, f.cells, f.slots, f.loop = outer.b, outer.cells, outer.slots, outer.loop
 	f.escapes, f.frames = outer.escapes, outer.frames

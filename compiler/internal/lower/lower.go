@@ -377,6 +377,8 @@ func (f *function) data(offset int) *ir.Value {
 
 // RuntimeConst reserves a word of the kernel map "data", the same word for the same
 // number.
+//
+//go:noinline
 func (f *function) RuntimeConst(kind object.RuntimeConstKind, text string, source diag.Span) int {
 	for _, known := range f.unit.RuntimeConsts {
 		if known.Kind == kind && known.Text == text {

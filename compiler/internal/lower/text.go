@@ -35,6 +35,8 @@ func (f *function) textOf(e lang.Expr, capacity, extra int) text {
 }
 
 // textSize is how many bytes a text has at most.
+//
+//go:noinline
 func (f *function) textSize(e lang.Expr) int {
 	switch t := f.typeOf(e); t.Kind {
 	case types.Pointer:

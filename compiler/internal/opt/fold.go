@@ -50,6 +50,7 @@ func (s *folder) add(op ir.Op, args ...*ir.Value) *ir.Value {
 
 func (s *folder) constant(n int64) *ir.Value { return s.place(ir.Value{Op: ir.Const, Int: n}) }
 
+//go:noinline
 func (s *folder) place(proto ir.Value) *ir.Value {
 	proto.Block, proto.Span, proto.Why = s.at.Block, s.at.Span, s.at.Why
 	v := s.f.NewValue(proto)

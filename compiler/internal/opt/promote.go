@@ -159,6 +159,8 @@ func common(a, b holding) holding {
 }
 
 // filter keeps the values for which keep reports true.
+//
+//go:noinline
 func filter(values []*ir.Value, keep func(*ir.Value) bool) []*ir.Value {
 	kept := values[:0]
 	for _, v := range values {

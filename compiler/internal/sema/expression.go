@@ -340,6 +340,8 @@ func (c *checker) record(e *lang.Record) *types.Type {
 }
 
 // blockExpression checks `{ statements; value }`. As a statement it needs no value.
+//
+//go:noinline
 func (c *checker) blockExpression(e *lang.BlockExpr, statement bool) (t *types.Type) {
 	c.inScope(c.instance.scope, func() {
 		c.statements(e.Statements)

@@ -38,6 +38,8 @@ func (c *checker) readMap(e *lang.Map) *types.Type {
 
 // unassigned notes a read of a map whose type is not known: reportUntyped tells whether
 // that is an error.
+//
+//go:noinline
 func (c *checker) unassigned(e *lang.Map) {
 	if !c.missing[e.Name] {
 		c.untyped = append(c.untyped, e)
@@ -180,6 +182,8 @@ func (c *checker) useKeyPart(m *Map, e *lang.Map, i int, part *types.Type) bool 
 }
 
 // Key returns the types of a map's key parts; false when the map was not assigned yet.
+//
+//go:noinline
 func (c *checker) Key(e *lang.Map) ([]*types.Type, bool) {
 	m := c.maps[e.Name]
 	if m == nil || m.Value == nil {

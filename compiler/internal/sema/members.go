@@ -50,6 +50,8 @@ func (c *checker) foreign(e lang.Expr) bool { return c.instance.Foreign(e) }
 
 // inherit is the type of what lies in memory that another type leads to. An address that
 // is found there leads to the same memory, unless it is declared as one of a process.
+//
+//go:noinline
 func inherit(t, from *types.Type) *types.Type {
 	if !t.User && !t.Kernel {
 		t = t.Beside(from)

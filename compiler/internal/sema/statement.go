@@ -41,6 +41,8 @@ func (c *checker) block(b *lang.Block) {
 }
 
 // inScope runs check in a new scope inside of outer.
+//
+//go:noinline
 func (c *checker) inScope(outer *scope, check func()) {
 	before := c.instance.scope
 	c.instance.scope = &scope{variables: map[string]*Variable{}, outer: outer}
@@ -259,6 +261,8 @@ func (c *checker) assignVariable(e *lang.Variable, t *types.Type, span diag.Span
 
 // declareVariable returns the variable of an earlier round, whose type may be wider by
 // now.
+//
+//go:noinline
 func (c *checker) declareVariable(e *lang.Variable) *Variable {
 	v := c.instance.declared[e]
 	if v == nil {

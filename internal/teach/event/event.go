@@ -162,12 +162,15 @@ func firingsOf(program *object.ProgramSpec, point *object.Point) (list []firing)
 	return list
 }
 
+//go:noinline
 func (p *parser) errorf(span diag.Span, hint, format string, args ...any) {
 	problem := diag.Diagnostic{Span: span, Message: fmt.Sprintf(format, args...), Hint: hint}
 	p.problems = append(p.problems, problem)
 }
 
 // names are those of the probes that events can be of, each once.
+//
+//go:noinline
 func (p *parser) names() (names []string) {
 	seen := map[string]bool{}
 	for _, f := range p.firings {

@@ -153,6 +153,8 @@ func (p place) number() uint64 {
 }
 
 // put writes a number, in a bitfield its bits alone.
+//
+//go:noinline
 func (p place) put(n uint64) {
 	if p.bitSize > 0 && p.bitSize < 64 {
 		mask := uint64(1)<<p.bitSize - 1

@@ -238,6 +238,8 @@ func (r *reasoner) called(i int) string {
 
 // operand is the operation that number n of the operands is; an empty one where there is
 // none.
+//
+//go:noinline
 func (in instruction) operand(n int) *stage.Operation {
 	if n < 0 || n >= len(in.op.Args) {
 		return &stage.Operation{}
@@ -246,6 +248,8 @@ func (in instruction) operand(n int) *stage.Operation {
 }
 
 // byID is an operation of the same function; an empty one where it is gone.
+//
+//go:noinline
 func (in instruction) byID(id int) *stage.Operation {
 	if op := in.operations[operationID{in.at.Function, id}]; op != nil {
 		return op

@@ -132,6 +132,7 @@ type state struct {
 	index map[string]int
 }
 
+//go:noinline
 func (s *state) apply(changes []Change, last bool) {
 	for _, c := range changes {
 		i, known := s.index[c.Place]

@@ -77,6 +77,8 @@ func (p *printer) paint(color, text string) string {
 }
 
 // programOf is what is explained of an event's program.
+//
+//go:noinline
 func programOf(of *explain.Explanation, e *Event) *explain.Program {
 	i := slices.IndexFunc(of.Programs, func(p explain.Program) bool { return p.Name == e.Program })
 	if i < 0 {

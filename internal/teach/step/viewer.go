@@ -111,6 +111,7 @@ func (v *Viewer) move(key string) {
 	}
 }
 
+//go:noinline
 func (v *Viewer) current() *Event {
 	if len(v.run.Events) == 0 {
 		return &Event{}
@@ -231,6 +232,7 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(width-diag.Columns(text), 0))
 }
 
+//go:noinline
 func (d *drawing) add(line string) { d.lines = append(d.lines, strings.TrimRight(line, " ")) }
 
 func (d *drawing) title() {

@@ -77,6 +77,8 @@ type Formatter struct {
 }
 
 // New returns a formatter.
+//
+//go:noinline
 func New(settings object.Settings, names *report.Names) *Formatter {
 	return &Formatter{
 		settings: settings, names: names, indent: stackIndent,

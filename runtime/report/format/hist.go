@@ -74,6 +74,7 @@ func stars(count, most uint64, width int) int {
 	return int(float32(count) / float32(most) * float32(width))
 }
 
+//go:noinline
 func (f *Formatter) appendBar(b []byte, mark byte, marks, width int) []byte {
 	if marks > 0 {
 		b = append(repeat(append(b, f.start(barColor)...), mark, marks), f.start(noColor)...)

@@ -157,6 +157,8 @@ func (f *Formatter) appendRaw(b []byte, c *piece, v events.Value) []byte {
 }
 
 // pad fills what begins at start with blanks to the width.
+//
+//go:noinline
 func pad(b []byte, start int, c *piece) []byte {
 	missing := c.Width - (len(b) - start)
 	if missing <= 0 {
@@ -172,6 +174,7 @@ func pad(b []byte, start int, c *piece) []byte {
 	return b
 }
 
+//go:noinline
 func repeat(b []byte, c byte, times int) []byte {
 	for range times {
 		b = append(b, c)
