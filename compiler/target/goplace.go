@@ -9,7 +9,12 @@ import "github.com/ponytrace/ponytrace/compiler/types"
 //	arm64    r0 to r15                      the same
 //
 // Results are in the same registers, from the first one on. A value that does not fit as a
-// whole, or that has an array of several elements, is on the stack.
+// whole, or that has an array of several elements, is on the stack of the caller: one behind
+// the other from 8 bytes above the stack pointer on, each at a multiple of its alignment. So
+// are all arguments before, and those of functions in assembly.
+//
+// Debug information is not asked for values on the stack: of a string of which only the
+// length is used, Go 1.26 describes the place of the length as that of the whole.
 //
 // https://github.com/golang/go/blob/go1.26.0/src/cmd/compile/abi-internal.md
 var goRegisters = map[string][]string{
@@ -20,7 +25,8 @@ var goRegisters = map[string][]string{
 
 const (
 	goReturnsOnStack = "on the stack of its caller"
-	goOnStack        = "is on the stack, and where is not known"
+	goStackArguments = 8  // above the stack pointer
+	goVectors        = 15 // registers for floating point
 )
 
 // goWord is a number that is an address of the process where it is one at all.
@@ -36,6 +42,28 @@ func UntypedGo(name, arch string) *Function {
 	}
 	f.ReturnPieces = []Piece{{Size: wordSize, Register: places[0]}}
 	return f
+}
+
+// StackGo is a function of Go whose arguments are so many words on the stack.
+func StackGo(name, arch string, words int) *Function {
+	f := &Function{Name: name, User: true, Return: goWord, ReturnAbsent: goReturnsOnStack}
+	at := &goPlacer{sp: registers[arch].StackPointer, stack: goStackArguments}
+	for range min(words, maxGoWords) {
+		param := goParam(Declared{Type: goWord}, 1, nil)
+		param.Pieces, _ = at.next(goWord)
+		f.Params = append(f.Params, param)
+	}
+	return f
+}
+
+// maxGoWords bounds what a file claims.
+const maxGoWords = 64
+
+// GoUsesRegisters reports whether a version of Go passes arguments in registers; one that is
+// not known is taken for a newer one.
+func GoUsesRegisters(arch, version string) bool {
+	minor := goMinor(version)
+	return minor < 0 || minor >= 18 || minor == 17 && arch != "arm64"
 }
 
 // goPlaces are where struct pt_regs has the registers.
@@ -59,20 +87,21 @@ func goParam(d Declared, words int, places []int) Param {
 // placeGo places what debug information has not placed already.
 func (p Prototype) placeGo() *Function {
 	f := &Function{Name: p.Name, User: true, Return: p.Result.Type}
-	free := goPlaces(p.Arch)
+	at := p.goPlacer()
 	for _, d := range p.Params {
 		param := goParam(d, (max(typeSize(d.Type), 1)+wordSize-1)/wordSize, nil)
-		pieces, rest, absent := goPieces(d.Type, free)
-		free = rest
-		if param.Pieces, param.Absent = d.Pieces, d.Absent; len(d.Pieces) == 0 && d.Absent == "" {
-			param.Pieces, param.Absent = pieces, absent
+		param.Pieces, param.Absent = at.next(d.Type)
+		elsewhere := len(d.Pieces) > 0 && !onStack(d.Pieces)
+		described := len(d.Pieces) > 0 || d.Absent != ""
+		if elsewhere || described && !onStack(param.Pieces) {
+			param.Pieces, param.Absent = d.Pieces, d.Absent
 		}
 		f.Params = append(f.Params, param)
 	}
 	if f.Return != nil {
-		f.ReturnPieces, _, f.ReturnAbsent = goPieces(f.Return, goPlaces(p.Arch))
-		if f.ReturnAbsent == goOnStack {
-			f.ReturnAbsent = goReturnsOnStack
+		f.ReturnPieces, f.ReturnAbsent = p.goPlacer().next(f.Return)
+		if onStack(f.ReturnPieces) {
+			f.ReturnPieces, f.ReturnAbsent = nil, goReturnsOnStack
 		}
 		if f.ReturnAbsent == inVectorRegister || f.ReturnAbsent == partlyInVector {
 			f.ReturnAbsent = returnedInVector
@@ -88,31 +117,100 @@ func typeSize(t *types.Type) int {
 	return t.Size
 }
 
-// goPieces gives each part of a value the next register.
-func goPieces(t *types.Type, free []int) (pieces []Piece, rest []int, absent string) {
-	if t == nil {
-		return nil, free, ofUnknownType
+// onStack reports a value that lies in memory as a whole.
+func onStack(pieces []Piece) bool { return len(pieces) == 1 && pieces[0].InMemory }
+
+// goPlacer hands out places to the arguments of a function.
+type goPlacer struct {
+	free    []int // registers
+	vectors int   // that are free
+	sp      int   // the place of the stack pointer
+	stack   int   // where the next value on the stack is
+	lost    bool  // what follows may be at several places
+}
+
+func (p Prototype) goPlacer() *goPlacer {
+	at := &goPlacer{sp: registers[p.Arch].StackPointer, stack: goStackArguments}
+	if !p.GoStack {
+		at.free, at.vectors = goPlaces(p.Arch), goVectors
 	}
-	leaves, ok := leavesOf(t)
-	words, vectors := 0, 0
-	for _, l := range leaves {
-		if l.vector {
-			vectors++
-			continue
-		}
-		if words++; words <= len(free) {
-			pieces = append(pieces, Piece{At: l.offset, Size: l.size, Register: free[words-1]})
-		}
-	}
+	return at
+}
+
+// next gives each part of a value the next register, or the whole a place on the stack.
+func (p *goPlacer) next(t *types.Type) (pieces []Piece, absent string) {
+	parts := goParts{fits: true, sure: true, steps: maxFields}
+	parts.add(t, 0, 0)
 	switch {
-	case !ok || words > len(free):
-		return nil, free, goOnStack
-	case len(leaves) == 0:
-		return nil, free, passedNowhere
-	case vectors > 0 && words > 0:
-		return nil, free[words:], partlyInVector
-	case vectors > 0:
-		return nil, free, inVectorRegister
+	case t == nil:
+		p.lost = true
+		return nil, ofUnknownType
+	case p.lost:
+		return nil, afterUnknownType
+	case !parts.sure:
+		p.lost = true
+		return nil, ofUnknownType
+	case t.Size == 0:
+		p.onStack(t)
+		return nil, passedNowhere
+	case !parts.fits || len(parts.words) > len(p.free) || parts.vectors > p.vectors:
+		return []Piece{p.onStack(t)}, ""
 	}
-	return pieces, free[words:], ""
+	for i, l := range parts.words {
+		pieces = append(pieces, Piece{At: l.offset, Size: l.size, Register: p.free[i]})
+	}
+	p.free, p.vectors = p.free[len(pieces):], p.vectors-parts.vectors
+	switch {
+	case parts.vectors > 0 && len(pieces) > 0:
+		return nil, partlyInVector
+	case parts.vectors > 0:
+		return nil, inVectorRegister
+	}
+	return pieces, ""
+}
+
+func (p *goPlacer) onStack(t *types.Type) Piece {
+	align := min(alignmentOf(t), wordSize)
+	at := (p.stack + align - 1) / align * align
+	p.stack = at + t.Size
+	return Piece{Size: t.Size, Register: p.sp, InMemory: true, Offset: at}
+}
+
+// goParts are the scalars that a value is made of.
+type goParts struct {
+	words   []leaf
+	vectors int
+	fits    bool // no array of several elements is among them
+	sure    bool // all of them are known
+	steps   int
+}
+
+func (p *goParts) add(t *types.Type, at, depth int) {
+	if p.steps--; t == nil || p.steps < 0 || depth > maxDepth {
+		p.sure = false
+		return
+	}
+	switch composite := compositeOf(t); {
+	case composite != nil:
+		members, err := composite.Members()
+		p.sure = p.sure && err == nil
+		for _, m := range members {
+			p.add(m.Type, at+m.Offset, depth+1)
+		}
+	case t.Kind == types.Array && t.Count == 1:
+		p.add(t.Elem, at, depth+1)
+	case t.Kind == types.Array || t.Kind == types.String:
+		p.fits = p.fits && t.Size == 0
+		p.sure = p.sure && !complexNumber(t)
+	case t.Origin == InVectorRegister:
+		p.vectors++
+	case t.Size > 0:
+		p.words = append(p.words, leaf{at, t.Size, false})
+	}
+}
+
+// complexNumber reports what may be a complex number, in two registers, or an array of two
+// elements, on the stack.
+func complexNumber(t *types.Type) bool {
+	return t.Kind == types.Array && t.Count == 2 && t.Elem.Origin == InVectorRegister
 }

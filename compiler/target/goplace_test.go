@@ -1,6 +1,7 @@
 package target_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
@@ -38,8 +39,60 @@ func TestGoResult(t *testing.T) {
 	if len(f.ReturnPieces) != 1 || f.ReturnPieces[0].Register != 80 {
 		t.Errorf("the result is at %+v", f.ReturnPieces)
 	}
-	if last := f.Params[9]; len(last.Pieces) != 0 || last.Absent == "" {
-		t.Errorf("the tenth argument: %+v", last)
+	checkPlaces(t, "the tenth argument", f.Params[9], onStack(8, 8))
+}
+
+func checkPlaces(t *testing.T, what string, p target.Param, want ...target.Piece) {
+	t.Helper()
+	if !slices.Equal(p.Pieces, want) || p.Absent != "" {
+		t.Errorf("%s: %+v, %q; want %+v", what, p.Pieces, p.Absent, want)
+	}
+}
+
+// onStack is where a value is above the stack pointer of x86_64.
+func onStack(offset, size int) target.Piece {
+	return target.Piece{Size: size, Register: 152, InMemory: true, Offset: offset}
+}
+
+// A value on the stack lies at a multiple of its alignment behind the one before, whatever
+// debug information has; one in a register does not move it.
+func TestGoStack(t *testing.T) {
+	word := &types.Type{Kind: types.Int, Size: 8}
+	pair := types.NewArray(&types.Type{Kind: types.Int, Size: 4}, 2)
+	small := &types.Type{Kind: types.Int, Size: 1}
+	double := &types.Type{Kind: types.Struct, Size: 8, Origin: target.InVectorRegister}
+	list := []*types.Type{small, types.NewArray(small, 3), word, pair, types.NewArray(word, 1), word}
+	params := make([]target.Declared, len(list))
+	for i, of := range list {
+		params[i] = target.Declared{Type: of}
+	}
+	params[3].Pieces = []target.Piece{onStack(99, 8)}
+	function := target.Prototype{Name: "main.f", Arch: "x86_64", Go: true, Params: params}
+	f := function.Place()
+	checkPlaces(t, "a byte", f.Params[0], target.Piece{Size: 1, Register: 80})
+	checkPlaces(t, "three bytes", f.Params[1], onStack(8, 3))
+	checkPlaces(t, "a word", f.Params[2], target.Piece{Size: 8, Register: 40})
+	checkPlaces(t, "an array behind the bytes", f.Params[3], onStack(12, 8))
+	checkPlaces(t, "an array of one word", f.Params[4], target.Piece{Size: 8, Register: 88})
+	function.GoStack = true
+	old := function.Place()
+	checkPlaces(t, "a byte of Go 1.16", old.Params[0], onStack(8, 1))
+	checkPlaces(t, "its word", old.Params[2], onStack(16, 8))
+	function.GoStack, function.Params = false, []target.Declared{
+		{Type: types.NewArray(double, 2)}, {Type: pair},
+		{Type: pair, Pieces: []target.Piece{onStack(24, 8)}},
+	}
+	f = function.Place()
+	for i := range 2 {
+		if p := f.Params[i]; len(p.Pieces) != 0 || p.Absent == "" {
+			t.Errorf("argument %d, a complex number or what is behind it: %+v", i, p)
+		}
+	}
+	checkPlaces(t, "what debug information has behind it", f.Params[2], onStack(24, 8))
+	words := target.StackGo("main.f", "x86_64", 3)
+	checkPlaces(t, "the third word", words.Params[2], onStack(24, 8))
+	if len(words.Params) != 3 || words.ReturnAbsent == "" {
+		t.Errorf("three words: %+v", words)
 	}
 }
 

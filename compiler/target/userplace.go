@@ -35,6 +35,7 @@ type Prototype struct {
 	Arch     string
 	Rust     bool
 	Go       bool
+	GoStack  bool // Go passes all arguments on the stack
 	Params   []Declared
 	Result   Declared // Type is nil for void
 	Variadic bool

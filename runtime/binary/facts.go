@@ -117,7 +117,7 @@ func (f *File) dynamic() (d dynamic) {
 
 // goInfo begins the section that Go writes its version to: then a byte of no use here,
 // and flags, of which bit 1 says that the version follows at goInfoVersion, its length
-// first. Before Go 1.18 there are pointers to texts.
+// first. Before Go 1.18 the address of a string follows here.
 const (
 	goInfo        = "\xff Go buildinf:"
 	goInfoInline  = 2
@@ -141,12 +141,21 @@ func (f *File) goVersion() string {
 		magic[i] = c.u8()
 	}
 	c.skip(1)
-	if flags := c.u8(); !bytes.Equal(magic[:], []byte(goInfo)) || flags&goInfoInline == 0 {
+	flags := c.u8()
+	if !bytes.Equal(magic[:], []byte(goInfo)) {
 		return "go"
 	}
-	c.skip(goInfoVersion - c.at)
+	length := uint64(0)
+	if flags&goInfoInline != 0 {
+		c.skip(goInfoVersion - c.at)
+		length = c.uleb()
+	} else {
+		text := f.dataAt(c.u64())
+		c = f.dataAt(text.u64())
+		length = text.u64()
+	}
 	var version []byte
-	for range min(c.uleb(), maxGoVersion) {
+	for range min(length, maxGoVersion) {
 		version = append(version, c.u8())
 	}
 	if c.err != nil {

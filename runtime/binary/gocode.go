@@ -2,6 +2,8 @@ package binary
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 )
@@ -119,16 +121,64 @@ func (b *body) begins(at uint64) bool {
 	return false
 }
 
-// madeByGo reports whether the function at an address is one that passes arguments as Go
-// does.
-func (f *File) madeByGo(address uint64) bool {
-	made, _ := ask(f, func() (bool, error) {
+// untypedGo returns a function of Go of which no arguments are described; nil for others,
+// and for one that is described and not in assembly.
+func (f *File) untypedGo(of target.BinaryFunction, described bool) *target.Function {
+	function, _ := ask(f, func() (*target.Function, error) {
 		table, err := f.goTable()
 		if table == nil || err != nil {
-			return false, err
+			return nil, err
 		}
-		_, known := table.describe(address)
-		return known, nil
+		arch := architectures[f.elf.Machine]
+		d, known := table.describe(of.Address)
+		switch {
+		case !known || described && !table.inAssembly(d):
+			return nil, nil
+		case table.inAssembly(d) && !choosesConvention(of.Name), !target.GoUsesRegisters(arch, f.goVersion()):
+			return target.StackGo(of.Name, arch, d.stackWords()), nil
+		}
+		return target.UntypedGo(of.Name, arch), nil
 	})
-	return made
+	return function
 }
+
+// inAssembly reports a function in assembly, which before Go 1.18 only its file tells.
+func (t *goTable) inAssembly(d goFunction) bool {
+	if t.word == 8 {
+		file, _ := t.line(d, d.start)
+		return strings.HasSuffix(file, ".s")
+	}
+	return d.assembly
+}
+
+// stackWords is how many words of arguments and results a function has on the stack.
+func (d goFunction) stackWords() int {
+	if int32(d.arguments) < 0 { // unknown
+		return 0
+	}
+	return int(d.arguments) / wordSize
+}
+
+// goStackMark ends the name that the linker gives to a function which has its arguments on the
+// stack, if Go calls it by another one of that name.
+const goStackMark = ".abi0"
+
+// choosesConvention reports a function in assembly that may take arguments in registers:
+// only those of a few packages of Go itself may.
+func choosesConvention(name string) bool {
+	if strings.HasSuffix(name, goStackMark) {
+		return false
+	}
+	slash := strings.LastIndexByte(name, '/') + 1
+	point := strings.IndexByte(name[slash:], '.')
+	if point < 0 {
+		return true
+	}
+	pkg := name[:slash+point]
+	return slices.Contains(goChoosing, pkg) || strings.HasPrefix(pkg, "internal/runtime/") ||
+		strings.HasPrefix(pkg, "runtime/internal/") // before Go 1.23
+}
+
+// goChoosing are those packages, beside the parts of the runtime:
+// https://github.com/golang/go/blob/go1.26.0/src/cmd/internal/objabi/pkgspecial.go
+var goChoosing = []string{"runtime", "reflect", "syscall", "internal/bytealg", "internal/chacha8rand"}

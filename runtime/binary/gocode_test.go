@@ -120,3 +120,35 @@ func TestGoVersions(t *testing.T) {
 	}
 	goFunctions(t, program)
 }
+
+// Functions in assembly have arguments on the stack, but for those of the runtime.
+func TestAssemblyOfGo(t *testing.T) {
+	for _, test := range []struct {
+		variant, name string
+		words         int
+		stack         bool
+	}{
+		{"go", "internal/cpu.cpuid.abi0", 3, true},
+		{"go-stripped", "internal/cpu.cpuid", 3, true},
+		{"go", "runtime.memmove", 9, false},
+		{"go-stripped", "runtime.memmove", 9, false},
+	} {
+		f, err := Open(programs.Build(t, test.variant))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		list, err := f.Functions(test.name)
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%s: %s: %v, %v", test.variant, test.name, list, err)
+		}
+		got, err := f.Signature(list[0])
+		if err != nil || len(got.Params) != test.words {
+			t.Errorf("%s: %s: %+v, %v; want %d words", test.variant, test.name, got, err, test.words)
+			continue
+		}
+		if first := got.Params[0].Pieces[0]; first.InMemory != test.stack {
+			t.Errorf("%s: %s: the first argument is at %+v", test.variant, test.name, first)
+		}
+	}
+}

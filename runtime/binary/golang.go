@@ -274,6 +274,8 @@ type goFunction struct {
 	list       uint64
 	data       uint64 // where the list of other tables is, with so many entries
 	tables     uint8
+	arguments  uint32 // bytes of arguments and results on the stack
+	assembly   bool
 	// unusual: it is of the runtime, in assembly or a wrapper, and may be called in another
 	// way than Go calls functions.
 	unusual bool
@@ -295,13 +297,15 @@ func (t *goTable) describe(address uint64) (d goFunction, ok bool) {
 	d.end = entry.number(t.word)
 	c := t.from(at + uint64(t.word))
 	d.name = c.u32()
-	c.skip(12)
+	d.arguments = c.u32()
+	c.skip(8)
 	d.file, d.line, d.values, d.unit = c.u32(), c.u32(), c.u32(), c.u32()
 	if t.startLine {
 		c.skip(4)
 	}
 	kind, marks := c.u8(), c.u8()
-	d.unusual = kind != 0 || marks&goAssembly != 0
+	d.assembly = marks&goAssembly != 0
+	d.unusual = kind != 0 || d.assembly
 	c.skip(1)
 	d.tables = c.u8()
 	d.list = c.at

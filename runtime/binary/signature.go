@@ -32,8 +32,10 @@ func (f *File) Signature(of target.BinaryFunction) (*target.Function, error) {
 		}
 		return info.prototype(of)
 	})
-	if err != nil && f.madeByGo(of.Address) {
-		return target.UntypedGo(of.Name, architectures[f.elf.Machine]), nil
+	if err != nil || len(found.Params) == 0 {
+		if untyped := f.untypedGo(of, err == nil); untyped != nil {
+			return untyped, nil
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -52,6 +54,7 @@ func (d *debugInfo) prototype(of target.BinaryFunction) (*target.Prototype, erro
 		Rust: u.root.place(dwarf.AttrLanguage) == languageRust,
 		Go:   u.root.place(dwarf.AttrLanguage) == languageGo,
 	}
+	p.GoStack = p.Go && !target.GoUsesRegisters(d.arch, d.file.goVersion())
 	to, result := u.declaring(e, dwarf.AttrType)
 	if result != nil {
 		p.Result = to.declared(result)

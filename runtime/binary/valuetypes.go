@@ -70,6 +70,10 @@ func (u *unit) convert(e *entry, left int) *types.Type {
 		return u.enumType(e, size, left-1)
 	case dwarf.TagArrayType:
 		return u.arrayType(e, size, left-1)
+	case dwarf.TagSubroutineType:
+		if u.root.place(dwarf.AttrLanguage) == languageGo {
+			return u.pointer(&entry{}, 0) // what Go calls a function is the address of one
+		}
 	case dwarf.TagPtrToMemberType:
 		return types.NewArray(types.Uint64, max(size, u.address)/8)
 	}
