@@ -27,6 +27,8 @@ const (
 	goReturnsOnStack = "on the stack of its caller"
 	goStackArguments = 8  // above the stack pointer
 	goVectors        = 15 // registers for floating point
+	// maxGoArguments is more bytes than a call has on the stack.
+	maxGoArguments = 1 << 24
 )
 
 // goWord is a number that is an address of the process where it is one at all.
@@ -147,7 +149,7 @@ func (p *goPlacer) next(t *types.Type) (pieces []Piece, absent string) {
 		return nil, ofUnknownType
 	case p.lost:
 		return nil, afterUnknownType
-	case !parts.sure:
+	case !parts.sure, p.stack > maxGoArguments, t.Size > maxGoArguments:
 		p.lost = true
 		return nil, ofUnknownType
 	case t.Size == 0:

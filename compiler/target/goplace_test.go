@@ -89,6 +89,13 @@ func TestGoStack(t *testing.T) {
 		}
 	}
 	checkPlaces(t, "what debug information has behind it", f.Params[2], onStack(24, 8))
+	huge := types.NewArray(small, 1<<25)
+	function.Params = []target.Declared{{Type: huge}, {Type: word}}
+	for i, p := range function.Place().Params {
+		if len(p.Pieces) != 0 || p.Absent == "" {
+			t.Errorf("argument %d, which is larger than a stack or follows: %+v", i, p)
+		}
+	}
 	words := target.StackGo("main.f", "x86_64", 3)
 	checkPlaces(t, "the third word", words.Params[2], onStack(24, 8))
 	if len(words.Params) != 3 || words.ReturnAbsent == "" {
