@@ -31,16 +31,13 @@ func attach(ponytrace string) error {
 	if err := attachEach(ponytrace, "functions of a program", "uprobe:"+self+":", attachCounts[:3]); err != nil {
 		return err
 	}
-	if _, err := list(ponytrace, "tracepoints", "tracepoint:*:*"); err != nil {
-		return err
-	}
-	_, err = list(ponytrace, "all probes", "")
+	_, err = list(ponytrace, "tracepoints", "tracepoint:*:*", none)
 	return err
 }
 
 // attachEach lists the functions of a probe, and attaches as many as the counts say.
 func attachEach(ponytrace, what, probe string, counts []int) error {
-	names, err := list(ponytrace, what, probe+"*")
+	names, err := list(ponytrace, what, probe+"*", none)
 	if err != nil {
 		return err
 	}
@@ -53,7 +50,7 @@ func attachEach(ponytrace, what, probe string, counts []int) error {
 }
 
 // list times -l, and returns the names.
-func list(ponytrace, what, pattern string) (names []string, err error) {
+func list(ponytrace, what, pattern string, budget float64) (names []string, err error) {
 	var took, work sample
 	for range attachRounds {
 		run, began := exec.Command(ponytrace, "-l", pattern), time.Now()
@@ -69,17 +66,9 @@ func list(ponytrace, what, pattern string) (names []string, err error) {
 			names = append(names, strings.Trim(name[strings.LastIndexByte(name, ':')+1:], `"`))
 		}
 	}
-	report("ponytrace", fmt.Sprintf("-l, %d lines of %s, ms", len(names), what), took, listBudget(pattern))
+	report("ponytrace", fmt.Sprintf("-l, %d lines of %s, ms", len(names), what), took, budget)
 	report("ponytrace", fmt.Sprintf("-l, %d lines of %s, ms of CPU", len(names), what), work, none)
 	return names, nil
-}
-
-// listBudget is that of all probes.
-func listBudget(pattern string) float64 {
-	if pattern == "" {
-		return allBudget
-	}
-	return none
 }
 
 // attached times a pattern that stands for about n functions.

@@ -57,13 +57,16 @@ func host(ponytrace string) error {
 	}
 	report("ponytrace", "size of the binary, MB", sample{float64(info.Size()) / 1e6}, sizeBudget)
 	if text, err := exec.Command(ponytrace, "-q", "-e", "BEGIN { exit() }").CombinedOutput(); err != nil {
-		fmt.Printf("not run, as this machine does not let us trace: start, end and memory; stacks; CPU for a line; lines lost; a million keys\n%s", text)
+		fmt.Printf("not run, as this machine does not let us trace: start, end and memory; stacks; lists; CPU for a line; lines lost; a million keys\n%s", text)
 		return nil
 	}
 	if err := measure("ponytrace", ponytrace); err != nil {
 		return err
 	}
 	if err := stacks(ponytrace); err != nil {
+		return err
+	}
+	if _, err := list(ponytrace, "all probes", "", allBudget); err != nil {
 		return err
 	}
 	if err := large(ponytrace); err != nil {
