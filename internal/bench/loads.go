@@ -74,7 +74,8 @@ func passes(place string) load {
 // so that the kernel has them at hand.
 func faults() (time.Duration, int, error) {
 	const pages = 100
-	memory, err := unix.Mmap(-1, 0, pages*pageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	const writable, private = unix.PROT_READ | unix.PROT_WRITE, unix.MAP_PRIVATE | unix.MAP_ANON
+	memory, err := unix.Mmap(-1, 0, pages*pageSize, writable, private)
 	if err != nil {
 		return 0, 0, err
 	}

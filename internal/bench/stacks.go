@@ -16,7 +16,8 @@ const stacksTime = 3 * time.Second
 // some seconds, kernel and programs: of what the machine does anyway, and of a build by
 // Go's compiler, a large program whose processes have ended by then.
 func stacks(ponytrace string) error {
-	if err := stacksOf(ponytrace, "of the machine", func(context.Context) error { return nil }); err != nil {
+	nothing := func(context.Context) error { return nil }
+	if err := stacksOf(ponytrace, "of the machine", nothing); err != nil {
 		return err
 	}
 	if _, err := exec.LookPath("go"); err != nil {
