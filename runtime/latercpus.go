@@ -85,16 +85,16 @@ func (l *laterCPUs) found() []int {
 	return slices.Compact(list)
 }
 
-// announced reads what has come. Only the kernel has the port number 0.
+// announced reads what has come. Besides the kernel only who has CAP_NET_ADMIN can send.
 func (l *laterCPUs) announced() (list []int) {
 	message := make([]byte, 4096)
 	for {
-		n, from, err := unix.Recvfrom(l.socket, message, 0)
-		switch sender, ok := from.(*unix.SockaddrNetlink); {
+		n, err := unix.Read(l.socket, message)
+		switch {
 		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ENOBUFS):
 		case err != nil:
 			return list
-		case ok && sender.Pid == 0:
+		default:
 			if cpu, is := cpuOf(message[:n]); is {
 				list = append(list, cpu)
 			}
