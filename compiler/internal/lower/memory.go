@@ -35,10 +35,16 @@ func (f *function) reference(e lang.Expr) reference {
 	case *lang.Index:
 		return f.element(e)
 	case *lang.Unary:
-		t := f.typeOf(e.X)
-		return reference{base: f.value(e.X), direct: t.Trusted && !f.unit.Checked, user: f.inUser(t), either: f.inEither(t), t: f.typeOf(e)}
+		return f.pointee(e.X, f.typeOf(e))
 	}
 	panic("lower: no memory behind the expression")
+}
+
+// pointee is what an address leads to.
+func (f *function) pointee(address lang.Expr, t *types.Type) reference {
+	leads := f.typeOf(address)
+	return reference{base: f.value(address), direct: leads.Trusted && !f.unit.Checked,
+		user: f.inUser(leads), either: f.inEither(leads), t: t}
 }
 
 // inUser reports whether an address of the type is one of the process.
@@ -69,7 +75,7 @@ func (r reference) in(user bool) reference {
 func (f *function) whole(e lang.Expr) reference {
 	t := f.typeOf(e)
 	if t.Kind == types.Pointer {
-		return reference{base: f.value(e), direct: t.Trusted && !f.unit.Checked, user: f.inUser(t), either: f.inEither(t), t: t.Elem}
+		return f.pointee(e, t.Elem)
 	}
 	return f.reference(e)
 }
