@@ -62,19 +62,24 @@ func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
 	if !c.Target().Version.AtLeast(5, 11) {
 		depth = oldStackDepth
 	}
+	modes, depths := 0, 0
 	for i, arg := range call.Args {
 		n, known := c.Integer(arg)
 		switch name := word(call, i); {
 		case name == dwarf && call.Name == "ustack":
 			checkTables(c, arg)
 		case slices.Contains(stackModes, name):
-			mode = name
+			mode, modes = name, modes+1
 		case name != "" && !known:
 			c.Errorf(arg.Range(), "%s() knows the modes %s, not %s", call.Name, listed(modesOf(call)), name)
 		case !known || n < 1 || n > maxStackDepth:
 			c.Errorf(arg.Range(), "the depth of %s() is a number from 1 to %d, written in the script", call.Name, maxStackDepth)
 		default:
-			depth = int(n)
+			depth, depths = int(n), depths+1
+		}
+		if modes > 1 || depths > 1 {
+			c.Errorf(arg.Range(), "%s() takes one mode and one depth", call.Name)
+			break
 		}
 	}
 	return mode, depth
