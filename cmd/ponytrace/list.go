@@ -78,15 +78,18 @@ func (l *listing) pattern(pattern string) error {
 
 func (l *listing) probe(probe string, arguments func() []string) {
 	l.found++
-	l.out.WriteString(diag.Printable(probe))
+	l.out.WriteString(oneLine(probe))
 	l.out.WriteByte('\n')
 	if !l.arguments {
 		return
 	}
 	for _, argument := range arguments() {
-		fmt.Fprintln(l.out, "    "+diag.Printable(argument))
+		fmt.Fprintln(l.out, "    "+oneLine(argument))
 	}
 }
+
+// oneLine shows a name that a program may have chosen: it is no two of the list.
+func oneLine(name string) string { return strings.ReplaceAll(diag.Printable(name), "\n", "␊") }
 
 // structure prints the members of a type of the kernel.
 func (l *listing) structure(tag, name string) error {
