@@ -119,6 +119,10 @@
 // the function begins anew when its stack had to grow. Where it returns are its return
 // instructions.
 //
+// The return of other functions is probed by exchanging the address on top of the stack.
+// Where that is not the one to return to, Placement tells by the tables for unwinding
+// (returnaddress.go): at _start, at what the PLT jumps to, in parts of functions elsewhere.
+//
 // # Types
 //
 // A type is converted as far as the next struct: that is a place in .debug_info

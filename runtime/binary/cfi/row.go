@@ -21,6 +21,8 @@
 // Rejected: walking .eh_frame itself for each address. It would need RBX and R12 to R15
 // too, no tables, and 1 to 10 us for each frame in user space, with a copy of the stack.
 //
+// At runs the program of one function, for the rule of one place.
+//
 // The text is hostile: it may say anything. Parse reads each byte a bounded number of
 // times, and makes at most as many rows as it may.
 //
