@@ -57,7 +57,7 @@ var foreignWords = sync.OnceValue(func() map[string]string {
 		"ufunc":       "write usym(address)",
 		"usymbol":     "write usym(address)",
 		"umod":        "usym(address) names the function",
-		"uaddr":       "addresses of functions of programs are not known yet; usym(address) names them",
+		"uaddr":       "most programs are at another address each time they start; usym(address) names what is at one",
 		"basename":    `str(p) has the whole path; strstr and =~ "*/name" search in it`,
 		"dirname":     `str(p) has the whole path; =~ "/etc/*" matches it`,
 		"strjoin":     "write str_concat(a, b)",
