@@ -48,7 +48,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	defer syscall.Unmount(full, 0)
 	out := Run(t, "ponytrace", "-q", "-o", full+"/out", "-e",
-		fmt.Sprintf(`kprobe:__x64_sys_getpgid { printf("line\n"); @calls = count() } BEGIN { for ($i : 0..%d) { @[$i] = $i } }`, keys),
+		fmt.Sprintf(`config = { max_map_keys = 4096 } kprobe:__x64_sys_getpgid { printf("line\n"); @calls = count() } BEGIN { for ($i : 0..%d) { @[$i] = $i } }`, keys),
 		"-c", "workload syscalls --name getpgid --n 30000")
 	text, err := os.ReadFile(full + "/out")
 	if err != nil {

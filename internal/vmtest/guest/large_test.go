@@ -24,7 +24,7 @@ func TestLargeClauses(t *testing.T) {
 func largeClause(t *testing.T, attach string, statements int) {
 	const reads = 3
 	each := statements / 4 * reads
-	script := sizes.Large(`kprobe:vfs_read /comm == "reader"/`, "arg2", "mixed", statements)
+	script := "config = { max_map_keys = 4096 }\n" + sizes.Large(`kprobe:vfs_read /comm == "reader"/`, "arg2", "mixed", statements)
 	path := filepath.Join(t.TempDir(), "large.pt")
 	if err := os.WriteFile(path, []byte(script), 0o600); err != nil {
 		t.Fatal(err)
