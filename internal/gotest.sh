@@ -12,14 +12,14 @@ status=${PIPESTATUS[0]}
 set -e
 
 if ((status != 0)); then
-	cat "$log"
-	# Once more at the end, where one who sees only that finds them: what each failed test
-	# printed, and what the run ended with.
+	# What each failed test printed, and what the run ended with. The whole log is for a
+	# developer's terminal: those who read CI's see the end of it, or a part.
+	[[ "${CI:-}" == true ]] || cat "$log"
 	echo 'Failed:'
 	sed -nE 's/^ *--- FAIL: ([^ ]+) .*/\1/p' "$log" | while read -r name; do
 		echo "--- FAIL: $name"
-		awk -v name="$name" '/^=== (RUN|CONT|NAME) /{on = $3 == name; next} /^ *--- |^(PASS|FAIL|ok)/{on = 0} on' "$log" | head -60 || true
-	done | tail -150
+		awk -v name="$name" '/^=== (RUN|CONT|NAME) /{on = $3 == name; next} /^ *--- |^(PASS|FAIL|ok)/{on = 0} on' "$log" | head -40 || true
+	done | tail -300
 	grep -E -A30 '^panic:|\[build failed\]' "$log" | head -60 || true
 	exit "$status"
 fi
