@@ -41,7 +41,24 @@ func prepare(job wire.Job) error {
 	if err := os.Chdir("/tmp"); err != nil {
 		return err
 	}
+	if err := keepScheduler(); err != nil {
+		return err
+	}
 	return loopbackUp()
+}
+
+// keepScheduler opens an event of this process that never fires. With the first event of a
+// thread the kernel writes a jump into its scheduler, and takes it out after the last. An
+// emulated CPU was once caught executing the breakpoint that is there while it writes,
+// when that was over, and the kernel died (Oops: int3 in finish_task_switch). So the jump
+// stays.
+func keepScheduler() error {
+	dummy := unix.PerfEventAttr{Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_DUMMY, Size: unix.PERF_ATTR_SIZE_VER0}
+	_, err := unix.PerfEventOpen(&dummy, 0, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("open an event: %w", err)
+	}
+	return nil
 }
 
 func (m mount) do() error {
