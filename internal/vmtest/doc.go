@@ -14,11 +14,12 @@
 //
 // QEMU translates instructions (TCG), as the development machines have no KVM. A boot
 // takes three to eight seconds, all of it the kernel's own. `-cpu max,la57=off` is the
-// richest processor that 6.12 boots on; without erms and fsrm the kernel clears and copies
-// memory by words, which QEMU emulates faster than by bytes (a fifth of a test's time), and by tsc=reliable 5.10 takes its time
-// from the processor; it does not trust it otherwise, and asks a device. With Icount there is one CPU and a virtual
-// nanosecond is one guest instruction, whatever else the host is doing: costs measured so
-// can be repeated to the digit.
+// richest processor that 6.12 boots on. Without erms and fsrm the kernel clears and copies
+// memory by words, which QEMU emulates faster than by bytes (a fifth of a test's time).
+// With tsc=reliable 5.10 takes its time from the processor, and not from a slow device.
+//
+// With Icount there is one CPU and a virtual nanosecond is one guest instruction, whatever
+// else the host is doing: costs measured so can be repeated to the digit.
 //
 // The kernel 6.12-arm64 boots on the machine virt of qemu-system-aarch64, in eight
 // seconds, with all programs built for arm64. Its processor signs addresses by a cheap

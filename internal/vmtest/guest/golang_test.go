@@ -9,8 +9,8 @@ import (
 )
 
 // Functions of Go are counted exactly while stacks grow, goroutines end and panics are
-// recovered, and the program outlives the probes at its returns. Two of the ways to build
-// it are for every other kernel.
+// recovered, and the program outlives the probes at its returns. The program without
+// optimizations is for every other kernel.
 func TestGo(t *testing.T) {
 	script := `
 		uprobe:P:main.deep, uprobe:P:"main.(*Counter).Get", uprobe:P:main.show { @entry[func] = count(); }
@@ -33,12 +33,12 @@ func TestGo(t *testing.T) {
 		}
 		uprobe:P:main.total { @words[args.list.len, args.list.cap] = count(); }
 		uprobe:P:"main.(*Counter).Get" { @counter[args.c->Value, args.i == 7] = count(); }`
-	variants := []string{"go", "go-stripped", "go-pie", "go-O0", "go-cgo"}
+	variants := []string{"go", "go-stripped", "go-pie", "go-cgo", "go-O0"}
 	switch {
 	case runtime.GOARCH == "arm64":
 		variants = variants[:1]
 	case half(t) == 1:
-		variants = variants[:3]
+		variants = variants[:4]
 	}
 	for _, variant := range variants {
 		text, counters := script+untyped, ""

@@ -10,8 +10,8 @@
 //
 // KERNELS chooses the kernels (KERNELS=6.12,5.10), KERNEL a kernel of your own, GUEST_RUN
 // the tests, GUEST_COUNT how often each runs; a suite runs on those of its architecture.
-// Other variables GUEST_* reach the guest. Two machines run at a time, as -parallel says. Without QEMU a developer's run skips and says so; in CI (CI=true) that
-// is a failure.
+// Other variables GUEST_* reach the guest. Two machines run at a time, as -parallel says.
+// Without QEMU a developer's run skips and says so; in CI (CI=true) that is a failure.
 //
 // The go command must not take an old result for a new one: the sources of the guest's
 // programs are no part of the host's test binary. So a run walks over the module's
