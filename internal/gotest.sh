@@ -26,7 +26,7 @@ fi
 # Guest tests are timed in the guest: internal/vmtest/guesttest.
 echo 'The longest:'
 sed -nE 's/^--- PASS: (.*) \(([0-9.]+)s\)$/\2 s \1/p; s/^ +([0-9.]+ s Test.*)/\1/p; s/.*: ([^ ]+: booted in .*), of which$/\1/p' "$log" |
-	{ grep -vE "^[01]\\." || true; } | sort -rn | head -25
+	{ grep -vE "^[01]\\." || true; } | sort -rn | sed -n 1,25p
 if grep -qE '^ *--- SKIP' "$log"; then
 	echo 'Not run:'
 	grep -E -B3 '^ *--- SKIP' "$log" | grep -vE '^(=== |--$)'
