@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -86,6 +87,7 @@ var commandScripts = map[string]int{
 
 // The command, and what it has started, end with the tracing.
 func TestCommandEndsWithTheTracing(t *testing.T) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // nohup's programs ignore it
 	for script, n := range commandScripts {
 		for _, signal := range []syscall.Signal{0, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 			t.Run(fmt.Sprintf("%v of %d", signal, n), func(t *testing.T) {
