@@ -29,6 +29,9 @@ func namesOf(o *object.Object, user *symbols.User, notices *notices) *report.Nam
 			case report.GoType, report.GoTable:
 				name, found := user.GoType(process, address, role == report.GoTable)
 				return appendFrame(frames, address, symbols.Symbol{Name: name}, found)
+			case report.InFile:
+				id, offset := user.InFile(process, address)
+				return append(frames, report.Frame{Address: address, BuildID: id, Offset: offset})
 			}
 			found = user.Frames(found[:0], process, address, role == report.Return)
 			return appendFrames(frames, address, found)

@@ -81,12 +81,12 @@ var outputSettings = []*Setting{
 	},
 	{
 		Info: Info{Name: "stack_mode", Signature: "string",
-			Doc:     "How kstack and ustack print: bpftrace (function+offset), perf (address, function+offset and module) or raw (addresses).",
+			Doc:     "How kstack and ustack print: bpftrace (function+offset), perf (address, function+offset and module), raw (addresses) or build_id (build ID and offset in the file; kstack prints addresses then).",
 			Example: `config = { stack_mode = "perf" } profile:hz:99 { @[kstack] = count() }`},
 		Default: "bpftrace",
 		Apply: func(s *Settings, value string) error {
 			s.StackMode = value
-			return oneOf(value, stackModes...)
+			return oneOf(value, append(slices.Clone(stackModes), inFiles)...)
 		},
 	},
 	{

@@ -23,8 +23,8 @@ var stackFunctions = []*Function{
 		},
 	},
 	{
-		Info: Info{Name: "ustack", Signature: "ustack ustack([bpftrace | perf | raw] [, dwarf] [, int depth])",
-			Doc:     "The stack of calls of the current process, as kstack. Programs that were built without frame pointers show little of theirs, unless dwarf says to walk the stack by their tables (.eh_frame).",
+		Info: Info{Name: "ustack", Signature: "ustack ustack([bpftrace | perf | raw | build_id] [, dwarf] [, int depth])",
+			Doc:     "The stack of calls of the current process, as kstack. Programs that were built without frame pointers show little of theirs, unless dwarf says to walk the stack by their tables (.eh_frame). With build_id, frames print as the build ID of their file and the offset in it, which are the same on other machines, so that they can be named elsewhere.",
 			Example: `profile:hz:99 { @[ustack] = count(); @top[ustack(perf, 3), comm] = count() }`},
 		MaxArgs: 3, Bare: true, Fills: true, HandsContext: true, UserStack: true,
 		Check: func(c Checker, call *lang.Call) *types.Type { return types.NewUserStack(checkStack(c, call)) },
@@ -41,8 +41,10 @@ var stackFunctions = []*Function{
 	},
 }
 
-// stackModes are the ways in which a stack prints.
+// stackModes are the ways in which a stack prints; inFiles is one of processes only.
 var stackModes = []string{"bpftrace", "perf", "raw"}
+
+const inFiles = "build_id"
 
 const (
 	// stackDepth is how deep the kernel follows a stack by default, sysctl
@@ -59,6 +61,9 @@ const (
 // checkStack reads mode and depth, which may stand in either order.
 func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
 	mode, depth = c.Settings().StackMode, stackDepth
+	if mode == inFiles && call.Name == "kstack" {
+		mode = "raw"
+	}
 	if !c.Target().Version.AtLeast(5, 11) {
 		depth = oldStackDepth
 	}
@@ -68,7 +73,7 @@ func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
 		switch name := word(call, i); {
 		case name == dwarf && call.Name == "ustack":
 			checkTables(c, arg)
-		case slices.Contains(stackModes, name):
+		case slices.Contains(stackModes, name) || name == inFiles && call.Name == "ustack":
 			mode, modes = name, modes+1
 		case name != "" && !known:
 			c.Errorf(arg.Range(), "%s() knows the modes %s, not %s", call.Name, listed(modesOf(call)), name)
@@ -91,7 +96,7 @@ const dwarf = "dwarf"
 // modesOf lists what a call may say.
 func modesOf(call *lang.Call) []string {
 	if call.Name == "ustack" {
-		return append(slices.Clone(stackModes), dwarf)
+		return append(slices.Clone(stackModes), inFiles, dwarf)
 	}
 	return stackModes
 }

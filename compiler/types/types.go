@@ -221,7 +221,7 @@ func NewRecord(names []string, parts []*Type) *Type {
 }
 
 // NewKernelStack returns a stack of at most depth addresses, printed in the mode
-// "bpftrace", "perf" or "raw".
+// "bpftrace", "perf", "raw" or, of a process, "build_id".
 func NewKernelStack(mode string, depth int) *Type {
 	return &Type{Kind: KernelStack, Size: 8 * depth, Count: depth, Name: mode}
 }

@@ -40,6 +40,11 @@ var architectures = map[elf.Machine]string{
 	elf.EM_X86_64: "x86_64", elf.EM_AARCH64: "arm64", elf.EM_386: "386", elf.EM_ARM: "arm",
 }
 
+// BuildID is what the facts have of it; an error where it took too long to read.
+func (f *File) BuildID() (string, error) {
+	return ask(f, func() (string, error) { return f.buildID(), nil })
+}
+
 // Facts describes the file. What cannot be read is taken to be absent, but for the
 // machine, which is known since the file was opened.
 func (f *File) Facts() target.BinaryFacts {

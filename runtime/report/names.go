@@ -42,6 +42,8 @@ const (
 	// GoTable is the table of an interface that leads there.
 	GoType
 	GoTable
+	// InFile is an address whose place in its file is wanted.
+	InFile
 )
 
 // Frame is a function at an address. What is not known is empty; without Function only
@@ -55,6 +57,9 @@ type Frame struct {
 	File     string
 	Line     int
 	Inlined  bool // into the next frame
+	// BuildID tells the file from all others, in the mode build_id of a stack, which has
+	// no Function: Offset is that in the file then.
+	BuildID string
 }
 
 // Frames appends the frames of a stack, or those at the address of a symbol, the
@@ -69,14 +74,17 @@ func (n *Names) Frames(frames []Frame, v events.Value) []Frame {
 		}
 		return n.at(frames, v, v.Address(0), Alone)
 	}
-	role := Innermost
+	role, next := Innermost, Return
+	if v.Type.Name == "build_id" {
+		role, next = InFile, InFile
+	}
 	for i := range v.Type.Count {
 		address := v.Address(i)
 		if address == 0 {
 			break
 		}
 		frames = n.at(frames, v, address, role)
-		role = Return
+		role = next
 	}
 	return frames
 }

@@ -98,6 +98,7 @@ type sources struct {
 	known map[place][]Frame
 	texts map[string]string // names of files, each once
 	types map[goType]string // "" for one without a name
+	ids   map[fileID]string // "" for a file without a build ID
 	bytes int               // that all of them occupy
 	late  string            // a file that took too long
 }
@@ -233,7 +234,7 @@ func (u *User) shrinkSources() {
 	s := &u.sources
 	if s.known == nil || s.bytes > u.budget.most/share {
 		s.known, s.texts, s.types = map[place][]Frame{}, map[string]string{}, map[goType]string{}
-		s.bytes = 0
+		s.ids, s.bytes = map[fileID]string{}, 0
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/runtime/binary"
 )
 
 //go:noinline
@@ -161,4 +162,30 @@ func TestFramesOfVDSO(t *testing.T) {
 		return
 	}
 	t.Error("there is no such code")
+}
+
+// A place in a file is its build ID, as the file itself tells it, and the offset that the
+// mapping leads to. Data of no file and code of nobody have none.
+func TestInFile(t *testing.T) {
+	u, address := NewUser(true, 64<<20), uint64(here())
+	file, err := binary.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	want, err := file.BuildID()
+	if err != nil || want == "" {
+		t.Fatalf("our own program has the build ID %q: %v", want, err)
+	}
+	m, _ := u.find(os.Getpid(), address)
+	for range 2 {
+		if id, offset := u.InFile(os.Getpid(), address); id != want || offset != address-m.start+m.offset {
+			t.Errorf("%s %#x, want %s %#x", id, offset, want, address-m.start+m.offset)
+		}
+	}
+	for _, address := range []uint64{4096, 0xffffffffff600000} {
+		if id, offset := u.InFile(os.Getpid(), address); id != "" || offset != 0 {
+			t.Errorf("%#x is %s %#x", address, id, offset)
+		}
+	}
 }

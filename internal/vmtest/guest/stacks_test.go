@@ -3,6 +3,8 @@
 package guest
 
 import (
+	"debug/elf"
+	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strings"
@@ -66,10 +68,13 @@ func TestCallers(t *testing.T) {
 // stripped program of Go by its own table.
 func TestLinesOfStacks(t *testing.T) {
 	const script = `config = { show_debug_info = true } `
-	out := MustRun(t, "ponytrace", "-q", "-e", script+`uprobe:/programs/c-frames:add { @[ustack(2)] = count() }`,
+	out := MustRun(t, "ponytrace", "-q", "-e", script+`uprobe:/programs/c-frames:add { @[ustack(2)] = count(); @in[ustack(build_id, 2)] = count() }`,
 		"-c", "/programs/c-frames 500")
 	if !regexp.MustCompile(`@\[\n +add\+\d+@/.*/c/target\.c:\d+\n +round_of\+\d+@/.*/c/target\.c:\d+\n\]: 500\n`).MatchString(out.Stdout) {
 		t.Errorf("C: %s", out.Stdout)
+	}
+	if id := buildIDOf(t, "/programs/c-frames"); !regexp.MustCompile(`@in\[\n` + id + ` 0x[0-9a-f]+\n` + id + ` 0x[0-9a-f]+\n\]: 500\n`).MatchString(out.Stdout) {
+		t.Errorf("places in the file %s: %s", id, out.Stdout)
 	}
 	out = MustRun(t, "ponytrace", "-q", "-e", script+`uprobe:/programs/go-stripped:os.init.0 { @[ustack] = count() }`,
 		"-c", "/programs/go-stripped 50")
@@ -77,6 +82,20 @@ func TestLinesOfStacks(t *testing.T) {
 		` +\[inlined\] runtime\.doInit@.*/runtime/proc\.go:\d+\n +runtime\.main\+\d+@.*/runtime/proc\.go:\d+\n`).MatchString(out.Stdout) {
 		t.Errorf("Go: %s", out.Stdout)
 	}
+}
+
+// buildIDOf reads it where the linker writes it: behind the 16 bytes of a note's head.
+func buildIDOf(t *testing.T, program string) string {
+	file, err := elf.Open(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	note, err := file.Section(".note.gnu.build-id").Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(note[16:])
 }
 
 // By tables, stacks of programs without frame pointers are whole, from a function, a thread

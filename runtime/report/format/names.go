@@ -78,6 +78,8 @@ func (f *Formatter) appendFrame(b []byte, t *types.Type, frame *report.Frame) []
 	switch t.Name {
 	case "raw":
 		return strconv.AppendUint(b, frame.Address, 16)
+	case "build_id":
+		return appendPlace(b, frame)
 	case "perf":
 		b = append(strconv.AppendUint(append(b, '\t'), frame.Address, 16), ' ')
 	default:
@@ -104,6 +106,14 @@ func (f *Formatter) appendFrame(b []byte, t *types.Type, frame *report.Frame) []
 		b = append(b, " ([unknown])"...)
 	}
 	return b
+}
+
+// appendPlace appends where in its file an address is, or the address.
+func appendPlace(b []byte, frame *report.Frame) []byte {
+	if frame.BuildID == "" {
+		return strconv.AppendUint(b, frame.Address, 16)
+	}
+	return strconv.AppendUint(append(append(b, frame.BuildID...), " 0x"...), frame.Offset, 16)
 }
 
 // appendInlined marks what has no frame of its own, as bpftrace does and perf script.
