@@ -169,7 +169,8 @@
 // place in the abbreviations, all of which are then parsed and kept (parseAbbrev); units
 // are counted and allocated before any is read. It is the oracle of a test here. For the
 // same reasons debug/gosym, which allocates what a header claims. Package debug/elf is
-// used, behind a reader that bounds the headers.
+// used, behind a reader that bounds the headers and hides the names of sections from it
+// (headers.go).
 //
 // golang.org/x/arch/x86/x86asm for that: it knows no instruction with a VEX or EVEX
 // prefix, of which the C library is full, and is ten times as large. The lengths of all

@@ -3,10 +3,7 @@ package binary
 import (
 	"debug/elf"
 	"errors"
-	"fmt"
 	"io"
-	"math"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,8 +13,6 @@ import (
 )
 
 const (
-	// maxHeaders bounds the headers together with the names of sections.
-	maxHeaders = 8 << 20
 	// maxName bounds names of functions, types and files; longer ones are cut.
 	maxName = 4 << 10
 	// maxUnpacked bounds the sections that have to be decompressed into memory.
@@ -30,8 +25,7 @@ var (
 	// ErrNoRoom means that the names of a file would take more memory than they may.
 	ErrNoRoom = errors.New("no room for more names")
 
-	errNoHeaders = errors.New("an ELF file with more sections than any program")
-	errPacked    = errors.New("the compressed sections of the file are too large")
+	errPacked = errors.New("the compressed sections of the file are too large")
 )
 
 // File is an ELF file. What is not yet read of it is read when a question needs it, so
@@ -110,13 +104,8 @@ func (f *File) Locate(path string) { f.root, f.path = inTree(path) }
 
 // New reads the headers of a file. It refuses those of machines that are not traced.
 func New(from io.ReaderAt) (*File, error) {
-	bounded := &boundedReader{from: from, left: maxHeaders}
-	headers, err := elf.NewFile(bounded)
+	headers, names, err := readHeaders(from)
 	if err != nil {
-		return nil, err
-	}
-	bounded.left = math.MaxInt
-	if err := traced(headers); err != nil {
 		return nil, err
 	}
 	steps := maxSteps
@@ -128,6 +117,12 @@ func New(from io.ReaderAt) (*File, error) {
 		if p.Type == elf.PT_LOAD {
 			f.loads = append(f.loads, segment{p.Off, p.Filesz, p.Vaddr})
 		}
+	}
+	if len(f.loads) > maxLoads {
+		return nil, errNoSegments
+	}
+	if err := f.nameSections(names); err != nil {
+		return nil, err
 	}
 	return f, nil
 }
@@ -179,42 +174,12 @@ func (f *File) Close() error {
 	return f.shut()
 }
 
-// machines are those that ponytrace runs on, and those of 32 bits whose programs run
-// there.
-var machines = []elf.Machine{elf.EM_X86_64, elf.EM_AARCH64, elf.EM_386, elf.EM_ARM}
-
 // arch is the name of the machine, as a target has it.
 func (f *File) arch() string {
 	if f.elf.Machine == elf.EM_AARCH64 {
 		return "arm64"
 	}
 	return "x86_64"
-}
-
-func traced(headers *elf.File) error {
-	name := strings.TrimPrefix(headers.Machine.String(), "EM_")
-	if headers.Data != elf.ELFDATA2LSB {
-		return fmt.Errorf("%w: %s, big-endian", ErrForeign, name)
-	}
-	if !slices.Contains(machines, headers.Machine) {
-		return fmt.Errorf("%w: %s", ErrForeign, name)
-	}
-	return nil
-}
-
-// boundedReader fails when more is read than may be: debug/elf keeps the names of
-// sections, and allocates as it reads.
-type boundedReader struct {
-	from io.ReaderAt
-	left int
-}
-
-func (b *boundedReader) ReadAt(to []byte, offset int64) (int, error) {
-	if len(to) > b.left {
-		return 0, errNoHeaders
-	}
-	b.left -= len(to)
-	return b.from.ReadAt(to, offset)
 }
 
 // address returns where in memory a byte of the file goes.
