@@ -24,8 +24,8 @@ func (f *File) CallFrames(most int) ([]cfi.Row, error) {
 	if compressed(header) || header.FileSize > maxFrames {
 		return nil, errFrames
 	}
-	text := make([]byte, header.FileSize)
-	if _, err := f.pages.from.ReadAt(text, int64(header.Offset)); err != nil {
+	text, err := header.Data() // which grows as it is read, whatever the header claims
+	if err != nil {
 		return nil, err
 	}
 	return cfi.Parse(text, header.Addr, most, f.offset)

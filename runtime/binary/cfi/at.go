@@ -26,11 +26,11 @@ func At(shared, own Entry, at uint64, place func(uint64) (uint64, bool)) (rule R
 	}
 	p.commons[0] = c
 	p.function(&reader{text: own.Text, at: min(distanceSize, len(own.Text)), end: len(own.Text)}, 0, place)
-	if len(p.list) == 0 || at < p.list[0].start || at-p.list[0].start >= p.list[0].size {
+	if len(p.list) == 0 || at < uint64(p.list[0].start) || at >= p.list[0].end() {
 		return Rule{}, false
 	}
-	f, t := p.list[0], &table{most: maxRowsOfOne}
-	m := &machine{common: c, table: t, place: f.start, end: min(f.start+f.size, at+1)}
+	f, t := p.list[0], &table{most: maxRowsOfOne, work: len(shared.Text) + len(own.Text)}
+	m := &machine{common: c, table: t, place: uint64(f.start), end: at + 1}
 	m.function(shared.Text, own.Text, f)
 	if m.failed || t.full || len(t.rows) == 0 {
 		return Rule{}, false

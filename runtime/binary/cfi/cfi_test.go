@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
@@ -277,6 +278,39 @@ func BenchmarkParse(b *testing.B) {
 	for b.Loop() {
 		if _, err := Parse(text, address, most, same); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// sharing is a section of so many functions of one byte each, at a distance from one
+// another, whose common entry has so many instructions that do nothing.
+func sharing(functions, distance, instructions int) []byte {
+	common := append([]byte{0, 0, 0, 0, 1, 0, 1, 0x78, 16, 0x0c, 7, 8, 0x90, 1}, make([]byte, instructions)...)
+	text := append(binary.LittleEndian.AppendUint32(nil, uint32(len(common))), common...)
+	for i := range functions {
+		text = binary.LittleEndian.AppendUint32(text, 20)
+		text = binary.LittleEndian.AppendUint32(text, uint32(len(text)))
+		text = binary.LittleEndian.AppendUint64(text, uint64(0x1000+distance*i))
+		text = binary.LittleEndian.AppendUint64(text, 1)
+	}
+	return text
+}
+
+// What functions share is run for each of them, but not without end, and no more of them
+// are kept than may be, even if they have few rows together.
+func TestHostileTables(t *testing.T) {
+	common := []byte{9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0x78, 16}
+	for name, test := range map[string]struct {
+		text []byte
+		want error
+	}{
+		"long programs": {sharing(40_000, 2, 800_000), errWork},
+		"short ones":    {sharing(40_000, 2, 7), nil},
+		"functions":     {sharing(100_001, 0, 7), ErrRows},
+		"commons":       {bytes.Repeat(common, maxCommons+1), errCommons},
+	} {
+		if _, err := Parse(test.text, 0, 100_000, same); err != test.want {
+			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
 }

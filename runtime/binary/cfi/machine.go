@@ -52,6 +52,8 @@ const maxRemembered = 64
 
 func (m *machine) run(r *reader) {
 	for r.left() && !m.failed {
+		m.table.work--
+		m.failed = m.table.work < 0
 		m.step(r)
 	}
 	m.failed = m.failed || r.err != nil
@@ -62,7 +64,7 @@ func (m *machine) run(r *reader) {
 func (m *machine) function(shared, own []byte, f function) {
 	m.run(&reader{text: shared, at: f.common.program[0], end: f.common.program[1]})
 	m.initial = m.state
-	m.run(&reader{text: own, at: f.program[0], end: f.program[1]})
+	m.run(&reader{text: own, at: int(f.program[0]), end: int(f.program[1])})
 	m.flush()
 }
 

@@ -10,6 +10,19 @@ import (
 // ErrRows means that there are more rows than may be.
 var ErrRows = errors.New("the table of frames has too many rows")
 
+var (
+	errCommons = errors.New("the table of frames has too many entries that others share")
+	errWork    = errors.New("the table of frames takes too long to read")
+)
+
+const (
+	// maxCommons is more than linkers leave: entries that are alike become one.
+	maxCommons = 1 << 16
+	// For each byte of a section, and for a small one, so many instructions are run. The
+	// common ones are run again for each function, and are few in programs.
+	workOfByte, leastWork = 2, 1 << 16
+)
+
 // common is what the entries of several functions share (CIE).
 type common struct {
 	code, data int64
@@ -22,12 +35,14 @@ type common struct {
 // maxPlace bounds the places that rows can have.
 const maxPlace = 1 << 32
 
-// function is an entry (FDE).
+// function is an entry (FDE), of which a section can have millions.
 type function struct {
-	start, size uint64
+	start, size uint32
 	common      *common
-	program     [2]int
+	program     [2]uint32
 }
+
+func (f function) end() uint64 { return uint64(f.start) + uint64(f.size) }
 
 // parser reads a section.
 type parser struct {
@@ -35,13 +50,14 @@ type parser struct {
 	address uint64
 	commons map[int]*common
 	list    []function
+	most    int // functions
 }
 
 // Parse returns the rows of a section that goes to an address, at most so many. place
 // tells where in the file an address lies; what is nowhere is left out. Entries that make
 // no sense are left out, too.
 func Parse(text []byte, address uint64, most int, place func(uint64) (uint64, bool)) ([]Row, error) {
-	p := &parser{text: text, address: address, commons: map[int]*common{}}
+	p := &parser{text: text, address: address, commons: map[int]*common{}, most: most}
 	if err := p.entries(place); err != nil {
 		return nil, err
 	}
@@ -71,6 +87,12 @@ func (p *parser) entries(place func(uint64) (uint64, bool)) error {
 			p.function(entry, pointer-int(distance), place)
 		} else if c := p.common(entry); entry.err == nil {
 			p.commons[start] = c
+		}
+		switch {
+		case len(p.commons) > maxCommons:
+			return errCommons
+		case len(p.list) > p.most:
+			return ErrRows
 		}
 	}
 	return nil
@@ -122,34 +144,36 @@ func (p *parser) function(r *reader, commonAt int, place func(uint64) (uint64, b
 	if c == nil {
 		return
 	}
-	f := function{common: c}
 	start := r.address(c.form, p.address)
-	f.size = r.plain(c.form & formMask)
+	size := r.plain(c.form & formMask)
 	if c.sized {
 		r.bytes(r.uleb())
 	}
-	f.program = [2]int{r.at, r.end}
 	at, ok := place(start)
-	f.start = at
-	if ok && r.err == nil && f.size > 0 && f.size <= maxPlace && at <= maxPlace-f.size {
-		p.list = append(p.list, f)
+	if ok && r.err == nil && size > 0 && size < maxPlace && at <= maxPlace-size {
+		program := [2]uint32{uint32(r.at), uint32(r.end)}
+		p.list = append(p.list, function{uint32(at), uint32(size), c, program})
 	}
 }
 
 // rows runs the programs. Between functions the rule is that of frame pointers.
 func (p *parser) rows(most int) ([]Row, error) {
-	t := &table{most: most}
+	t := &table{most: most, work: workOfByte*len(p.text) + leastWork}
 	end := uint64(0)
 	for _, f := range p.list {
-		if f.start < end || t.full {
+		start := uint64(f.start)
+		if start < end || t.full {
 			continue
 		}
-		if f.start > end {
+		if start > end {
 			t.add(end, ByFramePointer)
 		}
-		end = f.start + f.size
-		m := &machine{common: f.common, table: t, place: f.start, end: end}
+		end = f.end()
+		m := &machine{common: f.common, table: t, place: start, end: end}
 		m.function(p.text, p.text, f)
+	}
+	if t.work < 0 {
+		return nil, errWork
 	}
 	if end > 0 && end < maxPlace {
 		t.add(end, ByFramePointer)
@@ -165,6 +189,7 @@ type table struct {
 	rows []Row
 	most int
 	full bool
+	work int // instructions that may still be run; below 0 when there were more
 }
 
 func (t *table) add(place uint64, rule Rule) {

@@ -23,8 +23,8 @@
 //
 // At runs the program of one function, for the rule of one place.
 //
-// The text is hostile: it may say anything. Parse reads each byte a bounded number of
-// times, and makes at most as many rows as it may.
+// The text is hostile: it may say anything. Parse runs at most two instructions for each
+// byte, whoever shares them, and keeps at most as many functions and rows as it may.
 //
 // Format: https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/ehframechpt.html
 // and DWARF 5, section 6.4.
