@@ -117,11 +117,14 @@ func (f *File) ends(addresses []uint64) (map[uint64]uint64, error) {
 	slices.Sort(addresses)
 	ends := map[uint64]uint64{}
 	for i, address := range addresses {
-		if s := f.codeSection(address); s != nil {
+		if s := f.codeSection(address); s != nil && s.Addr+s.Size > address {
 			ends[address] = s.Addr + s.Size
 		}
-		if i > 0 && addresses[i-1] < address {
-			ends[addresses[i-1]] = min(ends[addresses[i-1]], address)
+		if i == 0 || addresses[i-1] == address {
+			continue
+		}
+		if end, known := ends[addresses[i-1]]; known {
+			ends[addresses[i-1]] = min(end, address)
 		}
 	}
 	err := f.eachFunction(func(_ *File, s symbol, _ []byte) error {

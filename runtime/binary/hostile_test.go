@@ -374,3 +374,44 @@ func TestForeign(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// symbolTable has functions without a size, at addresses.
+func symbolTable(info byte, addresses ...uint64) []byte {
+	text := make([]byte, elf.Sym64Size)
+	for _, address := range addresses {
+		symbol := make([]byte, elf.Sym64Size)
+		symbol[0], symbol[4], symbol[6] = 1, info, 1
+		binary.LittleEndian.PutUint64(symbol[8:], address)
+		text = append(text, symbol...)
+	}
+	return text
+}
+
+// What functions without a size are up to is known only in a section of code.
+func TestEndsOutsideOfCode(t *testing.T) {
+	data := uint64(64 + 56 + 0x1000)
+	const function = 0x12
+	f, err := New(bytes.NewReader(elfOf(elfSection{".data", elf.SHT_PROGBITS, 0, elf.SHF_ALLOC, make([]byte, 64)},
+		elfSection{".symtab", elf.SHT_SYMTAB, 3, 0, symbolTable(function, data, data+16, data+32)},
+		elfSection{".strtab", elf.SHT_STRTAB, 0, 0, []byte("\x00f\x00")})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := f.Functions("f")
+	if err != nil || len(list) != 3 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for _, found := range list {
+		if found.Size != 0 {
+			t.Errorf("%+v has a size", found)
+		}
+	}
+	if err := f.Match("f*", func(found target.BinaryFunction) bool {
+		if found.Size != 0 {
+			t.Errorf("%+v has a size", found)
+		}
+		return true
+	}); err != nil {
+		t.Error(err)
+	}
+}
