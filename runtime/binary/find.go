@@ -109,6 +109,9 @@ func (f *File) bound(list functions) error {
 	return err
 }
 
+// sectionsOfStep is how many sections are looked through in a step.
+const sectionsOfStep = 32
+
 // ends returns for addresses of functions where the next one begins, or the section ends.
 func (f *File) ends(addresses []uint64) (map[uint64]uint64, error) {
 	if len(addresses) == 0 {
@@ -117,6 +120,9 @@ func (f *File) ends(addresses []uint64) (map[uint64]uint64, error) {
 	slices.Sort(addresses)
 	ends := map[uint64]uint64{}
 	for i, address := range addresses {
+		if err := f.pages.step(1 + len(f.elf.Sections)/sectionsOfStep); err != nil {
+			return nil, err
+		}
 		if s := f.codeSection(address); s != nil && s.Addr+s.Size > address {
 			ends[address] = s.Addr + s.Size
 		}

@@ -415,3 +415,44 @@ func TestEndsOutsideOfCode(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Each address is looked for in all sections, which counts as work.
+func TestManySections(t *testing.T) {
+	sections := make([]elfSection, maxSections-5)
+	code := elfSection{".text", elf.SHT_PROGBITS, 0, allocated, make([]byte, 1<<18)}
+	var addresses []uint64
+	for i := range uint64(1 << 18) {
+		addresses = append(addresses, 0x1000+64+56+i)
+	}
+	sections = append([]elfSection{code, {".symtab", elf.SHT_SYMTAB, 3, 0, symbolTable(0x12, addresses...)},
+		{".strtab", elf.SHT_STRTAB, 0, 0, []byte("\x00f\x00")}}, sections...)
+	f, err := New(bytes.NewReader(elfOf(sections...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.patience = time.Minute
+	if err := f.Match("f*", func(target.BinaryFunction) bool { return true }); !errors.Is(err, errSteps) {
+		t.Errorf("%v, want %v", err, errSteps)
+	}
+}
+
+// A function that jumps to more places than are followed is not read to its end.
+func TestManyJumps(t *testing.T) {
+	var code []byte
+	for i := range uint32(50_000) {
+		code = binary.LittleEndian.AppendUint32(append(code, 0x0f, 0x84), 1<<20+i*2*partSize)
+	}
+	f, err := New(bytes.NewReader(elfOf(elfSection{".text", elf.SHT_PROGBITS, 0, allocated, code})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := uint64(0x1000 + 64 + 56)
+	b, err := f.body(extent{start, start + uint64(len(code))}, decodeX86)
+	if err != nil || len(b.code) != len(code) {
+		t.Fatalf("%d bytes, %v", len(b.code), err)
+	}
+	*f.pages.steps = maxSteps
+	if _, _, known := b.targets(); known || *f.pages.steps < maxSteps-1000 {
+		t.Errorf("known: %t, after %d steps", known, maxSteps-*f.pages.steps)
+	}
+}

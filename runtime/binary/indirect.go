@@ -23,7 +23,10 @@ const (
 // starts (IFUNC) those that it chooses from.
 func (f *File) choices(list functions) (all functions, err error) {
 	for _, function := range list {
-		chosen := f.chosenBy(function)
+		chosen, err := f.chosenBy(function)
+		if err != nil {
+			return nil, err
+		}
 		if len(chosen) < leastChoices {
 			all = append(all, function)
 			continue
@@ -65,10 +68,13 @@ func (f *File) nameChosen(list functions) error {
 }
 
 // chosenBy returns the addresses that the code of a resolver loads.
-func (f *File) chosenBy(function target.BinaryFunction) (chosen []uint64) {
+func (f *File) chosenBy(function target.BinaryFunction) (chosen []uint64, err error) {
 	code := f.codeSection(function.Address)
 	if !function.Indirect || code == nil || code.Type == elf.SHT_NOBITS {
-		return nil
+		return nil, nil
+	}
+	if err := f.pages.step(maxResolver * (1 + len(f.elf.Sections)/sectionsOfStep)); err != nil {
+		return nil, err
 	}
 	size := function.Size
 	if size == 0 {
@@ -95,7 +101,7 @@ func (f *File) chosenBy(function target.BinaryFunction) (chosen []uint64) {
 	case elf.EM_AARCH64:
 		loadsOfARM(text, function.Address, add)
 	}
-	return chosen
+	return chosen, nil
 }
 
 // loadsOfX86 visits the addresses that code loads into registers: by LEA with the distance

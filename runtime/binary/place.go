@@ -274,7 +274,8 @@ func (b *body) targets() (list []uint64, computed, known bool) {
 			case !slices.ContainsFunc(parts, func(e extent) bool { return e.has(to) }):
 				parts = append(parts, extent{to, to + partSize})
 			}
-			return n == 0 || i.flow == onward || i.flow == branches
+			onwards := n == 0 || i.flow == onward || i.flow == branches
+			return onwards && len(parts) <= maxParts
 		})
 		known = whole && len(parts) <= maxParts
 	}
