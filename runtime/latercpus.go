@@ -9,6 +9,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/runtime/attach"
+	"github.com/ponytrace/ponytrace/runtime/cpus"
 	"github.com/ponytrace/ponytrace/runtime/report"
 	"golang.org/x/sys/unix"
 )
@@ -35,8 +36,8 @@ func (l *laterCPUs) await(o *object.Object) {
 	if !slices.ContainsFunc(o.All(), onEach) {
 		return
 	}
-	if cpus, err := attach.OnlineCPUs(); err == nil {
-		l.before, l.socket = cpus, announcements()
+	if online, err := cpus.Online(); err == nil {
+		l.before, l.socket = online, announcements()
 	}
 }
 
@@ -75,7 +76,7 @@ func (l *laterCPUs) found() []int {
 		return nil
 	}
 	list := l.announced()
-	now, _ := attach.OnlineCPUs()
+	now, _ := cpus.Online()
 	for _, cpu := range now {
 		if !slices.Contains(l.before, cpu) {
 			list = append(list, cpu)

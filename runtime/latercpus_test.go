@@ -8,7 +8,7 @@ import (
 
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/internal/testkit"
-	"github.com/ponytrace/ponytrace/runtime/attach"
+	"github.com/ponytrace/ponytrace/runtime/cpus"
 	"github.com/ponytrace/ponytrace/runtime/report"
 )
 
@@ -50,7 +50,7 @@ func TestLaterCPUs(t *testing.T) {
 
 // Without announcements, CPUs are found that were offline at first.
 func TestLaterCPUsByTheirList(t *testing.T) {
-	now, err := attach.OnlineCPUs()
+	now, err := cpus.Online()
 	if err != nil {
 		t.Fatal(err)
 	}

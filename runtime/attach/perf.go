@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/runtime/cpus"
 	"golang.org/x/sys/unix"
 )
 
@@ -86,11 +87,11 @@ func attachCounter(r request, attributes unix.PerfEventAttr, processes []int) ([
 
 // attachCPUs opens an event on every CPU that is online.
 func attachCPUs(r request, attributes unix.PerfEventAttr) (links []Link, err error) {
-	cpus, err := OnlineCPUs()
+	online, err := cpus.Online()
 	if err != nil {
 		return nil, err
 	}
-	for _, cpu := range cpus {
+	for _, cpu := range online {
 		l, err := attachPerf(r, attributes, everyThread, cpu)
 		if err != nil {
 			return links, err

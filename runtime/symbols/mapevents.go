@@ -5,11 +5,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/ponytrace/ponytrace/runtime/cpus"
 	"golang.org/x/sys/unix"
 )
 
@@ -44,7 +44,7 @@ const notePages = 16
 
 // openMapEvents opens an event on each CPU that is online.
 func openMapEvents() (*mapEvents, error) {
-	cpus, err := os.ReadFile("/sys/devices/system/cpu/online")
+	online, err := cpus.Online()
 	if err != nil {
 		return nil, err
 	}
@@ -53,17 +53,8 @@ func openMapEvents() (*mapEvents, error) {
 		return nil, err
 	}
 	e := &mapEvents{over: over}
-	for _, part := range strings.Split(strings.TrimSpace(string(cpus)), ",") {
-		first, last, several := strings.Cut(part, "-")
-		from, err := strconv.Atoi(first)
-		to := from
-		if several && err == nil {
-			to, err = strconv.Atoi(last)
-		}
-		for cpu := from; cpu <= to && err == nil; cpu++ {
-			err = e.open(cpu)
-		}
-		if err != nil {
+	for _, cpu := range online {
+		if err := e.open(cpu); err != nil {
 			e.close()
 			return nil, err
 		}
