@@ -21,10 +21,11 @@ type Range struct {
 // Callers keeps the tables by which stacks are walked: those of each file once, in shards.
 type Callers struct {
 	// store writes rows into a shard, from the number first on.
-	store  func(shard, first int, rows []cfi.Row) error
-	images map[fileID][]piece
-	shard  int // that has room, from next on
-	next   int
+	store    func(shard, first int, rows []cfi.Row) error
+	images   map[fileID][]piece
+	versions versions
+	shard    int // that has room, from next on
+	next     int
 	// Full: a table found no room.
 	Full bool
 }
@@ -38,7 +39,7 @@ type piece struct {
 
 // NewCallers returns an empty set of tables.
 func NewCallers(store func(shard, first int, rows []cfi.Row) error) *Callers {
-	return &Callers{store: store, images: map[fileID][]piece{}}
+	return &Callers{store: store, images: map[fileID][]piece{}, versions: versions{}}
 }
 
 // maxMappings bounds what is known of the mappings of a process, in bytes.
@@ -76,9 +77,8 @@ func (m mapping) covers(p piece) (Range, bool) {
 
 // image returns the pieces of a file's table; none where it has no table, or no room.
 func (f *Callers) image(pid int, m mapping) []piece {
-	if m.path == vdso {
-		m.file = fileID{device: vdso}
-	} else if m.file.inode == 0 {
+	m, identified := f.identify(pid, m)
+	if !identified {
 		return nil
 	}
 	pieces, known := f.images[m.file]
@@ -95,6 +95,19 @@ func (f *Callers) image(pid int, m mapping) []piece {
 	}
 	f.images[m.file] = pieces
 	return pieces
+}
+
+// identify adds the version to the file of a mapping, if it has one and that is known.
+func (f *Callers) identify(pid int, m mapping) (identified mapping, ok bool) {
+	switch {
+	case m.path == vdso:
+		m.file = fileID{device: vdso}
+		return m, true
+	case m.file.inode == 0:
+		return m, false
+	}
+	m.file.version, ok = f.versions.of(pid, m)
+	return m, ok
 }
 
 // readCallers reads the table of a file that a process has mapped.

@@ -69,8 +69,8 @@ func (m mappings) dumpOf(pid int) (mapping, bool) {
 // refresh reads what was added to the list, with or without lines, as far as there is room.
 // As it is mapped, so is the file: it cannot be exchanged.
 func (d dump) refresh(pid int, m mapping, lines bool, room int) dump {
-	if d.file != m.file {
-		d = dump{file: m.file, codeLines: codeLines{wanted: lines}}
+	if d.file != m.file.bare() {
+		d = dump{file: m.file.bare(), codeLines: codeLines{wanted: lines}}
 	}
 	fresh, err := safeopen.Within(safeopen.Patience, func() (dump, error) {
 		file, err := openMapped(pid, m)

@@ -1,7 +1,6 @@
 package symbols
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -138,7 +137,7 @@ func askFile[T any](
 	if s.began.IsZero() {
 		s.began, s.spent = start, map[fileID]time.Duration{}
 	}
-	if s.spent[m.file] > sourceTime+start.Sub(s.began)/sourceShare {
+	if s.spent[m.file.bare()] > sourceTime+start.Sub(s.began)/sourceShare {
 		s.late = m.path
 		return answer, false
 	}
@@ -147,7 +146,7 @@ func askFile[T any](
 		return answer, false
 	}
 	found, err := question(file)
-	s.spent[m.file] += time.Since(start)
+	s.spent[m.file.bare()] += time.Since(start)
 	s.shut(u.budget.most / share)
 	if err == nil {
 		answer = found
@@ -180,7 +179,7 @@ func openSource(pid int, m mapping) *binary.File {
 			from.Close()
 			return nil, err
 		}
-		file.Locate(fmt.Sprintf("/proc/%d/root%s", pid, m.path))
+		file.Locate(m.inTree(pid))
 		file.Own(from)
 		return file, nil
 	})

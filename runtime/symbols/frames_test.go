@@ -95,7 +95,7 @@ func TestSourcesAreBounded(t *testing.T) {
 	}
 	for i := range 3 * maxSources {
 		m := self
-		m.file.inode += uint64(i) << 32 // openMapped finds it by its mapping
+		m.file.version.size += int64(i)
 		if u.sourceFrames(os.Getpid(), m, uint64(here())-m.start+m.offset) == nil {
 			t.Fatal("no frames")
 		}
@@ -122,7 +122,7 @@ func TestSlowSource(t *testing.T) {
 	if u.sourceFrames(os.Getpid(), m, at) == nil {
 		t.Fatal("no frames")
 	}
-	u.sources.spent[m.file] += 2 * sourceTime
+	u.sources.spent[m.file.bare()] += 2 * sourceTime
 	if frames := u.sourceFrames(os.Getpid(), m, at+1); frames != nil || u.SlowFile() != m.path {
 		t.Errorf("%+v, %q", frames, u.SlowFile())
 	}

@@ -45,7 +45,7 @@ func TestGoTypesOfOwnProcess(t *testing.T) {
 // The mapping that an address of data belongs to: the last before it, also among those
 // that were noted.
 func TestMappingsBefore(t *testing.T) {
-	file := fileID{"08:01", 1}
+	file := fileID{device: "08:01", inode: 1}
 	list := []mapping{
 		{start: 0x1000, end: 0x2000, file: file}, {start: 0x3000, end: 0x4000},
 		{start: 0x5000, end: 0x6000, file: file},

@@ -31,8 +31,9 @@
 // # Processes
 //
 // /proc/PID/maps lists which file lies where in a process; package runtime/binary reads
-// which function lies where in the file. Functions are kept by device and inode, so that
-// a library is read once however many processes have it. A memory map is read again after
+// which function lies where in the file. Functions are kept by device, inode, size and
+// time, so that a library is read once however many processes have it, and a program that
+// was compiled again has its own. A memory map is read again after
 // a second, since programs load libraries and become other programs. That of a process
 // which has ended stays as it was. One that ends before anybody asked about it is known
 // by what the kernel tells while mappings are made (mapEvents, notes), as long as its files

@@ -156,7 +156,7 @@ func enterRecord(n *notes, record []byte) (lost uint64) {
 		path, _, _ := bytes.Cut(record[mappedSize:end], []byte{0})
 		m := mapping{
 			start: word(16), end: word(16) + word(24), offset: word(32),
-			file: fileID{fmt.Sprintf("%02x:%02x", number(40), number(44)), word(48)},
+			file: fileID{device: fmt.Sprintf("%02x:%02x", number(40), number(44)), inode: word(48)},
 			path: strings.TrimSuffix(string(path), " (deleted)"),
 		}
 		if m.start < m.end {

@@ -33,8 +33,9 @@ func (m mapping) made() bool {
 
 // fileID tells files apart wherever they are mounted.
 type fileID struct {
-	device string // major:minor in hexadecimal
-	inode  uint64
+	device  string // major:minor in hexadecimal
+	inode   uint64
+	version version // not known before it is needed
 }
 
 // mappings are those of a process, ordered by address as the kernel writes them.

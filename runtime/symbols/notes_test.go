@@ -83,7 +83,7 @@ func TestRecords(t *testing.T) {
 		t.Errorf("%d lost", lost)
 	}
 	m, _ := n.find(9, 4100)
-	want := mapping{4096, 8192, 8192, fileID{"08:01", 33}, "/bin/x"}
+	want := mapping{4096, 8192, 8192, fileID{device: "08:01", inode: 33}, "/bin/x"}
 	if m != want || n.parent(9) != 5 || n.processes[5] != nil {
 		t.Errorf("%+v, want %+v, of %d", m, want, n.parent(9))
 	}

@@ -3,7 +3,6 @@ package symbols
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -25,6 +24,7 @@ type User struct {
 	sources   sources
 	notes     notes
 	told      *mapEvents // nil where nothing is noted
+	versions  versions
 }
 
 // process is what is known of the memory of a process. It stays known when the process
@@ -55,7 +55,7 @@ const (
 func NewUser(demangle bool, bytes int) *User {
 	return &User{
 		processes: map[int]*process{}, images: map[fileID]*binary.Table{},
-		decoded: decoded{raw: !demangle}, budget: budget{most: bytes}, notes: notes{most: bytes / notesShare},
+		decoded: decoded{raw: !demangle}, budget: budget{most: bytes}, notes: notes{most: bytes / notesShare}, versions: versions{},
 	}
 }
 
@@ -153,7 +153,7 @@ var (
 func (u *User) findBy(r relation, pid int, address uint64) (m mapping, ok bool) {
 	for range maxAncestors {
 		if m, ok = u.findIn(r, pid, address); ok {
-			break
+			return u.versioned(pid, m), ok
 		}
 		if pid = u.notes.parent(pid); pid == 0 || pid == os.Getpid() {
 			break
@@ -336,7 +336,7 @@ func (u *User) readMapped(pid int, m mapping) (*binary.Table, error) {
 			return nil, err
 		}
 		defer file.Close()
-		return readTable(file, fmt.Sprintf("/proc/%d/root%s", pid, m.path), room)
+		return readTable(file, m.inTree(pid), room)
 	})
 }
 
@@ -356,13 +356,13 @@ func readTable(from io.ReaderAt, path string, room int) (*binary.Table, error) {
 // was deleted or replaced; or by its path in the process's own tree, and then in ours, if
 // that is still the same file.
 func openMapped(pid int, m mapping) (*safeopen.File, error) {
-	if file, err := safeopen.Open(fmt.Sprintf("/proc/%d/map_files/%x-%x", pid, m.start, m.end)); err == nil {
+	if file, err := safeopen.Open(m.inFiles(pid)); err == nil {
 		return file, nil
 	}
 	if !strings.HasPrefix(m.path, "/") {
 		return nil, os.ErrNotExist
 	}
-	for _, path := range []string{fmt.Sprintf("/proc/%d/root%s", pid, m.path), m.path} {
+	for _, path := range []string{m.inTree(pid), m.path} {
 		file, err := safeopen.Open(path)
 		if err != nil {
 			continue

@@ -26,10 +26,10 @@ nonsense r-xp
 
 func TestMappings(t *testing.T) {
 	want := []mapping{
-		{0x55f683ec1000, 0x55f683ed6000, 0x4000, fileID{"08:01", 1843399}, "/usr/bin/ls"},
-		{0x55f683ed7000, 0x55f683ed8000, 0, fileID{"00:00", 0}, ""},
-		{0x7f0000000000, 0x7f0000001000, 0, fileID{"08:01", 7}, "/tmp/a b"},
-		{0x7ffd0000a000, 0x7ffd0000c000, 0, fileID{"00:00", 0}, "[vdso]"},
+		{0x55f683ec1000, 0x55f683ed6000, 0x4000, fileID{device: "08:01", inode: 1843399}, "/usr/bin/ls"},
+		{0x55f683ed7000, 0x55f683ed8000, 0, fileID{device: "00:00", inode: 0}, ""},
+		{0x7f0000000000, 0x7f0000001000, 0, fileID{device: "08:01", inode: 7}, "/tmp/a b"},
+		{0x7ffd0000a000, 0x7ffd0000c000, 0, fileID{device: "00:00", inode: 0}, "[vdso]"},
 	}
 	if got := parseMappings(strings.NewReader(sampleMaps), 1<<20).list; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
@@ -108,25 +108,31 @@ func TestEndedProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	u := NewUser(true, 64<<20)
-	var code mapping
-	for code.path != program { // until exec is done
-		p := u.refresh(command.Process.Pid)
-		if p == nil {
-			t.Fatal("the process has no map")
-		}
-		for _, m := range p.mappings.list {
-			if m.path == program {
-				code = m
-			}
-		}
-		time.Sleep(time.Millisecond)
-	}
+	code := codeOf(t, u, command)
 	_ = command.Process.Kill()
 	_ = command.Wait()
 	u.processes[command.Process.Pid].read = time.Time{}
 	if symbol, _ := u.Lookup(command.Process.Pid, code.start); symbol.Module != program {
 		t.Errorf("%+v, want the module %s", symbol, program)
 	}
+}
+
+// codeOf returns the code of a program that was started, once exec is done.
+func codeOf(t *testing.T, u *User, command *exec.Cmd) (code mapping) {
+	t.Helper()
+	for code.path != command.Path {
+		p := u.refresh(command.Process.Pid)
+		if p == nil {
+			t.Fatal("the process has no map")
+		}
+		for _, m := range p.mappings.list {
+			if m.path == command.Path {
+				code = m
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return code
 }
 
 func TestReadable(t *testing.T) {
