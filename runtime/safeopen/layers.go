@@ -62,11 +62,25 @@ func samePage(pagemap *os.File, a, b *File) (same, sure bool) {
 // firstPage maps the beginning of the file. The kernel brings the page, as to touch it
 // would end the process if somebody cut the file meanwhile.
 func (f *File) firstPage() []byte {
-	page, err := unix.Mmap(f.descriptor, 0, os.Getpagesize(), unix.PROT_READ, unix.MAP_SHARED|unix.MAP_POPULATE)
+	page, err := f.mapPage(unix.MAP_SHARED | unix.MAP_POPULATE)
 	if err != nil {
 		return nil
 	}
 	return page
+}
+
+func (f *File) mapPage(flags int) ([]byte, error) {
+	return unix.Mmap(f.descriptor, 0, os.Getpagesize(), unix.PROT_READ, flags)
+}
+
+// WhileMapped calls a function while the beginning of the file is mapped at an address.
+func (f *File) WhileMapped(look func(at uint64) error) error {
+	page, err := f.mapPage(unix.MAP_PRIVATE)
+	if err != nil {
+		return err
+	}
+	defer unix.Munmap(page)
+	return look(uint64(address(page)))
 }
 
 const (

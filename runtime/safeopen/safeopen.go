@@ -129,6 +129,14 @@ func (f *File) Stat() (size int64, inode uint64, err error) {
 	return info.Size, info.Ino, err
 }
 
+// Numbers returns those of the device, in hexadecimal, and of the inode, as maps of
+// processes have them.
+func (f *File) Numbers() (device string, inode uint64, err error) {
+	var info unix.Stat_t
+	err = unix.Fstat(f.descriptor, &info)
+	return fmt.Sprintf("%02x:%02x", unix.Major(info.Dev), unix.Minor(info.Dev)), info.Ino, err
+}
+
 // Owner returns the user that the file belongs to.
 func (f *File) Owner() (user uint32, err error) {
 	var info unix.Stat_t

@@ -179,7 +179,7 @@ func openSource(pid int, m mapping) *binary.File {
 			from.Close()
 			return nil, err
 		}
-		file.Locate(m.inTree(pid))
+		file.Locate(m.located(pid))
 		file.Own(from)
 		return file, nil
 	})

@@ -149,8 +149,19 @@ func parseMappings(from io.Reader, room int) (all mappings) {
 }
 
 func parseMapping(line []byte, last mapping) (m mapping, ok bool) {
-	fields := bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte(" "), 6)
-	if len(fields) < 5 || len(fields[1]) != 4 || fields[1][2] != 'x' {
+	fields := fieldsOf(line)
+	if len(fields) < 2 || len(fields[1]) != 4 || fields[1][2] != 'x' {
+		return m, false
+	}
+	return mappingOf(fields, last)
+}
+
+func fieldsOf(line []byte) [][]byte {
+	return bytes.SplitN(bytes.TrimSuffix(line, []byte("\n")), []byte(" "), 6)
+}
+
+func mappingOf(fields [][]byte, last mapping) (m mapping, ok bool) {
+	if len(fields) < 5 {
 		return m, false
 	}
 	start, end, _ := strings.Cut(string(fields[0]), "-")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -336,7 +335,7 @@ func (u *User) readMapped(pid int, m mapping) (*binary.Table, error) {
 			return nil, err
 		}
 		defer file.Close()
-		return readTable(file, m.inTree(pid), room)
+		return readTable(file, m.located(pid), room)
 	})
 }
 
@@ -350,29 +349,6 @@ func readTable(from io.ReaderAt, path string, room int) (*binary.Table, error) {
 	defer file.Close()
 	file.Locate(path)
 	return file.Table(room)
-}
-
-// openMapped opens the file of a mapping: through map_files, which finds it even when it
-// was deleted or replaced; or by its path in the process's own tree, and then in ours, if
-// that is still the same file.
-func openMapped(pid int, m mapping) (*safeopen.File, error) {
-	if file, err := safeopen.Open(m.inFiles(pid)); err == nil {
-		return file, nil
-	}
-	if !strings.HasPrefix(m.path, "/") {
-		return nil, os.ErrNotExist
-	}
-	for _, path := range []string{m.inTree(pid), m.path} {
-		file, err := safeopen.Open(path)
-		if err != nil {
-			continue
-		}
-		if _, inode, err := file.Stat(); err == nil && inode == m.file.inode {
-			return file, nil
-		}
-		file.Close()
-	}
-	return nil, os.ErrNotExist
 }
 
 // vdso is the name of the code that the kernel maps into every process.
