@@ -181,36 +181,49 @@ func ReadFileWithin(patience time.Duration, path string, limit int) ([]byte, err
 const (
 	// Patience is how long a file may take to be read while others wait.
 	Patience = time.Second
-	// maxWaiting is how many may take longer at one time.
-	maxWaiting = 4
+	// maxLate is how many may take longer at one time.
+	maxLate = 4
 )
 
-var waiting atomic.Int32
+// late is how many reads were left behind. Those that are in time do not count, however
+// many there are: each part of a session reads on its own, and one read may ask another.
+var late atomic.Int32
+
+// outcome is what a read returns.
+type outcome[T any] struct {
+	value T
+	err   error
+}
 
 // Within returns what read does if that is done in time. A read that is not cannot be
 // stopped: it keeps a thread, so that only a few are left behind, and all others fail at
-// once until one of them ends.
+// once until one of them ends. What it returns in the end is closed.
 func Within[T any](patience time.Duration, read func() (T, error)) (T, error) {
-	type outcome struct {
-		value T
-		err   error
-	}
-	if waiting.Add(1) > maxWaiting {
-		waiting.Add(-1)
+	if late.Load() >= maxLate {
 		return *new(T), ErrBusy
 	}
-	done := make(chan outcome, 1)
+	done := make(chan outcome[T], 1)
 	go func() {
-		defer waiting.Add(-1)
 		value, err := read()
-		done <- outcome{value, err}
+		done <- outcome[T]{value, err}
 	}()
 	select {
 	case o := <-done:
 		return o.value, o.err
 	case <-time.After(patience):
+		late.Add(1)
+		go discard(done)
 		return *new(T), ErrSlow
 	}
+}
+
+// discard waits for a read that was left behind.
+func discard[T any](done <-chan outcome[T]) {
+	o := <-done
+	if opened, ok := any(o.value).(io.Closer); ok && o.err == nil {
+		opened.Close()
+	}
+	late.Add(-1)
 }
 
 // Reason says why a file could not be read.

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -58,7 +60,7 @@ func TestFileThatWaits(t *testing.T) {
 func TestWithin(t *testing.T) {
 	hang := make(chan struct{})
 	stuck := func() (int, error) { <-hang; return 1, nil }
-	for range maxWaiting {
+	for range maxLate {
 		if n, err := Within(0, stuck); n != 0 || !errors.Is(err, ErrSlow) {
 			t.Errorf("%d, %v; want %v", n, err, ErrSlow)
 		}
@@ -67,10 +69,55 @@ func TestWithin(t *testing.T) {
 		t.Errorf("%d, %v; want %v", n, err, ErrBusy)
 	}
 	close(hang)
-	for waiting.Load() > 0 {
-	}
+	awaitLate()
 	if n, err := Within(Patience, stuck); n != 1 || err != nil {
 		t.Errorf("%d, %v", n, err)
+	}
+}
+
+func awaitLate() {
+	for late.Load() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// Reads that are in time do not keep others from it, and may ask for others.
+func TestManyReads(t *testing.T) {
+	const reads = 3 * maxLate
+	var all, over sync.WaitGroup
+	all.Add(reads)
+	for range reads {
+		over.Go(func() {
+			n, err := Within(time.Minute, func() (int, error) {
+				all.Done()
+				all.Wait()
+				return Within(time.Minute, func() (int, error) { return 1, nil })
+			})
+			if n != 1 || err != nil {
+				t.Errorf("%d, %v", n, err)
+			}
+		})
+	}
+	over.Wait()
+}
+
+// A file that is open too late is closed.
+func TestLateFile(t *testing.T) {
+	answer := make(chan struct{})
+	var file *File
+	late, err := Within(0, func() (*File, error) {
+		<-answer
+		opened, err := Open("/proc/self/status")
+		file = opened
+		return opened, err
+	})
+	if late != nil || !errors.Is(err, ErrSlow) {
+		t.Fatalf("%v, %v", late, err)
+	}
+	close(answer)
+	awaitLate()
+	if _, _, err := file.Stat(); !errors.Is(err, unix.EBADF) {
+		t.Errorf("the file is open: %v", err)
 	}
 }
 
