@@ -12,9 +12,11 @@
 package attach
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -149,27 +151,71 @@ func withoutKprobes(machine *target.Target, point *object.Point) string {
 // reason puts an errno into words.
 func reason(err error, point *object.Point) string {
 	var known *explained
-	switch onFunction := point.Mechanism.OnFunctions(); {
-	case errors.As(err, &known):
+	if errors.As(err, &known) {
 		return known.why
-	case !onFunction && errors.Is(err, fs.ErrNotExist):
-		return "this kernel has no such tracepoint"
-	case !onFunction && errors.Is(err, syscall.EINVAL):
-		return "the kernel lets no program attach to it"
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EADDRNOTAVAIL):
+	}
+	return cmp.Or(particular(err, point.Mechanism), general(err), err.Error())
+}
+
+// particular is what an errno means where a mechanism attaches; "" where it means the same
+// as elsewhere.
+func particular(err error, m object.Mechanism) string {
+	switch missing, wrong := errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EINVAL); {
+	case m.User():
+		return inProgram(err)
+	case m.OnFunctions() && (missing || errors.Is(err, syscall.EADDRNOTAVAIL)):
 		return "this kernel lets no probe attach to the function: it is excluded (notrace, kprobe blacklist), was inlined, or several have its name"
+	case m.OnFunctions() && wrong:
+		return "the kernel cannot trace it: it is excluded (notrace, kprobe blacklist), or the offset is inside an instruction"
+	case missing && onTracepoints(m):
+		return "this kernel has no such tracepoint"
+	case wrong:
+		return "the kernel lets no program attach to it"
+	}
+	return ""
+}
+
+func onTracepoints(m object.Mechanism) bool {
+	return slices.Contains([]object.Context{object.Record, object.CallRecord, object.EventWords, object.CallWords}, m.Context())
+}
+
+// notSupported is ENOTSUPP of the kernel, which C libraries do not know.
+const notSupported syscall.Errno = 524
+
+// inProgram is what an errno means for a place in a program.
+// https://elixir.bootlin.com/linux/v6.12/source/kernel/events/uprobes.c (uprobe_register)
+func inProgram(err error) string {
+	is := func(number syscall.Errno) bool { return errors.Is(err, number) }
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "its file is not there any more"
+	case is(syscall.EINVAL), is(syscall.EBADF):
+		return "the kernel probes regular files only, and there only what is in the file"
+	case is(syscall.EIO):
+		return "the kernel cannot probe files of this file system"
+	case is(syscall.ENOEXEC), is(notSupported):
+		return "the kernel cannot probe the instruction there"
+	}
+	return ""
+}
+
+// general is what an errno means whatever is attached.
+func general(err error) string {
+	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return "the kernel does not permit it; ponytrace must run as root or with CAP_BPF and CAP_PERFMON"
-	case errors.Is(err, syscall.EINVAL):
-		return "the kernel cannot trace it: it is excluded (notrace, kprobe blacklist), or the offset is inside an instruction"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return "too many open files; raise the limit with ulimit -n"
 	case errors.Is(err, syscall.EBUSY):
 		return "another tracer holds it"
+	case errors.Is(err, syscall.ESRCH):
+		return "the process has ended"
+	case errors.Is(err, syscall.ENOMEM):
+		return "the kernel has no memory left for it"
 	case errors.Is(err, link.ErrNotSupported):
 		return "this kernel is built without this kind of probe"
 	}
-	return err.Error()
+	return ""
 }
 
 // Closing is links on their way to be closed.

@@ -111,6 +111,18 @@ func TestReasons(t *testing.T) {
 		{object.RawSyscall, syscall.EMFILE, "too many open files; raise the limit with ulimit -n", true, false},
 		{object.Syscall, syscall.ENFILE, "too many open files; raise the limit with ulimit -n", true, false},
 		{object.Profile, errors.New("out of clocks"), "out of clocks", false, false},
+		{object.Profile, syscall.ENOENT, "no such file or directory", false, false},
+		{object.Tracepoint, syscall.ENOENT, "this kernel has no such tracepoint", false, false},
+		{object.RawTracepoint, syscall.ENOENT, "this kernel has no such tracepoint", true, false},
+		{object.Iter, syscall.EINVAL, "the kernel lets no program attach to it", false, false},
+		{object.Uprobe, syscall.ENOENT, "its file is not there any more", false, false},
+		{object.UretprobeMulti, syscall.EINVAL, "the kernel probes regular files only, and there only what is in the file", true, false},
+		{object.UprobeMulti, syscall.EBADF, "the kernel probes regular files only, and there only what is in the file", true, false},
+		{object.Uprobe, syscall.EIO, "the kernel cannot probe files of this file system", false, false},
+		{object.Uprobe, syscall.Errno(524), "the kernel cannot probe the instruction there", false, false},
+		{object.Uprobe, syscall.ENOEXEC, "the kernel cannot probe the instruction there", false, false},
+		{object.UprobeMulti, syscall.ESRCH, "the process has ended", true, false},
+		{object.Kprobe, syscall.ENOMEM, "the kernel has no memory left for it", false, false},
 	} {
 		t.Run(fmt.Sprint(test.mechanism, " ", test.cause), func(t *testing.T) {
 			fake(t, test.mechanism, func() ([]Link, error) { return nil, fmt.Errorf("attaching: %w", test.cause) })
