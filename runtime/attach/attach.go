@@ -43,7 +43,7 @@ func Attach(machine *target.Target, program *ebpf.Program, point *object.Point) 
 	}
 	links, err := attach(machine, program, point)
 	if err != nil {
-		closeAll(links)
+		<-Close(links).Done
 		failed := refused(point, reason(err, point))
 		failed.Untraceable, failed.Cause = untraceable(err, point.Mechanism), err
 		if point.Replaceable() {
@@ -251,12 +251,6 @@ func (c *Closing) closeAll(links []Link) {
 		})
 	}
 	group.Wait()
-}
-
-func closeAll(links []Link) {
-	for _, l := range links {
-		_ = l.Close()
-	}
 }
 
 // Missed returns how many events a link says that it could not deliver; kernels before

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -160,6 +161,27 @@ func TestPartsAreDetached(t *testing.T) {
 	links, err := Attach(everything, nil, &object.Point{Mechanism: object.Profile, At: object.ClockPoint{}})
 	if err == nil || links != nil || !first.closed || !second.closed {
 		t.Errorf("%v, %v, closed %t and %t", links, err, first.closed, second.closed)
+	}
+}
+
+// meetingLink is a link whose end takes until others are at theirs.
+type meetingLink struct{ meeting *sync.WaitGroup }
+
+func (l meetingLink) Close() error {
+	l.meeting.Done()
+	l.meeting.Wait()
+	return nil
+}
+
+// The kernel takes long to detach one, so that parts are detached at the same time.
+func TestPartsAreDetachedTogether(t *testing.T) {
+	var meeting sync.WaitGroup
+	meeting.Add(2)
+	fake(t, object.Profile, func() ([]Link, error) {
+		return []Link{meetingLink{&meeting}, meetingLink{&meeting}}, syscall.EBUSY
+	})
+	if links, err := Attach(everything, nil, &object.Point{Mechanism: object.Profile, At: object.ClockPoint{}}); err == nil {
+		t.Error(links)
 	}
 }
 

@@ -80,7 +80,7 @@ func attachCounter(r request, attributes unix.PerfEventAttr, processes []int) ([
 		if stable || err != nil {
 			return links, err
 		}
-		closeAll(links)
+		<-Close(links).Done
 	}
 	return attachCPUs(r, attributes)
 }
