@@ -44,6 +44,9 @@ func (b *builder) session() *Session {
 	}
 	s.refresh = newMapRefresh(o, b.store, b.user, s.tracees)
 	s.unwinder = newUnwinder(o, kernel.Maps, &s.tracees.first, b.options.Pids, b.notices)
+	if s.unwinder != nil {
+		s.tracees.command.mapped = s.unwinder.bring
+	}
 	s.attachments = &attachments{
 		object: o, machine: b.machine, collection: kernel, starter: s.tracees.command.starter,
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/ponytrace/ponytrace/runtime/detect"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,6 +41,7 @@ type command struct {
 	arguments []string
 	notices   *notices
 	starting  func(thread uint64) // tells programs which thread starts it; 0 when it is started
+	mapped    func(pid int)       // has it held (held.go); nil where it need not be
 	child     atomic.Pointer[child]
 	once      sync.Once
 	closed    sync.Once
@@ -64,27 +66,47 @@ func (c *command) find() error {
 // start starts the command. Everything is attached by now, so that none of
 // its events is missed.
 func (c *command) start() (*child, error) {
-	command := exec.Command(c.arguments[0], c.arguments[1:]...)
-	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
-	command.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	tryPidfd()
-	begun, ended := make(chan error), make(chan struct{})
+	started, begun := &child{ended: make(chan struct{})}, make(chan error)
 	c.onThread(func() {
-		c.starting(uint64(unix.Gettid()))
-		err := command.Start()
-		c.starting(0)
+		command, holding, err := c.run()
+		if err == nil {
+			started.pid = command.Process.Pid
+		}
 		begun <- err
+		if holding {
+			(&held{pid: started.pid, mapped: c.mapped}).untilEntry()
+		}
 		if err == nil {
 			_ = command.Wait()
-			close(ended)
+			close(started.ended)
 		}
 	})
 	if err := <-begun; err != nil {
 		return nil, fmt.Errorf("starting the command of -c: %w", err)
 	}
-	started := &child{command.Process.Pid, ended}
 	c.child.Store(started)
 	return started, nil
+}
+
+// run starts the command, held where it should be and can.
+func (c *command) run() (started *exec.Cmd, holding bool, err error) {
+	c.starting(uint64(unix.Gettid()))
+	defer c.starting(0)
+	if c.mapped != nil && detect.Capable(unix.CAP_SYS_PTRACE) {
+		if started = c.prepared(true); started.Start() == nil {
+			return started, true, nil
+		}
+	}
+	started = c.prepared(false)
+	return started, false, started.Start()
+}
+
+func (c *command) prepared(holding bool) *exec.Cmd {
+	command := exec.Command(c.arguments[0], c.arguments[1:]...)
+	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	command.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL, Ptrace: holding}
+	return command
 }
 
 // onThread has the thread that starts the command run something. There is one for the

@@ -30,9 +30,12 @@ type unwinder struct {
 	traced  *atomic.Int64 // the process of -c or -p
 	pids    []int         // of -p
 	shard   shard
-	known   map[uint64]*unwound
 	notices *notices
 	told    bool
+	opening sync.WaitGroup // of the first shard
+
+	mutex sync.Mutex // of all that follows, the callers and the shard
+	known map[uint64]*unwound
 }
 
 // unwound is what was found when the code of a process was looked at, and for how long it
@@ -70,9 +73,29 @@ func (u *unwinder) prepare() (err error) {
 		return err
 	}
 	for _, pid := range u.pids {
-		u.refresh(uint64(pid))
+		u.bring(pid)
 	}
+	u.opening.Go(u.openShard)
 	return nil
+}
+
+// openShard makes the first shard before there are rows: the kernel waits some 10 ms when a
+// shard is entered, during which the session attaches.
+func (u *unwinder) openShard() {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	if u.shard.memory == nil {
+		_ = u.newShard(0)
+	}
+}
+
+// bring brings a process its tables at once. The process of -p has them before anything is
+// attached, and the command of -c while it is held.
+func (u *unwinder) bring(pid int) {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	delete(u.known, uint64(pid))
+	u.refresh(uint64(pid))
 }
 
 // start brings processes their tables when they are wanted, until stop is closed.
@@ -97,6 +120,8 @@ func (u *unwinder) start(ticks *sync.WaitGroup, stop <-chan struct{}) {
 // look brings the tables that are wanted. A process whose note is taken off before its
 // table is there notes itself again.
 func (u *unwinder) look() {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
 	if pid := u.traced.Load(); pid > 0 && u.known[uint64(pid)] == nil {
 		u.refresh(uint64(pid))
 	}
@@ -210,6 +235,7 @@ func (u *unwinder) close() {
 	if u == nil {
 		return
 	}
+	u.opening.Wait()
 	u.closeShard()
 	if u.wanted != nil {
 		events.UnmapMemory(u.wanted)

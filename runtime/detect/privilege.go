@@ -61,6 +61,12 @@ func RaiseMemoryLimit(f target.Features) error {
 	return nil
 }
 
+// Capable reports whether the process has a capability, such as unix.CAP_SYS_PTRACE.
+func Capable(capability int) bool {
+	effective, err := capabilities()
+	return err == nil && effective.has(capability)
+}
+
 type capabilitySet uint64
 
 func capabilities() (capabilitySet, error) {
