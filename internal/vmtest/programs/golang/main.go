@@ -32,9 +32,9 @@ func (c *Counter) Get(i int) int64 {
 	return c.Value + int64(i)
 }
 
-// add has a frame, so that its probe is at a push, which the kernel emulates. A first
-// instruction that it executes out of line, as that of plus, is risky in QEMU: when a timer
-// interrupts, the emulated CPU now and then goes on to the next jump, and a return there
+// add and total have frames, so that their probes are at a push, which the kernel emulates. A
+// first instruction that it executes out of line, as that of plus, is risky in QEMU: when a
+// timer interrupts, the emulated CPU now and then goes on to the next jump, and a return there
 // sends the program astray.
 //
 //go:noinline
@@ -54,9 +54,12 @@ func total(list []int64) (n int64) {
 	for _, i := range list {
 		n += i
 	}
-	kept.Add(n)
+	keep(n)
 	return n
 }
+
+//go:noinline
+func keep(n int64) { kept.Add(n) }
 
 //go:noinline
 func show(value any, ratio float64, small int8) int {
