@@ -97,6 +97,9 @@ func (c composite) read() (list []target.Member, err error) {
 		list = u.appendMembers(list, child, 0)
 		return len(list) < maxMembers
 	})
+	if err == nil {
+		err = u.pages.step(1) // what was not looked at for want of time is missing
+	}
 	return list, err
 }
 

@@ -253,7 +253,7 @@ func (u *unit) next(c *cursor) (e entry, err error) {
 
 // value reads an attribute. Of blocks and expressions only the place is kept.
 func (u *unit) value(c *cursor, a attribute) (attribute, error) {
-	for a.form == formIndirect && c.err == nil {
+	if a.form == formIndirect { // which leads to no other one
 		a.form = c.uleb()
 	}
 	switch form := a.form; form {

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -454,5 +455,83 @@ func TestManyJumps(t *testing.T) {
 	*f.pages.steps = maxSteps
 	if _, _, known := b.targets(); known || *f.pages.steps < maxSteps-1000 {
 		t.Errorf("known: %t, after %d steps", known, maxSteps-*f.pages.steps)
+	}
+}
+
+// withShapes opens a program with a function at 0x1000 that has entries inside, and shapes
+// of them from number 6 on, after what is of no function. Its texts are one.
+func withShapes(t *testing.T, types []byte, function []byte, shape ...byte) *File {
+	t.Helper()
+	list := slices.Concat(shapes[:len(shapes)-1], shape, []byte{0})
+	unit := unitWithEntries(slices.Concat(aUnit, types, aFunction, function, []byte{0, 0})...)
+	f, err := New(bytes.NewReader(madeUp(part{".debug_info", unit}, part{".debug_abbrev", list},
+		part{".debug_str", append(bytes.Repeat([]byte{'a'}, maxLabel), 0)})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.patience, f.most = time.Minute, 1<<19
+	return f
+}
+
+// firstType is where the first of the types is in .debug_info.
+const firstType = 12 + 14
+
+// Shapes of arguments: with a type whose form is told by the argument, a place, a type, a
+// place and the type of a number.
+var (
+	indirectType = []byte{6, 0x05, 0, 0x49, 0x16, 0, 0}
+	placed       = []byte{6, 0x05, 0, 0x02, 0x18, 0, 0}
+	typed        = []byte{6, 0x05, 0, 0x49, 0x13, 0, 0}
+	placedNumber = []byte{6, 0x05, 0, 0x02, 0x18, 0x49, 0x13, 0, 0, 7, 0x24, 0, 0x0b, 0x0b, 0x3e, 0x0b, 0, 0}
+	// An enumeration, whose constants have a text for their name.
+	enumeration = []byte{7, 0x04, 1, 0x0b, 0x0b, 0, 0, 8, 0x28, 0, 0x03, 0x0e, 0x1c, 0x0b, 0, 0}
+)
+
+func argumentsOf(f *File) (*target.Function, error) {
+	return f.Signature(target.BinaryFunction{Name: "function", Address: 0x1000})
+}
+
+// A form that leads to another form is damaged, however many there are.
+func TestIndirectForms(t *testing.T) {
+	f := withShapes(t, nil, append([]byte{6}, bytes.Repeat([]byte{0x16}, 1<<20)...), indirectType...)
+	info, err := f.debugInfo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	*f.pages.steps = f.most
+	_, err = info.prototype(target.BinaryFunction{Address: 0x1000})
+	if !errors.Is(err, errForm) || *f.pages.steps < f.most-8*pageSteps {
+		t.Errorf("%v after %d steps, want %v", err, f.most-*f.pages.steps, errForm)
+	}
+}
+
+// Operations of an expression are work, and what they add up to is bounded.
+func TestLongExpressions(t *testing.T) {
+	literals := bytes.Repeat([]byte{opLiteral0}, 1<<20)
+	f := withShapes(t, nil, append([]byte{6, 0x80, 0x80, 0x40}, literals...), placed...)
+	if _, err := argumentsOf(f); !errors.Is(err, errSteps) {
+		t.Errorf("%v, want %v", err, errSteps)
+	}
+	adding := bytes.Repeat([]byte{opPlusUconst, 0x80, 0x80, 0x80, 0x80, 0x04}, 4)
+	argument := slices.Concat([]byte{6, byte(2 + len(adding)), opBase0, 0}, adding, []byte{firstType, 0, 0, 0})
+	f = withShapes(t, []byte{7, 8, encodingSigned}, argument, placedNumber...)
+	function, err := argumentsOf(f)
+	if err != nil || len(function.Params) != 1 || len(function.Params[0].Pieces) != 0 || function.Params[0].Absent != isComputed {
+		t.Errorf("%+v, %v", function, err)
+	}
+}
+
+// Long names of constants do not fill memory: each byte that is kept is work.
+func TestLongNames(t *testing.T) {
+	constants := bytes.Repeat([]byte{8, 0, 0, 0, 0, 1}, maxEnumerators)
+	types := slices.Concat([]byte{7, 4}, constants, []byte{0})
+	argument := []byte{6, firstType, 0, 0, 0}
+	f := withShapes(t, types, bytes.Repeat(argument, 200), append(slices.Clone(typed), enumeration...)...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := argumentsOf(f)
+	runtime.ReadMemStats(&after)
+	if made := after.TotalAlloc - before.TotalAlloc; !errors.Is(err, errSteps) || made > 8<<20 {
+		t.Errorf("%d bytes are made, %v, want %v", made, err, errSteps)
 	}
 }

@@ -211,7 +211,7 @@ func (x *expression) location() location {
 		return location{}
 	}
 	at := 0
-	for x.at < x.end && x.err == nil && x.state != computed {
+	for x.at < x.end && x.more() && x.state != computed {
 		op := x.u8()
 		if op != opPiece {
 			x.read(op)
@@ -320,7 +320,7 @@ func (x *expression) inFrame(offset int64) {
 }
 
 func (x *expression) add(n uint64) {
-	if n > maxValue {
+	if n > maxValue || x.part.Offset > maxValue-int(n) {
 		x.state = computed
 		return
 	}

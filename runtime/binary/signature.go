@@ -78,6 +78,9 @@ func (d *debugInfo) prototype(of target.BinaryFunction) (*target.Prototype, erro
 		}
 		return len(p.Params) < maxParameters
 	})
+	if err == nil {
+		err = d.pages.step(1) // what was not looked at for want of time is missing
+	}
 	return p, err
 }
 

@@ -39,6 +39,9 @@ func (p programTypes) Named(tag, name string) *types.Type {
 			return nil, err
 		}
 		found, err := u.search(tagsOf(tag), name)
+		if err != nil {
+			found = nil
+		}
 		if p.file.types == nil || len(p.file.types) >= maxNamedTypes {
 			p.file.types = map[namedType]*types.Type{}
 		}
@@ -98,7 +101,8 @@ func (u *unit) typeNamed(tags []dwarf.Tag, name string) (*types.Type, error) {
 			}
 			continue
 		case slices.Contains(tags, e.tag) && e.place(dwarf.AttrDeclaration) == 0 && u.is(&e, name):
-			return u.convert(&e, maxTypes), nil
+			found := u.convert(&e, maxTypes)
+			return found, u.pages.step(1) // what was not looked at for want of time is missing
 		}
 		outer := e.at == u.root.at || e.tag == dwarf.TagNamespace
 		if e.children && (outer || !u.skipChildren(&c, &e, false)) {

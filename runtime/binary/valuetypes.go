@@ -81,9 +81,13 @@ func (u *unit) convert(e *entry, left int) *types.Type {
 }
 
 // label is the name of a type, member or argument, for people to read: it is cut, and has
-// nothing that a terminal would obey.
+// nothing that a terminal would obey. As it is kept, each byte counts as work: thousands
+// of constants may have one long name.
 func (u *unit) label(e *entry) string {
 	name := u.text(e, dwarf.AttrName)
+	if u.pages.step(len(name)) != nil {
+		return ""
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
