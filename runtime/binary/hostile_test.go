@@ -535,3 +535,31 @@ func TestLongNames(t *testing.T) {
 		t.Errorf("%d bytes are made, %v, want %v", made, err, errSteps)
 	}
 }
+
+// An enumeration is a number. Elements of no size cost nothing, but to print a billion of
+// them would.
+func TestTypesOfNoSize(t *testing.T) {
+	shape := slices.Concat(typed, []byte{
+		7, 0x04, 0, 0x0b, 0x06, 0, 0, // an enumeration
+		8, 0x13, 0, 0, 0, // a struct
+		9, 0x01, 1, 0x49, 0x13, 0, 0, 10, 0x21, 0, 0x37, 0x06, 0, 0, // an array
+	})
+	number := func(n uint32) []byte { return binary.LittleEndian.AppendUint32(nil, n) }
+	for size, known := range map[uint32]bool{0: false, 1: true, 2: true, 3: false, 4: true, 8: true, 9: false, 16: false, 1 << 30: false} {
+		f := withShapes(t, append([]byte{7}, number(size)...), append([]byte{6}, number(firstType)...), shape...)
+		if function, err := argumentsOf(f); err != nil || (function.Params[0].Type != nil) != known {
+			t.Errorf("an enumeration of %d bytes: %+v, %v", size, function, err)
+		}
+	}
+	array := slices.Concat([]byte{9}, number(firstType), []byte{10}, number(1<<30), []byte{10}, number(5), []byte{0})
+	f := withShapes(t, append([]byte{8}, array...), append([]byte{6}, number(firstType+1)...), shape...)
+	function, err := argumentsOf(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for of := function.Params[0].Type; of != nil && of.Elem != nil; of = of.Elem {
+		if of.Count != 0 {
+			t.Errorf("%s has %d elements of no size", of, of.Count)
+		}
+	}
+}

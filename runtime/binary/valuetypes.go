@@ -246,7 +246,7 @@ func (u *unit) enumType(e *entry, size, left int) *types.Type {
 		t.Signed = t.Signed || value < 0
 		return len(t.Values) < maxEnumerators
 	})
-	if t.Size == 0 {
+	if t.Size <= 0 || t.Size > 8 || t.Size&(t.Size-1) != 0 { // no number holds it
 		return nil
 	}
 	return t
@@ -271,6 +271,9 @@ func (u *unit) arrayType(e *entry, size, left int) *types.Type {
 	for _, count := range slices.Backward(counts) {
 		if elem.Size > 0 && count > maxValue/elem.Size {
 			return nil
+		}
+		if elem.Size == 0 { // so many as one likes would take no memory before they are printed
+			count = 0
 		}
 		if elem.Kind == types.Int && elem.Size == 1 && elem.Alias == "char" && count > 0 {
 			elem = types.NewString(count)
