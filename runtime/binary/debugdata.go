@@ -49,5 +49,6 @@ func (f *File) unpackDebugData() *File {
 	if err != nil || mini.elf.Machine != f.elf.Machine {
 		return nil
 	}
+	mini.unpacked = len(text)
 	return mini
 }

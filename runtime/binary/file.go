@@ -45,6 +45,7 @@ type File struct {
 	shut     func() error
 	unpack   map[*elf.Section]*section
 	mini     *File // what is in .gnu_debugdata; f itself without that
+	unpacked int   // bytes of the file itself, where that is in memory
 	debug    *File // holds the debug information: f itself, or a file of its own
 	common   *File // what a debug file shares with others; f itself without that
 	debugs   *File // whose debug information it is, when it is in a file of its own
@@ -148,6 +149,7 @@ func (f *File) held() (bytes int) {
 	if f.info != nil {
 		bytes += spanSize * f.info.index.kept
 	}
+	bytes += f.unpacked + f.table.Bytes() + extentSize*len(f.starts)
 	for _, other := range []*File{f.mini, f.debug, f.common} {
 		if other != nil && other != f {
 			bytes += other.held()

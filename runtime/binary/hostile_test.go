@@ -563,3 +563,32 @@ func TestTypesOfNoSize(t *testing.T) {
 		}
 	}
 }
+
+// What is kept of a file is counted: its functions for frames and for places too.
+func TestHeld(t *testing.T) {
+	var addresses []uint64
+	for i := range uint64(1000) {
+		addresses = append(addresses, 0x1000+64+56+i)
+	}
+	f, err := New(bytes.NewReader(elfOf(elfSection{".text", elf.SHT_PROGBITS, 0, allocated, make([]byte, 1000)},
+		elfSection{".symtab", elf.SHT_SYMTAB, 3, 0, symbolTable(0x12, addresses...)},
+		elfSection{".strtab", elf.SHT_STRTAB, 0, 0, []byte("\x00f\x00")})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.patience = time.Minute
+	if _, err := f.Frames(64 + 56); err != nil {
+		t.Fatal(err)
+	}
+	names := f.Held()
+	if _, err := f.Placement(64 + 56); err != nil {
+		t.Fatal(err)
+	}
+	if least := 1000 * (functionSize + 2); names < least || f.Held() < names+1000*extentSize {
+		t.Errorf("%d bytes are held with names, and %d with places", names, f.Held())
+	}
+	f.starts, f.most = nil, 2000
+	if _, err := f.Placement(64 + 56); !errors.Is(err, errSteps) {
+		t.Errorf("%v, want %v", err, errSteps)
+	}
+}

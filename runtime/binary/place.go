@@ -86,6 +86,10 @@ func (f *File) place(p *target.Placement, decode decoder, address uint64) error 
 // extent is from where to where the code of a function is.
 type extent struct{ start, end uint64 }
 
+// extentSize is that of one in memory, and extentSteps what it costs to keep one: no more
+// than four million of a file are.
+const extentSize, extentSteps = 16, 4
+
 func (e extent) has(address uint64) bool { return address >= e.start && address < e.end }
 
 // extent finds the function that an address lies in, by Go's table or by the symbols. One
@@ -296,7 +300,7 @@ func (f *File) functionStarts() ([]extent, error) {
 		for _, table := range from.symbolTables() {
 			err := from.symbols(table, func(s symbol) error {
 				starts = append(starts, extent{s.address, s.address + s.size})
-				return nil
+				return f.pages.step(extentSteps)
 			})
 			if err != nil {
 				return nil, err
