@@ -61,7 +61,7 @@ func (f *File) openCommon() *File {
 
 // openOf opens a file if it has the build ID.
 func (f *File) openOf(root, candidate, id string) *File {
-	file, err := openFile(root, candidate)
+	file, err := openLinked(root, candidate)
 	if err != nil {
 		return nil
 	}

@@ -68,7 +68,7 @@ func (f *File) debugPaths(id, link string) (paths []string) {
 // if it has none, the sum of the link.
 func (f *File) openDebug(candidate, id string, link debugLink) *File {
 	for _, root := range f.trees() {
-		file, err := openFile(root, candidate)
+		file, err := openLinked(root, candidate)
 		if err != nil {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
 func TestBuildID(t *testing.T) {
@@ -116,6 +117,20 @@ func TestInTree(t *testing.T) {
 	} {
 		if root, inside := inTree(path); root != want[0] || inside != want[1] {
 			t.Errorf("%s: %q, %q, want %q", path, root, inside, want)
+		}
+	}
+}
+
+// Where a program leads to is opened only if it is stored somewhere, whatever it is named.
+func TestLinkedToWhatIsMadeUp(t *testing.T) {
+	folder := t.TempDir()
+	link := filepath.Join(folder, "demo.debug")
+	if err := os.Symlink("/proc/self/status", link); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, "/proc/self/status"} {
+		if _, err := openLinked("", path); !errors.Is(err, safeopen.ErrNotStored) {
+			t.Errorf("%s: %v, want %v", path, err, safeopen.ErrNotStored)
 		}
 	}
 }

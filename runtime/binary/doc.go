@@ -151,7 +151,9 @@
 //     are cut, and Table has a budget.
 //   - A question that waits longer than some seconds for a disk or a server gets an error,
 //     and the file is not asked again.
-//   - A debug link is a name without a folder. What it leads to is opened as a regular file.
+//   - A debug link is a name without a folder. What it leads to is opened as a regular file, and
+//     as one that is stored somewhere: to read what the kernel makes up, as /proc/kmsg, may
+//     take it from others.
 //
 // # Rejected
 //

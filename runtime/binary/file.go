@@ -66,7 +66,11 @@ type segment struct{ offset, size, address uint64 }
 func Open(path string) (*File, error) {
 	return safeopen.Within(defaultPatience, func() (*File, error) {
 		root, path := inTree(path)
-		return openFile(root, path)
+		file, err := openIn(root, path)
+		if err != nil {
+			return nil, err
+		}
+		return newFile(file, root, path)
 	})
 }
 
@@ -79,15 +83,23 @@ func inTree(path string) (root, inside string) {
 	return "", path
 }
 
-func openFile(root, path string) (*File, error) {
-	open := func() (*safeopen.File, error) { return safeopen.Open(path) }
-	if root != "" {
-		open = func() (*safeopen.File, error) { return safeopen.OpenIn(root, path) }
+func openIn(root, path string) (*safeopen.File, error) {
+	if root == "" {
+		return safeopen.Open(path)
 	}
-	file, err := open()
+	return safeopen.OpenIn(root, path)
+}
+
+// openLinked opens a file that another one leads to, whoever made that.
+func openLinked(root, path string) (*File, error) {
+	file, err := safeopen.OpenStored(root, path)
 	if err != nil {
 		return nil, err
 	}
+	return newFile(file, root, path)
+}
+
+func newFile(file *safeopen.File, root, path string) (*File, error) {
 	f, err := New(file)
 	if err != nil {
 		file.Close()

@@ -51,19 +51,23 @@ func OpenIn(root, path string) (*File, error) { return openIn(root, path, 0) }
 func OpenLast(root, path string) (*File, error) { return openIn(root, path, unix.O_NOFOLLOW) }
 
 func openIn(root, path string, flags uint64) (*File, error) {
-	tree, err := unix.Open(root, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(tree)
-	place, err := unix.Openat2(tree, path, &unix.OpenHow{
-		Flags:   unix.O_PATH | unix.O_CLOEXEC | flags,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	})
+	place, err := placeIn(root, path, flags)
 	if err != nil {
 		return nil, err
 	}
 	return openPlace(place)
+}
+
+func placeIn(root, path string, flags uint64) (place int, err error) {
+	tree, err := unix.Open(root, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(tree)
+	return unix.Openat2(tree, path, &unix.OpenHow{
+		Flags:   unix.O_PATH | unix.O_CLOEXEC | flags,
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	})
 }
 
 // openPlace opens what a path-only descriptor holds, and closes that.
