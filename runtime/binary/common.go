@@ -65,7 +65,7 @@ func (f *File) openOf(root, candidate, id string) *File {
 	if err != nil {
 		return nil
 	}
-	if file.pages.steps = f.pages.steps; file.buildID() == id {
+	if file.pages.steps = f.pages.steps; f.alike(file) && file.buildID() == id {
 		return file
 	}
 	file.Close()

@@ -75,7 +75,7 @@ func (f *File) openDebug(candidate, id string, link debugLink) *File {
 		file.pages.steps = f.pages.steps
 		own := file.buildID()
 		belongs := own != "" && own == id || own == "" && link.name != "" && file.sums(link.sum)
-		if belongs && file.describes() {
+		if belongs && file.describes() && f.alike(file) {
 			return file
 		}
 		file.Close()
@@ -90,6 +90,12 @@ func (f *File) trees() []string {
 		return []string{""}
 	}
 	return []string{f.root, ""}
+}
+
+// alike reports whether two files are for one kind of machine: what registers are is told
+// by that.
+func (f *File) alike(other *File) bool {
+	return f.elf.Machine == other.elf.Machine && f.elf.Class == other.elf.Class
 }
 
 // describes reports whether a file has what a program may lack.

@@ -2,6 +2,7 @@ package binary
 
 import (
 	"bytes"
+	"debug/elf"
 	"errors"
 	"os"
 	"path/filepath"
@@ -87,6 +88,28 @@ func TestOtherDebugFile(t *testing.T) {
 			}
 			f.Close()
 		}
+	}
+}
+
+// A debug file of another kind of machine is none of the program's, even with its build ID:
+// its registers would be taken for those of the program.
+func TestDebugFileOfAnotherMachine(t *testing.T) {
+	folder := t.TempDir()
+	text := fixtures(t)["demo.debug"]
+	text[18] = byte(elf.EM_AARCH64)
+	program := filepath.Join(folder, "program")
+	for path, text := range map[string][]byte{program: fixtures(t)["demo-stripped"], filepath.Join(folder, "demo.debug"): text} {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := Open(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Signature(target.BinaryFunction{Address: 0x400190}); !errors.Is(err, errNoDebug) {
+		t.Errorf("%v, want %v", err, errNoDebug)
 	}
 }
 

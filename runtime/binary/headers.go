@@ -31,7 +31,10 @@ var (
 
 // machines are those that ponytrace runs on, and those of 32 bits whose programs run
 // there.
-var machines = []elf.Machine{elf.EM_X86_64, elf.EM_AARCH64, elf.EM_386, elf.EM_ARM}
+var (
+	machines = []elf.Machine{elf.EM_X86_64, elf.EM_AARCH64, elf.EM_386, elf.EM_ARM}
+	narrow   = machines[2:]
+)
 
 func traced(headers *elf.File) error {
 	name := strings.TrimPrefix(headers.Machine.String(), "EM_")
@@ -40,6 +43,9 @@ func traced(headers *elf.File) error {
 	}
 	if !slices.Contains(machines, headers.Machine) {
 		return fmt.Errorf("%w: %s", ErrForeign, name)
+	}
+	if headers.Class == elf.ELFCLASS64 && slices.Contains(narrow, headers.Machine) {
+		return fmt.Errorf("%w: %s of 64 bits", ErrForeign, name)
 	}
 	return nil
 }

@@ -356,7 +356,7 @@ func TestStuck(t *testing.T) {
 func TestForeign(t *testing.T) {
 	made := func(order binary.ByteOrder, data elf.Data, machine elf.Machine) io.ReaderAt {
 		var out bytes.Buffer
-		ident := [16]byte{0x7f, 'E', 'L', 'F', 2, byte(data), 1}
+		ident := [16]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(data), 1}
 		binary.Write(&out, order, elf.Header64{
 			Ident: ident, Type: 2, Machine: uint16(machine), Version: 1, Ehsize: 64,
 		})
@@ -366,6 +366,8 @@ func TestForeign(t *testing.T) {
 		"RISCV":               made(binary.LittleEndian, elf.ELFDATA2LSB, elf.EM_RISCV),
 		"S390, big-endian":    made(binary.BigEndian, elf.ELFDATA2MSB, elf.EM_S390),
 		"AARCH64, big-endian": made(binary.BigEndian, elf.ELFDATA2MSB, elf.EM_AARCH64),
+		"386 of 64 bits":      made(binary.LittleEndian, elf.ELFDATA2LSB, elf.EM_386),
+		"ARM of 64 bits":      made(binary.LittleEndian, elf.ELFDATA2LSB, elf.EM_ARM),
 	} {
 		if _, err := New(text); !errors.Is(err, ErrForeign) || !strings.HasSuffix(err.Error(), ": "+want) {
 			t.Errorf("%v, want %v: %s", err, ErrForeign, want)
