@@ -367,11 +367,12 @@ func (u *unit) abbreviation(code uint64) (abbreviation, error) {
 			return found, nil
 		}
 		number, next, err := readAbbreviation(&t.read)
-		if err != nil {
-			return next, err
+		if t.size += 1 + len(next.attributes); err == nil && (number == 0 || t.size > maxAbbreviations) {
+			err = errForm
 		}
-		if t.size += 1 + len(next.attributes); number == 0 || t.size > maxAbbreviations {
-			return next, errForm
+		if err != nil {
+			t.read.fail(err) // behind the end are those of another unit
+			return next, err
 		}
 		t.known[number] = next
 		if err := u.pages.step(10 + len(next.attributes)); err != nil {
@@ -417,7 +418,9 @@ func (u *unit) textAt(e *entry, name dwarf.Attr) cursor {
 	case formStringIndex, formStringIndex1, formStringIndex1 + 1, formStringIndex1 + 2,
 		formStringIndex1 + 3:
 		at := u.strOffsets.from(u.strBase + a.n*uint64(u.place))
-		return u.str.from(at.number(u.place))
+		if place := at.number(u.place); at.err == nil {
+			return u.str.from(place)
+		}
 	case formStringOther, formStringPlaceGNU:
 		if other := u.common(); other != nil {
 			return other.str.from(a.n)
@@ -446,6 +449,15 @@ func (u *unit) addressAt(index uint64) (uint64, bool) {
 	c := u.addr.from(u.addrBase + index*uint64(u.address))
 	n := c.number(u.address)
 	return n, c.err == nil
+}
+
+// indexed reads the index of an address, and returns the address.
+func (u *unit) indexed(c *cursor) uint64 {
+	address, ok := u.addressAt(c.uleb())
+	if !ok {
+		c.fail(errEnds)
+	}
+	return address
 }
 
 // refer returns the entry that an attribute refers to, and its unit. Those of other files

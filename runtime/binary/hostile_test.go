@@ -2,6 +2,7 @@ package binary
 
 import (
 	"bytes"
+	"debug/dwarf"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -592,5 +593,90 @@ func TestHeld(t *testing.T) {
 	f.starts, f.most = nil, 2000
 	if _, err := f.Placement(64 + 56); !errors.Is(err, errSteps) {
 		t.Errorf("%v, want %v", err, errSteps)
+	}
+}
+
+// inMemoryOf is a section that has the text.
+func inMemoryOf(text ...byte) *section {
+	steps := maxSteps
+	return &section{pages: &pages{steps: &steps}, size: uint64(len(text)), text: text}
+}
+
+// The shapes behind the last one of a unit are those of another unit, however often one is
+// asked for that is not there.
+func TestShapesOfAnotherUnit(t *testing.T) {
+	shapes := inMemoryOf(1, 0x11, 1, 0, 0, 0, 2, 0x2e, 0, 0, 0, 0)
+	u := &unit{debugInfo: &debugInfo{abbrev: shapes, pages: shapes.pages}}
+	for range 2 {
+		if shape, err := u.abbreviation(2); err == nil {
+			t.Errorf("%+v", shape)
+		}
+	}
+	if _, err := u.abbreviation(1); err != nil {
+		t.Error(err)
+	}
+}
+
+// An index that leads nowhere is not the address, list or text at 0.
+func TestIndexesThatLeadNowhere(t *testing.T) {
+	const all = 0x7f // bytes from address 0 on
+	lists := inMemoryOf(3, 0, all, 0, 1, 9, 4, 0, all, 0, 2, 0, 0, 0)
+	places := inMemoryOf(3, 0, all, 1, opRegister0, 0, 1, 9, 4, 0, all, 1, opRegister0, 0, 2, 0, 0, 0)
+	u := &unit{debugInfo: &debugInfo{rangeLists: lists, locLists: places, str: inMemoryOf('x', 0), pages: lists.pages},
+		version: 5, address: 8, place: 4}
+	for _, at := range []uint64{0, 4, 10} {
+		u.rangeList(at, func(low, high uint64) bool {
+			t.Errorf("the list at %d has %#x to %#x", at, low, high)
+			return true
+		})
+	}
+	for _, at := range []uint64{0, 6, 14} {
+		if _, _, ok := u.inLocationLists(at, 5); ok {
+			t.Errorf("the list at %d has a place", at)
+		}
+	}
+	e := &entry{attributes: []attribute{{1, formRangesIndex, 9}, {dwarf.AttrRanges, formRangesIndex, 9}, {dwarf.AttrName, formStringIndex, 9}}}
+	if name := u.text(e, dwarf.AttrName); name != "" || u.covers(e, 5) {
+		t.Errorf("%q has the address: %t", name, u.covers(e, 5))
+	}
+	if _, _, ok := u.listedLocation(attribute{form: formListIndex, n: 9}, 5); ok {
+		t.Error("there is a place")
+	}
+}
+
+// A function in several parts begins where the first of them does.
+func TestBeginOfParts(t *testing.T) {
+	ranges := inMemoryOf(slices.Concat(binary.LittleEndian.AppendUint32(nil, 0x2000), binary.LittleEndian.AppendUint32(nil, 0x2100),
+		binary.LittleEndian.AppendUint32(nil, 0x1000), binary.LittleEndian.AppendUint32(nil, 0x1010), make([]byte, 8))...)
+	u := &unit{debugInfo: &debugInfo{ranges: ranges, pages: ranges.pages}, version: 4, address: 4, place: 4}
+	parts := attribute{dwarf.AttrRanges, formPlace, 0}
+	if at := u.begin(&entry{attributes: []attribute{parts}}); at != 0x2000 {
+		t.Errorf("it begins at %#x", at)
+	}
+	low := attribute{dwarf.AttrLowpc, formAddress, 0x1000}
+	if at := u.begin(&entry{attributes: []attribute{parts, low}}); at != 0x1000 {
+		t.Errorf("it begins at %#x", at)
+	}
+}
+
+// What is around a large function is not read as a whole, so that a jump into it may be
+// anywhere.
+func TestJumpIntoLargeFunction(t *testing.T) {
+	size := maxBody - 100
+	code := append(bytes.Repeat([]byte{0x90}, size), make([]byte, near)...)
+	start := uint64(0x1000 + 64 + 56)
+	code[size+200] = 0xe9 // a jump to the fourth byte
+	distance := 3 - (size + 205)
+	binary.LittleEndian.PutUint32(code[size+201:], uint32(int32(distance)))
+	f, err := New(bytes.NewReader(elfOf(elfSection{".text", elf.SHT_PROGBITS, 0, allocated, code})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := f.body(extent{start, start + uint64(size)}, decodeX86)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !b.enteredAt(start + 3) {
+		t.Error("nothing jumps there")
 	}
 }

@@ -97,7 +97,9 @@ func (u *unit) listedLocation(a attribute, address uint64) (c cursor, end uint64
 	switch {
 	case u.version >= 5 && a.form == formListIndex:
 		index := u.locLists.from(u.listsBase + a.n*uint64(u.place))
-		return u.inLocationLists(u.listsBase+index.number(u.place), address)
+		if place := index.number(u.place); index.err == nil {
+			return u.inLocationLists(u.listsBase+place, address)
+		}
 	case u.version >= 5 && a.form == formPlace:
 		return u.inLocationLists(a.n, address)
 	case u.version < 5 && (a.form == formPlace || a.form == formData4 || a.form == formData8):
@@ -137,13 +139,13 @@ func (u *unit) inLocationLists(at, address uint64) (c cursor, end uint64, ok boo
 		start, stop := uint64(0), uint64(0)
 		switch c.u8() {
 		case 1:
-			base, _ = u.addressAt(c.uleb())
+			base = u.indexed(&c)
 			continue
 		case 2:
-			start, _ = u.addressAt(c.uleb())
-			stop, _ = u.addressAt(c.uleb())
+			start = u.indexed(&c)
+			stop = u.indexed(&c)
 		case 3:
-			start, _ = u.addressAt(c.uleb())
+			start = u.indexed(&c)
 			stop = start + c.uleb()
 		case 4:
 			start = base + c.uleb()

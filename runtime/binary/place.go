@@ -210,7 +210,7 @@ func (b *body) enteredAt(to uint64) bool {
 		}
 	}
 	around, err := b.file.body(from, b.decode)
-	if err != nil {
+	if err != nil || from.end-from.start > maxBody { // it is not known
 		return true
 	}
 	return jumpsTo(to, around.code, from.start, b.extent)

@@ -74,6 +74,18 @@ func (u *unit) covers(e *entry, address uint64) (found bool) {
 	return found
 }
 
+// begin is where the code of an entry begins. In several parts it is the first of these.
+func (u *unit) begin(e *entry) (address uint64) {
+	if low, ok := u.addressOf(e, dwarf.AttrLowpc); ok {
+		return low
+	}
+	u.eachRange(e, func(low, _ uint64) bool {
+		address = low
+		return false
+	})
+	return address
+}
+
 // rangeVisitor takes a part of the code, and reports whether it wants the next.
 type rangeVisitor func(low, high uint64) bool
 
@@ -96,7 +108,9 @@ func (u *unit) eachRange(e *entry, visit rangeVisitor) {
 		u.oldRanges(ranges.n, visit)
 	case ranges.form == formRangesIndex:
 		c := u.rangeLists.from(u.rangesBase + ranges.n*uint64(u.place))
-		u.rangeList(u.rangesBase+c.number(u.place), visit)
+		if place := c.number(u.place); c.err == nil {
+			u.rangeList(u.rangesBase+place, visit)
+		}
 	default:
 		u.rangeList(ranges.n, visit)
 	}
@@ -129,13 +143,13 @@ func (u *unit) rangeList(at uint64, visit rangeVisitor) {
 		start, end := uint64(0), uint64(0)
 		switch c.u8() {
 		case 1: // base address, by index
-			base, _ = u.addressAt(c.uleb())
+			base = u.indexed(&c)
 			continue
 		case 2: // start and end, by index
-			start, _ = u.addressAt(c.uleb())
-			end, _ = u.addressAt(c.uleb())
+			start = u.indexed(&c)
+			end = u.indexed(&c)
 		case 3: // start by index, and length
-			start, _ = u.addressAt(c.uleb())
+			start = u.indexed(&c)
 			end = start + c.uleb()
 		case 4: // distances from base
 			start = base + c.uleb()
@@ -271,8 +285,7 @@ func (d *debugInfo) frames(address uint64) (frames []target.Frame, err error) {
 		frame := target.Frame{Function: u.name(e), File: file, Line: line}
 		frame.Inlined = e.tag == dwarf.TagInlinedSubroutine
 		if !frame.Inlined {
-			low, _ := u.addressOf(e, dwarf.AttrLowpc)
-			frame.Offset = address - low
+			frame.Offset = address - u.begin(e)
 		}
 		frames = append(frames, frame)
 		if frame.Inlined {
