@@ -1,8 +1,11 @@
 package attach
 
 import (
+	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -10,6 +13,8 @@ import (
 	"unsafe"
 
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
 	"golang.org/x/sys/unix"
 )
@@ -65,26 +70,55 @@ func watchFile(r request, at object.WatchPoint) (links []Link, err error) {
 // mappedAt is where a process has the first byte of a file. The file is known by its
 // inode: file systems in layers have other numbers of devices there.
 func mappedAt(process int, path string) (uint64, error) {
-	var file unix.Stat_t
-	if err := unix.Stat(path, &file); err != nil {
-		return 0, fmt.Errorf("%s: %w", path, err)
-	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", process))
-	if err != nil {
-		return 0, &explained{"the process has ended", err}
-	}
-	inode := strconv.FormatUint(file.Ino, 10)
-	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(line)
-		if len(fields) < 6 || fields[4] != inode || strings.Trim(fields[2], "0") != "" {
-			continue
+	start, err := safeopen.Within(safeopen.Patience, func() (uint64, error) {
+		var file unix.Stat_t
+		if err := unix.Stat(path, &file); err != nil {
+			return 0, &explained{"there is no file " + diag.Printable(path) + " any more", err}
 		}
-		first, _, _ := strings.Cut(fields[0], "-")
-		if start, err := strconv.ParseUint(first, 16, 64); err == nil {
-			return start, nil
+		maps, err := os.Open(fmt.Sprintf("/proc/%d/maps", process))
+		if err != nil {
+			return 0, &explained{"the process has ended", err}
+		}
+		defer maps.Close()
+		return startIn(maps, file.Ino), nil
+	})
+	switch {
+	case errors.Is(err, safeopen.ErrSlow), errors.Is(err, safeopen.ErrBusy):
+		return 0, &explained{fmt.Sprintf("process %d does not tell in time what it has in its memory", process), err}
+	case err == nil && start == 0:
+		return 0, &explained{fmt.Sprintf("process %d does not have %s in its memory", process, diag.Printable(path)), syscall.ESRCH}
+	}
+	return start, err
+}
+
+// startIn reads a map of memory for the beginning of a file, 0 where it is not there. A
+// process may have read its file through memory besides, before or after the code: then
+// the beginning counts that the code follows.
+func startIn(maps io.Reader, inode uint64) (first uint64) {
+	number := strconv.FormatUint(inode, 10)
+	lines := bufio.NewReaderSize(maps, 64<<10)
+	for last := uint64(0); ; {
+		line, err := lines.ReadSlice('\n')
+		if fields := strings.Fields(string(line)); len(fields) > 5 && fields[4] == number {
+			if strings.Trim(fields[2], "0") == "" {
+				last = startOf(fields[0])
+				first = cmp.Or(first, last)
+			}
+			if last != 0 && strings.Contains(fields[1], "x") {
+				return last
+			}
+		}
+		if err != nil {
+			return first
 		}
 	}
-	return 0, &explained{fmt.Sprintf("process %d does not have %s in its memory", process, path), syscall.ESRCH}
+}
+
+// startOf is the first number of "7f5a3000-7f5b9000".
+func startOf(part string) uint64 {
+	first, _, _ := strings.Cut(part, "-")
+	start, _ := strconv.ParseUint(first, 16, 64)
+	return start
 }
 
 // watchedAddress finds the symbol, if the point has one.
