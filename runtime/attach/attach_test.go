@@ -164,6 +164,29 @@ func TestPartsAreDetached(t *testing.T) {
 	}
 }
 
+// A CPU that goes offline while events are opened is left out.
+func TestCPUGoesOffline(t *testing.T) {
+	for _, test := range []struct {
+		failures map[int]error
+		links    int
+		want     error
+	}{
+		{nil, 3, nil}, {map[int]error{1: syscall.ENODEV}, 2, nil},
+		{map[int]error{1: syscall.ENODEV, 2: syscall.EMFILE}, 1, syscall.EMFILE},
+		{map[int]error{0: syscall.ENODEV, 1: syscall.ENODEV, 2: syscall.ENODEV}, 0, syscall.ENODEV},
+	} {
+		links, err := attachEach([]int{0, 1, 2}, func(cpu int) (Link, error) {
+			if err := test.failures[cpu]; err != nil {
+				return nil, fmt.Errorf("opening the perf event: %w", err)
+			}
+			return &fakeLink{}, nil
+		})
+		if len(links) != test.links || !errors.Is(err, test.want) {
+			t.Errorf("%v: %d links, %v", test.failures, len(links), err)
+		}
+	}
+}
+
 // meetingLink is a link whose end takes until others are at theirs.
 type meetingLink struct{ meeting *sync.WaitGroup }
 

@@ -91,12 +91,27 @@ func attachCPUs(r request, attributes unix.PerfEventAttr) (links []Link, err err
 	if err != nil {
 		return nil, err
 	}
+	return attachEach(online, func(cpu int) (Link, error) {
+		return attachPerf(r, attributes, everyThread, cpu)
+	})
+}
+
+// attachEach leaves out CPUs that go offline meanwhile, as long as there is another.
+func attachEach(online []int, open func(cpu int) (Link, error)) (links []Link, err error) {
+	var gone error
 	for _, cpu := range online {
-		l, err := attachPerf(r, attributes, everyThread, cpu)
-		if err != nil {
+		l, err := open(cpu)
+		switch {
+		case errors.Is(err, syscall.ENODEV):
+			gone = err
+		case err != nil:
 			return links, err
+		default:
+			links = append(links, l)
 		}
-		links = append(links, l)
+	}
+	if len(links) == 0 {
+		return nil, gone
 	}
 	return links, nil
 }
