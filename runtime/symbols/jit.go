@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"container/heap"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -152,12 +154,74 @@ func (j *jit) add(e jitEntry, name []byte, room int) bool {
 	return true
 }
 
-// order sorts by address. Of several entries for one the latest stays.
+// order sorts by address, and leaves out what is gone: runtimes make code in the place of
+// code that they have freed, so that an entry which begins inside of a later one is. Of two
+// the later one has the name that stands behind the other's.
+//
+//	1000          1100          1200
+//	   | old          |            gone: it begins in new
+//	| new      |
+//	                     | other |
 func (j *jit) order() {
-	slices.Reverse(j.entries)
-	slices.SortStableFunc(j.entries, func(a, b jitEntry) int { return cmp.Compare(a.start, b.start) })
-	j.entries = slices.CompactFunc(j.entries, func(a, b jitEntry) bool { return a.start == b.start })
-	j.entries, j.names = slices.Clone(j.entries), slices.Clone(j.names)
+	slices.SortFunc(j.entries, func(a, b jitEntry) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.name, a.name))
+	})
+	kept := make([]jitEntry, 0, len(j.entries))
+	var over latestFirst // what lies over the place, and what ended before it
+	for i, e := range j.entries {
+		for len(over) > 0 && over[0].end() <= e.start {
+			heap.Pop(&over)
+		}
+		again := i > 0 && j.entries[i-1].start == e.start
+		if !again && (len(over) == 0 || over[0].name <= e.name) {
+			kept = append(kept, e)
+		}
+		heap.Push(&over, e)
+	}
+	j.entries = slices.Clip(kept)
+	j.shrinkNames()
+}
+
+// latestFirst is a heap.
+type latestFirst []jitEntry
+
+func (l latestFirst) Len() int           { return len(l) }
+func (l latestFirst) Less(i, j int) bool { return l[i].name > l[j].name }
+func (l latestFirst) Swap(i, j int)      { l[i], l[j] = l[j], l[i] }
+func (l *latestFirst) Push(e any)        { *l = append(*l, e.(jitEntry)) }
+func (l *latestFirst) Pop() any {
+	last := (*l)[len(*l)-1]
+	*l = (*l)[:len(*l)-1]
+	return last
+}
+
+// shrinkNames forgets the names of what is gone once they are half of all.
+func (j *jit) shrinkNames() {
+	used := 0
+	for _, e := range j.entries {
+		used += int(e.long)
+	}
+	if 2*used > len(j.names) {
+		j.names = slices.Clone(j.names)
+		return
+	}
+	names := make([]byte, 0, used)
+	slices.SortFunc(j.entries, func(a, b jitEntry) int { return cmp.Compare(a.name, b.name) })
+	for i := range j.entries {
+		e := &j.entries[i]
+		text := j.names[e.name:][:e.long]
+		e.name, names = uint32(len(names)), append(names, text...)
+	}
+	j.names = names
+	slices.SortFunc(j.entries, func(a, b jitEntry) int { return cmp.Compare(a.start, b.start) })
+}
+
+// end is behind the last byte.
+func (e jitEntry) end() uint64 {
+	if e.size > math.MaxUint64-e.start {
+		return math.MaxUint64
+	}
+	return e.start + e.size
 }
 
 func parseJITEntry(line []byte) (entry jitEntry, name []byte, ok bool) {

@@ -1,11 +1,14 @@
 package symbols
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,6 +44,60 @@ func TestMadeCode(t *testing.T) {
 	if symbol, ok := u.Lookup(os.Getpid(), start+0x40); ok {
 		t.Errorf("behind the code is %+v", symbol)
 	}
+}
+
+// Code in the place of code that was freed has its own name, and nothing has the name of
+// what was there before.
+func TestReusedCode(t *testing.T) {
+	list := func(text string) *jit {
+		made := parseJIT(strings.NewReader(text), 1<<20)
+		return &made
+	}
+	compareMade(t, list("1000 100 old\nf80 200 new\n1200 10 other\n"), map[uint64]string{
+		0xf80: "new+0", 0x1010: "new+144", 0x10ff: "new+383", 0x1180: "", 0x1205: "other+5",
+	})
+	compareMade(t, list("1000 100 outer\n1040 10 inner\n"), map[uint64]string{0x1010: "outer+16", 0x1045: "inner+5"})
+	compareMade(t, list("1000 100 a\n1000 10 b\n2000 ffffffffffffffff c\n3000 10 d\n"), map[uint64]string{
+		0x1005: "b+5", 0x1050: "", 0x2001: "c+1", 0x3001: "d+1",
+	})
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		var text strings.Builder
+		var starts, ends [12]uint64
+		for i := range starts {
+			starts[i] = random.Uint64N(64)
+			ends[i] = starts[i] + random.Uint64N(24)
+			fmt.Fprintf(&text, "%x %x %d\n", starts[i], ends[i]-starts[i], i)
+		}
+		made := list(text.String())
+		for address := range uint64(100) {
+			latest := -1
+			for i := range starts {
+				if address >= starts[i] && address < ends[i] {
+					latest = i
+				}
+			}
+			if symbol, ok := made.lookup(address); ok && symbol.Name != strconv.Itoa(latest) {
+				t.Fatalf("%x is %s and not %d in\n%s", address, symbol.Name, latest, &text)
+			}
+		}
+	}
+}
+
+// What is gone takes no memory in the long run.
+func TestNamesOfReusedCode(t *testing.T) {
+	var d dump
+	text := dumpHead()
+	for i := range 2000 {
+		text = append(text, loaded(fmt.Sprintf("a_rather_long_name_of_a_function_%d", i), 0x1000+uint64(i%10), 64)...)
+		if i%100 == 99 {
+			var err error
+			if d, err = d.parse(bytes.NewReader(text), int64(len(text)), 10_000); err != nil || d.cut {
+				t.Fatalf("%d bytes are used after %d, %v", d.bytesUsed(), i, err)
+			}
+		}
+	}
+	compareMade(t, &d.jit, map[uint64]string{0x1009: "a_rather_long_name_of_a_function_1999+0"})
 }
 
 func FuzzJIT(f *testing.F) {
