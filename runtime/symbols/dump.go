@@ -94,7 +94,7 @@ func (d dump) refresh(pid int, m mapping, lines bool, room int) dump {
 }
 
 // parse reads on from where the last reading ended. A record that is being written is left
-// for the next time.
+// for the next time, also where there are zeroes as yet.
 func (d dump) parse(from io.ReaderAt, size int64, room int) (dump, error) {
 	w := &window{from: from}
 	if d.read == 0 {
@@ -104,6 +104,7 @@ func (d dump) parse(from io.ReaderAt, size int64, room int) (dump, error) {
 		}
 		d.read, d.shift = max(dumpHeader, int64(word(head, 8))), shiftOf(head)
 	}
+	begin := d.read
 	list := moves{jit: jit{entries: slices.Clone(d.entries), names: slices.Clone(d.names)}, lines: d.codeLines.clone()}
 	for range dumpRecords {
 		head := w.bytes(d.read, dumpName+maxName)
@@ -111,10 +112,10 @@ func (d dump) parse(from io.ReaderAt, size int64, room int) (dump, error) {
 			break
 		}
 		long := int64(word(head, 4))
-		if long < dumpRecord {
+		if long < dumpRecord && d.read == begin {
 			return d, errDump
 		}
-		if d.read+long > size {
+		if long < dumpRecord || long > size-d.read {
 			break
 		}
 		record := head[:min(long, int64(len(head)))]
@@ -191,7 +192,7 @@ type window struct {
 
 // bytes returns so many bytes from a place on, or those that there are.
 func (w *window) bytes(at int64, n int) []byte {
-	if at < w.at || at+int64(n) > w.at+int64(len(w.text)) {
+	if at < w.at || int64(n) > w.at+int64(len(w.text))-at {
 		if w.text == nil {
 			w.text = make([]byte, dumpWindow)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,6 +94,50 @@ func TestBadDumps(t *testing.T) {
 	d, err := dump{}.parse(bytes.NewReader(long.Bytes()), int64(long.Len()), 10_000)
 	if err != nil || !d.cut || d.bytesUsed() > 10_000 || len(d.entries) < 50 {
 		t.Errorf("%d entries take %d bytes, cut: %v, %v", len(d.entries), d.bytesUsed(), d.cut, err)
+	}
+}
+
+// What comes before a record that makes no sense is known, and that one is looked at again.
+func TestUnfinishedDump(t *testing.T) {
+	whole := slices.Concat(dumpHead(), loaded("first", 0x1000, 16), loaded("second", 0x2000, 16))
+	half := slices.Concat(whole[:len(whole)-len(loaded("second", 0x2000, 16))], make([]byte, 1000))
+	d, err := dump{}.parse(bytes.NewReader(half), int64(len(half)), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareMade(t, &d.jit, map[uint64]string{0x1000: "first+0", 0x2000: ""})
+	if _, err := d.parse(bytes.NewReader(half), int64(len(half)), 1<<20); err == nil {
+		t.Error("zeroes are records")
+	}
+	if d, err = d.parse(bytes.NewReader(whole), int64(len(whole)), 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	compareMade(t, &d.jit, map[uint64]string{0x1000: "first+0", 0x2000: "second+0"})
+}
+
+// endless is a file of records that reaches as far as a file can.
+type endless struct{}
+
+func (endless) ReadAt(b []byte, at int64) (int, error) {
+	if at < 0 {
+		return 0, os.ErrInvalid
+	}
+	n := min(int64(len(b)), math.MaxInt64-at)
+	clear(b[:n])
+	for i := 4; i+4 <= int(n); i += 8 {
+		binary.NativeEndian.PutUint32(b[i:], math.MaxUint32)
+	}
+	return int(n), nil
+}
+
+// The largest file that there is ends where it ends.
+func TestLargestDump(t *testing.T) {
+	for _, left := range []int64{0, 1, 7, 100, dumpWindow, 1 << 32, 1 << 33} {
+		before := dump{read: math.MaxInt64 - left}
+		after, _ := before.parse(endless{}, math.MaxInt64, 1<<20)
+		if after.read < before.read {
+			t.Errorf("%d bytes before the end, %d is read", left, after.read)
+		}
 	}
 }
 
