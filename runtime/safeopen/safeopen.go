@@ -4,7 +4,8 @@
 //
 // Even that may take for ever: /proc/kmsg waits for the next message, and a file of FUSE
 // or NFS for a server that somebody else runs. So files are opened non-blocking, and
-// Within bounds how long the rest may take.
+// Within bounds how long the rest may take. WithinFor keeps one of those that have the
+// files, such as a process, from using up what all others have.
 package safeopen
 
 import (
@@ -13,6 +14,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -219,6 +221,30 @@ func Within[T any](patience time.Duration, read func() (T, error)) (T, error) {
 		go discard(done)
 		return *new(T), ErrSlow
 	}
+}
+
+// lateOf has of whom a read was left behind, and whether that has ended.
+var lateOf sync.Map
+
+// WithinFor is Within for what belongs to one of many, such as a process. While a read for
+// one is late, others for it fail at once: it keeps one thread, and not all that there are.
+func WithinFor[T any](who int, patience time.Duration, read func() (T, error)) (T, error) {
+	before, wasLate := lateOf.Load(who)
+	if wasLate && !before.(*atomic.Bool).Load() {
+		return *new(T), ErrBusy
+	}
+	over := new(atomic.Bool)
+	value, err := Within(patience, func() (T, error) {
+		defer over.Store(true)
+		return read()
+	})
+	switch {
+	case errors.Is(err, ErrSlow) && !over.Load():
+		lateOf.Store(who, over)
+	case wasLate:
+		lateOf.Delete(who)
+	}
+	return value, err
 }
 
 // discard waits for a read that was left behind.

@@ -101,6 +101,32 @@ func TestManyReads(t *testing.T) {
 	over.Wait()
 }
 
+// While a read for one is late, others are read for, and it is not.
+func TestWithinFor(t *testing.T) {
+	hang := make(chan struct{})
+	stuck := func() (int, error) { <-hang; return 1, nil }
+	quick := func() (int, error) { return 2, nil }
+	if n, err := WithinFor(7, 0, stuck); n != 0 || !errors.Is(err, ErrSlow) {
+		t.Errorf("%d, %v; want %v", n, err, ErrSlow)
+	}
+	for range 2 * maxLate {
+		if n, err := WithinFor(7, Patience, quick); n != 0 || !errors.Is(err, ErrBusy) {
+			t.Errorf("%d, %v; want %v", n, err, ErrBusy)
+		}
+	}
+	if n, err := WithinFor(8, time.Minute, quick); n != 2 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	close(hang)
+	awaitLate()
+	if n, err := WithinFor(7, time.Minute, quick); n != 2 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if _, kept := lateOf.Load(7); kept {
+		t.Error("what was late is kept")
+	}
+}
+
 // A file that is open too late is closed.
 func TestLateFile(t *testing.T) {
 	answer := make(chan struct{})

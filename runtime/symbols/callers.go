@@ -119,7 +119,7 @@ func readCallers(pid int, m mapping) ([]cfi.Row, error) {
 		}
 		return rowsOf(bytes.NewReader(text))
 	}
-	return safeopen.Within(loadPatience, func() ([]cfi.Row, error) {
+	return safeopen.WithinFor(pid, loadPatience, func() ([]cfi.Row, error) {
 		from, err := openMapped(pid, m)
 		if err != nil {
 			return nil, err

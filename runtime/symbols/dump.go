@@ -72,7 +72,7 @@ func (d dump) refresh(pid int, m mapping, lines bool, room int) dump {
 	if d.file != m.file.bare() {
 		d = dump{file: m.file.bare(), codeLines: codeLines{wanted: lines}}
 	}
-	fresh, err := safeopen.Within(safeopen.Patience, func() (dump, error) {
+	fresh, err := safeopen.WithinFor(pid, safeopen.Patience, func() (dump, error) {
 		file, err := openMapped(pid, m)
 		if err != nil {
 			return d, err

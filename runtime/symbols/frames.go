@@ -1,6 +1,7 @@
 package symbols
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -162,14 +163,17 @@ func (s *sources) source(pid int, m mapping) *binary.File {
 		found = s.open[i]
 		s.open = slices.Delete(s.open, i, i+1)
 	} else {
-		found.file = openSource(pid, m)
+		var err error
+		if found.file, err = openSource(pid, m); errors.Is(err, safeopen.ErrBusy) {
+			return nil
+		}
 	}
 	s.open = slices.Insert(s.open, 0, found)
 	return found.file
 }
 
-func openSource(pid int, m mapping) *binary.File {
-	file, err := safeopen.Within(loadPatience, func() (*binary.File, error) {
+func openSource(pid int, m mapping) (*binary.File, error) {
+	return safeopen.WithinFor(pid, loadPatience, func() (*binary.File, error) {
 		from, err := openMapped(pid, m)
 		if err != nil {
 			return nil, err
@@ -183,10 +187,6 @@ func openSource(pid int, m mapping) *binary.File {
 		file.Own(from)
 		return file, nil
 	})
-	if err != nil {
-		return nil
-	}
-	return file
 }
 
 // shut closes the files that were not needed for the longest time, until few are open

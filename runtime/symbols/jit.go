@@ -104,7 +104,7 @@ func (j *jit) stale() bool { return time.Since(j.read) >= freshness }
 // refresh reads the list anew when it has grown, as long as the process is there and as
 // far as there is room.
 func (j jit) refresh(pid, room int) jit {
-	fresh, err := safeopen.Within(safeopen.Patience, func() (jit, error) {
+	fresh, err := safeopen.WithinFor(pid, safeopen.Patience, func() (jit, error) {
 		file, err := openJIT(pid)
 		if err != nil {
 			return j, err

@@ -110,7 +110,7 @@ func aboutToExecute(pid int) bool {
 }
 
 func readMappingsOnce(pid, room int) (mappings, error) {
-	return safeopen.Within(safeopen.Patience, func() (mappings, error) {
+	return safeopen.WithinFor(pid, safeopen.Patience, func() (mappings, error) {
 		file, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))
 		if err != nil {
 			return mappings{}, err

@@ -329,7 +329,7 @@ func (u *User) readMapped(pid int, m mapping) (*binary.Table, error) {
 	if m.path == vdso {
 		return readVDSO()
 	}
-	return safeopen.Within(loadPatience, func() (*binary.Table, error) {
+	return safeopen.WithinFor(pid, loadPatience, func() (*binary.Table, error) {
 		file, err := openMapped(pid, m)
 		if err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package symbols
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"unsafe"
 
 	"github.com/ponytrace/ponytrace/internal/testkit"
+	"github.com/ponytrace/ponytrace/runtime/safeopen"
 )
 
 const sampleMaps = `55f683ebd000-55f683ec1000 r--p 00000000 08:01 1843399                    /usr/bin/ls
@@ -133,6 +135,40 @@ func codeOf(t *testing.T, u *User, command *exec.Cmd) (code mapping) {
 		time.Sleep(time.Millisecond)
 	}
 	return code
+}
+
+// A process whose files do not come in time is left out until they have come, and what it
+// shares with others is not taken for what cannot be read.
+func TestStuckProcess(t *testing.T) {
+	answer, over := make(chan struct{}), make(chan struct{})
+	_, err := safeopen.WithinFor(os.Getpid(), 0, func() (int, error) {
+		<-answer
+		close(over)
+		return 0, nil
+	})
+	if !errors.Is(err, safeopen.ErrSlow) {
+		t.Fatal(err)
+	}
+	u, pid, at := NewUser(true, 64<<20), os.Getpid(), uint64(here())
+	m := mapping{start: at &^ 4095, end: at + 4096, file: fileID{device: "08:01", inode: 7}, path: "/x"}
+	if _, err := readMappings(pid, 1<<20); !errors.Is(err, safeopen.ErrBusy) {
+		t.Errorf("the map is read: %v", err)
+	}
+	if table := u.image(pid, m); table != nil || len(u.images) != 0 {
+		t.Errorf("%v, %d files are known", table, len(u.images))
+	}
+	if file := u.sources.source(pid, m); file != nil || len(u.sources.open) != 0 {
+		t.Errorf("%v, %d files are known", file, len(u.sources.open))
+	}
+	close(answer)
+	<-over
+	for readable := false; !readable; time.Sleep(time.Millisecond) {
+		_, err := readMappings(pid, 1<<20)
+		readable = err == nil
+	}
+	if symbol, ok := u.Lookup(pid, at); !ok {
+		t.Errorf("%+v", symbol)
+	}
 }
 
 func TestReadable(t *testing.T) {

@@ -26,7 +26,7 @@ type versions map[fileID]version
 // changes that when a program begins, through its path. Once the process is gone, the last
 // one that was seen counts. It is not known where there is none.
 func (v versions) of(pid int, m mapping) (seen version, known bool) {
-	seen, err := safeopen.Within(safeopen.Patience, func() (version, error) {
+	seen, err := safeopen.WithinFor(pid, safeopen.Patience, func() (version, error) {
 		seen, err := versionOf(m.inFiles(pid))
 		if errors.Is(err, os.ErrNotExist) && strings.HasPrefix(m.path, "/") {
 			return versionOf(m.inTree(pid))
