@@ -86,7 +86,7 @@ func (f *Callers) image(pid int, m mapping) []piece {
 		return pieces
 	}
 	rows, err := readCallers(pid, m)
-	if errors.Is(err, safeopen.ErrBusy) {
+	if passing(pid, err) {
 		return nil
 	}
 	f.Full = f.Full || errors.Is(err, cfi.ErrRows)

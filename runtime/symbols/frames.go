@@ -1,7 +1,6 @@
 package symbols
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -164,7 +163,7 @@ func (s *sources) source(pid int, m mapping) *binary.File {
 		s.open = slices.Delete(s.open, i, i+1)
 	} else {
 		var err error
-		if found.file, err = openSource(pid, m); errors.Is(err, safeopen.ErrBusy) {
+		if found.file, err = openSource(pid, m); passing(pid, err) {
 			return nil
 		}
 	}

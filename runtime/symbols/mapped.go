@@ -3,6 +3,7 @@ package symbols
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -33,6 +34,16 @@ func openMapped(pid int, m mapping) (*safeopen.File, error) {
 		file.Close()
 	}
 	return nil, os.ErrNotExist
+}
+
+// passing reports whether a file could not be read for the sake of the process alone: what
+// one that has ended does not lead to any more, another may.
+func passing(pid int, err error) bool {
+	if errors.Is(err, os.ErrNotExist) {
+		_, program := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		return program != nil
+	}
+	return errors.Is(err, safeopen.ErrBusy)
 }
 
 // located is the path by which the debug file is found. That of a file that our own tree

@@ -132,6 +132,25 @@ func TestLocated(t *testing.T) {
 	}
 }
 
+// What a process that has ended does not lead to may be found by another; what a living
+// one cannot read is not asked for again.
+func TestPassingFailures(t *testing.T) {
+	u, none := NewUser(true, 64<<20), mapping{start: 4096, end: 8192, file: fileID{device: "08:01", inode: 7}, path: "/none"}
+	callers := NewCallers(nil)
+	callers.versions[none.file] = version{size: 1}
+	for pid, known := range map[int]int{1 << 30: 0, os.Getpid(): 1} {
+		u.image(pid, none)
+		u.sources.source(pid, none)
+		callers.image(pid, none)
+		if len(u.images) != known || len(u.sources.open) != known || len(callers.images) != known {
+			t.Errorf("%d: %d, %d and %d files are known, want %d", pid, len(u.images), len(u.sources.open), len(callers.images), known)
+		}
+		clear(u.images)
+		clear(callers.images)
+		u.sources.open = nil
+	}
+}
+
 func TestNoOwnMapping(t *testing.T) {
 	if m, err := ownMapping(1); err == nil {
 		t.Errorf("%+v", m)

@@ -307,7 +307,7 @@ func (u *User) load(pid int, m mapping) *binary.Table {
 		i, err = u.readMapped(pid, m)
 	}
 	u.budget.refused = u.budget.refused || errors.Is(err, binary.ErrNoRoom)
-	if errors.Is(err, safeopen.ErrBusy) {
+	if passing(pid, err) {
 		return nil
 	}
 	if err != nil {
