@@ -218,9 +218,13 @@ func (u *unwinder) newShard(number int) error {
 	if err != nil {
 		return err
 	}
+	if err := u.maps[object.FramesMap].Put(uint32(number), list); err != nil {
+		events.UnmapMemory(memory)
+		return err
+	}
 	u.closeShard()
 	u.shard = shard{number, memory}
-	return u.maps[object.FramesMap].Put(uint32(number), list)
+	return nil
 }
 
 func (u *unwinder) closeShard() {
