@@ -146,6 +146,9 @@ func askFile[T any](
 		return answer, false
 	}
 	found, err := question(file)
+	if len(s.spent) >= maxImages {
+		clear(s.spent)
+	}
 	s.spent[m.file.bare()] += time.Since(start)
 	s.shut(u.budget.most / share)
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/runtime/binary"
@@ -101,6 +102,12 @@ func TestSourcesAreBounded(t *testing.T) {
 		}
 	}
 	s := &u.sources
+	for i := range uint64(2 * maxImages) {
+		s.spent[fileID{inode: i}] = time.Second
+	}
+	if u.sourceFrames(os.Getpid(), self, 0); len(s.spent) > maxImages {
+		t.Errorf("of %d files is known how long they took", len(s.spent))
+	}
 	if held := s.open[0].file.Held(); len(s.open) == 0 || len(s.open) > maxSources || held*(len(s.open)-1) > u.budget.most/share {
 		t.Errorf("%d files are open, with %d bytes each", len(s.open), held)
 	}
