@@ -2,10 +2,12 @@ package runtime
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/cilium/ebpf"
 	"github.com/ponytrace/ponytrace/compiler/object"
+	"golang.org/x/sys/unix"
 )
 
 // followed is the set of processes that programs follow.
@@ -27,8 +29,11 @@ func (f *followed) add(pid int) error {
 	key, value := make([]byte, f.set.KeySize()), make([]byte, f.set.ValueSize())
 	binary.NativeEndian.PutUint64(key, uint64(pid))
 	value[0] = 1
-	if err := f.set.Put(key, value); err != nil {
-		return fmt.Errorf("there are too many processes to follow: %w", err)
+	switch err := f.set.Put(key, value); {
+	case errors.Is(err, unix.E2BIG):
+		return fmt.Errorf("there are too many processes to follow, more than %d", f.set.MaxEntries())
+	case err != nil:
+		return fmt.Errorf("process %d cannot be followed: the kernel has no memory left for it", pid)
 	}
 	return nil
 }

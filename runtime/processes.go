@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -17,7 +18,10 @@ type processes []unix.PollFd
 func (p *processes) open(pids []int) error {
 	for _, pid := range pids {
 		fd, err := unix.PidfdOpen(pid, 0)
-		if err != nil {
+		switch {
+		case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
+			return fmt.Errorf("process %d cannot be held: too many open files; raise the limit with ulimit -n", pid)
+		case err != nil:
 			return fmt.Errorf("there is no process %d", pid)
 		}
 		*p = append(*p, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})

@@ -2,8 +2,11 @@ package runtime
 
 import (
 	"os"
+	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // The end of a session is that of the command, else of the processes, if there are any.
@@ -37,5 +40,27 @@ func TestTracees(t *testing.T) {
 		"there is no process 4194304"
 	if err := gone.find(); err == nil || err.Error() != want {
 		t.Error(err)
+	}
+}
+
+// That a process cannot be held for want of descriptors is not that it is not there.
+func TestProcessesWithoutDescriptors(t *testing.T) {
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	few := before
+	few.Cur = 1
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	var p processes
+	err := p.open([]int{os.Getpid()})
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	const want = "cannot be held: too many open files; raise the limit with ulimit -n"
+	if err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
