@@ -143,6 +143,13 @@ func (f *File) Numbers() (device string, inode uint64, err error) {
 	return fmt.Sprintf("%02x:%02x", unix.Major(info.Dev), unix.Minor(info.Dev)), info.Ino, err
 }
 
+// Modified returns when the file was written last.
+func (f *File) Modified() (time.Time, error) {
+	var info unix.Stat_t
+	err := unix.Fstat(f.descriptor, &info)
+	return time.Unix(info.Mtim.Unix()), err
+}
+
 // Owner returns the user that the file belongs to.
 func (f *File) Owner() (user uint32, err error) {
 	var info unix.Stat_t

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"container/heap"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -16,6 +17,7 @@ import (
 	"unsafe"
 
 	"github.com/ponytrace/ponytrace/runtime/safeopen"
+	"golang.org/x/sys/unix"
 )
 
 // jit names the code that a process makes while it runs: runtimes such as those of Java
@@ -47,7 +49,8 @@ const (
 )
 
 // openJIT opens the list in the process's own tree. Anybody may put a file there, so it
-// must be one of the process's user or of root, and not a link.
+// must be one of the process's user or of root, and not a link. The list of an earlier
+// process stays: in a container that is started again, numbers are the same each time.
 func openJIT(pid int) (*safeopen.File, error) {
 	file, err := safeopen.OpenLast(fmt.Sprintf("/proc/%d/root", pid), fmt.Sprintf("/tmp/perf-%d.map", innerPid(pid)))
 	if err != nil {
@@ -57,7 +60,34 @@ func openJIT(pid int) (*safeopen.File, error) {
 		file.Close()
 		return nil, os.ErrPermission
 	}
+	if writtenBefore(file, pid) {
+		file.Close()
+		return nil, os.ErrNotExist
+	}
 	return file, nil
+}
+
+// writtenBefore reports whether a file was written last before a process began, as far as
+// that is known.
+func writtenBefore(file *safeopen.File, pid int) bool {
+	const slack = time.Second // the clock may have been set a little
+	modified, err := file.Modified()
+	began, known := beginning(pid)
+	return err == nil && known && modified.Add(slack).Before(began)
+}
+
+// beginning is when a process began.
+func beginning(pid int) (time.Time, bool) {
+	const beginField, ticks = 19, 100 // behind the name; and of a second, wherever Linux runs
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields := strings.Fields(string(status[bytes.LastIndexByte(status, ')')+1:]))
+	if err != nil || len(fields) <= beginField {
+		return time.Time{}, false
+	}
+	begin, err := strconv.ParseInt(fields[beginField], 10, 64)
+	var up unix.Timespec
+	err = errors.Join(err, unix.ClockGettime(unix.CLOCK_BOOTTIME, &up))
+	return time.Now().Add(time.Duration(begin)*(time.Second/ticks) - time.Duration(up.Nano())), err == nil
 }
 
 // ownedBy reports whether a file belongs to the user that a process acts as, or to root.

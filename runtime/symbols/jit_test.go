@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/ponytrace/ponytrace/internal/testkit"
@@ -148,6 +149,31 @@ func TestForeignList(t *testing.T) {
 	if file, err := openJIT(os.Getpid()); !errors.Is(err, os.ErrPermission) {
 		file.Close()
 		t.Errorf("somebody else's file is opened: %v", err)
+	}
+}
+
+// A list that was written before the process began is that of another with its number.
+func TestListOfEarlierProcess(t *testing.T) {
+	began, known := beginning(os.Getpid())
+	if since := time.Since(began); !known || since < 0 {
+		t.Fatalf("the test began %v ago, %v", since, known)
+	}
+	if _, known := beginning(1 << 30); known {
+		t.Error("a process that is not there has begun")
+	}
+	path := fmt.Sprintf("/tmp/perf-%d.map", os.Getpid())
+	defer os.Remove(path)
+	if err := os.WriteFile(path, []byte("1000 40 name\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for age, want := range map[time.Duration]int{0: 1, time.Minute: 0} {
+		written := began.Add(-age)
+		if err := os.Chtimes(path, written, written); err != nil {
+			t.Fatal(err)
+		}
+		if made := (jit{}).refresh(os.Getpid(), 1<<20); len(made.entries) != want {
+			t.Errorf("of a list of %v before the process: %+v", age, made.entries)
+		}
 	}
 }
 
