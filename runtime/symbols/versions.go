@@ -60,13 +60,15 @@ func versionOf(path string) (version, error) {
 }
 
 // versioned adds the version to the file of a mapping. It is asked for once for as long as
-// the mappings of the process are not read again.
+// the mappings of the process are not read again, and not when that has ended: many stacks
+// are printed then.
 func (u *User) versioned(pid int, m mapping) mapping {
-	if m.file.inode == 0 || m.file.version != (version{}) {
-		return m
-	}
-	m.file.version, _ = u.versions.of(pid, m)
-	if p := u.processes[pid]; p != nil {
+	switch p := u.processes[pid]; {
+	case m.file.inode == 0 || m.file.version != (version{}):
+	case p == nil || p.ended:
+		m.file.version = u.versions[m.file.bare()]
+	default:
+		m.file.version, _ = u.versions.of(pid, m)
 		p.mappings.setVersion(m)
 	}
 	return m

@@ -90,6 +90,28 @@ func runCopy(t *testing.T, u *User, callers *Callers, command *exec.Cmd, pid *in
 	u.Lookup(*pid, code.start)
 }
 
+// Files of a process that has ended are not asked for.
+func TestVersionsOfEndedProcess(t *testing.T) {
+	u, pid := NewUser(true, 1<<20), os.Getpid()
+	own, ok := u.find(pid, uint64(here()))
+	if seen := u.versions[own.file.bare()]; !ok || seen == (version{}) || own.file.version != seen {
+		t.Fatalf("%+v, %+v, %v", own, seen, ok)
+	}
+	asked := mapping{start: own.start, end: own.end, path: own.path, file: own.file.bare()}
+	clear(u.versions)
+	if m := u.versioned(1<<30, asked); m.file.version != (version{}) || len(u.versions) != 0 {
+		t.Errorf("%+v", m)
+	}
+	u.processes[pid].ended = true
+	if m := u.versioned(pid, asked); m.file.version != (version{}) || len(u.versions) != 0 {
+		t.Errorf("%+v", m)
+	}
+	u.processes[pid].ended = false
+	if m := u.versioned(pid, asked); m != own {
+		t.Errorf("%+v, want %+v", m, own)
+	}
+}
+
 // Of a file whose mapping is gone, the version counts that was seen last.
 func TestVersions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
