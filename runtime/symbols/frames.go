@@ -98,8 +98,9 @@ type sources struct {
 	texts map[string]string // names of files, each once
 	types map[goType]string // "" for one without a name
 	ids   map[fileID]string // "" for a file without a build ID
-	bytes int               // that all of them occupy
-	late  string            // a file that took too long
+	gone  goneFiles
+	bytes int    // that all of them occupy
+	late  string // a file that took too long
 }
 
 type source struct {
@@ -159,6 +160,9 @@ func askFile[T any](
 
 // source returns the open file of a mapping, or nil.
 func (s *sources) source(pid int, m mapping) *binary.File {
+	if s.gone.has(pid, m) {
+		return nil
+	}
 	i := slices.IndexFunc(s.open, func(o source) bool { return o.id == m.file })
 	found := source{id: m.file}
 	if i >= 0 {
@@ -167,6 +171,7 @@ func (s *sources) source(pid int, m mapping) *binary.File {
 	} else {
 		var err error
 		if found.file, err = openSource(pid, m); passing(pid, err) {
+			s.gone.add(pid, m, err)
 			return nil
 		}
 	}

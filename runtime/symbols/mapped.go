@@ -46,6 +46,28 @@ func passing(pid int, err error) bool {
 	return errors.Is(err, safeopen.ErrBusy)
 }
 
+// goneFiles are those that processes which have ended do not lead to, as far as they were
+// asked for: many stacks of one process print at the end.
+type goneFiles map[goneFile]bool
+
+type goneFile struct {
+	pid  int
+	file fileID
+}
+
+func (g goneFiles) has(pid int, m mapping) bool { return g[goneFile{pid, m.file}] }
+
+// add enters a file that failed, unless it may come later.
+func (g goneFiles) add(pid int, m mapping, err error) {
+	if errors.Is(err, safeopen.ErrBusy) {
+		return
+	}
+	if len(g) >= maxImages {
+		clear(g)
+	}
+	g[goneFile{pid, m.file}] = true
+}
+
 // located is the path by which the debug file is found. That of a file that our own tree
 // has comes from there: in its own tree a process may put what it likes.
 func (m mapping) located(pid int) string {

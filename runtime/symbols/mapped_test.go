@@ -145,9 +145,28 @@ func TestPassingFailures(t *testing.T) {
 		if len(u.images) != known || len(u.sources.open) != known || len(callers.images) != known {
 			t.Errorf("%d: %d, %d and %d files are known, want %d", pid, len(u.images), len(u.sources.open), len(callers.images), known)
 		}
+		if gone := 1 - known; len(u.gone) != gone || len(u.sources.gone) != gone {
+			t.Errorf("%d: %v and %v are gone, want %d", pid, u.gone, u.sources.gone, gone)
+		}
+		clear(u.gone)
+		clear(u.sources.gone)
 		clear(u.images)
 		clear(callers.images)
 		u.sources.open = nil
+	}
+}
+
+func TestGoneFilesAreBounded(t *testing.T) {
+	gone, m := goneFiles{}, mapping{file: fileID{device: "08:01", inode: 7}}
+	for pid := range 2 * maxImages {
+		gone.add(pid, m, os.ErrNotExist)
+	}
+	if last := 2*maxImages - 1; len(gone) > maxImages || !gone.has(last, m) || gone.has(last+1, m) {
+		t.Errorf("%d are kept", len(gone))
+	}
+	gone.add(-1, m, safeopen.ErrBusy)
+	if gone.has(-1, m) {
+		t.Error("what may come later is gone")
 	}
 }
 

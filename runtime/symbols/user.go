@@ -24,6 +24,7 @@ type User struct {
 	notes     notes
 	told      *mapEvents // nil where nothing is noted
 	versions  versions
+	gone      goneFiles
 }
 
 // process is what is known of the memory of a process. It stays known when the process
@@ -55,6 +56,7 @@ func NewUser(demangle bool, bytes int) *User {
 	return &User{
 		processes: map[int]*process{}, images: map[fileID]*binary.Table{},
 		decoded: decoded{raw: !demangle}, budget: budget{most: bytes}, notes: notes{most: bytes / notesShare}, versions: versions{},
+		gone: goneFiles{}, sources: sources{gone: goneFiles{}},
 	}
 }
 
@@ -302,12 +304,16 @@ func (u *User) load(pid int, m mapping) *binary.Table {
 		u.budget.refused = true
 		return nil
 	}
+	if u.gone.has(pid, m) {
+		return nil
+	}
 	i, err := u.readMapped(pid, m)
 	if errors.Is(err, binary.ErrNoRoom) && u.forgetImages() {
 		i, err = u.readMapped(pid, m)
 	}
 	u.budget.refused = u.budget.refused || errors.Is(err, binary.ErrNoRoom)
 	if passing(pid, err) {
+		u.gone.add(pid, m, err)
 		return nil
 	}
 	if err != nil {
