@@ -304,7 +304,7 @@ func (u *User) load(pid int, m mapping) *binary.Table {
 		u.budget.refused = true
 		return nil
 	}
-	if u.gone.has(pid, m) {
+	if p := u.processes[pid]; (p == nil || p.ended) && u.gone.has(pid, m) {
 		return nil
 	}
 	i, err := u.readMapped(pid, m)
