@@ -76,6 +76,9 @@ func (c *Cgroups) find(id uint64, pattern string) string {
 	return strings.Join(found, ",")
 }
 
+// unescaped are characters that the kernel writes as numbers there.
+var unescaped = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`, `\043`, "#")
+
 // mountedHierarchies lists the hierarchy of version 2 first, then the others by name.
 func mountedHierarchies(mounts string) []hierarchy {
 	file, err := os.Open(mounts)
@@ -84,14 +87,18 @@ func mountedHierarchies(mounts string) []hierarchy {
 	}
 	defer file.Close()
 	var first, others []hierarchy
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
+	lines := bufio.NewReader(file)
+	for err == nil {
+		var line string
+		line, err = lines.ReadString('\n') // of file systems with hundreds of layers, it is long
+		fields := strings.Fields(line)
 		switch {
 		case len(fields) < 3:
 		case fields[2] == "cgroup2":
-			first = append(first, hierarchy{"unified", fields[1]})
+			first = append(first, hierarchy{"unified", unescaped.Replace(fields[1])})
 		case fields[2] == "cgroup":
-			others = append(others, hierarchy{filepath.Base(fields[1]), fields[1]})
+			mount := unescaped.Replace(fields[1])
+			others = append(others, hierarchy{filepath.Base(mount), mount})
 		}
 	}
 	order.Stable(others, func(a, b hierarchy) int { return strings.Compare(a.name, b.name) })

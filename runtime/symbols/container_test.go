@@ -1,6 +1,9 @@
 package symbols
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -47,5 +50,25 @@ func TestOnlyContainer(t *testing.T) {
 		if got, err := onlyContainer("web", "/m", found); got != "" || err == nil || err.Error() != want {
 			t.Errorf("%q, %v; want %s", got, err, want)
 		}
+	}
+}
+
+// Mounts are found whatever their paths, and behind those that take long lines.
+func TestMountedHierarchies(t *testing.T) {
+	mounts := filepath.Join(t.TempDir(), "mounts")
+	text := "overlay / overlay rw,lowerdir=" + strings.Repeat("/layer:", 20_000) + "/ 0 0\n" +
+		"short line\ncgroup /sys/fs/cgroup/cpu\\040time cgroup rw,cpu 0 0\n" +
+		"cgroup2 /a\\134b\\040c cgroup2 rw 0 0\ncgroup /no/newline cgroup rw 0 0"
+	if err := os.WriteFile(mounts, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := []hierarchy{
+		{"unified", `/a\b c`}, {"cpu time", "/sys/fs/cgroup/cpu time"}, {"newline", "/no/newline"},
+	}
+	if got := mountedHierarchies(mounts); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := mountedHierarchies(mounts + "2"); got != nil {
+		t.Errorf("%q", got)
 	}
 }
