@@ -31,11 +31,12 @@ type unwinder struct {
 	pids    []int         // of -p
 	shard   shard
 	notices *notices
-	told    bool
 	opening sync.WaitGroup // of the first shard
 
 	mutex sync.Mutex // of all that follows, the callers and the shard
 	known map[uint64]*unwound
+	// toldFull and toldCut: each is told once.
+	toldFull, toldCut bool
 }
 
 // unwound is what was found when the code of a process was looked at, and for how long it
@@ -166,8 +167,13 @@ func (u *unwinder) forget() {
 }
 
 func (u *unwinder) tell() {
-	if u.callers.Full && !u.told {
-		u.told = true
+	if u.callers.Cut && !u.toldCut {
+		u.toldCut = true
+		u.notices.notice("Stacks of some programs are followed by frame pointers in part: "+
+			"they have more than %d pieces of code", object.MaxRanges-1)
+	}
+	if u.callers.Full && !u.toldFull {
+		u.toldFull = true
 		u.notices.notice("Stacks of some programs are followed by frame pointers: "+
 			"the tables of all take more than %d MiB", object.MaxShards*object.ShardRows*cfi.RowSize>>20)
 	}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bytes"
 	"os"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/runtime/binary/cfi"
+	"github.com/ponytrace/ponytrace/runtime/symbols"
 )
 
 // Rows go to shards that the programs have, and to no other.
@@ -27,5 +29,22 @@ func TestRefusedShard(t *testing.T) {
 	}
 	if err := u.store(0, 1, []cfi.Row{{Place: 3}}); err != nil || u.shard.number != 0 {
 		t.Errorf("the last shard is %d, %v", u.shard.number, err)
+	}
+}
+
+// What has no tables is told, each kind once.
+func TestStacksWithoutTables(t *testing.T) {
+	var out bytes.Buffer
+	u := &unwinder{callers: symbols.NewCallers(nil), notices: &notices{to: &out}}
+	u.tell()
+	u.callers.Cut = true
+	u.tell()
+	u.callers.Full = true
+	u.tell()
+	u.tell()
+	const want = "Stacks of some programs are followed by frame pointers in part: they have more than 255 pieces of code\n" +
+		"Stacks of some programs are followed by frame pointers: the tables of all take more than 32 MiB\n"
+	if out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
 	}
 }

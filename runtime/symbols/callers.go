@@ -26,8 +26,8 @@ type Callers struct {
 	versions versions
 	shard    int // that has room, from next on
 	next     int
-	// Full: a table found no room.
-	Full bool
+	// Full: a table found no room. Cut: a process has more code than is looked through.
+	Full, Cut bool
 }
 
 // piece is a part of a file's table that lies in one shard: the rows of the places from
@@ -54,10 +54,15 @@ func (f *Callers) Ranges(pid int) ([]Range, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.Cut = f.Cut || mapped.cut
 	var list []Range
 	for _, m := range mapped.list {
 		for _, p := range f.image(pid, m) {
-			if r, ok := m.covers(p); ok && len(list) < object.MaxRanges-1 {
+			r, ok := m.covers(p)
+			switch {
+			case ok && len(list) == object.MaxRanges-1:
+				f.Cut = true
+			case ok:
 				list = append(list, r)
 			}
 		}

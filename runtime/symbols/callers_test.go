@@ -13,6 +13,7 @@ import (
 	"github.com/ponytrace/ponytrace/compiler/object"
 	"github.com/ponytrace/ponytrace/internal/testkit"
 	"github.com/ponytrace/ponytrace/runtime/binary/cfi"
+	"golang.org/x/sys/unix"
 )
 
 // shards is what the kernel has of tables.
@@ -45,8 +46,8 @@ func TestRanges(t *testing.T) {
 	kept := shards{}
 	f := NewCallers(kept.store)
 	ranges, err := f.Ranges(cmd.Process.Pid)
-	if err != nil || f.Full {
-		t.Fatal(err, f.Full)
+	if err != nil || f.Full || f.Cut {
+		t.Fatal(err, f.Full, f.Cut)
 	}
 	for _, m := range mapped {
 		if m.file.inode != 0 || m.path == vdso {
@@ -59,6 +60,48 @@ func TestRanges(t *testing.T) {
 	}
 }
 
+// Of a process with too much code the first part has ranges, and that is told.
+func TestTooManyRanges(t *testing.T) {
+	f := NewCallers(shards{}.store)
+	library := libraryCode(t)
+	file, err := os.Open(library.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for range object.MaxRanges {
+		code, err := unix.Mmap(int(file.Fd()), int64(library.offset), os.Getpagesize(), unix.PROT_READ|unix.PROT_EXEC, unix.MAP_PRIVATE)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Munmap(code)
+	}
+	ranges, err := f.Ranges(os.Getpid())
+	if err != nil || len(ranges) != object.MaxRanges-1 || !f.Cut || f.Full {
+		t.Errorf("%d ranges, %v, cut: %v, full: %v", len(ranges), err, f.Cut, f.Full)
+	}
+}
+
+// libraryCode is the code of the C library.
+func libraryCode(t *testing.T) mapping {
+	program, err := exec.LookPath("cat")
+	testkit.Need(t, "cat", err == nil)
+	cmd := exec.Command(program)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer in.Close()
+	mapped := settled(t, cmd.Process.Pid)
+	return mapped[slices.IndexFunc(mapped, isLibrary)]
+}
+
+func isLibrary(m mapping) bool { return strings.HasPrefix(path.Base(m.path), "libc") }
+
 // settled waits for the C library, behind the program, its linker and the kernel's code.
 func settled(t *testing.T, pid int) []mapping {
 	for range 1000 {
@@ -66,7 +109,6 @@ func settled(t *testing.T, pid int) []mapping {
 		if err != nil {
 			t.Fatal(err)
 		}
-		isLibrary := func(m mapping) bool { return strings.HasPrefix(path.Base(m.path), "libc") }
 		if slices.ContainsFunc(mapped.list, isLibrary) {
 			return mapped.list
 		}
