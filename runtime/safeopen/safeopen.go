@@ -202,65 +202,84 @@ const (
 // many there are: each part of a session reads on its own, and one read may ask another.
 var late atomic.Int32
 
-// outcome is what a read returns.
-type outcome[T any] struct {
-	value T
-	err   error
-}
-
 // Within returns what read does if that is done in time. A read that is not cannot be
 // stopped: it keeps a thread, so that only a few are left behind, and all others fail at
 // once until one of them ends. What it returns in the end is closed.
 func Within[T any](patience time.Duration, read func() (T, error)) (T, error) {
-	if late.Load() >= maxLate {
-		return *new(T), ErrBusy
+	var value T
+	var failure error
+	err := within(patience, func() { value, failure = read() }, func() {
+		if opened, ok := any(value).(io.Closer); ok && failure == nil {
+			opened.Close()
+		}
+	})
+	if err != nil {
+		return *new(T), err
 	}
-	done := make(chan outcome[T], 1)
+	return value, failure
+}
+
+func within(patience time.Duration, read, discard func()) error {
+	if late.Load() >= maxLate {
+		return ErrBusy
+	}
+	done := make(chan struct{})
 	go func() {
-		value, err := read()
-		done <- outcome[T]{value, err}
+		defer close(done)
+		read()
 	}()
 	select {
-	case o := <-done:
-		return o.value, o.err
+	case <-done:
+		return nil
 	case <-time.After(patience):
 		late.Add(1)
-		go discard(done)
-		return *new(T), ErrSlow
+		go func() {
+			<-done
+			discard()
+			late.Add(-1)
+		}()
+		return ErrSlow
 	}
+}
+
+// WithinFor is Within for what belongs to one of many, such as a process. While a read for
+// one is late, others for it fail at once: it keeps one thread, and not all that there are.
+func WithinFor[T any](who int, patience time.Duration, read func() (T, error)) (T, error) {
+	t := turn{who: who}
+	if !t.begin() {
+		return *new(T), ErrBusy
+	}
+	value, err := Within(patience, func() (T, error) {
+		defer t.over.Store(true)
+		return read()
+	})
+	t.end(err)
+	return value, err
 }
 
 // lateOf has of whom a read was left behind, and whether that has ended.
 var lateOf sync.Map
 
-// WithinFor is Within for what belongs to one of many, such as a process. While a read for
-// one is late, others for it fail at once: it keeps one thread, and not all that there are.
-func WithinFor[T any](who int, patience time.Duration, read func() (T, error)) (T, error) {
-	before, wasLate := lateOf.Load(who)
-	if wasLate && !before.(*atomic.Bool).Load() {
-		return *new(T), ErrBusy
-	}
-	over := new(atomic.Bool)
-	value, err := Within(patience, func() (T, error) {
-		defer over.Store(true)
-		return read()
-	})
-	switch {
-	case errors.Is(err, ErrSlow) && !over.Load():
-		lateOf.Store(who, over)
-	case wasLate:
-		lateOf.Delete(who)
-	}
-	return value, err
+// turn is a read for one of many.
+type turn struct {
+	who     int
+	over    *atomic.Bool
+	wasLate bool // the one before
 }
 
-// discard waits for a read that was left behind.
-func discard[T any](done <-chan outcome[T]) {
-	o := <-done
-	if opened, ok := any(o.value).(io.Closer); ok && o.err == nil {
-		opened.Close()
+func (t *turn) begin() bool {
+	before, wasLate := lateOf.Load(t.who)
+	t.over, t.wasLate = new(atomic.Bool), wasLate
+	return !wasLate || before.(*atomic.Bool).Load()
+}
+
+func (t *turn) end(err error) {
+	switch {
+	case errors.Is(err, ErrSlow) && !t.over.Load():
+		lateOf.Store(t.who, t.over)
+	case t.wasLate:
+		lateOf.Delete(t.who)
 	}
-	late.Add(-1)
 }
 
 // Reason says why a file could not be read.
