@@ -104,6 +104,7 @@ func compile(
 	defer ir.Catch(&err)
 	beginStages(options.Stages, script)
 	added := follow.Add(script, options.Processes)
+	added.KeepTables(machine)
 	info, err = sema.Check(added.Script, machine, sema.Options{
 		Args: options.Args, Mechanism: options.Attach, Refused: options.Refused,
 		Strict: options.Strict, Unsafe: options.Unsafe, Named: options.Named, Environment: options.Environment,

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,11 +14,14 @@ import (
 	"github.com/ponytrace/ponytrace/runtime/binary/cfi"
 	"github.com/ponytrace/ponytrace/runtime/events"
 	"github.com/ponytrace/ponytrace/runtime/symbols"
+	"golang.org/x/sys/unix"
 )
 
 // unwinder hands the programs the tables by which they walk stacks of processes. The
-// processes of -p have theirs from the beginning. Of all others a program notes that it
-// wanted one, and walks by frame pointers until it is there.
+// processes of -p have theirs from the beginning, and the command of -c since it was held
+// (held.go). A program gives those of a process to its children, and takes them off when it
+// executes another program. Of all others a program notes that it wanted one, and walks by
+// frame pointers until it is there.
 //
 // Rows and notes are memory that the kernel and we share. Rejected: the system call for
 // elements of maps. It raises bpf_prog_active of its CPU, and a thread that is preempted
@@ -48,7 +52,7 @@ type unwound struct {
 }
 
 const (
-	unwindRest = 5 * time.Millisecond // between two looks at what is wanted
+	unwindRest = 2 * time.Millisecond // between two looks at what is wanted
 	unwindMost = time.Second          // a process that makes code wants it all the time
 )
 
@@ -129,9 +133,18 @@ func (u *unwinder) look() {
 	for at := 0; at < len(u.wanted); at += 8 {
 		word := (*uint64)(unsafe.Pointer(&u.wanted[at]))
 		if atomic.LoadUint64(word) != 0 {
-			u.refresh(atomic.SwapUint64(word, 0))
+			u.want(atomic.SwapUint64(word, 0))
 		}
 	}
+}
+
+// want brings what a note asks for.
+func (u *unwinder) want(note uint64) {
+	pid := note &^ object.WantedAll
+	if pid != note {
+		delete(u.known, pid)
+	}
+	u.refresh(pid)
 }
 
 // refresh looks at the code of a process, more and more seldom.
@@ -148,22 +161,31 @@ func (u *unwinder) refresh(pid uint64) {
 		return
 	}
 	if len(u.known) >= object.MaxUnwound {
-		u.forget()
+		clear(u.known)
 	}
 	p.at, p.rest = time.Now(), min(2*p.rest, unwindMost)
 	if u.known[pid] == nil || !slices.Equal(p.ranges, ranges) {
-		_ = u.maps[object.UnwindMap].Put(pid, rangesOf(ranges))
+		u.put(pid, ranges)
 	}
 	u.known[pid], p.ranges = p, ranges
 	u.tell()
 }
 
-// forget makes room: what is wanted still comes again.
-func (u *unwinder) forget() {
-	for pid := range u.known {
-		_ = u.maps[object.UnwindMap].Delete(pid)
+// put makes room where there is none: what is wanted still comes again.
+func (u *unwinder) put(pid uint64, ranges []symbols.Range) {
+	processes, value := u.maps[object.UnwindMap], rangesOf(ranges)
+	if err := processes.Put(pid, value); !errors.Is(err, unix.E2BIG) {
+		return
 	}
 	clear(u.known)
+	var one uint64
+	for range object.MaxUnwound {
+		if processes.NextKey(nil, &one) != nil {
+			break
+		}
+		_ = processes.Delete(one)
+	}
+	_ = processes.Put(pid, value)
 }
 
 func (u *unwinder) tell() {

@@ -2,7 +2,9 @@ package runtime
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -46,5 +48,66 @@ func TestStacksWithoutTables(t *testing.T) {
 		"Stacks of some programs are followed by frame pointers: the tables of all take more than 32 MiB\n"
 	if out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
+// unwinding makes an unwinder that has room for some processes.
+func unwinding(t *testing.T, room uint32) (*unwinder, *ebpf.Map) {
+	t.Helper()
+	testkit.Need(t, "CAP_BPF", os.Geteuid() == 0)
+	processes, err := ebpf.NewMap(&ebpf.MapSpec{
+		Type: ebpf.Hash, KeySize: 8, ValueSize: object.UnwindSize, MaxEntries: room,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { processes.Close() })
+	u := &unwinder{
+		maps: map[string]*ebpf.Map{object.UnwindMap: processes}, known: map[uint64]*unwound{},
+		wanted: make([]byte, 8*object.WantedWords), traced: new(atomic.Int64),
+	}
+	u.callers = symbols.NewCallers(func(shard, first int, rows []cfi.Row) error { return nil })
+	return u, processes
+}
+
+func has(processes *ebpf.Map, pid uint64) bool {
+	value, err := processes.LookupBytes(pid)
+	return err == nil && value != nil
+}
+
+// A process whose code is the same gets its ranges again only where a program found none:
+// it has executed the same program again.
+func TestUnwinderBringsAgain(t *testing.T) {
+	u, processes := unwinding(t, 8)
+	pid := uint64(os.Getpid())
+	note := func(word uint64) bool {
+		if p := u.known[pid]; p != nil {
+			p.rest = 0
+		}
+		binary.NativeEndian.PutUint64(u.wanted[8*(pid%object.WantedWords):], word)
+		u.look()
+		return has(processes, pid)
+	}
+	if !note(pid) {
+		t.Fatal("a process that is wanted has no ranges")
+	}
+	if err := processes.Delete(pid); err != nil {
+		t.Fatal(err)
+	}
+	if note(pid) {
+		t.Error("ranges came that had not changed")
+	}
+	if !note(pid | object.WantedAll) {
+		t.Error("a process that has no ranges gets none")
+	}
+}
+
+// Where there is no room, the last process gets it.
+func TestUnwinderMakesRoom(t *testing.T) {
+	u, processes := unwinding(t, 4)
+	for pid := range uint64(20) {
+		if u.put(pid, nil); !has(processes, pid) {
+			t.Errorf("process %d has no ranges", pid)
+		}
 	}
 }

@@ -335,6 +335,8 @@ type Lowering interface {
 	// writes the addresses, depth at most, and zeroes behind them. Where no program of 64
 	// bits was interrupted, otherwise writes all that.
 	UserFrames(to Place, depth int, otherwise func())
+	// ProcessTables is the kernel map of these tables, by the number of the process.
+	ProcessTables() *ir.Value
 	// Parts is how many parts of a large clause are active where the code runs: 1 or 0.
 	Parts() int
 	// Outlined computes a number from another: in a clause that is cut into parts by a

@@ -134,19 +134,18 @@ func fact(kind object.RuntimeConstKind) func(l Lowering, call *lang.Call) *ir.Va
 
 const (
 	CommandID = "cpid"
-	// SetCommand and Starting name functions that are in no section, and whose names no
-	// script can write. Package follow calls them.
-	SetCommand = "set cpid"
-	Starting   = "starting command"
+	// These name functions that are in no section, and whose names no script can write.
+	// Package follow calls them.
+	SetCommand    = "set cpid"
+	Starting      = "starting command"
+	InheritTables = "inherit tables"
+	DropTables    = "drop tables"
 )
 
 var unspeakable = map[string]*Function{
 	SetCommand: {
 		Info: Info{Name: SetCommand, Signature: "void (int32 pid)"}, MinArgs: 1, MaxArgs: 1,
-		Check: func(c Checker, call *lang.Call) *types.Type {
-			c.Type(call.Args[0])
-			return types.NoValue
-		},
+		Check: checkProcess,
 		Lower: func(l Lowering, call *lang.Call) *ir.Value {
 			setData(l, l.RuntimeConst(object.CommandID, "", call.Span), l.Value(call.Args[0]))
 			return nil
@@ -156,6 +155,47 @@ var unspeakable = map[string]*Function{
 		Info:  Info{Name: Starting, Signature: "uint32 ()"},
 		Check: always(types.Uint32), Lower: fact(object.Starting),
 	},
+	InheritTables: {
+		Info: Info{Name: InheritTables, Signature: "void (int32 pid)"}, MinArgs: 1, MaxArgs: 1,
+		Check: checkProcess, Lower: lowerInheritTables,
+	},
+	DropTables: {
+		Info: Info{Name: DropTables, Signature: "void (int32 pid)"}, MinArgs: 1, MaxArgs: 1,
+		Check: checkProcess,
+		Lower: func(l Lowering, call *lang.Call) *ir.Value {
+			number := numberSlot(l, l.Value(call.Args[0]))
+			l.IR().Call(asm.FnMapDeleteElem, ir.Writes, l.ProcessTables(), number)
+			return nil
+		},
+	},
+}
+
+// lowerInheritTables gives a new process the tables of the current one, if it has any.
+func lowerInheritTables(l Lowering, call *lang.Call) *ir.Value {
+	b := l.IR()
+	current := b.Binary(ir.ShiftRight, b.Call(asm.FnGetCurrentPidTgid, ir.Invariant), b.Const(32))
+	tables := b.Call(asm.FnMapLookupElem, ir.Reads, l.ProcessTables(), numberSlot(l, current))
+	known, end := b.NewColdBlock(), b.NewBlock()
+	b.If(ir.NotEqual, tables, b.Const(0), known, end)
+	b.Enter(known)
+	number := numberSlot(l, l.Value(call.Args[0]))
+	b.Call(asm.FnMapUpdateElem, ir.Writes, l.ProcessTables(), number, tables, b.Const(0))
+	b.Jump(end)
+	b.Enter(end)
+	return nil
+}
+
+// numberSlot is where a number lies as the key of a map.
+func numberSlot(l Lowering, number *ir.Value) *ir.Value {
+	b := l.IR()
+	key := b.SlotAddress(b.NewSlot("number", 8))
+	b.Store(ir.Frame, key, 0, 8, number)
+	return key
+}
+
+func checkProcess(c Checker, call *lang.Call) *types.Type {
+	c.Type(call.Args[0])
+	return types.NoValue
 }
 
 func checkTaskID(c Checker, call *lang.Call) *types.Type {

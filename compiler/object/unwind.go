@@ -8,14 +8,18 @@ package object
 //	the range    start, end, the address of the file's first byte, and where its rows are
 //	"frames"     an array of shards, each an array of one element that holds many rows
 //
+// The runtime brings them. Programs give those of a process to the children that it gets,
+// and drop them when it executes another program or is gone (compiler/internal/follow).
+//
 // A range has its rows in one shard; a file with more rows has several ranges. Shards are
 // made as they are needed.
 const (
 	UnwindMap = "processes"
 	FramesMap = "frames"
 	// WantedMap has a word for each of some processes: the number of one that was at an
-	// address in none of its ranges.
+	// address in none of its ranges, and WantedAll where it has none.
 	WantedMap = "wanted"
+	WantedAll = 1 << 32
 
 	MaxUnwound   = 1024    // processes
 	MaxRanges    = 1 << 8  // of a process; the first is empty

@@ -12,6 +12,8 @@
 //     tracepoint:sched:sched_process_fork   a member's child becomes a member
 //     tracepoint:sched:sched_process_free   a number that is free again is removed
 //
+//   - where stacks are walked by tables, clauses that keep those of processes (tables.go).
+//
 // A new process is a member before it runs for the first time, so that none of its events
 // is missed. Rejected: to walk up the parents of the current task, which needs no map,
 // but loses those whose parent has ended.
@@ -166,7 +168,12 @@ func (p Processes) members(set string) string {
 
 func (a *Added) addClauses(p Processes, command bool) {
 	a.text = a.clauses(p, command)
-	own := parse(a.text)
+	a.add(a.text)
+}
+
+// add adds clauses before those that are there.
+func (a *Added) add(text string) {
+	own := parse(text)
 	for _, clause := range own.Clauses {
 		a.Hidden[clause] = true
 	}
@@ -198,7 +205,10 @@ tracepoint:sched:sched_process_free { delete(@%[1]s, args.pid) }`, a.Set, maxMem
 const maxMembers = 65536
 
 // unspeakable are functions that no script can name, and what they are called in clauses.
-var unspeakable = map[string]string{"set_command": builtin.SetCommand, "starting": builtin.Starting}
+var unspeakable = map[string]string{
+	"set_command": builtin.SetCommand, "starting": builtin.Starting,
+	"inherit_tables": builtin.InheritTables, "drop_tables": builtin.DropTables,
+}
 
 func parse(text string) *lang.Script {
 	script, diagnostics := lang.Parse(diag.NewSource("-p", text))

@@ -60,6 +60,12 @@ func (h hooks) UserFrames(to builtin.Place, depth int, otherwise func()) {
 	f.b.Enter(end)
 }
 
+// ProcessTables is the kernel map of ranges.
+func (h hooks) ProcessTables() *ir.Value {
+	h.function.unit.Unwinds = true
+	return h.function.b.MapPointer(object.UnwindMap)
+}
+
 func (f *function) newUnwinding(depth int) *unwinding {
 	capacity := powerOfTwo(8 * depth)
 	stack := text{extent: f.allocate(capacity + wordSize), capacity: capacity}
@@ -117,8 +123,12 @@ func (u *unwinding) stopIf(compare ir.Op, x, y *ir.Value) {
 func (u *unwinding) find(address *ir.Value) {
 	id := u.b.Binary(ir.ShiftRight, u.b.Call(asm.FnGetCurrentPidTgid, ir.Invariant), u.b.Const(32))
 	process := u.lookup(u.b.MapPointer(object.UnwindMap), id)
-	known, wanted, end := u.b.NewBlock(), u.b.NewColdBlock(), u.b.NewBlock()
-	u.b.If(ir.NotEqual, process, u.b.Const(0), known, wanted)
+	known, unknown := u.b.NewBlock(), u.b.NewColdBlock()
+	wanted, end := u.b.NewColdBlock(), u.b.NewBlock()
+	u.b.If(ir.NotEqual, process, u.b.Const(0), known, unknown)
+	u.b.Enter(unknown)
+	u.want(id, u.b.Binary(ir.Add, id, u.b.Const(object.WantedAll)))
+	u.b.Jump(end)
 	u.b.Enter(known)
 	u.findRange(process, address)
 	inside := u.element(process, u.get(u.found), object.MaxRanges, object.RangeSize)
@@ -132,10 +142,15 @@ func (u *unwinding) find(address *ir.Value) {
 	u.findRow(u.b.Binary(ir.Sub, address, field(object.RangeBase)), field(object.RangeRows))
 	u.b.Jump(end)
 	u.b.Enter(wanted)
-	at := u.element(u.b.DataAddress(object.WantedMap, 0), id, object.WantedWords, 8)
-	u.b.Store(at.Space, at.Address, at.Offset, 8, id)
+	u.want(id, id)
 	u.b.Jump(end)
 	u.b.Enter(end)
+}
+
+// want notes what the runtime is to bring.
+func (u *unwinding) want(id, word *ir.Value) {
+	at := u.element(u.b.DataAddress(object.WantedMap, 0), id, object.WantedWords, 8)
+	u.b.Store(at.Space, at.Address, at.Offset, 8, word)
 }
 
 // lookup looks for a number in a map.

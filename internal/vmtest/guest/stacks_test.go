@@ -140,3 +140,24 @@ func TestUnwoundStacks(t *testing.T) {
 		t.Errorf("%s%s", out.Stdout, out.Stderr)
 	}
 }
+
+// A command is held until its tables are there, those of libraries included: no stack of it
+// is followed without. Its children have them, too: here subshells, which execute nothing.
+func TestUnwoundFromTheStart(t *testing.T) {
+	if !AtLeast(t, 5, 17) {
+		return // TestUnwoundStacks has the message
+	}
+	out := MustRun(t, "ponytrace", "-q", "-e", "u:/programs/c-static:leaf { @[ustack(dwarf, 3)] = count() }",
+		"-c", "/programs/c-static 1000")
+	whole := regexp.MustCompile(`@\[\n +leaf\+0\n +round_of\+\d+\n +rounds\+\d+\n\]: 1000\n`)
+	if !whole.MatchString(out.Stdout) || strings.Count(out.Stdout, "@[") != 1 {
+		t.Errorf("a static program: %s%s", out.Stdout, out.Stderr)
+	}
+	out = MustRun(t, "ponytrace", "-q", "-e", `
+		u:libc:malloc /pid == cpid/ { @calls[len(ustack(dwarf)) > 4] = count() }
+		tracepoint:syscalls:sys_enter_write /pid != cpid && comm == "bash"/ { @writes[len(ustack(dwarf)) > 8] = count() }`,
+		"-c", "/bin/bash -c 'for i in 1 2 3 4 5; do (echo $i); done'")
+	if !regexp.MustCompile(`^1\n2\n3\n4\n5\n\s*@calls\[true\]: \d+\s+@writes\[true\]: 5\s+$`).MatchString(out.Stdout) {
+		t.Errorf("bash: %s%s", out.Stdout, out.Stderr)
+	}
+}
