@@ -66,10 +66,22 @@ func placeIn(root, path string, flags uint64) (place int, err error) {
 		return -1, err
 	}
 	defer unix.Close(tree)
-	return unix.Openat2(tree, path, &unix.OpenHow{
+	return follow(tree, path, &unix.OpenHow{
 		Flags:   unix.O_PATH | unix.O_CLOEXEC | flags,
 		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
 	})
+}
+
+// follow tries again where something was renamed or mounted, anywhere, while the kernel
+// went a step up, so that it cannot tell whether that led out of the tree (openat2(2)).
+func follow(tree int, path string, how *unix.OpenHow) (place int, err error) {
+	const tries = 100
+	for range tries {
+		if place, err = unix.Openat2(tree, path, how); !errors.Is(err, unix.EAGAIN) {
+			break
+		}
+	}
+	return place, err
 }
 
 // openPlace opens what a path-only descriptor holds, and closes that.

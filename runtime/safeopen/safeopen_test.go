@@ -101,6 +101,46 @@ func TestManyReads(t *testing.T) {
 	over.Wait()
 }
 
+// What others rename meanwhile, anywhere, keeps no path from being followed.
+func TestOpenInWhileOthersRename(t *testing.T) {
+	tree := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(tree, "a/b"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(tree, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var renaming sync.WaitGroup
+	renaming.Go(func() {
+		one, other := filepath.Join(tree, "one"), filepath.Join(tree, "other")
+		if err := os.WriteFile(one, nil, 0o600); err != nil {
+			t.Error(err)
+		}
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if err := errors.Join(os.Rename(one, other), os.Rename(other, one)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	for range 2000 {
+		file, err := OpenIn(tree, "a/b/../../a/b/../../a/b/../../file")
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		file.Close()
+	}
+	close(stop)
+	renaming.Wait()
+}
+
 // While a read for one is late, others are read for, and it is not.
 func TestWithinFor(t *testing.T) {
 	hang := make(chan struct{})
