@@ -38,7 +38,7 @@ func (f *followed) add(pid int) error {
 	return nil
 }
 
-// enter enters the processes of -p and what descends from them, and visits each. The
+// enter visits the processes of -p and what descends from them, and enters each. The
 // programs are attached by now: a child that a member gets is entered by them, one that it
 // had before is found here. So it is enough to look until nobody new is found.
 func (f *followed) enter(visit func(pid int)) error {
@@ -48,7 +48,7 @@ func (f *followed) enter(visit func(pid int)) error {
 	known := map[int]bool{}
 	enter := func(pid int) error {
 		known[pid] = true
-		defer visit(pid)
+		visit(pid)
 		return f.add(pid)
 	}
 	for _, pid := range f.IDs {

@@ -285,12 +285,18 @@ func (s *Session) begin() error {
 	case err != nil:
 		return err
 	default:
-		if err := s.followed.enter(s.refresh.begin); err != nil {
+		if err := s.followed.enter(s.known); err != nil {
 			return err
 		}
 		s.announcement.announce(probes)
 	}
 	return nil
+}
+
+// known makes what is to be known of a process before it has events.
+func (s *Session) known(pid int) {
+	s.refresh.begin(pid)
+	s.unwinder.bring(pid)
 }
 
 // runBegin prints what BEGIN prints, unless a session before has: a format of records

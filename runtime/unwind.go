@@ -94,9 +94,12 @@ func (u *unwinder) openShard() {
 	}
 }
 
-// bring brings a process its tables at once. The process of -p has them before anything is
-// attached, and the command of -c while it is held.
+// bring brings a process its tables at once: those of -p before anything is attached, what
+// descends from them before it is followed, and the command of -c while it is held.
 func (u *unwinder) bring(pid int) {
+	if u == nil {
+		return
+	}
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
 	delete(u.known, uint64(pid))
