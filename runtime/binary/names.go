@@ -30,6 +30,9 @@ func Mangled(name []byte) bool {
 func Decode(name string) string { return decode(name) }
 
 func decode(name string, options ...demangle.Option) string {
+	if copied([]byte(name)) > maxCopied {
+		return name
+	}
 	text, err := demangle.ToString(name, append(options, demangle.MaxLength(longestDecoded))...)
 	if err != nil {
 		return name
@@ -116,7 +119,7 @@ func (n *naming) bySource(name []byte) bool {
 	if !Mangled(name) || !bytes.Contains(name, []byte(n.part)) || cloned(string(name)) {
 		return false
 	}
-	if n.err = n.pages.step(decodeSteps + len(name)); n.err != nil {
+	if n.err = n.pages.step(decodeSteps + len(name) + copied(name)/stepBytes); n.err != nil {
 		return false
 	}
 	text := string(name)
