@@ -25,7 +25,8 @@ var (
 	// ErrNoRoom means that the names of a file would take more memory than they may.
 	ErrNoRoom = errors.New("no room for more names")
 
-	errPacked = errors.New("the compressed sections of the file are too large")
+	errPacked = errors.New("its compressed sections take more than 64 MB: " +
+		"objcopy --decompress-debug-sections makes a file that can be read")
 )
 
 // File is an ELF file. What is not yet read of it is read when a question needs it, so
@@ -240,7 +241,7 @@ func (f *File) open(header *elf.Section) (*section, error) {
 	for _, known := range f.unpack {
 		unpacked += known.size
 	}
-	if header.Size > maxUnpacked || unpacked > maxUnpacked {
+	if max(header.FileSize, header.Size, unpacked) > maxUnpacked {
 		return nil, errPacked
 	}
 	if err := f.pages.step(int(header.Size) / stepBytes); err != nil {

@@ -680,3 +680,22 @@ func TestJumpIntoLargeFunction(t *testing.T) {
 		t.Error("nothing jumps there")
 	}
 }
+
+// A compressed section is not read where it is too large, packed or unpacked.
+func TestCompressedSections(t *testing.T) {
+	const packed = 1 << 16
+	for _, test := range []struct{ size, unpacked uint64 }{{packed, maxUnpacked + 1}, {packed, 1 << 63}, {1 << 33, 1}} {
+		var header bytes.Buffer
+		binary.Write(&header, binary.LittleEndian, elf.Chdr64{Type: uint32(elf.COMPRESS_ZLIB), Size: test.unpacked})
+		text := elfOf(elfSection{".debug_info", elf.SHT_PROGBITS, 0, elf.SHF_COMPRESSED, append(header.Bytes(), make([]byte, packed)...)})
+		binary.LittleEndian.PutUint64(text[binary.LittleEndian.Uint64(text[40:])+64+32:], test.size)
+		from := &sparse{text: text}
+		f, err := New(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.debugInfo(); err != errPacked || from.read > 16*pageSize {
+			t.Errorf("%+v: %v after %d bytes, want %v", test, err, from.read, errPacked)
+		}
+	}
+}
