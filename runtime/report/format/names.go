@@ -16,7 +16,7 @@ func (f *Formatter) appendName(b []byte, v events.Value) []byte {
 	case types.KernelSymbol, types.UserSymbol:
 		return f.appendSymbol(b, v)
 	case types.ProbeName:
-		return append(b, f.names.Probe(v)...)
+		return appendWord(b, f.names.Probe(v)) // which has the name that a program gives
 	case types.Timestamp:
 		return f.appendTimestamp(b, v)
 	case types.ErrorText:

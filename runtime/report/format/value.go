@@ -128,10 +128,11 @@ func (f *Formatter) appendMembers(b []byte, v report.Value, separator string) []
 	return b
 }
 
+// appendEnum appends a name, which types of a program may have.
 func appendEnum(b []byte, v report.Value) []byte {
 	for i := range v.Type.Values {
 		if v.Type.Values[i].Value == v.Int() {
-			return append(b, v.Type.Values[i].Name...)
+			return AppendSafe(b, []byte(v.Type.Values[i].Name))
 		}
 	}
 	if flags := appendFlags(b, v); flags != nil {
@@ -163,7 +164,7 @@ func appendFlags(b []byte, v report.Value) []byte {
 		if left != uint64(v.Int()) {
 			b = append(b, '|')
 		}
-		b = append(b, v.Type.Values[i].Name...)
+		b = AppendSafe(b, []byte(v.Type.Values[i].Name))
 		left &^= bit
 	}
 	if left != 0 || bits < leastFlags {

@@ -15,7 +15,7 @@ import (
 )
 
 var testNames = report.Names{
-	Probes: []string{"BEGIN", "kprobe:vfs_write"},
+	Probes: []string{"BEGIN", "kprobe:vfs_write", "uprobe:/bin/a:\"f\x1b[31m\n\""},
 	Kernel: func(frames []report.Frame, address uint64) []report.Frame {
 		if address>>63 == 0 {
 			return frames
