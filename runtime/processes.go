@@ -20,7 +20,8 @@ func (p *processes) open(pids []int) error {
 		fd, err := unix.PidfdOpen(pid, 0)
 		switch {
 		case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
-			return fmt.Errorf("process %d cannot be held: too many open files; raise the limit with ulimit -n", pid)
+			return fmt.Errorf("process %d cannot be held: "+
+				"too many open files; raise the limit with ulimit -n", pid)
 		case err != nil:
 			return fmt.Errorf("there is no process %d", pid)
 		}

@@ -157,8 +157,8 @@ func reason(err error, point *object.Point) string {
 	return cmp.Or(particular(err, point.Mechanism), general(err), err.Error())
 }
 
-// particular is what an errno means where a mechanism attaches; "" where it means the same
-// as elsewhere.
+// particular is what an errno means where a mechanism attaches; "" where it means the
+// same as elsewhere.
 func particular(err error, m object.Mechanism) string {
 	switch missing, wrong := errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EINVAL); {
 	case m.User():
@@ -176,7 +176,10 @@ func particular(err error, m object.Mechanism) string {
 }
 
 func onTracepoints(m object.Mechanism) bool {
-	return slices.Contains([]object.Context{object.Record, object.CallRecord, object.EventWords, object.CallWords}, m.Context())
+	contexts := []object.Context{
+		object.Record, object.CallRecord, object.EventWords, object.CallWords,
+	}
+	return slices.Contains(contexts, m.Context())
 }
 
 // notSupported is ENOTSUPP of the kernel, which C libraries do not know.

@@ -84,9 +84,11 @@ func mappedAt(process int, path string) (uint64, error) {
 	})
 	switch {
 	case errors.Is(err, safeopen.ErrSlow), errors.Is(err, safeopen.ErrBusy):
-		return 0, &explained{fmt.Sprintf("process %d does not tell in time what it has in its memory", process), err}
+		why := fmt.Sprintf("process %d does not tell in time what it has in its memory", process)
+		return 0, &explained{why, err}
 	case err == nil && start == 0:
-		return 0, &explained{fmt.Sprintf("process %d does not have %s in its memory", process, diag.Printable(path)), syscall.ESRCH}
+		why := fmt.Sprintf("process %d does not have %s in its memory", process, diag.Printable(path))
+		return 0, &explained{why, syscall.ESRCH}
 	}
 	return start, err
 }

@@ -1,10 +1,10 @@
-// Package cpus lists the CPUs on which events of perf are opened. The kernel writes them as
-// ranges, such as "0-3,8": with hot-plugged CPUs there are gaps, so that their number alone
-// does not tell which they are.
+// Package cpus lists the CPUs on which events of perf are opened. The kernel writes them
+// as ranges, such as "0-3,8": with hot-plugged CPUs there are gaps, so that their number
+// alone does not tell which they are.
 //
-// A list in another form is refused as a whole. A CPU that stood there twice would have two
-// events, and count twice; and a range without bound would take all memory. In containers,
-// programs such as lxcfs write the file.
+// A list in another form is refused as a whole. A CPU that stood there twice would have
+// two events, and count twice; and a range without bound would take all memory. In
+// containers, programs such as lxcfs write the file.
 //
 // Source: https://docs.kernel.org/admin-guide/cputopology.html
 package cpus

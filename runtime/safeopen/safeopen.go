@@ -254,8 +254,9 @@ func within(patience time.Duration, read, discard func()) error {
 	}
 }
 
-// WithinFor is Within for what belongs to one of many, such as a process. While a read for
-// one is late, others for it fail at once: it keeps one thread, and not all that there are.
+// WithinFor is Within for what belongs to one of many, such as a process. While a read
+// for one is late, others for it fail at once: it keeps one thread, and not all that
+// there are.
 func WithinFor[T any](who int, patience time.Duration, read func() (T, error)) (T, error) {
 	t := turn{who: who}
 	if !t.begin() {

@@ -27,7 +27,8 @@ func CgroupFolder(name string) (string, error) {
 	case isCgroup(filepath.Join(mount, name)):
 		return filepath.Join(mount, name), nil
 	}
-	return "", fmt.Errorf("there is no control group %s, neither as a folder nor below %s", diag.Printable(name), diag.Printable(mount))
+	return "", fmt.Errorf("there is no control group %s, neither as a folder nor below %s",
+		diag.Printable(name), diag.Printable(mount))
 }
 
 func isCgroup(folder string) bool {
@@ -88,7 +89,8 @@ func ContainerFolder(id string) (string, error) {
 func onlyContainer(id, mount string, found []string) (string, error) {
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("no control group below %s belongs to a container %s; --cgroup takes the path of one", diag.Printable(mount), diag.Printable(id))
+		return "", fmt.Errorf("no control group below %s belongs to a container %s; --cgroup takes the path of one",
+			diag.Printable(mount), diag.Printable(id))
 	case 1:
 		return found[0], nil
 	}

@@ -97,7 +97,8 @@ func TestBadDumps(t *testing.T) {
 	}
 }
 
-// What comes before a record that makes no sense is known, and that one is looked at again.
+// What comes before a record that makes no sense is known, and that one is looked at
+// again.
 func TestUnfinishedDump(t *testing.T) {
 	whole := slices.Concat(dumpHead(), loaded("first", 0x1000, 16), loaded("second", 0x2000, 16))
 	half := slices.Concat(whole[:len(whole)-len(loaded("second", 0x2000, 16))], make([]byte, 1000))

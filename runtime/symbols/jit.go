@@ -185,8 +185,8 @@ func (j *jit) add(e jitEntry, name []byte, room int) bool {
 }
 
 // order sorts by address, and leaves out what is gone: runtimes make code in the place of
-// code that they have freed, so that an entry which begins inside of a later one is. Of two
-// the later one has the name that stands behind the other's.
+// code that they have freed, so that an entry which begins inside of a later one is. Of
+// two the later one has the name that stands behind the other's.
 //
 //	1000          1100          1200
 //	   | old          |            gone: it begins in new

@@ -36,8 +36,8 @@ func openMapped(pid int, m mapping) (*safeopen.File, error) {
 	return nil, os.ErrNotExist
 }
 
-// passing reports whether a file could not be read for the sake of the process alone: what
-// one that has ended does not lead to any more, another may.
+// passing reports whether a file could not be read for the sake of the process alone:
+// what one that has ended does not lead to any more, another may.
 func passing(pid int, err error) bool {
 	if errors.Is(err, os.ErrNotExist) {
 		_, program := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
@@ -82,9 +82,9 @@ func (m mapping) located(pid int) string {
 	return m.path
 }
 
-// isOf reports whether the mapping is of the file. Of file systems in layers, and of those
-// with volumes (btrfs), maps have other numbers than stat(2): there the numbers count that
-// a mapping of our own has.
+// isOf reports whether the mapping is of the file. Of file systems in layers, and of
+// those with volumes (btrfs), maps have other numbers than stat(2): there the numbers
+// count that a mapping of our own has.
 func (m mapping) isOf(file *safeopen.File) bool {
 	device, inode, err := file.Numbers()
 	if err != nil {
@@ -102,9 +102,9 @@ func (m mapping) isOf(file *safeopen.File) bool {
 	return mapped && err == nil
 }
 
-// isBelow reports whether the mapping is of the layer below a file: of that, the kernel may
-// tell while mappings are made (mapEvents), and the file has its inode. In our own tree
-// root alone mounts layers.
+// isBelow reports whether the mapping is of the layer below a file: of that, the kernel
+// may tell while mappings are made (mapEvents), and the file has its inode. In our own
+// tree root alone mounts layers.
 func (m mapping) isBelow(file *safeopen.File) bool {
 	_, inode, err := file.Numbers()
 	return err == nil && inode == m.file.inode && file.Layered()

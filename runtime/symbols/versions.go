@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// version tells what a file has from what it, or another one with its inode, had before: who
-// compiles a program again may get the same inode.
+// version tells what a file has from what it, or another one with its inode, had before:
+// who compiles a program again may get the same inode.
 type version struct{ size, seconds, nanoseconds int64 }
 
 // bare is the file in all its versions.
@@ -22,9 +22,9 @@ func (f fileID) bare() fileID { return fileID{device: f.device, inode: f.inode} 
 // versions are those of files that were mapped when it was last asked.
 type versions map[fileID]version
 
-// of asks for the version of a mapped file: through the mapping, or, as the dynamic linker
-// changes that when a program begins, through its path. Once the process is gone, the last
-// one that was seen counts. It is not known where there is none.
+// of asks for the version of a mapped file: through the mapping, or, as the dynamic
+// linker changes that when a program begins, through its path. Once the process is gone,
+// the last one that was seen counts. It is not known where there is none.
 func (v versions) of(pid int, m mapping) (seen version, known bool) {
 	seen, err := safeopen.WithinFor(pid, safeopen.Patience, func() (version, error) {
 		seen, err := versionOf(m.inFiles(pid))
@@ -44,8 +44,8 @@ func (v versions) of(pid int, m mapping) (seen version, known bool) {
 	return seen, true
 }
 
-// inFiles and inTree are paths of the file of a mapping. The first leads to it whatever its
-// own path leads to by now, as long as the mapping is as it was.
+// inFiles and inTree are paths of the file of a mapping. The first leads to it whatever
+// its own path leads to by now, as long as the mapping is as it was.
 func (m mapping) inFiles(pid int) string {
 	return fmt.Sprintf("/proc/%d/map_files/%x-%x", pid, m.start, m.end)
 }
@@ -59,9 +59,9 @@ func versionOf(path string) (version, error) {
 	return version{int64(info.Size), info.Mtime.Sec, int64(info.Mtime.Nsec)}, err
 }
 
-// versioned adds the version to the file of a mapping. It is asked for once for as long as
-// the mappings of the process are not read again, and not when that has ended: many stacks
-// are printed then.
+// versioned adds the version to the file of a mapping. It is asked for once for as long
+// as the mappings of the process are not read again, and not when that has ended: many
+// stacks are printed then.
 func (u *User) versioned(pid int, m mapping) mapping {
 	switch p := u.processes[pid]; {
 	case m.file.inode == 0 || m.file.version != (version{}):
