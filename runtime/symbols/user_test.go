@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,21 +121,19 @@ func TestEndedProcess(t *testing.T) {
 }
 
 // codeOf returns the code of a program that was started, once exec is done.
-func codeOf(t *testing.T, u *User, command *exec.Cmd) (code mapping) {
+func codeOf(t *testing.T, u *User, command *exec.Cmd) mapping {
 	t.Helper()
-	for code.path != command.Path {
-		p := u.refresh(command.Process.Pid)
-		if p == nil {
-			t.Fatal("the process has no map")
-		}
-		for _, m := range p.mappings.list {
-			if m.path == command.Path {
-				code = m
+	isProgram := func(m mapping) bool { return m.path == command.Path }
+	for range 60_000 {
+		if p := u.refresh(command.Process.Pid); p != nil {
+			if i := slices.IndexFunc(p.mappings.list, isProgram); i >= 0 {
+				return p.mappings.list[i]
 			}
 		}
 		time.Sleep(time.Millisecond)
 	}
-	return code
+	t.Fatalf("%s does not begin", command)
+	return mapping{}
 }
 
 // A process whose files do not come in time is left out until they have come, and what it
