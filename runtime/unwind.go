@@ -52,7 +52,7 @@ type unwound struct {
 }
 
 const (
-	unwindRest = 2 * time.Millisecond // between two looks at what is wanted
+	unwindRest = 5 * time.Millisecond // between two looks at what is wanted
 	unwindMost = time.Second          // a process that makes code wants it all the time
 )
 
