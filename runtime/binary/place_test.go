@@ -1,6 +1,7 @@
 package binary
 
 import (
+	"debug/elf"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -157,7 +158,7 @@ func TestBehind(t *testing.T) {
 			code, steps := unhex(t, test.code), maxSteps
 			b := &body{
 				extent: extent{0x1000, 0x1000 + uint64(len(code))}, decode: test.decode, code: code,
-				file: &File{pages: &pages{steps: &steps}},
+				file: &File{elf: &elf.File{}, pages: &pages{steps: &steps}},
 			}
 			var got []string
 			for _, i := range b.behind(0x1000+test.at, test.at, test.at == 0) {
@@ -276,7 +277,7 @@ func FuzzDecode(f *testing.F) {
 			steps := 1000
 			b := &body{
 				extent: extent{0x1000, 0x1000 + uint64(len(code))}, decode: decode, code: code,
-				file: &File{pages: &pages{steps: &steps}},
+				file: &File{elf: &elf.File{}, pages: &pages{steps: &steps}},
 			}
 			for at := range uint64(min(len(code), 32)) {
 				if begins, found := b.instructionAt(b.start + at); found && begins > b.start+at {

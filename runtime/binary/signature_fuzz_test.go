@@ -27,7 +27,9 @@ func askTypes(f *File, address uint64) error {
 		}
 		walkType(machine, p.Type, &left)
 	}
-	function.Types.Named("struct", "point")
+	if function.Types != nil { // those of Go have none
+		function.Types.Named("struct", "point")
+	}
 	return nil
 }
 
