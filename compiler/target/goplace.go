@@ -98,6 +98,9 @@ func (p Prototype) placeGo() *Function {
 		if elsewhere || described && !onStack(param.Pieces) {
 			param.Pieces, param.Absent = d.Pieces, d.Absent
 		}
+		if d.Type == nil {
+			param.Pieces, param.Absent = nil, ofUnknownType
+		}
 		f.Params = append(f.Params, param)
 	}
 	if f.Return != nil {

@@ -120,3 +120,11 @@ func TestGoroutineID(t *testing.T) {
 		}
 	}
 }
+
+// What debug information has no type for is nowhere, even where it has a place.
+func TestGoWithoutType(t *testing.T) {
+	f := target.Prototype{Arch: "x86_64", Go: true, Params: []target.Declared{{Name: "a", Pieces: []target.Piece{{Size: 8}}}}}.Place()
+	if p := f.Params[0]; len(p.Pieces) != 0 || p.Absent == "" {
+		t.Errorf("%+v", p)
+	}
+}
