@@ -18,6 +18,7 @@ import (
 	_ "github.com/ponytrace/ponytrace/compiler/target/frozen/arm64"
 	"github.com/ponytrace/ponytrace/lang"
 	"github.com/ponytrace/ponytrace/lang/diag"
+	"github.com/ponytrace/ponytrace/runtime/report"
 	"github.com/ponytrace/ponytrace/runtime/simulate"
 )
 
@@ -271,15 +272,22 @@ func TestStacks(t *testing.T) {
 	events := parse(t, script, "kstack=vfs_read,ksys_read+0x2a, pid=7 ustack=read,main\npid=8")
 	var got []string
 	for event := range events.All() {
-		got = append(got, fmt.Sprint(event.Task.PID, event.Kernel, event.User))
+		got = append(got, fmt.Sprint(event.Task.PID, framesOf(event.Kernel), framesOf(event.User)))
 	}
 	want := []string{
-		"7 [{0 vfs_read 0   0 false} {0 ksys_read 42   0 false}] [{0 read 0   0 false} {0 main 0   0 false}]",
-		"8 [{0 vfs_read 0   0 false} {0 do_syscall_64 0   0 false} {0 entry_SYSCALL_64_after_hwframe 0   0 false}] [{0 main 0   0 false}]",
+		"7 [vfs_read+0 ksys_read+42] [read+0 main+0]",
+		"8 [vfs_read+0 do_syscall_64+0 entry_SYSCALL_64_after_hwframe+0] [main+0]",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))
 	}
+}
+
+func framesOf(frames []report.Frame) (names []string) {
+	for _, frame := range frames {
+		names = append(names, fmt.Sprintf("%s+%d", frame.Function, frame.Offset))
+	}
+	return names
 }
 
 // FuzzParse: no text makes it panic or ask for more memory than it may.
