@@ -30,22 +30,10 @@ func (s shards) store(shard, first int, rows []cfi.Row) error {
 // The code of a process that runs C: its program, libc and the vdso have ranges, whose
 // rows are where they say.
 func TestRanges(t *testing.T) {
-	program, err := exec.LookPath("cat")
-	testkit.Need(t, "cat of x86_64", err == nil)
-	cmd := exec.Command(program)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer cmd.Wait()
-	defer in.Close()
-	mapped := settled(t, cmd.Process.Pid)
+	pid, mapped := running(t)
 	kept := shards{}
 	f := NewCallers(kept.store)
-	ranges, err := f.Ranges(cmd.Process.Pid)
+	ranges, err := f.Ranges(pid)
 	if err != nil || f.Full || f.Cut {
 		t.Fatal(err, f.Full, f.Cut)
 	}
@@ -55,7 +43,7 @@ func TestRanges(t *testing.T) {
 		}
 	}
 	before := f.next
-	if again, err := f.Ranges(cmd.Process.Pid); err != nil || len(again) != len(ranges) || f.next != before {
+	if again, err := f.Ranges(pid); err != nil || len(again) != len(ranges) || f.next != before {
 		t.Errorf("again %d ranges and %d rows, %v", len(again), f.next-before, err)
 	}
 }
@@ -84,6 +72,15 @@ func TestTooManyRanges(t *testing.T) {
 
 // libraryCode is the code of the C library.
 func libraryCode(t *testing.T) mapping {
+	_, mapped := running(t)
+	return mapped[slices.IndexFunc(mapped, isLibrary)]
+}
+
+func isLibrary(m mapping) bool { return strings.HasPrefix(path.Base(m.path), "libc") }
+
+// running is a process that runs C, and what it has mapped.
+func running(t *testing.T) (pid int, mapped []mapping) {
+	t.Helper()
 	program, err := exec.LookPath("cat")
 	testkit.Need(t, "cat", err == nil)
 	cmd := exec.Command(program)
@@ -94,13 +91,12 @@ func libraryCode(t *testing.T) mapping {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Wait()
-	defer in.Close()
-	mapped := settled(t, cmd.Process.Pid)
-	return mapped[slices.IndexFunc(mapped, isLibrary)]
+	t.Cleanup(func() {
+		in.Close()
+		_ = cmd.Wait()
+	})
+	return cmd.Process.Pid, settled(t, cmd.Process.Pid)
 }
-
-func isLibrary(m mapping) bool { return strings.HasPrefix(path.Base(m.path), "libc") }
 
 // settled waits for the C library, behind the program, its linker and the kernel's code.
 func settled(t *testing.T, pid int) []mapping {
