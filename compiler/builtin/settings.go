@@ -86,7 +86,7 @@ var outputSettings = []*Setting{
 		Default: "bpftrace",
 		Apply: func(s *Settings, value string) error {
 			s.StackMode = value
-			return oneOf(value, append(slices.Clone(stackModes), inFiles)...)
+			return oneOf(value, userStackModes...)
 		},
 	},
 	{

@@ -32,7 +32,7 @@ var stackFunctions = []*Function{
 			storeWord(l, to, 0, namingProcess(l, call))
 			addresses, depth := placeAfter(to, 8), l.Type(call).Count
 			byFramePointers := func() { readUserStack(l, addresses, 8*depth) }
-			if byTables(call) {
+			if WalksByTables(call) {
 				l.UserFrames(addresses, depth, byFramePointers)
 			} else {
 				byFramePointers()
@@ -41,10 +41,12 @@ var stackFunctions = []*Function{
 	},
 }
 
-// stackModes are the ways in which a stack prints; inFiles is one of processes only.
-var stackModes = []string{"bpftrace", "perf", "raw"}
-
-const inFiles = "build_id"
+// stackModes are the ways in which stacks of the kernel print, userStackModes those of
+// processes.
+var (
+	stackModes     = []string{types.ByFunction, types.AsPerf, types.ByAddress}
+	userStackModes = append(slices.Clone(stackModes), types.ByBuildID)
+)
 
 const (
 	// stackDepth is how deep the kernel follows a stack by default, sysctl
@@ -61,8 +63,8 @@ const (
 // checkStack reads mode and depth, which may stand in either order.
 func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
 	mode, depth = c.Settings().StackMode, stackDepth
-	if mode == inFiles && call.Name == "kstack" {
-		mode = "raw"
+	if mode == types.ByBuildID && call.Name == "kstack" {
+		mode = types.ByAddress
 	}
 	if !c.Target().Version.AtLeast(5, 11) {
 		depth = oldStackDepth
@@ -73,7 +75,7 @@ func checkStack(c Checker, call *lang.Call) (mode string, depth int) {
 		switch name := word(call, i); {
 		case name == dwarf && call.Name == "ustack":
 			checkTables(c, arg)
-		case slices.Contains(stackModes, name) || name == inFiles && call.Name == "ustack":
+		case slices.Contains(modesOf(call), name):
 			mode, modes = name, modes+1
 		case name != "" && !known:
 			c.Errorf(arg.Range(), "%s() knows the modes %s, not %s", call.Name, listed(modesOf(call)), name)
@@ -96,13 +98,14 @@ const dwarf = "dwarf"
 // modesOf lists what a call may say.
 func modesOf(call *lang.Call) []string {
 	if call.Name == "ustack" {
-		return append(slices.Clone(stackModes), inFiles, dwarf)
+		return append(slices.Clone(userStackModes), dwarf)
 	}
 	return stackModes
 }
 
-func byTables(call *lang.Call) bool {
-	return slices.ContainsFunc(call.Args, func(arg lang.Expr) bool {
+// WalksByTables reports whether a call is ustack(dwarf).
+func WalksByTables(call *lang.Call) bool {
+	return call.Name == "ustack" && slices.ContainsFunc(call.Args, func(arg lang.Expr) bool {
 		name, ok := lang.Unparen(arg).(*lang.Name)
 		return ok && name.Name == dwarf
 	})

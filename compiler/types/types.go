@@ -220,8 +220,15 @@ func NewRecord(names []string, parts []*Type) *Type {
 	return t
 }
 
-// NewKernelStack returns a stack of at most depth addresses, printed in the mode
-// "bpftrace", "perf", "raw" or, of a process, "build_id".
+// The modes in which a stack prints, as scripts have them; ByBuildID is one of processes.
+const (
+	ByFunction = "bpftrace"
+	AsPerf     = "perf"
+	ByAddress  = "raw"
+	ByBuildID  = "build_id"
+)
+
+// NewKernelStack returns a stack of at most depth addresses, printed in a mode.
 func NewKernelStack(mode string, depth int) *Type {
 	return &Type{Kind: KernelStack, Size: 8 * depth, Count: depth, Name: mode}
 }

@@ -75,7 +75,7 @@ func (n *Names) Frames(frames []Frame, v events.Value) []Frame {
 		return n.at(frames, v, v.Address(0), Alone)
 	}
 	role, next := Innermost, Return
-	if v.Type.Name == "build_id" {
+	if v.Type.Name == types.ByBuildID {
 		role, next = InFile, InFile
 	}
 	for i := range v.Type.Count {

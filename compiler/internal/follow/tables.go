@@ -1,8 +1,7 @@
 package follow
 
 import (
-	"slices"
-
+	"github.com/ponytrace/ponytrace/compiler/builtin"
 	"github.com/ponytrace/ponytrace/compiler/target"
 	"github.com/ponytrace/ponytrace/lang"
 )
@@ -38,10 +37,7 @@ func (a *Added) KeepTables(machine *target.Target) {
 func walksByTables(script *lang.Script) (walks bool) {
 	lang.Walk(script, func(node any) bool {
 		call, ok := node.(*lang.Call)
-		walks = walks || ok && slices.ContainsFunc(call.Args, func(arg lang.Expr) bool {
-			name, ok := lang.Unparen(arg).(*lang.Name)
-			return ok && name.Name == "dwarf"
-		})
+		walks = walks || ok && builtin.WalksByTables(call)
 		return !walks
 	})
 	return walks

@@ -66,7 +66,7 @@ func (f *Formatter) appendStack(b []byte, v events.Value) []byte {
 	b = append(b, '\n')
 	f.frames = f.names.Frames(f.frames[:0], v)
 	for i := range f.frames {
-		if v.Type.Name == "raw" && f.frames[i].Inlined {
+		if v.Type.Name == types.ByAddress && f.frames[i].Inlined {
 			continue // an address has one line
 		}
 		b = append(f.appendFrame(b, v.Type, &f.frames[i]), '\n')
@@ -76,11 +76,11 @@ func (f *Formatter) appendStack(b []byte, v events.Value) []byte {
 
 func (f *Formatter) appendFrame(b []byte, t *types.Type, frame *report.Frame) []byte {
 	switch t.Name {
-	case "raw":
+	case types.ByAddress:
 		return strconv.AppendUint(b, frame.Address, 16)
-	case "build_id":
+	case types.ByBuildID:
 		return appendPlace(b, frame)
-	case "perf":
+	case types.AsPerf:
 		b = append(strconv.AppendUint(append(b, '\t'), frame.Address, 16), ' ')
 	default:
 		b = append(b, f.indent...)
@@ -96,10 +96,10 @@ func (f *Formatter) appendFrame(b []byte, t *types.Type, frame *report.Frame) []
 		b = strconv.AppendUint(append(b, '+'), frame.Offset, 10)
 	}
 	switch {
-	case t.Name != "perf" && frame.File != "":
+	case t.Name != types.AsPerf && frame.File != "":
 		b = append(appendWord(append(b, '@'), frame.File), ':')
 		b = strconv.AppendInt(b, int64(frame.Line), 10)
-	case t.Name != "perf" || t.Kind != types.UserStack || frame.Inlined:
+	case t.Name != types.AsPerf || t.Kind != types.UserStack || frame.Inlined:
 	case known:
 		b = append(appendWord(append(b, " ("...), frame.Module), ')')
 	default:
@@ -118,7 +118,7 @@ func appendPlace(b []byte, frame *report.Frame) []byte {
 
 // appendInlined marks what has no frame of its own, as bpftrace does and perf script.
 func appendInlined(b []byte, t *types.Type, frame *report.Frame) []byte {
-	if t.Name == "perf" {
+	if t.Name == types.AsPerf {
 		return append(appendWord(b, frame.Function), " (inlined)"...)
 	}
 	return appendWord(append(b, "[inlined] "...), frame.Function)
