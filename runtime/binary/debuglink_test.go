@@ -91,23 +91,30 @@ func TestOtherDebugFile(t *testing.T) {
 	}
 }
 
-// A debug file of another kind of machine is none of the program's, even with its build ID:
-// its registers would be taken for those of the program.
-func TestDebugFileOfAnotherMachine(t *testing.T) {
+// openBeside opens a program that has another file beside it.
+func openBeside(t *testing.T, program, other string, text []byte) *File {
+	t.Helper()
 	folder := t.TempDir()
-	text := fixtures(t)["demo.debug"]
-	text[18] = byte(elf.EM_AARCH64)
-	program := filepath.Join(folder, "program")
-	for path, text := range map[string][]byte{program: fixtures(t)["demo-stripped"], filepath.Join(folder, "demo.debug"): text} {
+	path := filepath.Join(folder, "program")
+	for path, text := range map[string][]byte{path: fixtures(t)[program], filepath.Join(folder, other): text} {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f, err := Open(program)
+	f, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// A debug file of another kind of machine is none of the program's, even with its build ID:
+// its registers would be taken for those of the program.
+func TestDebugFileOfAnotherMachine(t *testing.T) {
+	debug := fixtures(t)["demo.debug"]
+	debug[18] = byte(elf.EM_AARCH64)
+	f := openBeside(t, "demo-stripped", "demo.debug", debug)
 	if _, err := f.Signature(target.BinaryFunction{Address: 0x400190}); !errors.Is(err, errNoDebug) {
 		t.Errorf("%v, want %v", err, errNoDebug)
 	}
@@ -161,24 +168,11 @@ func TestLinkedToWhatIsMadeUp(t *testing.T) {
 // What debug files share is taken from the file with the right build ID alone.
 func TestCommon(t *testing.T) {
 	for _, changed := range []bool{false, true} {
-		folder := t.TempDir()
 		common := fixtures(t)["demo-dwz.common"]
 		if changed {
 			common[bytes.Index(common, []byte("GNU\x00"))+8] ^= 1
 		}
-		program := filepath.Join(folder, "program")
-		for path, text := range map[string][]byte{
-			program: fixtures(t)["demo-dwz"], filepath.Join(folder, "demo-dwz.common"): common,
-		} {
-			if err := os.WriteFile(path, text, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		f, err := Open(program)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
+		f := openBeside(t, "demo-dwz", "demo-dwz.common", common)
 		function, err := f.Signature(target.BinaryFunction{Address: 0x400190})
 		if err != nil || len(function.Params) != 10 || changed == (function.Params[2].Type != nil) {
 			t.Errorf("changed %v: %+v, %v", changed, function, err)
