@@ -98,9 +98,8 @@ type sources struct {
 	texts map[string]string // names of files, each once
 	types map[goType]string // "" for one without a name
 	ids   map[fileID]string // "" for a file without a build ID
-	gone  goneFiles
-	bytes int    // that all of them occupy
-	late  string // a file that took too long
+	bytes int               // that all of them occupy
+	late  string            // a file that took too long
 }
 
 type source struct {
@@ -142,7 +141,7 @@ func askFile[T any](
 		s.late = m.path
 		return answer, false
 	}
-	file := s.source(pid, m)
+	file := u.source(pid, m)
 	if file == nil {
 		return answer, false
 	}
@@ -159,19 +158,20 @@ func askFile[T any](
 }
 
 // source returns the open file of a mapping, or nil.
-func (s *sources) source(pid int, m mapping) *binary.File {
-	if s.gone.has(pid, m) {
-		return nil
-	}
+func (u *User) source(pid int, m mapping) *binary.File {
+	s := &u.sources
 	i := slices.IndexFunc(s.open, func(o source) bool { return o.id == m.file })
 	found := source{id: m.file}
-	if i >= 0 {
+	switch {
+	case i >= 0:
 		found = s.open[i]
 		s.open = slices.Delete(s.open, i, i+1)
-	} else {
+	case u.lacks(pid, m):
+		return nil
+	default:
 		var err error
 		if found.file, err = openSource(pid, m); passing(pid, err) {
-			s.gone.add(pid, m, err)
+			u.gone.add(pid, m, err)
 			return nil
 		}
 	}

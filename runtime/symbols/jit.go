@@ -79,9 +79,8 @@ func writtenBefore(file *safeopen.File, pid int) bool {
 // beginning is when a process began.
 func beginning(pid int) (time.Time, bool) {
 	const beginField, ticks = 19, 100 // behind the name; and of a second, wherever Linux runs
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	fields := strings.Fields(string(status[bytes.LastIndexByte(status, ')')+1:]))
-	if err != nil || len(fields) <= beginField {
+	fields := statusOf(pid)
+	if len(fields) <= beginField {
 		return time.Time{}, false
 	}
 	begin, err := strconv.ParseInt(fields[beginField], 10, 64)

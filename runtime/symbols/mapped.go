@@ -57,6 +57,12 @@ type goneFile struct {
 
 func (g goneFiles) has(pid int, m mapping) bool { return g[goneFile{pid, m.file}] }
 
+// lacks reports whether a process that has ended did not lead to a file before.
+func (u *User) lacks(pid int, m mapping) bool {
+	p := u.processes[pid]
+	return (p == nil || p.ended) && u.gone.has(pid, m)
+}
+
 // add enters a file that failed, unless it may come later.
 func (g goneFiles) add(pid int, m mapping, err error) {
 	if errors.Is(err, safeopen.ErrBusy) {

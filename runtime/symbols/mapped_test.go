@@ -140,16 +140,15 @@ func TestPassingFailures(t *testing.T) {
 	callers.versions[none.file] = version{size: 1}
 	for pid, known := range map[int]int{1 << 30: 0, os.Getpid(): 1} {
 		u.image(pid, none)
-		u.sources.source(pid, none)
+		u.source(pid, none)
 		callers.image(pid, none)
 		if len(u.images) != known || len(u.sources.open) != known || len(callers.images) != known {
 			t.Errorf("%d: %d, %d and %d files are known, want %d", pid, len(u.images), len(u.sources.open), len(callers.images), known)
 		}
-		if gone := 1 - known; len(u.gone) != gone || len(u.sources.gone) != gone {
-			t.Errorf("%d: %v and %v are gone, want %d", pid, u.gone, u.sources.gone, gone)
+		if gone := 1 - known; len(u.gone) != gone || u.lacks(pid, none) != (gone == 1) {
+			t.Errorf("%d: %v are gone, want %d", pid, u.gone, gone)
 		}
 		clear(u.gone)
-		clear(u.sources.gone)
 		clear(u.images)
 		clear(callers.images)
 		u.sources.open = nil

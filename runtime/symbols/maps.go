@@ -100,13 +100,19 @@ func (m mappings) ofProgram(pid int) bool {
 // memory is still ours: package os returns from starting it a little earlier.
 func aboutToExecute(pid int) bool {
 	const forkedOnly = 0x40 // PF_FORKNOEXEC of include/linux/sched.h
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	fields := strings.Fields(string(status[bytes.LastIndexByte(status, ')')+1:]))
-	if err != nil || len(fields) < 7 {
+	fields := statusOf(pid)
+	if len(fields) < 7 {
 		return false
 	}
 	flags, err := strconv.ParseUint(fields[6], 10, 64)
 	return err == nil && fields[1] == strconv.Itoa(os.Getpid()) && flags&forkedOnly != 0
+}
+
+// statusOf returns what /proc/PID/stat has behind the name; nothing of a process that is not
+// there.
+func statusOf(pid int) []string {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return strings.Fields(string(status[bytes.LastIndexByte(status, ')')+1:]))
 }
 
 func readMappingsOnce(pid, room int) (mappings, error) {

@@ -56,7 +56,7 @@ func NewUser(demangle bool, bytes int) *User {
 	return &User{
 		processes: map[int]*process{}, images: map[fileID]*binary.Table{},
 		decoded: decoded{raw: !demangle}, budget: budget{most: bytes}, notes: notes{most: bytes / notesShare}, versions: versions{},
-		gone: goneFiles{}, sources: sources{gone: goneFiles{}},
+		gone: goneFiles{},
 	}
 }
 
@@ -304,7 +304,7 @@ func (u *User) load(pid int, m mapping) *binary.Table {
 		u.budget.refused = true
 		return nil
 	}
-	if p := u.processes[pid]; (p == nil || p.ended) && u.gone.has(pid, m) {
+	if u.lacks(pid, m) {
 		return nil
 	}
 	i, err := u.readMapped(pid, m)

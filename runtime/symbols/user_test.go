@@ -156,7 +156,7 @@ func TestStuckProcess(t *testing.T) {
 	if table := u.image(pid, m); table != nil || len(u.images) != 0 {
 		t.Errorf("%v, %d files are known", table, len(u.images))
 	}
-	if file := u.sources.source(pid, m); file != nil || len(u.sources.open) != 0 {
+	if file := u.source(pid, m); file != nil || len(u.sources.open) != 0 {
 		t.Errorf("%v, %d files are known", file, len(u.sources.open))
 	}
 	close(answer)
